@@ -1,0 +1,192 @@
+import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { openRuntime } from '../src/commands/open-runtime.ts';
+import type { JournalLine } from '../src/events/journal.ts';
+import { modes } from '../src/events/score.ts';
+import { type StageName, stageNames } from '../src/events/stages.ts';
+import { openBroker } from '../src/io/broker/broker.ts';
+import { packageRoot } from '../src/io/package-root.ts';
+import { openLookups } from '../src/io/workspace/lookups.ts';
+import { acceptanceNumbers } from '../src/io/workspace/phase-store.ts';
+import { openWorkspace, type Workspace } from '../src/io/workspace/workspace.ts';
+import { acceptConfig, type ReadPlan } from '../src/producers/accept.ts';
+import { dropFiles } from '../src/producers/drop.ts';
+import { watchInbox } from '../src/producers/inbox.ts';
+import { planReader } from '../src/producers/read-plan.ts';
+import { nextOrder, writeTicket } from '../src/producers/tickets.ts';
+import { startWorkers } from '../src/workers/index.ts';
+import type { Stage } from '../src/workers/stage.ts';
+
+/* What phasebox itself costs: a warm daemon, six stages that run `true`, configs dropped as `submit` drops them. */
+
+const made: Record<StageName, object> = {
+  train: {
+    adapter: 'a',
+    checkpoints: [],
+    iterations: 1,
+    train_loss: null,
+    val_loss: null,
+    profile: null,
+    warm_restart: false,
+  },
+  select: { adapter: 'a', iteration: 1, by: 'suite' },
+  fuse: { model: 'm' },
+  quantize: { model: 'm' },
+  cleanup: { removed: [], freed_bytes: 0 },
+  eval: {
+    answers: 'answers.jsonl',
+    score: {
+      overall: 0,
+      strict: 0,
+      categories: {},
+      strict_categories: {},
+      modes: Object.fromEntries(modes.map((mode) => [mode, 0])),
+      prompts: [],
+    },
+    eval_identity: '0',
+    suite_sha256: '0',
+    base: null,
+  },
+};
+
+const noOps = stageNames.map((name) => ({
+  name,
+  needs: [],
+  async run(_inputs, context) {
+    await context.tool({ argv: ['true'] });
+    return made[name];
+  },
+})) as Stage[];
+
+/** The plan of a real config, but through all six stages. */
+const sixStages =
+  (read: ReadPlan): ReadPlan =>
+  async (bytes, file, earlier) => {
+    const result = await read(bytes, file, earlier);
+    if (!result.ok) throw new Error(result.reasons);
+    return {
+      ok: true,
+      plan: { ...result.plan, runs: result.plan.runs.map((run) => ({ ...run, chain: [...stageNames] })) },
+    };
+  };
+
+async function journal(workspace: Workspace, phase: string): Promise<JournalLine[]> {
+  const text = await readFile(join(workspace.artifacts, phase, `${phase}-s0`, 'journal.jsonl'), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+const percentile = (values: readonly number[], share: number): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+};
+const show = (name: string, values: readonly number[]): void => {
+  const figures = [0, 0.5, 0.95, 1].map((share) => percentile(values, share).toFixed(1)).join(' / ');
+  console.log(`${name.padEnd(36)} min/p50/p95/max ${figures} ms   (n=${values.length})`);
+};
+
+async function main(): Promise<void> {
+  const root = await mkdtemp(join(tmpdir(), 'phasebox-bench-'));
+  const source = packageRoot().folder;
+  await cp(join(source, 'demo'), join(root, 'demo'), { recursive: true });
+  await writeFile(
+    join(root, 'phasebox.yaml'),
+    `python: ${join(source, '.venv', 'bin', 'python')}\ndisk_reserve_gb: 0\n`,
+  );
+  const workspace = await openWorkspace(root, { create: true });
+  const down = new AbortController();
+  const log = pino({ level: 'warn' });
+  const broker = await openBroker(workspace, console.log);
+  const rowOf = new Map<string, () => void>();
+  const runtime = await openRuntime({
+    workspace,
+    log,
+    broker,
+    signal: down.signal,
+    notice: (notice) => {
+      if (notice.kind === 'row') rowOf.get(notice.shelved.run.phase)?.();
+      if (notice.kind === 'failed') {
+        console.error(notice.message);
+        process.exit(1);
+      }
+    },
+  });
+  const workers = await startWorkers(runtime, noOps);
+  const read = sixStages(planReader(openLookups({ ...workspace, python: runtime.python })));
+  const context = { artifacts: workspace.artifacts, numbers: acceptanceNumbers(workspace.artifacts), read };
+  const inbox = watchInbox({
+    workspace,
+    log: { info: () => undefined, warn: console.warn },
+    accept: (file) => acceptConfig(file, { ...context, onAccepted: ({ newRuns }) => void workers.accepted(newRuns) }),
+  });
+  const text = await readFile(join(source, 'demo', 'A.yaml'), 'utf8');
+  const config = (phase: string): Buffer => Buffer.from(text.replace(/^phase:.*$/m, `phase: ${phase}`));
+  const hasRow = (phase: string): Promise<void> => new Promise((resolve) => rowOf.set(phase, resolve));
+  const drop = async (phase: string): Promise<number> => {
+    const row = hasRow(phase);
+    const at = await appear(workspace, `${phase}.yaml`, config(phase));
+    await row;
+    return at;
+  };
+  await drop('warm-up');
+  await oneByOne(workspace, drop);
+  await atOnce({ workspace, config, hasRow });
+  down.abort();
+  await inbox.close();
+  await workers.close();
+  await runtime.bus.close();
+  await runtime.pages.close();
+  await runtime.shelf.close();
+  await broker.close();
+  await rm(root, { recursive: true });
+}
+
+/** Writes a file aside as `submit` does; its appearance in the inbox is the drop. Returns when that was (ms). */
+async function appear(workspace: Workspace, name: string, bytes: Buffer): Promise<number> {
+  const temporary = join(workspace.inbox, `.${name}.tmp`);
+  await writeFile(temporary, bytes);
+  const { ino, size, mtimeNs } = await stat(temporary, { bigint: true });
+  const order = await nextOrder(workspace.state);
+  await writeTicket(workspace.state, name, { inode: `${ino}`, size: `${size}`, mtime_ns: `${mtimeNs}`, order });
+  const at = Date.now();
+  await rename(temporary, join(workspace.inbox, name));
+  return at;
+}
+
+/** One run at a time in a quiet daemon: what a single experiment feels. */
+async function oneByOne(workspace: Workspace, drop: (phase: string) => Promise<number>): Promise<void> {
+  const [first, gaps]: [number[], number[]] = [[], []];
+  for (let n = 0; n < 30; n++) {
+    const at = await drop(`one-${n}`);
+    const lines = await journal(workspace, `one-${n}`);
+    const tools = lines.filter((line) => line.event === 'tool_started').map((line) => Date.parse(line.at));
+    const commits = lines.filter((line) => line.event === 'committed').map((line) => Date.parse(line.at));
+    first.push((tools[0] ?? Number.NaN) - at);
+    gaps.push(...tools.slice(1).map((time, index) => time - (commits[index] ?? Number.NaN)));
+  }
+  show('drop -> first tool', first);
+  show('committed -> next tool', gaps);
+}
+
+/** A hundred configs dropped together, run one after the other. */
+async function atOnce(how: {
+  workspace: Workspace;
+  config: (phase: string) => Buffer;
+  hasRow: (phase: string) => Promise<void>;
+}): Promise<void> {
+  const phases = Array.from({ length: 100 }, (_, n) => `many-${String(n).padStart(3, '0')}`);
+  const rows = phases.map(how.hasRow);
+  const started = performance.now();
+  await dropFiles(
+    how.workspace,
+    phases.map((phase) => ({ name: `${phase}.yaml`, bytes: how.config(phase) })),
+  );
+  await Promise.all(rows);
+  console.log(`100 runs of 6 stages, one at a time      ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+await main();

@@ -1,0 +1,120 @@
+"""Reads train.jsonl and its siblings and finds the rows that mlx_lm cannot train on. Knows no tokenizer.
+
+A problem is (line, sentence); lines count from 1. Rows are (line, row) and only those without a problem.
+"""
+
+import json
+
+ROLES = ("system", "user", "assistant", "tool")
+CALL_MARKS = ("<tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]", "<function_call>")
+
+
+def shown(value, limit=60):
+    """A value as a person recognises it, cut to one short line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def lines_of(path):
+    """The lines as mlx_lm's text mode splits them; a line that is not UTF-8 stays bytes."""
+    for line in path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n").removesuffix(b"\n").split(b"\n"):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError:
+            yield line
+
+
+def parse(line):
+    """(row, None) or (None, what is wrong with the line)."""
+    if isinstance(line, bytes):
+        return None, f"not UTF-8 text (seen: {line[:40]!r}); save the file as UTF-8"
+    if not line.strip():
+        return None, "empty, and mlx_lm reads every line as JSON; remove it"
+    if line.startswith("\ufeff"):
+        return None, "starts with a byte order mark; save the file as UTF-8 without BOM"
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        place = f"not JSON: {error.msg} at character {error.pos + 1} (seen: {shown(line)})"
+        return None, f"{place}; a row is one JSON object on one line"
+    if not isinstance(row, dict):
+        return None, f'a row must be a JSON object like {{"messages": [...]}} (seen: {shown(row)})'
+    return row, None
+
+
+def kind_of(row, keys):
+    """Which dataset mlx_lm makes of a file with this first row: completion, chat, text; None = it refuses the file."""
+    if keys["prompt"] in row and keys["completion"] in row:
+        return "completion"
+    return "chat" if keys["chat"] in row else "text" if keys["text"] in row else None
+
+
+def text_of(content):
+    """The text of a message's content, which may also be a list of fragments."""
+    if isinstance(content, list):
+        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
+    return content or ""
+
+
+def wrong_message(message, place):
+    if not isinstance(message, dict):
+        return f"{place} must be an object with role and content (seen: {shown(message)})"
+    role = message.get("role")
+    if role not in ROLES:
+        return f"{place} has the role {shown(role)}; known roles are {', '.join(ROLES)}"
+    content = message.get("content")
+    if content is None and not message.get("tool_calls"):
+        return f"{place} ({role}) has neither content nor tool_calls"
+    if content is not None and not isinstance(content, (str, list)):
+        return f"{place} ({role}): content must be text (seen: {shown(content)})"
+    return None
+
+
+def wrong_row(row, kind, keys):
+    """What keeps mlx_lm from reading this row as the others of its file; None when nothing does."""
+    if kind == "chat":
+        messages = row.get(keys["chat"])
+        if not isinstance(messages, list) or not messages:
+            return f"`{keys['chat']}` must be a list of messages (seen: {shown(messages)})"
+        return next(filter(None, (wrong_message(m, f"message {i}") for i, m in enumerate(messages, 1))), None)
+    for key in ("prompt", "completion") if kind == "completion" else ("text",):
+        value = row.get(keys[key])
+        if not isinstance(value, str) or not value:
+            return f"`{keys[key]}` must be a text that is not empty (seen: {shown(value)})"
+    return None
+
+
+def read_rows(path, keys):
+    """(kind, rows, problems) of one file. The first row that parses decides the kind, as in mlx_lm."""
+    parsed = [(number, *parse(line)) for number, line in enumerate(lines_of(path), 1)] if path.stat().st_size else []
+    problems = [(number, problem) for number, _, problem in parsed if problem]
+    rows = [(number, row) for number, row, problem in parsed if not problem]
+    if not rows:
+        return None, [], problems or [(1, "the file is empty")]
+    kind = kind_of(rows[0][1], keys)
+    if kind is None:
+        needed = f"`{keys['chat']}`, or `{keys['prompt']}` and `{keys['completion']}`, or `{keys['text']}`"
+        return None, [], [*problems, (rows[0][0], f"a row needs {needed} (seen: {', '.join(rows[0][1]) or 'no key'})")]
+    checked = [(number, row, wrong_row(row, kind, keys)) for number, row in rows]
+    problems += [(number, problem) for number, _, problem in checked if problem]
+    return kind, [(number, row) for number, row, problem in checked if not problem], sorted(problems)
+
+
+def messages_of(row, kind, keys):
+    """A row as messages, whatever its kind: a text row is one answer."""
+    if kind == "chat":
+        return row[keys["chat"]]
+    if kind == "completion":
+        turns = (("user", row[keys["prompt"]]), ("assistant", row[keys["completion"]]))
+        return [{"role": role, "content": content} for role, content in turns]
+    return [{"role": "assistant", "content": row[keys["text"]]}]
+
+
+def first_answer(messages):
+    """`call`, `prose`, or None when no message is the assistant's."""
+    answer = next((message for message in messages if message["role"] == "assistant"), None)
+    if answer is None:
+        return None
+    text = text_of(answer.get("content"))
+    return "call" if answer.get("tool_calls") or any(mark in text for mark in CALL_MARKS) else "prose"

@@ -1,0 +1,86 @@
+"""Rows as token counts, through mlx_lm's own dataset classes, and the batches that its training makes of them.
+
+A measured row is (line, tokens, offset): its length, and the index of the first token of its last answer.
+"""
+
+import math
+import os
+import types
+from pathlib import Path
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# Marks of calls and thoughts: a model learns and writes them reliably only when each is one token.
+MARKS = (
+    *("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"),
+    *("<|im_start|>", "<|im_end|>", "<|tool_call|>", "[TOOL_CALLS]"),
+)
+PAD_TO = 32  # mlx_lm pads a batch to one more than a multiple of this
+
+
+def load_tokenizer(model, trust_remote_code):
+    """The tokenizer as `mlx_lm lora` loads it. mlx_lm is imported here: nothing else of this program needs it."""
+    from mlx_lm import utils
+
+    return utils.load_tokenizer(Path(model), {"trust_remote_code": trust_remote_code})
+
+
+def dataset(rows, tokenizer, keys, mask_prompt):
+    """mlx_lm's dataset of these rows (dicts of one kind)."""
+    from mlx_lm.tuner.datasets import create_dataset
+
+    features = {f"{kind}_feature": key for kind, key in keys.items()}
+    return create_dataset(rows, tokenizer, types.SimpleNamespace(mask_prompt=mask_prompt, **features))
+
+
+def measure(lines, data):
+    """(measured rows, problems) of the rows of a dataset, which are on these lines of the file."""
+    measured, problems = [], []
+    for index, line in enumerate(lines):
+        try:
+            tokens, offset = data.process(data[index])
+        except Exception as error:  # a chat template may raise anything; which row it was is what helps
+            reason = f"{type(error).__name__}: {error}"
+            problems.append((line, f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"))
+            continue
+        measured.append((line, len(tokens), offset))
+    return measured, problems
+
+
+def batches(measured, data, size):
+    """The batches of measured rows as trainer.iterate_batches forms them; it drops an incomplete last one."""
+    from mlx_lm.tuner.datasets import CacheDataset
+
+    cached = CacheDataset(data)
+    order = sorted(range(len(cached)), key=cached.itemlen)
+    starts = range(0, len(order) - size + 1, size)
+    return [[measured[index] for index in order[start : start + size]] for start in starts]
+
+
+def targets(batch, limit):
+    """How many tokens the loss of a batch is taken over (trainer.default_loss); 0 makes it NaN."""
+    longest = max(tokens for _, tokens, _ in batch)
+    width = min(1 + PAD_TO * math.ceil(longest / PAD_TO), limit)
+    return sum(max(0, min(tokens, limit, width - 1) - max(offset, 1) + 1) for _, tokens, offset in batch)
+
+
+def over(measured, limit):
+    """Rows that are longer than max_seq_length."""
+    return [row for row in measured if row[1] > limit]
+
+
+def cut(measured, limit):
+    """Rows of whose answer the end is missing."""
+    return [row for row in measured if row[2] < limit < row[1]]
+
+
+def lost(measured, limit):
+    """Rows of whose answer nothing is left."""
+    return [row for row in measured if row[2] >= min(row[1], limit)]
+
+
+def split_marks(texts, tokenizer):
+    """Marks that occur in the texts and are more than one token."""
+    used = [mark for mark in MARKS if any(mark in text for text in texts)]
+    return [mark for mark in used if len(tokenizer.encode(mark, add_special_tokens=False)) != 1]

@@ -1,0 +1,73 @@
+// `npm run demo`: A and B of demo/ trained, fused, quantized, evaluated and compared for real, in .demo/.
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const repository = join(import.meta.dirname, '..');
+const workspace = join(repository, '.demo');
+const command = join(repository, 'dist/phasebox.js');
+const env = {
+  ...process.env,
+  // mlx on Linux would compile its kernels first, which takes longer than the demo's trainings.
+  ...(process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {}),
+};
+// The demo is what its files say, not what the caller's own workspace is set to.
+delete env.REDIS_URL;
+delete env.PHASEBOX_PYTHON;
+
+refuseWhileItRuns();
+prepare();
+const submitted = await phasebox('submit', 'demo/A.yaml', 'demo/B.yaml');
+const code = submitted === 0 ? await phasebox('up', '--once') : submitted;
+showComparison();
+process.exitCode = code;
+
+function refuseWhileItRuns() {
+  if (!existsSync(join(workspace, '.phasebox'))) return;
+  const { status, stdout } = spawnSync(process.execPath, [command, 'status', '--json'], {
+    cwd: workspace,
+    env,
+    encoding: 'utf8',
+  });
+  if (status !== 0 || !JSON.parse(stdout).up) return;
+  process.stderr.write('demo: another `phasebox up` works in .demo/. End it first: Ctrl-C in its terminal.\n');
+  process.exit(3);
+}
+
+function prepare() {
+  const before = existsSync(workspace) ? 'emptied and filled again' : 'made';
+  process.stdout.write(`demo: .demo/ is ${before}; inbox/ and artifacts/ of this folder stay as they are\n`);
+  rmSync(workspace, { recursive: true, force: true });
+  mkdirSync(workspace);
+  cpSync(join(repository, 'demo'), join(workspace, 'demo'), { recursive: true });
+  const settings = { python: join(repository, '.venv/bin/python'), disk_reserve_gb: 1 };
+  // JSON values are YAML values, and a path may hold what YAML reads as something else.
+  const lines = Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
+  writeFileSync(join(workspace, 'phasebox.yaml'), lines.join(''));
+}
+
+/** Runs the command in .demo/, on this terminal, and gives its exit code. */
+function phasebox(...args) {
+  process.stdout.write(`\n$ phasebox ${args.join(' ')}\n`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [command, ...args], { cwd: workspace, env, stdio: 'inherit' });
+    // Ctrl-C reaches the command too: it ends in order, and we wait for it.
+    const wait = () => undefined;
+    process.on('SIGINT', wait);
+    child.on('error', reject);
+    child.on('close', (status) => {
+      process.off('SIGINT', wait);
+      resolve(status ?? 130);
+    });
+  });
+}
+
+function showComparison() {
+  const page = join(workspace, 'artifacts/COMPARISON.md');
+  if (!existsSync(page)) return;
+  const sections = readFileSync(page, 'utf8').split(/^(?=## )/m);
+  // What else it says (warnings, time and disk, answers) is for reading, not for a terminal's width.
+  for (const section of sections)
+    if (/^## (?:Phases|Runs)\n/.test(section)) process.stdout.write(`\n${section.trim()}\n`);
+  process.stdout.write(`\nThe whole comparison: ${relative(process.cwd(), page)}\n`);
+}

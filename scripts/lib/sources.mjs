@@ -1,0 +1,20 @@
+// What dist/ is made of, as one hash: whether it is still what the sources say.
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const besides = ['package.json', 'package-lock.json', 'scripts/build.mjs'];
+
+/** Lies in dist/, so that whoever builds or removes dist/ changes it too. */
+export const stampName = '.sources';
+
+/** Content, not times: a fresh checkout and a switch of branches change times at will. */
+export function sourcesHash(repository) {
+  const entries = readdirSync(join(repository, 'src'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const hash = createHash('sha256');
+  for (const file of [...files.sort(), ...besides.map((name) => join(repository, name))]) {
+    hash.update(file.slice(repository.length)).update('\0').update(readFileSync(file)).update('\0');
+  }
+  return hash.digest('hex');
+}

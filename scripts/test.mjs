@@ -1,0 +1,166 @@
+// All that `npm test` checks, one after the other and to the end, whatever fails on the way.
+//   node scripts/test.mjs              everything
+//   node scripts/test.mjs lint chain   only these
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+
+const repository = join(import.meta.dirname, '..');
+const bin = (name) => join(repository, 'node_modules/.bin', name);
+
+/** Each counts as one test. */
+const checks = {
+  lint: [
+    [bin('biome'), 'check', '--error-on-warnings', '.'],
+    [process.execPath, join(repository, 'scripts/budget.mjs')],
+  ],
+  types: [[bin('tsc'), '--noEmit']],
+};
+
+/** Folders of test/, quick ones first; `rest` = every folder that no other row names. A suite over its limit is ended. */
+const suites = {
+  unit: { folders: 'rest', limit_min: 10 },
+  chain: { folders: ['chain'], limit_min: 10 },
+  crash: { folders: ['crash'], limit_min: 20 },
+  real: { folders: ['real'], limit_min: 20 },
+  browser: { folders: ['browser'], limit_min: 5 },
+};
+
+const names = [...Object.keys(checks), ...Object.keys(suites)];
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  process.stderr.write(`test: there is no ${unknown.join(', ')}. Allowed: ${names.join(', ')}.\n`);
+  process.exit(2);
+}
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const lines = [];
+for (const name of asked.length > 0 ? asked : names) {
+  process.stdout.write(`\n== ${name}\n`);
+  const start = performance.now();
+  const counts = name in checks ? await check(checks[name]) : await suite(suites[name]);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  lines.push(
+    `${name.padEnd(8)} ${seconds.padStart(6)} s   ${sentence(counts)}${counts.why === undefined ? '' : `: ${counts.why}`}`,
+  );
+  process.stdout.write(`== ${lines.at(-1)}\n`);
+}
+process.stdout.write(`\n${lines.join('\n')}\n\n${sentence(total)}\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+function sentence({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+async function check(commands) {
+  let failed = 0;
+  for (const [program, ...args] of commands) {
+    const { code } = await run({ program, args });
+    if (code !== 0) failed = 1;
+  }
+  return { passed: 1 - failed, failed, skipped: 0 };
+}
+
+/** Mocha on the suite's files; its counts come by a file, so that its output stays live. */
+async function suite({ folders, limit_min }) {
+  const files = testFiles(folders);
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, why: 'no test files' };
+  const folder = mkdtempSync(join(tmpdir(), 'phasebox-counts-'));
+  const counts = join(folder, 'counts.json');
+  try {
+    const { code, why } = await run({
+      program: process.execPath,
+      args: [...mochaOptions(), ...files],
+      env: { PHASEBOX_TEST_COUNTS: counts },
+      limit_min,
+    });
+    const found = read(counts);
+    if (found === null) return { passed: 0, failed: 1, skipped: 0, why: why ?? 'mocha ended without a result' };
+    // All tests passed and yet no 0: a crash, or a process that never ended, after the last test.
+    if (code !== 0 && found.failed === 0) return { ...found, failed: 1, why: why ?? `mocha ended with code ${code}` };
+    return found;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** .mocharc.json without its `spec`: mocha would add those files to ours. */
+function mochaOptions() {
+  const { 'node-option': node = [], require: required = [], timeout } = read(join(repository, '.mocharc.json'));
+  return [
+    ...node.map((option) => `--${option}`),
+    join(repository, 'node_modules/mocha/bin/mocha.js'),
+    '--no-config',
+    '--forbid-only',
+    ...required.flatMap((file) => ['--require', join(repository, file)]),
+    ...['--timeout', String(timeout), '--reporter', join(repository, 'scripts/lib/reporter.mjs')],
+  ];
+}
+
+function testFiles(folders) {
+  const test = join(repository, 'test');
+  const named = Object.values(suites).flatMap((row) => (row.folders === 'rest' ? [] : row.folders));
+  return readdirSync(test, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(test, join(entry.parentPath, entry.name)))
+    .filter((file) => {
+      const [top] = file.split('/');
+      return folders === 'rest' ? !named.includes(top) && top !== 'fixtures' : folders.includes(top);
+    })
+    .sort()
+    .map((file) => join('test', file));
+}
+
+/** A group of its own, so that a suite over its limit is ended with all that it started. */
+function run({ program, args, env = {}, limit_min = 10 }) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: repository,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+      env: { ...process.env, ...environment(), ...env },
+    });
+    let why;
+    const end = (signal) => {
+      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+        process.kill(-child.pid, signal);
+    };
+    const timer = setTimeout(() => {
+      why = `ended: still running after ${limit_min} min`;
+      end('SIGKILL');
+    }, limit_min * 60_000);
+    // The terminal's Ctrl-C reaches only our own group.
+    const stop = () => {
+      end('SIGTERM');
+      process.exit(130);
+    };
+    process.once('SIGINT', stop).once('SIGTERM', stop);
+    const done = (code) => {
+      clearTimeout(timer);
+      process.off('SIGINT', stop).off('SIGTERM', stop);
+      resolve({ code, why });
+    };
+    child.on('error', (error) => {
+      why = error.message;
+      done(1);
+    });
+    child.on('close', (code) => done(code ?? 1));
+  });
+}
+
+/** mlx on Linux would compile its kernels anew for each model that a test makes. */
+function environment() {
+  return process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {};
+}
+
+function read(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  }
+}

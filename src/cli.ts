@@ -1,0 +1,53 @@
+import { Command, CommanderError, Option } from 'commander';
+import { commands } from './commands/index.ts';
+import { CommandError } from './core/errors.ts';
+import { logLevels } from './io/logger.ts';
+import { packageRoot } from './io/package-root.ts';
+
+/** True for the command that goes on when nobody reads its output. */
+let worksOn = false;
+
+/** argv in, exit code out. */
+async function main(argv: readonly string[]): Promise<number> {
+  if (process.platform === 'win32') {
+    throw new CommandError(3, 'Windows is not supported. Use macOS or Linux.');
+  }
+  let exitCode = 0;
+  const program = new Command('phasebox')
+    .description('Copy fine-tuning configs into an inbox, go to bed, read the comparison document in the morning.')
+    .version(packageRoot().version)
+    .option('--workspace <dir>', 'the folder with inbox, artifacts and phasebox.yaml', '.')
+    .addOption(new Option('--log-level <level>', 'what goes to .phasebox/log/').choices(logLevels).default('info'))
+    .showHelpAfterError('(`phasebox --help` lists the commands)')
+    .hook('preAction', (_program, command) => {
+      worksOn = command.name() === 'up';
+    })
+    .exitOverride();
+  for (const register of commands) {
+    register(program, (code) => {
+      exitCode = code;
+    });
+  }
+  await program.parseAsync([...argv]);
+  return exitCode;
+}
+
+/** Commander has printed its own message by then; help and version are no errors. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  process.stderr.write(`${error instanceof CommandError ? error.message : unexpected(error)}\n`);
+  return error instanceof CommandError ? error.exitCode : 3;
+}
+
+const unexpected = (error: unknown): string =>
+  `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+
+// A closed pipe (`phasebox status | head`) ends the command; it is no failure. A dead `tee` must not end `up` and the night.
+process.stdout.on('error', () => {
+  if (!worksOn) process.exit(0);
+});
+// Nobody is left to tell it to.
+process.stderr.on('error', () => undefined);
+const exitCode = await main(process.argv).catch(exitCodeOf);
+// Not left to the event loop: a tool that goes on without us must not keep this process. The empty write waits for output.
+process.stdout.write('', () => process.exit(exitCode));

@@ -1,0 +1,40 @@
+import { CommandError } from '../core/errors.ts';
+
+/** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
+export interface Check {
+  readonly name: string;
+  readonly status: 'ok' | 'warn' | 'missing';
+  readonly detail: string;
+  readonly todo: string | null;
+}
+
+export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, todo: null });
+/** It works, but someone should know. */
+export const warn = (name: string, detail: string, todo: string): Check => ({ name, status: 'warn', detail, todo });
+/** phasebox cannot work without it. */
+export const missing = (name: string, detail: string, todo: string): Check => ({
+  name,
+  status: 'missing',
+  detail,
+  todo,
+});
+
+/** The message of anything thrown, in one line. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+
+/** True for versions from `least` on: `20.19.0` of [20, 19]. Unknown parts count as 0. */
+export function isAtLeast(version: string, least: readonly [number, number]): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  return major > least[0] || (major === least[0] && minor >= least[1]);
+}
+
+/** A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice. */
+export async function checked(name: string, look: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
+  try {
+    return [await look()].flat();
+  } catch (error) {
+    const todo = error instanceof CommandError ? 'see above' : 'Report this with the line above.';
+    return [missing(name, reasonOf(error), todo)];
+  }
+}

@@ -1,0 +1,79 @@
+import { resolve } from 'node:path';
+import { CommandError } from '../core/errors.ts';
+import { plural } from '../core/words.ts';
+import { workspaceConfig } from '../events/workspace.ts';
+import { openWorkspace, type Workspace } from '../io/workspace/workspace.ts';
+import { checkMachine, type Machine, thisMachine } from './check-machine.ts';
+import { checkPlaces } from './check-places.ts';
+import { checkBroker, checkPython } from './check-tools.ts';
+import { type Check, checked, missing } from './checks.ts';
+import { example, globals, type Register } from './register.ts';
+
+/** What `doctor --json` prints. */
+export interface Diagnosis {
+  /** Nothing that is needed is missing. */
+  readonly ok: boolean;
+  readonly checks: readonly Check[];
+}
+
+/**
+ * Looks at the machine, the tools and the workspace; leaves nothing behind and fetches nothing. Without a workspace the
+ * rest is looked at all the same. Throws CommandError 2 when phasebox.yaml is wrong.
+ */
+export async function doctor(folder: string, machine: Machine = thisMachine()): Promise<Diagnosis> {
+  const opened = await open(folder);
+  const { workspace, config } = opened;
+  const root = resolve(folder);
+  const checks = await Promise.all([
+    checkMachine(machine),
+    checked('python', () => checkPython({ root, config })),
+    checked('broker', () => checkBroker(workspace, config.redis_url)),
+    workspace === null ? [missing('workspace', opened.problem, `phasebox init ${folder}`)] : checkPlaces(workspace),
+  ]);
+  const all = checks.flat();
+  return { ok: all.every(({ status }) => status !== 'missing'), checks: all };
+}
+
+type Opened = { readonly config: Workspace['config'] } & (
+  | { readonly workspace: Workspace }
+  | { readonly workspace: null; readonly problem: string }
+);
+
+async function open(folder: string): Promise<Opened> {
+  try {
+    const workspace = await openWorkspace(folder, { create: false });
+    return { workspace, config: workspace.config };
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exitCode !== 3) throw error;
+    const { PHASEBOX_PYTHON: python, REDIS_URL: redis_url } = process.env;
+    const config = workspaceConfig.parse({ ...(python ? { python } : {}), ...(redis_url ? { redis_url } : {}) });
+    return { workspace: null, config, problem: error.message };
+  }
+}
+
+/** A line a check, what to do below it, and a sentence at the end. */
+export function doctorText({ checks }: Diagnosis): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const indent = ' '.repeat('missing'.length + width + 4);
+  const lines = checks.flatMap(({ name, status, detail, todo }) => [
+    `${status.padEnd('missing'.length)}  ${name.padEnd(width)}  ${detail}`,
+    ...(todo === null ? [] : [`${indent}-> ${todo}`]),
+  ]);
+  const count = checks.filter(({ status }) => status === 'missing').length;
+  lines.push(count === 0 ? 'all that is needed is there' : `${plural(count, 'thing')} missing`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** `phasebox doctor [--json]` */
+export const registerDoctor: Register = (program, exit) => {
+  program
+    .command('doctor')
+    .description('what phasebox needs, what is there, and what to do about the rest')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('phasebox doctor', 'phasebox doctor --json'))
+    .action(async (options: { json?: boolean }, command) => {
+      const diagnosis = await doctor(globals(command).workspace);
+      process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : doctorText(diagnosis));
+      exit(diagnosis.ok ? 0 : 3);
+    });
+};

@@ -1,0 +1,153 @@
+import { writeFile } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { CommandError, StageError } from '../core/errors.ts';
+import type { Manifest } from '../events/manifest.ts';
+import type { Run } from '../events/run.ts';
+import { type StageName, stageNames } from '../events/stages.ts';
+import { type Cloned, cloneFolder, type Piece } from '../io/disk/clone-folder.ts';
+import { contentHash } from '../io/disk/hash.ts';
+import { proveModel } from '../io/model/model-folder.ts';
+import { packageRoot } from '../io/package-root.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { type FinalModel, type FoundRun, finalModel, findRun, modelFiles } from './final-model.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+/** What an export came to, for the line that tells it. */
+export interface Exported extends Cloned {
+  readonly folder: string;
+  readonly kind: FinalModel['kind'];
+  readonly files: number;
+}
+
+/** The file in an export that tells where it comes from. */
+export const custodyFile = 'phasebox.json';
+
+/**
+ * Copies the final model of a run into a new folder: whole, proven and with its custody, or not at all. Throws
+ * CommandError 1 (damaged, removed), 2 (unknown run, not made yet, folder taken) or 3 (disk).
+ */
+export async function exportRun(
+  workspace: Workspace,
+  wanted: { readonly run: string; readonly target: string; readonly signal: AbortSignal },
+): Promise<Exported> {
+  const target = resolve(wanted.target);
+  if (`${target}${sep}`.startsWith(`${workspace.artifacts}${sep}`)) {
+    throw new CommandError(
+      2,
+      `${target} is inside ${workspace.artifacts}, which is phasebox's own. Give another folder.`,
+    );
+  }
+  const found = await findRun(workspace, wanted.run);
+  const final = await finalModel(workspace, found);
+  const pieces = await piecesOf(final);
+  const custody = await custodyOf(workspace, found, { final, pieces });
+  const cloned = await cloneFolder({
+    pieces,
+    target,
+    signal: wanted.signal,
+    check: async (draft) => {
+      await provePieces(final, draft);
+      await writeFile(join(draft, custodyFile), `${JSON.stringify(custody, null, 2)}\n`, { flag: 'wx' });
+    },
+  });
+  return { ...cloned, folder: target, kind: final.kind, files: pieces.length };
+}
+
+/** Folders of an export that is base + adapter. */
+const parts = { base: 'base', adapter: 'adapter' } as const;
+
+async function piecesOf(final: FinalModel): Promise<Piece[]> {
+  const inside = (files: Awaited<ReturnType<typeof modelFiles>>, folder: string): Piece[] =>
+    files.map(({ path, name, sha256 }) => ({ from: path, to: join(folder, name), sha256 }));
+  // A model that was exported before brings the file of that export: this one writes its own.
+  const ownName = ({ to }: Piece): boolean => to !== custodyFile;
+  if (final.kind === 'model') return inside(await modelFiles(final.model), '.').filter(ownName);
+  return [...inside(await modelFiles(final.base), parts.base), ...inside(final.adapter, parts.adapter)];
+}
+
+async function provePieces(final: FinalModel, draft: string): Promise<void> {
+  const paths =
+    final.kind === 'model'
+      ? [draft]
+      : [join(draft, parts.base), ...final.adapter.map(({ name }) => join(draft, parts.adapter, name))];
+  for (const path of paths) {
+    if (path.endsWith('.json')) continue;
+    await proveModel(path).catch((error: unknown) => {
+      if (error instanceof StageError) throw new CommandError(1, error.message, { cause: error });
+      throw error;
+    });
+  }
+}
+
+/** What the folder is, down to the hashes of what it was made from. */
+async function custodyOf(
+  workspace: Workspace,
+  { shelf, shelved }: FoundRun,
+  { final, pieces }: { readonly final: FinalModel; readonly pieces: readonly Piece[] },
+): Promise<Record<string, unknown>> {
+  const { run } = shelved;
+  const row = (await readRows(workspace.artifacts)).find((one) => one.run === run.run);
+  const manifests: [StageName, Manifest][] = [];
+  for (const stage of stageNames) {
+    const found = await shelf.committed(shelved, stage);
+    if (found !== null) manifests.push([stage, found.manifest]);
+  }
+  return {
+    version: 1,
+    phasebox: packageRoot().version,
+    exported: new Date().toISOString(),
+    kind: final.kind,
+    run: run.run,
+    phase: run.phase,
+    seed: run.seed,
+    variant: run.variant,
+    model: modelOf(run),
+    from: run.from,
+    fuse: manifests.some(([stage]) => stage === 'fuse') ? run.settings.fuse : null,
+    checkpoint: row?.checkpoint ?? null,
+    overall: row?.overall ?? null,
+    strict: row?.strict ?? null,
+    inputs: Object.fromEntries(manifests.map(([stage, { inputs }]) => [stage, inputs])),
+    versions: Object.assign({}, ...manifests.map(([, { versions }]) => versions)),
+    base_sha256: final.kind === 'adapter' ? (final.base.hash ?? (await contentHash(final.base.folder))) : null,
+    files: Object.fromEntries(pieces.map(({ to, sha256 }) => [to.split(sep).join('/'), sha256])),
+  };
+}
+
+const modelOf = ({ model }: Run) => (model === null ? null : { source: model.source, revision: model.revision });
+
+/** What is told of an export, with what to do next. */
+export function exportText({ folder, kind, files, bytes, cloned }: Exported, run: string): string {
+  const size = bytes >= 2 ** 29 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
+  const how = cloned ? 'cloned, so that it takes no space of its own' : 'copied';
+  const shown = relative(process.cwd(), folder) || folder;
+  const path = shown.startsWith('..') ? folder : shown;
+  const use =
+    kind === 'model'
+      ? `--model ${path}`
+      : `--model ${join(path, parts.base)} --adapter-path ${join(path, parts.adapter)}`;
+  const what =
+    kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), a folder each`;
+  return `${folder}: ${what}, ${files} files, ${size}, whole (${how})\nuse it: python -m mlx_lm chat ${use}\n`;
+}
+
+/** `phasebox export RUN DIR` */
+export const registerExport: Register = (program) => {
+  program
+    .command('export <run> <dir>')
+    .description('the final model of a run as a new folder, cloned where the file system can')
+    .addHelpText('after', example('phasebox export 43a-s0 ~/models/coder-43a'))
+    .action(async (run: string, target: string, _options, command) => {
+      const stop = new AbortController();
+      const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
+      // Once: a second Ctrl-C ends it at once; what it leaves is taken away by the next export there.
+      process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+      try {
+        const exported = await exportRun(await workspaceOf(command, false), { run, target, signal: stop.signal });
+        process.stdout.write(exportText(exported, run));
+      } finally {
+        process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+      }
+    });
+};

@@ -1,0 +1,92 @@
+import { relative } from 'node:path';
+import { sizeText } from '../core/size-text.ts';
+import { plural } from '../core/words.ts';
+import { machineHolder } from '../io/tool/machine-slot.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { openShelf } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type Premises } from './garbage.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+import { sharedGarbage } from './shared-garbage.ts';
+
+export interface GcOptions {
+  /** Also the final models of runs that are done. */
+  readonly models: boolean;
+  /** Also the checkpoints of runs that are done; the final adapter always stays. */
+  readonly checkpoints: boolean;
+  /** False: only told. */
+  readonly yes: boolean;
+  readonly out: (line: string) => void;
+}
+
+/** Shows what can be freed, and frees it when told to. Returns the bytes (freed, or that could be). */
+export async function gc(workspace: Workspace, options: GcOptions): Promise<number> {
+  const { yes, out } = options;
+  const all = await findGarbage(workspace);
+  const wanted = all.filter(
+    ({ kind }) => kind === 'leftover' || (kind === 'model' ? options.models : options.checkpoints),
+  );
+  const serving = await isServing(workspace);
+  let bytes = 0;
+  for (const garbage of wanted) {
+    const line = `${sizeText(garbage.bytes).padStart(9)}  ${garbage.what}  (${relative(workspace.root, garbage.folder)})`;
+    const freed = !yes || (!(serving && garbage.kind === 'model') && (await freeUp(garbage)));
+    out(freed ? line : `${line}: left alone, a tool works there`);
+    if (freed) bytes += garbage.bytes;
+  }
+  const can = yes ? `${sizeText(bytes)} freed` : `${sizeText(bytes)} can be freed: add --yes`;
+  out(wanted.length === 0 ? 'nothing to free' : can);
+  for (const line of withheld(all, options)) out(line);
+  return bytes;
+}
+
+/** A chat server of this workspace reads a final model. */
+async function isServing({ root }: Workspace): Promise<boolean> {
+  const holder = await machineHolder();
+  return holder?.workspace === root && holder.what.startsWith('serve of ');
+}
+
+async function findGarbage(workspace: Workspace): Promise<Garbage[]> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
+  const premises: Premises = { shelf, rows };
+  const needed = neededStages(premises);
+  const found: Garbage[] = [];
+  for (const shelved of shelf.all()) {
+    const leftovers = await leftoversOf(premises, shelved);
+    found.push(...leftovers.filter(({ bytes }) => bytes > 0), ...(await bulkOf(premises, shelved, needed)));
+  }
+  return [...found, ...(await sharedGarbage(workspace, premises))];
+}
+
+/** What only a flag frees, so that nobody has to guess where the space is. */
+function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): string[] {
+  const kinds = [
+    ...(models ? [] : [{ kind: 'model', flag: '--models', of: 'final model' }]),
+    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', of: 'set of checkpoints' }]),
+  ];
+  return kinds.flatMap(({ kind, flag, of }) => {
+    const some = all.filter((garbage) => garbage.kind === kind);
+    const bytes = some.reduce((sum, garbage) => sum + garbage.bytes, 0);
+    return some.length === 0
+      ? []
+      : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, of)} of runs that are done`];
+  });
+}
+
+/** `phasebox gc [--models] [--checkpoints] [--yes]` */
+export const registerGc: Register = (program) => {
+  program
+    .command('gc')
+    .description('what can be freed on the disk; nothing is deleted without --yes')
+    .option('--models', 'also final models of runs that are done; adapter and recipe rebuild them')
+    .option('--checkpoints', 'also checkpoints of runs that are done; the final adapter stays')
+    .option('--yes', 'delete it')
+    .addHelpText('after', example('phasebox gc', 'phasebox gc --models --yes'))
+    .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
+      const { models = false, checkpoints = false, yes = false } = options;
+      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      await gc(await workspaceOf(command, false), { models, checkpoints, yes, out });
+    });
+};

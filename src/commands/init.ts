@@ -1,0 +1,167 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CommandError } from '../core/errors.ts';
+import { shellWord } from '../core/plan/shell.ts';
+import { hasCode, readText } from '../io/disk/files.ts';
+import { mlxPackages } from '../io/model/facts.ts';
+import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
+import { packageRoot } from '../io/package-root.ts';
+import { openWorkspace } from '../io/workspace/workspace.ts';
+import { example, globals, type Register } from './register.ts';
+import { schemaFile } from './schema.ts';
+
+/** What `init` did: files by name inside the folder, in the order that they are told. */
+export interface Initiated {
+  readonly root: string;
+  readonly made: readonly string[];
+  readonly kept: readonly string[];
+  /** .gitignore names .phasebox/. */
+  readonly ignores: boolean;
+  /** Null: not looked for, since there is a phasebox.yaml already. */
+  readonly search: PythonSearch | null;
+}
+
+/**
+ * Makes a workspace of a folder. No file that is there is touched. Throws CommandError 2 (its phasebox.yaml is wrong) or
+ * 3 (cannot be written).
+ */
+export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
+  const root = resolve(folder);
+  try {
+    await mkdir(root, { recursive: true });
+    // First: a phasebox.yaml that is wrong is told before anything is made.
+    await openWorkspace(root, { create: true });
+    const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
+    const search = configured ? null : await findMlxPython(root, env);
+    const made: string[] = [];
+    const kept: string[] = [];
+    for (const [name, text] of await newFiles(root, search?.found ?? null)) {
+      ((await writeNew(join(root, name), text)) ? made : kept).push(name);
+    }
+    const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
+    return { root, made, kept, ignores, search };
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new CommandError(3, `${root} cannot be made a workspace: ${message}`, { cause: error });
+  }
+}
+
+const suiteFile = join('suites', 'agent-27.yaml');
+
+async function newFiles(root: string, python: MlxPython | null): Promise<[name: string, text: string][]> {
+  return [
+    ['phasebox.yaml', workspaceYaml(root, python)],
+    ['example.yaml', exampleYaml()],
+    [suiteFile, await readFile(join(packageRoot().folder, suiteFile), 'utf8')],
+    ['.gitignore', '.phasebox/\n/artifacts/*/\n'],
+  ];
+}
+
+/** False when there is something of that name. */
+async function writeNew(path: string, text: string): Promise<boolean> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** phasebox.yaml with the Python that was found, and every other setting as a comment with its default. */
+export function workspaceYaml(root: string, python: MlxPython | null): string {
+  return `# How this workspace runs. All of it is optional; what is commented out shows the default.
+${pythonLine(root, python)}
+# inbox: inbox # configs dropped here are taken up
+# artifacts: artifacts # runs, results.jsonl, COMPARISON.md
+# redis_url: redis://127.0.0.1:6379/0 # default: a server of its own; REDIS_URL wins over this
+# in_flight: 1 # runs that may be started and not over
+# dashboard: { host: 127.0.0.1, port: 3100 } # a port that is taken: the next free one
+# disk_reserve_gb: 10 # GB of the disk that stay free
+# stage_retries: 3 # further attempts after faults that pass, such as a GPU time-out
+# retry_pause_s: [30, 60, 120] # before each of them
+# notify: [sh, -c, "echo $PHASEBOX_ROW"] # default: none; run after each row
+`;
+}
+
+function pythonLine(root: string, python: MlxPython | null): string {
+  if (python === null) return '# python: .venv/bin/python # a Python with mlx_lm; PHASEBOX_PYTHON wins over this';
+  const inside = relative(root, python.path);
+  const path = inside.startsWith(`..${sep}`) ? python.path : inside;
+  // JSON's quotes are YAML's too: a path may hold anything.
+  const text = /^[\w./+-]+$/.test(path) ? path : JSON.stringify(path);
+  return `python: ${text} # mlx_lm ${python.versions.mlx_lm ?? unknownVersion}; PHASEBOX_PYTHON wins over this`;
+}
+
+/** A phase config to start from: real settings, and the schema that tells an editor what may be written. */
+export function exampleYaml(): string {
+  return `# yaml-language-server: $schema=${pathToFileURL(schemaFile()).href}
+# A phase: one experiment. Change it, look at it with \`phasebox plan example.yaml\`, submit it with
+# \`phasebox submit example.yaml\` (or copy it into inbox/).
+phase: example
+title: Qwen3-14B on my data
+hypothesis: what you expect, written down before you know it
+
+model: mlx-community/Qwen3-14B-4bit # in the Hub cache, or a folder; not here yet: download: true
+data: data # a folder with train.jsonl and valid.jsonl; paths start at the workspace
+seeds: [0] # a run each; [0, 1, 2] tells how much is chance
+
+train: # mlx_lm's own names; what is not here has mlx_lm's own default
+  iters: 800
+  batch_size: 1
+  learning_rate: 1e-4
+  num_layers: 12
+  grad_accumulation_steps: 4
+  mask_prompt: true
+  save_every: 200
+
+fuse: { mode: direct, q_bits: 5, q_group_size: 64 }
+
+eval:
+  suite: ${suiteFile} # 27 prompts to a coding agent: yours can be another file of this form
+
+criteria: # written down before the result is known
+  gate: overall >= 80
+`;
+}
+
+/** What is told: what was made, and what to do next. */
+export function initText({ root, made, kept, ignores, search }: Initiated): string {
+  const lines = [`${root} is a phasebox workspace`];
+  if (made.length > 0) lines.push(`  made: ${made.join(', ')} (with inbox/, artifacts/, .phasebox/)`);
+  if (kept.length > 0) lines.push(`  there already, not touched: ${kept.join(', ')}`);
+  if (!ignores) lines.push('  add .phasebox/ to .gitignore: it holds sockets, logs and the broker');
+  const found = search?.found;
+  if (found) lines.push(`  python: ${found.path} with mlx_lm ${found.versions.mlx_lm ?? unknownVersion}`);
+  lines.push('next: write your own settings into example.yaml, then');
+  lines.push('  phasebox doctor; phasebox plan example.yaml; phasebox submit example.yaml; phasebox up');
+  return `${lines.join('\n')}\n`;
+}
+
+/** What is missing when no Python has mlx_lm, and how to get it; null when one has. */
+export function pythonWarning({ root, search }: Initiated): string | null {
+  if (search === null || search.found !== null) return null;
+  const asked = search.without.length === 0 ? 'there is no Python' : `without it: ${search.without.join(', ')}`;
+  return `warning: no Python with mlx_lm was found (${asked}).
+Install it (Python >= 3.11): cd ${shellWord(root)} && python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}
+or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tells whether it works.
+`;
+}
+
+const unknownVersion = '(version unknown)';
+
+/** `phasebox init [DIR]` */
+export const registerInit: Register = (program) => {
+  program
+    .command('init [dir]')
+    .description('a new workspace: inbox, artifacts, phasebox.yaml with the Python that was found, an example')
+    .addHelpText('after', example('phasebox init', 'phasebox init ~/experiments'))
+    .action(async (folder: string | undefined, _options, command) => {
+      const initiated = await init(folder ?? globals(command).workspace);
+      process.stdout.write(initText(initiated));
+      process.stderr.write(pythonWarning(initiated) ?? '');
+    });
+};

@@ -1,0 +1,102 @@
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CommandError } from '../core/errors.ts';
+import { type StageName, stageFolder, stageNames } from '../events/stages.ts';
+import { ifAbsent } from '../io/disk/files.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { openShelf, type Shelved } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+const poll_ms = 200;
+
+interface Attempted {
+  readonly stage: StageName;
+  /** Null: committed. */
+  readonly attempt: number | null;
+  readonly folder: string;
+}
+
+/** Prints the logs of a run, stage by stage, attempt by attempt; with `follow` until the run has its row. */
+export async function logs(
+  workspace: Workspace,
+  wanted: { run: string; stage?: string; follow: boolean },
+): Promise<void> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const shelved = shelf.get(wanted.run);
+  if (shelved === undefined)
+    throw new CommandError(2, `There is no run ${wanted.run}. \`phasebox status\` lists them.`);
+  const only = stageNames.find((name) => name === wanted.stage);
+  if (wanted.stage !== undefined && only === undefined) {
+    throw new CommandError(2, `There is no stage ${wanted.stage}. Stages: ${stageNames.join(', ')}.`);
+  }
+  // By inode: a file keeps it when its attempt is committed and its folder gets another name.
+  const shown = new Map<number, number>();
+  for (;;) {
+    const over = !wanted.follow || (await readRows(workspace.artifacts)).some((row) => row.run === wanted.run);
+    for (const attempted of await attempts(shelved)) {
+      if (only === undefined || attempted.stage === only) await printLogs(attempted, shown);
+    }
+    if (over) return;
+    await delay(poll_ms);
+  }
+}
+
+async function attempts({ folder }: Shelved): Promise<Attempted[]> {
+  const names = await readdir(folder);
+  return stageNames.flatMap((stage) => {
+    const prefix = `.${stageFolder(stage)}.a`;
+    const tried = names
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => ({ stage, attempt: Number(name.slice(prefix.length)), folder: join(folder, name) }))
+      .sort((a, b) => a.attempt - b.attempt);
+    const done = names.includes(stageFolder(stage))
+      ? [{ stage, attempt: null, folder: join(folder, stageFolder(stage)) }]
+      : [];
+    return [...tried, ...done];
+  });
+}
+
+async function printLogs({ stage, attempt, folder }: Attempted, shown: Map<number, number>): Promise<void> {
+  for (const path of await logFiles(folder)) {
+    const found = await stat(path).catch(ifAbsent(null));
+    if (found === null) continue;
+    const from = shown.get(found.ino) ?? 0;
+    if (found.size <= from) continue;
+    const tool = path.slice(folder.length + 1, -'log.txt'.length).replace(/\/$/, '');
+    if (from === 0)
+      process.stdout.write(
+        `--- ${stage}${attempt === null ? '' : `, attempt ${attempt}`}${tool === '' ? '' : `: ${tool}`}\n`,
+      );
+    for await (const chunk of createReadStream(path, { start: from, end: found.size - 1 })) process.stdout.write(chunk);
+    shown.set(found.ino, found.size);
+  }
+}
+
+async function logFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
+  const below = entries.filter((entry) => entry.isDirectory()).map((entry) => logFiles(join(folder, entry.name)));
+  const own = entries
+    .filter((entry) => entry.isFile() && entry.name === 'log.txt')
+    .map((entry) => join(folder, entry.name));
+  return [...(await Promise.all(below)).flat(), ...own];
+}
+
+/** `phasebox logs RUN [STAGE] [-f]` */
+export const registerLogs: Register = (program) => {
+  program
+    .command('logs <run> [stage]')
+    .description('the logs of a run, of all stages and attempts or of one stage')
+    .option('-f, --follow', 'go on until the run has its row')
+    .addHelpText('after', example('phasebox logs 43a-s0 train -f'))
+    .action(async (run: string, stage: string | undefined, options: { follow?: boolean }, command) => {
+      await logs(await workspaceOf(command, false), {
+        run,
+        ...(stage === undefined ? {} : { stage }),
+        follow: options.follow ?? false,
+      });
+    });
+};

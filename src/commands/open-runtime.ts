@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { openBell } from '../io/bell.ts';
+import type { Broker } from '../io/broker/broker.ts';
+import { openBus } from '../io/broker/bus.ts';
+import { readFacts } from '../io/model/facts.ts';
+import { findPython } from '../io/model/python.ts';
+import { packageRoot } from '../io/package-root.ts';
+import { openControl } from '../io/workspace/control-store.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { openShelf } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { workspaceId } from '../io/workspace/workspace-id.ts';
+import { takeTurns } from '../workers/control/turns.ts';
+import { openPageWriter } from '../workers/page-writer.ts';
+import type { Notice, Place, Runtime } from '../workers/runtime.ts';
+
+export interface PlaceParts {
+  readonly workspace: Workspace;
+  readonly log: Logger;
+  readonly notice: (notice: Notice) => void;
+}
+
+export interface RuntimeParts extends PlaceParts {
+  readonly broker: Broker;
+  readonly signal: AbortSignal;
+}
+
+/** What the owner of a workspace needs, from the disk. */
+export async function openPlace({ workspace, log, notice }: PlaceParts): Promise<Place> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  return {
+    workspace,
+    shelf,
+    log,
+    rows: new Set((await readRows(workspace.artifacts)).map((row) => row.run)),
+    pages: openPageWriter(workspace, log),
+    bell: openBell(workspace.config.notify, workspace.root, log),
+    control: await openControl(workspace.state),
+    turn: takeTurns(),
+    inHand: new Map(),
+    notice,
+  };
+}
+
+/** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm. */
+export async function openRuntime({ workspace, log, broker, signal, notice }: RuntimeParts): Promise<Runtime> {
+  const python = await findPython(workspace);
+  const { versions } = await readFacts(python);
+  const root = packageRoot();
+  return {
+    ...(await openPlace({ workspace, log, notice })),
+    bus: openBus(broker, await workspaceId(workspace.state), log),
+    python,
+    versions: { ...versions, phasebox: root.version },
+    drivers: join(root.folder, 'python'),
+    signal,
+    stopAsked: new AbortController(),
+  };
+}

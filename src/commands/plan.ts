@@ -1,0 +1,150 @@
+import { join } from 'node:path';
+import type { Lookups, RunDraft, RunPlan } from '../core/config/lookups.ts';
+import { phaseOfRun } from '../core/config/plan-runs.ts';
+import { CommandError } from '../core/errors.ts';
+import { runDisk } from '../core/mlx/estimate.ts';
+import { planJson } from '../core/plan/plan-json.ts';
+import { planScript, type ScriptPlan } from '../core/plan/plan-script.ts';
+import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
+import { differences, trainSettings } from '../core/plan/settings-shown.ts';
+import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
+import { stageTimes } from '../core/plan/stage-times.ts';
+import { readModelShape } from '../io/model/model-folder.ts';
+import { packageRoot } from '../io/package-root.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+export interface PlanOptions {
+  readonly workspace: Workspace;
+  readonly sh?: boolean;
+  /** Another config: only what differs is told. */
+  readonly against?: string;
+  readonly json?: boolean;
+  readonly print: (text: string) => void;
+}
+
+/** `phasebox plan`: shows what configs would do and changes nothing. Returns the exit code; throws CommandError (2, 3). */
+export async function plan(files: readonly string[], options: PlanOptions): Promise<number> {
+  const { against, print, workspace } = options;
+  if (options.sh && files.length !== 1) throw new CommandError(2, 'plan --sh takes one FILE: one phase, one script.');
+  const clash = options.sh ? (against !== undefined ? 'against' : options.json ? 'json' : null) : null;
+  if (clash !== null) {
+    throw new CommandError(2, `plan --sh and --${clash} cannot be combined: --sh prints a bash script, nothing else.`);
+  }
+  const desk = await openDesk(workspace);
+  const reads = await readAll(against === undefined ? files : [against, ...files], desk);
+  const [first, ...others] = reads;
+  if (against !== undefined && first !== undefined) await printDifferences(first, others, { desk, options });
+  else if (options.sh && first !== undefined) print(await script(first, desk));
+  else {
+    const planned = await Promise.all(reads.map((read) => planPhase(read, desk)));
+    print(
+      options.json
+        ? `${JSON.stringify({ phases: planned.map(planJson) }, null, 2)}\n`
+        : planned.map(planText).join('\n'),
+    );
+  }
+  return 0;
+}
+
+const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
+
+async function planPhase(read: Read, desk: Desk): Promise<PlannedPhase> {
+  const plans = await sourcePlans(read.runs, desk.lookups);
+  const suites = await Promise.all(read.runs.map((run) => suiteOf(run, desk.lookups)));
+  const runs = await Promise.all(read.runs.map((run) => planRun(run, plans, desk)));
+  const { file, phase, missing, warnings } = read;
+  return { file, phase, prompts: suites[0]?.prompts.length ?? 0, missing, warnings, runs };
+}
+
+async function planRun(draft: RunDraft, plans: ReadonlyMap<string, RunPlan>, desk: Desk): Promise<PlannedRun> {
+  const { train } = draft.settings;
+  const source = draft.model?.source ?? '';
+  const shape = await readModelShape(source, draft.model?.folder ?? null);
+  const defaults = train === null ? {} : (await desk.lookups.facts()).defaults;
+  const places: Places = {
+    python: desk.python,
+    driver,
+    model: draft.model?.folder ?? source,
+    modelName: draft.model?.folder ?? source,
+    run: (id) => acceptedRun(desk.workspace, id),
+    plans,
+  };
+  return {
+    draft,
+    train: train === null || !draft.chain.includes('train') ? [] : trainSettings(train, defaults),
+    stages: stageCommands(draft, places),
+    disk: shape === null ? null : runDisk(shape, draft),
+    sizeSource: shape?.source ?? null,
+    times: stageTimes(draft, desk.finished),
+  };
+}
+
+const acceptedRun = (workspace: Workspace, id: string): string => join(workspace.artifacts, phaseOfRun(id) ?? '', id);
+
+async function script(read: Read, desk: Desk): Promise<string> {
+  const plans = await sourcePlans(read.runs, desk.lookups);
+  const runs: ScriptPlan['runs'] = await Promise.all(
+    read.runs.map(async (draft) => {
+      const { disk } = await planRun(draft, plans, desk);
+      return { draft, suite: await suiteOf(draft, desk.lookups), peak: disk?.peak ?? null };
+    }),
+  );
+  const { model = null } = read.runs[0] ?? {};
+  return planScript({
+    phase: read.phase.phase,
+    title: read.phase.title ?? null,
+    runs,
+    model: model === null ? null : scriptModel(model, desk.lookups),
+    root: desk.workspace.root,
+    python: desk.python,
+    driver,
+    acceptedRun: (id) => acceptedRun(desk.workspace, id),
+    plans,
+  });
+}
+
+function scriptModel(model: NonNullable<RunDraft['model']>, lookups: Lookups): NonNullable<ScriptPlan['model']> {
+  if (model.folder !== null) return { folder: model.folder };
+  if (/^[./~]/.test(model.source)) return { folder: lookups.absolute(model.source) };
+  return { hub: model.source, revision: model.revision };
+}
+
+async function printDifferences(
+  before: Read,
+  others: readonly Read[],
+  { desk, options }: { readonly desk: Desk; readonly options: PlanOptions },
+): Promise<void> {
+  const trains = [before, ...others].some(({ runs }) => runs.some((run) => run.settings.train !== null));
+  const defaults = trains ? (await desk.lookups.facts()).defaults : {};
+  const found = others.map((read) => ({
+    names: { before: before.phase.phase, after: read.phase.phase },
+    differences: differences(before.config, read.config, defaults),
+  }));
+  const text = found.map((one) => differencesText(one.names, one.differences)).join('\n');
+  options.print(options.json ? `${JSON.stringify(found, null, 2)}\n` : text);
+}
+
+/** `phasebox plan FILE... [--sh] [--against FILE] [--json]` */
+export const registerPlan: Register = (program, exit) => {
+  program
+    .command('plan')
+    .argument('<file...>', 'configs')
+    .description('stages, exact commands, disk and time; changes nothing')
+    .option('--sh', 'the phase as a bash script that runs by itself')
+    .option('--against <file>', 'only what differs from this config')
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      example(
+        'phasebox plan 43a.yaml',
+        'phasebox plan --sh 43a.yaml >43a.sh',
+        'phasebox plan 43b.yaml --against 43a.yaml',
+      ),
+    )
+    .action(async (files: string[], options: Pick<PlanOptions, 'sh' | 'against' | 'json'>, command) => {
+      const workspace = await workspaceOf(command, false);
+      exit(await plan(files, { ...options, workspace, print: (text) => void process.stdout.write(text) }));
+    });
+};

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { didYouMean } from '../core/config/closest.ts';
+import { phaseJsonSchema } from '../core/config/json-schema.ts';
+import { CommandError } from '../core/errors.ts';
+import { workspaceConfig } from '../events/workspace.ts';
+import { packageRoot } from '../io/package-root.ts';
+import { example, type Register } from './register.ts';
+
+/** What there is a schema of, by the word that asks for it. */
+const schemas: Readonly<Record<string, () => object>> = { phase: phaseJsonSchema, workspace: workspaceJsonSchema };
+
+/** JSON Schema (2020-12) of phasebox.yaml. */
+function workspaceJsonSchema(): object {
+  const schema = z.toJSONSchema(workspaceConfig, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      // JavaScript's own limit of whole numbers says nothing to people.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+  return { ...schema, title: 'phasebox: phasebox.yaml' };
+}
+
+/** The JSON Schema as text. Throws CommandError 2 for a name that there is no schema of. */
+export function schemaText(name: string): string {
+  const make = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
+  if (make === undefined) {
+    const names = Object.keys(schemas);
+    throw new CommandError(2, `There is no schema of ${name}. ${didYouMean(name, names)}Allowed: ${names.join(', ')}.`);
+  }
+  return `${JSON.stringify(make(), null, 2)}\n`;
+}
+
+/** The schema of phase configs as a file that editors can be pointed at: it lies in the installed package. */
+export const schemaFile = (): string => join(packageRoot().folder, 'schemas', 'phase.schema.json');
+
+/** `phasebox schema [phase|workspace]` */
+export const registerSchema: Register = (program) => {
+  program
+    .command('schema [what]')
+    .description('JSON Schema for editors: of phase configs, or (`workspace`) of phasebox.yaml')
+    .addHelpText('after', example('phasebox schema > phase.schema.json', 'phasebox schema workspace'))
+    .action((what: string | undefined) => {
+      process.stdout.write(schemaText(what ?? 'phase'));
+    });
+};

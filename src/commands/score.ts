@@ -1,0 +1,96 @@
+import { basename } from 'node:path';
+import { formatProblems } from '../core/config/problem.ts';
+import { readSuite } from '../core/config/read-suite.ts';
+import { CommandError } from '../core/errors.ts';
+import { percent } from '../core/page/format.ts';
+import { readAnswers } from '../core/score/answers.ts';
+import { type Place, scoreSuite } from '../core/score/score.ts';
+import { modes, type Score } from '../events/score.ts';
+import type { Suite } from '../events/suite.ts';
+import { readText } from '../io/disk/files.ts';
+import { example, type Register } from './register.ts';
+
+/** `--suite` and `--answers` are paths from the current folder. */
+export interface ScoreOptions {
+  readonly suite: string;
+  readonly answers: string;
+  readonly json?: boolean;
+}
+
+const mostShown = 20;
+
+/** Scores kept answers again, with no model. Prints and returns 0; throws CommandError 2 when they do not fit the suite. */
+export async function score(options: ScoreOptions): Promise<number> {
+  const suite = await suiteAt(options.suite);
+  const { answers, problems } = readAnswers(await textAt(options.answers));
+  const wrong = problems.map(({ line, what }) => `${options.answers}:${line}: ${what}`);
+  if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
+  const scored = scoreSuite(suite, answers);
+  if (!scored.ok) throw new CommandError(2, misfit(options, scored));
+  process.stdout.write(options.json ? jsonOf(scored.score) : table(suite, scored.score));
+  return 0;
+}
+
+async function textAt(path: string): Promise<string> {
+  const text = await readText(path);
+  if (text === null) throw new CommandError(2, `${path} is not there.`);
+  return text;
+}
+
+async function suiteAt(path: string): Promise<Suite> {
+  const read = readSuite(await textAt(path), basename(path));
+  if ('suite' in read) return read.suite;
+  throw new CommandError(2, formatProblems(path, read.problems));
+}
+
+/** Which answers are missing and which are not the suite's. */
+function misfit(
+  { suite, answers }: ScoreOptions,
+  { missing, unknown }: { missing: readonly Place[]; unknown: readonly string[] },
+): string {
+  const absent = missing.map((place) => `  no answer to ${place.prompt}, repeat ${place.repeat}`);
+  const foreign = unknown.map((id) => `  ${id} is no prompt of the suite`);
+  return [`${answers} does not fit ${suite}:`, shown([...foreign, ...absent])].join('\n');
+}
+
+const shown = (lines: readonly string[]): string =>
+  lines.length <= mostShown
+    ? lines.join('\n')
+    : [...lines.slice(0, mostShown), `  and ${lines.length - mostShown} more`].join('\n');
+
+function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score): string {
+  return `${JSON.stringify({ overall, strict, categories, modes: counts, prompts }, null, 2)}\n`;
+}
+
+function table(suite: Suite, result: Score): string {
+  const rows = Object.entries(result.categories).map(([name, lenient]) => ({
+    name,
+    lenient,
+    strict: result.strict_categories[name],
+    prompts: suite.prompts.filter((prompt) => prompt.category === name).length,
+  }));
+  const all = { name: 'overall', lenient: result.overall, strict: result.strict, prompts: suite.prompts.length };
+  const width = Math.max(...[...rows, all].map(({ name }) => name.length), 'category'.length);
+  const line = (name: string, ...cells: readonly string[]): string =>
+    [name.padEnd(width), ...cells.map((cell) => cell.padStart(8))].join('  ');
+  const lines = [...rows, all].map(({ name, lenient, strict, prompts }) =>
+    line(name, percent(lenient), percent(strict), String(prompts)),
+  );
+  const used = modes.filter((mode) => result.modes[mode] > 0).map((mode) => `${mode} ${result.modes[mode]}`);
+  return `${[line('category', 'lenient', 'strict', 'prompts'), ...lines, '', `modes: ${used.join(', ')}`].join('\n')}\n`;
+}
+
+/** `phasebox score --suite FILE --answers FILE [--json]` */
+export const registerScore: Register = (program, exit) => {
+  program
+    .command('score')
+    .description('score kept answers again, with no model')
+    .requiredOption('--suite <file>', 'the eval suite')
+    .requiredOption('--answers <file>', 'answers.jsonl of an eval stage')
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      example('phasebox score --suite suites/agent-27.yaml --answers artifacts/43a/43a-s0/6-eval/answers.jsonl'),
+    )
+    .action(async (options: ScoreOptions) => exit(await score(options)));
+};

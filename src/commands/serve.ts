@@ -1,0 +1,187 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CommandError, StageError } from '../core/errors.ts';
+import { toolEnv } from '../core/mlx/mlx-argv.ts';
+import { servedModel } from '../core/score/chat.ts';
+import { ifAbsent } from '../io/disk/files.ts';
+import { proveModel } from '../io/model/model-folder.ts';
+import { findPython } from '../io/model/python.ts';
+import { packageRoot } from '../io/package-root.ts';
+import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
+import { askMachine, holderText, type MachineSlot } from '../io/tool/machine-slot.ts';
+import { commandLine } from '../io/tool/process-facts.ts';
+import { findTool, isAlive } from '../io/tool/tool-process.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { type FinalModel, finalModel, findRun } from './final-model.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+export interface ServeOptions {
+  readonly run: string;
+  /** Absent: one that is free. */
+  readonly port?: number;
+  /** Ends the server. */
+  readonly signal: AbortSignal;
+  readonly out: (line: string) => void;
+}
+
+const watch_ms = 1000;
+
+/**
+ * A chat server on a run's final model, until the signal aborts. Leaves no process and no file. Throws CommandError 1
+ * (model damaged, server died), 2 (unknown run, not made yet) or 3 (port taken, python, a tool is working).
+ */
+export async function serve(workspace: Workspace, options: ServeOptions): Promise<void> {
+  const found = await findRun(workspace, options.run);
+  const final = await finalModel(workspace, found);
+  const python = await findPython(workspace);
+  await sweep(workspace.state);
+  if (options.port !== undefined) await needPort(options.port);
+  await prove(final);
+  const dir = await ownFolder(workspace.state);
+  let slot: MachineSlot | null = null;
+  try {
+    slot = await takeMachine(workspace, dir, options.run);
+    options.out(`loading the final model of ${options.run} ...`);
+    const server = await start(final, { ...options, dir, python, env: found.shelved.run.env });
+    try {
+      for (const line of greeting(server.url)) options.out(line);
+      await untilStopped(server, options.signal);
+    } finally {
+      await server.close();
+    }
+  } catch (error) {
+    if (options.signal.aborted) return;
+    if (error instanceof StageError)
+      throw new CommandError(1, `${error.message}\nThe server's model: ${folderOf(final)}`);
+    throw error;
+  } finally {
+    await slot?.release();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+const folderOf = (final: FinalModel): string => (final.kind === 'model' ? final.model : final.base).folder;
+
+async function prove(final: FinalModel): Promise<void> {
+  const weights =
+    final.kind === 'model' ? [] : final.adapter.map(({ path }) => path).filter((path) => !/json$/.test(path));
+  for (const path of [folderOf(final), ...weights]) {
+    await proveModel(path).catch((error: unknown) => {
+      throw error instanceof StageError ? new CommandError(1, error.message, { cause: error }) : error;
+    });
+  }
+}
+
+interface Start extends ServeOptions {
+  readonly dir: string;
+  readonly python: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function start(final: FinalModel, { dir, python, env, port, signal }: Start): Promise<RunningServer> {
+  const adapter = final.kind === 'model' ? null : join(dir, 'adapter');
+  if (final.kind === 'adapter' && adapter !== null) {
+    await mkdir(adapter);
+    for (const { path, name } of final.adapter) await symlink(path, join(adapter, name));
+  }
+  return startModelServer({
+    python,
+    driver: join(packageRoot().folder, 'python', 'serve.py'),
+    model: folderOf(final),
+    ...(adapter === null ? {} : { adapter }),
+    dir,
+    env: toolEnv(env),
+    signal,
+    ...(port === undefined ? {} : { nextPort: async () => port }),
+  });
+}
+
+function greeting(url: string): string[] {
+  const body = JSON.stringify({ model: servedModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 256 });
+  return [
+    `serving at ${url}/v1 (model name: ${servedModel}); Ctrl-C ends it`,
+    `curl ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`,
+  ];
+}
+
+async function untilStopped(server: RunningServer, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await delay(watch_ms, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+    if (!signal.aborted) await server.check();
+  }
+}
+
+const folderName = 'serve';
+
+/** `.phasebox/serve/<pid>.XXXXXX`: log, and the server's own files while it runs. */
+async function ownFolder(state: string): Promise<string> {
+  await mkdir(join(state, folderName), { recursive: true });
+  return mkdtemp(join(state, folderName, `${process.pid}.`));
+}
+
+/** Ends the servers of `serve` commands that were killed: nobody is left to end them. */
+async function sweep(state: string): Promise<void> {
+  for (const name of await readdir(join(state, folderName)).catch(ifAbsent([]))) {
+    const dir = join(state, folderName, name);
+    const owner = await commandLine(Number.parseInt(name, 10));
+    if (owner?.includes('serve')) continue;
+    if (await isAlive(dir)) await (await findTool(dir))?.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** Two models in memory at once make both slow, or end one of them. */
+async function takeMachine(workspace: Workspace, dir: string, run: string): Promise<MachineSlot> {
+  const asked = await askMachine({ dir, what: `serve of ${run}`, workspace: workspace.root, server: true });
+  if (asked.kind === 'ours') return asked.slot;
+  throw new CommandError(
+    3,
+    `The machine is taken by ${holderText(asked.by)} (${asked.by.dir}), and two models at once are too much for its memory.\n` +
+      'Wait until it is done (`phasebox status`), or end it first.',
+  );
+}
+
+function needPort(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (error) => {
+      const message = `port ${port} cannot be used: ${error.message}. Give another one with --port, or none.`;
+      reject(new CommandError(3, message, { cause: error }));
+    });
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
+  });
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new CommandError(2, `--port ${text} is no port. Allowed: 1 to 65535.`);
+}
+
+/** `phasebox serve RUN [--port N]` */
+export const registerServe: Register = (program) => {
+  program
+    .command('serve <run>')
+    .description('a chat server on the final model of a run, until Ctrl-C')
+    .option('--port <number>', 'of 127.0.0.1; else one that is free')
+    .addHelpText('after', example('phasebox serve 43a-s0', 'phasebox serve 43a-s0 --port 8081'))
+    .action(async (run: string, options: { port?: string }, command) => {
+      const stop = new AbortController();
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      const ended = Promise.race(signals.map((signal) => once(process, signal, { signal: stop.signal })));
+      ended.then(
+        () => stop.abort(),
+        () => undefined, // served until the end without a signal
+      );
+      const port = options.port === undefined ? {} : { port: portOf(options.port) };
+      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      try {
+        await serve(await workspaceOf(command, false), { run, ...port, signal: stop.signal, out });
+      } finally {
+        stop.abort();
+      }
+    });
+};

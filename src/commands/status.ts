@@ -1,0 +1,166 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunState } from '../core/run/due.ts';
+import { rowLine } from '../core/run/row-line.ts';
+import { type RunStatus, runStatus } from '../core/run/status.ts';
+import { duration, plural } from '../core/words.ts';
+import type { Control } from '../events/request.ts';
+import { attemptFolder, stageNames } from '../events/stages.ts';
+import { ifAbsent, readText } from '../io/disk/files.ts';
+import { findBaseModel } from '../io/model/base-model.ts';
+import { hasLiveTool } from '../io/tool/live-tools.ts';
+import { readControl } from '../io/workspace/control-store.ts';
+import { ownerOf } from '../io/workspace/ownership.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { openShelf, type Shelved } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { look } from '../producers/look.ts';
+import { diskLine, reservation } from './disk-line.ts';
+import { liveProgress } from './live-progress.ts';
+import { machineWait } from './machine-wait.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+/** What `status --json` prints. */
+export interface Status {
+  readonly up: boolean;
+  readonly paused: boolean;
+  readonly inbox: readonly string[];
+  readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
+  readonly runs: readonly RunStatus[];
+}
+
+/** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
+interface Told {
+  readonly status: RunStatus;
+  readonly said: string | null;
+  /** What its stage has reserved of the disk. */
+  readonly reserved?: string | null;
+}
+
+/** What people read beside the status. `said`: by run; `disk`: one line. */
+export interface ForPeople {
+  readonly said: ReadonlyMap<string, string | null>;
+  readonly disk: string;
+}
+
+/** Everything is read from the disk: it works with and without a living `up`. */
+export async function readStatus(workspace: Workspace): Promise<{ readonly status: Status } & ForPeople> {
+  const [control, owner] = await Promise.all([readControl(workspace.state), ownerOf(workspace.state)]);
+  const [inbox, rejected, told] = await Promise.all([
+    look(workspace.inbox),
+    rejectedFiles(workspace.inbox),
+    tellRuns(workspace, { control, up: owner !== null }),
+  ]);
+  const names = inbox.found.map(({ name }) => name);
+  const runs = told.map(({ status }) => status);
+  const status = { up: owner !== null, paused: control.paused !== null, inbox: names, rejected, runs };
+  const disk = await diskLine(
+    workspace,
+    told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
+  );
+  return { status, disk, said: new Map(told.map((one) => [one.status.run, one.said])) };
+}
+
+interface Now {
+  readonly control: Control;
+  readonly up: boolean;
+}
+
+async function tellRuns(workspace: Workspace, now: Now): Promise<Told[]> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
+  return Promise.all(
+    shelf.all().map(async (shelved): Promise<Told> => {
+      const state = await shelf.state(shelved);
+      const row = rows.get(shelved.run.run);
+      const status = runStatus(state, row, { now: Date.now(), control: now.control });
+      if (row?.status === 'done') return { status, said: `${wide(row.status)}  ${rowLine(row)}` };
+      if (status.state === 'waiting' && status.why === null)
+        return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
+      return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
+    }),
+  );
+}
+
+const wide = (state: string): string => state.padEnd(9);
+
+/** A run whose stage is under way or comes next. */
+async function tellStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<Told> {
+  const isOn = status.state === 'running' || status.state === 'retrying';
+  const stopped = isOn && !up ? 'stopped, goes on at the next up' : null;
+  const stage = stageNames.find((name) => name === status.stage);
+  if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
+  const at = { stage, attempt: status.attempt };
+  const progress = await liveProgress(shelved.folder, shelved.run, at);
+  if (!up) {
+    const alive = await hasLiveTool(join(shelved.folder, attemptFolder(at.stage, at.attempt)));
+    // Nothing comes nearer to its end while nobody works.
+    if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
+    return { status: { ...status, ...progress }, said: 'goes on in the background' };
+  }
+  const waits = await machineWait(shelved.folder, status);
+  return { status: { ...status, ...progress, ...(waits === null ? {} : { why: waits }) }, said: null };
+}
+
+/** `fetching its model org/name`: the run cannot start before; null when its model is here. */
+async function modelToCome({ root }: Workspace, { run, journal }: RunState): Promise<string | null> {
+  if (run.model === null || !run.model.download) return null;
+  const found = await findBaseModel(run, journal, root);
+  return found === null || found.found ? null : `fetching its model ${run.model.source}`;
+}
+
+async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][]> {
+  const folder = join(inbox, 'rejected');
+  const names = await readdir(folder).catch(ifAbsent([]));
+  const reasons = names.filter((name) => name.endsWith('.reasons.txt')).sort();
+  return Promise.all(
+    reasons.map(async (name) => ({
+      file: name.slice(0, -'.reasons.txt'.length),
+      reasons: (await readText(join(folder, name))) ?? '',
+    })),
+  );
+}
+
+/** The status for people. */
+export function statusText(status: Status, { said, disk }: ForPeople): string {
+  const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
+  if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
+  if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.join(', ')}`);
+  if (status.rejected.length > 0) {
+    lines.push(`rejected: ${status.rejected.map(({ file }) => file).join(', ')} (reasons in inbox/rejected/)`);
+  }
+  lines.push(disk);
+  if (status.runs.length === 0) lines.push('no runs yet');
+  const width = Math.max(0, ...status.runs.map(({ run }) => run.length));
+  for (const run of status.runs)
+    lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
+  const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled'].includes(state)).length;
+  if (open > 0) lines.push(`${plural(open, 'run')} to go`);
+  return `${lines.join('\n')}\n`;
+}
+
+function detail(run: RunStatus): string {
+  const parts = [
+    run.stage === null ? null : `${run.stage}${(run.attempt ?? 1) > 1 ? ` (attempt ${run.attempt})` : ''}`,
+    run.iteration === null ? null : `${run.iteration}${run.of === null ? '' : `/${run.of}`}`,
+    run.loss === null ? null : `loss ${run.loss}`,
+    run.eta_s === null ? null : `ETA ${duration(run.eta_s)}`,
+    run.not_before === null ? null : `not before ${run.not_before}`,
+    run.why,
+  ];
+  return parts.filter((part) => part !== null).join('  ');
+}
+
+/** `phasebox status [--json]` */
+export const registerStatus: Register = (program) => {
+  program
+    .command('status')
+    .description('what waits, runs (iteration, loss, ETA) and is done')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('phasebox status', 'phasebox status --json'))
+    .action(async (options: { json?: boolean }, command) => {
+      const { status, ...forPeople } = await readStatus(await workspaceOf(command, false));
+      process.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, forPeople));
+    });
+};

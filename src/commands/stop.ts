@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { outcomeText } from '../core/run/control-words.ts';
+import { hasCode } from '../io/disk/files.ts';
+import { ownerOf } from '../io/workspace/ownership.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { askOwner } from './ask.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+const poll_ms = 200;
+
+/** Ends the `up` of a workspace and waits for its end; `tools`: what it started too. Returns the exit code. */
+export async function stop(workspace: Workspace, { tools }: { readonly tools: boolean }): Promise<number> {
+  const owner = await ownerOf(workspace.state);
+  if (owner !== null) {
+    if (tools) await askOwner(workspace, { kind: 'stop' });
+    else terminate(owner);
+    while ((await ownerOf(workspace.state)) === owner) await delay(poll_ms);
+    process.stdout.write(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran goes on'}\n`);
+  }
+  // Also after the end of an `up`: it may have died before it had ended them.
+  const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];
+  for (const outcome of left) process.stdout.write(`${outcomeText(outcome)}\n`);
+  if (owner === null && left.length === 0)
+    process.stdout.write(`phasebox is not up here${tools ? ', and no tool runs' : ''}: nothing to stop\n`);
+  return 0;
+}
+
+/** Its socket answered a moment ago, so the pid is its own. */
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    // It ended by itself meanwhile, which is what was wanted.
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
+}
+
+/** `phasebox stop [--tools]` */
+export const registerStop: Register = (program, exit) => {
+  program
+    .command('stop')
+    .description('end `phasebox up`; a tool that runs goes on, and the next `up` takes it up again')
+    .option('--tools', 'end its tools too, also those that an `up` which is gone left running', false)
+    .addHelpText('after', example('phasebox stop', 'phasebox stop --tools'))
+    .action(async (options: { tools: boolean }, command) => {
+      exit(await stop(await workspaceOf(command, false), options));
+    });
+};

@@ -1,0 +1,194 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { CommandError } from '../core/errors.ts';
+import { holdsOf } from '../core/run/control.ts';
+import { holdText } from '../core/run/control-words.ts';
+import { plural } from '../core/words.ts';
+import { type Dashboard, startDashboard } from '../io/board/dashboard.ts';
+import { type Broker, openBroker } from '../io/broker/broker.ts';
+import { openLogger } from '../io/logger.ts';
+import { claimWorkspace, type Ownership } from '../io/workspace/ownership.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import type { Inbox } from '../producers/inbox.ts';
+import { openInbox } from '../producers/open-inbox.ts';
+import { startWorkers, type Workers } from '../workers/index.ts';
+import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
+import { detach } from './detach.ts';
+import { leaving } from './leaving.ts';
+import { openRuntime } from './open-runtime.ts';
+import { example, globals, type Register, workspaceOf } from './register.ts';
+import { openScreen, type Screen } from './screen.ts';
+import { endingLine, liveLines, noticeLine, timed } from './up-lines.ts';
+
+export interface UpOptions {
+  readonly once: boolean;
+  readonly dashboard: boolean;
+  readonly logLevel: string;
+  /** False: the inbox is only scanned, without file events. */
+  readonly events: boolean;
+}
+
+/** Exit code of `up --once`: what happened in this call, and only in this call. */
+interface Tally {
+  failed: number;
+  rejected: number;
+}
+
+/** Who asks for details at a terminal wants to read them there too. */
+const isWatched = (level: string): boolean => process.stderr.isTTY === true && ['debug', 'trace'].includes(level);
+
+/** Watcher, workers and dashboard, until a signal comes or (`once`) everything is done. Returns the exit code. */
+export async function up(workspace: Workspace, options: UpOptions): Promise<number> {
+  let claim = await claimWorkspace(workspace.state);
+  // A command like `phasebox cancel` that found no `up` does its work itself, in seconds.
+  for (; claim.kind === 'taken' && claim.moment; claim = await claimWorkspace(workspace.state)) await delay(50);
+  if (claim.kind === 'taken') {
+    throw new CommandError(
+      3,
+      `phasebox is up in ${workspace.root} already (pid ${claim.pid}). See how it is going: \`phasebox status\`.`,
+    );
+  }
+  const log = openLogger({
+    folder: join(workspace.state, 'log'),
+    level: options.logLevel,
+    pretty: isWatched(options.logLevel),
+  });
+  const screen = openScreen(process.stdout, (error, gone) => {
+    log.warn(
+      { err: error },
+      gone ? 'nobody reads the output any more: it works on without' : 'the output is not written',
+    );
+  });
+  try {
+    const broker = await openBroker(workspace, (line) => screen.line(line));
+    try {
+      return await watch({ workspace, options, log, screen, broker, ownership: claim.ownership });
+    } finally {
+      await broker.close();
+    }
+  } finally {
+    screen.close();
+    await claim.ownership.release();
+  }
+}
+
+interface Setting {
+  readonly workspace: Workspace;
+  readonly options: UpOptions;
+  readonly log: Logger;
+  readonly screen: Screen;
+  readonly broker: Broker;
+  readonly ownership: Ownership;
+}
+
+async function watch(setting: Setting): Promise<number> {
+  const { workspace, options, log, screen, broker, ownership } = setting;
+  const down = new AbortController();
+  const tally: Tally = { failed: 0, rejected: 0 };
+  const notice = (step: Notice): void => {
+    if (step.kind === 'row' && step.status !== 'done') tally.failed++;
+    screen.line(noticeLine(step));
+  };
+  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, notice });
+  // Before anything is started: a port that cannot be had must not leave a tool behind.
+  const dashboard = options.dashboard ? await openDashboard(runtime) : null;
+  const workers = await startWorkers(runtime);
+  const inbox = openInbox({
+    workspace,
+    log,
+    events: options.events,
+    python: runtime.python,
+    say: (line) => screen.line(timed(line)),
+    onRejected: () => tally.rejected++,
+    onAccepted: (runs) => {
+      workers.accepted(runs).catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));
+    },
+  });
+  ownership.onPoke(() => {
+    workers
+      .reconcile()
+      .catch((error: unknown) => log.error({ err: error }, 'queues could not be compared with the disk'));
+  });
+  greet(setting, runtime, dashboard);
+  const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
+  let how: Leaving | 'done' | 'held' = 'detach';
+  try {
+    const asked = Promise.race([leaving(runtime, screen), stopRequest(runtime)]);
+    how = await (options.once ? Promise.race([asked, allDone(runtime, inbox, workers)]) : asked);
+  } finally {
+    clearInterval(live);
+    screen.close();
+    if (how === 'stop') screen.line(endingLine(runtime));
+    down.abort(how === 'stop' ? 'stop' : 'detach');
+    await inbox.close();
+    await workers.close();
+    await dashboard?.close();
+    await runtime.bus.close();
+    await runtime.pages.close();
+    // Only now has the last row rung.
+    if (how === 'done') await runtime.bell.silent();
+    await runtime.bell.close();
+    await runtime.shelf.close();
+  }
+  log.info({ broker: broker.where }, 'down');
+  if (how === 'held') throw new CommandError(3, heldText(runtime));
+  if (!options.once) return 0;
+  return tally.failed > 0 ? 1 : tally.rejected > 0 ? 2 : 0;
+}
+
+async function openDashboard(runtime: Runtime): Promise<Dashboard> {
+  const { host, port } = runtime.workspace.config.dashboard;
+  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port });
+}
+
+function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {
+  for (const hold of holdsOf(runtime.control.now())) screen.line(holdText(hold));
+  screen.line(`watching ${workspace.inbox}`);
+  if (dashboard !== null) screen.line(`dashboard ${dashboard.url}`);
+  log.info({ inbox: workspace.inbox, broker: broker.where, dashboard: dashboard?.url ?? null, pid: process.pid }, 'up');
+}
+
+/** No file waits, and every run has its row (`done`) or only pauses keep the rest from going on (`held`). */
+async function allDone(runtime: Runtime, inbox: Inbox, workers: Workers): Promise<'done' | 'held'> {
+  for (;;) {
+    await inbox.settled();
+    const open = runtime.shelf.all().some(({ run }) => !runtime.rows.has(run.run));
+    const over = !open ? 'done' : (await workers.isHeldBack()) ? 'held' : null;
+    if (over !== null && (await inbox.isEmpty())) return over;
+    await delay(100);
+  }
+}
+
+/** A person asked this `up` to go down together with its tools. */
+async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
+  if (!stopAsked.signal.aborted) await once(stopAsked.signal, 'abort');
+  return 'stop';
+}
+
+function heldText({ shelf, rows, control }: Runtime): string {
+  const left = shelf.all().filter(({ run }) => !rows.has(run.run)).length;
+  return [`${plural(left, 'run')} left that may not go on:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+}
+
+/** `phasebox up [--once] [--detach] [--no-dashboard]` */
+export const registerUp: Register = (program, exit) => {
+  program
+    .command('up')
+    .description('watch the inbox, run what is in it, show the dashboard')
+    .option('--once', 'end when no file waits and every run has its row')
+    .option('--detach', 'go on in the background; log in .phasebox/log/')
+    .option('--no-dashboard', 'no bull-board')
+    .option('--no-events', 'look at the inbox every 2 s only, without file events')
+    .addHelpText(
+      'after',
+      example('phasebox up', 'phasebox up --once   # then end: 0 fine, 1 a run failed, 2 a config was rejected'),
+    )
+    .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean; events: boolean }, command) => {
+      const workspace = await workspaceOf(command, true);
+      if (options.detach) return exit(await detach(workspace, process.argv));
+      const { once: untilDone = false, dashboard, events } = options;
+      exit(await up(workspace, { once: untilDone, dashboard, events, logLevel: globals(command).logLevel }));
+    });
+};

@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { CommandError } from '../core/errors.ts';
+import { readAnswers } from '../core/score/answers.ts';
+import { sizeText } from '../core/size-text.ts';
+import { plural } from '../core/words.ts';
+import { stageFolder, stageNames } from '../events/stages.ts';
+import { readText } from '../io/disk/files.ts';
+import { type StageCheck, verifyOutputs, verifyStage } from '../io/disk/verify-stage.ts';
+import { listNames } from '../io/model/models.ts';
+import { openShelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { readSharedManifest } from '../workers/shared-folder.ts';
+import { readBaseFile } from '../workers/stages/base-score.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+/** One committed stage, or the score of a base model. */
+interface Checked {
+  readonly name: string;
+  readonly check: StageCheck;
+  readonly remedy: string;
+}
+
+export interface VerifyOptions {
+  /** Absent: all runs, and the scores of base models. */
+  readonly run?: string;
+  /** Every byte is read again. */
+  readonly deep: boolean;
+  readonly out: (line: string) => void;
+}
+
+/** Proves every committed stage to be as it was made, a line each. Returns how many are damaged. Throws CommandError 2 (unknown run). */
+export async function verify(workspace: Workspace, { run, deep, out }: VerifyOptions): Promise<number> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const wanted = run === undefined ? undefined : shelf.get(run);
+  if (run !== undefined && wanted === undefined)
+    throw new CommandError(2, `There is no run ${run}. \`phasebox status\` lists them.`);
+  const runs = wanted === undefined ? shelf.all() : [wanted];
+  const all: Checked[] = [];
+  const told = (checked: Checked): void => {
+    all.push(checked);
+    for (const line of linesOf(checked)) out(line);
+  };
+  for (const shelved of runs) for await (const checked of stagesOf(shelved, deep)) told(checked);
+  if (wanted === undefined) for await (const checked of basesOf(workspace.artifacts, deep)) told(checked);
+  const damaged = all.filter(({ check }) => check.problems.length > 0).length;
+  const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
+  const of = `${plural(all.length, 'committed stage')} of ${plural(runs.length, 'run')}, ${sizeText(bytes)}`;
+  out(damaged === 0 ? `${of}: all whole` : `${of}: ${damaged} damaged`);
+  return damaged;
+}
+
+async function* stagesOf({ run, folder }: Shelved, deep: boolean): AsyncGenerator<Checked> {
+  const names = await listNames(folder);
+  for (const stage of stageNames) {
+    if (!names.includes(stageFolder(stage))) continue;
+    const check = await verifyStage(join(folder, stageFolder(stage)), { deep });
+    const remedy = `\`phasebox retry ${run.run} --stage ${stage}\` makes it again`;
+    yield { name: `${run.run} ${stage}`, check, remedy };
+  }
+}
+
+async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checked> {
+  for (const key of (await listNames(sharedFolder(artifacts, ''))).sort()) {
+    if (key.startsWith('.')) continue;
+    const folder = sharedFolder(artifacts, key);
+    const check = await verifyBase(folder, deep);
+    yield { name: `base ${key}`, check, remedy: `remove ${folder}: it is measured again when a run needs it` };
+  }
+}
+
+/** The score of a base model: as it was made, readable, and its answers as well. */
+async function verifyBase(folder: string, deep: boolean): Promise<StageCheck> {
+  const path = (name: string): string => join(folder, name);
+  const [manifest, score, answers] = await Promise.all([
+    readText(path('manifest.json')).then(readSharedManifest),
+    readText(path('score.json')),
+    readText(path('answers.jsonl')),
+  ]);
+  const found = await verifyOutputs(folder, manifest?.outputs ?? [], deep);
+  const unreadable = [
+    ...(manifest === null ? [`${path('manifest.json')} is gone or cannot be read`] : []),
+    ...(readBaseFile(score) === null ? [`${path('score.json')} is gone or cannot be read`] : []),
+    ...(answers === null ? [`${path('answers.jsonl')} is gone`] : []),
+    ...readAnswers(answers ?? '').problems.map(({ line, what }) => `${path('answers.jsonl')}:${line} ${what}`),
+  ];
+  return { ...found, problems: [...new Set([...found.problems, ...unreadable])], removedAt: null };
+}
+
+function linesOf({ name, check, remedy }: Checked): string[] {
+  const { problems, touched, files, bytes, removedAt } = check;
+  if (problems.length > 0)
+    return [`${name}: DAMAGED`, ...problems.map((problem) => `    ${problem}`), `    what to do: ${remedy}`];
+  const removed = removedAt === null ? [] : [`others removed on ${removedAt.slice(0, 10)}`];
+  const copied = touched.length === 0 ? [] : [`${plural(touched.length, 'file')} touched or copied, content the same`];
+  return [`${name}: ${[`whole, ${plural(files, 'file')}, ${sizeText(bytes)}`, ...removed, ...copied].join('; ')}`];
+}
+
+/** `phasebox verify [RUN] [--deep]` */
+export const registerVerify: Register = (program, exit) => {
+  program
+    .command('verify [run]')
+    .description('proves that what was made is still whole, of one run or of all')
+    .option('--deep', 'read every byte again and compare hashes')
+    .addHelpText('after', example('phasebox verify', 'phasebox verify 43a-s0 --deep'))
+    .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
+      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      const deep = options.deep ?? false;
+      const damaged = await verify(await workspaceOf(command, false), {
+        ...(run === undefined ? {} : { run }),
+        deep,
+        out,
+      });
+      exit(damaged > 0 ? 1 : 0);
+    });
+};

@@ -1,0 +1,63 @@
+import type { SuiteReader } from './check-settings.ts';
+import { checkCriteria } from './criteria.ts';
+import type { Lookups } from './lookups.ts';
+import { getAt } from './mapping.ts';
+import type { Finding } from './problem.ts';
+import type { UsablePhase } from './read-phase.ts';
+import { categoriesOf } from './read-suite.ts';
+import { suggestion } from './validate.ts';
+
+export interface ScoresScope {
+  readonly lookups: Lookups;
+  readonly suites: SuiteReader;
+}
+
+/** Baseline known, and every name in gate and outcomes: a slip costs a minute here and a night later. */
+export async function checkScores(phase: UsablePhase, scope: ScoresScope): Promise<Finding[]> {
+  const { baseline, criteria } = phase;
+  const findings: Finding[] = [];
+  if (typeof baseline === 'string') findings.push(...(await checkBaseline(baseline, phase, scope)));
+  if (criteria === undefined || phase.eval?.suite === undefined) return findings;
+  const categories = await categoriesAt(phase.eval.suite, scope);
+  // A suite that cannot be read is told at eval.suite; whether the names are right cannot be known then.
+  if (categories === null) return findings;
+  const baselineCategories = await baselineNames(phase, categories, scope);
+  const faults = checkCriteria(criteria, { categories, baselineCategories });
+  return [
+    ...findings,
+    ...faults.map(({ path, message }) => ({
+      path: ['criteria', ...path],
+      seen: getAt(criteria, path),
+      message,
+    })),
+  ];
+}
+
+async function checkBaseline(name: string, phase: UsablePhase, { lookups }: ScoresScope): Promise<Finding[]> {
+  const at = { path: ['baseline'], seen: name };
+  if (name.toLowerCase() === phase.phase?.toLowerCase()) {
+    return [{ ...at, message: 'a phase cannot be its own baseline' }];
+  }
+  if ((await lookups.phaseRecord(name)) !== null) return [];
+  const message =
+    'there is no phase of this name; allowed: an accepted phase, or figures: { name, overall, categories }';
+  return [{ ...at, message, hint: suggestion(name, await lookups.phaseNames()) }];
+}
+
+async function baselineNames(
+  { baseline }: UsablePhase,
+  own: readonly string[],
+  scope: ScoresScope,
+): Promise<readonly string[] | null> {
+  if (baseline === undefined) return null;
+  if (typeof baseline !== 'string') return Object.keys(baseline.categories);
+  const record = await scope.lookups.phaseRecord(baseline);
+  const suite = getAt(record?.config, ['eval', 'suite']);
+  // Its suite is gone since: the best guess is that it was the same.
+  return (typeof suite === 'string' ? await categoriesAt(suite, scope) : null) ?? own;
+}
+
+async function categoriesAt(suite: string, { lookups, suites }: ScoresScope): Promise<readonly string[] | null> {
+  const found = await suites.read(lookups.absolute(suite));
+  return 'suite' in found ? categoriesOf(found.suite) : null;
+}

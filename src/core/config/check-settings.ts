@@ -1,0 +1,109 @@
+import type { z } from 'zod';
+import { phase } from '../../events/phase.ts';
+import type { Run } from '../../events/run.ts';
+import type { Suite } from '../../events/suite.ts';
+import { checkTrain } from './check-train.ts';
+import type { Lookups } from './lookups.ts';
+import type { Finding, Path, Problem } from './problem.ts';
+import { readSuite } from './read-suite.ts';
+
+/** The sections that a phase and its variants have in common. */
+export const sections = phase.pick({ train: true, select: true, fuse: true, cleanup: true, eval: true });
+export type Sections = Partial<z.infer<typeof sections>>;
+
+/** A suite as a config names it; `problems` are in its own file, `message` is why it cannot be read at all. */
+export type FoundSuite =
+  | { readonly suite: Suite }
+  | { readonly problems: readonly Problem[] }
+  | { readonly message: string };
+
+/** Reads suites by absolute path, each once, and keeps what is wrong in them. */
+export interface SuiteReader {
+  read(path: string): Promise<FoundSuite>;
+  problems(): Promise<Problem[]>;
+}
+
+export function suiteReader(lookups: Lookups): SuiteReader {
+  const known = new Map<string, Promise<FoundSuite>>();
+  const load = async (path: string): Promise<FoundSuite> => {
+    const file = await lookups.read(path);
+    return file.ok ? readSuite(file.bytes, path) : { message: file.message };
+  };
+  return {
+    read(path) {
+      const found = known.get(path) ?? load(path);
+      known.set(path, found);
+      return found;
+    },
+    async problems() {
+      const all = await Promise.all(known.values());
+      return all.flatMap((found) => ('problems' in found ? found.problems : []));
+    },
+  };
+}
+
+export interface SettingsScope {
+  readonly lookups: Lookups;
+  readonly suites: SuiteReader;
+  readonly path: Path;
+}
+
+/** What the sections refer to: train keys of the installed mlx_lm, files, the suite. */
+export async function checkSettings(given: Sections, scope: SettingsScope): Promise<Finding[]> {
+  const { lookups, path } = scope;
+  const findings: Finding[] = [];
+  if (given.train !== undefined && Object.keys(given.train).length > 0) {
+    const { defaults } = await lookups.facts();
+    findings.push(...checkTrain(given.train, defaults, [...path, 'train']));
+  }
+  const resume = given.train?.resume_adapter_file;
+  if (resume !== undefined && (await lookups.look(lookups.absolute(resume)))?.kind !== 'file') {
+    const at = { path: [...path, 'train', 'resume_adapter_file'], seen: resume };
+    findings.push({
+      ...at,
+      message: `there is no file ${lookups.absolute(resume)}`,
+      hint: 'paths start at the workspace',
+    });
+  }
+  return [...findings, ...checkSelect(given, path), ...(await checkSuite(given, scope))];
+}
+
+function checkSelect({ select }: Sections, path: Path): Finding[] {
+  if (select === undefined) return [];
+  if (select.by !== 'last') {
+    const message = 'not available yet in this version; allowed: last';
+    return [{ path: [...path, 'select', 'by'], seen: select.by, message }];
+  }
+  return (['suite', 'prompts'] as const)
+    .filter((key) => select[key] !== undefined)
+    .map((key) => ({
+      path: [...path, 'select', key],
+      seen: select[key],
+      message: 'says how `by: suite` chooses; with `by: last` the last checkpoint goes on and it would do nothing',
+      hint: 'take it out',
+    }));
+}
+
+async function checkSuite(given: Sections, { lookups, suites, path }: SettingsScope): Promise<Finding[]> {
+  if (given.eval?.suite === undefined) return [];
+  const found = await suites.read(lookups.absolute(given.eval.suite));
+  const at = { path: [...path, 'eval', 'suite'], seen: given.eval.suite };
+  if ('message' in found) return [{ ...at, message: found.message, hint: 'paths start at the workspace' }];
+  if ('suite' in found) return [];
+  const count = found.problems.length === 1 ? '1 problem' : `${found.problems.length} problems`;
+  return [{ ...at, message: `this is no valid suite: ${count} in it, listed below` }];
+}
+
+/** Sections as a run keeps them, paths absolute; null when one is missing. */
+export function resolveSettings(given: Sections, lookups: Lookups): Run['settings'] | null {
+  const { train = null, select, fuse, cleanup, eval: evaluation } = given;
+  if (select === undefined || fuse === undefined || cleanup === undefined || evaluation === undefined) return null;
+  const resume = train?.resume_adapter_file;
+  return {
+    train: train === null || resume === undefined ? train : { ...train, resume_adapter_file: lookups.absolute(resume) },
+    select: { ...select, ...(select.suite === undefined ? {} : { suite: lookups.absolute(select.suite) }) },
+    fuse,
+    cleanup,
+    eval: { ...evaluation, suite: lookups.absolute(evaluation.suite) },
+  };
+}

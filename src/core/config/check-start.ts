@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import type { From } from '../../events/phase.ts';
+import type { Run } from '../../events/run.ts';
+import { cleanupSettings, fuseSettings, type StageName, selectSettings, stageNames } from '../../events/stages.ts';
+import type { Lookups, RunPlan } from './lookups.ts';
+import type { Start } from './plan-runs.ts';
+import type { Finding } from './problem.ts';
+import type { UsablePhase } from './read-phase.ts';
+import { suggestion } from './validate.ts';
+
+/** Something that was looked up: null when nothing can be planned with it; the findings say why, or what is absent. */
+export interface Checked<T> {
+  readonly value: T | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Where the runs of a phase begin, and what they take over from the run they start from. */
+export interface CheckedStart extends Start {
+  /** Settings of stages that are made already. */
+  readonly inherited: Partial<Run['settings']>;
+}
+
+const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: null, findings });
+
+/** Looks up model, data, adapter and source run. What the phase lacks is told elsewhere (`required`). */
+export async function checkStart(phase: UsablePhase, lookups: Lookups): Promise<Checked<CheckedStart>> {
+  const { from } = phase;
+  if (from !== undefined && 'run' in from) return startFromRun(from, lookups);
+  const [model, rest] = await Promise.all([
+    checkModel(phase, lookups),
+    from === undefined ? checkData(phase, lookups) : checkFolder(from, lookups),
+  ]);
+  const findings = [...model.findings, ...rest.findings];
+  const incomplete = model.value === null && !(from !== undefined && 'model' in from && phase.model === undefined);
+  if (incomplete || rest.value === null) return { value: null, findings };
+  const begin: Pick<Start, 'from' | 'data' | 'done'> =
+    'source' in rest.value
+      ? { from: null, data: rest.value, done: null }
+      : { from: rest.value, data: null, done: 'model' in rest.value ? 'quantize' : 'select' };
+  const inherited = begin.done === 'quantize' ? unused : {};
+  const value = { ...begin, model: model.value, min_rows: { ...phase.min_rows }, inherited };
+  return { value, findings };
+}
+
+/** A run that only evaluates has no use for these: what is written there must not change how its model is served. */
+const unused = { select: selectSettings.parse({}), fuse: fuseSettings.parse({}), cleanup: cleanupSettings.parse({}) };
+
+async function checkModel(phase: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['model']>>> {
+  const { model: source, revision = null, download } = phase;
+  if (source === undefined) return nothing();
+  const found = await lookups.resolveModel(source, revision);
+  if (found.found) {
+    return { value: { source, folder: found.folder, revision: found.revision ?? revision, download }, findings: [] };
+  }
+  if (found.kind === 'hub' && download) return { value: { source, folder: null, revision, download }, findings: [] };
+  const finding = { path: ['model'], seen: source, message: found.message, hint: found.hint, absent: true } as const;
+  return { value: { source, folder: null, revision, download }, findings: [finding] };
+}
+
+async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['data']>>> {
+  if (source === undefined) return nothing();
+  const folder = lookups.absolute(source);
+  const value = { source, folder };
+  const at = { path: ['data'], seen: source, absent: true } as const;
+  if ((await lookups.look(folder))?.kind !== 'folder') {
+    const message = `there is no folder ${folder}; expected: one with train.jsonl and valid.jsonl`;
+    return { value, findings: [{ ...at, message, hint: 'paths start at the workspace' }] };
+  }
+  const findings: Finding[] = [];
+  for (const name of ['train.jsonl', 'valid.jsonl']) {
+    const file = await lookups.look(join(folder, name));
+    if (file?.kind !== 'file') findings.push({ ...at, message: `there is no ${join(folder, name)}` });
+    else if (file.bytes === 0) findings.push({ ...at, message: `${join(folder, name)} is empty` });
+  }
+  return { value, findings };
+}
+
+type FromFolder = Exclude<From, { run: string }>;
+type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
+
+async function checkFolder(from: FromFolder, lookups: Lookups): Promise<Checked<FolderOrigin>> {
+  if ('adapter' in from) return checkAdapter(from, lookups);
+  const found = await lookups.resolveModel(from.model, null);
+  if (!found.found) {
+    const at = { path: ['from', 'model'], seen: from.model, absent: true } as const;
+    const model = found.kind === 'hub' ? from.model : lookups.absolute(from.model);
+    return { value: { model, sha256: '' }, findings: [{ ...at, message: found.message, hint: found.hint }] };
+  }
+  const hash = await lookups.hash(found.folder);
+  if ('message' in hash) return nothing({ path: ['from', 'model'], seen: from.model, message: hash.message });
+  return { value: { model: found.folder, sha256: hash.sha256 }, findings: [] };
+}
+
+async function checkAdapter(
+  from: Extract<FromFolder, { adapter: string }>,
+  lookups: Lookups,
+): Promise<Checked<FolderOrigin>> {
+  const folder = lookups.absolute(from.adapter);
+  const at = { path: ['from', 'adapter'], seen: from.adapter };
+  if ((await lookups.look(folder))?.kind !== 'folder') {
+    return nothing({ ...at, message: `there is no folder ${folder}`, hint: 'paths start at the workspace' });
+  }
+  const { checkpoint = null } = from;
+  const files = await lookups.list(folder);
+  const findings: Finding[] = [];
+  if (!files.includes('adapter_config.json'))
+    findings.push({ ...at, message: `there is no adapter_config.json in ${folder}` });
+  const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
+  if (!files.includes(weights)) {
+    const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
+    const hint =
+      there.length === 0 ? undefined : `checkpoints that are there: ${there.toSorted((a, b) => a - b).join(', ')}`;
+    const place = checkpoint === null ? at : { path: ['from', 'checkpoint'], seen: checkpoint };
+    findings.push({ ...place, message: `there is no ${weights} in ${folder}`, hint });
+  }
+  if (findings.length > 0) return { value: null, findings };
+  const hash = await lookups.hash(folder);
+  if ('message' in hash) return nothing({ ...at, message: hash.message });
+  return { value: { adapter: folder, checkpoint, sha256: hash.sha256 }, findings };
+}
+
+async function startFromRun(
+  { run, after }: Extract<From, { run: string }>,
+  lookups: Lookups,
+): Promise<Checked<CheckedStart>> {
+  const source = await lookups.runPlan(run);
+  if (source === null) {
+    const message = 'there is no such run; allowed: a run of an accepted phase, as `43a-s0`';
+    return nothing({ path: ['from', 'run'], seen: run, message, hint: await nearestPhase(run, lookups) });
+  }
+  const fault = cannotBranch(source, after);
+  if (fault !== null) return nothing({ path: ['from', 'after'], seen: after, ...fault });
+  const { train, select, fuse } = source.settings;
+  const taken = (stage: StageName): boolean => stageNames.indexOf(stage) <= stageNames.indexOf(after);
+  const inherited = { train, ...(taken('select') ? { select } : {}), ...(taken('fuse') ? { fuse } : {}) };
+  const { model, data, min_rows } = source;
+  return { value: { from: { run: source.run, after }, done: after, model, data, min_rows, inherited }, findings: [] };
+}
+
+async function nearestPhase(run: string, lookups: Lookups): Promise<string | undefined> {
+  const names = await lookups.phaseNames();
+  const records = await Promise.all(names.slice(0, 200).map((name) => lookups.phaseRecord(name)));
+  return suggestion(
+    run,
+    records.flatMap((record) => record?.runs ?? []),
+  );
+}
+
+/** Why no run can start after this stage of that run; null: it can. */
+function cannotBranch(source: RunPlan, after: StageName): Pick<Finding, 'message' | 'hint'> | null {
+  const made: readonly StageName[] = source.chain.filter((stage) => stage !== 'cleanup' && stage !== 'eval');
+  if (!made.includes(after)) {
+    const list = made.length === 0 ? 'it makes no model of its own' : `allowed: ${made.join(', ')}`;
+    const { from } = source;
+    const hint =
+      from !== null && 'run' in from ? `${source.run} itself starts after ${from.after} of ${from.run}` : undefined;
+    return { message: `${source.run} has no stage ${after}; ${list}`, hint };
+  }
+  if (after === 'fuse' && made.includes('quantize')) {
+    const message = `the unquantised model of ${source.run} is removed once it is quantized; allowed: train, quantize`;
+    return { message };
+  }
+  if (after !== 'train' && after !== 'select' && source.settings.cleanup.keep_model === 'none') {
+    return { message: `${source.run} keeps no model (cleanup.keep_model: none)`, hint: 'start after train' };
+  }
+  return null;
+}

@@ -1,0 +1,94 @@
+import type { Run } from '../../events/run.ts';
+import { type StageName, stageNames } from '../../events/stages.ts';
+import { checkSettings, resolveSettings, type SettingsScope, sections } from './check-settings.ts';
+import { overlay } from './extend.ts';
+import { isMapping, type Mapping } from './mapping.ts';
+import { effective, firstDifference, type Variant } from './plan-runs.ts';
+import { type Finding, pathText } from './problem.ts';
+import { validate } from './validate.ts';
+
+export interface VariantsScope extends Omit<SettingsScope, 'path'> {
+  /** The merged config, and the variants in it whose own keys are right. */
+  readonly raw: Mapping;
+  readonly overlays: Mapping;
+  /** The last stage that is made already where the phase begins. */
+  readonly done: StageName | null;
+  /** The phase's own settings; null when they are wrong. */
+  readonly plain: Run['settings'] | null;
+  /** What the phase takes over with `from.run`. */
+  readonly inherited: Partial<Run['settings']>;
+  /** What is wrong with the phase is not said again of each variant. */
+  readonly known: readonly Finding[];
+}
+
+export interface CheckedVariants {
+  readonly variants: readonly Variant[];
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+/** Each variant merged into the phase and checked again, under its own path. */
+export async function checkVariants(scope: VariantsScope): Promise<CheckedVariants> {
+  const checked = await Promise.all(Object.entries(scope.overlays).map((entry) => checkVariant(entry, scope)));
+  return {
+    variants: checked.flatMap(({ variant }) => (variant === null ? [] : [variant])),
+    findings: checked.flatMap(({ findings }) => findings),
+    warnings: checked.flatMap(({ warnings }) => warnings),
+  };
+}
+
+interface CheckedVariant {
+  readonly variant: Variant | null;
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+async function checkVariant([name, over]: [string, unknown], scope: VariantsScope): Promise<CheckedVariant> {
+  const path = ['variants', name];
+  const own = isMapping(over) ? over : {};
+  const misplaced = cannotVary(own, scope.done).map((section) => ({
+    path: [...path, section],
+    seen: own[section],
+    message: 'this phase begins after that stage, so no variant can change it',
+  }));
+  const base = Object.fromEntries(Object.entries(scope.raw).filter(([key]) => key in sections.shape));
+  const { value, findings } = validate(sections, overlay(base, own), path);
+  const used = await checkSettings(value ?? {}, { ...scope, path });
+  const known = new Set(scope.known.map((finding) => said(finding, [])));
+  const fresh = [...findings, ...used].filter((finding) => !known.has(said(finding, path)));
+  const all = [...misplaced, ...fresh];
+  const settings = value === null || all.length > 0 ? null : resolveSettings(value, scope.lookups);
+  if (settings === null || scope.plain === null) return { variant: null, findings: all, warnings: [] };
+  const variant = { name, settings: { ...settings, ...scope.inherited } };
+  return { variant, ...(await compare(variant, scope.plain, scope)) };
+}
+
+/** A finding as the phase itself would have it, without the variant's path in front. */
+const said = ({ path, message }: Finding, below: readonly string[]): string =>
+  `${pathText(path.slice(below.length))}: ${message}`;
+
+function cannotVary(own: Mapping, done: StageName | null): string[] {
+  const reached = done === null ? -1 : stageNames.indexOf(done);
+  const cleans = done === 'quantize';
+  return stageNames.filter(
+    (stage, place) =>
+      own[stage] !== undefined && own[stage] !== null && (place <= reached || (cleans && stage === 'cleanup')),
+  );
+}
+
+async function compare(
+  { name, settings }: Variant,
+  plain: Run['settings'],
+  { lookups }: VariantsScope,
+): Promise<Pick<CheckedVariant, 'findings' | 'warnings'>> {
+  const defaults = plain.train === null ? {} : (await lookups.facts()).defaults;
+  const first = firstDifference(effective(plain, defaults), effective(settings, defaults));
+  if (first === null) {
+    const message = 'this variant changes nothing: its run would be the same as the plain one';
+    const hint = 'to run the same again, give a seed twice: seeds: [0, 0]';
+    return { findings: [{ path: ['variants', name], message, hint }], warnings: [] };
+  }
+  const same = first === 'cleanup' && firstDifference({ ...plain, cleanup: settings.cleanup }, settings) === null;
+  const warning = `variants.${name} changes only cleanup: its run scores the same model again`;
+  return { findings: [], warnings: same ? [warning] : [] };
+}

@@ -1,0 +1,176 @@
+import type { Criteria } from '../../events/phase.ts';
+import { type Mode, modes } from '../../events/score.ts';
+import { didYouMean } from './closest.ts';
+import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
+
+/** Categories of the suite, and of the baseline (null: the phase has no baseline). */
+export interface CriteriaNames {
+  readonly categories: readonly string[];
+  readonly baselineCategories: readonly string[] | null;
+}
+
+/** What is wrong in `criteria`, by its path there. */
+export interface CriteriaFault {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+/** A number, or null: not known. */
+export type Figure = number | null;
+type Figures = Readonly<Record<string, Figure>>;
+
+/** What formulas are about, in % (metrics: loss, seconds, GB). `overall` and `categories` are those of score_by. */
+export interface CriteriaValues {
+  readonly overall: Figure;
+  readonly strict: Figure;
+  readonly categories: Figures;
+  readonly modes: Readonly<Partial<Record<Mode, Figure>>>;
+  readonly baseline: Figures;
+  readonly base: Figures;
+  readonly metrics: Readonly<Record<Metric, Figure>>;
+  /** Why a name or a whole group is unknown: `baseline` -> `baseline has no rows`. */
+  readonly why: Readonly<Record<string, string>>;
+}
+
+export const metrics = ['val_loss', 'train_loss', 'train_seconds', 'temp_peak_gb'] as const;
+export type Metric = (typeof metrics)[number];
+
+export interface Judgement {
+  readonly verdict: 'pass' | 'fail' | null;
+  readonly outcome: string | null;
+  /** Why one that was asked for is null. */
+  readonly reason: string | null;
+}
+
+function allNames({ categories, baselineCategories }: CriteriaNames): Names {
+  const groups: Record<string, readonly string[]> = { modes, metrics, base: ['overall', 'strict', ...categories] };
+  if (baselineCategories !== null) groups.baseline = ['overall', ...baselineCategories];
+  return { plain: ['overall', 'strict', ...categories], groups };
+}
+
+/** What people write who know another language: what to write instead. */
+const slips: readonly (readonly [RegExp, string])[] = [
+  [/^\s*and\b/i, 'write && for "and"'],
+  [/^\s*or\b/i, 'write || for "or"'],
+  [/^\s*≥/, 'write >='],
+  [/^\s*≤/, 'write <='],
+  [/^\s*=/, 'write == to compare'],
+  [/^,\d/, 'write a decimal point, not a comma'],
+  [/^\s*%/, 'leave out %: all scores are in percent'],
+];
+
+function slip(formula: string, at: number): string | undefined {
+  // cel-js points behind a word or sign that it could still read, so what stands before the place counts as well
+  const before = formula.slice(0, at).match(/(and|or|%)\s*$/i)?.[0];
+  return [formula.slice(at), before ?? ''].flatMap(
+    (text) => slips.find(([pattern]) => pattern.test(text))?.[1] ?? [],
+  )[0];
+}
+
+function place(formula: string, at: number): string {
+  const lines = formula.slice(0, at).split('\n');
+  const column = (lines.at(-1)?.length ?? 0) + 1;
+  return formula.trimEnd().includes('\n') ? `line ${lines.length}, column ${column}` : `column ${column}`;
+}
+
+function known(names: Names, unknown: string): string {
+  const all = [
+    ...names.plain,
+    ...Object.entries(names.groups).flatMap(([group, members]) => members.map((name) => `${group}.${name}`)),
+  ];
+  const groups = Object.entries(names.groups).map(([group, members]) => `${group}.{${members.join(', ')}}`);
+  return `${didYouMean(unknown, all)}There is: ${[...names.plain, ...groups].join(', ')}`;
+}
+
+function explain(formula: string, fault: Fault, names: Names): string {
+  const where = fault.at === null ? '' : ` (${place(formula, fault.at)})`;
+  if (fault.unknown === null) {
+    const hint = fault.at === null ? undefined : slip(formula, fault.at);
+    return `\`${formula.trim()}\`: ${fault.message}${where}${hint === undefined ? '' : `; ${hint}`}`;
+  }
+  const name = fault.unknown;
+  if (/^baseline\b/.test(name) && !('baseline' in names.groups))
+    return `\`${formula.trim()}\`: ${name}${where} is asked for, but the phase has no baseline: add one`;
+  if (names.plain.includes(name) && !canBeNamed(name))
+    return `\`${formula.trim()}\`: the category ${name}${where} is also a word of CEL: it cannot stand in a formula`;
+  return `\`${formula.trim()}\`: nothing is called ${name}${where}. ${known(names, name)}`;
+}
+
+/** All faults of gate and outcomes at once: syntax with its place, unknown names, and what is not true or false. */
+export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
+  const available = allNames(names);
+  const formulas: { readonly path: (string | number)[]; readonly formula: string | undefined }[] = [
+    { path: ['gate'], formula: criteria.gate },
+    ...criteria.outcomes.map(({ when }, index) => ({ path: ['outcomes', index, 'when'], formula: when })),
+  ];
+  return formulas.flatMap(({ path, formula }) => {
+    const fault = formula === undefined ? null : checkFormula(formula, available);
+    return fault === null || formula === undefined ? [] : [{ path, message: explain(formula, fault, available) }];
+  });
+}
+
+/** Sums of floats leave 60.00000000000001, which must not pass `domain > 60`: figures are rounded to 9 decimals. */
+const settled = (figure: number): number => Math.round(figure * 1e9) / 1e9;
+
+function knownOnes(figures: Readonly<Record<string, Figure | undefined>>): Record<string, number> {
+  const entries = Object.entries(figures).flatMap(([name, value]): [string, number][] =>
+    typeof value === 'number' ? [[name, settled(value)]] : [],
+  );
+  return Object.fromEntries(entries);
+}
+
+function contextOf(values: CriteriaValues): Context {
+  return {
+    ...knownOnes({ ...values.categories, overall: values.overall, strict: values.strict }),
+    modes: knownOnes(values.modes),
+    baseline: knownOnes(values.baseline),
+    base: knownOnes(values.base),
+    metrics: knownOnes(values.metrics),
+  };
+}
+
+function hasName(context: Context, name: string): boolean {
+  const [group = '', member] = name.split('.');
+  const value = Object.hasOwn(context, group) ? context[group] : undefined;
+  return member === undefined || typeof value !== 'object' ? value !== undefined : Object.hasOwn(value, member);
+}
+
+function whyUnknown(formula: string, reason: string, { values, context }: Judged): string {
+  // types (`double`) are read as names too
+  const unknown = namesIn(formula).filter(
+    (name) => !hasName(context, name) && (name.includes('.') || canBeNamed(name)),
+  );
+  if (unknown.length === 0) return `\`${formula.trim()}\`: ${reason}`;
+  const names = unknown.map((name) => {
+    const why = values.why[name] ?? values.why[name.split('.')[0] ?? ''];
+    return why === undefined ? name : `${name} (${why})`;
+  });
+  return `\`${formula.trim()}\` cannot be told: ${names.join(', ')} not known`;
+}
+
+interface Judged {
+  readonly values: CriteriaValues;
+  readonly context: Context;
+}
+
+/** The gate and the first outcome that holds. Unknown values that decide leave null and a reason. */
+export function judge(criteria: Criteria, values: CriteriaValues): Judgement {
+  const judged = { values, context: contextOf(values) };
+  const reasons: string[] = [];
+  const holds = (formula: string): boolean | null => {
+    const result = evaluateFormula(formula, judged.context);
+    if (typeof result === 'boolean') return result;
+    reasons.push(whyUnknown(formula, result.reason, judged));
+    return null;
+  };
+  const gate = criteria.gate === undefined ? null : holds(criteria.gate);
+  const verdict = gate === null ? null : gate ? 'pass' : 'fail';
+  let outcome: string | null = null;
+  for (const { when, then } of criteria.outcomes) {
+    const answer = when === undefined ? true : holds(when);
+    if (answer === true) outcome = then;
+    // an outcome that cannot be told hides the later ones: "the first that holds" is then unknown
+    if (answer !== false) break;
+  }
+  return { verdict, outcome, reason: reasons.length === 0 ? null : [...new Set(reasons)].join('; ') };
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { phase } from '../../events/phase.ts';
+import { stages } from '../../events/stages.ts';
+import { isMapping } from './mapping.ts';
+
+type JsonSchema = z.core.JSONSchema.JSONSchema;
+
+/** YAML reads 43 and no as something else than text; as names they are taken as they are written. */
+const asWritten = ['string', 'number', 'boolean'] as const;
+
+/**
+ * JSON Schema (2020-12) of a phase config for editors: what may be written, with a line on each key. It asks for no
+ * more than `phase`: what else is required may come by `extends` or `from`.
+ */
+export function phaseJsonSchema(): JsonSchema {
+  const schema = inputSchema(phase);
+  const properties = schema.properties ?? {};
+  return {
+    ...schema,
+    title: 'phasebox: a phase config',
+    properties: {
+      ...properties,
+      ...Object.fromEntries(['phase', 'extends', 'revision'].map((key) => [key, named(properties[key])])),
+      eval: part(properties.eval),
+      variants: variants(properties.variants),
+    },
+  };
+}
+
+/** Whole numbers carry JavaScript's own limit, which says nothing to people. */
+function inputSchema(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+}
+
+function named(schema: unknown): JsonSchema {
+  const { minLength: _none, ...rest } = isMapping(schema) ? schema : {};
+  return { ...rest, type: [...asWritten] };
+}
+
+/** A section of which a part may be inherited. */
+function part(schema: unknown): JsonSchema {
+  const { required: _inherited, ...rest } = isMapping(schema) ? schema : {};
+  return rest;
+}
+
+/** What a variant may say is a part of each section, and null to take something back. */
+function variants(schema: unknown): JsonSchema {
+  const names = ['train', 'select', 'fuse', 'cleanup', 'eval'] as const;
+  const properties: Record<string, JsonSchema> = {};
+  for (const name of names) properties[name] = orNull(inputSchema(stages[name].settings));
+  const overlay: JsonSchema = { type: 'object', properties, additionalProperties: false };
+  return { ...(isMapping(schema) ? schema : {}), additionalProperties: overlay };
+}
+
+function orNull(schema: JsonSchema): JsonSchema {
+  const { $schema: _root, required: _inherited, properties, ...rest } = schema;
+  const nullable: Record<string, JsonSchema> = {};
+  for (const [key, value] of Object.entries(properties ?? {})) {
+    const { description, default: _filled, ...type } = isMapping(value) ? value : {};
+    nullable[key] = {
+      ...(typeof description === 'string' ? { description } : {}),
+      anyOf: [type, { type: 'null' }],
+    };
+  }
+  return { anyOf: [{ ...rest, properties: nullable }, { type: 'null' }] };
+}

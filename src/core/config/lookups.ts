@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import type { PhaseRecord, Run } from '../../events/run.ts';
+
+/** What python/facts.py prints: versions by name, and mlx_lm's own table of training settings. */
+export const facts = z.looseObject({
+  /** What is not installed is left out. */
+  versions: z
+    .record(z.string(), z.string().nullable())
+    .transform((versions) =>
+      Object.fromEntries(Object.entries(versions).filter((entry): entry is [string, string] => entry[1] !== null)),
+    ),
+  defaults: z.record(z.string(), z.unknown()),
+});
+export type Facts = z.infer<typeof facts>;
+
+/** A base model as it is here. `revision`: the commit of a hub model; null for a folder. */
+export type FoundModel =
+  | { readonly found: true; readonly folder: string; readonly revision: string | null }
+  | {
+      readonly found: false;
+      /** `hub`: can be fetched. `folder`: is meant as one of this machine. */
+      readonly kind: 'hub' | 'folder';
+      readonly message: string;
+      /** What to do, with the command that fetches it. */
+      readonly hint: string;
+    };
+
+/** What a path leads to (links followed); null: nothing. */
+export type Entry = { readonly kind: 'file' | 'folder' | 'other'; readonly bytes: number } | null;
+
+/** A text file of at most 1 MB; `message`: why it cannot be read. */
+export type FileBytes =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly message: string };
+
+/** All that a config may refer to outside itself. Paths are absolute unless said otherwise. */
+export interface Lookups {
+  /** A path as written in a config: relative to the workspace, `~` for the home folder. */
+  absolute(path: string): string;
+  /** True for a path inside the workspace. */
+  isInside(path: string): boolean;
+  look(path: string): Promise<Entry>;
+  list(folder: string): Promise<readonly string[]>;
+  read(path: string): Promise<FileBytes>;
+  /** Throws CommandError when there is no python or no mlx_lm. */
+  facts(): Promise<Facts>;
+  resolveModel(source: string, revision: string | null): Promise<FoundModel>;
+  /** Content hash of a file or folder; `message`: why it cannot be read whole. */
+  hash(path: string): Promise<{ readonly sha256: string } | { readonly message: string }>;
+  /** What was accepted under a name, whatever its case; null: nothing. */
+  phaseRecord(name: string): Promise<PhaseRecord | null>;
+  phaseNames(): Promise<readonly string[]>;
+  /** The plan of a run; null when there is none. */
+  runPlan(id: string): Promise<RunPlan | null>;
+}
+
+/** A run as its config plans it: all of run.json but what acceptance adds. */
+export type RunDraft = Omit<Run, 'version' | 'number' | 'accepted' | 'file'>;
+
+/** What a later run needs to know of the one it starts from. */
+export type RunPlan = Pick<Run, 'run' | 'model' | 'data' | 'from' | 'chain' | 'settings' | 'min_rows'>;
+
+/** A config that was read earlier in the same drop: as good as accepted for those after it. */
+export interface EarlierPhase {
+  readonly phase: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly runs: readonly RunDraft[];
+}
+
+/** Lookups that know the phases of the same drop too. They win over accepted ones: they are what will be there. */
+export function withEarlier(lookups: Lookups, earlier: readonly EarlierPhase[]): Lookups {
+  const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+  return {
+    ...lookups,
+    async phaseRecord(name) {
+      const phase = earlier.findLast((one) => same(one.phase, name));
+      return phase === undefined ? lookups.phaseRecord(name) : asRecord(phase);
+    },
+    async phaseNames() {
+      return [...new Set([...(await lookups.phaseNames()), ...earlier.map(({ phase }) => phase)])];
+    },
+    async runPlan(id) {
+      const run = earlier.flatMap(({ runs }) => runs).findLast((one) => same(one.run, id));
+      return run ?? lookups.runPlan(id);
+    },
+  };
+}
+
+function asRecord({ phase, config, runs }: EarlierPhase): PhaseRecord {
+  const ids = runs.map(({ run }) => run);
+  return { version: 1, phase, accepted: '', file: '', config: { ...config }, criteria_sha256: '', runs: ids };
+}

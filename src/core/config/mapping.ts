@@ -1,0 +1,43 @@
+/** A YAML or JSON mapping. */
+export type Mapping = Readonly<Record<string, unknown>>;
+
+/** True for a plain mapping: no list, no null. */
+export function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Own keys only: `constructor` is a word like any other in a config. */
+export function get(mapping: unknown, key: string | number): unknown {
+  if (Array.isArray(mapping)) return mapping[Number(key)];
+  return isMapping(mapping) && Object.hasOwn(mapping, key) ? mapping[key] : undefined;
+}
+
+/** The value at a path; undefined when it is not there. */
+export function getAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((inner, key) => get(inner, key), value);
+}
+
+/** A copy without the values at these paths. A list that holds one goes as a whole, since its other places would move. */
+export function without(mapping: Mapping, paths: readonly (readonly (string | number)[])[]): Mapping {
+  const below = new Map<string, (readonly (string | number)[])[]>();
+  for (const [key, ...rest] of paths) below.set(String(key), [...(below.get(String(key)) ?? []), rest]);
+  const entries = Object.entries(mapping).flatMap(([key, value]): [string, unknown][] => {
+    const inner = below.get(key);
+    if (inner === undefined) return [[key, value]];
+    const goes = !isMapping(value) || inner.some((rest) => rest.length === 0);
+    return goes ? [] : [[key, without(value, inner)]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Same content, whatever the order of keys. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
+  }
+  if (!isMapping(a) || !isMapping(b)) return false;
+  const keys = (mapping: Mapping): string[] => Object.keys(mapping).filter((key) => mapping[key] !== undefined);
+  const [left, right] = [keys(a), keys(b)];
+  return left.length === right.length && left.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]));
+}

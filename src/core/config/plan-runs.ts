@@ -1,0 +1,139 @@
+import type { Phase } from '../../events/phase.ts';
+import type { Run } from '../../events/run.ts';
+import { type StageName, stageNames } from '../../events/stages.ts';
+import type { RunDraft } from './lookups.ts';
+import { isSame } from './mapping.ts';
+
+type Settings = Run['settings'];
+
+/** Where the runs of a phase begin. `done`: the last stage that is made already; null: nothing is. */
+export interface Start {
+  readonly from: Run['from'];
+  readonly done: StageName | null;
+  readonly model: Run['model'];
+  readonly data: Run['data'];
+  readonly min_rows: Run['min_rows'];
+}
+
+export interface Variant {
+  readonly name: string;
+  readonly settings: Settings;
+}
+
+/** A phase whose every reference is resolved: what its runs are made from. */
+export interface ResolvedPhase {
+  readonly phase: Phase;
+  readonly start: Start;
+  readonly settings: Settings;
+  readonly variants: readonly Variant[];
+  /** mlx_lm's own: a setting that says the same is no difference. */
+  readonly trainDefaults: Readonly<Record<string, unknown>>;
+}
+
+const place = (stage: StageName | null): number => (stage === null ? -1 : stageNames.indexOf(stage));
+const modelStages: readonly StageName[] = ['train', 'select', 'fuse', 'quantize'];
+
+/** A number n stands for 0..n-1. */
+export function seedList(seeds: Phase['seeds']): number[] {
+  return typeof seeds === 'number' ? Array.from({ length: seeds }, (_, seed) => seed) : [...seeds];
+}
+
+/** `43a-s0`, `43a-s0.2` for the second run of a seed, `43a-s0-q4` for a variant. */
+export function runId(
+  phase: string,
+  seed: { readonly seed: number; readonly k: number },
+  variant: string | null,
+): string {
+  const repeat = seed.k === 1 ? '' : `.${seed.k}`;
+  return `${phase}-s${seed.seed}${repeat}${variant === null ? '' : `-${variant}`}`;
+}
+
+/** The phase's name in a run id; null when it is none. Variants are never s + digits, so the last `-s<seed>` counts. */
+export function phaseOfRun(id: string): string | null {
+  return /^(.+)-s\d+(?:\.\d+)?(?:-[a-z][a-z0-9_]*)?$/.exec(id)?.[1] ?? null;
+}
+
+/** The stages of a run after what is made already. */
+export function chainAfter(done: StageName | null, { select, fuse }: Settings): StageName[] {
+  const wanted: Partial<Record<StageName, boolean>> = {
+    train: true,
+    select: select.by !== 'last',
+    fuse: fuse.mode !== 'none',
+    quantize: fuse.mode === 'two_step' && fuse.q_bits !== null,
+  };
+  const made = modelStages.filter((stage) => wanted[stage] === true && place(stage) > place(done));
+  const cleans = made.includes('train') || made.includes('fuse');
+  return [...made, ...(cleans ? (['cleanup'] as const) : []), 'eval'];
+}
+
+/** What of the settings reaches a tool: bits have no meaning without a fuse, a group size none without bits. */
+export function effective(settings: Settings, trainDefaults: ResolvedPhase['trainDefaults']): Settings {
+  const { mode, q_bits, q_group_size } = settings.fuse;
+  const bits = mode === 'none' ? null : q_bits;
+  return {
+    ...settings,
+    train: settings.train === null ? null : { ...trainDefaults, ...settings.train },
+    fuse: { mode, q_bits: bits, q_group_size: bits === null ? 64 : q_group_size },
+  };
+}
+
+/** The first stage whose settings differ; null: none does. */
+export function firstDifference(a: Settings, b: Settings): StageName | null {
+  const order = ['train', 'select', 'fuse', 'cleanup', 'eval'] as const;
+  return order.find((stage) => !isSame(a[stage], b[stage])) ?? null;
+}
+
+/** All runs of a phase: seed by seed, the plain run first, then its variants as written. */
+export function planRuns(resolved: ResolvedPhase): RunDraft[] {
+  const seen = new Map<number, number>();
+  return seedList(resolved.phase.seeds).flatMap((seed) => {
+    const k = (seen.get(seed) ?? 0) + 1;
+    seen.set(seed, k);
+    const plain = draft(resolved, { seed, k, variant: null });
+    return [plain, ...resolved.variants.map((variant) => branch(resolved, plain, { seed, k, variant }))];
+  });
+}
+
+interface Place {
+  readonly seed: number;
+  readonly k: number;
+  readonly variant: Variant | null;
+}
+
+function draft({ phase, start, settings }: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
+  const own = variant?.settings ?? settings;
+  return {
+    run: runId(phase.phase, { seed, k }, variant?.name ?? null),
+    phase: phase.phase,
+    seed,
+    variant: variant?.name ?? null,
+    title: phase.title ?? null,
+    hypothesis: phase.hypothesis ?? null,
+    model: start.model,
+    data: start.data,
+    min_rows: start.min_rows,
+    from: start.from,
+    chain: chainAfter(start.done, own),
+    settings: own,
+    criteria: phase.criteria ?? null,
+    baseline: baselineOf(phase),
+    env: phase.env,
+    preflight: phase.preflight,
+    cooldown_s: phase.cooldown_s,
+  };
+}
+
+/** A variant starts from its plain run, after the last stage before the first that differs. */
+function branch(resolved: ResolvedPhase, plain: RunDraft, at: Place & { readonly variant: Variant }): RunDraft {
+  const own = draft(resolved, at);
+  const { trainDefaults } = resolved;
+  const first = firstDifference(effective(plain.settings, trainDefaults), effective(own.settings, trainDefaults));
+  const after = plain.chain.filter((stage) => modelStages.includes(stage) && place(stage) < place(first)).at(-1);
+  if (after === undefined) return own;
+  return { ...own, from: { run: plain.run, after }, chain: chainAfter(after, own.settings) };
+}
+
+function baselineOf({ baseline }: Phase): RunDraft['baseline'] {
+  if (baseline === undefined || typeof baseline === 'string') return baseline ?? null;
+  return { name: baseline.name, overall: baseline.overall ?? null, categories: baseline.categories };
+}

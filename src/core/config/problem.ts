@@ -1,0 +1,85 @@
+/** Place of a value in a config: keys and list indexes. */
+export type Path = readonly (string | number)[];
+
+/** Something wrong in a config, before it is known which line of which file says so. */
+export interface Finding {
+  readonly path: Path;
+  /** What is wrong and what is allowed. */
+  readonly message: string;
+  /** The value that was found; absent: nothing is there. */
+  readonly seen?: unknown;
+  readonly hint?: string | undefined;
+  /** The config is right, this machine lacks something: the phase can be planned all the same, not accepted. */
+  readonly absent?: true;
+}
+
+/** Something wrong in a config, as people read it. `line` from 1; `file`: the config, what it extends, or its suite. */
+export interface Problem {
+  readonly file: string;
+  readonly line: number | null;
+  /** `train.iters`, `seeds[1]`; empty: the file as a whole. */
+  readonly path: string;
+  readonly seen: string | null;
+  readonly message: string;
+  readonly hint: string | null;
+}
+
+/** A text that findings can be in: the config, or the file that it extends. */
+export interface Source {
+  readonly file: string;
+  /** Line (from 1) of the deepest part of the path that is there, and how many of its keys those are. */
+  find(path: Path): { readonly depth: number; readonly line: number | null };
+}
+
+const longest = 80;
+
+/** `train.iters`, `criteria.outcomes[0].when`. */
+export function pathText(path: Path): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    const name = key.length > longest ? `${key.slice(0, longest)}...` : key;
+    return text === '' ? name : `${text}.${name}`;
+  }, '');
+}
+
+/** A value on one short line; null when there is none. */
+export function seenText(value: unknown): string | null {
+  if (value === undefined) return null;
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > longest ? `${text.slice(0, longest)}...` : text;
+}
+
+/** Findings with their lines, from the source that has most of their path (the first of equals), in the order of the files. */
+export function locate(findings: readonly Finding[], sources: readonly [Source, ...Source[]]): Problem[] {
+  const problems = findings.map((finding) => {
+    const [first, ...others] = sources.map((source, rank) => ({
+      rank,
+      file: source.file,
+      ...source.find(finding.path),
+    }));
+    const place = others.reduce((best, next) => (best !== undefined && next.depth > best.depth ? next : best), first);
+    const problem: Problem = {
+      file: place?.file ?? sources[0].file,
+      line: place?.line ?? null,
+      path: pathText(finding.path),
+      seen: seenText(finding.seen),
+      message: finding.message,
+      hint: finding.hint ?? null,
+    };
+    return { problem, rank: place?.rank ?? 0, line: place?.line ?? Number.MAX_SAFE_INTEGER };
+  });
+  return problems.toSorted((a, b) => a.rank - b.rank || a.line - b.line).map(({ problem }) => problem);
+}
+
+/** For `.reasons.txt` and the terminal: a line each (`43a.yaml:7: train.itres: unknown key ...`), with what was seen and a hint below. */
+export function formatProblems(file: string, problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  const lines = problems.map((problem) => {
+    const place = `${problem.file}${problem.line === null ? '' : `:${problem.line}`}`;
+    const about = problem.path === '' ? '' : `${problem.path}: `;
+    const seen = problem.seen === null ? '' : `\n    seen: ${problem.seen}`;
+    const hint = problem.hint === null ? '' : `\n    ${problem.hint}`;
+    return `${place}: ${about}${problem.message}${seen}${hint}\n`;
+  });
+  return `${file} is not accepted: ${count}.\n\n${lines.join('\n')}`;
+}

@@ -1,0 +1,57 @@
+import type { Lookups } from './lookups.ts';
+import { getAt, type Mapping } from './mapping.ts';
+import { type Finding, type Path, type Problem, type Source, seenText } from './problem.ts';
+import { asWritten } from './read-phase.ts';
+import { readYaml } from './read-yaml.ts';
+import { suggestion } from './validate.ts';
+
+/** What a config extends. `findings` are about its `extends:` line, `problems` are in the other file. */
+export interface Base {
+  readonly value: Mapping;
+  readonly sources: readonly Source[];
+  readonly findings: readonly Finding[];
+  readonly problems: readonly Problem[];
+}
+
+const none: Base = { value: {}, sources: [], findings: [], problems: [] };
+
+/** The accepted phase or the file that `extends:` names; an empty mapping when there is none. */
+export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
+  const { extends: name, phase } = own;
+  if (typeof name !== 'string' || name === '') return none;
+  const fail = (message: string, hint?: string): Base => ({
+    ...none,
+    findings: [{ path: ['extends'], seen: name, message, hint }],
+  });
+  if (typeof phase === 'string' && phase.toLowerCase() === name.toLowerCase())
+    return fail('a phase cannot extend itself');
+  const record = await lookups.phaseRecord(name);
+  if (record !== null) {
+    const source = {
+      file: `phase ${record.phase}`,
+      find: (path: Path) => ({ depth: depthIn(record.config, path), line: null }),
+    };
+    return oneLevel({ ...none, value: record.config, sources: [source] }, name, fail);
+  }
+  const path = lookups.absolute(name);
+  if (!lookups.isInside(path)) return fail('allowed: the name of an accepted phase, or a file in the workspace');
+  const file = await lookups.read(path);
+  if (!file.ok) {
+    const message = `no phase of this name is accepted, and as a file: ${file.message}`;
+    return fail(message, suggestion(name, await lookups.phaseNames()));
+  }
+  const yaml = readYaml(file.bytes, name);
+  if (!yaml.ok) return { ...none, problems: yaml.problems };
+  return oneLevel({ ...none, value: asWritten(yaml.source), sources: [yaml.source] }, name, fail);
+}
+
+function oneLevel(base: Base, name: string, fail: (message: string, hint?: string) => Base): Base {
+  const further = base.value.extends;
+  if (further === undefined || further === null) return base;
+  return fail(`${name} itself extends ${seenText(further)}; allowed: one level`, `write out what ${name} takes over`);
+}
+
+function depthIn(value: Mapping, path: Path): number {
+  const there = path.findIndex((_, index) => getAt(value, path.slice(0, index + 1)) === undefined);
+  return there < 0 ? path.length : there;
+}

@@ -1,0 +1,115 @@
+import type { z } from 'zod';
+import { phase } from '../../events/phase.ts';
+import { get, getAt, isMapping, type Mapping } from './mapping.ts';
+import type { Finding } from './problem.ts';
+import type { YamlSource } from './read-yaml.ts';
+import { validate } from './validate.ts';
+
+/** Names that look like numbers or words of YAML are read as they are written. */
+const namePaths = [['phase'], ['extends'], ['revision'], ['baseline'], ['baseline', 'name'], ['from', 'run']];
+
+const usable = phase.partial({ phase: true });
+/** A phase as far as it is right: what is wrong in it is left out. */
+export type UsablePhase = z.infer<typeof usable>;
+
+/** How a phase begins that does not begin at train. */
+export type FromKind = 'run' | 'model' | 'adapter';
+
+/** The mapping with its names as written: `4e3`, `no`, `43`. */
+export function asWritten(source: YamlSource): Mapping {
+  return namePaths.reduce<Mapping>((value, path) => {
+    const text = source.text(path);
+    return text === undefined || typeof getAt(value, path) === 'string' ? value : replaceAt(value, path, text);
+  }, source.value);
+}
+
+function replaceAt(value: Mapping, [key, ...rest]: readonly string[], text: string): Mapping {
+  const entries = Object.entries(value).map(([name, item]): [string, unknown] => {
+    if (name !== key) return [name, item];
+    return [name, rest.length > 0 && isMapping(item) ? replaceAt(item, rest, text) : text];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** `from: { run: .. }` -> run; null: the phase begins at train, or cannot be told. */
+export function fromKind(raw: Mapping): FromKind | null {
+  const kinds = (['run', 'model', 'adapter'] as const).filter((kind) => get(raw.from, kind) !== undefined);
+  return kinds.length === 1 ? (kinds[0] ?? null) : null;
+}
+
+/**
+ * A merged config against its schema, with what is required and what may not be given.
+ * `own`: what the file itself says, without what it extends.
+ */
+export function readPhase(raw: Mapping, own: Mapping): { readonly value: UsablePhase; readonly findings: Finding[] } {
+  const { value, findings } = validate(usable, raw);
+  return { value: value ?? usable.parse({}), findings: [...findings, ...missing(raw), ...unwanted(raw, own)] };
+}
+
+function missing(raw: Mapping): Finding[] {
+  const kind = fromKind(raw);
+  const required: readonly (readonly [string, string])[] = [
+    ['phase', 'the name of the experiment'],
+    ...(kind === null && raw.from === undefined ? startKeys : []),
+    ...(kind === 'adapter' ? startKeys.filter(([key]) => key === 'model') : []),
+    ...(raw.eval === undefined ? ([['eval.suite', 'the suite of prompts that scores the model']] as const) : []),
+  ];
+  return required
+    .filter(([key]) => raw[key] === undefined)
+    .map(([key, what]) => ({ path: key.split('.'), message: `required: ${what}` }));
+}
+
+const startKeys = [
+  ['model', 'the base model, a folder or a hub id'],
+  ['data', 'the folder with train.jsonl and valid.jsonl'],
+  ['train', "mlx_lm's training settings (`train: {}` for all its defaults)"],
+] as const;
+
+/** Sections that a phase with `from` may not have: they come with what it starts from. */
+export function takenBy(kind: FromKind | null, after: unknown): readonly string[] {
+  if (kind === null) return [];
+  if (kind !== 'run') return ['train'];
+  return [
+    'model',
+    'revision',
+    'download',
+    'data',
+    'min_rows',
+    'train',
+    ...(after === 'train' ? [] : ['select']),
+  ].concat(after === 'fuse' || after === 'quantize' ? ['fuse'] : []);
+}
+
+function unwanted(raw: Mapping, own: Mapping): Finding[] {
+  const kind = fromKind(raw);
+  return takenBy(kind, get(raw.from, 'after'))
+    .filter((key) => own[key] !== undefined && own[key] !== null)
+    .map((key) => ({
+      path: [key],
+      seen: own[key],
+      message:
+        kind === 'run'
+          ? 'not allowed with from.run: the run brings its own'
+          : `not allowed with from.${kind}: nothing is trained`,
+      hint: `leave ${key} out, or leave from out to begin at train`,
+    }));
+}
+
+/** Sections that are written and have no use in a phase that begins elsewhere: said, and no fault. */
+export function unusedKeys(raw: Mapping, own: Mapping): string[] {
+  const kind = fromKind(raw);
+  if (kind === null || kind === 'run') return [];
+  const unused = ['data', 'min_rows', ...(kind === 'model' ? ['select', 'fuse', 'cleanup'] : [])];
+  return unused.filter((key) => own[key] !== undefined && own[key] !== null);
+}
+
+/** What a phase takes over by `extends`: nothing that its own `from` brings or makes useless. */
+export function inheritable(base: Mapping, own: Mapping): Mapping {
+  const kind = fromKind(own);
+  const dropped = [
+    ...takenBy(kind, get(own.from, 'after')),
+    ...(kind === 'adapter' ? ['data', 'min_rows'] : []),
+    ...(kind === 'model' ? ['data', 'min_rows', 'model', 'revision', 'download', 'select', 'fuse', 'cleanup'] : []),
+  ];
+  return Object.fromEntries(Object.entries(base).filter(([key]) => !dropped.includes(key)));
+}

@@ -1,0 +1,29 @@
+import { type Suite, suite } from '../../events/suite.ts';
+import { locate, type Problem } from './problem.ts';
+import { readYaml } from './read-yaml.ts';
+import { findIssues } from './validate.ts';
+
+export type SuiteResult = { readonly suite: Suite } | { readonly problems: readonly Problem[] };
+
+/** The last suite that was read: the configs of a night share one, and reading it is a third of accepting a config. */
+let latest: { readonly text: string; readonly file: string; readonly result: SuiteResult } | null = null;
+
+/** An eval suite from its YAML; else all that is wrong in it, with lines. `file`: its name in the problems. */
+export function readSuite(text: string | Uint8Array, file: string): SuiteResult {
+  const key = typeof text === 'string' ? text : new TextDecoder().decode(text);
+  if (latest?.text === key && latest.file === file) return latest.result;
+  const result = parseSuite(text, file);
+  latest = { text: key, file, result };
+  return result;
+}
+
+function parseSuite(text: string | Uint8Array, file: string): SuiteResult {
+  const yaml = readYaml(text, file);
+  if (!yaml.ok) return { problems: yaml.problems };
+  const result = suite.safeParse(yaml.source.value);
+  if (result.success) return { suite: result.data };
+  return { problems: locate(findIssues(suite, yaml.source.value), [yaml.source]) };
+}
+
+/** Names of the categories, in the order of their first prompt. */
+export const categoriesOf = ({ prompts }: Suite): string[] => [...new Set(prompts.map(({ category }) => category))];

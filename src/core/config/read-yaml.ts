@@ -1,0 +1,202 @@
+import {
+  Composer,
+  CST,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+  visit,
+} from 'yaml';
+import { isMapping, type Mapping } from './mapping.ts';
+import { type Path, type Problem, type Source, seenText } from './problem.ts';
+
+/** Bytes: a config is a page of text, anything larger is another kind of file. */
+export const maxConfigBytes = 2 ** 20;
+const maxAliases = 100;
+const maxDepth = 40;
+const maxSyntaxProblems = 5;
+const coreTags = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((tag) => `tag:yaml.org,2002:${tag}`),
+);
+
+/** A mapping that was read, and where its parts are. */
+export interface YamlSource extends Source {
+  readonly value: Mapping;
+  /** A scalar as it is written (`4e3`, `no`), without quotes; undefined when there is none at the path. */
+  text(path: Path): string | undefined;
+}
+
+export type Yaml =
+  | { readonly ok: true; readonly source: YamlSource }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** Bytes as text: at most 1 MB of UTF-8 that is no binary. */
+export function decode(bytes: Uint8Array): { readonly text: string } | { readonly message: string } {
+  if (bytes.length > maxConfigBytes) return { message: `the file is too large: ${bytes.length} bytes; allowed: 1 MB` };
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const control = [...text].findIndex((character) => character < ' ' && !'\t\n\r'.includes(character));
+    if (control < 0) return { text };
+    return { message: 'the file is binary; allowed: YAML or JSON text' };
+  } catch {
+    // the decoder's only error
+    return { message: 'the file is not UTF-8 text; allowed: YAML or JSON in UTF-8' };
+  }
+}
+
+/** Reads one YAML 1.2 (or JSON) mapping. `file`: its name in problems. Never throws. */
+export function readYaml(bytes: Uint8Array | string, file: string): Yaml {
+  const decoded = typeof bytes === 'string' ? { text: bytes } : decode(bytes);
+  const fail = (message: string, line: number | null = null, seen: string | null = null): Yaml => ({
+    ok: false,
+    problems: [{ file, line, path: '', seen, message, hint: null }],
+  });
+  if ('message' in decoded) return fail(decoded.message);
+  const lines = new LineCounter();
+  const tokens = [...new Parser(lines.addNewLine).parse(decoded.text)];
+  const deep = tooDeepAt(tokens);
+  if (deep !== null) return fail(`nested too deep; allowed: ${maxDepth} levels`, lines.linePos(deep).line);
+  const { document, faults } = compose(tokens, decoded.text);
+  if (faults.length > 0) return { ok: false, problems: faultProblems(faults, { file, lines }) };
+  try {
+    const value: unknown = document?.toJS({ maxAliasCount: maxAliases }) ?? null;
+    if (value === null || document === undefined)
+      return fail('the file is empty; allowed: a mapping (`key: value` lines)');
+    if (isMapping(value)) return { ok: true, source: { file, value, ...finder(document, lines) } };
+    return fail('the file holds no mapping; allowed: `key: value` lines', 1, seenText(value));
+  } catch (error) {
+    // yaml's word for a bomb
+    if (error instanceof ReferenceError) return fail(explode);
+    throw error;
+  }
+}
+
+const explode = `aliases that explode; allowed: at most ${maxAliases}`;
+
+/**
+ * Where nesting passes the limit; null: nowhere. Looked up before anything recursive runs: V8 ends the whole process,
+ * without an error to catch, when it has to compile a regular expression on a stack that is nearly full.
+ */
+function tooDeepAt(tokens: readonly CST.Token[]): number | null {
+  const left: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { token, depth } = next;
+    if (depth > maxDepth) return token.offset;
+    if (token.type === 'document' && token.value !== undefined) left.push({ token: token.value, depth });
+    if (!CST.isCollection(token)) continue;
+    for (const { key, value } of token.items) {
+      if (key) left.push({ token: key, depth: depth + 1 });
+      if (value) left.push({ token: value, depth: depth + 1 });
+    }
+  }
+  return null;
+}
+
+function compose(tokens: readonly CST.Token[], text: string) {
+  // Unique keys are looked up below: yaml compares each key with each, which takes minutes for a megabyte of them.
+  const composer = new Composer({ prettyErrors: false, logLevel: 'error', uniqueKeys: false });
+  const [document, second] = [...composer.compose(tokens, true, text.length)];
+  const faults = document === undefined ? [] : syntaxFaults(document);
+  if (second !== undefined) {
+    faults.push({ offset: second.range[0], message: 'a second document starts here; allowed: one a file' });
+  }
+  return { document, faults: faults.length > 0 || document === undefined ? faults : structureFaults(document) };
+}
+
+interface Fault {
+  readonly offset: number;
+  readonly message: string;
+}
+
+const syntaxFaults = (document: Document.Parsed): Fault[] =>
+  document.errors.map(({ message, pos: [offset] }) => ({ offset, message: `this is no YAML: ${message}` }));
+
+/** One a line at most, since one slip makes many. */
+function faultProblems(faults: readonly Fault[], at: { readonly file: string; readonly lines: LineCounter }) {
+  const byLine = new Map<number, Problem>();
+  for (const { offset, message } of faults) {
+    const line = at.lines.linePos(offset).line;
+    const first = byLine.get(line);
+    if (first === undefined) byLine.set(line, { file: at.file, line, path: '', seen: null, message, hint: null });
+  }
+  return [...byLine.values()].slice(0, maxSyntaxProblems);
+}
+
+/** What parses and would still do harm, or mean something else than it looks like. */
+function structureFaults(document: Document): Fault[] {
+  const faults: Fault[] = [];
+  const anchors = new Map<string, unknown>();
+  let aliases = 0;
+  const add = (node: { range?: [number, number, number] | null | undefined }, message: string) =>
+    faults.push({ offset: node.range?.[0] ?? 0, message });
+  if (document.directives?.yaml.version === '1.1') faults.push({ offset: 0, message: 'YAML 1.1; allowed: YAML 1.2' });
+  const note = (node: Node): void => {
+    if ('anchor' in node && node.anchor !== undefined) anchors.set(node.anchor, node);
+    if (node.tag === undefined || node.tag === '!' || coreTags.has(node.tag)) return;
+    add(node, `the tag ${node.tag} is not known; allowed: plain values`);
+  };
+  visit(document, {
+    Node: (_key, node) => note(node),
+    Alias(_key, node, path) {
+      const target = anchors.get(node.source);
+      aliases += 1;
+      if (target === undefined) add(node, `the alias *${node.source} has no anchor &${node.source} before it`);
+      else if (path.some((outer) => outer === target))
+        add(node, `the alias *${node.source} is inside what it stands for`);
+      if (aliases <= maxAliases) return undefined;
+      add(node, explode);
+      return visit.BREAK;
+    },
+    Map(_key, node) {
+      note(node);
+      const keys = new Set<string>();
+      for (const { key } of node.items) {
+        if (!isScalar(key)) add(isNode(key) ? key : node, 'a key that is no word; allowed: `key: value`');
+        else if (keys.has(keyText(key))) add(key, `the key ${keyText(key)} is there twice; allowed: once`);
+        else keys.add(keyText(key));
+      }
+    },
+  });
+  return faults;
+}
+
+function finder(document: Document, lines: LineCounter): Pick<YamlSource, 'find' | 'text'> {
+  const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
+  const lineOf = (node: unknown, fallback: number | null): number | null =>
+    (isScalar(node) || isCollection(node) || isAlias(node)) && node.range
+      ? lines.linePos(node.range[0]).line
+      : fallback;
+  const walk = (path: Path) => {
+    let node: unknown = resolve(document.contents);
+    let [depth, line]: [number, number | null] = [0, null];
+    for (const key of path) {
+      const pair = isMap(node) ? node.items.find((item) => isScalar(item.key) && keyText(item.key) === key) : undefined;
+      const item = isSeq(node) && typeof key === 'number' ? node.items[key] : undefined;
+      if (pair === undefined && item === undefined) break;
+      line = lineOf(pair?.key ?? item, line);
+      node = resolve(pair === undefined ? item : pair.value);
+      depth += 1;
+    }
+    return { node, depth, line };
+  };
+  return {
+    find: (path) => {
+      const { depth, line } = walk(path);
+      return { depth, line };
+    },
+    text: (path) => {
+      const { node, depth } = walk(path);
+      if (depth < path.length || !isScalar(node) || node.value === null) return undefined;
+      return typeof node.value === 'string' ? node.value : node.source;
+    },
+  };
+}
+
+/** As `toJS` writes a key. */
+const keyText = (key: { readonly value: unknown }): string => (key.value === null ? '' : String(key.value));

@@ -1,0 +1,222 @@
+import { z } from 'zod';
+import { closest } from './closest.ts';
+import { getAt, isMapping, type Mapping, without } from './mapping.ts';
+import type { Finding, Path } from './problem.ts';
+
+type Issue = z.core.$ZodIssue;
+type Schema = z.core.$ZodType;
+
+/** Longer words are no typing slips. */
+const longestWord = 64;
+/** A file that is something else altogether must not keep the process busy with its hundred thousand faults. */
+const mostFindings = 100;
+const mostKeys = 20;
+
+/** `did you mean "iters"?` for a word that is close to an allowed one. */
+export function suggestion(word: unknown, allowed: readonly string[]): string | undefined {
+  if (typeof word !== 'string' || word.length > longestWord) return undefined;
+  const name = closest(word, allowed) ?? closest(word.replaceAll('-', '_'), allowed);
+  return name === undefined ? undefined : `did you mean "${name}"?`;
+}
+
+/** `unknown key; did you mean "iters"? Allowed here: ...`: what was meant comes before the long list. */
+export function notAllowed(what: string, word: string, allowed: readonly string[]): string {
+  const meant = suggestion(word, allowed);
+  return `${what}; ${meant === undefined ? 'allowed here' : `${meant} Allowed here`}: ${allowed.join(', ')}`;
+}
+
+/** Everything that a schema has against a value, in the words of people who write configs. */
+export function findIssues(schema: Schema, value: unknown, prefix: Path = []): Finding[] {
+  const result = z.safeParse(schema, value);
+  if (result.success) return [];
+  // Unknown keys first: zod tells them last, and they are what explains the rest.
+  const issues = result.error.issues.toSorted((a, b) => rank(a) - rank(b));
+  const findings = issues.slice(0, mostFindings).flatMap((issue) => explain(issue, { schema, value, prefix }));
+  const more = issues.length - mostFindings;
+  return more > 0 ? [...findings, { path: prefix, message: `and ${more} problems more` }] : findings;
+}
+
+const rank = ({ code }: Issue): number => (code === 'unrecognized_keys' ? 0 : 1);
+
+/**
+ * The value as the schema reads it, with what it has against it. What is wrong is left out of the value, so that all
+ * else can be checked too; null when nothing is left of it.
+ */
+export function validate<S extends z.ZodType>(
+  schema: S,
+  value: Mapping,
+  prefix: Path = [],
+): { readonly value: z.output<S> | null; readonly findings: readonly Finding[] } {
+  const findings = findIssues(schema, value, prefix);
+  let [rest, wrong, result] = [value, findings, schema.safeParse(value)];
+  for (let round = 0; round < 4 && !result.success; round++) {
+    const places = wrong.map(({ path }) => path.slice(prefix.length));
+    rest = without(rest, round > 1 ? places.map((place) => place.slice(0, 1)) : places);
+    wrong = findIssues(schema, rest, prefix);
+    result = schema.safeParse(rest);
+  }
+  return { value: result.success ? result.data : null, findings };
+}
+
+const keyOf = (key: PropertyKey): string | number => (typeof key === 'number' ? key : String(key));
+
+interface Scope {
+  readonly schema: Schema;
+  readonly value: unknown;
+  readonly prefix: Path;
+}
+
+function explain(issue: Issue, scope: Scope): Finding[] {
+  const inner = issue.path.map(keyOf);
+  const path = [...scope.prefix, ...inner];
+  const seen = getAt(scope.value, inner);
+  if (issue.code === 'unrecognized_keys') {
+    const here = schemaAt(scope.schema, inner);
+    const form = here instanceof z.ZodUnion ? formOf(here, seen) : here;
+    if (form === undefined) return [{ path, seen, message: `allowed: ${formsText(here)}` }];
+    const allowed = keysOf(form);
+    const findings: Finding[] = issue.keys.slice(0, mostKeys).map((key) => ({
+      path: [...path, key],
+      seen: getAt(seen, [key]),
+      message: notAllowed('unknown key', key, allowed),
+    }));
+    const more = issue.keys.length - mostKeys;
+    return more > 0 ? [...findings, { path, message: `and ${more} unknown keys more` }] : findings;
+  }
+  if (issue.code === 'invalid_union') return explainUnion(issue, { ...scope, path: inner, seen });
+  if (issue.code === 'invalid_key') {
+    const [first] = issue.issues;
+    return [
+      { path, seen: inner.at(-1), message: first === undefined ? 'this name is not allowed' : expectation(first) },
+    ];
+  }
+  if (seen === undefined)
+    return [{ path, message: `required: ${expectation(issue).replace(/^allowed: | is expected$/g, '')}` }];
+  const none =
+    issue.code === 'invalid_value' && z.safeParse(placeIn(scope.schema, inner), null).success ? ' or null' : '';
+  return [{ path, seen, message: `${expectation(issue)}${none}`, hint: hintFor(issue, seen) }];
+}
+
+interface UnionScope extends Scope {
+  readonly path: readonly (string | number)[];
+  readonly seen: unknown;
+}
+
+/** Of several forms, the one that was meant; when that cannot be told, all of them. */
+function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, scope: UnionScope): Finding[] {
+  const here = schemaAt(scope.schema, scope.path);
+  const forms = formsOf(here);
+  const prefix = [...scope.prefix, ...scope.path];
+  const form = formOf(here, scope.seen);
+  const errors: readonly (readonly Issue[])[] = issue.errors;
+  const fits = errors.filter((each) => each.every(notAboutAll));
+  const only = fits.length === 1 ? fits[0] : undefined;
+  const meant = form === undefined ? only : errors[forms.indexOf(form)];
+  if (meant === undefined) return [{ path: prefix, seen: scope.seen, message: `allowed: ${formsText(here)}` }];
+  const schema = form ?? forms[errors.indexOf(meant)] ?? here;
+  return meant.flatMap((error) => explain(error, { schema, value: scope.seen, prefix }));
+}
+
+const formsOf = (schema: Schema): Schema[] => (schema instanceof z.ZodUnion ? schema.options.map(plain) : []);
+
+/** The form whose first key is there: no other form's may be. */
+function formOf(union: Schema, seen: unknown): Schema | undefined {
+  const led = formsOf(union).filter((form) => {
+    const [lead] = keysOf(form);
+    return lead !== undefined && isMapping(seen) && Object.hasOwn(seen, lead);
+  });
+  return led.length === 1 ? led[0] : undefined;
+}
+
+/** False when the value is of another kind altogether than this form. */
+const notAboutAll = (issue: Issue): boolean => issue.path.length > 0 || issue.code !== 'invalid_type';
+
+const formsText = (union: Schema): string => formsOf(union).map(formText).join(', or ');
+
+function formText(form: Schema): string {
+  if (form instanceof z.ZodObject) return `{ ${Object.keys(form.shape).join(', ')} }`;
+  if (form instanceof z.ZodArray) return 'a list';
+  return typeWord(form instanceof z.ZodNumber ? 'int' : form._zod.def.type);
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `${typeWord(issue.expected)} is expected`;
+    case 'invalid_value':
+      return `allowed: ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `allowed: ${atLeast(issue)}`;
+    case 'too_big':
+      return `allowed: at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
+    case 'not_multiple_of':
+      return 'a whole number is expected';
+    case 'custom':
+      return issue.message;
+    default:
+      return `allowed: ${issue.message}`;
+  }
+}
+
+function atLeast({ origin, minimum, inclusive }: Extract<Issue, { code: 'too_small' }>): string {
+  if (origin === 'array') return `a list of at least ${minimum}`;
+  return inclusive === false ? `more than ${minimum}` : `at least ${minimum}`;
+}
+
+function hintFor(issue: Issue, seen: unknown): string | undefined {
+  if (issue.code === 'invalid_value') return suggestion(seen, issue.values.map(String));
+  if (issue.code !== 'invalid_type') return undefined;
+  if (issue.expected === 'string' && (typeof seen === 'number' || typeof seen === 'boolean')) {
+    return `text that looks like something else needs quotes: "${seen}"`;
+  }
+  return typeof seen === 'string' ? wordHint(issue.expected, seen) : undefined;
+}
+
+/** What to write instead of a text that was meant as a number, a yes or a no. */
+export function wordHint(expected: string, seen: string): string | undefined {
+  if (expected === 'boolean' && /^(yes|no|on|off)$/i.test(seen)) {
+    return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
+  }
+  const number = Number(seen.replaceAll('_', ''));
+  const isNumber = ['number', 'int'].includes(expected) && seen.trim() !== '' && Number.isFinite(number);
+  return isNumber ? `write it as a number, without quotes: ${number}` : undefined;
+}
+
+const words: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping (`key: value`)',
+  record: 'a mapping (`key: value`)',
+};
+
+/** `int` -> `a whole number`. */
+export const typeWord = (type: string): string => words[type] ?? type;
+
+function plain(schema: Schema): Schema {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  ) {
+    return plain(schema.unwrap());
+  }
+  return schema;
+}
+
+/** The part of a schema that a path leads to, as it is wrapped there (optional, with a default). */
+function placeIn(schema: Schema, path: readonly (string | number)[]): Schema {
+  return path.reduce<Schema>((outer, key) => {
+    const here = plain(outer);
+    if (here instanceof z.ZodObject) return here.shape[key] ?? here;
+    if (here instanceof z.ZodRecord) return here.valueType;
+    return here instanceof z.ZodArray ? here.element : here;
+  }, schema);
+}
+
+const schemaAt = (schema: Schema, path: readonly (string | number)[]): Schema => plain(placeIn(schema, path));
+
+const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);

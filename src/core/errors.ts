@@ -1,0 +1,143 @@
+/** When a failed attempt is tried again: after a pause, at the next `up`, once more, when there is space again, or not at all. */
+export type Retry = 'transient' | 'resume' | 'once' | 'wait' | 'never';
+
+/** Everything that can go wrong in a stage: what it means and what to do next. One place, one wording. */
+export const catalogue = {
+  GPU_FAULT: {
+    retry: 'transient',
+    what: 'The GPU timed out or was reset',
+    next: 'Nothing to do: tried again in a fresh folder. If it keeps happening, close programs that draw on the GPU.',
+  },
+  OUTPUT_DAMAGED: {
+    retry: 'transient',
+    what: 'A file is not whole',
+    next: 'Tried again in a fresh folder. If it keeps happening, check the disk.',
+  },
+  SERVER_DIED: {
+    retry: 'transient',
+    what: 'The model server ended before it had answered',
+    next: 'Tried again. Read log.txt in the stage folder: memory is the usual cause.',
+  },
+  CONNECTION_RESET: {
+    retry: 'transient',
+    what: 'The connection to the model server broke',
+    next: 'Tried again. Read log.txt in the stage folder.',
+  },
+  WRONG_SERVER: {
+    retry: 'transient',
+    what: 'The server that answers is not the one that was started',
+    next: 'Tried again on another port. Find the other server: lsof -iTCP -sTCP:LISTEN.',
+  },
+  TOOL_LOST: {
+    retry: 'transient',
+    what: 'The tool was ended from outside, so its exit code is unknown',
+    next: 'Tried again in a fresh folder.',
+  },
+  STOPPED: {
+    retry: 'resume',
+    what: 'phasebox was stopped while the tool ran',
+    next: 'Goes on at the next `phasebox up`.',
+  },
+  OUT_OF_MEMORY: {
+    retry: 'once',
+    what: 'Not enough memory',
+    next: 'Use a smaller batch_size or max_seq_length, fewer num_layers, or grad_checkpoint: true.',
+  },
+  TOOL_FAILED: {
+    retry: 'once',
+    what: 'The tool failed',
+    next: 'Read the last lines of its log; `phasebox logs RUN STAGE` shows all of it.',
+  },
+  DISK_FULL: {
+    retry: 'wait',
+    what: 'Not enough disk space',
+    next: 'Free some space (`phasebox gc` shows what can go); the run goes on by itself.',
+  },
+  BAD_SETTINGS: {
+    retry: 'never',
+    what: 'The tool refuses the settings',
+    next: 'Correct the config and submit it under a new phase name.',
+  },
+  BAD_DATA: {
+    retry: 'never',
+    what: 'The data cannot be trained on',
+    next: 'Correct the data and submit the config again under a new phase name.',
+  },
+  NAN_LOSS: {
+    retry: 'never',
+    what: 'The loss is not a finite number any more',
+    next: 'Lower learning_rate, or check that answers are not cut off by max_seq_length.',
+  },
+  MISSING_INPUT: {
+    retry: 'never',
+    what: 'Something that the stage reads is not there',
+    next: 'Put it back, then `phasebox retry RUN`.',
+  },
+  INPUT_CHANGED: {
+    retry: 'never',
+    what: 'Something that the stage reads was changed after it was made',
+    next: 'Restore it, or `phasebox retry RUN --stage STAGE` to make it again.',
+  },
+  CALL_SWALLOWED: {
+    retry: 'never',
+    what: 'The model server tried to parse a tool call and lost it',
+    next: 'Report this with the server log: the score would be wrong, so there is none.',
+  },
+  ADAPTER_IGNORED: {
+    retry: 'never',
+    what: 'The adapter changes nothing: base and base + adapter give the same probabilities',
+    next: 'Update mlx-lm (the server of 0.31.3 and before can ignore --adapter-path) or use another fuse.mode; an adapter of zeros does nothing either.',
+  },
+  DOWNLOAD_FAILED: {
+    retry: 'transient',
+    what: 'The model could not be fetched',
+    next: 'Check the network, then `phasebox retry RUN`; or fetch it by hand: `hf download MODEL`.',
+  },
+  PREFLIGHT_FAILED: {
+    retry: 'never',
+    what: 'A preflight command failed',
+    next: 'Correct what it complains about, then `phasebox retry RUN`.',
+  },
+  ENVIRONMENT: { retry: 'never', what: 'Something that phasebox needs is missing', next: 'Run `phasebox doctor`.' },
+  SOURCE_FAILED: {
+    retry: 'never',
+    what: 'The run that this one starts from failed or was cancelled',
+    next: '`phasebox retry` the source: this run comes back with it.',
+  },
+  CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` goes on where it was.' },
+  INTERNAL: { retry: 'once', what: 'phasebox itself failed', next: 'Report this with the log in .phasebox/log/.' },
+} as const satisfies Record<string, { retry: Retry; what: string; next: string }>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** A failure of a stage, by its code in the catalogue. `message` = what it means: the case at hand. */
+export class StageError extends Error {
+  override readonly name = 'StageError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
+    super(`${catalogue[code].what}: ${detail}`, options);
+    this.code = code;
+  }
+}
+
+/** An error that ends a command: what is wrong, where, what to do. `exitCode` as the README lists them. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: 1 | 2 | 3;
+
+  constructor(exitCode: 1 | 2 | 3, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Any thrown value as a StageError: an unknown one is phasebox's own fault and says so. */
+export function asStageError(error: unknown): StageError {
+  if (error instanceof StageError) return error;
+  if (error instanceof Error) {
+    const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+    return new StageError(full ? 'DISK_FULL' : 'INTERNAL', error.message, { cause: error });
+  }
+  return new StageError('INTERNAL', String(error));
+}

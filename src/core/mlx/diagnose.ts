@@ -1,0 +1,76 @@
+import { type ErrorCode, StageError } from '../errors.ts';
+import { isProgressBar, plainLines } from './mlx-log.ts';
+
+interface Symptom {
+  readonly code: ErrorCode;
+  readonly pattern: RegExp;
+}
+
+/** First that matches a line of the log's tail decides. Memory before GPU: Metal reports both as callback errors. */
+const symptoms: readonly Symptom[] = [
+  {
+    code: 'DISK_FULL',
+    // mlx's writer names no errno: a short write to a file that it could open is a full disk.
+    pattern: /No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]|\[write\] Unable to write/,
+  },
+  {
+    code: 'OUT_OF_MEMORY',
+    pattern:
+      /\[metal::malloc\]|\[malloc(?:_or_wait)?\]|std::bad_alloc|\bMemoryError\b|CallbackErrorOutOfMemory|Insufficient Memory|Cannot allocate memory/i,
+  },
+  {
+    code: 'GPU_FAULT',
+    pattern:
+      /kIOGPUCommandBufferCallbackError|GPU (?:Timeout|Hang|Watchdog)|GPU watchdog|Command buffer execution failed/i,
+  },
+  { code: 'ENVIRONMENT', pattern: /No module named '?mlx(?:_lm)?\b|Library not loaded:|ImportError: .*mlx/ },
+  {
+    code: 'MISSING_INPUT',
+    pattern:
+      /FileNotFoundError|No such file or directory|\[load(?:_safetensors)?\] Failed to open|No safetensors found|HFValidationError|LocalEntryNotFoundError|OfflineModeIsEnabled|RepositoryNotFoundError|No module named 'datasets'|there is no \S+ in it/,
+  },
+];
+
+const settingsError = /^(?:[\w.]*\.)?(?:ValueError|TypeError|KeyError|ScannerError|ParserError)\b/;
+const refusedArgument =
+  /use fuse\.mode two_step|: error: (?:unrecognized arguments|argument |the following arguments|ambiguous option)/;
+/** Frames of the tools whose ValueError means a setting; a server's or a hook's does not. */
+const settingsTool = /mlx_lm[/\\](?:lora|fuse|convert|tuner|utils)\b|fuse_direct\.py/;
+const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|NotFound|Enabled)\b/;
+const signals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 134: 'ABRT', 139: 'SEGV', 143: 'TERM' };
+const longest = 300;
+
+/** The line of a log that tells most: the last exception of a traceback, else argparse's complaint, else the last line. */
+export function tellingLine(lines: readonly string[]): string | null {
+  const told = lines.findLast((line) => exception.test(line)) ?? lines.findLast((line) => refusedArgument.test(line));
+  const line = told ?? lines.at(-1);
+  return line === undefined ? null : line.trim().slice(0, longest);
+}
+
+function symptomOf(lines: readonly string[]): { code: ErrorCode; line: string } | null {
+  for (const { code, pattern } of symptoms) {
+    const line = lines.findLast((candidate) => pattern.test(candidate));
+    if (line !== undefined) return { code, line: line.trim().slice(0, longest) };
+  }
+  return null;
+}
+
+function isSettings(lines: readonly string[]): boolean {
+  if (lines.some((line) => refusedArgument.test(line))) return true;
+  const last = lines.findLast((line) => exception.test(line));
+  return last !== undefined && settingsError.test(last) && lines.some((line) => settingsTool.test(line));
+}
+
+/** What a failed tool died of. `code`: its exit code (not 0, no signal of ours); `tail`: the last lines of its log. */
+export function diagnose(code: number, tail: readonly string[]): StageError {
+  const lines = tail.flatMap(plainLines).filter((line) => !isProgressBar(line));
+  const symptom = symptomOf(lines);
+  if (symptom) return new StageError(symptom.code, symptom.line);
+  if (code === 137) {
+    return new StageError('OUT_OF_MEMORY', 'the tool was killed (signal 9), as systems do that run out of memory');
+  }
+  const told = tellingLine(lines);
+  if (isSettings(lines)) return new StageError('BAD_SETTINGS', told ?? `exit code ${code}`);
+  const end = signals[code] === undefined ? `exit code ${code}` : `ended by signal ${signals[code]}`;
+  return new StageError('TOOL_FAILED', told === null ? `${end}, nothing in its log` : `${end}: ${told}`);
+}

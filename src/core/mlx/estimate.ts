@@ -1,0 +1,167 @@
+import type { Run } from '../../events/run.ts';
+import type { Settings, StageName } from '../../events/stages.ts';
+import { mlxDefaults } from './mlx-argv.ts';
+import { elements, type ModelShape, type Weight } from './model-shape.ts';
+
+/** Of a run: what decides how much it writes. */
+export type Planned = Pick<Run, 'chain'> & {
+  readonly settings: Pick<Run['settings'], 'train' | 'fuse' | 'cleanup'>;
+};
+
+/** Bytes that a stage has written at its end, and those that are freed by it. */
+export interface StageDisk {
+  readonly stage: StageName;
+  readonly writes: number;
+  readonly frees: number;
+}
+
+/** Disk of a whole run, bytes. `about`: no more than the model's name is known. */
+export interface RunDisk {
+  readonly about: boolean;
+  readonly stages: readonly StageDisk[];
+  /** Largest size of the run's folder. */
+  readonly peak: number;
+  /** What stays after cleanup, and of it the model that is judged. */
+  readonly stays: number;
+  readonly final: number;
+  /** Unquantised copy of the model that `fuse.mode: direct` does not write; 0 when it is written or not needed. */
+  readonly avoided: number;
+  /** What the unquantised weights are. */
+  readonly floats: 'float16' | 'float32';
+}
+
+const router = { bits: 8, group: 64 };
+/** JSON around a tensor in a safetensors header and in the index. */
+const tensorOverhead = 260;
+/** Config and tokenizer of a model that cannot be looked at: tokenizer.json of Qwen3 is 11 MB. */
+const unseenOthers = 12 * 2 ** 20;
+/** transformers writes tokenizer.json with line breaks and indents, and mlx_lm adds a card and a template file. */
+const rewritten = 24 * 2 ** 10;
+/** Config, profile and log of a tool; a log line a report. */
+const logs = 16 * 2 ** 10;
+const answers = 48 * 2 ** 10;
+
+/** Bits of an element in a quantized weight with its scale and bias: 5 bits in groups of 64 of a 16-bit model = 5.5. */
+function quantizedBytes(weight: Weight, bits: number, group: number): number {
+  const grid = /(?:^|\.)gate$/.test(weight.path) ? router : { bits, group };
+  const inputs = weight.shape.at(-1) ?? 1;
+  // mlx_lm leaves norms, and what does not divide into groups, as they are.
+  if (weight.shape.length < 2 || inputs % group !== 0) return elements(weight) * weight.width;
+  return elements(weight) * (grid.bits / 8 + (2 * weight.width) / grid.group);
+}
+
+const othersOf = (shape: ModelShape): number =>
+  shape.about || shape.others === null ? unseenOthers : shape.others + rewritten;
+
+/** Bytes of the model folder after fuse; `q_bits` null: unquantised. */
+export function modelBytes(shape: ModelShape, bits: number | null, group: number): number {
+  if (shape.about) {
+    const each = bits === null ? 16 : bits + 32 / group;
+    return Math.round((shape.parameters * each) / 8) + othersOf(shape);
+  }
+  const weights = shape.weights.reduce(
+    (sum, weight) =>
+      sum + (bits === null ? elements(weight) * weight.width : quantizedBytes(weight, bits, group)) + tensorOverhead,
+    0,
+  );
+  return Math.round(weights) + othersOf(shape);
+}
+
+const layerOf = (path: string): number | null => {
+  const digits = /(?:^|\.)layers\.(\d+)\./.exec(path)?.[1];
+  return digits === undefined ? null : Number(digits);
+};
+
+function loraParameters(settings: Settings<'train'>): { rank: number; keys: readonly string[] | null } {
+  const { lora_parameters: given } = settings;
+  const of = typeof given === 'object' && given !== null ? { ...given } : {};
+  const rank = 'rank' in of && typeof of.rank === 'number' ? of.rank : 8;
+  const keys = 'keys' in of && Array.isArray(of.keys) ? of.keys.filter((key) => typeof key === 'string') : null;
+  return { rank, keys };
+}
+
+/** Trainable parameters: rank x (inputs + outputs) of every linear layer (and expert) in the last `num_layers` blocks. */
+export function trainableParameters(weights: readonly Weight[], settings: Settings<'train'>): number {
+  const { rank, keys } = loraParameters(settings);
+  const layers = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));
+  const wanted = settings.num_layers ?? mlxDefaults.num_layers;
+  // 0 and -1 mean all blocks: mlx_lm slices `layers[-max(n, 0):]`.
+  const first = wanted <= 0 ? 0 : layers - wanted;
+  return weights.reduce((sum, { path, shape }) => {
+    const layer = layerOf(path);
+    if (shape.length < 2 || layer === null || layer < first) return sum;
+    if (keys !== null && !keys.some((key) => path.endsWith(`.layers.${layer}.${key}`))) return sum;
+    const [outputs = 0, inputs = 0] = shape.slice(-2);
+    const experts = shape.length > 2 ? (shape[0] ?? 1) : 1;
+    const magnitudes = settings.fine_tune_type === 'dora' ? outputs : 0;
+    return sum + experts * (rank * (inputs + outputs) + magnitudes);
+  }, 0);
+}
+
+/** Bytes of one adapter file: float32 whatever the model is; 0 when only the model's name is known. */
+export function adapterBytes(shape: ModelShape, settings: Settings<'train'>): number {
+  return shape.about ? 0 : trainableParameters(shape.weights, settings) * 4;
+}
+
+/** How many numbered checkpoints mlx_lm writes. */
+export function checkpointCount(settings: Settings<'train'>): number {
+  const { iters, save_every } = { ...mlxDefaults, ...settings };
+  return Math.floor(iters / save_every);
+}
+
+function trainDisk(shape: ModelShape, settings: Settings<'train'>): number {
+  return adapterBytes(shape, settings) * (1 + checkpointCount(settings)) + logs;
+}
+
+/** Bytes that a stage writes into its folder, at its end the most: what is reserved before it starts. */
+export function stageBytes(shape: ModelShape, run: Planned, stage: StageName): number {
+  const { train, fuse } = run.settings;
+  const quantized = modelBytes(shape, fuse.q_bits, fuse.q_group_size);
+  switch (stage) {
+    case 'train':
+      return train === null ? logs : trainDisk(shape, train);
+    case 'fuse':
+      return fuse.mode === 'two_step' ? modelBytes(shape, null, fuse.q_group_size) : quantized;
+    case 'quantize':
+      return quantized;
+    case 'eval':
+      return answers;
+    default:
+      return 0;
+  }
+}
+
+function freedBytes(shape: ModelShape, run: Planned): number {
+  const { train, cleanup } = run.settings;
+  const floats = run.chain.includes('fuse') && run.chain.includes('quantize') ? stageBytes(shape, run, 'fuse') : 0;
+  const trained = run.chain.includes('train') && train !== null && cleanup.keep_checkpoints === 'selected';
+  return floats + (trained ? adapterBytes(shape, train) * checkpointCount(train) : 0);
+}
+
+/** Disk of a run, stage by stage, from the shape of its base model. */
+export function runDisk(shape: ModelShape, run: Planned): RunDisk {
+  const { fuse } = run.settings;
+  const stages = run.chain.map((stage) => ({
+    stage,
+    writes: stageBytes(shape, run, stage),
+    frees: stage === 'cleanup' ? freedBytes(shape, run) : 0,
+  }));
+  let size = 0;
+  let peak = 0;
+  for (const { writes, frees } of stages) {
+    size += writes;
+    peak = Math.max(peak, size);
+    size -= frees;
+  }
+  const makesModel = run.chain.includes('fuse') || run.chain.includes('quantize');
+  const direct = run.chain.includes('fuse') && fuse.mode === 'direct' && fuse.q_bits !== null;
+  return {
+    about: shape.about,
+    stages,
+    peak,
+    stays: size,
+    final: makesModel ? modelBytes(shape, fuse.q_bits, fuse.q_group_size) : 0,
+    floats: !shape.about && shape.weights[0]?.width === 4 ? 'float32' : 'float16',
+    avoided: direct ? modelBytes(shape, null, fuse.q_group_size) : 0,
+  };
+}

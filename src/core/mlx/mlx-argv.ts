@@ -1,0 +1,137 @@
+import { stringify } from 'yaml';
+import type { Settings } from '../../events/stages.ts';
+
+/** mlx_lm's own `CONFIG_DEFAULTS` of 0.30.7 and 0.32.2 (equal in both), as far as phasebox counts with them. */
+export const mlxDefaults = {
+  iters: 1000,
+  batch_size: 4,
+  val_batches: 25,
+  num_layers: 16,
+  save_every: 100,
+  max_seq_length: 2048,
+  mask_prompt: false,
+} as const;
+
+/** Names inside a stage's folder: the tools run in it, so every path they write is relative. */
+export const files = {
+  trainConfig: 'train.yaml',
+  adapter: 'adapter',
+  weights: 'adapters.safetensors',
+  adapterConfig: 'adapter_config.json',
+  profile: 'profile.json',
+  model: 'model',
+  prepared: 'chosen-adapter',
+} as const;
+
+/** `0000600_adapters.safetensors`, as mlx_lm names the weights of an iteration. */
+export const checkpointFile = (iteration: number): string => `${String(iteration).padStart(7, '0')}_${files.weights}`;
+
+/** The iteration in a checkpoint's file name; null for any other file. */
+export function checkpointIteration(file: string): number | null {
+  const digits = /^(\d{7,})_adapters\.safetensors$/.exec(file)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+/**
+ * Environment of every tool, the run's own included. COLUMNS: the table of mlx_lm >= 0.32 is cut to the width of the
+ * terminal that `up` was started in.
+ */
+export function toolEnv(env: Readonly<Record<string, string>>): Record<string, string> {
+  return { COLUMNS: '120', ...env, PYTHONUNBUFFERED: '1', HF_HUB_OFFLINE: '1' };
+}
+
+/** mlx_lm gives these an argparse default, so that it never reads them from the YAML file: they go as flags. */
+const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
+
+type Train = Settings<'train'>;
+
+export interface TrainCall {
+  readonly model: string;
+  readonly data: string;
+  readonly seed: number;
+  readonly settings: Train;
+}
+
+/** What mlx_lm reads with `-c`: the phase's train section and what is ours. YAML 1.1, since PyYAML reads `no` as false. */
+export function trainYaml({ model, data, seed, settings }: TrainCall): string {
+  const own = { model, data, train: true, seed, adapter_path: files.adapter };
+  const rest = Object.entries(settings).filter(
+    ([key, value]) => value !== undefined && value !== null && !flagsOnly.some((flag) => flag === key),
+  );
+  return stringify({ ...own, ...Object.fromEntries(rest) }, { version: '1.1', lineWidth: 0 });
+}
+
+const remoteCode = (train: Train | null): string[] =>
+  train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
+
+/** `mlx_lm lora`, in the folder with train.yaml. */
+export function trainArgv(python: string, settings: Train): string[] {
+  const { clear_cache_threshold: threshold } = settings;
+  const flags = [
+    ...(threshold === undefined || threshold === null ? [] : ['--clear-cache-threshold', String(threshold)]),
+    ...remoteCode(settings),
+  ];
+  return [python, '-m', 'mlx_lm', 'lora', '-c', files.trainConfig, ...flags];
+}
+
+export interface CheckCall {
+  readonly model: string;
+  readonly data: string;
+  readonly settings: Train;
+  readonly minRows: Readonly<Record<string, number>>;
+}
+
+/** The data check and profile: python/check_data.py with the settings that decide what is seen of the data. */
+export function checkArgv(python: string, driver: string, { model, data, settings, minRows }: CheckCall): string[] {
+  const used = { ...mlxDefaults, ...settings };
+  const rows = Object.entries(minRows).map(([split, rows]) => `${split}=${rows}`);
+  return [
+    ...[python, driver, '--model', model, '--data', data, '--out', files.profile],
+    ...['--iters', String(used.iters), '--batch-size', String(used.batch_size)],
+    ...['--val-batches', String(used.val_batches), '--max-seq-length', String(used.max_seq_length)],
+    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...(rows.length === 0 ? [] : ['--min-rows', ...rows]),
+    ...remoteCode(settings),
+  ];
+}
+
+export interface FuseCall {
+  readonly model: string;
+  readonly adapter: string;
+  readonly settings: Settings<'fuse'>;
+}
+
+/** Fuse and quantize in one process: no float16 copy on the disk. */
+export function fuseDirectArgv(python: string, driver: string, { model, adapter, settings }: FuseCall): string[] {
+  const bits = settings.q_bits;
+  return [
+    ...[python, driver, '--model', model, '--adapter', adapter, '--out', files.model],
+    ...(bits === null ? [] : ['--q-bits', String(bits), '--q-group-size', String(settings.q_group_size)]),
+  ];
+}
+
+/** mlx_lm's own fuse: leaves the unquantised model, to be quantized by `quantizeArgv`. */
+export function fuseTwoStepArgv(python: string, { model, adapter }: Pick<FuseCall, 'model' | 'adapter'>): string[] {
+  const paths = ['--model', model, '--adapter-path', adapter, '--save-path', files.model];
+  return [python, '-m', 'mlx_lm', 'fuse', ...paths, '--dequantize'];
+}
+
+/** mlx_lm's own quantization; it refuses an existing output folder. */
+export function quantizeArgv(python: string, model: string, settings: Settings<'fuse'>): string[] {
+  const grid = ['--q-bits', String(settings.q_bits), '--q-group-size', String(settings.q_group_size)];
+  return [python, '-m', 'mlx_lm', 'convert', '--hf-path', model, '--mlx-path', files.model, '-q', ...grid];
+}
+
+const prepareScript =
+  'mkdir -p "$3" && ln -s "$1/adapter_config.json" "$3/adapter_config.json" && ' +
+  `ln -s "$1/$2" "$3/${files.weights}"`;
+
+/** A folder `files.prepared` in which a checkpoint lies as adapters.safetensors, the only name that mlx_lm loads. */
+export function prepareAdapterArgv(adapter: string, checkpoint: number): string[] {
+  return ['sh', '-c', prepareScript, 'sh', adapter, checkpointFile(checkpoint), files.prepared];
+}
+
+/** Takes the links of `prepareAdapterArgv` away again: they are no output. */
+export function dropPreparedArgv(): string[] {
+  return ['rm', '-r', files.prepared];
+}

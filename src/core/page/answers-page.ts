@@ -1,0 +1,142 @@
+import type { Score } from '../../events/score.ts';
+import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import { contentText, withoutThoughts } from '../score/read-answer.ts';
+import { asObject } from '../score/tolerant-json.ts';
+import { duration } from '../words.ts';
+import { asText, code, details, fence, none, table } from './markdown.ts';
+
+/** A run's answers with their points. `suite` null: it is not there any more, or not as it was. */
+export interface AnsweredRun {
+  readonly run: string;
+  readonly answers: readonly Answer[];
+  readonly prompts: Score['prompts'];
+  readonly suite: Suite | null;
+}
+
+export interface AnswersPage {
+  readonly phase: string;
+  readonly title: string | null;
+  /** Done runs, in order of acceptance. */
+  readonly runs: readonly AnsweredRun[];
+}
+
+/** What a model sent back, apart: said, thought, called. */
+interface Reply {
+  readonly text: string;
+  readonly thoughts: string;
+  readonly calls: string | null;
+  readonly cut: boolean;
+}
+
+function replyOf(response: unknown): Reply | null {
+  const choices = asObject(response)?.choices;
+  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const message = asObject(choice?.message);
+  if (message === null) return null;
+  const { text, thoughts } = withoutThoughts(contentText(message.content));
+  const apart = [message.reasoning, message.reasoning_content].map(contentText);
+  const calls = Array.isArray(message.tool_calls) && message.tool_calls.length > 0 ? message.tool_calls : null;
+  return {
+    text,
+    thoughts: [...new Set([...apart, thoughts])].filter((part) => part.trim() !== '').join('\n'),
+    calls: calls === null ? null : JSON.stringify(calls, null, 2),
+    cut: choice?.finish_reason === 'length',
+  };
+}
+
+function replyText(answer: Answer): string {
+  const reply = replyOf(answer.response);
+  if (reply === null) {
+    const raw = answer.response === null ? [] : [fence(JSON.stringify(answer.response, null, 2), 'json')];
+    return [`*no answer: ${asText(answer.error ?? 'the response is no chat completion')}*`, ...raw].join('\n\n');
+  }
+  const silent = reply.text.trim() === '' && reply.calls === null;
+  return [
+    ...(reply.thoughts === '' ? [] : [details('thoughts', fence(reply.thoughts))]),
+    ...(reply.text.trim() === '' ? [] : [fence(reply.text)]),
+    ...(reply.calls === null ? [] : ['called:', fence(reply.calls, 'json')]),
+    ...(silent ? ['*said nothing*'] : []),
+    ...(reply.cut ? [`*cut off after ${answer.max_tokens} tokens*`] : []),
+    ...(answer.error === null ? [] : [`*${asText(answer.error)}*`]),
+  ].join('\n\n');
+}
+
+/** Points of one answer: `1`, `0.5 (strict 0)`. */
+function points(score: number, strict: number): string {
+  const short = (value: number) => String(Math.round(value * 100) / 100);
+  return score === strict ? short(score) : `${short(score)} (strict ${short(strict)})`;
+}
+
+/** A prompt of one or more runs. Two suites may use one id for two prompts: those are two subjects. */
+interface Subject {
+  readonly id: string;
+  readonly prompt: Prompt | null;
+  readonly runs: readonly AnsweredRun[];
+}
+
+function subjectsOf(runs: readonly AnsweredRun[]): Subject[] {
+  const subjects = new Map<string, { id: string; prompt: Prompt | null; runs: AnsweredRun[] }>();
+  for (const run of runs) {
+    for (const id of new Set(run.prompts.map((prompt) => prompt.id))) {
+      const prompt = run.suite?.prompts.find((one) => one.id === id) ?? null;
+      const key = JSON.stringify([id, prompt]);
+      const subject = subjects.get(key) ?? { id, prompt, runs: [] };
+      subject.runs.push(run);
+      subjects.set(key, subject);
+    }
+  }
+  return [...subjects.values()];
+}
+
+function expected({ expect, match }: Prompt): string {
+  const names = expect.map(code).join(', ');
+  return expect.length < 2 ? names : `${match === 'all' ? 'all' : 'any'} of ${names}`;
+}
+
+const anchor = (index: number): string => `prompt-${index + 1}`;
+
+/** Which prompt went how in which run: a line a prompt, points of each repeat. */
+function overview(subjects: readonly Subject[], runs: readonly AnsweredRun[]): string {
+  const rows = subjects.map(({ id, prompt, runs: own }, index) => [
+    `[${asText(id)}](#${anchor(index)})`,
+    prompt === null ? none : asText(prompt.category),
+    ...runs.map((run) => {
+      if (!own.includes(run)) return none;
+      const marks = run.prompts.filter((one) => one.id === id);
+      return marks.map(({ score, strict, mode }) => `${points(score, strict)} ${mode}`).join(', ');
+    }),
+  ]);
+  return table(['prompt', 'category', ...runs.map(({ run }) => asText(run))], rows);
+}
+
+function answered(run: AnsweredRun, id: string): string[] {
+  const repeats = run.prompts.filter((prompt) => prompt.id === id);
+  return repeats.map(({ repeat, score, strict, mode }) => {
+    const which = repeats.length > 1 ? `, repeat ${repeat + 1} of ${repeats.length}` : '';
+    const answer = run.answers.findLast((one) => one.prompt === id && one.repeat === repeat);
+    const took = answer === undefined ? '' : `, ${duration(answer.seconds)}`;
+    const heading = `**${asText(run.run)}**${which}: ${points(score, strict)}, ${mode}${took}`;
+    return `${heading}\n\n${answer === undefined ? '*the answer is not kept*' : replyText(answer)}`;
+  });
+}
+
+function section({ id, prompt, runs }: Subject, index: number): string {
+  const asked =
+    prompt === null
+      ? ['*The suite is not there any more as it was: the prompt cannot be shown.*']
+      : [fence(prompt.prompt), `Expected: ${expected(prompt)}`];
+  const heading = `## <a id="${anchor(index)}"></a>${asText(id)}${prompt === null ? '' : ` (${asText(prompt.category)})`}`;
+  return [heading, ...asked, ...runs.flatMap((run) => answered(run, id))].join('\n\n');
+}
+
+/** artifacts/<phase>/answers.md: every answer of a phase, whole, prompt by prompt with all runs beside each other. */
+export function renderAnswers({ phase, title, runs }: AnswersPage): string {
+  const subjects = subjectsOf(runs);
+  const parts = [
+    `# Answers of ${asText(title === null ? phase : `${phase} (${title})`)}`,
+    'Points: 0 to 1 by the lenient rules, in brackets by the strict ones where they differ. [The comparison](../COMPARISON.md)',
+    overview(subjects, runs),
+    ...subjects.map(section),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}

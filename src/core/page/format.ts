@@ -1,0 +1,26 @@
+import { none } from './markdown.ts';
+
+/** 82.407 -> `82.4`; unknown -> `–`. */
+export const percent = (value: number | null | undefined): string =>
+  value === null || value === undefined ? none : value.toFixed(1);
+
+/** 0.211 -> `0.211`, 12.3456 -> `12.346`. */
+export const loss = (value: number | null): string => (value === null ? none : value.toFixed(3));
+
+/** 1159 -> `1,159`. */
+export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+
+/** 0.154 -> `15 %`; a share that is not nothing is never shown as nothing. */
+export function share(value: number): string {
+  const rounded = Math.round(100 * value);
+  return value > 0 && rounded === 0 ? '< 1 %' : `${rounded} %`;
+}
+
+/** An ISO time as `2026-11-21 22:14 UTC`. */
+export const time = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
+
+/** `a`, `a and b`, `a, b and c`. */
+export function list(words: readonly string[]): string {
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} and ${last}`;
+}

@@ -1,0 +1,54 @@
+/** A character that Markdown (GitHub's, with math and strike-through) would read as its own. */
+const special = /[\\`*[\]~|$]/g;
+
+/** Text of a person or a tool as Markdown that shows it as it is, on one line; safe in a table. */
+export function asText(text: string): string {
+  return (
+    text
+      .replace(/\s+/g, ' ')
+      .trim()
+      .replace(special, '\\$&')
+      // within a word (text_tools) an underscore is only itself
+      .replace(/(?<!\w)_|_(?!\w)/g, '\\_')
+      .replace(/&(?=[#\w]+;)/g, '&amp;')
+      .replaceAll('<', '&lt;')
+  );
+}
+
+function longestRun(text: string): number {
+  return [...text.matchAll(/`+/g)].reduce((longest, [run]) => Math.max(longest, run.length), 0);
+}
+
+/** Inline code on one line; not for table cells (a `|` ends those). */
+export function code(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  const tick = '`'.repeat(longestRun(line) + 1);
+  const pad = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
+  return `${tick}${pad}${line}${pad}${tick}`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours and other control codes are what is taken out
+const control = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f]/g;
+
+/** A fenced block that survives any backticks inside; line ends become LF, control codes are left out. */
+export function fence(text: string, language = 'text'): string {
+  const clean = text.replace(/\r\n?/g, '\n').replace(control, '');
+  const ticks = '`'.repeat(Math.max(3, longestRun(clean) + 1));
+  return `${ticks}${language}\n${clean}${clean.endsWith('\n') ? '' : '\n'}${ticks}`;
+}
+
+/** Folded text. `summary` is plain text, `body` Markdown. */
+export function details(summary: string, body: string): string {
+  const title = summary.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
+}
+
+/** A table; cells are Markdown already. Columns with no cell but `–` in any row are left out. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const used = head.flatMap((_, column) => (rows.some((row) => (row[column] ?? none) !== none) ? [column] : []));
+  const line = (cells: readonly string[]) => `| ${used.map((column) => cells[column] ?? none).join(' | ')} |`;
+  return [line(head), `|${used.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
+}
+
+/** What stands for an unknown or absent value. */
+export const none = '–';

@@ -1,0 +1,50 @@
+/** Our part of a page lies between these two lines; everything else in the file belongs to its reader. */
+export const beginMark = '<!-- phasebox:begin -->';
+export const endMark = '<!-- phasebox:end -->';
+
+/** A byte order mark, as text or as latin1. */
+const bom = '(?:\uFEFF|\u00EF\u00BB\u00BF)?';
+
+const yours = '<!-- yours below this line: what you write here stays as it is -->';
+const note =
+  '> The two marks of the comparison were not found in the text above, so it goes on here. ' +
+  'phasebox does not touch what stands above: keep it or delete it.';
+
+interface Part {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A mark counts only alone on its line: quoted in a sentence it is a person's text. */
+function marks(text: string, mark: string): Part[] {
+  const line = new RegExp(`^${bom}[ \\t]*${mark}[ \\t]*\\r?$`, 'gm');
+  return [...text.matchAll(line)].map((match) => {
+    const start = match.index + match[0].indexOf(mark);
+    return { start, end: start + mark.length };
+  });
+}
+
+/** The first pair. A begin whose end was deleted is passed over, so that no text of a person ever lies in a pair. */
+function firstPair(text: string): Part | null {
+  const begins = marks(text, beginMark);
+  for (const { start, end } of marks(text, endMark)) {
+    const begin = begins.findLast((mark) => mark.end <= start);
+    if (begin !== undefined) return { start: begin.start, end };
+  }
+  return null;
+}
+
+/**
+ * Puts `rendered` between the two marks of a page. Text outside stays character for character; a page without marks
+ * keeps all its text and gets ours below. Works on text and on bytes read as latin1 alike: marks are ASCII.
+ */
+export function mergeMarked(existing: string | null, rendered: string): string {
+  // a log line that quotes a mark must not end our part
+  const body = rendered.replaceAll('<!-- phasebox:', '<!-- phasebox :').replace(/\n+$/, '');
+  const block = `${beginMark}\n${body}\n${endMark}`;
+  const text = existing ?? '';
+  const pair = firstPair(text);
+  if (pair !== null) return text.slice(0, pair.start) + block + text.slice(pair.end);
+  if (new RegExp(`^${bom}\\s*$`).test(text)) return `${text}${block}\n\n${yours}\n`;
+  return `${text}${text.endsWith('\n') ? '' : '\n'}\n${note}\n\n${block}\n\n${yours}\n`;
+}

@@ -1,0 +1,84 @@
+import type { Criteria } from '../../events/phase.ts';
+import type { Row } from '../../events/row.ts';
+import { type Judgement, judge } from '../config/criteria.ts';
+import { figuresOf, mean, meanValues } from '../run/figures.ts';
+
+/** A phase as the page needs it: what was accepted under its name. */
+export interface PhaseOnPage {
+  readonly phase: string;
+  readonly title: string | null;
+  readonly hypothesis: string | null;
+  readonly criteria: Criteria | null;
+  /** When gate and outcomes were written down (ISO). */
+  readonly accepted: string;
+  /** Every run that was accepted, over or not. */
+  readonly runs: readonly string[];
+}
+
+/** Runs that differ in their seed only: a phase's plain runs, or those of one of its variants. Judged together. */
+export interface Group {
+  readonly phase: PhaseOnPage;
+  readonly variant: string | null;
+  /** `43a`, `43a q4` */
+  readonly name: string;
+  /** Accepted, over or not. */
+  readonly accepted: number;
+  readonly rows: readonly Row[];
+  readonly done: readonly Row[];
+  readonly overall: number | null;
+  readonly strict: number | null;
+  /** By the means of the done runs. */
+  readonly judgement: Judgement;
+}
+
+/** `43a-s0.2-q4` of phase 43a -> `q4`; a plain run -> null. */
+function variantOf(run: string, phase: string): string | null {
+  return /^s\d+(?:\.\d+)?-(.+)$/.exec(run.slice(phase.length + 1))?.[1] ?? null;
+}
+
+function groupOf(phase: PhaseOnPage, variant: string | null, all: readonly Row[]): Group {
+  const rows = all.filter((row) => row.phase === phase.phase && row.variant === variant);
+  const done = rows.filter((row) => row.status === 'done');
+  const nothing = { verdict: null, outcome: null, reason: null };
+  const names = new Set([
+    ...phase.runs.filter((run) => variantOf(run, phase.phase) === variant),
+    ...rows.map((row) => row.run),
+  ]);
+  return {
+    phase,
+    variant,
+    name: variant === null ? phase.phase : `${phase.phase} ${variant}`,
+    accepted: names.size,
+    rows,
+    done,
+    overall: mean(done.map((row) => row.overall)),
+    strict: mean(done.map((row) => row.strict)),
+    judgement:
+      phase.criteria === null || done.length === 0
+        ? nothing
+        : judge(phase.criteria, meanValues(done.map((row) => figuresOf(row)))),
+  };
+}
+
+/** A phase that only rows are left of: its folder is gone, what it was to show is not known. */
+function unrecorded(phase: string, rows: readonly Row[]): PhaseOnPage {
+  const own = rows.filter((row) => row.phase === phase);
+  const accepted = own.map((row) => row.started ?? row.ended).sort()[0] ?? '';
+  return { phase, title: null, hypothesis: null, criteria: null, accepted, runs: own.map((row) => row.run) };
+}
+
+/** All groups, phases in order of acceptance, the plain runs of each first. */
+export function groupRuns(rows: readonly Row[], phases: readonly PhaseOnPage[]): Group[] {
+  const known = new Set(phases.map(({ phase }) => phase));
+  const orphans = [...new Set(rows.map((row) => row.phase))].filter((phase) => !known.has(phase));
+  const all = [...phases, ...orphans.map((phase) => unrecorded(phase, rows))];
+  return all.flatMap((phase) => {
+    const own = rows.filter((row) => row.phase === phase.phase).map((row) => row.variant);
+    const variants = new Set([...phase.runs.map((run) => variantOf(run, phase.phase)), ...own]);
+    const ordered = [...variants].sort((a, b) => Number(a !== null) - Number(b !== null));
+    return ordered.map((variant) => groupOf(phase, variant, rows));
+  });
+}
+
+/** How many of the group's done runs pass the gate each on its own. */
+export const passing = (group: Group): number => group.done.filter((row) => row.verdict === 'pass').length;

@@ -1,0 +1,95 @@
+import type { DataProfile } from '../../events/profile.ts';
+import { cancelled, type Row } from '../../events/row.ts';
+import { catalogue } from '../errors.ts';
+import { count, list, percent, share } from './format.ts';
+import { asText, code, details, fence } from './markdown.ts';
+
+/** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */
+function byText(entries: readonly (readonly [text: string, run: string])[]): string {
+  const runs = new Map<string, string[]>();
+  for (const [text, run] of entries) runs.set(text, [...(runs.get(text) ?? []), asText(run)]);
+  return [...runs].map(([text, names]) => `- ${list(names)}: ${text}`).join('\n');
+}
+
+/** What the catalogue says to do (Markdown of our own), and how the run goes on once that is done. */
+function nextStep({ run, error }: Row): string {
+  const retry = `${code(`phasebox retry ${run}`)} goes on after the last finished stage.`;
+  if (error?.code === cancelled) return retry;
+  const entry = Object.entries(catalogue).find(([name]) => name === error?.code)?.[1];
+  if (entry === undefined) return `Read its log: ${code(`phasebox logs ${run}`)}`;
+  const stage = error?.stage ?? 'STAGE';
+  const next = entry.next.replaceAll('RUN', run).replaceAll('STAGE', stage);
+  return entry.retry === 'never' ? next : `${next} ${retry}`;
+}
+
+function failure(row: Row): string {
+  const { error, run } = row;
+  if (error === null) return `### ${asText(run)}: ${row.status}`;
+  const where = error.stage === null ? '' : `, ${error.stage} attempt ${error.attempt ?? 1}`;
+  const log =
+    error.log.length === 0 ? [] : [details(`Last ${error.log.length} lines of its log`, fence(error.log.join('\n')))];
+  const title = error.code === cancelled ? 'cancelled' : `${row.status} (${error.code}${where})`;
+  return [`### ${asText(run)}: ${title}`, `${asText(error.message)}`, `What to do: ${nextStep(row)}`, ...log].join(
+    '\n\n',
+  );
+}
+
+/** Runs that failed or were cancelled: what it means, what to do, the last lines of the log. */
+export function failures(rows: readonly Row[]): string {
+  const over = rows.filter((row) => row.status !== 'done');
+  return over.map(failure).join('\n\n');
+}
+
+/** From this many points on, the lenient rules alone are worth a word. */
+const lenientGap = 5;
+
+function scoreWarnings(row: Row): string[] {
+  const gap = row.overall === null || row.strict === null ? 0 : row.overall - row.strict;
+  return [
+    ...(gap >= lenientGap
+      ? [
+          `${percent(gap)} of the ${percent(row.overall)} points come from the lenient rules alone (a name somewhere in the answer)`,
+        ]
+      : []),
+    ...(row.verdict_reason === null ? [] : [`no verdict or outcome: ${asText(row.verdict_reason)}`]),
+  ];
+}
+
+/** Scores under another suite, prompt or temperature are other scores. */
+function unlike(rows: readonly Row[]): string[] {
+  const byIdentity = new Map<string, string[]>();
+  for (const { eval_identity, run } of rows)
+    if (eval_identity !== null) byIdentity.set(eval_identity, [...(byIdentity.get(eval_identity) ?? []), asText(run)]);
+  if (byIdentity.size < 2) return [];
+  const sets = [...byIdentity].map(([identity, runs]) => `${list(runs)} (${identity.slice(0, 8)})`);
+  return [
+    `- **Not measured alike**: suite, prompts or settings of the evaluation differ between ${list(sets)}. ` +
+      'Scores of one set say nothing about those of another.',
+  ];
+}
+
+/** What a reader should know before believing a figure. */
+export function warnings(rows: readonly Row[], damaged: readonly string[]): string {
+  const own = rows.flatMap((row) =>
+    [...scoreWarnings(row), ...row.warnings.map(asText)].map((text) => [text, row.run] as const),
+  );
+  const lines = [...unlike(rows), byText(own), ...damaged.map((text) => `- ${asText(text)}`)];
+  return lines.filter((line) => line !== '').join('\n');
+}
+
+function profileText(profile: DataProfile): string {
+  const { rows, epochs, first_answers } = profile;
+  const seen = profile.rows_never_seen === 0 ? 'every row seen' : `${count(profile.rows_never_seen)} rows never seen`;
+  const prose = `${share(first_answers.prose)} of first answers are prose, ${share(first_answers.call)} calls`;
+  const cut = [
+    ...(profile.rows_answer_lost > 0 ? [`${count(profile.rows_answer_lost)} answers lost to max_seq_length`] : []),
+    ...(profile.rows_answer_cut > 0 ? [`${count(profile.rows_answer_cut)} answers cut`] : []),
+  ];
+  const valid = `a val loss of the log is measured on ${share(profile.val_share)} of ${count(rows.valid)} valid rows`;
+  return [`${count(rows.train)} rows, ${epochs.toFixed(2)} epochs, ${seen}`, prose, ...cut, valid].join('; ');
+}
+
+/** What was taught: epochs, rows never seen, prose. */
+export function taught(rows: readonly Row[]): string {
+  return byText(rows.flatMap(({ profile, run }) => (profile === null ? [] : [[profileText(profile), run] as const])));
+}

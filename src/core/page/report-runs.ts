@@ -1,0 +1,116 @@
+import type { Row } from '../../events/row.ts';
+import { modes } from '../../events/score.ts';
+import { stageNames } from '../../events/stages.ts';
+import { sizeText } from '../size-text.ts';
+import { duration } from '../words.ts';
+import { list, loss, percent } from './format.ts';
+import { asText, none, table } from './markdown.ts';
+
+/** Categories of all rows, in the order in which they first occur. */
+function categoriesOf(rows: readonly Row[]): string[] {
+  const tables = rows.flatMap((row) => [row.categories, row.base?.categories, row.baseline?.categories]);
+  return [...new Set(tables.flatMap((one) => Object.keys(one ?? {})))];
+}
+
+/** `82.4 (70.0)`; of a figure that is known only strictly `– (70.0)`. */
+const scoreCell = (overall: number | null, strict: number | null): string =>
+  strict === null ? percent(overall) : `${percent(overall)} (${percent(strict)})`;
+
+function checkpointCell({ checkpoint, metrics }: Row): string {
+  if (checkpoint === null) return none;
+  return metrics.val_loss === null ? String(checkpoint) : `${checkpoint} (val ${loss(metrics.val_loss)})`;
+}
+
+const total = (row: Row): number => Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
+
+function runLine(row: Row, categories: readonly string[]): string[] {
+  return [
+    `**${asText(row.run)}**`,
+    row.status,
+    scoreCell(row.overall, row.strict),
+    ...categories.map((category) => percent(row.categories?.[category])),
+    row.verdict ?? none,
+    row.outcome === null ? none : asText(row.outcome),
+    checkpointCell(row),
+  ];
+}
+
+/** A model beside the runs: the base or the reference that was written down. */
+interface Beside {
+  readonly name: string;
+  readonly overall: number | null;
+  readonly strict: number | null;
+  readonly categories: Readonly<Record<string, number>>;
+  readonly status: string;
+}
+
+const phasesOf = (rows: readonly Row[]): string => list([...new Set(rows.map((row) => row.phase))]);
+
+function besides(rows: readonly Row[]): Beside[] {
+  const bases = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
+  const baselines = new Map(
+    rows.flatMap(({ baseline, score_by }) =>
+      baseline === null ? [] : [[JSON.stringify([baseline, score_by]), { ...baseline, score_by }] as const],
+    ),
+  );
+  return [
+    ...[...bases.values()].map((base): Beside => {
+      const name = `base of ${phasesOf(rows.filter((row) => row.base?.key === base.key))}`;
+      return { name, ...base, status: 'untrained' };
+    }),
+    ...[...baselines.values()].map(({ name, overall, categories, score_by }): Beside => {
+      const scores = score_by === 'strict' ? { overall: null, strict: overall } : { overall, strict: null };
+      const label = score_by === 'strict' ? `baseline ${name}, strict figures` : `baseline ${name}`;
+      return { name: label, ...scores, categories, status: 'reference' };
+    }),
+  ];
+}
+
+function besideLine(beside: Beside, categories: readonly string[]): string[] {
+  return [
+    asText(beside.name),
+    beside.status,
+    scoreCell(beside.overall, beside.strict),
+    ...categories.map((category) => percent(beside.categories[category])),
+    none,
+    none,
+    none,
+  ];
+}
+
+/** A line a run: overall (strict) and each category; base models and baselines below. */
+export function runTable(rows: readonly Row[]): string {
+  const categories = categoriesOf(rows);
+  const head = ['run', 'status', 'overall (strict)', ...categories.map(asText), 'gate', 'outcome', 'checkpoint'];
+  return table(head, [
+    ...rows.map((row) => runLine(row, categories)),
+    ...besides(rows).map((beside) => besideLine(beside, categories)),
+  ]);
+}
+
+/** A line a run that was scored: how many of its answers went which way. Modes that nowhere occur are left out. */
+export function modeTable(rows: readonly Row[]): string {
+  const scored = rows.flatMap(({ run, modes: counts }) => (counts === null ? [] : [{ run, counts }]));
+  const seen = modes.filter((mode) => scored.some(({ counts }) => counts[mode] > 0));
+  if (scored.length === 0) return '';
+  return table(
+    ['run', ...seen],
+    scored.map(({ run, counts }) => [asText(run), ...seen.map((mode) => String(counts[mode]))]),
+  );
+}
+
+/** A line a run: seconds of each stage (all attempts), the disk it needed while it worked and what stays of it. */
+export function costTable(rows: readonly Row[]): string {
+  const size = (bytes: number | null) => (bytes === null ? none : sizeText(bytes));
+  return table(
+    ['run', ...stageNames, 'total', 'temp disk, peak', 'final model', 'ended'],
+    rows.map((row) => [
+      asText(row.run),
+      ...stageNames.map((stage) => (row.seconds[stage] === undefined ? none : duration(row.seconds[stage]))),
+      duration(total(row)),
+      size(row.bytes.temp_peak),
+      size(row.bytes.final),
+      row.ended.slice(0, 16).replace('T', ' '),
+    ]),
+  );
+}

@@ -1,0 +1,187 @@
+import type { Phase } from '../../events/phase.ts';
+import type { StageName } from '../../events/stages.ts';
+import { stageFolder } from '../../events/stages.ts';
+import type { RunDraft } from '../config/lookups.ts';
+import { get } from '../config/mapping.ts';
+import type { RunDisk } from '../mlx/estimate.ts';
+import { sizeText } from '../size-text.ts';
+import { duration, plural } from '../words.ts';
+import { type Difference, saysSomething, type TrainSetting, valueText } from './settings-shown.ts';
+import { shellLine } from './shell.ts';
+import type { StageCommands } from './stage-commands.ts';
+import type { StageTimes } from './stage-times.ts';
+
+/** One run as `plan` shows it; unknown = null. */
+export interface PlannedRun {
+  readonly draft: RunDraft;
+  readonly train: readonly TrainSetting[];
+  readonly stages: readonly StageCommands[];
+  readonly disk: RunDisk | null;
+  /** What the sizes are counted from. */
+  readonly sizeSource: string | null;
+  readonly times: StageTimes;
+}
+
+/** One config as `plan` shows it. */
+export interface PlannedPhase {
+  readonly file: string;
+  readonly phase: Phase;
+  readonly prompts: number;
+  /** What is not here and how to get it. */
+  readonly missing: readonly string[];
+  readonly warnings: readonly string[];
+  readonly runs: readonly PlannedRun[];
+}
+
+const unknownTime = 'unknown until a first run';
+
+function headLines({ phase, missing, warnings, file }: PlannedPhase): string[] {
+  const { title, hypothesis, baseline, criteria } = phase;
+  const outcomes = criteria?.outcomes.map(outcomeText) ?? [];
+  return [
+    `phase ${phase.phase}${title === undefined ? '' : `: ${title}`}  (${file})`,
+    ...(hypothesis === undefined ? [] : [`  hypothesis  ${hypothesis}`]),
+    ...(baseline === undefined ? [] : [`  baseline    ${baselineText(baseline)}`]),
+    ...(criteria?.gate === undefined ? [] : [`  gate        ${criteria.gate}`]),
+    ...outcomes.map((text, index) => `  ${index === 0 ? 'outcomes  ' : '          '}  ${text}`),
+    ...missing.map((text) => `  missing     ${text}`),
+    ...warnings.map((text) => `  warning     ${text}`),
+  ];
+}
+
+const outcomeText = (outcome: unknown): string => `${get(outcome, 'when') ?? 'else'} -> ${get(outcome, 'then')}`;
+
+function baselineText(baseline: NonNullable<Phase['baseline']>): string {
+  if (typeof baseline === 'string') return `phase ${baseline}`;
+  const figures = Object.entries({ overall: baseline.overall, ...baseline.categories });
+  const known = figures.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
+  return [baseline.name, ...known].join(', ');
+}
+
+/** Settings as a config writes them, a line of at most 100 characters after the other. */
+function wrapped(label: string, items: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const item of items) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + item.length < 100) lines[lines.length - 1] = `${last}, ${item}`;
+    else lines.push(item);
+  }
+  return lines.map((line, index) => `    ${(index === 0 ? label : '').padEnd(10)}${line}`);
+}
+
+function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
+  const { fuse, cleanup, eval: asked } = draft.settings;
+  const differing = train.filter(({ differs }) => differs);
+  const kept = train.filter(({ differs, value }) => !differs && saysSomething(value));
+  const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
+  const told = (one: TrainSetting): string =>
+    `${one.name} ${valueText(one.value)} (default ${one.byDefault === null ? 'none' : valueText(one.byDefault)})`;
+  return [
+    ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
+    ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
+    ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(told)])),
+    ...(kept.length === 0
+      ? []
+      : wrapped(
+          'defaults',
+          kept.map(({ name, value }) => `${name} ${valueText(value)}`),
+        )),
+    ...wrapped('fuse', [fuse.mode === 'none' ? 'none: base and adapter are served' : `${fuse.mode}, ${bits}`]),
+    ...wrapped('cleanup', [`checkpoints ${cleanup.keep_checkpoints}`, `model ${cleanup.keep_model}`]),
+    ...wrapped('eval', [
+      `${asked.suite}: ${plural(prompts, 'prompt')} x ${asked.repeats}`,
+      ...[`temperature ${asked.temperature}`, `max_tokens ${asked.max_tokens}`, `timeout_s ${asked.timeout_s}`],
+      `scored ${asked.score_by}`,
+    ]),
+  ];
+}
+
+function stageLines(run: PlannedRun): string[] {
+  return run.stages.flatMap(({ stage, files, commands }) => {
+    const disk = run.disk?.stages.find((one) => one.stage === stage);
+    const size = disk === undefined ? '' : stageSize(disk.writes, disk.frees);
+    const time = run.times.seconds[stage];
+    const facts = [size, time === undefined ? '' : `about ${duration(time)}`].filter((text) => text !== '');
+    return [
+      `    ${stageFolder(stage).padEnd(10)}${facts.join(', ')}`.trimEnd(),
+      ...commands.map((argv) => `      $ ${shellLine(argv)}`),
+      ...files.flatMap(({ name, text }) => [
+        `      with ${name}:`,
+        ...text
+          .trimEnd()
+          .split('\n')
+          .map((line) => `        ${line}`),
+      ]),
+    ];
+  });
+}
+
+const stageSize = (writes: number, frees: number): string =>
+  [...(writes > 0 ? [`writes ${sizeText(writes)}`] : []), ...(frees > 0 ? [`frees ${sizeText(frees)}`] : [])].join(
+    ', ',
+  );
+
+/** `57 GB float16 avoided`: what `fuse.mode: direct` does not write. */
+export function diskText(disk: RunDisk | null, source: string | null): string {
+  if (disk === null) return 'unknown: the model is not here and its size is not in its name';
+  const about = disk.about ? 'about ' : '';
+  const parts = [
+    `${about}${sizeText(disk.peak)} at the peak`,
+    `${about}${sizeText(disk.stays)} stay${disk.final > 0 ? ` (final model ${sizeText(disk.final)})` : ''}`,
+    ...(disk.avoided > 0 ? [`${sizeText(disk.avoided)} ${disk.floats} avoided by fuse.mode direct`] : []),
+  ];
+  return `${parts.join(', ')}${source === null ? '' : `; from ${source}`}`;
+}
+
+function timeText({ draft, times }: PlannedRun): string {
+  const known = draft.chain.flatMap((stage: StageName) => times.seconds[stage] ?? []);
+  if (known.length === 0) return unknownTime;
+  const all = known.reduce((sum, seconds) => sum + seconds, 0);
+  const part = known.length < draft.chain.length ? ` for ${known.length} of ${draft.chain.length} stages` : '';
+  return `about ${duration(all)}${part}, by ${plural(times.runs, 'earlier run')} of this model`;
+}
+
+function runLines(run: PlannedRun, prompts: number): string[] {
+  const { from } = run.draft;
+  const start =
+    from === null
+      ? ''
+      : 'run' in from
+        ? ` (after ${from.after} of ${from.run})`
+        : ` (from ${valueText(Object.values(from)[0])})`;
+  return [
+    '',
+    `  run ${run.draft.run}${start}: ${run.draft.chain.join(' -> ')}`,
+    ...settingLines(run, prompts),
+    ...wrapped('disk', [diskText(run.disk, run.sizeSource)]),
+    ...wrapped('time', [timeText(run)]),
+    ...stageLines(run),
+  ];
+}
+
+/** What a config would do, for people. */
+export function planText(phase: PlannedPhase): string {
+  const lines = [...headLines(phase), ...phase.runs.flatMap((run) => runLines(run, phase.prompts))];
+  return `${lines.join('\n')}\n`;
+}
+
+/** `train.num_layers: 8 -> 12`, a line a difference; lists of more than words an item a line. */
+export function differencesText(names: { before: string; after: string }, found: readonly Difference[]): string {
+  if (found.length === 0) return `${names.before} and ${names.after}: no setting differs\n`;
+  return `${names.before} -> ${names.after}\n${found.flatMap(differenceLines).join('\n')}\n`;
+}
+
+function differenceLines({ path, before, after }: Difference): string[] {
+  if (!isLong(before) && !isLong(after)) {
+    const text = (value: unknown): string => (value === null ? '(not set)' : valueText(value));
+    return [`  ${path}: ${text(before)} -> ${text(after)}`];
+  }
+  const items = (value: unknown, sign: string): string[] =>
+    (Array.isArray(value) ? value : value === null ? [] : [value]).map((item) => `    ${sign} ${itemText(item)}`);
+  return [`  ${path}:`, ...items(before, '-'), ...items(after, '+')];
+}
+
+const isLong = (value: unknown): boolean =>
+  Array.isArray(value) && value.some((item) => typeof item === 'object' && item !== null);
+
+const itemText = (item: unknown): string => (get(item, 'then') === undefined ? valueText(item) : outcomeText(item));

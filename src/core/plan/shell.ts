@@ -1,0 +1,23 @@
+const marker = '\u0000';
+
+/** A word that begins with a variable of the script: `place('work', '/a b')` becomes `"$work"'/a b'`. */
+export const place = (variable: string, rest = ''): string => `${marker}${variable}${marker}${rest}`;
+
+const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** One word of a shell command, quoted where it has to be. */
+export function shellWord(text: string): string {
+  const [, variable, rest] = text.split(marker);
+  if (variable === undefined || rest === undefined) return quote(text);
+  return `"$${variable}"${rest === '' ? '' : quote(rest)}`;
+}
+
+/** A command as one line that a shell reads back as the same words. */
+export const shellLine = (argv: readonly string[]): string => argv.map(shellWord).join(' ');
+
+/** A file written by a here-document, byte for byte. `text` ends with a line break. */
+export function hereDocument(file: string, text: string): string {
+  let end = 'END';
+  while (text.split('\n').includes(end)) end += '_';
+  return `cat >${shellWord(file)} <<'${end}'\n${text}${text.endsWith('\n') ? '' : '\n'}${end}`;
+}

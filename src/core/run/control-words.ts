@@ -1,0 +1,85 @@
+import type { Outcome, Request } from '../../events/request.ts';
+import type { Hold } from './control.ts';
+
+type Sentence = (about: string, detail: string) => string;
+
+/** What came of a request, in words. `refused`: it was not done; the command ends with 2, or with 1 for `error`. */
+const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; readonly refused?: true }>> = {
+  unknown: { say: (about) => `There is no run or phase ${about} any more.`, refused: true },
+  cancelled: { say: (about) => `${about}: cancelled` },
+  over: { say: (about) => `${about}: was over already, its row stays` },
+  held: {
+    say: (about, detail) => `${about}: ended, but something that is not provably ours still runs in ${detail}`,
+    refused: true,
+  },
+  retried: { say: (about, detail) => `${about}: waits again${detail === '' ? '' : `, goes on at ${detail}`}` },
+  returned: { say: (about, detail) => `${about}: waits again, as ${detail} does` },
+  not_over: {
+    say: (about, detail) =>
+      `${about}: ${detail === 'waiting' ? 'waits already' : 'is under way; `phasebox cancel` ends it'}`,
+  },
+  done: {
+    say: (about, detail) => `${about}: is done. \`--stage STAGE\` makes it anew from there; its stages: ${detail}`,
+    refused: true,
+  },
+  no_stage: { say: (about, detail) => `${about}: has no such stage. Its stages: ${detail}`, refused: true },
+  needed: {
+    say: (about, detail) =>
+      `${about}: not retried, since what would be made anew is read by ${detail}. Wait for them or cancel them first.`,
+    refused: true,
+  },
+  source_over: {
+    say: (about, detail) =>
+      `${about}: not retried, since ${detail}, which it starts from, failed or was cancelled. Retry that one.`,
+    refused: true,
+  },
+  input_removed: {
+    say: (about, detail) =>
+      `${about}: not retried, since cleanup took away what the stage reads. Use \`--stage ${detail}\`.`,
+    refused: true,
+  },
+  paused: {
+    say: (about) =>
+      about === ''
+        ? 'paused: no new stage starts. `phasebox resume` lifts it.'
+        : `${about}: paused. \`phasebox resume ${about}\` lifts it.`,
+  },
+  finishes: { say: (about, detail) => `${about}: finishes ${detail} first` },
+  resumed: { say: (about) => (about === '' ? 'goes on' : `${about}: goes on`) },
+  still_paused: {
+    say: (about, detail) =>
+      detail === ''
+        ? `${about}: paused still, as the whole workspace is. \`phasebox resume\` lifts that.`
+        : `${detail}: paused still. \`phasebox resume ${detail}\` lifts that.`,
+  },
+  not_paused: { say: (about) => (about === '' ? 'The workspace was not paused.' : `${about}: was not paused`) },
+  prioritized: { say: (about) => `${about}: goes before all others that wait` },
+  nothing_waits: { say: (about) => `${about}: does not wait, so nothing was changed` },
+  stopped: {
+    say: (about) =>
+      about === '' ? 'asked to stop' : `${about}: its tool was ended; \`phasebox up\` makes the stage anew`,
+  },
+  error: { say: (about, detail) => `${about === '' ? 'phasebox failed at it' : about}: ${detail}`, refused: true },
+};
+
+/** One line for what came of a request. */
+export const outcomeText = ({ about, did, detail }: Outcome): string => sentences[did].say(about ?? '', detail ?? '');
+
+/** True when something that was asked for was not done. */
+export const isRefused = ({ did }: Outcome): boolean => sentences[did].refused === true;
+
+/** 0, 2 when nothing of what was asked for could be done, 1 when phasebox itself failed at it. */
+export function exitCodeOf(outcomes: readonly Outcome[]): 0 | 1 | 2 {
+  if (outcomes.some(({ did }) => did === 'error')) return 1;
+  return outcomes.length > 0 && outcomes.every(isRefused) ? 2 : 0;
+}
+
+/** `paused since 2026-..., phasebox resume 43a lifts it` */
+export const holdText = ({ since, target }: Hold): string =>
+  target === null
+    ? `the workspace is paused since ${since}: phasebox resume`
+    : `${target.name} is paused since ${since}: phasebox resume ${target.name}`;
+
+/** For the line that is shown while an `up` has a request in hand. */
+export const requestText = (request: Request): string =>
+  'target' in request && request.target !== null ? `${request.kind} ${request.target}` : request.kind;

@@ -1,0 +1,25 @@
+import type { Manifest } from '../../events/manifest.ts';
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+function kept({ outputs, removed }: Manifest): number {
+  const gone = new Set(removed?.paths ?? []);
+  return sum(outputs.filter(({ path }) => !gone.has(path)).map(({ bytes }) => bytes));
+}
+
+/**
+ * Bytes that a run needed beside those that stay: its folder at its largest, minus what is kept of it. `inWork`: bytes of
+ * a stage's attempt folder while it worked; null = not known. Null when no stage knows.
+ */
+export function peakBytes(chain: readonly Manifest[], inWork: (manifest: Manifest) => number | null): number | null {
+  let before = 0;
+  let peak: number | null = null;
+  for (const manifest of chain) {
+    const working = inWork(manifest);
+    if (working !== null) peak = Math.max(peak ?? 0, before + working);
+    before += sum(manifest.outputs.map(({ bytes }) => bytes));
+    // from cleanup on, what it marked as removed in the earlier manifests is gone
+    if (manifest.stage === 'cleanup') before = sum(chain.slice(0, chain.indexOf(manifest) + 1).map(kept));
+  }
+  return peak === null ? null : Math.max(0, peak - sum(chain.map(kept)));
+}

@@ -1,0 +1,74 @@
+import type { DueEvent, StageEvent } from '../../events/events.ts';
+import type { JournalLine } from '../../events/journal.ts';
+import type { Run } from '../../events/run.ts';
+import type { StageName } from '../../events/stages.ts';
+
+/** What the run's folder says: the plan, the stages with a manifest, the journal. */
+export interface RunState {
+  readonly run: Run;
+  readonly committed: ReadonlySet<StageName>;
+  readonly journal: readonly JournalLine[];
+}
+
+/** An event that is due, not before `notBefore` (ms since the epoch; null = now). */
+export interface Due {
+  readonly event: DueEvent;
+  readonly notBefore: number | null;
+}
+
+/** Lines since the last `retried`: what counts for "started" and "over". Attempts are numbered over all lines. */
+export function currentLines(journal: readonly JournalLine[]): readonly JournalLine[] {
+  return journal.slice(journal.findLastIndex((line) => line.event === 'retried') + 1);
+}
+
+/** Started: admitted, and not sent back to the line by a retry. */
+export function isStarted(journal: readonly JournalLine[]): boolean {
+  return currentLines(journal).some((line) => line.event === 'started');
+}
+
+type Ending = Extract<JournalLine, { event: 'failed' | 'cancelled' | 'source_failed' }>;
+
+/** The line that ended the run for good, if one did. */
+export function ending(journal: readonly JournalLine[]): Ending | undefined {
+  return currentLines(journal).find(
+    (line): line is Ending =>
+      line.event === 'cancelled' ||
+      line.event === 'source_failed' ||
+      (line.event === 'failed' && line.retry_at === null),
+  );
+}
+
+/** 1 + the last attempt of a stage that is history: it failed, or a retry came after it. A number is never used twice. */
+export function nextAttempt(journal: readonly JournalLine[], stage: StageName): number {
+  const retry = journal.findLastIndex((line) => line.event === 'retried');
+  const used = journal.flatMap((line, index) =>
+    'attempt' in line && line.stage === stage && (line.event === 'failed' || index < retry) ? [line.attempt] : [],
+  );
+  return Math.max(0, ...used) + 1;
+}
+
+/** The attempt that a run is in or comes to next, whatever ended it; null: every stage is committed. */
+export function attemptDue({ run, committed, journal }: RunState): Omit<StageEvent, 'run'> | null {
+  const stage = run.chain.find((name) => !committed.has(name));
+  return stage === undefined ? null : { stage, attempt: nextAttempt(journal, stage) };
+}
+
+/**
+ * What is due for a started run, from its folder alone: null once its row is there; `results` when every stage is
+ * committed or the run is over; else the first stage of the chain without a manifest, in its next attempt.
+ */
+export function due(state: RunState, hasRow: boolean): Due | null {
+  const { run, journal } = state;
+  if (hasRow) return null;
+  const next = attemptDue(state);
+  if (next === null || ending(journal)) {
+    const rows = journal.filter((line) => line.event === 'row').length;
+    return { event: { run: run.run, stage: 'results', attempt: rows + 1 }, notBefore: null };
+  }
+  const last = currentLines(journal).findLast((line) => line.event === 'failed' && line.stage === next.stage);
+  const retryAt = last?.event === 'failed' ? last.retry_at : null;
+  return {
+    event: { run: run.run, ...next },
+    notBefore: retryAt === null ? null : Date.parse(retryAt),
+  };
+}

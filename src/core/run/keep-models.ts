@@ -1,0 +1,47 @@
+import type { Run } from '../../events/run.ts';
+import type { StageName } from '../../events/stages.ts';
+
+/** A run, as far as it decides which final models stay. */
+export interface ModelUser {
+  readonly run: string;
+  readonly phase: string;
+  /** Order of acceptance. */
+  readonly number: number;
+  readonly keep: Run['settings']['cleanup']['keep_model'];
+  /** The run in whose folder its final model lies: itself or one that it comes from; null: base + adapter, or an outside folder. */
+  readonly owner: string | null;
+  /** All runs whose fuse or quantize stage it may read. */
+  readonly reads: readonly string[];
+  /** Status of its row; null: it has none, so it may read the model yet. */
+  readonly status: 'done' | 'failed' | 'cancelled' | null;
+  /** Its overall score by its `score_by`. */
+  readonly score: number | null;
+}
+
+/** The stage that makes the final model of a run by itself; null: none of its own stages does. */
+export const finalStage = (chain: readonly StageName[]): Extract<StageName, 'fuse' | 'quantize'> | null =>
+  chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;
+
+/** The best run that is done; of equals the earlier one. */
+function bestOf(users: readonly ModelUser[]): ModelUser | undefined {
+  const scored = users.filter(({ status, score }) => status === 'done' && score !== null);
+  return [...scored].sort((a, b) => (b.score ?? 0) - (a.score ?? 0) || a.number - b.number)[0];
+}
+
+/**
+ * Runs whose final model is to go. `none`: once it has its row. `best`: once another run of the phase is the best one.
+ * Kept in any case: models that a run without a row reads, and those of runs that failed or were cancelled, because
+ * `retry` goes on with them. `gone`: models that were removed before; what is not there cannot be what is kept.
+ */
+export function modelsToRemove(users: readonly ModelUser[], gone: ReadonlySet<string>): string[] {
+  const needed = new Set(users.filter(({ status }) => status === null).flatMap(({ reads }) => reads));
+  return users
+    .filter(({ run, owner, keep, status, phase }) => {
+      if (owner !== run || gone.has(run) || status !== 'done' || needed.has(run)) return false;
+      if (keep !== 'best') return keep === 'none';
+      const others = users.filter((one) => one.phase === phase && (one.owner === null || !gone.has(one.owner)));
+      const best = bestOf(others);
+      return best !== undefined && best.owner !== run;
+    })
+    .map(({ run }) => run);
+}

@@ -1,0 +1,40 @@
+import type { Origin } from '../../events/run.ts';
+import type { StageName } from '../../events/stages.ts';
+import { currentLines, ending, isStarted, type RunState } from './due.ts';
+
+/** Where a run is on its way from acceptance to its row. */
+export type Standing = 'waiting' | 'started' | 'ended' | 'over';
+
+/** `ended`: decided (failed for good, cancelled), its row not yet written. */
+export function standing(journal: RunState['journal'], hasRow: boolean): Standing {
+  if (hasRow) return 'over';
+  if (ending(journal)) return 'ended';
+  return isStarted(journal) ? 'started' : 'waiting';
+}
+
+/** Whether what a run starts from is there: `lost` when it can no longer come without a person. */
+export type Readiness =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'not_yet' }
+  | { readonly kind: 'lost'; readonly why: string };
+
+/** For a run that starts after a stage of another one. `source`: that run's state; absent when there is no such run. */
+export function readiness(
+  origin: Extract<Origin, { run: string }>,
+  committed: boolean,
+  source: RunState | undefined,
+): Readiness {
+  if (committed) return { kind: 'ready' };
+  if (source === undefined) return { kind: 'lost', why: `there is no run ${origin.run}` };
+  const end = ending(source.journal);
+  if (end === undefined) return { kind: 'not_yet' };
+  const how = end.event === 'cancelled' ? 'was cancelled' : 'failed';
+  return { kind: 'lost', why: `${origin.run} ${how} before ${origin.after} was done` };
+}
+
+/** Codes of the failures of a stage since the last retry by a person, oldest first. */
+export function failuresOf(state: RunState, stage: StageName): string[] {
+  return currentLines(state.journal).flatMap((line) =>
+    line.event === 'failed' && line.stage === stage ? [line.code] : [],
+  );
+}

@@ -1,0 +1,34 @@
+import { catalogue, type ErrorCode } from '../errors.ts';
+
+export interface RetryPolicy {
+  /** How often a stage that failed by chance is tried again. */
+  readonly stage_retries: number;
+  /** Pauses before the first, second ... further try; the last one repeats. */
+  readonly retry_pause_s: readonly number[];
+}
+
+/** A tool that found the disk full is tried again after these, the last one as often as it takes: it may be full of others' files. */
+const disk_pause_s = [30, 60, 120, 300, 600];
+/** These say nothing about the stage. */
+const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'CANCELLED', 'DISK_FULL']);
+
+const nth = (pauses: readonly number[], index: number): number => pauses[Math.min(index, pauses.length - 1)] ?? 0;
+
+/** Seconds until the next attempt after a failure; null = final. `before`: codes of this stage's earlier failures, oldest first. */
+export function retryPause(code: ErrorCode, before: readonly string[], policy: RetryPolicy): number | null {
+  const counted = before.filter((one) => !uncounted.has(one));
+  const pause = counted.length < policy.stage_retries ? nth(policy.retry_pause_s, counted.length) : null;
+  switch (catalogue[code].retry) {
+    case 'resume':
+      return 0;
+    case 'wait':
+      return nth(disk_pause_s, before.filter((one) => one === code).length);
+    case 'never':
+      return null;
+    case 'once':
+      // A fault of the GPU before it was no answer to whether the memory suffices.
+      return counted.includes(code) ? null : pause;
+    case 'transient':
+      return pause;
+  }
+}

@@ -1,0 +1,188 @@
+import type { JournalLine } from '../../events/journal.ts';
+import type { Manifest } from '../../events/manifest.ts';
+import { cancelled, type Row } from '../../events/row.ts';
+import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
+import { judge } from '../config/criteria.ts';
+import { peakBytes } from './disk-use.ts';
+import { currentLines, ending, type RunState } from './due.ts';
+import { baselineOf, figuresOf } from './figures.ts';
+
+/** What a row is made of. Everything is read from disk before; this file only decides what it means. */
+export interface RowInput {
+  readonly state: RunState;
+  /** Of the committed stages: the run's own, and those of the runs it comes from. */
+  readonly manifests: Readonly<Partial<Record<StageName, Manifest>>>;
+  /** All rows there are: a baseline may be a phase. */
+  readonly rows: readonly Row[];
+  /** ISO 8601 UTC. */
+  readonly ended: string;
+}
+
+const logLines = 20;
+
+/** The row of a run that is over. Throws when it is not: nobody asks for a row before `due` says results. */
+export function makeRow(input: RowInput): Row {
+  const { run } = input.state;
+  const facts: Omit<Row, 'verdict' | 'outcome' | 'verdict_reason'> = {
+    run: run.run,
+    phase: run.phase,
+    seed: run.seed,
+    variant: run.variant,
+    model: run.model?.source ?? null,
+    from: run.from,
+    status: statusOf(input.state),
+    score_by: run.settings.eval.score_by,
+    ...scores(made(input, 'eval')),
+    baseline: baselineOf(run, input.rows),
+    checkpoint: checkpointOf(input),
+    metrics: { val_loss: made(input, 'train')?.val_loss ?? null, train_loss: made(input, 'train')?.train_loss ?? null },
+    started: input.state.journal.find((line) => line.event === 'started')?.at ?? null,
+    ended: input.ended,
+    seconds: secondsOf(input),
+    bytes: bytesOf(input),
+    eval_identity: made(input, 'eval')?.eval_identity ?? null,
+    custody: custodyOf(input),
+    versions: Object.assign({}, ...own(input).map((manifest) => manifest.versions)),
+    profile: made(input, 'train')?.profile ?? null,
+    warnings: warningsOf(input),
+    error: errorOf(input.state),
+  };
+  const judged =
+    facts.status === 'done' && run.criteria !== null
+      ? judge(run.criteria, figuresOf(facts))
+      : { verdict: null, outcome: null, reason: null };
+  return { ...facts, verdict: judged.verdict, outcome: judged.outcome, verdict_reason: judged.reason };
+}
+
+/** A committed folder wins over the journal: a cancel that came after the last commit finds a run that is done. */
+function statusOf({ run, committed, journal }: RunState): Row['status'] {
+  if (run.chain.every((stage) => committed.has(stage))) return 'done';
+  const end = ending(journal);
+  if (end === undefined) throw new Error(`${run.run} is not over yet: it cannot have a row`);
+  return end.event === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+/** The run's own manifests, in the order of the chain. */
+function own({ state, manifests }: RowInput): Manifest[] {
+  return state.run.chain.flatMap((stage) => manifests[stage] ?? []);
+}
+
+function made<S extends StageName>({ manifests }: RowInput, stage: S): Made<S> | null {
+  const manifest = manifests[stage];
+  if (manifest === undefined) return null;
+  const result = stages[stage].makes.safeParse(manifest.made);
+  return result.success ? (result.data as Made<S>) : null;
+}
+
+function scores(evaluated: Made<'eval'> | null) {
+  const score = evaluated?.score;
+  const base = evaluated?.base ?? null;
+  return {
+    overall: score?.overall ?? null,
+    strict: score?.strict ?? null,
+    categories: score?.categories ?? null,
+    strict_categories: score?.strict_categories ?? null,
+    modes: score?.modes ?? null,
+    base: base === null ? null : { ...base, strict_categories: base.strict_categories ?? null },
+  };
+}
+
+/** The iteration whose weights were judged: selected, or given with the adapter, or the last one. */
+function checkpointOf(input: RowInput): number | null {
+  const { from } = input.state.run;
+  if (from !== null && 'adapter' in from) return from.checkpoint;
+  const train = made(input, 'train');
+  return made(input, 'select')?.iteration ?? train?.checkpoints.at(-1)?.iteration ?? train?.iterations ?? null;
+}
+
+type Timed = Extract<JournalLine, { event: 'committed' | 'failed' }>;
+
+/** Sum of all attempts of a stage. A crash between commit and journal leaves only the manifest's own time. */
+function secondsOf(input: RowInput): Record<string, number> {
+  const { journal } = input.state;
+  const timed = journal.filter((line): line is Timed => line.event === 'committed' || line.event === 'failed');
+  const seconds = new Map<StageName, number>();
+  const add = (stage: StageName, value: number) => seconds.set(stage, (seconds.get(stage) ?? 0) + value);
+  for (const line of timed) add(line.stage, line.seconds);
+  for (const { stage, attempt, seconds: value } of own(input)) {
+    const told = timed.some((line) => line.event === 'committed' && line.stage === stage && line.attempt === attempt);
+    if (!told) add(stage, value);
+  }
+  return Object.fromEntries(
+    stageNames.flatMap((stage) => (seconds.has(stage) ? [[stage, seconds.get(stage) ?? 0]] : [])),
+  );
+}
+
+function bytesOf(input: RowInput): Row['bytes'] {
+  const manifests = own(input);
+  return {
+    temp_peak: peakBytes(manifests, (manifest) => manifest.peak_bytes),
+    estimated_peak: peakBytes(manifests, (manifest) => manifest.estimated_bytes),
+    final: finalBytes(input),
+  };
+}
+
+/** The final model: quantize's or fuse's; the adapter when base and adapter are served together. */
+function finalBytes(input: RowInput): number | null {
+  const candidates: readonly (readonly [StageName, string | undefined])[] = [
+    ['quantize', made(input, 'quantize')?.model],
+    ['fuse', made(input, 'fuse')?.model],
+    ['select', made(input, 'select')?.adapter],
+    ['train', made(input, 'train')?.adapter],
+  ];
+  for (const [stage, path] of candidates) {
+    if (path === undefined || !input.state.run.chain.includes(stage)) continue;
+    // a model that was to be fused and was not is no final model, though its adapter is there
+    if (input.state.run.settings.fuse.mode !== 'none' && (stage === 'train' || stage === 'select')) continue;
+    const outputs = input.manifests[stage]?.outputs ?? [];
+    const files = outputs.filter(
+      (output) => path === '.' || output.path === path || output.path.startsWith(`${path}/`),
+    );
+    return files.reduce((sum, output) => sum + output.bytes, 0);
+  }
+  return null;
+}
+
+function custodyOf({ manifests }: RowInput): Row['custody'] {
+  const input = (name: string, ...from: readonly StageName[]) =>
+    from.map((stage) => manifests[stage]?.inputs[name]).find((hash) => hash !== undefined) ?? null;
+  return {
+    data: input('data', 'train'),
+    base: input('base', 'train', 'fuse', 'eval'),
+    adapter: input('adapter', 'fuse', 'eval'),
+    model: input('model', 'eval'),
+    suite: input('suite', 'eval'),
+  };
+}
+
+function warningsOf(input: RowInput): string[] {
+  const unread = own(input).filter(({ stage }) => made(input, stage) === null);
+  const warnings = [
+    ...(made(input, 'train')?.warm_restart
+      ? ['warm restart: weights were taken over, the optimizer began anew and iterations count from 1']
+      : []),
+    ...own(input).flatMap((manifest) => manifest.warnings),
+    ...unread.map(({ stage }) => `the manifest of ${stage} was written by another version: some figures are missing`),
+  ];
+  return [...new Set(warnings)];
+}
+
+function errorOf(state: RunState): Row['error'] {
+  const end = ending(state.journal);
+  if (end === undefined || statusOf(state) === 'done') return null;
+  if (end.event === 'failed') {
+    const { code, message, stage, attempt, log } = end;
+    return { code, message, stage, attempt, log: log.slice(-logLines) };
+  }
+  if (end.event === 'source_failed')
+    return { code: 'SOURCE_FAILED', message: end.message, stage: null, attempt: null, log: [] };
+  const last = currentLines(state.journal).findLast((line) => 'stage' in line && 'attempt' in line);
+  const where = last !== undefined && 'attempt' in last ? last : null;
+  return {
+    code: cancelled,
+    message: where === null ? 'cancelled before it began' : `cancelled in ${where.stage}`,
+    stage: where?.stage ?? null,
+    attempt: where?.attempt ?? null,
+    log: where?.event === 'failed' ? where.log.slice(-logLines) : [],
+  };
+}

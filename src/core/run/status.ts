@@ -1,0 +1,89 @@
+import type { JournalLine } from '../../events/journal.ts';
+import type { Control } from '../../events/request.ts';
+import type { Row } from '../../events/row.ts';
+import { holdOf, holdOfStage } from './control.ts';
+import { holdText } from './control-words.ts';
+import { diskWait } from './disk-wait.ts';
+import { due, ending, isStarted, type RunState } from './due.ts';
+
+export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | Row['status'];
+
+/** One run as `status --json` shows it; unknown = null. */
+export interface RunStatus {
+  readonly run: string;
+  readonly phase: string;
+  readonly state: RunPhase;
+  readonly stage: string | null;
+  readonly attempt: number | null;
+  readonly iteration: number | null;
+  readonly of: number | null;
+  readonly loss: number | null;
+  readonly eta_s: number | null;
+  /** ISO 8601: the next attempt does not start before. */
+  readonly not_before: string | null;
+  readonly why: string | null;
+}
+
+const unknown = {
+  stage: null,
+  attempt: null,
+  iteration: null,
+  of: null,
+  loss: null,
+  eta_s: null,
+  not_before: null,
+  why: null,
+};
+
+/** When it is asked (ms since the epoch), and what is paused. */
+export interface Moment {
+  readonly now: number;
+  readonly control: Control;
+}
+
+/** Where a run stands, from its folder and its row. */
+export function runStatus(state: RunState, row: Row | undefined, { now, control }: Moment): RunStatus {
+  const own = { ...unknown, run: state.run.run, phase: state.run.phase };
+  if (row !== undefined) {
+    return {
+      ...own,
+      state: row.status,
+      stage: row.error?.stage ?? null,
+      attempt: row.error?.attempt ?? null,
+      why: row.error?.message ?? null,
+    };
+  }
+  const end = ending(state.journal);
+  if (end?.event === 'cancelled') return { ...own, state: 'cancelled' };
+  if (end !== undefined) return { ...own, state: 'failed', why: end.message };
+  const hold = holdOf(control, state.run);
+  if (!isStarted(state.journal)) {
+    if (hold !== null) return { ...own, state: 'paused', why: holdText(hold) };
+    return { ...own, state: 'waiting', why: waitsFor(state) };
+  }
+  const next = due(state, false);
+  if (next === null || next.event.stage === 'results') return { ...own, state: 'running', stage: 'results' };
+  const { stage, attempt } = next.event;
+  if (holdOfStage(control, state, next.event) !== null && hold !== null)
+    return { ...own, state: 'paused', stage, attempt, why: `${stage} waits: ${holdText(hold)}` };
+  const disk = diskWait(state.journal, next.event);
+  if (disk !== null) return { ...own, state: 'retrying', stage, attempt, why: disk };
+  const later = next.notBefore !== null && next.notBefore > now;
+  return {
+    ...own,
+    state: later ? 'retrying' : 'running',
+    stage,
+    attempt,
+    not_before: later ? new Date(next.notBefore ?? now).toISOString() : null,
+    why: hold !== null ? `finishes ${stage} first: ${holdText(hold)}` : attempt > 1 ? lastFailure(state.journal) : null,
+  };
+}
+
+function waitsFor({ run }: RunState): string | null {
+  return run.from !== null && 'run' in run.from ? `starts after ${run.from.after} of ${run.from.run}` : null;
+}
+
+function lastFailure(journal: readonly JournalLine[]): string | null {
+  const last = journal.findLast((line) => line.event === 'failed');
+  return last?.event === 'failed' ? last.message : null;
+}

@@ -1,0 +1,36 @@
+import type { Settings } from '../../events/stages.ts';
+import type { Suite } from '../../events/suite.ts';
+import { systemPrompt } from './chat.ts';
+import { scorerVersion } from './score.ts';
+
+/** What an eval was: everything that can change a score, beside the model. */
+export interface EvalFacts {
+  readonly suite: Suite;
+  readonly settings: Settings<'eval'>;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/**
+ * The text whose sha256 is the eval identity: canonical JSON, so that the order of keys and the layout of the suite's
+ * file do not matter. Left out: score_by and base (they change no answer and no point), the suite's name, and the
+ * suite's system prompt where the settings give another.
+ */
+export function evalIdentity({ suite, settings, versions }: EvalFacts): string {
+  const { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency } = settings;
+  return canonicalJson({
+    suite: { wrapper: suite.wrapper, prompts: suite.prompts },
+    system: systemPrompt(suite, settings),
+    settings: { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency },
+    scorer: scorerVersion,
+    versions: { mlx: versions.mlx ?? null, mlx_lm: versions.mlx_lm ?? null },
+  });
+}
+
+/** JSON with the keys of every object sorted. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

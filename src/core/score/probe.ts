@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { asObject } from './tolerant-json.ts';
+
+/** For each token of a short answer the likeliest tokens: [id, log probability], by id. A NaN is null. */
+export const probe = z.array(z.array(z.tuple([z.number(), z.number().nullable()])));
+export type Probe = z.infer<typeof probe>;
+
+/** Differences below this are rounding; a trained adapter moves probabilities by orders of magnitude more. */
+const rounding = 1e-6;
+
+/** What a chat completion with `top_logprobs` says; null when the server sent none. */
+export function probeOf(response: unknown): Probe | null {
+  const choices = asObject(response)?.choices;
+  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const content = asObject(choice?.logprobs)?.content;
+  if (!Array.isArray(content) || content.length === 0) return null;
+  return content.map((item: unknown) => {
+    const top = asObject(item)?.top_logprobs;
+    const pairs = (Array.isArray(top) ? top : []).flatMap((entry: unknown): [number, number | null][] => {
+      const { id, logprob } = asObject(entry) ?? {};
+      return typeof id === 'number' ? [[id, typeof logprob === 'number' ? logprob : null]] : [];
+    });
+    return pairs.sort(([a], [b]) => a - b);
+  });
+}
+
+/** True when two models gave the same tokens with the same probabilities: they are one model. */
+export function sameProbe(a: Probe, b: Probe): boolean {
+  return a.length === b.length && a.every((pairs, index) => samePairs(pairs, b[index] ?? []));
+}
+
+function samePairs(a: Probe[number], b: Probe[number]): boolean {
+  return (
+    a.length === b.length &&
+    a.every(([id, value], index) => {
+      const [otherId, other] = b[index] ?? [];
+      if (id !== otherId) return false;
+      return value === null || typeof other !== 'number' ? value === other : Math.abs(value - other) <= rounding;
+    })
+  );
+}

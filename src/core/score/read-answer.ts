@@ -1,0 +1,67 @@
+import { type Call, nativeCalls, textCalls } from './calls.ts';
+import { asObject } from './tolerant-json.ts';
+
+/** What the scorer looks at in one chat completion. */
+export interface ReadAnswer {
+  /** What was said, thoughts left out. */
+  readonly text: string;
+  readonly calls: readonly Call[];
+  /** The call that the score hangs on: the first native one; in text the first of the wrapper, else the first. */
+  readonly deciding: Call | null;
+  readonly thought: boolean;
+  /** The answer was ended by max_tokens. */
+  readonly cut: boolean;
+}
+
+/** Reads a chat completion; null when it is none (no message in it). Never throws. */
+export function readAnswer(response: unknown, wrapper: string): ReadAnswer | null {
+  const choices = asObject(response)?.choices;
+  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const message = asObject(choice?.message);
+  if (message === null) return null;
+  const { text, thoughts } = withoutThoughts(contentText(message.content));
+  const native = nativeCalls(message.tool_calls);
+  const written = textCalls(text);
+  const reasoning = [message.reasoning, message.reasoning_content, thoughts];
+  return {
+    text,
+    calls: [...native, ...written],
+    deciding: native[0] ?? written.find((call) => call.name === wrapper) ?? written[0] ?? null,
+    thought: reasoning.some((part) => contentText(part).trim() !== ''),
+    cut: choice?.finish_reason === 'length',
+  };
+}
+
+/** `content` is a text, null, or a list of parts of which those with a text count. */
+export function contentText(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .map((part: unknown) => asObject(part)?.text)
+    .filter((text) => typeof text === 'string')
+    .join('');
+}
+
+const open = '<think>';
+const close = '</think>';
+
+/**
+ * Takes `<think>..</think>` out of a text. An unclosed one runs to the end; a closing mark alone means that the prompt
+ * had opened it, so all before it was thought.
+ */
+export function withoutThoughts(content: string): { text: string; thoughts: string } {
+  const thoughts: string[] = [];
+  let text = '';
+  let rest = content;
+  for (;;) {
+    const opened = rest.indexOf(open);
+    const closed = rest.indexOf(close);
+    if (opened < 0 && closed < 0) return { text: text + rest, thoughts: thoughts.join('\n') };
+    const alone = opened < 0 || (closed >= 0 && closed < opened);
+    if (alone) thoughts.push(text, rest.slice(0, closed));
+    text = alone ? '' : text + rest.slice(0, opened);
+    const end = alone ? closed : rest.indexOf(close, opened);
+    if (!alone) thoughts.push(rest.slice(opened + open.length, end < 0 ? undefined : end));
+    rest = end < 0 ? '' : rest.slice(end + close.length);
+  }
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
+
+const text = z.string();
+const reservedPhase = /(^base$)|\.(json|jsonl|md|html|svg)$/i;
+
+export const phaseName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, . _ - (at most 64, the first a letter or digit)')
+  .refine(
+    (name) => !reservedPhase.test(name),
+    'base and names ending in .json .jsonl .md .html .svg are taken by phasebox',
+  );
+
+export const variantName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,23}$/, 'small letters, digits and _ (at most 24, the first a letter)')
+  .refine((name) => !/^s\d+$/.test(name), 's + digits would read as a seed');
+
+const seed = z.int().min(0).max(4_294_967_295);
+
+export const baseline = z.union([
+  z.string().min(1).describe('The name of a phase.'),
+  z.strictObject({
+    name: z.string().min(1).describe('What to call it on pages.'),
+    overall: z.number().min(0).max(100).optional().describe('Its overall score in %.'),
+    categories: z.record(z.string(), z.number().min(0).max(100)).default({}).describe('Its categories in %.'),
+  }),
+]);
+
+/** CEL over the scores; a longer one is no formula of a person. */
+const formula = z.string().min(1).max(2000);
+
+export const criteria = z.strictObject({
+  gate: formula.optional().describe('Passed when this holds: overall >= 82.4 && domain > 60'),
+  /** The first that holds; one without `when` always holds. */
+  outcomes: z
+    // biome-ignore lint/suspicious/noThenProperty: the word of the config, and a string makes no thenable
+    .array(z.strictObject({ when: formula.optional(), then: z.string().min(1) }))
+    .default([])
+    .describe('The first whose `when` holds is the outcome; one without `when` always holds.'),
+});
+export type Criteria = z.infer<typeof criteria>;
+
+export const from = z.union([
+  z.strictObject({
+    run: z.string().min(1).describe('A run: 43a-s0.'),
+    after: z.enum(['train', 'select', 'fuse', 'quantize']).describe('Its last stage that is taken over.'),
+  }),
+  z.strictObject({ model: z.string().min(1).describe('A whole model, to be evaluated.') }),
+  z.strictObject({
+    adapter: z.string().min(1).describe('A folder with an adapter of mlx_lm.'),
+    checkpoint: z.int().min(1).optional().describe('600 = 0000600_adapters.safetensors; absent: adapters.safetensors.'),
+  }),
+]);
+export type From = z.infer<typeof from>;
+
+const section = z.record(z.string(), z.unknown()).nullish();
+
+/** What a variant may overlay. Partial on purpose: it is merged into the phase before the phase is validated again. */
+export const variantOverlay = z.strictObject({
+  train: section,
+  select: section,
+  fuse: section,
+  cleanup: section,
+  eval: section,
+});
+
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable: letters, digits and _')
+  .refine((name) => !/^(PHASEBOX_|HF_HUB_)/.test(name), 'PHASEBOX_* and HF_HUB_* are set by phasebox');
+
+/** A phase config with its `extends` merged in. What else is required depends on `from`: core/config/read-phase.ts. */
+export const phase = z.strictObject({
+  phase: phaseName.describe('Name of the experiment, as it is written (43, 4e3): its folder in artifacts/.'),
+  title: text.optional().describe('What it is, in a line.'),
+  hypothesis: text.optional().describe('What is expected, before it is known.'),
+  notes: text.optional().describe('Free text.'),
+  model: z.string().min(1).optional().describe('Base model: a folder, or a hub id that is in the cache.'),
+  revision: z.string().min(1).optional().describe('Commit, branch or tag of the hub model.'),
+  download: z.boolean().default(false).describe('Fetch the model after acceptance if it is not in the cache.'),
+  data: z.string().min(1).optional().describe('Folder with train.jsonl and valid.jsonl, its path from the workspace.'),
+  min_rows: z
+    .strictObject({ train: z.int().min(1).optional(), valid: z.int().min(1).optional() })
+    .optional()
+    .describe('Fewer rows than these stop the training.'),
+  seeds: z
+    .union([z.int().min(1).max(100), z.array(seed).min(1).max(1000)])
+    .default([0])
+    .describe('A run each; n = 0 .. n-1; a seed given twice is run twice.'),
+  train: trainSettings.optional().describe("mlx_lm's own settings by their own names; absent ones: its defaults."),
+  select: selectSettings.prefault({}).describe('Which checkpoint goes on.'),
+  fuse: fuseSettings.prefault({}).describe('How the adapter gets into the model.'),
+  cleanup: cleanupSettings.prefault({}).describe('What is deleted before the eval.'),
+  eval: evalSettings.optional().describe('How the model is scored.'),
+  baseline: baseline.optional().describe('What to compare with: figures, or the name of a phase.'),
+  criteria: criteria.optional().describe('What counts as success, written down before it is known.'),
+  variants: z
+    .record(variantName, variantOverlay)
+    .default({})
+    .describe('Further runs that differ from the phase in what is given here: { q4: { fuse: { q_bits: 4 } } }'),
+  from: from.optional().describe('Begin later: after a stage of another run, with an adapter, or with a whole model.'),
+  extends: z.string().min(1).optional().describe('A phase, or a file in the workspace, whose settings are taken over.'),
+  env: z.record(variableName, z.string()).default({}).describe('Environment variables of the tools.'),
+  preflight: z
+    .array(z.array(z.string().min(1)).min(1))
+    .default([])
+    .describe('Commands (lists of words) before the training; one that fails, fails the run.'),
+  cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run, before the next.'),
+});
+export type Phase = z.infer<typeof phase>;

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { dataProfile } from './profile.ts';
+import { modes } from './score.ts';
+import { stageName } from './stages.ts';
+
+const percent = z.number().nullable();
+const categories = z.record(z.string(), z.number()).nullable();
+
+/** One line of artifacts/results.jsonl, one a run. Unknown is null, never absent. Percent 0-100, unrounded. */
+export const row = z.strictObject({
+  run: z.string(),
+  phase: z.string(),
+  seed: z.int().nullable(),
+  variant: z.string().nullable(),
+  /** Base model as written in the config; null: the run starts from a whole model. */
+  model: z.string().nullable(),
+  from: z.record(z.string(), z.unknown()).nullable(),
+  status: z.enum(['done', 'failed', 'cancelled']),
+  /** `overall` and `categories` are lenient whatever this says: it tells which ones the formulas read. */
+  score_by: z.enum(['lenient', 'strict']),
+  overall: percent,
+  strict: percent,
+  categories,
+  strict_categories: categories,
+  modes: z.record(z.enum(modes), z.int()).nullable(),
+  base: z
+    .strictObject({
+      overall: z.number(),
+      strict: z.number(),
+      categories: z.record(z.string(), z.number()),
+      /** Null: measured by a version that did not keep them. */
+      strict_categories: categories.default(null),
+      key: z.string(),
+    })
+    .nullable(),
+  /** The phase's pre-registered reference as it was when the verdict was made: lenient or strict as `score_by` says. */
+  baseline: z
+    .strictObject({ name: z.string(), overall: z.number().nullable(), categories: z.record(z.string(), z.number()) })
+    .nullable(),
+  checkpoint: z.int().nullable(),
+  metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
+  verdict: z.enum(['pass', 'fail']).nullable(),
+  outcome: z.string().nullable(),
+  /** Why verdict or outcome is null although one was asked for. */
+  verdict_reason: z.string().nullable(),
+  started: z.string().nullable(),
+  ended: z.string(),
+  /** Stage -> seconds, sum of all attempts. */
+  seconds: z.record(z.string(), z.number()),
+  bytes: z.strictObject({
+    temp_peak: z.int().nullable(),
+    estimated_peak: z.int().nullable(),
+    final: z.int().nullable(),
+  }),
+  eval_identity: z.string().nullable(),
+  custody: z.strictObject({
+    data: z.string().nullable(),
+    base: z.string().nullable(),
+    adapter: z.string().nullable(),
+    model: z.string().nullable(),
+    suite: z.string().nullable(),
+  }),
+  versions: z.record(z.string(), z.string()),
+  /** What was taught, counted before training. */
+  profile: dataProfile.nullable(),
+  warnings: z.array(z.string()),
+  error: z
+    .strictObject({
+      code: z.string(),
+      message: z.string(),
+      stage: stageName.nullable(),
+      attempt: z.int().nullable(),
+      log: z.array(z.string()),
+    })
+    .nullable(),
+});
+export type Row = z.infer<typeof row>;
+
+/** `error.code` of a cancelled run's row; all others are in the catalogue of core/errors.ts. */
+export const cancelled = 'CANCELLED';

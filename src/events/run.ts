@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { criteria } from './phase.ts';
+import { cleanupSettings, evalSettings, fuseSettings, selectSettings, stageName, trainSettings } from './stages.ts';
+
+/** Where a run begins that does not begin at train. Folders are absolute and hashed at acceptance. */
+export const origin = z.union([
+  z.strictObject({ run: z.string(), after: stageName }),
+  z.strictObject({ model: z.string(), sha256: z.string() }),
+  z.strictObject({ adapter: z.string(), checkpoint: z.int().nullable(), sha256: z.string() }),
+]);
+export type Origin = z.infer<typeof origin>;
+
+/** run.json: the resolved plan of one run. Written once, at acceptance; never changed. */
+export const run = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  phase: z.string(),
+  seed: z.int(),
+  variant: z.string().nullable(),
+  /** Order of acceptance in this workspace, from 1. */
+  number: z.int().min(1),
+  accepted: z.string(),
+  file: z.string(),
+  title: z.string().nullable(),
+  hypothesis: z.string().nullable(),
+  /** Base model as written and, once it is here, its absolute folder. Null: the run starts from a whole model. */
+  model: z
+    .strictObject({
+      source: z.string(),
+      folder: z.string().nullable(),
+      revision: z.string().nullable(),
+      download: z.boolean(),
+    })
+    .nullable(),
+  data: z.strictObject({ source: z.string(), folder: z.string() }).nullable(),
+  min_rows: z.record(z.string(), z.int()),
+  from: origin.nullable(),
+  chain: z.array(stageName).min(1),
+  settings: z.strictObject({
+    train: trainSettings.nullable(),
+    select: selectSettings,
+    fuse: fuseSettings,
+    cleanup: cleanupSettings,
+    /** `suite` is the absolute path of the suite's file. */
+    eval: evalSettings,
+  }),
+  criteria: criteria.nullable(),
+  /** A phase's name, or figures. */
+  baseline: z
+    .union([
+      z.string(),
+      z.strictObject({
+        name: z.string(),
+        overall: z.number().nullable(),
+        categories: z.record(z.string(), z.number()),
+      }),
+    ])
+    .nullable(),
+  env: z.record(z.string(), z.string()),
+  preflight: z.array(z.array(z.string())),
+  cooldown_s: z.number(),
+});
+export type Run = z.infer<typeof run>;
+
+/** artifacts/<phase>/phase.json: what was accepted under this name, to tell an extension from a change. */
+export const phaseRecord = z.strictObject({
+  version: z.literal(1),
+  phase: z.string(),
+  accepted: z.string(),
+  file: z.string(),
+  /** The phase as resolved (extends merged, defaults filled in), and the hash of gate, outcomes and baseline as pre-registered. */
+  config: z.record(z.string(), z.unknown()),
+  criteria_sha256: z.string(),
+  runs: z.array(z.string()),
+});
+export type PhaseRecord = z.infer<typeof phaseRecord>;

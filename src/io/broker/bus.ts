@@ -1,0 +1,127 @@
+import { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Due } from '../../core/run/due.ts';
+import { eventId } from '../../events/events.ts';
+import { stageNames } from '../../events/stages.ts';
+import type { Broker } from './broker.ts';
+import { type BrokerLog, connectBroker } from './broker-connection.ts';
+import { type Consumer, type Delivery, openConsumer } from './consumer.ts';
+
+/** One queue a stage, named as the stage, so that the dashboard reads like the pipeline. */
+export const queueNames = ['runs', ...stageNames, 'results'] as const;
+export type QueueName = (typeof queueNames)[number];
+
+const kept = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 5000 } };
+/** A job in one of these states is going to run: nothing to add. */
+const pending: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
+
+export interface Bus {
+  readonly queues: ReadonlyMap<QueueName, Queue>;
+  /** Adds the job of an event; twice is harmless. */
+  emit(due: Due): Promise<void>;
+  /** Adds the job of an event unless it is going to run anyway; `stillDue` is asked before anything is replaced. */
+  ensure(due: Due, stillDue: () => Promise<boolean>): Promise<void>;
+  /** Adds the job in `runs` for the next admission, the `nth` of this workspace; twice is harmless. */
+  emitAdmission(nth: number): Promise<void>;
+  /** The same unless it is going to run anyway, also when a job of that number is kept. */
+  ensureAdmission(nth: number): Promise<void>;
+  /** Takes away the jobs that an `up` that is gone had in hand: its locks would hold them for seconds. */
+  dropActive(): Promise<void>;
+  /** Takes the jobs of a queue, one at a time. What it throws makes the job red, and final: retries are ours. */
+  consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;
+  /** Called when jobs may have been lost: the connection came back, or locks could not be renewed. */
+  onDoubt(listener: () => void): void;
+  close(): Promise<void>;
+}
+
+const admissionId = (nth: number): string => `admission-${nth}`;
+
+/** Connects to the broker; all keys start with `phasebox:<id>:`. */
+export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
+  const prefix = `phasebox:${id}`;
+  const doubts: (() => void)[] = [];
+  const doubt = (): void => {
+    for (const listener of doubts) listener();
+  };
+  const { redis: connection, close } = connectBroker(broker, log, doubt);
+  const quiet = (error: Error): void => log.debug(`broker: ${error.message}`);
+  const queues = new Map(
+    queueNames.map((name) => {
+      const queue = new Queue(name, {
+        connection,
+        prefix,
+        skipVersionCheck: true,
+        defaultJobOptions: { attempts: 1, ...kept },
+      });
+      queue.on('error', quiet);
+      return [name, queue] as const;
+    }),
+  );
+  const queue = (name: QueueName): Queue => {
+    const found = queues.get(name);
+    if (found === undefined) throw new Error(`no queue ${name}`);
+    return found;
+  };
+  const add = async ({ event, notBefore }: Due): Promise<void> => {
+    const delay = notBefore === null ? 0 : Math.max(0, notBefore - Date.now());
+    await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay });
+  };
+  const admit = async (nth: number): Promise<void> => {
+    await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
+  };
+  const consumers: Consumer[] = [];
+  return {
+    queues,
+    emit: add,
+    async ensure(due, stillDue) {
+      await replaceUnlessPending(queue(due.event.stage), eventId(due.event), stillDue, () => add(due));
+    },
+    emitAdmission: admit,
+    ensureAdmission: (nth) =>
+      replaceUnlessPending(
+        queue('runs'),
+        admissionId(nth),
+        async () => true,
+        () => admit(nth),
+      ),
+    dropActive: () => dropActive([...queues.values()], connection),
+    consume(name, handle) {
+      const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt });
+      consumers.push(consumer);
+      return consumer;
+    },
+    onDoubt: (listener) => void doubts.push(listener),
+    async close() {
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      await Promise.all([...queues.values()].map((one) => one.close()));
+      close();
+    },
+  };
+}
+
+/** Only for the owner of the workspace, before its consumers are opened: BullMQ refuses to remove what is locked. */
+async function dropActive(queues: readonly Queue[], connection: Redis): Promise<void> {
+  for (const queue of queues) {
+    for (const { id } of await queue.getActive()) {
+      if (id === undefined) continue;
+      await connection.del(`${queue.toKey(id)}:lock`);
+      await queue.remove(id);
+    }
+  }
+}
+
+/** A kept completed or failed job with this id would make add() a silent no-op, so it is taken away first. */
+async function replaceUnlessPending(
+  queue: Queue,
+  jobId: string,
+  stillDue: () => Promise<boolean>,
+  add: () => Promise<void>,
+): Promise<void> {
+  const job = await queue.getJob(jobId);
+  if (job !== undefined) {
+    if (pending.has(await job.getState())) return;
+    if (!(await stillDue())) return;
+    await queue.remove(jobId);
+  } else if (!(await stillDue())) return;
+  await add();
+}

@@ -1,0 +1,44 @@
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** True for an error of node:fs with this code. */
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}
+
+/** For `.catch`: `value` stands for what is not there; any other error goes on. */
+export function ifAbsent<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return value;
+    throw error;
+  };
+}
+
+/** A text file; null when it is not there. */
+export async function readText(path: string): Promise<string | null> {
+  return readFile(path, 'utf8').catch(ifAbsent(null));
+}
+
+/** Makes what was written to a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Replaces a file as a whole: readers see the old text or the new one, also after a power cut. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const handle = await open(temporary, 'w');
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  await sync(dirname(path));
+}

@@ -1,0 +1,109 @@
+import { constants } from 'node:fs';
+import { access, open, realpath } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { execa } from 'execa';
+import type { Facts } from '../../core/config/lookups.ts';
+import { CommandError } from '../../core/errors.ts';
+import { readFacts } from './facts.ts';
+
+/** A Python that has mlx_lm. */
+export interface MlxPython {
+  readonly path: string;
+  readonly versions: Facts['versions'];
+}
+
+/** What the search came to: the first that has mlx_lm, and those that were asked before it. */
+export interface PythonSearch {
+  readonly found: MlxPython | null;
+  readonly without: readonly string[];
+}
+
+/**
+ * Looks for a Python that really has mlx_lm: PHASEBOX_PYTHON, the folder's .venv, VIRTUAL_ENV, what `mlx_lm` on PATH
+ * runs on, Pythons on PATH, common places. Each is asked; nothing is installed.
+ */
+export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = process.env): Promise<PythonSearch> {
+  const without: string[] = [];
+  const asked = new Set<string>();
+  for await (const path of candidates(root, env)) {
+    if (asked.has(path) || !(await isExecutable(path)) || (await isAppleStub(path))) continue;
+    asked.add(path);
+    try {
+      const { versions } = await readFacts(path);
+      return { found: { path, versions }, without };
+    } catch (error) {
+      // No mlx_lm, too old or broken: the next one may have it.
+      if (!(error instanceof CommandError)) throw error;
+      without.push(path);
+    }
+  }
+  return { found: null, without };
+}
+
+async function* candidates(root: string, env: NodeJS.ProcessEnv): AsyncGenerator<string> {
+  const { PHASEBOX_PYTHON, VIRTUAL_ENV, CONDA_PREFIX } = env;
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  if (PHASEBOX_PYTHON?.includes(sep)) yield resolve(root, PHASEBOX_PYTHON);
+  else if (PHASEBOX_PYTHON) for (const folder of folders) yield join(folder, PHASEBOX_PYTHON);
+  yield inEnvironment(join(root, '.venv'));
+  if (VIRTUAL_ENV) yield inEnvironment(resolve(VIRTUAL_ENV));
+  for (const folder of folders) {
+    const interpreter = await interpreterOf(join(folder, 'mlx_lm'));
+    if (interpreter !== null) yield interpreter;
+  }
+  for (const folder of folders) for (const name of ['python3', 'python']) yield join(folder, name);
+  if (CONDA_PREFIX) yield inEnvironment(resolve(CONDA_PREFIX));
+  yield* commonPlaces(env.HOME ?? homedir());
+}
+
+const inEnvironment = (folder: string): string => join(folder, 'bin', 'python');
+
+/** Where people and tools (brew, pipx, uv, conda) put environments. */
+function commonPlaces(home: string): string[] {
+  const inHome = [
+    ...['.venv', 'venv', 'mlx', '.mlx', 'mlx-env', '.venvs/mlx', '.virtualenvs/mlx'],
+    ...['.local/share/uv/tools/mlx-lm', '.local/pipx/venvs/mlx-lm', '.local/share/pipx/venvs/mlx-lm'],
+    ...['miniforge3', 'mambaforge', 'miniconda3', 'anaconda3'],
+  ];
+  const homebrew = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
+  return [
+    ...inHome.map((folder) => inEnvironment(join(home, folder))),
+    ...homebrew.flatMap((prefix) => [
+      inEnvironment(join(prefix, 'opt/mlx-lm/libexec')),
+      join(prefix, 'bin', 'python3'),
+    ]),
+    '/opt/homebrew/Caskroom/miniforge/base/bin/python',
+    '/usr/bin/python3',
+  ];
+}
+
+const firstBytes = 4096;
+
+/** The Python that a script runs on: its first line, or the one beside it; null: no such script. */
+async function interpreterOf(script: string): Promise<string | null> {
+  if (!(await isExecutable(script))) return null;
+  const handle = await open(script, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(firstBytes), 0, firstBytes, 0);
+    const line = buffer.toString('utf8', 0, bytesRead).split('\n')[0] ?? '';
+    const path = /^#!\s*(\S*python\S*)$/.exec(line.trim())?.[1];
+    if (path !== undefined && isAbsolute(path)) return path;
+  } finally {
+    await handle.close();
+  }
+  // A long path does not fit into the first line: then it is a shell that starts the Python beside it.
+  return join(dirname(await realpath(script)), 'python');
+}
+
+/** Without Apple's command line tools /usr/bin/python3 opens a window that offers to install them. */
+async function isAppleStub(path: string): Promise<boolean> {
+  if (process.platform !== 'darwin' || dirname(path) !== '/usr/bin') return false;
+  return (await execa('/usr/bin/xcode-select', ['-p'], { reject: false })).failed;
+}
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,124 @@
+import { readdir, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { FoundModel } from '../../core/config/lookups.ts';
+import { isMapping } from '../../core/config/mapping.ts';
+import { hasCode, readText } from '../disk/files.ts';
+
+const indexFile = 'model.safetensors.index.json';
+const hubId = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
+const revisionName = /^(?!.*\.\.)[A-Za-z0-9][\w.-]{0,99}(?:\/[\w.-]{1,99}){0,4}$/;
+
+/** A path as people write it: relative to `root`, `~` for the home folder. */
+export function absolutePath(path: string, root: string): string {
+  return resolve(root, path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path);
+}
+
+/** Where models of the Hub are kept, by the same variables and in the same order as huggingface_hub. */
+export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
+  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
+  return absolutePath(HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub'), process.cwd());
+}
+
+/**
+ * Where a model is on this machine. What starts with . / ~ is a folder; an existing folder wins over a hub id.
+ * Looks at names and sizes only; whether the weights are whole is proven before they are used.
+ */
+export async function resolveModel(source: string, revision: string | null, root: string): Promise<FoundModel> {
+  const folder = absolutePath(source, root);
+  const isFolder = await stat(folder).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return inFolder(folder);
+  if (/^[./~]/.test(source) || !hubId.test(source)) {
+    const hint = 'paths start at the workspace; a hub id has the form org/name';
+    return { found: false, kind: 'folder', message: `there is no folder ${folder}`, hint };
+  }
+  return inCache(source, revision);
+}
+
+async function inFolder(folder: string): Promise<FoundModel> {
+  const problem = await incomplete(folder);
+  if (problem === null) return { found: true, folder, revision: null };
+  return { found: false, kind: 'folder', message: problem, hint: 'give a folder with config.json and its safetensors' };
+}
+
+async function inCache(id: string, revision: string | null): Promise<FoundModel> {
+  const wanted = revision === null ? '' : ` --revision ${revision}`;
+  const missing = (message: string): FoundModel => ({
+    found: false,
+    kind: 'hub',
+    message,
+    hint: `fetch it: \`hf download ${id}${wanted}\`, or write download: true`,
+  });
+  if (revision !== null && !revisionName.test(revision)) {
+    return {
+      found: false,
+      kind: 'folder',
+      message: `${revision} is no revision`,
+      hint: 'allowed: a commit, branch or tag',
+    };
+  }
+  const cache = hubCache();
+  const home = join(cache, `models--${id.replaceAll('/', '--')}`);
+  const commit = await commitOf(home, revision);
+  const of = revision === null ? '' : ` at revision ${revision}`;
+  if (commit === null) return missing(`${id}${of} is no folder here and is not in the Hub cache (${cache})`);
+  const folder = join(home, 'snapshots', commit);
+  const blobs = await listNames(join(home, 'blobs'));
+  // A download that was killed leaves `<etag>.<random>.incomplete` for ever; what was fetched since then is whole.
+  const cut = blobs.find((name) => name.endsWith('.incomplete') && !blobs.includes(name.split('.')[0] ?? name));
+  if (cut !== undefined) return missing(`${id} is only partly fetched: ${join(home, 'blobs', cut)} is there`);
+  const problem = await incomplete(folder);
+  return problem === null ? { found: true, folder, revision: commit } : missing(`${id} is not whole: ${problem}`);
+}
+
+/** The snapshot that a revision means: itself, or what its ref names. */
+async function commitOf(home: string, revision: string | null): Promise<string | null> {
+  const snapshots = await listNames(join(home, 'snapshots'));
+  if (revision !== null && snapshots.includes(revision)) return revision;
+  const commit = (await readText(join(home, 'refs', revision ?? 'main')))?.trim();
+  return commit !== undefined && snapshots.includes(commit) ? commit : null;
+}
+
+/** What a model folder lacks; null: config.json and all shards are there and their links lead somewhere. */
+async function incomplete(folder: string): Promise<string | null> {
+  const names = await listNames(folder);
+  if (!names.includes('config.json')) return `there is no config.json in ${folder}`;
+  const weights = names.filter((name) => name.endsWith('.safetensors'));
+  if (weights.length === 0) return `there is no .safetensors file in ${folder}`;
+  for (const name of ['config.json', ...new Set([...weights, ...(await indexed(folder))])]) {
+    const bytes = await stat(join(folder, name)).then(
+      (entry) => entry.size,
+      (error: unknown) => (hasCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR') ? null : Promise.reject(error)),
+    );
+    if (bytes === null) return `${join(folder, name)} is missing`;
+    if (bytes === 0) return `${join(folder, name)} is empty`;
+  }
+  return null;
+}
+
+/** The shards that the index names; an index that cannot be read names none: it is proven before the weights are used. */
+async function indexed(folder: string): Promise<string[]> {
+  const text = await readText(join(folder, indexFile));
+  if (text === null) return [];
+  try {
+    const index: unknown = JSON.parse(text);
+    const map = isMapping(index) && isMapping(index.weight_map) ? Object.values(index.weight_map) : [];
+    return map.filter((name): name is string => typeof name === 'string' && !name.includes('..'));
+  } catch {
+    return [];
+  }
+}
+
+/** Names in a folder; none when it is not there. */
+export async function listNames(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, isAbsolute, join, resolve, sep } from 'node:path';
+import { CommandError } from '../../core/errors.ts';
+import type { Workspace } from '../workspace/workspace.ts';
+
+/**
+ * The user's own python: phasebox.yaml (or PHASEBOX_PYTHON), else the workspace's .venv, VIRTUAL_ENV, PATH. Never
+ * installed into. Its path is not resolved: a virtual environment's python is a link that must be called by its name.
+ */
+export async function findPython(workspace: Pick<Workspace, 'root' | 'config'>): Promise<string> {
+  const wanted = workspace.config.python;
+  if (wanted !== undefined) {
+    const path = wanted.includes(sep) ? resolve(workspace.root, wanted) : await onPath(wanted);
+    if (path !== null && (await isExecutable(path))) return path;
+    throw new CommandError(
+      3,
+      `python: ${wanted} is not there or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
+    );
+  }
+  const environments = [join(workspace.root, '.venv'), process.env.VIRTUAL_ENV ?? ''].filter((folder) =>
+    isAbsolute(folder),
+  );
+  for (const folder of environments) {
+    const path = join(folder, 'bin', 'python');
+    if (await isExecutable(path)) return path;
+  }
+  const path = (await onPath('python3')) ?? (await onPath('python'));
+  if (path !== null) return path;
+  throw new CommandError(
+    3,
+    'No Python found (.venv, VIRTUAL_ENV, PATH). Install Python >= 3.11 with mlx_lm, then `phasebox init`.',
+  );
+}
+
+async function onPath(name: string): Promise<string | null> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
+  }
+  return null;
+}
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+const manifest = z.object({ name: z.string(), version: z.string() });
+
+export interface PackageRoot {
+  readonly folder: string;
+  readonly version: string;
+}
+
+/** phasebox's own folder (python/, suites/, schemas/ lie in it) and version: the same from source and from the bundle. */
+export function packageRoot(): PackageRoot {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
+    const found = readPackage(join(folder, 'package.json'));
+    if (found?.name === 'phasebox') return { folder, version: found.version };
+  }
+  throw new Error('phasebox is not installed whole: its package.json is missing');
+}
+
+/** Sync on purpose: once, at start-up, a kilobyte. */
+function readPackage(path: string): z.infer<typeof manifest> | null {
+  try {
+    return manifest.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return null; // not here: the next folder up
+  }
+}

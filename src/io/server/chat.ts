@@ -1,0 +1,123 @@
+import { request as httpRequest } from 'node:http';
+import { StageError } from '../../core/errors.ts';
+import { type ChatReply, type ChatRequest, servedModel } from '../../core/score/chat.ts';
+import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
+import { watchSleep } from './sleep-watch.ts';
+
+/** The server that is asked. */
+export interface Asked {
+  /** http://127.0.0.1:PORT */
+  readonly url: string;
+  readonly signal: AbortSignal;
+  /** Called when the connection broke: throws if the server's process tells why, returns if it lives. */
+  readonly broken: () => Promise<void>;
+  /** The wall clock, in ms; Date.now unless a test puts the machine to sleep. */
+  readonly now?: () => number;
+}
+
+type Outcome =
+  | { readonly kind: 'answered'; readonly status: number; readonly text: string; readonly seconds: number }
+  | { readonly kind: 'slept' }
+  | { readonly kind: 'timeout'; readonly seconds: number }
+  | { readonly kind: 'broken'; readonly error: Error };
+
+/**
+ * Asks for one chat completion. TIMEOUT after all retries and HTTP 400 are replies. Throws WRONG_SERVER (no chat
+ * completion, or another model's), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status, STOPPED.
+ */
+export async function askModel(request: ChatRequest, server: Asked): Promise<ChatReply> {
+  for (let failures = 0; ; ) {
+    const outcome = await tryOnce(request, server);
+    if (outcome.kind === 'answered') return replyOf(outcome);
+    // Nobody was there to answer: asked again, however often the lid is closed.
+    if (outcome.kind === 'slept') continue;
+    if (outcome.kind === 'broken') await server.broken();
+    failures += 1;
+    if (failures <= request.retries) continue;
+    if (outcome.kind === 'timeout') return { response: null, error: 'TIMEOUT', seconds: outcome.seconds };
+    throw new StageError('CONNECTION_RESET', `${outcome.error.message} (${server.url}, tried ${failures} times)`, {
+      cause: outcome.error,
+    });
+  }
+}
+
+async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Asked): Promise<Outcome> {
+  const limit = new AbortController();
+  // A longer wait than a timer can hold would fire at once.
+  const timer = setTimeout(() => limit.abort(), Math.min(request.timeout_s * 1000, 2 ** 31 - 1));
+  const sleep = watchSleep(now);
+  const start = now();
+  const awake_s = (): number => Math.max(0, now() - start - sleep.slept_ms()) / 1000;
+  try {
+    const answer = await post(`${url}/v1/chat/completions`, request.body, AbortSignal.any([signal, limit.signal]));
+    return { kind: 'answered', ...answer, seconds: awake_s() };
+  } catch (error) {
+    if (signal.aborted) throw new StageError('STOPPED', 'an answer was waited for', { cause: error });
+    if (limit.signal.aborted) return sleep.slept_ms() > 0 ? { kind: 'slept' } : { kind: 'timeout', seconds: awake_s() };
+    return { kind: 'broken', error: error instanceof Error ? error : new Error(String(error)) };
+  } finally {
+    clearTimeout(timer);
+    sleep.stop();
+  }
+}
+
+function replyOf({ status, text, seconds }: Extract<Outcome, { kind: 'answered' }>): ChatReply {
+  if (status === 400) return { response: null, error: `HTTP 400: ${complaint(text)}`, seconds };
+  if (status !== 200)
+    throw new StageError('TOOL_FAILED', `the model server answered HTTP ${status}: ${complaint(text)}`);
+  const response = parsed(text);
+  const model = asObject(response)?.model;
+  if (model === servedModel) return { response, error: null, seconds };
+  const seen = response === undefined ? `no JSON: ${text.slice(0, 200)}` : `as model ${JSON.stringify(model)}`;
+  throw new StageError('WRONG_SERVER', `it answers ${seen}; ${servedModel} was asked for`);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return parseTolerant(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** The server's own words: mlx_lm sends `{"error": "..."}`. */
+function complaint(text: string): string {
+  const error = asObject(parsed(text))?.error;
+  return (typeof error === 'string' ? error : text).slice(0, 500);
+}
+
+/**
+ * POSTs JSON and reads the whole answer. By node:http, as fetch gives up by itself when an answer takes 300 s; here
+ * `signal` is the only limit.
+ */
+export function post(url: string, body: unknown, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const payload = Buffer.from(JSON.stringify(body));
+  const headers = { 'content-type': 'application/json', 'content-length': payload.length };
+  return send({ url, method: 'POST', headers, signal }, payload);
+}
+
+/** GETs a page. */
+export function get(url: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  return send({ url, method: 'GET', headers: {}, signal });
+}
+
+interface Sent {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly signal: AbortSignal;
+}
+
+function send({ url, ...options }: Sent, payload?: Buffer): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = httpRequest(url, { ...options, agent: false }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('error', reject);
+      incoming.on('end', () => resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
+    });
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+}

@@ -1,0 +1,49 @@
+import { StageError } from '../../core/errors.ts';
+import type { ChatReply, ChatRequest } from '../../core/score/chat.ts';
+import { clearControl } from '../tool/tool-process.ts';
+import { askModel } from './chat.ts';
+import { type Child, closeServer, type ServerStart, spawnServer } from './server-child.ts';
+import { awaitReady } from './server-ready.ts';
+
+/** A child of ours that was proven to be the one that answers at `url`. */
+export interface RunningServer {
+  readonly url: string;
+  ask(request: ChatRequest): Promise<ChatReply>;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const portAttempts = 5;
+
+/**
+ * Starts mlx_lm's server on a port of our own and gives it out when the model is loaded and the answers are proven to
+ * come from our child. Throws SERVER_DIED, WRONG_SERVER, STOPPED, or what the log tells (OUT_OF_MEMORY ...).
+ */
+export async function startModelServer(start: ServerStart): Promise<RunningServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    const child = await spawnServer(start);
+    try {
+      if ((await awaitReady(child, start)) === 'ready') return running(child, start);
+    } catch (error) {
+      await closeServer(child, start);
+      throw error;
+    }
+    await closeServer(child, start);
+    // Only between our look and the child's bind can a port be lost; five times in a row is no accident.
+    if (attempt === portAttempts)
+      throw new StageError(
+        'WRONG_SERVER',
+        `${portAttempts} free ports were taken by others before the server had them`,
+      );
+    await clearControl(start.dir);
+  }
+}
+
+function running(child: Child, start: ServerStart): RunningServer {
+  return {
+    url: child.url,
+    ask: (request) => askModel(request, { url: child.url, signal: child.signal, broken: child.broken }),
+    check: child.check,
+    close: () => closeServer(child, start),
+  };
+}

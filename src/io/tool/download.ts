@@ -1,0 +1,81 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { textHash } from '../disk/hash.ts';
+import { hubCache } from '../model/models.ts';
+import { followLog, logTail } from './follow-log.ts';
+import { clearControl, findTool, isAlive, type RunningTool, startTool } from './tool-process.ts';
+
+/** A model of the Hub that is to be fetched into the cache. */
+export interface Wanted {
+  readonly source: string;
+  /** Null: the newest. */
+  readonly revision: string | null;
+  /** The `env` of the run that asks first: a mirror (HF_ENDPOINT), a token. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** How it is fetched. */
+export interface DownloadMeans {
+  readonly python: string;
+  /** Path of python/download.py. */
+  readonly driver: string;
+  /** The workspace's .phasebox/. */
+  readonly state: string;
+  /** Bytes of the disk that stay free. */
+  readonly keepFree: number;
+  /** Aborted: phasebox goes down. The download goes on and is taken up again. */
+  readonly signal: AbortSignal;
+  readonly onLine: (line: string) => void;
+}
+
+/** `left`: phasebox went down meanwhile. `code` null: killed or lost. */
+export type DownloadEnd =
+  | { readonly kind: 'left' }
+  | { readonly kind: 'ended'; readonly code: number | null; readonly tail: readonly string[] };
+
+/** One name for the same model and commit, whoever asks for it. */
+export const downloadName = ({ source, revision }: Pick<Wanted, 'source' | 'revision'>): string =>
+  `${source.replace('/', '--')}-${textHash(`${source} ${revision ?? ''}`).slice(0, 8)}`;
+
+/** The folder that a download of a model runs in: command.json, log.txt, and `alive` while it does. */
+export const downloadFolder = (state: string, wanted: Pick<Wanted, 'source' | 'revision'>): string =>
+  join(state, 'downloads', downloadName(wanted));
+
+const tailLines = 20;
+
+/** Fetches a model, or waits for one that an earlier life of phasebox began to fetch. */
+export async function download(wanted: Wanted, means: DownloadMeans): Promise<DownloadEnd> {
+  const { signal, onLine } = means;
+  const dir = downloadFolder(means.state, wanted);
+  const running = (await takeUp(dir)) ?? (await begin(dir, wanted, means));
+  const left = new Promise<'left'>((resolve) =>
+    signal.addEventListener('abort', () => resolve('left'), { once: true }),
+  );
+  await followLog(running.log, Promise.race([running.ended, left]), onLine);
+  if (signal.aborted) {
+    running.leave();
+    return { kind: 'left' };
+  }
+  const { code } = await running.ended;
+  const tail = await logTail(running.log, tailLines);
+  await clearControl(dir);
+  return { kind: 'ended', code, tail };
+}
+
+async function takeUp(dir: string): Promise<RunningTool | null> {
+  const found = await findTool(dir);
+  return found !== null && (await isAlive(dir)) ? found : null;
+}
+
+async function begin(dir: string, { source, revision, env }: Wanted, means: DownloadMeans): Promise<RunningTool> {
+  await clearControl(dir);
+  await rm(join(dir, 'log.txt'), { force: true });
+  const at = revision === null ? [] : ['--revision', revision];
+  return startTool({
+    dir,
+    argv: [means.python, means.driver, '--model', source, ...at, '--keep-free', String(means.keepFree)],
+    // The cache that models are looked up in, whatever HF_HOME a config names.
+    env: { COLUMNS: '120', ...env, PYTHONUNBUFFERED: '1', HF_HUB_CACHE: hubCache() },
+    cwd: means.state,
+  });
+}

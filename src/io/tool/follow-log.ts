@@ -1,0 +1,85 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
+import { setTimeout as delay } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { hasCode } from '../disk/files.ts';
+
+const poll_ms = 200;
+
+/**
+ * Gives every line of a growing log file to `onLine` (colours stripped, split at \r too) until `ended` has settled and
+ * the file is read to its end. Rejects with what `onLine` throws.
+ */
+export async function followLog(path: string, ended: Promise<unknown>, onLine: (line: string) => void): Promise<void> {
+  let over = false;
+  const end = ended.finally(() => {
+    over = true;
+  });
+  const lines = splitter(onLine);
+  let position = 0;
+  for (;;) {
+    const last = over;
+    position += await readFrom(path, position, lines.take);
+    if (last) break;
+    await Promise.race([end, delay(poll_ms)]);
+  }
+  lines.end();
+}
+
+/** Cuts chunks of bytes into lines; `end` gives out what stands after the last break. */
+function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; end(): void } {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  const give = (line: string): void => {
+    const plain = stripVTControlCharacters(line).trimEnd();
+    if (plain !== '') onLine(plain);
+  };
+  return {
+    take(chunk) {
+      const lines = (rest + decoder.write(chunk)).split(/\r\n|\n|\r/);
+      rest = lines.pop() ?? '';
+      for (const line of lines) give(line);
+    },
+    end() {
+      give(rest + decoder.end());
+      rest = '';
+    },
+  };
+}
+
+async function readFrom(path: string, position: number, take: (chunk: Buffer) => void): Promise<number> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    // The wrapper makes the log a moment after it was spawned.
+    if (hasCode(error, 'ENOENT')) return 0;
+    throw error;
+  }
+  try {
+    const chunk = Buffer.alloc(64 * 1024);
+    let total = 0;
+    for (;;) {
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, position + total);
+      if (bytesRead === 0) return total;
+      take(Buffer.from(chunk.subarray(0, bytesRead)));
+      total += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Characters of a line that are kept: lines go into journal and row, and the row into the environment of a command. */
+const keptLine = 2000;
+
+/** The last lines of a log, the start of each, progress bars left out; empty when there is none. */
+export async function logTail(path: string, count: number): Promise<string[]> {
+  const lines: string[] = [];
+  await followLog(path, Promise.resolve(), (line) => {
+    if (/\d+%\|.*\|/.test(line)) return;
+    lines.push(line.length > keptLine ? `${line.slice(0, keptLine - 1)}…` : line);
+    if (lines.length > count) lines.shift();
+  });
+  return lines;
+}

@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/* Everything that differs between Linux and macOS about processes is in this file. */
+
+const run = promisify(execFile);
+const isLinux = process.platform === 'linux';
+/** Without these, BSD's ps cuts columns at the terminal's width and prints in the user's language. */
+const psEnvironment = { ...process.env, LC_ALL: 'C', TZ: 'UTC0' };
+
+let bootIdOnce: Promise<string> | undefined;
+
+/** An id that changes at every boot: what ended in another boot may not have reached the disk. */
+export function bootId(): Promise<string> {
+  bootIdOnce ??= isLinux
+    ? readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((text) => text.trim())
+    : run('sysctl', ['-n', 'kern.bootsessionuuid']).then(({ stdout }) => stdout.trim());
+  return bootIdOnce;
+}
+
+/** The argument vector of a process as one line, blanks between; null when there is none (or a zombie). */
+export async function commandLine(pid: number): Promise<string | null> {
+  if (isLinux) {
+    const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    return text === '' ? null : text.replaceAll('\0', ' ').trim();
+  }
+  const line = await ps(['-ww', '-o', 'stat=', '-o', 'args=', '-p', String(pid)]);
+  const [state = '', ...args] = line.trim().split(/\s+/);
+  return state === '' || state.startsWith('Z') ? null : args.join(' ');
+}
+
+/** Processes of a group that are not zombies. */
+export async function groupMembers(group: number): Promise<readonly number[]> {
+  if (!isLinux) {
+    const text = await ps(['-A', '-o', 'pid=', '-o', 'pgid=', '-o', 'stat=']);
+    return text
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, pgid, state]) => Number(pgid) === group && state !== undefined && !state.startsWith('Z'))
+      .map(([pid]) => Number(pid));
+  }
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      // pid (name, which may hold blanks and brackets) state ppid pgrp ...
+      const [state, , pgid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [Number(pid)] : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** Those of these processes that have this file (or fifo) open. */
+export async function holdersOf(path: string, among: readonly number[]): Promise<readonly number[]> {
+  if (!isLinux) {
+    const pids = new Set((await quiet('lsof', ['-t', '--', path])).split('\n').map(Number));
+    return among.filter((pid) => pids.has(pid));
+  }
+  const { dev, ino } = await stat(path);
+  const found = await Promise.all(
+    among.map(async (pid) => {
+      const folder = `/proc/${pid}/fd`;
+      const open = await readdir(folder).catch(() => []);
+      const files = await Promise.all(open.map((fd) => stat(join(folder, fd)).catch(() => null)));
+      return files.some((file) => file?.dev === dev && file.ino === ino) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+}
+
+const ps = (args: readonly string[]): Promise<string> => quiet('ps', args);
+
+/** ps and lsof print nothing and exit 1 when there is nothing to tell: that is an answer, not an error. */
+async function quiet(program: string, args: readonly string[]): Promise<string> {
+  try {
+    return (await run(program, [...args], { env: psEnvironment, maxBuffer: 64 * 2 ** 20 })).stdout;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 1) return '';
+    throw error;
+  }
+}

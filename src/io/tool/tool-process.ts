@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { z } from 'zod';
+import { hasCode, readText } from '../disk/files.ts';
+import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
+
+const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
+/** The whole nonce: a part of it might be an argument of anybody's process. */
+const nonceShape = /^pbx-[0-9a-f]{24}$/;
+const commandFile = z.object({
+  nonce: z.string().regex(nonceShape),
+  argv: z.array(z.string()),
+  boot: z.string(),
+});
+const revokedMark = 'revoked';
+/** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
+export const controlFiles = ['alive', 'started', 'exit', 'exit.tmp'] as const;
+const termGrace_ms = 8000;
+const poll_ms = 100;
+
+export interface ToolStart {
+  /** Absolute; made when it is not there. Gets command.json, log.txt and the control files. */
+  readonly dir: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** How a tool ended; code null: it was killed or lost, or ended in another boot, so its outputs prove nothing. */
+export interface ToolEnd {
+  readonly code: number | null;
+}
+
+export interface RunningTool {
+  readonly pid: number | null;
+  readonly log: string;
+  readonly ended: Promise<ToolEnd>;
+  stop(): Promise<void>;
+  /** Lets this process end while the tool goes on; `ended` may never settle then. */
+  leave(): void;
+}
+
+/** Starts a tool detached, in a session of its own, under the wrapper. It goes on when this process ends. */
+export async function startTool(start: ToolStart): Promise<RunningTool> {
+  const { dir, argv, env, cwd } = start;
+  const nonce = `pbx-${randomBytes(12).toString('hex')}`;
+  await mkdir(dir, { recursive: true });
+  // Written before the spawn: whoever finds this folder later can tell whose process it is.
+  await writeFile(join(dir, 'command.json'), JSON.stringify({ nonce, argv, boot: await bootId() }));
+  const child = execa('sh', [wrapper, nonce, dir, ...argv], {
+    cwd,
+    env,
+    detached: true,
+    stdio: 'ignore',
+    reject: false,
+    cleanup: false,
+  });
+  const left = new AbortController();
+  const ended = child.then(() => waitForEnd(dir, left.signal));
+  const leave = (): void => {
+    left.abort();
+    child.unref();
+  };
+  return { pid: child.pid ?? null, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave };
+}
+
+/** What is known about a tool that was started earlier, by us or by a process that is gone. */
+export async function findTool(dir: string): Promise<RunningTool | null> {
+  if ((await readText(join(dir, 'command.json'))) === null) return null;
+  const revoked = await revokeTool(dir);
+  const pid = revoked ? null : Number(await readText(join(dir, 'started')));
+  const left = new AbortController();
+  const ended = revoked ? Promise.resolve({ code: null }) : waitForEnd(dir, left.signal);
+  return { pid, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave: () => left.abort() };
+}
+
+/** Whoever makes `started` first decides: true when it was made by us, so that the tool can never start any more. */
+export async function revokeTool(dir: string): Promise<boolean> {
+  try {
+    const handle = await open(join(dir, 'started'), 'wx');
+    await handle.writeFile(revokedMark).finally(() => handle.close());
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return wasRevoked(dir);
+    throw error;
+  }
+}
+
+/** An empty `started` was made a moment ago: by a wrapper, which has the fifo open then, or by someone who died there. */
+async function wasRevoked(dir: string): Promise<boolean> {
+  for (;;) {
+    const lives = await isAlive(dir);
+    const text = await readText(join(dir, 'started'));
+    if (text !== '' || !lives) return text === '' || text === revokedMark;
+    await delay(5);
+  }
+}
+
+/** True while wrapper or tool hold the fifo: asked of the kernel, so no pid and no clock can lie. */
+export async function isAlive(dir: string): Promise<boolean> {
+  try {
+    await (await open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK)).close();
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENXIO') || hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/** Waits until nobody holds the fifo; then the exit code is final. */
+async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
+  while (await isAlive(dir)) {
+    if (left.aborted) return { code: null };
+    const leader = Number(await readText(join(dir, 'started')));
+    // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
+    if (leader > 0 && (await readText(join(dir, 'exit'))) === null && (await commandLine(leader)) === null)
+      await stopTool(dir);
+    await delay(poll_ms);
+  }
+  const text = await readText(join(dir, 'exit'));
+  if (text === null) return { code: null };
+  const command = await readCommand(dir);
+  return { code: command?.boot === (await bootId()) ? Number(text) : null };
+}
+
+/**
+ * TERM to the tool's group, 8 s, KILL. Nothing is signalled unless the fifo has a reader and the group is provably the
+ * one we started: its leader's arguments hold our nonce, or (leader gone) a member holds our fifo open.
+ */
+export async function stopTool(dir: string): Promise<void> {
+  const command = await readCommand(dir);
+  const leader = Number(await readText(join(dir, 'started')));
+  if (command === null || !(leader > 1) || !(await isAlive(dir))) return;
+  if (!(await isOurs(dir, leader, command.nonce))) return;
+  const end = performance.now() + termGrace_ms;
+  signalGroup(leader, 'SIGTERM');
+  while ((await isAlive(dir)) && performance.now() < end) await delay(20);
+  while (await isAlive(dir)) {
+    if (!(await isOurs(dir, leader, command.nonce))) return;
+    signalGroup(leader, 'SIGKILL');
+    await delay(20);
+  }
+}
+
+async function isOurs(dir: string, leader: number, nonce: string): Promise<boolean> {
+  const line = await commandLine(leader);
+  if (line !== null) return line.split(' ').includes(nonce);
+  return (await holdersOf(join(dir, 'alive'), await groupMembers(leader))).length > 0;
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch (error) {
+    // ESRCH: it ended by itself a moment ago, which is what was wanted.
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
+}
+
+/** Takes the control files away, so that the folder can be committed or a fresh tool started in it. */
+export async function clearControl(dir: string): Promise<void> {
+  for (const name of [...controlFiles, 'command.json']) await rm(join(dir, name), { force: true });
+}
+
+/** Null: there is none, or none of ours; then nothing can be proven by it. */
+async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
+  const text = await readText(join(dir, 'command.json'));
+  if (text === null) return null;
+  try {
+    const read = commandFile.safeParse(JSON.parse(text));
+    return read.success ? read.data : null;
+  } catch {
+    return null; // torn by a crash in the middle of writing it: its tool was never spawned
+  }
+}

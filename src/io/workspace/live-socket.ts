@@ -1,0 +1,40 @@
+import { rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { hasCode } from '../disk/files.ts';
+
+/* Whether a process lives is asked of a unix socket that it listens on: the kernel answers, no pid or clock can lie. */
+
+/** A socket that answers as long as this process lives; it does not keep the process from ending. */
+export interface LiveSocket {
+  close(): Promise<void>;
+}
+
+/** Listens on a path of our own (under 104 bytes, see `socketFolder`); `onConnection` is called for each knock. */
+export async function listen(path: string, onConnection: () => void = () => undefined): Promise<LiveSocket> {
+  await rm(path, { force: true });
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined); // a poke that hangs up at once is still a poke
+    socket.resume();
+    onConnection();
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  server.unref();
+  return { close: () => close(server) };
+}
+
+const close = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+
+/** True while someone listens on a path. Only a clear "nobody is there" counts as dead: a stopped process has a full queue. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.end();
+      resolve(true);
+    });
+    socket.once('error', (error) => resolve(!hasCode(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTDIR')));
+  });
+}

@@ -1,0 +1,101 @@
+import { constants, type Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
+import { phaseOfRun } from '../../core/config/plan-runs.ts';
+import { maxConfigBytes } from '../../core/config/read-yaml.ts';
+import { hasCode } from '../disk/files.ts';
+import { contentHash } from '../disk/hash.ts';
+import { readFacts } from '../model/facts.ts';
+import { absolutePath, listNames, resolveModel } from '../model/models.ts';
+import { phaseFolder, readPhaseRecord } from './phase-store.ts';
+import { readRun } from './run-folder.ts';
+
+export interface LookupPlaces {
+  /** The workspace and its artifacts folder, absolute. */
+  readonly root: string;
+  readonly artifacts: string;
+  /** The user's python; asked for its mlx_lm only when a config trains. A function: none may be found. */
+  readonly python: string | (() => Promise<string>);
+}
+
+/** What configs may refer to, on this machine. */
+export function openLookups({ root, artifacts, python }: LookupPlaces): Lookups {
+  return {
+    absolute: (path) => absolutePath(path, root),
+    isInside: (path) => !relative(root, path).startsWith('..') && relative(root, path) !== '',
+    look,
+    list: listNames,
+    read: readSmallFile,
+    facts: async () => readFacts(typeof python === 'string' ? python : await python()),
+    resolveModel: (source, revision) => resolveModel(source, revision, root),
+    hash: hashOf,
+    async phaseRecord(name) {
+      if (!isName(name)) return null;
+      const folder = await phaseFolder(artifacts, name);
+      return folder === null ? null : readPhaseRecord(folder);
+    },
+    async phaseNames() {
+      const names = await listNames(artifacts);
+      const records = names.filter(isName).map((name) => readPhaseRecord(join(artifacts, name)));
+      return (await Promise.all(records)).flatMap((record) => (record === null ? [] : [record.phase]));
+    },
+    async runPlan(id) {
+      const phase = phaseOfRun(id);
+      const folder = phase === null || !isName(id) ? null : await phaseFolder(artifacts, phase);
+      const name = folder === null ? undefined : (await listNames(folder)).find((one) => sameName(one, id));
+      return folder === null || name === undefined ? null : readRun(join(folder, name));
+    },
+  };
+}
+
+const sameName = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+const isName = (name: string): boolean => !name.includes(sep) && !name.startsWith('.') && name !== '';
+
+async function hashOf(path: string): ReturnType<Lookups['hash']> {
+  try {
+    return { sha256: await contentHash(path) };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM')) {
+      return { message: `something in ${path} cannot be read: ${error instanceof Error ? error.message : ''}` };
+    }
+    throw error;
+  }
+}
+
+async function look(path: string): Promise<Entry> {
+  try {
+    return entryOf(await stat(path));
+  } catch (error) {
+    if (hasCode(error, ...unreachable)) return null;
+    throw error;
+  }
+}
+
+const unreachable = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES', 'EPERM', 'ERR_INVALID_ARG_VALUE'] as const;
+
+const entryOf = (entry: Stats): NonNullable<Entry> => ({
+  kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other',
+  bytes: entry.size,
+});
+
+/** A file of at most 1 MB that somebody dropped or named; never waits (fifos) and never reads what is too large. */
+export async function readSmallFile(path: string): Promise<FileBytes> {
+  const fail = (message: string): FileBytes => ({ ok: false, message });
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const entry = entryOf(await handle.stat());
+      if (entry.kind !== 'file') return fail(`${path} is ${entry.kind === 'folder' ? 'a folder' : 'no regular file'}`);
+      if (entry.bytes > maxConfigBytes) return fail(`${path} is too large: ${entry.bytes} bytes; allowed: 1 MB`);
+      return { ok: true, bytes: await handle.readFile() };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE')) return fail(`there is no file ${path}`);
+    if (hasCode(error, 'ELOOP', 'ENAMETOOLONG')) return fail(`${path} is no path of a file`);
+    if (hasCode(error, 'EACCES', 'EPERM')) return fail(`${path} may not be read (no permission)`);
+    throw error;
+  }
+}

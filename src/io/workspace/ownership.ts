@@ -1,0 +1,89 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { claimByLink, type Generation, generations, readClaim } from '../disk/generations.ts';
+import { answers, listen } from './live-socket.ts';
+import { socketFolder } from './socket-path.ts';
+
+/* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
+
+/** This process owns the workspace until it releases it or dies. */
+export interface Ownership {
+  /** Called when a command of another process pokes: it left a request or a file. */
+  onPoke(listener: () => void): void;
+  release(): Promise<void>;
+}
+
+export type Claim = { readonly kind: 'owned'; readonly ownership: Ownership } | ({ readonly kind: 'taken' } & Owner);
+
+/** Who owns a workspace. `moment`: a command that does the work of an `up` where there is none, and is soon gone. */
+export interface Owner {
+  readonly pid: number;
+  readonly moment: boolean;
+}
+
+const claimFile = z.object({ socket: z.string(), pid: z.int(), moment: z.boolean().default(false) });
+
+/**
+ * Listens on a socket of its own, then links a file that holds the socket's path as the next generation, `up.<g+1>`.
+ * A link that exists means that someone was faster; only the highest generation owns the workspace.
+ */
+export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
+  const socket = join(await socketFolder(state), `s.${process.pid}`);
+  const listeners: (() => void)[] = [];
+  const server = await listen(socket, () => {
+    for (const listener of listeners) listener();
+  });
+  const draft = join(state, `claim.${process.pid}`);
+  await writeFile(draft, JSON.stringify({ socket, pid: process.pid, moment }));
+  try {
+    for (;;) {
+      const highest = (await generations(state, 'up')).at(-1);
+      const owner = highest === undefined ? null : await livingOwner(highest);
+      if (owner !== null && owner.pid !== process.pid) {
+        await server.close();
+        return { kind: 'taken', ...owner };
+      }
+      const mine: Generation = {
+        number: (highest?.number ?? 0) + 1,
+        file: join(state, `up.${(highest?.number ?? 0) + 1}`),
+      };
+      if (!(await claimByLink(draft, mine.file))) continue;
+      if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
+      await removeOlder(state, mine.number);
+      // The file stays until there is a newer one: numbers that went down would let two racers own it.
+      const release = (): Promise<void> => server.close();
+      return { kind: 'owned', ownership: { onPoke: (listener) => void listeners.push(listener), release } };
+    }
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** The pid of the `up` that owns the workspace; null when none lives. */
+export async function ownerOf(state: string): Promise<number | null> {
+  const highest = (await generations(state, 'up')).at(-1);
+  const owner = highest === undefined ? null : await livingOwner(highest);
+  return owner === null || owner.moment ? null : owner.pid;
+}
+
+/** Tells the owner, if there is one, that something waits for it. */
+export async function poke(state: string): Promise<boolean> {
+  return (await ownerOf(state)) !== null;
+}
+
+async function livingOwner(generation: Generation): Promise<Owner | null> {
+  const claim = await readClaim(generation.file, claimFile);
+  if (claim === null) return null;
+  const { socket, pid, moment } = claim;
+  return (await answers(socket)) ? { pid, moment } : null;
+}
+
+async function removeOlder(state: string, number: number): Promise<void> {
+  for (const older of await generations(state, 'up')) {
+    if (older.number >= number) continue;
+    const claim = await readClaim(older.file, claimFile);
+    await rm(older.file, { force: true });
+    if (claim !== null) await rm(claim.socket, { force: true });
+  }
+}

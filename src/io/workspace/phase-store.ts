@@ -1,0 +1,110 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { JournalLine } from '../../events/journal.ts';
+import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
+import { hasCode, readText, sync } from '../disk/files.ts';
+import { runFolders } from './run-folder.ts';
+
+/** The calls that decide what a crash leaves; a parameter, so that a test can fall between any two of them. */
+export interface StoreFs {
+  remove(path: string): Promise<void>;
+  makeFolder(path: string): Promise<void>;
+  /** Written and synced. */
+  write(path: string, text: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+}
+
+export const diskStore: StoreFs = {
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  async makeFolder(path) {
+    await mkdir(path, { recursive: true });
+  },
+  async write(path, text) {
+    const handle = await open(path, 'w');
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  rename,
+  syncFolder: sync,
+};
+
+/** The folder below artifacts/ that belongs to this phase name; names that differ only in case are one. */
+export async function phaseFolder(artifacts: string, phase: string): Promise<string | null> {
+  const names = await readdir(artifacts).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  const same = names.filter((name) => name.toLowerCase() === phase.toLowerCase());
+  const name = same.includes(phase) ? phase : same[0];
+  return name === undefined ? null : join(artifacts, name);
+}
+
+/** What was accepted under this name; null when nothing was (a crash may have left run folders all the same). */
+export async function readPhaseRecord(folder: string): Promise<PhaseRecord | null> {
+  const text = await readText(join(folder, 'phase.json'));
+  return text === null ? null : phaseRecord.parse(JSON.parse(text));
+}
+
+/** Makes a run's folder appear by one rename: run.json and the first line of its journal, synced. `syncPhase` comes after. */
+export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore): Promise<void> {
+  const building = join(folder, `.${run.run}.new`);
+  await fs.remove(building);
+  await fs.makeFolder(building);
+  const accepted: JournalLine = { event: 'accepted', at: run.accepted, file: run.file };
+  await Promise.all([
+    fs.write(join(building, 'run.json'), `${JSON.stringify(run, null, 2)}\n`),
+    fs.write(join(building, 'journal.jsonl'), `${JSON.stringify(accepted)}\n`),
+  ]);
+  await fs.syncFolder(building);
+  await fs.rename(building, join(folder, run.run));
+}
+
+/** Makes the new folders below artifacts/<phase>/ survive a power cut: once for all runs of a config. */
+export async function syncPhase(folder: string, fs: StoreFs = diskStore): Promise<void> {
+  await Promise.all([fs.syncFolder(folder), fs.syncFolder(dirname(folder))]);
+}
+
+/** Writes phase.json as a whole; with it, what was accepted is closed. */
+export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: StoreFs = diskStore): Promise<void> {
+  const temporary = join(folder, '.phase.json.tmp');
+  await fs.write(temporary, `${JSON.stringify(record, null, 2)}\n`);
+  await fs.rename(temporary, join(folder, 'phase.json'));
+  await fs.syncFolder(folder);
+}
+
+/** Hands out acceptance numbers: 1 + the highest in the workspace. */
+export interface Numbers {
+  next(): Promise<number>;
+  /** After a failed write: what is on the disk is read again, so that no number is given twice and none is lost. */
+  forget(): void;
+}
+
+/** Numbers of one workspace, read from its run folders once. */
+export function acceptanceNumbers(artifacts: string): Numbers {
+  let highest: number | null = null;
+  return {
+    async next() {
+      highest = (highest ?? (await highestNumber(artifacts))) + 1;
+      return highest;
+    },
+    forget() {
+      highest = null;
+    },
+  };
+}
+
+async function highestNumber(artifacts: string): Promise<number> {
+  let highest = 0;
+  // One after the other: thousands of runs must not take all file handles at once.
+  for (const folder of await runFolders(artifacts)) {
+    const text = (await readText(join(folder, 'run.json'))) ?? '';
+    // Not parsed: a plan that is damaged in another place still holds its number, and must not stop new runs.
+    highest = Math.max(highest, Number(/^ {2}"number": (\d+)/m.exec(text)?.[1] ?? 0));
+  }
+  return highest;
+}

@@ -1,0 +1,106 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type JournalLine, journalLine } from '../../events/journal.ts';
+import { type Manifest, manifest } from '../../events/manifest.ts';
+import { type Run, run as runSchema } from '../../events/run.ts';
+import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
+import { hasCode, readText } from '../disk/files.ts';
+
+/** Decisions that are acted on next must be on the disk first; the other lines are history. */
+const decisions: ReadonlySet<JournalLine['event']> = new Set([
+  'accepted',
+  'fetched',
+  'started',
+  'failed',
+  'source_failed',
+  'cancelled',
+  'retried',
+  'row',
+]);
+
+/** The plan of a run; null when the folder holds none (it is being made, or is no run). */
+export async function readRun(folder: string): Promise<Run | null> {
+  const text = await readText(join(folder, 'run.json'));
+  return text === null ? null : runSchema.parse(JSON.parse(text));
+}
+
+/** Stages with a folder of their own, that is: with a manifest. */
+export async function committedStages(folder: string): Promise<ReadonlySet<StageName>> {
+  const names = new Set(await readdir(folder));
+  // A stage's folder appears by rename with its manifest inside, so its name is proof enough.
+  return new Set(stageNames.filter((stage) => names.has(stageFolder(stage))));
+}
+
+/** The journal's lines; one torn by a crash (it can only be the last) is not counted. */
+export async function readJournal(folder: string): Promise<JournalLine[]> {
+  const text = (await readText(join(folder, 'journal.jsonl'))) ?? '';
+  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
+  return lines.filter((line) => line !== '').map((line) => journalLine.parse(JSON.parse(line)));
+}
+
+/** A run's journal, open for more lines. */
+export interface JournalWriter {
+  /** Decisions are synced before this resolves. */
+  append(line: JournalLine): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the journal of a run; a last line that a crash tore is cut off. */
+export async function openJournal(folder: string): Promise<JournalWriter> {
+  const handle = await open(join(folder, 'journal.jsonl'), 'a+');
+  await cutTornLine(handle);
+  let { size } = await handle.stat();
+  return {
+    async append(line) {
+      const text = `${JSON.stringify(line)}\n`;
+      try {
+        await handle.appendFile(text);
+      } catch (error) {
+        // On a full disk a part of it may be there, and the next line would be written onto its end.
+        await handle.truncate(size);
+        throw error;
+      }
+      size += Buffer.byteLength(text);
+      if (decisions.has(line.event)) await handle.datasync();
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<void> {
+  const { size } = await handle.stat();
+  if (size === 0) return;
+  const last = Buffer.alloc(1);
+  await handle.read(last, 0, 1, size - 1);
+  if (last.toString() === '\n') return;
+  const text = Buffer.alloc(size);
+  await handle.read(text, 0, size, 0);
+  await handle.truncate(text.lastIndexOf('\n') + 1);
+}
+
+/** The manifest of a committed stage; null when it is not committed. */
+export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
+  const text = await readText(join(folder, stageFolder(stage), 'manifest.json'));
+  return text === null ? null : manifest.parse(JSON.parse(text));
+}
+
+/** All runs below artifacts/: their folders, in no order. */
+export async function runFolders(artifacts: string): Promise<string[]> {
+  const folders = (await subfolders(artifacts)).filter((name) => name !== 'base');
+  const nested = await Promise.all(
+    folders.map(async (phase) =>
+      (await subfolders(join(artifacts, phase))).map((name) => join(artifacts, phase, name)),
+    ),
+  );
+  return nested.flat();
+}
+
+async function subfolders(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}

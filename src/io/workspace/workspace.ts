@@ -1,0 +1,77 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { formatProblems, locate } from '../../core/config/problem.ts';
+import { readYaml } from '../../core/config/read-yaml.ts';
+import { findIssues } from '../../core/config/validate.ts';
+import { CommandError } from '../../core/errors.ts';
+import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
+import { readText } from '../disk/files.ts';
+
+/** The folder with inbox, artifacts and phasebox.yaml. All paths absolute; `state` is .phasebox/. */
+export interface Workspace {
+  readonly root: string;
+  readonly config: WorkspaceConfig;
+  readonly inbox: string;
+  readonly artifacts: string;
+  readonly state: string;
+}
+
+/**
+ * Opens a workspace. `create` makes its folders (up, submit, init); without it a folder that has no .phasebox/ is refused,
+ * and inbox and artifacts may be missing.
+ * Throws CommandError 2 (phasebox.yaml is wrong) or 3 (no such folder, no workspace).
+ */
+export async function openWorkspace(folder: string, options: { readonly create: boolean }): Promise<Workspace> {
+  const root = resolve(folder);
+  if (!(await isFolder(root)))
+    throw new CommandError(3, `${root} is not a folder. Give an existing one with --workspace.`);
+  const config = await readConfig(root);
+  const workspace: Workspace = {
+    root,
+    config,
+    inbox: resolve(root, config.inbox),
+    artifacts: resolve(root, config.artifacts),
+    state: join(root, '.phasebox'),
+  };
+  if (!options.create && !(await isFolder(workspace.state))) {
+    throw new CommandError(
+      3,
+      `${root} is no phasebox workspace. Make it one with \`phasebox init\`, or give another with --workspace.`,
+    );
+  }
+  if (options.create)
+    for (const path of [workspace.inbox, workspace.artifacts, join(workspace.state, 'log')])
+      await mkdir(path, { recursive: true });
+  return workspace;
+}
+
+async function readConfig(root: string): Promise<WorkspaceConfig> {
+  const path = join(root, 'phasebox.yaml');
+  const config = parseConfig((await readText(path)) ?? '', path);
+  const { PHASEBOX_PYTHON, REDIS_URL } = process.env;
+  return {
+    ...config,
+    ...(PHASEBOX_PYTHON ? { python: PHASEBOX_PYTHON } : {}),
+    ...(REDIS_URL ? { redis_url: REDIS_URL } : {}),
+  };
+}
+
+/** A file of comments alone, as `init` may leave it, sets nothing. */
+const saysNothing = (text: string): boolean => text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));
+
+function parseConfig(text: string, path: string): WorkspaceConfig {
+  if (saysNothing(text)) return workspaceConfig.parse({});
+  const yaml = readYaml(text, path);
+  if (!yaml.ok) throw new CommandError(2, formatProblems(path, yaml.problems).trimEnd());
+  const { value } = yaml.source;
+  const problems = locate(findIssues(workspaceConfig, value), [yaml.source]);
+  if (problems.length > 0) throw new CommandError(2, formatProblems(path, problems).trimEnd());
+  return workspaceConfig.parse(value);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

@@ -1,0 +1,172 @@
+import { basename, join } from 'node:path';
+import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
+import { CommandError } from '../core/errors.ts';
+import { ending, isStarted } from '../core/run/due.ts';
+import type { Run } from '../events/run.ts';
+import { hasCode } from '../io/disk/files.ts';
+import {
+  type Numbers,
+  phaseFolder,
+  readPhaseRecord,
+  type StoreFs,
+  syncPhase,
+  writePhaseRecord,
+  writeRun,
+} from '../io/workspace/phase-store.ts';
+import { readJournal, readRun } from '../io/workspace/run-folder.ts';
+import { changedLines } from './changes.ts';
+import { acceptedBatches, judge, type PhasePlan, recordOf } from './judge.ts';
+
+/** A plan, or all that is wrong as text for people. */
+export type PlanResult =
+  | { readonly ok: true; readonly plan: PhasePlan }
+  | { readonly ok: false; readonly reasons: string };
+
+/** Reads one config. `file`: its name in the reasons; `earlier`: configs of the same drop, as good as accepted. */
+export type ReadPlan = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
+
+/** A file of the inbox. `acceptedAs`: its name in inbox/accepted/ (another one when the name is taken there). */
+export interface ConfigFile {
+  readonly name: string;
+  readonly acceptedAs: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Accepted {
+  readonly kind: 'accepted';
+  readonly phase: string;
+  readonly newRuns: readonly Run[];
+  readonly knownRuns: readonly string[];
+  readonly warnings: readonly string[];
+  /** One line for people: what is new, what was known and how far it is. */
+  readonly summary: string;
+}
+
+export type Acceptance = Accepted | { readonly kind: 'rejected'; readonly reasons: string };
+
+export interface AcceptContext {
+  readonly artifacts: string;
+  readonly read: ReadPlan;
+  readonly numbers: Numbers;
+  /** Called once the runs are on the disk (again after a crash or a fault of the disk: it may know them already). */
+  readonly onAccepted: (accepted: Accepted, file: ConfigFile) => void;
+  readonly store?: StoreFs;
+}
+
+/**
+ * Turns one config into run folders, or tells why not. Each run folder and phase.json appear by a rename, so doing it
+ * again after a crash anywhere finds what is there and goes on. Throws what the disk throws (full, not writable).
+ */
+export async function acceptConfig(file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
+  try {
+    const result = await context.read(file.bytes, file.name);
+    return result.ok ? await acceptPlan(result.plan, file, context) : { kind: 'rejected', reasons: result.reasons };
+  } catch (error) {
+    // A fault of the disk or the environment passes and the file is tried again; anything else would come back for ever.
+    if (error instanceof CommandError || (error instanceof Error && 'code' in error)) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: 'rejected', reasons: `${file.name}: phasebox itself failed on this file: ${message}\n` };
+  }
+}
+
+async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
+  const existing = await phaseFolder(context.artifacts, plan.phase);
+  const folder = existing ?? join(context.artifacts, plan.phase);
+  const record = existing === null ? null : await readPhaseRecord(existing);
+  const batches = await acceptedBatches(folder, record);
+  const judgement = judge(plan, record, { file: file.name, batches });
+  if (!judgement.ok) return { kind: 'rejected', reasons: judgement.reasons };
+  if (basename(folder) !== plan.phase) return { kind: 'rejected', reasons: otherCase(file.name, plan.phase, folder) };
+  const made = await makeRuns(judgement.fresh, { file, folder, context });
+  if (typeof made === 'string') return { kind: 'rejected', reasons: made };
+  const { phase, warnings } = plan;
+  const summary = await summaryOf(phase, made, { known: judgement.known, folder });
+  const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: judgement.known, warnings, summary };
+  // Published before phase.json is written: the runs are whole, and doing this again would find them.
+  context.onAccepted(accepted, file);
+  if (made.length > 0 || record === null) await writePhaseRecord(folder, recordOf(plan, record, file), context.store);
+  return accepted;
+}
+
+interface Target {
+  readonly file: ConfigFile;
+  readonly folder: string;
+  readonly context: AcceptContext;
+}
+
+async function makeRuns(drafts: readonly RunDraft[], target: Target): Promise<Run[] | string> {
+  const made: Run[] = [];
+  try {
+    for (const draft of drafts) {
+      const existing = await readRun(join(target.folder, draft.run));
+      const differing = existing === null ? [] : draftChanges(existing, draft);
+      if (differing.length > 0) return leftOver(target.file.name, draft, differing);
+      made.push(existing ?? (await makeRun(draft, target)));
+    }
+    if (made.length > 0) await syncPhase(target.folder, target.context.store);
+  } catch (error) {
+    target.context.numbers.forget();
+    if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'))
+      return `${target.file.name}: something that is no run is in the way: ${String(error)}. Move it elsewhere.\n`;
+    throw error;
+  }
+  return made;
+}
+
+async function makeRun(draft: RunDraft, { file, folder, context }: Target): Promise<Run> {
+  const number = await context.numbers.next();
+  const run: Run = { version: 1, ...draft, number, accepted: new Date().toISOString(), file: file.acceptedAs };
+  await writeRun(folder, run, context.store);
+  return run;
+}
+
+/** A run that a crash left without its phase.json: the same plan? Where the model lies may have been found out since. */
+function draftChanges(existing: Run, draft: RunDraft): string[] {
+  const plan = (run: RunDraft): unknown => ({
+    ...run,
+    version: undefined,
+    number: undefined,
+    accepted: undefined,
+    file: undefined,
+    model: run.model && { source: run.model.source, download: run.model.download },
+  });
+  return changedLines(plan(existing), plan(draft));
+}
+
+async function summaryOf(
+  phase: string,
+  made: readonly Run[],
+  { known, folder }: { readonly known: readonly string[]; readonly folder: string },
+): Promise<string> {
+  const states = await Promise.all(
+    known.map(async (run) => `${run}, ${(await stateOf(join(folder, run))) ?? 'its folder was removed'}`),
+  );
+  const parts = [
+    ...(made.length > 0 ? [`new: ${made.map(({ run }) => run).join(', ')}`] : []),
+    ...(states.length > 0 ? [`already known: ${states.join('; ')}`] : []),
+  ];
+  return `phase ${phase}: ${parts.join('. ')}`;
+}
+
+/** How far a known run is, in one word, from its journal; null when its folder is not there. */
+export async function stateOf(folder: string): Promise<string | null> {
+  if ((await readRun(folder)) === null) return null;
+  const journal = await readJournal(folder);
+  const end = ending(journal)?.event;
+  if (end !== undefined) return end === 'cancelled' ? 'cancelled' : 'failed';
+  if (journal.findLast(({ event }) => event === 'row' || event === 'retried')?.event === 'row') return 'done';
+  return isStarted(journal) ? 'running' : 'waiting';
+}
+
+function otherCase(file: string, phase: string, folder: string): string {
+  return `${file}: phase: ${phase} differs only in case from ${basename(folder)}, which is there. They are one name: use another.\n`;
+}
+
+function leftOver(file: string, draft: RunDraft, changes: readonly string[]): string {
+  return [
+    `${file}: a run ${draft.run} is there already, accepted with other settings:`,
+    ...changes.map((line) => `  ${line}`),
+    'Give a new phase name (`phase: ...`).',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,81 @@
+import { copyFile, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join, parse } from 'node:path';
+import { hasCode, sync, writeWhole } from '../io/disk/files.ts';
+
+/** `<stem>.2<ext>`, `.3` ...: the first name of this pattern that nothing in the folder has. */
+export async function freeName(folder: string, name: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    const candidate = numbered(name, n);
+    if (!(await isThere(join(folder, candidate)))) return candidate;
+  }
+}
+
+/** The n-th name for the same thing: `43a.yaml`, `43a.2.yaml`, `43a.3.yaml` ... */
+export function numbered(name: string, n: number): string {
+  const { name: stem, ext } = parse(name);
+  return `${shortened(stem)}${n === 1 ? '' : `.${n}`}${ext}`;
+}
+
+/** Leaves room in the 255 bytes of a file name for what we add (`.reasons.txt`, a dot and `.copy`). */
+function shortened(stem: string): string {
+  let text = stem;
+  while (Buffer.byteLength(text) > 200) text = text.slice(0, -1);
+  return text;
+}
+
+/**
+ * Takes a file out of the inbox by one rename and returns its name in `claimed`. A link is claimed as a copy of what it
+ * points to: the copy is made beside, the link renamed in, then replaced by the copy; `finishLinks` mends what a crash left.
+ */
+export async function claim(file: { inbox: string; name: string; isLink: boolean }, claimed: string): Promise<string> {
+  const from = join(file.inbox, file.name);
+  const name = await freeName(claimed, file.name);
+  const target = join(claimed, name);
+  if (!file.isLink) {
+    await rename(from, target);
+    return name;
+  }
+  const copy = copyOf(claimed, name);
+  await copyFile(from, copy);
+  await sync(copy);
+  await rename(from, target);
+  await rename(copy, target);
+  return name;
+}
+
+const copyOf = (claimed: string, name: string): string => join(claimed, `.${name}.copy`);
+
+/** At start: a link that was claimed gets its content; a copy whose link stayed in the inbox is made again later. */
+export async function finishLinks(claimed: string): Promise<void> {
+  for (const hidden of await readdir(claimed)) {
+    const name = /^\.(.+)\.copy$/.exec(hidden)?.[1];
+    if (name === undefined) continue;
+    const target = join(claimed, name);
+    const link = await lstat(target).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return null;
+      throw error;
+    });
+    if (link?.isSymbolicLink()) await rename(copyOf(claimed, name), target);
+    else await rm(copyOf(claimed, name));
+  }
+}
+
+/** Moves a file (or link, as it is) to rejected/, with its reasons beside it first. Returns its name there. */
+export async function reject(from: string, rejected: string, told: { name: string; reasons: string }): Promise<string> {
+  await mkdir(rejected, { recursive: true });
+  const name = await freeName(rejected, told.name);
+  // The reasons first: a file in rejected/ always has them, and doing it again after a crash writes the same.
+  await writeWhole(join(rejected, `${name}.reasons.txt`), told.reasons);
+  await rename(from, join(rejected, name));
+  return name;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    (error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return false;
+      throw error;
+    },
+  );
+}

@@ -1,0 +1,86 @@
+import { realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import { look } from './look.ts';
+import { type InboxOptions, newScan, nextScan, once, type Scan, scanOnce } from './scan.ts';
+import { isIgnored } from './settle.ts';
+
+export interface Inbox {
+  /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
+  settled(): Promise<void>;
+  /** True when no file waits in the inbox or half-way out of it; looks at the disk. */
+  isEmpty(): Promise<boolean>;
+  /** Stops after the file in hand. */
+  close(): Promise<void>;
+}
+
+/** Watches the inbox: file events are a hint that a scan is due, the scan is the truth. `events: false`: the scan alone. */
+export function watchInbox(options: InboxOptions & { readonly events?: boolean }): Inbox {
+  const scan = newScan(options);
+  const waiting: { after: number; resolve: () => void }[] = [];
+  let [begun, hinted] = [0, false];
+  let running: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function run(): Promise<void> {
+    while (hinted && !scan.closed) {
+      hinted = false;
+      begun += 1;
+      const left = await scanOnce(scan);
+      if (left > 0) continue;
+      for (const one of waiting.splice(0)) one.after < begun ? one.resolve() : waiting.push(one);
+    }
+    running = null;
+    clearTimeout(timer);
+    if (!scan.closed) timer = setTimeout(hint, nextScan(scan));
+  }
+  function hint(): void {
+    hinted = true;
+    if (running === null && !scan.closed) running = run();
+  }
+
+  const watcher = options.events === false ? Promise.resolve(null) : watchEvents(scan, hint);
+  hint();
+  return {
+    settled: () =>
+      new Promise((resolve) => {
+        waiting.push({ after: begun, resolve });
+        hint();
+      }),
+    async isEmpty() {
+      const folders = [options.workspace.inbox, scan.intake.claimed];
+      const looks = await Promise.all(folders.map(look));
+      return running === null && looks.every(({ found }) => found.length === 0);
+    },
+    async close() {
+      scan.closed = true;
+      clearTimeout(timer);
+      await Promise.all([watcher.then((one) => one?.close()), running]);
+      for (const { resolve } of waiting.splice(0)) resolve();
+    },
+  };
+}
+
+/** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". */
+async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | null> {
+  const trouble = (error: unknown): null => {
+    const { inbox } = scan.intake;
+    once(scan, `file events of ${inbox} do not work (${String(error)}): it is looked at every ${scan.scanEvery} ms`);
+    return null;
+  };
+  // The inbox itself may be a link; those that lie in it are not followed.
+  const folder = await realpath(scan.intake.inbox).catch(trouble);
+  if (folder === null || scan.closed) return null;
+  const watcher = watch(folder, {
+    depth: 0,
+    ignoreInitial: false,
+    followSymlinks: false,
+    ignored: (path) => path !== folder && isIgnored(basename(path)),
+  });
+  watcher.on('all', hint);
+  watcher.on('raw', (_event, path) => {
+    if (typeof path !== 'string' || !isIgnored(basename(path))) hint();
+  });
+  watcher.on('error', trouble);
+  return watcher;
+}

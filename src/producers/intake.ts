@@ -1,0 +1,154 @@
+import { appendFile, mkdir, rename, truncate } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { maxConfigBytes } from '../core/config/read-yaml.ts';
+import { hasCode, readText } from '../io/disk/files.ts';
+import type { Acceptance, ConfigFile } from './accept.ts';
+import { claim, finishLinks, freeName, reject } from './claim.ts';
+import { type Content, lookAt, readContent } from './look.ts';
+import type { Sighting } from './settle.ts';
+import { dropTicket, type NamedTicket, ticketSignature } from './tickets.ts';
+
+/** What became of a file, by the name that it had in the inbox. */
+export type Outcome =
+  | { readonly kind: 'accepted'; readonly file: string; readonly acceptance: Extract<Acceptance, { kind: 'accepted' }> }
+  | { readonly kind: 'rejected'; readonly file: string; readonly reasons: string };
+
+/** Where single files go through, and who judges them. */
+export interface Intake {
+  readonly inbox: string;
+  readonly claimed: string;
+  readonly accepted: string;
+  readonly rejected: string;
+  /** .phasebox of the workspace: tickets, and the journal of what came and went. */
+  readonly state: string;
+  /** Throws only for what is not the file's fault (the disk): then the file stays claimed and is tried again. */
+  readonly accept: (file: ConfigFile) => Promise<Acceptance>;
+  readonly onOutcome: (outcome: Outcome) => void;
+  readonly warn: (text: string) => void;
+}
+
+/** `changed`: it is claimed, but somebody still writes to it. `gone`: somebody took it away, which is no error. */
+export type Taken = 'done' | 'changed' | 'gone';
+
+/** The folders of an inbox. */
+export function intakeFolders(inbox: string): Pick<Intake, 'inbox' | 'claimed' | 'accepted' | 'rejected'> {
+  const [claimed, accepted, rejected] = [join(inbox, '.claimed'), join(inbox, 'accepted'), join(inbox, 'rejected')];
+  return { inbox, claimed, accepted, rejected };
+}
+
+/** Makes the folders, and mends what a crash left between two renames. */
+export async function openIntake(intake: Intake): Promise<void> {
+  const folders = [intake.state, intake.claimed, intake.accepted, intake.rejected];
+  for (const folder of folders) await mkdir(folder, { recursive: true });
+  await Promise.all([finishLinks(intake.claimed), cutTornLine(journalOf(intake))]);
+}
+
+/** Notes in the journal that a file appeared. */
+export async function noteSeen(intake: Intake, { name, size }: Sighting): Promise<void> {
+  await note(intake, { event: 'seen', file: name, bytes: size });
+}
+
+/** Takes a file that `submit` vouches for: no waiting, one reading. */
+export async function takeTrusted(intake: Intake, ticket: NamedTicket): Promise<Taken> {
+  const signature = ticketSignature(ticket);
+  const file = { name: ticket.file, isLink: false };
+  try {
+    return await takeIn(intake, file, (content) => content.signature === signature);
+  } finally {
+    await dropTicket(intake.state, ticket.file);
+  }
+}
+
+/** Takes a file that nobody writes to any more. */
+export async function takeSettled(intake: Intake, sighting: Sighting): Promise<Taken> {
+  const problem = neverOpened(sighting);
+  if (problem !== null) return refuse(intake, join(intake.inbox, sighting.name), problem);
+  return takeIn(intake, sighting, (content) => isWhatWasSeen(content, sighting));
+}
+
+/** Takes up a file that was claimed before: by an `up` that ended, or while somebody still wrote to it. */
+export async function takeClaimed(intake: Intake, sighting: Sighting): Promise<Taken> {
+  const problem = neverOpened(sighting);
+  if (problem !== null) return refuse(intake, join(intake.claimed, sighting.name), problem);
+  return handle(intake, sighting.name, (content) => isWhatWasSeen(content, sighting));
+}
+
+type Expected = (content: Content) => boolean;
+
+async function takeIn(intake: Intake, file: { name: string; isLink: boolean }, expected: Expected): Promise<Taken> {
+  const name = await unlessGone(join(intake.inbox, file.name), () =>
+    claim({ ...file, inbox: intake.inbox }, intake.claimed),
+  );
+  if (name === null) return 'gone';
+  // Beside, not before: a line of history must not delay the first tool.
+  const noted = note(intake, { event: 'claimed', file: file.name, as: name });
+  const [taken] = await Promise.all([handle(intake, name, expected), noted]);
+  return taken;
+}
+
+async function handle(intake: Intake, name: string, expected: Expected): Promise<Taken> {
+  const path = join(intake.claimed, name);
+  const content = await unlessGone(path, () => readContent(path));
+  if (content === null) return 'gone';
+  if (!expected(content)) return 'changed';
+  if (content.bytes.length === 0) return refuse(intake, path, `${name} is empty: 0 bytes, for at least 5 s.\n`);
+  const acceptedAs = await freeName(intake.accepted, name);
+  const acceptance = await intake.accept({ name, acceptedAs, bytes: content.bytes });
+  if (acceptance.kind === 'rejected') return refuse(intake, path, acceptance.reasons);
+  await rename(path, join(intake.accepted, acceptedAs));
+  intake.onOutcome({ kind: 'accepted', file: name, acceptance });
+  const runs = acceptance.newRuns.map(({ run }) => run);
+  await note(intake, { event: 'accepted', file: name, as: acceptedAs, phase: acceptance.phase, runs });
+  return 'done';
+}
+
+async function refuse(intake: Intake, from: string, reasons: string): Promise<Taken> {
+  const file = basename(from);
+  const as = await unlessGone(from, () => reject(from, intake.rejected, { name: file, reasons }));
+  if (as === null) return 'gone';
+  intake.onOutcome({ kind: 'rejected', file, reasons });
+  await note(intake, { event: 'rejected', file, as, reasons });
+  return 'done';
+}
+
+/** Why a file goes to rejected/ as it is; a link's target stays where it is. */
+function neverOpened({ name, kind, size, isLink, problem }: Sighting): string | null {
+  if (kind !== 'file') return `${name} is no config file that can be read: it is ${problem}.\n`;
+  if (size <= maxConfigBytes) return null;
+  return `${name} is ${isLink ? 'a link to a file' : 'a file'} of ${size} bytes; a config has at most 1 MB.\n`;
+}
+
+function isWhatWasSeen(content: Content, { digest, signature, isLink, size }: Sighting): boolean {
+  // The copy of a link's content is a file of its own.
+  const same = isLink || content.signature === signature;
+  return same && (size === 0 ? content.bytes.length === 0 : content.digest === digest);
+}
+
+/** Null when the file is not there any more: whoever took it away wanted it so. */
+async function unlessGone<T>(path: string, work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') && (await lookAt(path, '')) === null) return null;
+    throw error;
+  }
+}
+
+/** A line of history that cannot be written (a full disk) must not stop the file. */
+async function note(intake: Intake, line: object): Promise<void> {
+  const text = `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`;
+  try {
+    await appendFile(journalOf(intake), text);
+  } catch (error) {
+    intake.warn(`${journalOf(intake)} cannot be written: ${String(error)}`);
+  }
+}
+
+const journalOf = ({ state }: Intake): string => join(state, 'journal.jsonl');
+
+/** A line that a crash tore is cut off, so that the next one does not stick to it. */
+async function cutTornLine(path: string): Promise<void> {
+  const text = await readText(path);
+  if (text !== null && text !== '' && !text.endsWith('\n'))
+    await truncate(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)));
+}

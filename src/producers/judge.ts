@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
+import type { Mapping } from '../core/config/mapping.ts';
+import type { PhaseRecord } from '../events/run.ts';
+import { readRun } from '../io/workspace/run-folder.ts';
+import { canonical, phaseChanges } from './changes.ts';
+
+/** A config that was read without problems: the phase as resolved and the runs it asks for, in order. */
+export interface PhasePlan extends EarlierPhase {
+  readonly warnings: readonly string[];
+}
+
+/** What a plan means beside what was accepted under its name: the runs to make and those that are there, or why not. */
+export type Judgement =
+  | { readonly ok: true; readonly fresh: readonly RunDraft[]; readonly known: readonly string[] }
+  | { readonly ok: false; readonly reasons: string };
+
+/**
+ * The same content = the same runs; more seeds or variants = only the new ones; anything else is refused line by line.
+ * `batches`: the runs that the phase had after each acceptance, since a file of an earlier one is the same content too.
+ */
+export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt): Judgement {
+  if (record === null) return { ok: true, fresh: plan.runs, known: [] };
+  const { changed, missing } = phaseChanges(record.config, plan.config);
+  const asBefore = changed.length === 0 && at.batches.some((batch) => isSameSet(batch, plan.runs));
+  if (!asBefore && changed.length + missing.length > 0)
+    return { ok: false, reasons: changedPhase(at.file, record, [...changed, ...missing]) };
+  const known = new Set(record.runs);
+  return {
+    ok: true,
+    fresh: plan.runs.filter(({ run }) => !known.has(run)),
+    known: plan.runs.map(({ run }) => run).filter((run) => known.has(run)),
+  };
+}
+
+export interface JudgeAt {
+  readonly file: string;
+  readonly batches: readonly ReadonlySet<string>[];
+}
+
+function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boolean {
+  return batch.size === runs.length && runs.every(({ run }) => batch.has(run));
+}
+
+/** The runs of a phase after each of its acceptances, from the file that each run names. */
+export async function acceptedBatches(folder: string, record: PhaseRecord | null): Promise<ReadonlySet<string>[]> {
+  const plans = await Promise.all((record?.runs ?? []).map((run) => readRun(join(folder, run))));
+  const runs = plans.filter((plan) => plan !== null).sort((a, b) => a.number - b.number);
+  const files = [...new Set(runs.map(({ file }) => file))];
+  return files.map((_, index) => {
+    const until = new Set(files.slice(0, index + 1));
+    return new Set(runs.filter(({ file }) => until.has(file)).map(({ run }) => run));
+  });
+}
+
+/** phase.json after this plan: the first acceptance keeps its date and file, runs are added. */
+export function recordOf(
+  plan: PhasePlan,
+  before: PhaseRecord | null,
+  file: { readonly acceptedAs: string },
+): PhaseRecord {
+  const runs = [...new Set([...(before?.runs ?? []), ...plan.runs.map(({ run }) => run)])];
+  return {
+    version: 1,
+    phase: plan.phase,
+    accepted: before?.accepted ?? new Date().toISOString(),
+    file: before?.file ?? file.acceptedAs,
+    config: { ...plan.config },
+    criteria_sha256: criteriaHash(plan.config),
+    runs,
+  };
+}
+
+/** Hash of gate, outcomes and baseline, so that nobody can move the goal posts afterwards unseen. */
+function criteriaHash(config: Mapping): string {
+  const { criteria = null, baseline = null } = config;
+  return createHash('sha256').update(canonical({ criteria, baseline })).digest('hex');
+}
+
+function changedPhase(file: string, record: PhaseRecord, changes: readonly string[]): string {
+  return [
+    `${file}: phase ${record.phase} was accepted before (${record.file}, ${record.accepted.slice(0, 16)}Z), and this file changes it:`,
+    ...changes.map((line) => `  ${line}`),
+    'What was run keeps its settings, so that it can be compared. Give a new phase name to the changed one',
+    '(`phase: ...`); another suite or temperature is a variant. Seeds and variants can be added to a phase as long as',
+    'nothing else changes.',
+    '',
+  ].join('\n');
+}

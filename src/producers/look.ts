@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { type BigIntStats, constants } from 'node:fs';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { maxConfigBytes, readYaml } from '../core/config/read-yaml.ts';
+import { hasCode } from '../io/disk/files.ts';
+import { type Found, isIgnored } from './settle.ts';
+
+/** What lies in a folder now. Folders are left alone, so they are told apart. */
+export interface Look {
+  readonly found: readonly Found[];
+  readonly folders: readonly string[];
+}
+
+/** Lists the candidates of a folder; one that is not there is empty. Names that are never configs are left out. */
+export async function look(folder: string): Promise<Look> {
+  const names = (await listed(folder)).filter((name) => !isIgnored(name));
+  const found: Found[] = [];
+  const folders: string[] = [];
+  // One after the other: ten thousand files must not take all handles at once.
+  for (const name of names) {
+    const one = await lookAt(join(folder, name), name);
+    if (one === 'folder') folders.push(name);
+    else if (one !== null) found.push(one);
+  }
+  return { found, folders };
+}
+
+async function listed(folder: string): Promise<string[]> {
+  return readdir(folder).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+}
+
+/** What is at a path; null when nothing is. Links are followed one way only: what they point to is never touched. */
+export async function lookAt(path: string, name: string): Promise<Found | 'folder' | null> {
+  try {
+    const own = await lstat(path, { bigint: true });
+    if (own.isDirectory()) return 'folder';
+    if (!own.isSymbolicLink()) return described(name, own, null);
+    const target = await linkTarget(path);
+    return target instanceof Error
+      ? { ...described(name, own, null), kind: 'broken_link', isLink: true, problem: brokenLink(target) }
+      : described(name, target, own);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+async function linkTarget(path: string): Promise<BigIntStats | Error> {
+  try {
+    return await stat(path, { bigint: true });
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+function described(name: string, stats: BigIntStats, link: BigIntStats | null): Found {
+  const isLink = link !== null;
+  const size = Number(stats.size);
+  const signature = link === null ? signatureOf(stats) : `${signatureOf(link)} ${signatureOf(stats)}`;
+  if (stats.isFile()) return { name, kind: 'file', isLink, signature, size, problem: '' };
+  return { name, kind: 'odd', isLink, signature, size, problem: `${isLink ? 'a link to ' : ''}${kindOf(stats)}` };
+}
+
+/** Inode, size and mtime in one text; equal = nobody wrote in between. */
+export function signatureOf(stats: BigIntStats): string {
+  return `${stats.ino}:${stats.size}:${stats.mtimeNs}`;
+}
+
+function kindOf(stats: BigIntStats): string {
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a named pipe';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}
+
+function brokenLink(error: Error): string {
+  if (hasCode(error, 'ELOOP')) return 'a link that points to itself';
+  return hasCode(error, 'ENOENT', 'ENOTDIR') ? 'a link to nothing' : `a link that cannot be followed: ${error.message}`;
+}
+
+/** The content of a file (at most 1 byte more than a config may have) with the signature it had while it was read. */
+export interface Content {
+  readonly bytes: Buffer;
+  readonly signature: string;
+  readonly digest: string;
+  /** A whole YAML mapping; a cut file may parse as well, which is why it is read twice. */
+  parses(): boolean;
+}
+
+/** Reads a regular file; never blocks on a pipe that took its place. Throws what the file system throws. */
+export async function readContent(path: string): Promise<Content> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) throw new Error(`${path} is ${kindOf(stats)}`);
+    const buffer = Buffer.alloc(Math.min(Number(stats.size), maxConfigBytes) + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    const bytes = buffer.subarray(0, length);
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    return { bytes, signature: signatureOf(stats), digest, parses: () => readYaml(bytes, path).ok };
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,48 @@
+import type { Logger } from 'pino';
+import type { Run } from '../events/run.ts';
+import { openLookups } from '../io/workspace/lookups.ts';
+import { acceptanceNumbers } from '../io/workspace/phase-store.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { type AcceptContext, acceptConfig } from './accept.ts';
+import { type Inbox, watchInbox } from './inbox.ts';
+import { planReader } from './read-plan.ts';
+
+export interface OpenInbox {
+  readonly workspace: Workspace;
+  readonly log: Logger;
+  /** False: no file events, the scan alone. */
+  readonly events: boolean;
+  readonly python: string;
+  /** One line for people for each file that was taken. */
+  readonly say: (line: string) => void;
+  /** Runs are on the disk; called before their file is moved. */
+  readonly onAccepted: (runs: readonly Run[]) => void;
+  readonly onRejected: () => void;
+}
+
+/** The inbox of a workspace: watched, each file read, planned and turned into runs. */
+export function openInbox({ workspace, log, events, python, say, onAccepted, onRejected }: OpenInbox): Inbox {
+  const read = planReader(openLookups({ ...workspace, python }));
+  const context: AcceptContext = {
+    artifacts: workspace.artifacts,
+    numbers: acceptanceNumbers(workspace.artifacts),
+    read,
+    onAccepted({ newRuns, summary, warnings }, file) {
+      // Told first: what the runs do next is told by others.
+      say(`accepted ${file.name}: ${summary}`);
+      for (const warning of warnings) say(`  warning: ${warning}`);
+      if (newRuns.length > 0) onAccepted(newRuns);
+    },
+  };
+  return watchInbox({
+    workspace,
+    events,
+    log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
+    accept: (file) => acceptConfig(file, context),
+    onOutcome(outcome) {
+      if (outcome.kind === 'accepted') return;
+      onRejected();
+      say(`rejected ${outcome.file}:\n${outcome.reasons.trimEnd().replace(/^/gm, '  ')}`);
+    },
+  });
+}

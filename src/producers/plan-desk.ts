@@ -1,0 +1,109 @@
+import { basename, join, resolve } from 'node:path';
+import { type EarlierPhase, type Lookups, type RunDraft, type RunPlan, withEarlier } from '../core/config/lookups.ts';
+import { formatProblems, type Problem } from '../core/config/problem.ts';
+import { readSuite } from '../core/config/read-suite.ts';
+import { CommandError } from '../core/errors.ts';
+import type { Finished } from '../core/plan/stage-times.ts';
+import type { Phase } from '../events/phase.ts';
+import type { Suite } from '../events/suite.ts';
+import { findPython } from '../io/model/python.ts';
+import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { readRun } from '../io/workspace/run-folder.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { readConfig } from './read-config.ts';
+
+/** Everything that a plan is made from, looked up once. */
+export interface Desk {
+  readonly workspace: Workspace;
+  readonly lookups: Lookups;
+  readonly python: string;
+  readonly finished: readonly Finished[];
+}
+
+/** A config that was read, with all that the plan needs of it. */
+export interface Read {
+  readonly file: string;
+  readonly phase: Phase;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly runs: readonly RunDraft[];
+  readonly warnings: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** Looks up python, the finished runs and how configs are read here. */
+export async function openDesk(workspace: Workspace): Promise<Desk> {
+  const { root, artifacts } = workspace;
+  const python = await findPython(workspace);
+  const lookups = openLookups({ root, artifacts, python });
+  return { workspace, lookups, python, finished: await finishedRuns(artifacts) };
+}
+
+/** Done runs with their plans: what times are told from. */
+async function finishedRuns(artifacts: string): Promise<Finished[]> {
+  const rows = await readRows(artifacts);
+  const runs = await Promise.all(rows.map((row) => readRun(join(artifacts, row.phase, row.run))));
+  return rows.flatMap((row, index) => {
+    const run = runs[index];
+    return run ? [{ row, run }] : [];
+  });
+}
+
+/** Reads files in order, each knowing those before it; throws what is wrong with all of them at once. */
+export async function readAll(files: readonly string[], desk: Desk): Promise<Read[]> {
+  const reads: Read[] = [];
+  const earlier: EarlierPhase[] = [];
+  const wrong: string[] = [];
+  for (const path of files) {
+    const file = await readSmallFile(resolve(path));
+    if (!file.ok) {
+      wrong.push(`${file.message}\n`);
+      continue;
+    }
+    const result = await readConfig(file.bytes, basename(path), withEarlier(desk.lookups, earlier));
+    const plan = result.ok ? result : result.plan;
+    if (plan === null) {
+      wrong.push(formatProblems(path, result.ok ? [] : result.problems));
+      continue;
+    }
+    const { phase, config, runs, warnings } = plan;
+    earlier.push({ phase: phase.phase, config, runs });
+    reads.push({
+      file: path,
+      phase,
+      config,
+      runs,
+      warnings,
+      missing: result.ok ? [] : result.problems.map(missingText),
+    });
+  }
+  if (wrong.length > 0) throw new CommandError(2, wrong.join('\n').trimEnd());
+  return reads;
+}
+
+/** What keeps a config that is right from being accepted here, in the words that `submit` has for it. */
+const missingText = ({ path, message, hint }: Problem): string =>
+  `${path}: ${message}${hint === null ? '' : `; ${hint}`}`;
+
+/** Plans of the runs that these start from, and of those that they start from. */
+export async function sourcePlans(runs: readonly RunDraft[], lookups: Lookups): Promise<Map<string, RunPlan>> {
+  const plans = new Map<string, RunPlan>(runs.map((run) => [run.run, run]));
+  const open: RunPlan[] = [...runs];
+  for (let run = open.pop(); run !== undefined; run = open.pop()) {
+    if (run.from === null || !('run' in run.from) || plans.has(run.from.run)) continue;
+    const source = await lookups.runPlan(run.from.run);
+    if (source === null) continue;
+    plans.set(source.run, source);
+    open.push(source);
+  }
+  return plans;
+}
+
+/** The suite of a run; throws CommandError 2 when it is gone meanwhile. */
+export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
+  const path = run.settings.eval.suite;
+  const file = await lookups.read(path);
+  const read = file.ok ? readSuite(file.bytes, path) : null;
+  if (read !== null && 'suite' in read) return read.suite;
+  throw new CommandError(2, `suite ${path} cannot be read any more`);
+}

@@ -1,0 +1,117 @@
+import { checkScores } from '../core/config/check-scores.ts';
+import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from '../core/config/check-settings.ts';
+import { type CheckedStart, checkStart } from '../core/config/check-start.ts';
+import { checkVariants } from '../core/config/check-variants.ts';
+import { merged } from '../core/config/extend.ts';
+import type { Lookups, RunDraft } from '../core/config/lookups.ts';
+import type { Mapping } from '../core/config/mapping.ts';
+import { planRuns, type ResolvedPhase, seedList } from '../core/config/plan-runs.ts';
+import { type Finding, locate, type Problem } from '../core/config/problem.ts';
+import { readBase } from '../core/config/read-base.ts';
+import { asWritten, fromKind, inheritable, readPhase, unusedKeys } from '../core/config/read-phase.ts';
+import { readYaml } from '../core/config/read-yaml.ts';
+import { type Phase, phase as phaseSchema } from '../events/phase.ts';
+
+/** What a config asks for, all of it resolved. */
+export interface ReadPlan {
+  readonly phase: Phase;
+  /** The phase as resolved (extends merged, defaults filled in, seeds as a list), for phase.json. */
+  readonly config: Record<string, unknown>;
+  readonly runs: readonly RunDraft[];
+  readonly warnings: readonly string[];
+}
+
+/** `plan` beside problems: the config is right and only model or data are not here; it can be shown, not accepted. */
+export type ReadConfig =
+  | ({ readonly ok: true } & ReadPlan)
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };
+
+/**
+ * From the bytes of a config (`file`: its name in the problems) to the plans of its runs, or all that is wrong with it.
+ * Throws only what the environment is to blame for: no python, no mlx_lm (CommandError), a disk that cannot be read.
+ */
+export async function readConfig(bytes: Uint8Array, file: string, lookups: Lookups): Promise<ReadConfig> {
+  const yaml = readYaml(bytes, file);
+  if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };
+  const own = asWritten(yaml.source);
+  const base = await readBase(own, lookups);
+  const raw = merged(inheritable(base.value, own), own);
+  const config = { raw, own, lookups, suites: suiteReader(lookups) };
+  const { findings, resolved, warnings } = await check(config);
+  // With nothing inherited, what the base would have given is not missing: the base is.
+  const isWhole = base.findings.length + base.problems.length === 0;
+  const told = isWhole ? findings : findings.filter((one) => !isMissing(one));
+  const located = locate([...base.findings, ...told], [yaml.source, ...base.sources]);
+  const problems = [...located, ...base.problems, ...(await config.suites.problems())];
+  const plan = resolved === null || !isWhole ? null : planOf(resolved, warnings);
+  return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, ...plan };
+}
+
+const planOf = (resolved: ResolvedPhase, warnings: readonly string[]): ReadPlan => {
+  const { phase } = resolved;
+  return { phase, config: { ...phase }, runs: planRuns(resolved), warnings };
+};
+
+const isAbsent = (finding: Finding): boolean => finding.absent === true;
+const isMissing = (finding: Finding): boolean => finding.message.startsWith('required');
+
+interface Config {
+  /** Merged with what it extends; `own`: what the file itself says. */
+  readonly raw: Mapping;
+  readonly own: Mapping;
+  readonly lookups: Lookups;
+  readonly suites: SuiteReader;
+}
+
+interface Outcome {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+  /** Null when there are findings beyond what this machine lacks. */
+  readonly resolved: ResolvedPhase | null;
+}
+
+async function check(config: Config): Promise<Outcome> {
+  const { raw, own, lookups } = config;
+  const read = readPhase(raw, own);
+  const [start, used, scores] = await Promise.all([
+    checkStart(read.value, lookups),
+    checkSettings(read.value, { ...config, path: [] }),
+    checkScores(read.value, config),
+  ]);
+  const found = [...read.findings, ...start.findings, ...used, ...scores];
+  const plain = resolveSettings(read.value, lookups);
+  const inherited = start.value?.inherited ?? {};
+  const settings = plain === null ? null : { ...plain, ...inherited };
+  const variants = await checkVariants({
+    ...config,
+    overlays: read.value.variants,
+    done: start.value?.done ?? null,
+    plain: found.every(isAbsent) ? settings : null,
+    inherited,
+    known: found,
+  });
+  const findings = [...found, ...variants.findings];
+  const isRight = findings.every(isAbsent);
+  if (!isRight || settings === null || start.value === null) return { findings, warnings: [], resolved: null };
+  const { phase, renamed } = await named(raw, lookups);
+  const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
+  const resolved = { phase, start: start.value, settings, variants: variants.variants, trainDefaults };
+  return { findings, warnings: [...renamed, ...notes(config, start.value), ...variants.warnings], resolved };
+}
+
+/** The phase as its schema reads it, under the name that is accepted already if only the case differs. */
+async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; renamed: string[] }> {
+  const phase = phaseSchema.parse(raw);
+  const known = (await lookups.phaseRecord(phase.phase))?.phase ?? phase.phase;
+  const renamed =
+    known === phase.phase ? [] : [`phase ${phase.phase} is read as ${known}: names that differ only in case are one`];
+  return { phase: { ...phase, phase: known, seeds: seedList(phase.seeds) }, renamed };
+}
+
+function notes({ raw, own }: Config, start: CheckedStart): string[] {
+  const kind = fromKind(raw);
+  const unused = unusedKeys(raw, own).map((key) => `${key} has no use here: the phase begins with from.${kind}`);
+  const { model } = start;
+  if (model === null || model.folder !== null || !model.download) return unused;
+  return [...unused, `${model.source} is not here yet: it is fetched before the first run starts`];
+}

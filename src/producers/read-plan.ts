@@ -1,0 +1,14 @@
+import { type Lookups, withEarlier } from '../core/config/lookups.ts';
+import { formatProblems } from '../core/config/problem.ts';
+import type { ReadPlan } from './accept.ts';
+import { readConfig } from './read-config.ts';
+
+/** Reads configs with these lookups; what is wrong comes as the text for people. */
+export function planReader(lookups: Lookups): ReadPlan {
+  return async (bytes, file, earlier = []) => {
+    const result = await readConfig(bytes, file, earlier.length === 0 ? lookups : withEarlier(lookups, earlier));
+    if (!result.ok) return { ok: false, reasons: formatProblems(file, result.problems) };
+    const { phase, config, runs, warnings } = result;
+    return { ok: true, plan: { phase: phase.phase, config, runs, warnings } };
+  };
+}

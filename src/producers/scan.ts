@@ -1,0 +1,176 @@
+import { join } from 'node:path';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import type { Acceptance, ConfigFile } from './accept.ts';
+import {
+  type Intake,
+  intakeFolders,
+  noteSeen,
+  type Outcome,
+  openIntake,
+  type Taken,
+  takeClaimed,
+  takeSettled,
+  takeTrusted,
+} from './intake.ts';
+import { look } from './look.ts';
+import { type Sightings, watchSightings } from './sightings.ts';
+import { trustedFiles } from './tickets.ts';
+
+export interface InboxLog {
+  info(text: string): void;
+  warn(text: string): void;
+}
+
+export interface InboxOptions {
+  readonly workspace: Pick<Workspace, 'inbox' | 'state'>;
+  /** Throws only for what is not the file's fault (the disk): then the file is tried again at the next scan. */
+  readonly accept: (file: ConfigFile) => Promise<Acceptance>;
+  readonly log: InboxLog;
+  readonly onOutcome?: (outcome: Outcome) => void;
+  /** ms between scans, 2000 unless told. */
+  readonly scanEvery?: number;
+}
+
+/** What a scan works with. `open`: the folders are there; `leftOver`: claimed by an `up` before, not yet tried (null: not looked). */
+export interface Scan {
+  readonly intake: Intake;
+  readonly log: InboxLog;
+  readonly dropped: Sightings;
+  readonly claimed: Sightings;
+  readonly namedFolders: Set<string>;
+  /** Claimed files that met a fault of the disk -> when they are tried again. */
+  readonly resting: Map<string, number>;
+  readonly said: Set<string>;
+  readonly scanEvery: number;
+  open: boolean;
+  claimedWait: boolean;
+  leftOver: ReadonlySet<string> | null;
+  closed: boolean;
+}
+
+/** A scan of this inbox that has not begun. */
+export function newScan({ workspace, accept, log, onOutcome, scanEvery = 2000 }: InboxOptions): Scan {
+  const folders = intakeFolders(workspace.inbox);
+  const tell = (outcome: Outcome): void => {
+    say(log, outcome);
+    onOutcome?.(outcome);
+  };
+  return {
+    intake: { ...folders, state: workspace.state, accept, onOutcome: tell, warn: (text) => log.warn(text) },
+    log,
+    dropped: watchSightings(folders.inbox),
+    claimed: watchSightings(folders.claimed),
+    namedFolders: new Set(),
+    resting: new Map(),
+    said: new Set(),
+    scanEvery,
+    open: false,
+    claimedWait: true,
+    leftOver: null,
+    closed: false,
+  };
+}
+
+/** ms until the next scan: at the latest after `scanEvery`, earlier when a file may have settled by then. */
+export function nextScan({ dropped, claimed, scanEvery }: Scan): number {
+  return Math.min(scanEvery, dropped.nextLook() ?? scanEvery, claimed.nextLook() ?? scanEvery);
+}
+
+/** One scan. Returns how many files still wait (1 at least when it failed). */
+export async function scanOnce(scan: Scan): Promise<number> {
+  try {
+    if (!scan.open) await open(scan);
+    if (scan.claimedWait) await scanClaimed(scan);
+    if (scan.leftOver !== null && scan.leftOver.size > 0) return scan.leftOver.size;
+    for (const ticket of await trustedFiles(scan.intake.state, scan.intake.inbox)) {
+      if (scan.closed) return 1;
+      await attempt(scan, ticket.file, () => takeTrusted(scan.intake, ticket));
+    }
+    await scanDropped(scan);
+    return scan.dropped.count() + (scan.claimedWait ? 1 : 0);
+  } catch (error) {
+    scan.open = false;
+    once(scan, `the inbox cannot be read: ${String(error)}. Tried again every ${scan.scanEvery} ms`);
+    return 1;
+  }
+}
+
+async function open(scan: Scan): Promise<void> {
+  await openIntake(scan.intake);
+  const { found } = await look(scan.intake.claimed);
+  scan.leftOver ??= new Set(found.map(({ name }) => name));
+  scan.claimedWait = true;
+  scan.open = true;
+}
+
+async function scanClaimed(scan: Scan): Promise<void> {
+  const { claimed, intake, resting } = scan;
+  const { free } = await claimed.look();
+  for (const sighting of free) {
+    if (scan.closed) return;
+    if (isResting(scan, sighting.name) || !(await claimed.confirm(sighting))) continue;
+    await attempt(scan, sighting.name, () => takeClaimed(intake, sighting));
+  }
+  const { found } = await look(intake.claimed);
+  scan.claimedWait = found.length > 0;
+  const untried = found.map(({ name }) => name).filter((name) => scan.leftOver?.has(name) && !resting.has(name));
+  scan.leftOver = new Set(untried);
+}
+
+async function scanDropped(scan: Scan): Promise<void> {
+  const { dropped, intake } = scan;
+  const { free, fresh, folders } = await dropped.look();
+  for (const sighting of fresh) await noteSeen(intake, sighting);
+  nameFolders(scan, folders);
+  for (const sighting of free) {
+    if (isResting(scan, sighting.name)) continue;
+    // What changed after all keeps its place: those behind it wait for the next scan.
+    if (scan.closed || !(await dropped.confirm(sighting))) return;
+    if (await attempt(scan, sighting.name, () => takeSettled(intake, sighting))) dropped.forget(sighting.name);
+  }
+}
+
+/** A file's own trouble never stops the others: false = it is tried again later. */
+async function attempt(scan: Scan, name: string, take: () => Promise<Taken>): Promise<boolean> {
+  try {
+    const taken = await take();
+    if (taken === 'changed') scan.claimedWait = true;
+    else scan.resting.delete(name);
+    return true;
+  } catch (error) {
+    scan.resting.set(name, performance.now() + scan.scanEvery);
+    scan.claimedWait = true;
+    scan.open = false;
+    once(scan, `${name} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
+    return false;
+  }
+}
+
+function isResting({ resting }: Scan, name: string): boolean {
+  return (resting.get(name) ?? 0) > performance.now();
+}
+
+function nameFolders({ namedFolders, log, intake }: Scan, folders: readonly string[]): void {
+  for (const name of folders) {
+    if (namedFolders.has(name)) continue;
+    log.warn(`${join(intake.inbox, name)} is a folder and is left alone: copy config files into the inbox itself`);
+  }
+  namedFolders.clear();
+  for (const name of folders) namedFolders.add(name);
+}
+
+function say(log: InboxLog, outcome: Outcome): void {
+  if (outcome.kind === 'rejected') {
+    log.warn(`${outcome.file} rejected:\n${outcome.reasons.trimEnd()}`);
+    return;
+  }
+  log.info(`${outcome.file} accepted: ${outcome.acceptance.summary}`);
+  for (const warning of outcome.acceptance.warnings) log.warn(`${outcome.file}: ${warning}`);
+}
+
+/** The same trouble every two seconds is one line. */
+export function once(scan: Scan, text: string): void {
+  if (scan.said.has(text)) return;
+  scan.said.add(text);
+  scan.log.warn(text);
+}

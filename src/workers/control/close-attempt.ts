@@ -1,0 +1,32 @@
+import { join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { attemptDue } from '../../core/run/due.ts';
+import { attemptFolder } from '../../events/stages.ts';
+import { endTools } from '../../io/tool/end-tools.ts';
+import type { Shelved } from '../../io/workspace/shelf.ts';
+import { recordFailure } from '../failure.ts';
+import type { Place } from '../runtime.ts';
+
+/**
+ * Ends the attempt that a run is in while no worker has it in hand: its tools are ended, its bytes freed, its end
+ * journaled under `code`, so that its number is not used again. Returns the folders of tools that are not ours to end.
+ */
+export async function closeAttempt(
+  place: Place,
+  shelved: Shelved,
+  code: 'CANCELLED' | 'STOPPED',
+): Promise<readonly string[]> {
+  const state = await place.shelf.state(shelved);
+  const next = attemptDue(state);
+  if (next === null) return [];
+  const event = { run: shelved.run.run, ...next };
+  const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
+  const held = await endTools(dir);
+  if (held.length > 0) return held;
+  const reserved = state.journal.findLast(
+    (line) => line.event === 'reserved' && line.stage === event.stage && line.attempt === event.attempt,
+  );
+  const seconds = reserved === undefined ? 0 : (Date.now() - Date.parse(reserved.at)) / 1000;
+  await recordFailure(place, { shelved, event, dir }, { error: new StageError(code, event.stage), seconds });
+  return [];
+}

@@ -1,0 +1,110 @@
+import { sentBack } from '../../core/run/control.ts';
+import { ending, type RunState } from '../../core/run/due.ts';
+import { readiness, standing } from '../../core/run/next-run.ts';
+import type { Outcome } from '../../events/request.ts';
+import { type StageName, stages } from '../../events/stages.ts';
+import { putAside } from '../../io/disk/put-aside.ts';
+import { removeRow } from '../../io/workspace/results-store.ts';
+import { readManifest } from '../../io/workspace/run-folder.ts';
+import type { Shelved } from '../../io/workspace/shelf.ts';
+import { now, type Place } from '../runtime.ts';
+
+/**
+ * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are
+ * taken away, then its row. It goes on at its first stage that is not there. What a crash cuts short is finished by doing
+ * it again.
+ */
+export function retryRun(place: Place, shelved: Shelved, stage: StageName | null): Promise<Outcome> {
+  const name = shelved.run.run;
+  return place.turn(name, async () => {
+    const state = await place.shelf.state(shelved);
+    const last = state.journal.at(-1);
+    const cutShort = last?.event === 'retried' && place.rows.has(name) ? last : null;
+    const from = cutShort === null ? stage : cutShort.stage;
+    if (cutShort === null) {
+      const refused = await refusal(place, shelved, { state, stage });
+      if (refused !== null) return refused;
+      await place.shelf.append(shelved, { event: 'retried', at: now(), stage });
+    }
+    await putAside(shelved.folder, stagesFrom(shelved, from));
+    for (const warning of await removeRow(place.workspace.artifacts, name)) place.log.warn(warning);
+    place.rows.delete(name);
+    await place.control.set(sentBack(place.control.now(), [name]));
+    place.pages.changed(shelved.run.phase);
+    const waits = await place.shelf.state(shelved);
+    const next = waits.run.chain.find((one) => !waits.committed.has(one)) ?? null;
+    return { about: name, did: 'retried', detail: next };
+  });
+}
+
+/** Runs that ended only because a source of theirs did come back with it. `names`: runs that were retried. */
+export async function returnDependants(place: Place, names: ReadonlySet<string>): Promise<Outcome[]> {
+  const sources = new Set(names);
+  const outcomes: Outcome[] = [];
+  // In order of acceptance: a run is accepted after the one that it comes from.
+  for (const shelved of place.shelf.all()) {
+    const { run, from } = shelved.run;
+    if (from === null || !('run' in from) || !sources.has(from.run)) continue;
+    if (ending(await place.shelf.journal(shelved))?.event !== 'source_failed') continue;
+    const outcome = await retryRun(place, shelved, null);
+    if (outcome.did !== 'retried') continue;
+    sources.add(run);
+    outcomes.push({ about: run, did: 'returned', detail: from.run });
+  }
+  return outcomes;
+}
+
+const stagesFrom = ({ run }: Shelved, stage: StageName | null): readonly StageName[] =>
+  stage === null ? [] : run.chain.slice(run.chain.indexOf(stage));
+
+interface Wish {
+  readonly state: RunState;
+  readonly stage: StageName | null;
+}
+
+/** Why a run is not retried; null: it is. */
+async function refusal(place: Place, shelved: Shelved, { state, stage }: Wish): Promise<Outcome | null> {
+  const { run, chain } = shelved.run;
+  const no = (did: Outcome['did'], detail: string | null): Outcome => ({ about: run, did, detail });
+  const stand = standing(state.journal, place.rows.has(run));
+  if (stand === 'waiting' || stand === 'started') return no('not_over', stand);
+  if (stage !== null && !chain.includes(stage)) return no('no_stage', chain.join(', '));
+  if (stage === null && chain.every((one) => state.committed.has(one))) return no('done', chain.join(', '));
+  const lost = await lostSource(place, shelved);
+  if (lost !== null) return no('source_over', lost);
+  const users = await usersOf(place, shelved, stagesFrom(shelved, stage));
+  if (users.length > 0) return no('needed', users.join(', '));
+  const removed = stage === null ? null : await removedInput(shelved, stage);
+  return removed === null ? null : no('input_removed', removed);
+}
+
+/** The run that this one comes from, when that one is over without what is needed. */
+async function lostSource({ shelf }: Place, shelved: Shelved): Promise<string | null> {
+  const { from } = shelved.run;
+  if (from === null || !('run' in from)) return null;
+  const source = shelf.get(from.run);
+  const committed = source === undefined ? null : await shelf.committed(source, from.after);
+  const ready = readiness(from, committed !== null, source === undefined ? undefined : await shelf.state(source));
+  return ready.kind === 'lost' ? from.run : null;
+}
+
+/** Runs under way that read one of these stages of this run: it would vanish under them. Those that wait just wait on. */
+async function usersOf({ shelf, rows }: Place, shelved: Shelved, gone: readonly StageName[]): Promise<string[]> {
+  const users: string[] = [];
+  for (const other of shelf.all()) {
+    const { run } = other.run;
+    if (run === shelved.run.run || rows.has(run)) continue;
+    if (!gone.some((stage) => shelf.home(other, stage) === shelved)) continue;
+    if (standing(await shelf.journal(other), false) === 'started') users.push(run);
+  }
+  return users;
+}
+
+/** `quantize` reads the fused model, which `cleanup` takes away: then that is to be made anew first. */
+async function removedInput({ run, folder }: Shelved, stage: StageName): Promise<StageName | null> {
+  if (stage !== 'quantize' || !run.chain.includes('fuse')) return null;
+  const fused = await readManifest(folder, 'fuse');
+  const made = stages.fuse.makes.safeParse(fused?.made).data;
+  if (fused === null || made === undefined) return null;
+  return fused.removed?.paths.some((path) => path.startsWith(`${made.model}/`)) ? 'fuse' : null;
+}

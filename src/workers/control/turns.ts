@@ -1,0 +1,12 @@
+/** Work on the same name, one after the other. */
+export type Turns = <T>(name: string, work: () => Promise<T>) => Promise<T>;
+
+/** Whoever reads a run's state and then acts on it takes a turn: a row and a retry must not pass each other. */
+export function takeTurns(): Turns {
+  const last = new Map<string, Promise<unknown>>();
+  return (name, work) => {
+    const next = (last.get(name) ?? Promise.resolve()).then(work, work);
+    last.set(name, next);
+    return next;
+  };
+}

@@ -1,0 +1,69 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { StageError } from '../core/errors.ts';
+import { failuresOf } from '../core/run/next-run.ts';
+import { retryPause } from '../core/run/retry.ts';
+import { filesBelow } from '../io/disk/hash.ts';
+import { logTail } from '../io/tool/follow-log.ts';
+import { controlFiles } from '../io/tool/tool-process.ts';
+import type { Attempt } from './attempt.ts';
+import { keptFor } from './carry-over.ts';
+import { now, type Place } from './runtime.ts';
+import { tailLines } from './stage-context.ts';
+
+/** Journals a failed attempt and gives its space back. Returns what makes the job red on the dashboard. */
+export async function recordFailure(
+  place: Place,
+  attempt: Pick<Attempt, 'shelved' | 'event' | 'dir'>,
+  failure: { error: StageError; seconds: number },
+): Promise<Error> {
+  const { shelved, event, dir } = attempt;
+  const { error, seconds } = failure;
+  const log = await newestTail(dir);
+  const kept = [...logFiles, ...keptFor(event.stage, error.code)];
+  const state = await place.shelf.state(shelved);
+  const pause = retryPause(error.code, failuresOf(state, event.stage), place.workspace.config);
+  const retryAt = pause === null ? null : Date.now() + pause * 1000;
+  // Before anything is written: it may be this attempt's own outputs that filled the disk.
+  if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);
+  await place.shelf.append(shelved, {
+    event: 'failed',
+    at: now(),
+    stage: event.stage,
+    attempt: event.attempt,
+    code: error.code,
+    message: error.message,
+    log,
+    seconds,
+    retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
+  });
+  const where = { run: event.run, stage: event.stage, attempt: event.attempt, code: error.code };
+  if (error.code === 'CANCELLED') place.log.info(where, error.message);
+  else {
+    place.log.error({ ...where, err: error }, error.message);
+    place.notice({ kind: 'failed', shelved, stage: event.stage, code: error.code, message: error.message, retryAt });
+  }
+  await keepOnly(dir, kept);
+  const shown = new Error(`${error.code}: ${error.message}`, { cause: error });
+  shown.stack = [shown.message, ...log].join('\n');
+  return shown;
+}
+
+const logFiles: readonly string[] = ['log.txt', 'command.json'];
+
+/** A failed attempt gives its space back at once; how its tools ran stays readable. */
+async function keepOnly(folder: string, names: readonly string[]): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await keepOnly(path, names);
+    else if (!names.includes(entry.name)) await rm(path, { force: true });
+  }
+}
+
+/** The end of the log that was written to last: an attempt may have run several tools. */
+async function newestTail(dir: string): Promise<string[]> {
+  const logs = (await filesBelow(dir)).filter((path) => basename(path) === 'log.txt');
+  const times = await Promise.all(logs.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));
+  const newest = times.sort((a, b) => b.at - a.at)[0];
+  return newest === undefined ? [] : logTail(newest.path, tailLines);
+}

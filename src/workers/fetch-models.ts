@@ -1,0 +1,179 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { asStageError, type StageError } from '../core/errors.ts';
+import { isProgressBar } from '../core/mlx/mlx-log.ts';
+import { downloadError } from '../core/run/download.ts';
+import { due } from '../core/run/due.ts';
+import { standing } from '../core/run/next-run.ts';
+import { retryPause } from '../core/run/retry.ts';
+import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
+import { resolveModel } from '../io/model/models.ts';
+import { download, downloadName, type Wanted } from '../io/tool/download.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import { emitDue } from './run-stage.ts';
+import { now, type Runtime } from './runtime.ts';
+
+/** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they are started. */
+export interface Fetcher {
+  /** Whether a waiting run may be started as far as its base model goes. One that is not here is put on the list. */
+  ready(shelved: Shelved): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+interface Listed extends Wanted {
+  readonly failures: string[];
+  /** Not tried before (ms since the epoch). */
+  notBefore: number;
+}
+
+const gigabyte = 2 ** 30;
+/** Progress bars are redrawn many times a second. */
+const bar_ms = 10_000;
+/** How soon a model that is asked for is seen while another one waits for its next try. */
+const longest_pause_ms = 1000;
+
+/** `onChange` is called when a model came, or will not come: the gate may open for others then. */
+export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): Fetcher {
+  const { signal, log } = runtime;
+  const list = new Map<string, Listed>();
+  let working: Promise<void> | null = null;
+  const work = async (): Promise<void> => {
+    for (let next = first(list); next !== null && !signal.aborted; next = first(list)) {
+      const [name, listed] = next;
+      const pause = Math.min(longest_pause_ms, listed.notBefore - Date.now());
+      if (pause > 0) await delay(pause);
+      else if (!(await isWanted(runtime, name))) list.delete(name);
+      else if (await fetchOnce(runtime, listed)) {
+        list.delete(name);
+        await onChange();
+      }
+    }
+  };
+  const begin = (): void => {
+    working ??= work()
+      .catch((error: unknown) => log.error({ err: error }, 'models could not be fetched'))
+      .finally(() => {
+        working = null;
+      });
+  };
+  return {
+    async ready(shelved) {
+      const { model, env } = shelved.run;
+      if (model === null || model.folder !== null) return true;
+      if (await isFound(runtime, shelved)) return true;
+      // Its first stage tells what is missing.
+      if (!model.download) return true;
+      const wanted = { source: model.source, revision: await revisionOf(runtime, shelved), env };
+      const name = downloadName(wanted);
+      if (!list.has(name)) list.set(name, { ...wanted, failures: [], notBefore: 0 });
+      if (!signal.aborted) begin();
+      return false;
+    },
+    close: async () => void (await working),
+  };
+}
+
+/** The model that may be tried first; those that came first win. */
+function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | null {
+  return [...list].sort(([, a], [, b]) => a.notBefore - b.notBefore)[0] ?? null;
+}
+
+/** True when the model is here; from then on the run stays at this commit. */
+async function isFound(runtime: Runtime, shelved: Shelved): Promise<boolean> {
+  const journal = await runtime.shelf.journal(shelved);
+  const found = await findBaseModel(shelved.run, journal, runtime.workspace.root);
+  if (!found?.found) return false;
+  if (!journal.some((line) => line.event === 'fetched'))
+    await runtime.shelf.append(shelved, { event: 'fetched', at: now(), revision: found.revision });
+  return true;
+}
+
+async function revisionOf({ shelf }: Runtime, shelved: Shelved): Promise<string | null> {
+  const { model } = shelved.run;
+  return model === null ? null : baseRevision(model, await shelf.journal(shelved));
+}
+
+/** Waiting runs that cannot start without this model. */
+async function waitersFor(runtime: Runtime, name: string): Promise<Shelved[]> {
+  const { shelf, rows } = runtime;
+  const waiters: Shelved[] = [];
+  for (const shelved of shelf.all()) {
+    const { run, model } = shelved.run;
+    if (rows.has(run) || model === null || model.folder !== null || !model.download) continue;
+    if (downloadName({ ...model, revision: await revisionOf(runtime, shelved) }) !== name) continue;
+    if (standing(await shelf.journal(shelved), false) === 'waiting') waiters.push(shelved);
+  }
+  return waiters;
+}
+
+const isWanted = async (runtime: Runtime, name: string): Promise<boolean> =>
+  (await waitersFor(runtime, name)).length > 0;
+
+/** True: nothing more to do, the model is here or was given up. False: to be tried again, or phasebox goes down. */
+async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
+  const { source, revision } = listed;
+  const started = Date.now();
+  tell(runtime, source, 'fetching its model');
+  let tail: readonly string[] = [];
+  try {
+    const end = await download(listed, means(runtime, source));
+    if (end.kind === 'left') return false;
+    tail = end.tail;
+    const found = await resolveModel(source, revision, runtime.workspace.root);
+    if (!found.found) throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, source);
+    tell(runtime, source, `fetched in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    return true;
+  } catch (error) {
+    return fetchFailed(runtime, listed, { error: asStageError(error), tail });
+  }
+}
+
+function means(runtime: Runtime, source: string): Parameters<typeof download>[1] {
+  const { python, drivers, workspace, signal, log } = runtime;
+  let bar = 0;
+  const onLine = (line: string): void => {
+    const isBar = isProgressBar(line);
+    if (isBar && Date.now() - bar < bar_ms) return;
+    if (isBar) bar = Date.now();
+    log.info({ model: source }, line);
+  };
+  const keepFree = Math.round(workspace.config.disk_reserve_gb * gigabyte);
+  return { python, driver: join(drivers, 'download.py'), state: workspace.state, keepFree, signal, onLine };
+}
+
+interface Failure {
+  readonly error: StageError;
+  readonly tail: readonly string[];
+}
+
+async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Failure): Promise<boolean> {
+  const pause = retryPause(error.code, listed.failures, runtime.workspace.config);
+  runtime.log.error({ model: listed.source, code: error.code, err: error }, error.message);
+  if (pause === null) {
+    for (const shelved of await waitersFor(runtime, downloadName(listed)))
+      await giveUp(runtime, shelved, { error, tail });
+    return true;
+  }
+  // Its own driver looks how much is free, so a short pause costs nothing.
+  if (error.code !== 'DISK_FULL') listed.failures.push(error.code);
+  listed.notBefore = Date.now() + pause * 1000;
+  tell(runtime, listed.source, `not fetched, tried again in ${pause} s. ${error.message}`);
+  return false;
+}
+
+/** The run ends before its first stage, whose name its row has: that stage is what cannot be done. */
+async function giveUp(runtime: Runtime, shelved: Shelved, { error, tail }: Failure): Promise<void> {
+  const next = due(await runtime.shelf.state(shelved), false);
+  if (next === null || next.event.stage === 'results') return;
+  const { stage, attempt } = next.event;
+  const { code, message } = error;
+  const line = { at: now(), stage, attempt, code, message, log: [...tail], seconds: 0, retry_at: null };
+  await runtime.shelf.append(shelved, { event: 'failed', ...line });
+  runtime.notice({ kind: 'failed', shelved, stage, code, message, retryAt: null });
+  await emitDue(runtime, shelved);
+}
+
+function tell(runtime: Runtime, model: string, text: string): void {
+  runtime.log.info({ model }, text);
+  runtime.notice({ kind: 'model', model, text });
+}

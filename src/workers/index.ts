@@ -1,0 +1,61 @@
+import type { Run } from '../events/run.ts';
+import { attendRequests } from './control/attend.ts';
+import { tidyModels } from './keep-models.ts';
+import { type Reconciler, startReconciler } from './reconcile.ts';
+import { writeRow } from './results.ts';
+import { runStage } from './run-stage.ts';
+import { startAdmission } from './runs.ts';
+import type { Runtime } from './runtime.ts';
+import type { Stage } from './stage.ts';
+import { cleanup } from './stages/cleanup.ts';
+import { evaluate } from './stages/eval.ts';
+import { fuse } from './stages/fuse.ts';
+import { quantize } from './stages/quantize.ts';
+import { train } from './stages/train.ts';
+
+/** Every stage there is. `select` has no row here yet: it is in no chain while only `by: last` is accepted. */
+export const stageList: readonly Stage[] = [train, fuse, quantize, cleanup, evaluate];
+
+export interface Workers {
+  /** Runs were accepted: the gate may open. */
+  accepted(runs: readonly Run[]): Promise<void>;
+  /** Meets what people asked for, and compares queues and disk, at once. */
+  reconcile(): Promise<void>;
+  /** True when runs are left that have no row, and only pauses keep them from going on. */
+  isHeldBack(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Starts a worker a stage, the gate and the reconciler. Queues are rebuilt from the disk before anything is taken. */
+export async function startWorkers(runtime: Runtime, list: readonly Stage[] = stageList): Promise<Workers> {
+  const admission = startAdmission(runtime);
+  const workers = list.map((stage) =>
+    runtime.bus.consume(stage.name, (delivery) => runStage(runtime, stage, delivery)),
+  );
+  const results = runtime.bus.consume('results', (delivery) => writeRow(runtime, admission, delivery));
+  const reconciler: Reconciler = startReconciler(runtime, admission);
+  const attendance = attendRequests(runtime, () => reconciler.now());
+  // Nobody else works in this workspace: what is active was in the hands of an `up` that is gone.
+  await runtime.bus.dropActive();
+  await attendance.now();
+  await tidyModels(runtime);
+  await reconciler.now();
+  attendance.begin();
+  for (const worker of [...workers, results]) worker.open();
+  await admission.open();
+  return {
+    async accepted(runs) {
+      runtime.shelf.add(runs);
+      await admission.open();
+    },
+    async reconcile() {
+      await Promise.all([attendance.now(), reconciler.now()]);
+    },
+    isHeldBack: () => admission.isHeldBack(),
+    async close() {
+      await attendance.close();
+      await reconciler.close();
+      await admission.close();
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { StageError } from '../core/errors.ts';
+import type { Manifest } from '../events/manifest.ts';
+import { type Made, type StageName, stages } from '../events/stages.ts';
+import { changedOutput } from '../io/disk/commit.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import type { Runtime } from './runtime.ts';
+import type { Input, Stage } from './stage.ts';
+
+/** What the stage reads, proven to be as it was committed. */
+export async function readInputs(
+  runtime: Runtime,
+  stage: Stage,
+  shelved: Shelved,
+): Promise<Partial<Record<StageName, Input<StageName>>>> {
+  const inputs: Partial<Record<StageName, Input<StageName>>> = {};
+  for (const name of stage.needs) {
+    const found = await runtime.shelf.committed(shelved, name);
+    const input =
+      found === null
+        ? outsideInput(runtime, shelved, name)
+        : { folder: found.folder, made: stages[name].makes.parse(found.manifest.made) };
+    if (found !== null) {
+      refuseRemoved(runtime, shelved, found.manifest);
+      const changed = await changedOutput(found.folder, found.manifest);
+      if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
+    }
+    if (input !== null) inputs[name] = input;
+  }
+  return inputs;
+}
+
+/** A final model that `keep_model` took away would only look damaged to the tools. Other removed outputs are not read. */
+function refuseRemoved({ shelf }: Runtime, shelved: Shelved, { run, stage, removed, made }: Manifest): void {
+  const final = shelf.home(shelved, 'quantize') === undefined ? 'fuse' : 'quantize';
+  if (stage !== final || !removed?.paths.some((path) => path.startsWith(`${String(made.model)}/`))) return;
+  const remedy = `\`phasebox retry ${run} --stage fuse\` makes it again`;
+  throw new StageError('MISSING_INPUT', `the model of ${run} was removed on ${removed.at.slice(0, 10)}; ${remedy}`);
+}
+
+/** Folders from outside stand for the stage that would have made them: an adapter for train, a model for fuse. */
+function outsideInput(runtime: Runtime, shelved: Shelved, name: StageName): Input<StageName> | null {
+  const from = originOf(runtime, shelved);
+  if (from === null || 'run' in from) return null;
+  if ('model' in from) return name === 'fuse' ? { folder: from.model, made: { model: '.' } } : null;
+  if (name !== 'train') return null;
+  const made: Made<'train'> = {
+    adapter: '.',
+    checkpoints: [],
+    iterations: from.checkpoint ?? 0,
+    train_loss: null,
+    val_loss: null,
+    profile: null,
+    warm_restart: false,
+  };
+  return { folder: from.adapter, made };
+}
+
+/** Where the run, or the run that it comes from, began. */
+function originOf(runtime: Runtime, shelved: Shelved): Shelved['run']['from'] {
+  const { from } = shelved.run;
+  if (from === null || !('run' in from)) return from;
+  const source = runtime.shelf.get(from.run);
+  return source === undefined ? null : originOf(runtime, source);
+}

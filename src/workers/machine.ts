@@ -1,0 +1,40 @@
+import { acquireMachine, type MachineSlot } from '../io/tool/machine-slot.ts';
+import type { Attempt } from './attempt.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What one tool of an attempt asks the machine for. */
+export interface Asker {
+  /** The tool's folder, absolute. */
+  readonly dir: string;
+  readonly server: boolean;
+}
+
+/** Waits until no other model-loading tool of this user runs on the machine, and tells whom it waits for. */
+export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }: Asker): Promise<MachineSlot> {
+  const { run, stage } = attempt.event;
+  const claim = { dir, server, what: `${stage} of ${run}`, workspace: runtime.workspace.root };
+  return waiting(runtime, attempt, (onWait) => acquireMachine(claim, { signal: runtime.signal, onWait }));
+}
+
+/** Waits for something outside, shown on terminal, board and log, its time not counted as the stage's. */
+export async function waiting<T>(
+  runtime: Runtime,
+  { shelved, event, board, notes }: Attempt,
+  wait: (onWait: (text: string) => void) => Promise<T>,
+): Promise<T> {
+  const live = runtime.inHand.get(event.run);
+  const since = Date.now();
+  try {
+    return await wait((text) => {
+      if (live !== undefined) live.waits = text;
+      board.log(text);
+      runtime.log.info({ run: event.run, stage: event.stage, attempt: event.attempt }, text);
+      runtime.notice({ kind: 'waits', shelved, stage: event.stage, text });
+    });
+  } finally {
+    if (live !== undefined && live.waits !== null) {
+      live.waits = null;
+      notes.waited_ms += Date.now() - since;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { due } from '../core/run/due.ts';
+import { makeRow } from '../core/run/row.ts';
+import { rowLine } from '../core/run/row-line.ts';
+import { resultsEvent } from '../events/events.ts';
+import type { Manifest } from '../events/manifest.ts';
+import type { Row } from '../events/row.ts';
+import { type StageName, stageNames } from '../events/stages.ts';
+import type { Delivery } from '../io/broker/consumer.ts';
+import { readRows, upsertRow } from '../io/workspace/results-store.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import { tidyModels } from './keep-models.ts';
+import { emitDue } from './run-stage.ts';
+import type { Admission } from './runs.ts';
+import { now, type Place, type Runtime } from './runtime.ts';
+
+/** The end of a run: its row, the pages, the notification; then the gate may open for the next one. */
+export async function writeRow(runtime: Runtime, admission: Admission, delivery: Delivery): Promise<string> {
+  const event = resultsEvent.parse(delivery.data);
+  const shelved = runtime.shelf.get(event.run);
+  if (shelved === undefined) return 'no such run on the disk';
+  // Whoever has it in hand is about to end it, and writes the row.
+  if (runtime.inHand.has(event.run)) return 'in hand already';
+  const row = await recordRow(runtime, shelved);
+  if (row === null) {
+    const next = await emitDue(runtime, shelved);
+    return next === null ? 'the run has its row' : `due is ${next.event.stage}`;
+  }
+  await admission.openAfter(shelved.run.cooldown_s);
+  tellRow(runtime, shelved, row);
+  return rowLine(row);
+}
+
+/** Writes the row of a run that is over and has none; null: it is not, or has one. */
+export function recordRow(place: Place, shelved: Shelved): Promise<Row | null> {
+  const { shelf, rows, workspace, log } = place;
+  const { run } = shelved.run;
+  return place.turn(run, async () => {
+    const state = await shelf.state(shelved);
+    if (due(state, rows.has(run))?.event.stage !== 'results') return null;
+    const manifests = await manifestsOf(place, shelved);
+    const row = makeRow({ state, manifests, rows: await readRows(workspace.artifacts), ended: now() });
+    const order = (name: string): number => shelf.get(name)?.run.number ?? Number.NaN;
+    for (const warning of await upsertRow(workspace.artifacts, row, order)) log.warn(warning);
+    rows.add(run);
+    await shelf.append(shelved, { event: 'row', at: now() });
+    await tidyModels(place, run);
+    return row;
+  });
+}
+
+/** Whoever waits for a row hears of it: terminal, log, pages, the user's own command. */
+export function tellRow(place: Place, shelved: Shelved, row: Row): void {
+  place.notice({ kind: 'row', shelved, status: row.status, line: rowLine(row) });
+  place.log.info({ run: row.run, status: row.status, overall: row.overall, verdict: row.verdict }, 'row');
+  place.pages.changed(row.phase);
+  place.bell.ring(row);
+}
+
+async function manifestsOf({ shelf }: Place, shelved: Shelved): Promise<Partial<Record<StageName, Manifest>>> {
+  const found: Partial<Record<StageName, Manifest>> = {};
+  for (const stage of stageNames) {
+    const committed = await shelf.committed(shelved, stage);
+    if (committed !== null) found[stage] = committed.manifest;
+  }
+  return found;
+}

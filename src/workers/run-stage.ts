@@ -1,0 +1,181 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asStageError, StageError } from '../core/errors.ts';
+import { holdOfStage } from '../core/run/control.ts';
+import { type Due, due, isStarted, type RunState } from '../core/run/due.ts';
+import { type StageEvent, stageEvent } from '../events/events.ts';
+import type { Manifest } from '../events/manifest.ts';
+import { attemptFolder, type Made, type StageName, stageFolder, stages } from '../events/stages.ts';
+import { type Delivery, PutBack } from '../io/broker/consumer.ts';
+import { commit, finishCommit, hashOutputs } from '../io/disk/commit.ts';
+import { watchPeak } from '../io/disk/disk-usage.ts';
+import { findBaseModel } from '../io/model/base-model.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import type { Attempt, Notes } from './attempt.ts';
+import { carryOver } from './carry-over.ts';
+import { takeInHand } from './control/in-hand.ts';
+import { recordFailure } from './failure.ts';
+import { readInputs } from './inputs.ts';
+import { reserve } from './reserve.ts';
+import { isCancelled, isDetaching, now, type Runtime } from './runtime.ts';
+import type { Stage } from './stage.ts';
+import { stageContext } from './stage-context.ts';
+
+/** What every stage gets: am I due? -> inputs -> disk -> work -> verify -> commit -> next event. */
+export async function runStage(runtime: Runtime, stage: Stage, delivery: Delivery): Promise<unknown> {
+  const event = stageEvent.parse(delivery.data);
+  const shelved = runtime.shelf.get(event.run);
+  if (shelved === undefined) return 'no such run on the disk';
+  if (runtime.inHand.has(event.run)) return 'in hand already';
+  const hand = takeInHand(runtime, event);
+  // Whatever works for this run stops when `up` goes down and when the run is cancelled.
+  const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
+  let outcome: Outcome;
+  try {
+    const instead = await dueInstead(runtime, shelved, event);
+    if (instead !== null) return instead;
+    outcome =
+      (await finishAttempt(own, shelved, event)) ??
+      (await attemptStage(own, stage, { shelved, event, board: delivery.board }));
+  } finally {
+    hand.leave();
+  }
+  // Only now: the next worker may take the event before this line is left, and must not find the run in hand.
+  if (!runtime.signal.aborted) await emitDue(runtime, shelved);
+  // The job waits for the next `up`, as the tool goes on without this one.
+  if (outcome.kind === 'detached') throw new PutBack();
+  if (outcome.kind === 'failed') throw outcome.shown;
+  return `done in ${outcome.seconds.toFixed(1)} s`;
+}
+
+type Outcome =
+  | { readonly kind: 'committed'; readonly seconds: number }
+  | { readonly kind: 'failed'; readonly shown: Error }
+  | { readonly kind: 'detached' };
+
+/** The entry check: the disk decides what is due, whatever the queue delivered. Null: exactly this. */
+async function dueInstead(runtime: Runtime, shelved: Shelved, event: StageEvent): Promise<string | null> {
+  const state = await runtime.shelf.state(shelved);
+  if (!isStarted(state.journal)) return 'the run is not admitted';
+  const next = due(state, runtime.rows.has(event.run));
+  if (next === null) return 'the run has its row';
+  const same = next.event.stage === event.stage && next.event.attempt === event.attempt;
+  if (same && isHeld(runtime, state, next)) return 'paused';
+  if (same && (next.notBefore === null || next.notBefore <= Date.now())) return null;
+  if (!same) await runtime.bus.emit(next);
+  return `due is ${next.event.stage}, attempt ${next.event.attempt}`;
+}
+
+/** An attempt that a crash cut off in its commit has nothing left to do but that. Null: there is work left. */
+async function finishAttempt(runtime: Runtime, shelved: Shelved, event: StageEvent): Promise<Outcome | null> {
+  const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
+  const manifest = await finishCommit(dir, join(shelved.folder, stageFolder(event.stage)));
+  return manifest === null ? null : tellCommitted(runtime, { shelved, event }, manifest.seconds);
+}
+
+async function attemptStage(
+  runtime: Runtime,
+  stage: Stage,
+  given: Pick<Attempt, 'shelved' | 'event' | 'board'>,
+): Promise<Outcome> {
+  const { shelved, event } = given;
+  // Not emptied: what lies there was started by this very attempt before a crash, and goes on.
+  const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
+  await mkdir(dir, { recursive: true });
+  const from = await carryOver(shelved.folder, event.stage, event.attempt);
+  if (from !== null) given.board.log(`goes on with what attempt ${from} left`);
+  const notes: Notes = { inputs: {}, commands: [], warnings: [], estimated_bytes: null, waited_ms: 0 };
+  const attempt: Attempt = { ...given, dir, notes };
+  const started = await beginning(runtime, attempt);
+  const seconds = (): number => (Date.now() - started - notes.waited_ms) / 1000;
+  const peak = watchPeak(dir);
+  runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
+  try {
+    const made = await work(runtime, stage, attempt);
+    const manifest = await describe(runtime, attempt, {
+      made,
+      started,
+      seconds: seconds(),
+      peak_bytes: await peak.stop(),
+    });
+    if (isCancelled(runtime.signal)) throw new StageError('CANCELLED', event.stage);
+    await commit(dir, join(shelved.folder, stageFolder(event.stage)), manifest);
+  } catch (error) {
+    await peak.stop();
+    if (isDetaching(runtime.signal)) return { kind: 'detached' };
+    const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : asStageError(error);
+    const shown = await recordFailure(runtime, attempt, { error: why, seconds: seconds() });
+    return { kind: 'failed', shown };
+  }
+  return tellCommitted(runtime, attempt, seconds());
+}
+
+async function tellCommitted(
+  runtime: Runtime,
+  { shelved, event }: Pick<Attempt, 'shelved' | 'event'>,
+  seconds: number,
+): Promise<Outcome> {
+  const { run, stage, attempt } = event;
+  await runtime.shelf.append(shelved, { event: 'committed', at: now(), stage, attempt, seconds });
+  runtime.notice({ kind: 'committed', shelved, stage, seconds });
+  runtime.log.info({ run, stage, attempt, seconds }, 'committed');
+  return { kind: 'committed', seconds };
+}
+
+/** When this attempt began (ms): it may have been taken over from an `up` that is gone. */
+async function beginning(runtime: Runtime, { shelved, event }: Attempt): Promise<number> {
+  const journal = await runtime.shelf.journal(shelved);
+  const first = journal.find(
+    (line) => line.event === 'reserved' && line.stage === event.stage && line.attempt === event.attempt,
+  );
+  return first === undefined ? Date.now() : Date.parse(first.at);
+}
+
+async function work(runtime: Runtime, stage: Stage, attempt: Attempt): Promise<Made<StageName>> {
+  const { shelved, event } = attempt;
+  const inputs = await readInputs(runtime, stage, shelved);
+  const base = await findBaseModel(shelved.run, await runtime.shelf.journal(shelved), runtime.workspace.root);
+  attempt.notes.estimated_bytes = await reserve(runtime, attempt, base);
+  const context = stageContext(runtime, attempt, base);
+  const made = await stage.run(inputs, context);
+  await stage.verify?.(made, context);
+  await runtime.shelf.append(shelved, { event: 'verified', at: now(), stage: event.stage, attempt: event.attempt });
+  return stages[event.stage].makes.parse(made);
+}
+
+async function describe(
+  runtime: Runtime,
+  { event, dir, notes }: Attempt,
+  facts: { made: Made<StageName>; started: number; seconds: number; peak_bytes: number },
+): Promise<Manifest> {
+  return {
+    version: 1,
+    run: event.run,
+    stage: event.stage,
+    attempt: event.attempt,
+    inputs: notes.inputs,
+    outputs: await hashOutputs(dir),
+    commands: notes.commands,
+    versions: { ...runtime.versions },
+    started: new Date(facts.started).toISOString(),
+    ended: now(),
+    seconds: facts.seconds,
+    peak_bytes: facts.peak_bytes,
+    estimated_bytes: notes.estimated_bytes,
+    warnings: notes.warnings,
+    made: facts.made,
+    removed: null,
+  };
+}
+
+/** Whether a pause keeps what is due from beginning. A row is always written. */
+export const isHeld = ({ control }: Pick<Runtime, 'control'>, state: RunState, { event }: Due): boolean =>
+  event.stage !== 'results' && holdOfStage(control.now(), state, event) !== null;
+
+/** Emits what the disk says is due for a run now; a paused run's is emitted when it is resumed. */
+export async function emitDue(runtime: Runtime, shelved: Shelved): Promise<Due | null> {
+  const state = await runtime.shelf.state(shelved);
+  const next = due(state, runtime.rows.has(shelved.run.run));
+  if (next !== null && !isHeld(runtime, state, next)) await runtime.bus.emit(next);
+  return next;
+}

@@ -1,0 +1,151 @@
+import { isPausedItself, isPausing, lineUp } from '../core/run/control.ts';
+import { due, isStarted } from '../core/run/due.ts';
+import { readiness, standing } from '../core/run/next-run.ts';
+import { type Consumer, PutBack } from '../io/broker/consumer.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import { type Fetcher, startFetcher } from './fetch-models.ts';
+import { emitDue, isHeld } from './run-stage.ts';
+import { now, type Runtime } from './runtime.ts';
+
+/** The gate: lets waiting runs in, one by one, as long as one more may be started. */
+export interface Admission {
+  /** Opens the gate if the disk says that one more run may start; safe to call at any time. */
+  open(): Promise<void>;
+  /** The same, and looks whether the job that lets the next run in is still there. */
+  ensure(): Promise<void>;
+  /** True when runs are left that have no row, and only pauses keep them from going on. */
+  isHeldBack(): Promise<boolean>;
+  /** A run has its row: the next one may start after this pause, seconds. */
+  openAfter(pause_s: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The `runs` worker is paused unless a slot is free. Its job does not name a run: the first waiting one is chosen from
+ * the disk, so that neither a lost nor a doubled job can change the order.
+ */
+export function startAdmission(runtime: Runtime): Admission {
+  const { bus, shelf } = runtime;
+  let consumer: Consumer | null = null;
+  const fetcher = startFetcher(runtime, () => open());
+  let coolUntil = 0;
+  let cooling: NodeJS.Timeout | undefined;
+  const isFree = ({ inFlight }: Line): boolean => hasSlot(runtime, inFlight) && Date.now() >= coolUntil;
+  const admit = async (): Promise<string> => {
+    await consumer?.pause();
+    const line = await queueOfRuns(runtime, fetcher);
+    if (!isFree(line) || line.next === null) throw new PutBack();
+    const { next } = line;
+    await shelf.append(next, { event: 'started', at: now() });
+    runtime.notice({ kind: 'started', shelved: next });
+    await emitDue(runtime, next);
+    // After this job is done: with in_flight > 1 another run may follow at once.
+    setImmediate(openSoon);
+    return `admitted ${next.run.run}`;
+  };
+  const openBy = async (addJob: (nth: number) => Promise<void>): Promise<void> => {
+    if (runtime.signal.aborted) return;
+    const line = await queueOfRuns(runtime, fetcher);
+    for (const lost of line.lost) await endWithoutSource(runtime, lost);
+    if (line.next === null || !isFree(line)) return;
+    await addJob(line.admissions + 1);
+    consumer?.open();
+  };
+  const open = (): Promise<void> => openBy(bus.emitAdmission);
+  const openSoon = (): void =>
+    void open().catch((error: unknown) => runtime.log.error({ err: error }, 'admission failed'));
+  consumer = bus.consume('runs', admit);
+  return {
+    open,
+    ensure: () => openBy(bus.ensureAdmission),
+    isHeldBack: () => heldBack(runtime, fetcher),
+    async openAfter(pause_s) {
+      if (pause_s === 0) return open();
+      coolUntil = Date.now() + pause_s * 1000;
+      clearTimeout(cooling);
+      cooling = setTimeout(openSoon, pause_s * 1000);
+    },
+    close() {
+      clearTimeout(cooling);
+      return fetcher.close();
+    },
+  };
+}
+
+/** The waiting line as the disk shows it. */
+interface Line {
+  readonly inFlight: number;
+  /** How many admissions there were: numbers the next one's job. */
+  readonly admissions: number;
+  readonly next: Shelved | null;
+  readonly lost: readonly { readonly shelved: Shelved; readonly why: string }[];
+  /** Runs that go on by themselves: a stage may begin or works, a row comes, a model is fetched. */
+  readonly moving: number;
+}
+
+const hasSlot = ({ workspace, control }: Runtime, inFlight: number): boolean =>
+  control.now().paused === null && inFlight < workspace.config.in_flight;
+
+async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
+  const { shelf, rows } = runtime;
+  const control = runtime.control.now();
+  let [inFlight, moving] = [0, 0];
+  let admissions = control.retried;
+  let next: Shelved | null = null;
+  const lost: Line['lost'][number][] = [];
+  for (const shelved of lineUp(control, shelf.all())) {
+    const hasRow = rows.has(shelved.run.run);
+    if (hasRow) {
+      admissions++;
+      continue;
+    }
+    const journal = await shelf.journal(shelved);
+    if (isStarted(journal)) {
+      admissions++;
+      inFlight++;
+    }
+    if (standing(journal, hasRow) !== 'waiting') {
+      if (await goesOn(runtime, shelved)) moving++;
+      continue;
+    }
+    const ready = await readinessOf(runtime, shelved);
+    if (ready.kind === 'lost') lost.push({ shelved, why: ready.why });
+    if (ready.kind !== 'ready' || isPausedItself(control, shelved.run)) continue;
+    // Asked of every run, so that the models of later ones are fetched while earlier ones work.
+    if (!(await models.ready(shelved))) moving++;
+    else next ??= shelved;
+  }
+  return { inFlight, admissions, next, lost, moving };
+}
+
+/** Whether a run that was admitted needs nobody to go on. */
+async function goesOn(runtime: Runtime, shelved: Shelved): Promise<boolean> {
+  if (runtime.inHand.has(shelved.run.run) || !isPausing(runtime.control.now())) return true;
+  const state = await runtime.shelf.state(shelved);
+  const next = due(state, false);
+  return next !== null && !isHeld(runtime, state, next);
+}
+
+async function heldBack(runtime: Runtime, models: Fetcher): Promise<boolean> {
+  if (!isPausing(runtime.control.now())) return false;
+  const { inFlight, next, lost, moving } = await queueOfRuns(runtime, models);
+  return moving === 0 && lost.length === 0 && (next === null || !hasSlot(runtime, inFlight));
+}
+
+async function readinessOf(
+  runtime: Runtime,
+  shelved: Shelved,
+): Promise<ReturnType<typeof readiness> | { kind: 'ready' }> {
+  const { from } = shelved.run;
+  if (from === null || !('run' in from)) return { kind: 'ready' };
+  const source = runtime.shelf.get(from.run);
+  const committed = source === undefined ? null : await runtime.shelf.committed(source, from.after);
+  const state = source === undefined ? undefined : await runtime.shelf.state(source);
+  return readiness(from, committed !== null, state);
+}
+
+/** A run whose source will never be there gets its row at once. */
+async function endWithoutSource(runtime: Runtime, { shelved, why }: Line['lost'][number]): Promise<void> {
+  await runtime.shelf.append(shelved, { event: 'source_failed', at: now(), message: why });
+  await emitDue(runtime, shelved);
+}

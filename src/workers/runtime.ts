@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import type { ErrorCode } from '../core/errors.ts';
+import type { Row } from '../events/row.ts';
+import type { Bell } from '../io/bell.ts';
+import type { Bus } from '../io/broker/bus.ts';
+import type { ControlStore } from '../io/workspace/control-store.ts';
+import type { Shelf, Shelved } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import type { Turns } from './control/turns.ts';
+import type { PageWriter } from './page-writer.ts';
+import type { Progress } from './stage.ts';
+
+/** What the owner of a workspace has at hand, also when no `up` runs and a command owns it for a moment. */
+export interface Place {
+  readonly workspace: Workspace;
+  readonly shelf: Shelf;
+  readonly log: Logger;
+  /** Runs that have their row. */
+  readonly rows: Set<string>;
+  readonly pages: PageWriter;
+  readonly bell: Bell;
+  readonly control: ControlStore;
+  /** By run. */
+  readonly turn: Turns;
+  /** Runs that a worker of this process has in hand, and how far they are. */
+  readonly inHand: Map<string, Live>;
+  /** Told at every step, for whoever shows it. */
+  readonly notice: (notice: Notice) => void;
+}
+
+/** What the workers of one `up` share. */
+export interface Runtime extends Place {
+  readonly bus: Bus;
+  readonly python: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Folder with python/*.py. */
+  readonly drivers: string;
+  /** Aborted when `up` goes down; its reason is a `Leaving`. */
+  readonly signal: AbortSignal;
+  /** Aborted when a person asked `up` to stop and to end its tools. */
+  readonly stopAsked: AbortController;
+}
+
+/** How `up` goes down: `detach` leaves tools running, to be taken up again; `stop` ends them. */
+export type Leaving = 'detach' | 'stop';
+
+/** True when what is under way stays under way: nothing of it has failed. */
+export const isDetaching = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'detach';
+
+/** True when a person cancelled the run that the signal is about. */
+export const isCancelled = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'cancel';
+
+/** What runs at the moment. */
+export interface Live {
+  readonly stage: string;
+  readonly attempt: number;
+  readonly since: number;
+  /** Aborted with `cancel`: the run is to end now. */
+  readonly cancel: AbortController;
+  /** Settles when no worker has the run in hand any more. */
+  readonly over: Promise<void>;
+  progress: Progress | null;
+  /** What outside of the run it waits for: the machine, the disk. Null: it works. */
+  waits: string | null;
+}
+
+/** A step worth a line on the terminal. */
+export type Notice =
+  | { readonly kind: 'started'; readonly shelved: Shelved }
+  | { readonly kind: 'stage'; readonly shelved: Shelved; readonly stage: string; readonly attempt: number }
+  | { readonly kind: 'committed'; readonly shelved: Shelved; readonly stage: string; readonly seconds: number }
+  | {
+      readonly kind: 'failed';
+      readonly shelved: Shelved;
+      readonly stage: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAt: number | null;
+    }
+  | { readonly kind: 'waits'; readonly shelved: Shelved; readonly stage: string; readonly text: string }
+  | { readonly kind: 'model'; readonly model: string; readonly text: string }
+  | { readonly kind: 'row'; readonly shelved: Shelved; readonly status: Row['status']; readonly line: string };
+
+export const now = (): string => new Date().toISOString();

@@ -1,0 +1,44 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asStageError } from '../core/errors.ts';
+import { type SharedManifest, sharedManifest } from '../events/manifest.ts';
+import { commit, hashOutputs } from '../io/disk/commit.ts';
+import { readText } from '../io/disk/files.ts';
+import { sharedFolder } from '../io/workspace/shelf.ts';
+import { answersHold } from './carry-over.ts';
+import { now } from './runtime.ts';
+import type { SharedWork } from './stage.ts';
+
+/**
+ * artifacts/base/<key>, made and committed if it is not there or does not hold. What an earlier try left is gone on with:
+ * the key says what it was made from. Throws what `make` throws.
+ */
+export async function makeShared(artifacts: string, key: string, { make, holds }: SharedWork): Promise<string> {
+  const target = sharedFolder(artifacts, key);
+  const dir = sharedFolder(artifacts, `.${key}`);
+  const text = await readText(join(target, 'manifest.json'));
+  if (text !== null) {
+    if (readSharedManifest(text) !== null && (await holds(target))) return target;
+    await rm(dir, { recursive: true, force: true });
+    await rename(target, dir);
+  }
+  await mkdir(dir, { recursive: true });
+  try {
+    await make(dir);
+    const manifest: SharedManifest = { version: 1, key, made: now(), outputs: await hashOutputs(dir) };
+    await commit(dir, target, manifest);
+  } catch (error) {
+    if (!answersHold(asStageError(error).code)) await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return target;
+}
+
+/** Null: there is none, it is damaged, or of a version that hashed no outputs. */
+export function readSharedManifest(text: string | null): SharedManifest | null {
+  try {
+    return sharedManifest.safeParse(JSON.parse(text ?? '')).data ?? null;
+  } catch {
+    return null; // no JSON: as good as none
+  }
+}

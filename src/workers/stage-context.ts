@@ -1,0 +1,169 @@
+import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { FoundModel } from '../core/config/lookups.ts';
+import { StageError } from '../core/errors.ts';
+import { diagnose } from '../core/mlx/diagnose.ts';
+import { toolEnv } from '../core/mlx/mlx-argv.ts';
+import { readText } from '../io/disk/files.ts';
+import { contentHash } from '../io/disk/hash.ts';
+import { removeOutputs } from '../io/disk/remove-outputs.ts';
+import { proveModel } from '../io/model/model-folder.ts';
+import { startModelServer } from '../io/server/model-server.ts';
+import { followLog, logTail } from '../io/tool/follow-log.ts';
+import { findTool, isAlive, type RunningTool, startTool } from '../io/tool/tool-process.ts';
+import type { Attempt } from './attempt.ts';
+import { holdMachine } from './machine.ts';
+import { isDetaching, now, type Runtime } from './runtime.ts';
+import { makeShared } from './shared-folder.ts';
+import type { StageContext, Tool } from './stage.ts';
+
+/** Lines of a failed tool's log that go into the journal, the row and the dashboard. */
+export const tailLines = 20;
+
+/** The context of one attempt. `base`: where the run's base model is; null: it has none. */
+export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundModel | null): StageContext {
+  const { shelved, event, dir, board, notes } = attempt;
+  const { run } = shelved;
+  const inDir = (name: string): string => (isAbsolute(name) ? name : join(dir, name));
+  return {
+    run,
+    attempt: event.attempt,
+    dir,
+    workspace: runtime.workspace.root,
+    signal: runtime.signal,
+    python: runtime.python,
+    versions: runtime.versions,
+    get baseModel() {
+      if (base?.found) return base.folder;
+      throw new StageError(
+        'MISSING_INPUT',
+        base === null ? 'the run has no base model' : `${base.message}; ${base.hint}`,
+      );
+    },
+    driver: (name) => join(runtime.drivers, `${name}.py`),
+    tool: (tool) => runTool(runtime, attempt, tool),
+    serve: (options) => serve(runtime, attempt, options),
+    hash: (path) => contentHash(path),
+    prove: proveModel,
+    input: (name, sha256) => {
+      notes.inputs[name] = sha256;
+    },
+    warn(text) {
+      if (notes.warnings.includes(text)) return;
+      notes.warnings.push(text);
+      runtime.log.warn({ run: run.run, stage: event.stage }, text);
+      board.log(`warning: ${text}`);
+    },
+    progress(progress) {
+      const live = runtime.inHand.get(run.run);
+      if (live !== undefined) live.progress = progress;
+      board.progress(progress);
+    },
+    log: (line) => board.log(line),
+    write: (name, text) => writeFile(inDir(name), text),
+    append: (name, text) => appendFile(inDir(name), text),
+    read: readText,
+    list: async (folder) => (await readdir(inDir(folder))).sort(),
+    remove: (stage, paths) => removeOutputs(shelved.folder, stage, { paths, at: now() }),
+    shared: (key, work) => makeShared(runtime.workspace.artifacts, key, work),
+  };
+}
+
+/** Runs a tool to its end, alone on the machine if it loads a model. */
+async function runTool(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+  const dir = folderOf(attempt, tool);
+  if (tool.loadsModel !== true || (await isOver(dir))) return runToEnd(runtime, attempt, tool);
+  const slot = await holdMachine(runtime, attempt, { dir, server: false });
+  try {
+    await runToEnd(runtime, attempt, tool);
+  } finally {
+    // A tool that goes on without us keeps the machine.
+    if (!isDetaching(runtime.signal)) await slot.release();
+  }
+}
+
+const folderOf = ({ dir }: Attempt, { name }: Tool): string => (name === undefined ? dir : join(dir, name));
+
+/** A tool that ended in an earlier life of phasebox has only its exit code to be read. */
+const isOver = async (dir: string): Promise<boolean> =>
+  (await readText(join(dir, 'command.json'))) !== null && !(await isAlive(dir));
+
+/** Runs a tool, or takes up one that this attempt started in an earlier life of phasebox. */
+async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+  const { shelved, event, dir, notes } = attempt;
+  if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
+  const folder = folderOf(attempt, tool);
+  notes.commands.push([...tool.argv]);
+  const env = { ...toolEnv(shelved.run.env), ...tool.env };
+  const line = { at: now(), stage: event.stage, attempt: event.attempt };
+  const found = await findTool(folder);
+  const running = found ?? (await startTool({ dir: folder, argv: tool.argv, env, cwd: tool.cwd ?? dir }));
+  if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv: [...tool.argv] });
+  const code = await watchTool(running, runtime.signal, tool.onLine);
+  await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
+  if (code === 0) return;
+  if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
+  if (code === null) throw new StageError('TOOL_LOST', tool.argv.join(' '));
+  throw diagnose(code, await logTail(running.log, tailLines));
+}
+
+/**
+ * The exit code. What `onLine` throws ends the tool and goes on to the caller. When `up` goes down the tool is ended, or
+ * (detach) left alone: then this throws, and the next `up` takes the tool up again in the same folder.
+ */
+async function watchTool(
+  running: RunningTool,
+  signal: AbortSignal,
+  onLine?: (line: string) => void,
+): Promise<number | null> {
+  let leave: () => void = () => undefined;
+  const left = new Promise<never>((_resolve, reject) => {
+    leave = () => {
+      if (isDetaching(signal)) reject(new StageError('STOPPED', 'the tool goes on'));
+      else void running.stop();
+    };
+  });
+  signal.addEventListener('abort', leave, { once: true });
+  // It may have been aborted while the tool was being started.
+  if (signal.aborted) leave();
+  try {
+    const lines = onLine === undefined ? null : followLog(running.log, running.ended, onLine);
+    await Promise.race([lines, left]);
+    return (await Promise.race([running.ended, left])).code;
+  } catch (error) {
+    if (isDetaching(signal)) throw error;
+    await running.stop();
+    await running.ended;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** A server is never taken over: one left by an earlier life of this attempt is ended first. */
+async function serve(
+  runtime: Runtime,
+  attempt: Attempt,
+  options: Parameters<StageContext['serve']>[0],
+): ReturnType<StageContext['serve']> {
+  const dir = join(attempt.dir, options.name);
+  const slot = await holdMachine(runtime, attempt, { dir, server: true });
+  try {
+    if (await isAlive(dir)) await (await findTool(dir))?.stop();
+    await rm(dir, { recursive: true, force: true });
+    await mkdir(dir, { recursive: true });
+    const server = await startModelServer({
+      python: runtime.python,
+      driver: join(runtime.drivers, 'serve.py'),
+      model: options.model,
+      ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
+      dir,
+      env: toolEnv(attempt.shelved.run.env),
+      signal: runtime.signal,
+    });
+    return { ...server, close: () => server.close().finally(slot.release) };
+  } catch (error) {
+    await slot.release();
+    throw error;
+  }
+}

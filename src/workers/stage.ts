@@ -1,0 +1,103 @@
+import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
+import type { Run } from '../events/run.ts';
+import type { Made, StageName } from '../events/stages.ts';
+
+/** What an earlier stage left, as a later one reads it: paths in `made` are inside `folder` (absolute). */
+export interface Input<S extends StageName> {
+  readonly folder: string;
+  readonly made: Made<S>;
+}
+
+/** How far a tool is; unknown = null. */
+export interface Progress {
+  readonly iteration: number | null;
+  readonly of: number | null;
+  readonly loss: number | null;
+  readonly eta_s: number | null;
+}
+
+/** One call of a real program, detached, its output in log.txt. */
+export interface Tool {
+  /** Absent: the stage's main tool, log.txt and command.json in the stage folder itself. Else they lie in a subfolder of this name. */
+  readonly name?: string;
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs; absent: in the stage's folder. */
+  readonly cwd?: string;
+  /** It loads a model: only one such tool runs on a machine at a time, over all workspaces. The others wait. */
+  readonly loadsModel?: boolean;
+  /** Called for each line of the log (colours stripped, split at \r too). What it throws ends the tool and fails the attempt. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** A model server of our own that was proven to be the process we started. */
+export interface ModelServer {
+  /** http://127.0.0.1:PORT */
+  readonly url: string;
+  /** One chat completion. Time-outs and HTTP 400 are replies; throws WRONG_SERVER, CONNECTION_RESET, SERVER_DIED, TOOL_FAILED. */
+  ask(request: ChatRequest): Promise<ChatReply>;
+  /** Throws SERVER_DIED or CALL_SWALLOWED when its process or its log says so. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Everything a stage may touch outside itself. */
+export interface StageContext {
+  readonly run: Run;
+  readonly attempt: number;
+  /** A fresh folder (absolute) that becomes the stage's folder when the attempt is committed. */
+  readonly dir: string;
+  /** The workspace's root (absolute): relative paths that a person wrote start there. */
+  readonly workspace: string;
+  readonly signal: AbortSignal;
+  /** The user's python, with mlx_lm. */
+  readonly python: string;
+  /** What runs the tools: `python`, `mlx`, `mlx_lm` ... -> version. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Absolute folder of the base model; throws MISSING_INPUT when it is not here. */
+  readonly baseModel: string;
+  /** Absolute path of one of phasebox's own drivers around mlx_lm: `fuse_direct`, `serve`, `check_data`. */
+  driver(name: string): string;
+  /** Runs a tool to its end. A non-zero exit throws the StageError that its log tells. */
+  tool(tool: Tool): Promise<void>;
+  serve(options: { readonly name: string; readonly model: string; readonly adapter?: string }): Promise<ModelServer>;
+  /** Content hash (sha256) of a file or folder, remembered by size, mtime and inode. */
+  hash(path: string): Promise<string>;
+  /** Proves a model folder, or one .safetensors file, whole by its headers: io/model/model-folder.ts. Throws OUTPUT_DAMAGED. */
+  prove(path: string): Promise<void>;
+  /** Notes in the manifest what was read: name -> content hash. */
+  input(name: string, sha256: string): void;
+  /** A warning for the log, the manifest and the row. */
+  warn(text: string): void;
+  progress(progress: Progress): void;
+  /** A line for the job's log on the dashboard. */
+  log(line: string): void;
+  /** Files inside `dir` (`name` relative), or inside a folder that `shared` gave (`name` absolute). */
+  write(name: string, text: string): Promise<void>;
+  append(name: string, text: string): Promise<void>;
+  /** Any text file; null when it is not there. */
+  read(path: string): Promise<string | null>;
+  list(folder: string): Promise<readonly string[]>;
+  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the bytes freed. */
+  remove(stage: StageName, paths: readonly string[]): Promise<number>;
+  /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
+  shared(key: string, work: SharedWork): Promise<string>;
+}
+
+/** How a shared folder is made; `make` finds in `dir` what an earlier try left, and goes on with it. */
+export interface SharedWork {
+  readonly make: (dir: string) => Promise<void>;
+  /** False: what is there is of no use (damaged, or of an older version), and it is made again. */
+  readonly holds: (dir: string) => Promise<boolean>;
+}
+
+/** One stage = one file = this interface. The runner checks, hashes, commits and emits; the stage works. */
+export interface Stage<S extends StageName = StageName, N extends StageName = StageName> {
+  readonly name: S;
+  /** Earlier stages that it reads, of its own run or of those it comes from; absent ones are left out of `made`. */
+  readonly needs: readonly N[];
+  /** Works in `context.dir`; throws to fail. */
+  run(made: { readonly [K in N]?: Input<K> }, context: StageContext): Promise<Made<S>>;
+  /** Exit code 0 is no proof: looks at what was made, before it is committed. */
+  verify?(made: Made<S>, context: StageContext): Promise<void>;
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import { StageError } from '../../core/errors.ts';
+import { answerText, readAnswers } from '../../core/score/answers.ts';
+import { chatRequest, maxTokens } from '../../core/score/chat.ts';
+import { scoreSuite } from '../../core/score/score.ts';
+import type { Score } from '../../events/score.ts';
+import type { Settings } from '../../events/stages.ts';
+import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import type { ModelServer, StageContext } from '../stage.ts';
+
+/** The suite as it is asked: what every server of one eval has in common. */
+export interface Exam {
+  readonly suite: Suite;
+  readonly settings: Settings<'eval'>;
+}
+
+export interface Sitting {
+  readonly exam: Exam;
+  readonly server: ModelServer;
+  /** Absolute path of answers.jsonl. */
+  readonly file: string;
+  /** Seeds of sampled answers follow from it; greedy ones have none. */
+  readonly seed: number;
+}
+
+interface Question {
+  readonly prompt: Prompt;
+  readonly repeat: number;
+}
+
+/**
+ * Asks every prompt as often as `repeats` says, `concurrency` at once, and appends each answer as it comes. Answers that
+ * the file holds already are not asked again.
+ */
+export async function askSuite(context: StageContext, sitting: Sitting): Promise<readonly Answer[]> {
+  const { settings } = sitting.exam;
+  const questions = questionsOf(sitting.exam);
+  const answers = [...(await keptAnswers(context, sitting.file, questions))];
+  const have = new Set(answers.map(placeOf));
+  const open = questions.filter((question) => !have.has(placeOf({ ...question, prompt: question.prompt.id })));
+  const meter = progressMeter(context, questions.length, answers.length);
+  const next = open.values();
+  const failures: unknown[] = [];
+  let writing = Promise.resolve();
+  const sit = async (): Promise<void> => {
+    for (const question of next) {
+      if (failures.length > 0) return;
+      const answer = await ask(context, sitting, question);
+      answers.push(answer);
+      // One line after the other, however many are asked at once.
+      writing = writing.then(() => context.append(sitting.file, answerText(answer)));
+      await writing;
+      meter();
+    }
+  };
+  const seats = Array.from({ length: Math.min(settings.concurrency, open.length) }, () =>
+    sit().catch((error: unknown) => {
+      failures.push(error);
+    }),
+  );
+  await Promise.all(seats);
+  if (failures.length > 0) throw failures[0];
+  return answers;
+}
+
+function questionsOf({ suite, settings }: Exam): readonly Question[] {
+  return Array.from({ length: settings.repeats }, (_, repeat) =>
+    suite.prompts.map((prompt) => ({ prompt, repeat })),
+  ).flat();
+}
+
+const placeOf = (place: { prompt: string; repeat: number }): string => `${place.repeat} ${place.prompt}`;
+
+async function ask(context: StageContext, sitting: Sitting, { prompt, repeat }: Question): Promise<Answer> {
+  const { exam, server, seed } = sitting;
+  const sampled = exam.settings.temperature > 0;
+  const request = chatRequest(
+    { prompt, seed: sampled ? answerSeed(seed, prompt.id, repeat) : null },
+    exam.suite,
+    exam.settings,
+  );
+  const reply = await server.ask(request);
+  await server.check();
+  return {
+    prompt: prompt.id,
+    repeat,
+    ...reply,
+    attempt: context.attempt,
+    max_tokens: maxTokens(prompt, exam.settings),
+  };
+}
+
+/** 32 bits out of run seed, prompt and repeat: the order in which answers come does not matter. */
+function answerSeed(seed: number, prompt: string, repeat: number): number {
+  return createHash('sha256')
+    .update(JSON.stringify([seed, prompt, repeat]))
+    .digest()
+    .readUInt32BE();
+}
+
+/** What an earlier life of this attempt had asked already. A torn last line is taken out, so that the next starts fresh. */
+async function keptAnswers(
+  context: StageContext,
+  file: string,
+  questions: readonly Question[],
+): Promise<readonly Answer[]> {
+  const text = (await context.read(file)) ?? '';
+  const wanted = new Set(questions.map((question) => placeOf({ ...question, prompt: question.prompt.id })));
+  const last = new Map(readAnswers(text).answers.map((answer) => [placeOf(answer), answer]));
+  const kept = [...last].filter(([place]) => wanted.has(place)).map(([, answer]) => answer);
+  const whole = kept.map(answerText).join('');
+  if (whole !== text) await context.write(file, whole);
+  if (kept.length > 0) context.log(`${kept.length} of ${questions.length} answers are there already`);
+  return kept;
+}
+
+/** Tells how far the asking is, each time it is called after an answer. */
+function progressMeter(context: StageContext, of: number, before: number): () => void {
+  const start = performance.now();
+  let done = 0;
+  const tell = (): void => {
+    const seconds = (performance.now() - start) / 1000;
+    const iteration = before + done;
+    context.progress({ iteration, of, loss: null, eta_s: done === 0 ? null : (seconds / done) * (of - iteration) });
+  };
+  tell();
+  return () => {
+    done += 1;
+    tell();
+  };
+}
+
+/** The score of a complete set of answers. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
+export function scoreAnswers(context: StageContext, exam: Exam, answers: readonly Answer[]): Score {
+  const refused = answers.filter((answer) => answer.error?.startsWith('HTTP 400'));
+  // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
+  if (refused.length === answers.length && exam.suite.prompts.length > 1)
+    throw new StageError('BAD_SETTINGS', `the model server refuses every prompt: ${refused[0]?.error}`);
+  const late = answers.filter((answer) => answer.error === 'TIMEOUT').length;
+  if (late > 0)
+    context.warn(
+      `${late} of ${answers.length} answers took longer than timeout_s: ${exam.settings.timeout_s} and score 0`,
+    );
+  if (refused.length > 0)
+    context.warn(`${refused.length} of ${answers.length} prompts were refused and score 0 (${refused[0]?.error})`);
+  const scored = scoreSuite(exam.suite, answers, exam.settings.repeats);
+  if (scored.ok) return scored.score;
+  throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
+}

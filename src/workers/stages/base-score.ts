@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { asStageError, StageError } from '../../core/errors.ts';
+import { probeRequest } from '../../core/score/chat.ts';
+import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
+import { baseScore } from '../../events/score.ts';
+import type { ModelServer, StageContext } from '../stage.ts';
+import { askSuite, type Exam, scoreAnswers } from './ask-suite.ts';
+import { withServer } from './with-server.ts';
+
+/** score.json beside the base's answers. */
+export const baseFile = z.strictObject({
+  base: baseScore,
+  model: z.string(),
+  eval_identity: z.string(),
+  probe: probe.nullable(),
+});
+export type BaseFile = z.infer<typeof baseFile>;
+
+const scoreFile = 'score.json';
+const answersFile = 'answers.jsonl';
+
+/**
+ * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
+ * with a warning when it cannot be measured: the run's own score does not depend on it.
+ */
+export async function measureBase(context: StageContext, exam: Exam, identity: string): Promise<BaseFile | null> {
+  try {
+    const model = await context.hash(context.baseModel);
+    context.input('base', model);
+    const key = createHash('sha256')
+      .update(model + identity)
+      .digest('hex')
+      .slice(0, 12);
+    const folder = await context.shared(key, {
+      make: (dir) => make(context, exam, { dir, key, model, identity }),
+      holds: async (dir) => (await readScore(context, dir)) !== null,
+    });
+    const found = await readScore(context, folder);
+    if (found === null) throw new StageError('MISSING_INPUT', join(folder, scoreFile));
+    return found;
+  } catch (error) {
+    if (context.signal.aborted || asStageError(error).code === 'STOPPED') throw error;
+    context.warn(`the base model's own score could not be measured: ${asStageError(error).message}`);
+    return null;
+  }
+}
+
+const readScore = async (context: StageContext, folder: string): Promise<BaseFile | null> =>
+  readBaseFile(await context.read(join(folder, scoreFile)));
+
+/** Reads the text of score.json. Null: none there, damaged, or of a version that kept less. */
+export function readBaseFile(text: string | null): BaseFile | null {
+  try {
+    return baseFile.safeParse(JSON.parse(text ?? '')).data ?? null;
+  } catch {
+    return null; // no JSON: measured again, as one that is not there
+  }
+}
+
+interface Place {
+  readonly dir: string;
+  readonly key: string;
+  readonly model: string;
+  readonly identity: string;
+}
+
+async function make(context: StageContext, exam: Exam, { dir, key, model, identity }: Place): Promise<void> {
+  context.log('scoring the base model (once per model and eval identity)');
+  await context.prove(context.baseModel);
+  await withServer(context, { name: 'base', model: context.baseModel }, async (server) => {
+    // First of all, as for an adapter: a server that has answered before rounds differently.
+    const probed = await askProbe(server, exam);
+    // Seed 0: the same base for every run, whatever its own seed is.
+    const answers = await askSuite(context, { exam, server, file: join(dir, answersFile), seed: 0 });
+    const { overall, strict, categories, strict_categories } = scoreAnswers(context, exam, answers);
+    const file: BaseFile = {
+      base: { key, overall, strict, categories, strict_categories },
+      model,
+      eval_identity: identity,
+      probe: probed,
+    };
+    await context.write(join(dir, scoreFile), `${JSON.stringify(file, null, 2)}\n`);
+  });
+}
+
+/** The model's probabilities for the start of one answer; null when the server sends none. */
+export async function askProbe(server: ModelServer, { suite, settings }: Exam): Promise<Probe | null> {
+  const [prompt] = suite.prompts;
+  if (prompt === undefined) return null;
+  return probeOf((await server.ask(probeRequest(prompt, suite, settings))).response);
+}
+
+/** The same of the base alone, for a run that does not want its score. */
+export async function probeBase(context: StageContext, exam: Exam): Promise<Probe | null> {
+  await context.prove(context.baseModel);
+  return withServer(context, { name: 'probe', model: context.baseModel }, (server) => askProbe(server, exam));
+}

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import type { Made } from '../../events/stages.ts';
+import type { Input, Stage, StageContext } from '../stage.ts';
+
+type Removed = Made<'cleanup'>['removed'];
+
+/** The unquantised model of two_step, once the quantized one is proven whole: until then it is the only copy. */
+async function removeFloats(fuse: Input<'fuse'>, quantize: Input<'quantize'>, context: StageContext): Promise<Removed> {
+  await context.prove(join(quantize.folder, quantize.made.model));
+  const bytes = await context.remove('fuse', [fuse.made.model]);
+  return [{ stage: 'fuse', path: fuse.made.model, bytes }];
+}
+
+/** Checkpoints that were not chosen; the final adapter and its config always stay. */
+async function removeCheckpoints(train: Input<'train'>, context: StageContext): Promise<Removed> {
+  const final = join(train.made.adapter, files.weights);
+  const removed: Removed = [];
+  for (const { file } of train.made.checkpoints) {
+    if (file === final) continue;
+    removed.push({ stage: 'train', path: file, bytes: await context.remove('train', [file]) });
+  }
+  return removed;
+}
+
+/** Frees what the later stages do not need. Only outputs of this run: those it comes `from` belong to another one. */
+export const cleanup: Stage<'cleanup', 'train' | 'fuse' | 'quantize'> = {
+  name: 'cleanup',
+  needs: ['train', 'fuse', 'quantize'],
+  async run({ train, fuse, quantize }, context) {
+    const { chain, settings } = context.run;
+    const floats = fuse && quantize && chain.includes('fuse') ? await removeFloats(fuse, quantize, context) : [];
+    const selected = settings.cleanup.keep_checkpoints === 'selected' && chain.includes('train');
+    const weights = train && selected ? await removeCheckpoints(train, context) : [];
+    const removed = [...floats, ...weights].filter((one) => one.bytes > 0);
+    for (const { stage, path, bytes } of removed) context.log(`removed ${path} of ${stage}: ${bytes} bytes`);
+    return { removed, freed_bytes: removed.reduce((sum, one) => sum + one.bytes, 0) };
+  },
+};

@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { asStageError, StageError } from '../../core/errors.ts';
+import {
+  checkArgv,
+  checkpointFile,
+  checkpointIteration,
+  files,
+  mlxDefaults,
+  trainArgv,
+  trainYaml,
+} from '../../core/mlx/mlx-argv.ts';
+import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
+import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
+import { type DataProfile, dataProfile } from '../../events/profile.ts';
+import type { Made, Settings } from '../../events/stages.ts';
+import type { Stage, StageContext } from '../stage.ts';
+
+/** What python/check_data.py writes. */
+const checkReport = z.object({
+  profile: dataProfile.nullable(),
+  stops: z.array(z.object({ code: z.string(), message: z.string() })),
+  warnings: z.array(z.string()),
+});
+
+/** What mlx_lm notes beside the weights: the settings as it understood them. */
+const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });
+
+interface Plan {
+  readonly settings: Settings<'train'>;
+  readonly data: string;
+}
+
+function planned(context: StageContext): Plan {
+  const { settings, data } = context.run;
+  if (settings.train === null || data === null) {
+    throw new StageError('INTERNAL', `run ${context.run.run} has no train settings or no data, but a train stage`);
+  }
+  return { settings: settings.train, data: data.folder };
+}
+
+/** The user's own checks, in order: the first that fails ends the run before anything is trained. */
+async function preflight(context: StageContext): Promise<void> {
+  for (const [index, argv] of context.run.preflight.entries()) {
+    try {
+      await context.tool({ name: `preflight-${index + 1}`, argv, cwd: context.workspace });
+    } catch (error) {
+      const { code } = asStageError(error);
+      // Ended by us or lost with the machine: that says nothing about what the command would have found.
+      if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new StageError('PREFLIGHT_FAILED', `${argv.join(' ')}: ${message}`, { cause: error });
+    }
+  }
+}
+
+/** Looks at the data with the model's own tokenizer; all reasons not to train are told at once. */
+async function checkData(context: StageContext, { settings, data }: Plan): Promise<DataProfile | null> {
+  const call = { model: context.baseModel, data, settings, minRows: context.run.min_rows };
+  const argv = checkArgv(context.python, context.driver('check_data'), call);
+  await context.tool({ name: 'check', argv });
+  const text = await context.read(join(context.dir, files.profile));
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `the data check wrote no ${files.profile}`);
+  const report = checkReport.safeParse(JSON.parse(text));
+  if (!report.success) throw new StageError('INTERNAL', `${files.profile}: ${z.prettifyError(report.error)}`);
+  const { profile, stops, warnings } = report.data;
+  for (const warning of warnings) context.warn(warning);
+  if (stops.length > 0) throw new StageError('BAD_DATA', stops.map((stop) => stop.message).join('; '));
+  return profile;
+}
+
+/** Runs the training and reads its log as it goes. Returns what the log said last. */
+async function learn(context: StageContext, { settings, data }: Plan): Promise<TrainProgress | null> {
+  const call = { model: context.baseModel, data, seed: context.run.seed, settings };
+  await context.write(files.trainConfig, trainYaml(call));
+  const advance = trainProgress(settings.iters ?? mlxDefaults.iters);
+  let told: TrainProgress | null = null;
+  const onLine = (line: string): void => {
+    const event = readLogLine(line);
+    if (event === null) {
+      // mlx_lm warns for every batch with a long row; the data check has counted those.
+      if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
+      return;
+    }
+    context.log(line.trim());
+    refuseNanLoss(event);
+    told = advance(event, performance.now());
+    const { iteration, of, loss, eta_s } = told;
+    context.progress({ iteration, of, loss, eta_s });
+  };
+  await context.tool({ argv: trainArgv(context.python, settings), loadsModel: true, onLine });
+  return told;
+}
+
+async function readAdapterConfig(context: StageContext): Promise<z.infer<typeof adapterConfig>> {
+  const path = join(files.adapter, files.adapterConfig);
+  const text = await context.read(join(context.dir, path));
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  try {
+    return adapterConfig.parse(JSON.parse(text));
+  } catch (error) {
+    throw new StageError('OUTPUT_DAMAGED', `${path}: not what mlx_lm writes`, { cause: error });
+  }
+}
+
+/** Saved weights in order, the final ones last: under their own name when the last step was no multiple of save_every. */
+async function checkpoints(context: StageContext, iters: number): Promise<Made<'train'>['checkpoints']> {
+  const names = await context.list(join(context.dir, files.adapter));
+  const numbered = names
+    .map((name) => ({ iteration: checkpointIteration(name), file: join(files.adapter, name) }))
+    .filter((one): one is { iteration: number; file: string } => one.iteration !== null)
+    .sort((a, b) => a.iteration - b.iteration);
+  const complete = numbered.at(-1)?.iteration === iters;
+  return complete ? numbered : [...numbered, { iteration: iters, file: join(files.adapter, files.weights) }];
+}
+
+/** Data check, then `mlx_lm lora`. Leaves `adapter/` with the final weights and every checkpoint. */
+export const train: Stage<'train', never> = {
+  name: 'train',
+  needs: [],
+  async run(_made, context) {
+    const plan = planned(context);
+    await preflight(context);
+    context.input('data', await context.hash(plan.data));
+    context.input('base', await context.hash(context.baseModel));
+    const resumed = plan.settings.resume_adapter_file;
+    if (resumed !== undefined) context.input('resume_adapter_file', await context.hash(resumed));
+    const profile = await checkData(context, plan);
+    const told = await learn(context, plan);
+    const { iters } = await readAdapterConfig(context);
+    return {
+      adapter: files.adapter,
+      checkpoints: await checkpoints(context, iters),
+      iterations: iters,
+      train_loss: told?.loss ?? null,
+      val_loss: told?.val_loss ?? null,
+      profile,
+      warm_restart: resumed !== undefined,
+    };
+  },
+  async verify(made, context) {
+    const { iters, save_every } = await readAdapterConfig(context);
+    const weights = join(context.dir, files.adapter, files.weights);
+    await context.prove(weights);
+    for (let iteration = save_every; iteration <= iters; iteration += save_every) {
+      if (made.checkpoints.some((one) => one.iteration === iteration)) continue;
+      throw new StageError('OUTPUT_DAMAGED', `${join(files.adapter, checkpointFile(iteration))}: not there`);
+    }
+    for (const { file } of made.checkpoints) await context.prove(join(context.dir, file));
+    const last = made.checkpoints.at(-1);
+    if (last && (await context.hash(join(context.dir, last.file))) !== (await context.hash(weights))) {
+      throw new StageError(
+        'OUTPUT_DAMAGED',
+        `${files.weights} has not the weights of ${last.file}, the last one saved`,
+      );
+    }
+  },
+};

@@ -1,0 +1,231 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { plan } from '../../src/commands/plan.ts';
+import { CommandError } from '../../src/core/errors.ts';
+import { openLookups } from '../../src/io/workspace/lookups.ts';
+import { openWorkspace } from '../../src/io/workspace/workspace.ts';
+import { planReader } from '../../src/producers/read-plan.ts';
+import { fuse } from '../../src/workers/stages/fuse.ts';
+import { train } from '../../src/workers/stages/train.ts';
+import { demoFolder, demoRun, quickTrain, runStage, tensorHashes, testPython } from '../helpers/real-stage.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+const example = (name: string): string => join(repository, 'examples', name);
+const [a, b] = [example('43a-coder30b.yaml'), example('43b-qwen3-14b.yaml')];
+
+/** A workspace with our suites, and nothing that the user's A and B need. `name` may be anything. */
+async function workspaceFolder(name = 'ws'): Promise<string> {
+  const root = join(await tempDir('plan'), name);
+  await mkdir(join(root, '.phasebox'), { recursive: true });
+  await symlink(join(repository, 'suites'), join(root, 'suites'));
+  await writeFile(join(root, 'phasebox.yaml'), `python: ${JSON.stringify(testPython)}\n`);
+  return root;
+}
+
+interface Options {
+  readonly sh?: boolean;
+  readonly against?: string;
+  readonly json?: boolean;
+}
+
+async function planned(root: string, files: readonly string[], options: Options = {}): Promise<string> {
+  let text = '';
+  const workspace = await openWorkspace(root, { create: false });
+  const print = (more: string): void => {
+    text += more;
+  };
+  expect(await plan(files, { ...options, workspace, print })).to.equal(0);
+  return text;
+}
+
+/** Every file with its size and time: what must stay the same. */
+async function state(folder: string): Promise<string[]> {
+  const names = await readdir(folder, { recursive: true });
+  return Promise.all(names.sort().map(async (name) => `${name} ${(await stat(join(folder, name))).mtimeMs}`));
+}
+
+describe('commands/plan', function () {
+  this.timeout(120_000);
+  const hub = process.env.HF_HUB_CACHE;
+  before(async () => {
+    process.env.HF_HUB_CACHE = '/nowhere/hub';
+  });
+  after(() => {
+    if (hub === undefined) delete process.env.HF_HUB_CACHE;
+    else process.env.HF_HUB_CACHE = hub;
+  });
+
+  it("shows exactly the settings of the user's experiment A, its disk, and what is missing", async () => {
+    const root = await workspaceFolder();
+    await openWorkspace(root, { create: false });
+    const before = await state(root);
+    const { phases } = JSON.parse(await planned(root, [a], { json: true }));
+    const [run] = phases[0].runs;
+    const set = Object.fromEntries(run.train.map((one: { name: string; value: unknown }) => [one.name, one.value]));
+    expect(set).to.include({
+      iters: 800,
+      batch_size: 1,
+      learning_rate: 1e-4,
+      num_layers: 8,
+      grad_accumulation_steps: 4,
+    });
+    expect(set).to.include({
+      mask_prompt: true,
+      save_every: 200,
+      steps_per_report: 10,
+      steps_per_eval: 50,
+      val_batches: 10,
+    });
+    expect(parse(run.stages[0].files[0].text)).to.deep.equal({
+      model: 'mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit',
+      ...{ data: join(root, 'data/phase33_merged'), train: true, seed: 0, adapter_path: 'adapter' },
+      ...{ iters: 800, batch_size: 1, learning_rate: 1e-4, num_layers: 8, grad_accumulation_steps: 4 },
+      ...{ mask_prompt: true, save_every: 200, steps_per_report: 10, steps_per_eval: 50, val_batches: 10 },
+    });
+    expect(run.settings.fuse).to.deep.equal({ mode: 'direct', q_bits: 5, q_group_size: 64 });
+    const text = await planned(root, [a]);
+    expect(text).to.contain('run 43a-s0: train -> fuse -> cleanup -> eval');
+    expect(text).to.contain('iters 800 (default 1000)').and.contain('learning_rate 1e-4 (default 1e-5)');
+    expect(text).to.contain('57 GB float16 avoided by fuse.mode direct').and.contain('final model 20 GB');
+    expect(text).to.contain('gate        overall >= 82.4 && (domain > 60 || multi_tool > 35)');
+    expect(text).to.contain('hf download mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit');
+    expect(text).to.contain(
+      `data: there is no folder ${join(root, 'data/phase33_merged')}; expected: one with train.jsonl`,
+    );
+    expect(text)
+      .to.contain('optimizer adam')
+      .and.not.match(/optimizer_config|null/);
+    expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
+    expect(await state(root)).to.deep.equal(before);
+  });
+
+  it('tells just what differs between A and B', async () => {
+    const text = await planned(await workspaceFolder(), [b], { against: a });
+    const paths = text.split('\n').flatMap((line) => /^ {2}([\w.]+):(?: |$)/.exec(line)?.[1] ?? []);
+    expect(paths).to.deep.equal(['model', 'train.num_layers', 'criteria.outcomes']);
+    expect(text).to.contain('train.num_layers: 8 -> 12').and.contain('43a -> 43b');
+    const outcomes = text.split('criteria.outcomes:\n')[1]?.split('\n') ?? [];
+    expect(outcomes.slice(0, -1).every((line) => /^ {4}[-+] \S.* -> /.test(line) && line.length < 100)).to.equal(true);
+    expect(text).to.contain('    + overall < 50 -> MoE routing is structural\n    + else -> ambiguous\n');
+    const same = await planned(await workspaceFolder(), [a], { against: a });
+    expect(same).to.contain('no setting differs');
+  });
+
+  it('names all that is wrong with all files, and shows nothing', async () => {
+    const root = await workspaceFolder();
+    const bad = join(root, 'bad.yaml');
+    await writeFile(bad, (await readFile(a, 'utf8')).replace('iters: 800', 'itres: 800'));
+    const error = await planned(root, [bad, a, join(root, 'none.yaml')]).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof CommandError)) throw error;
+    expect(error.exitCode).to.equal(2);
+    expect(error.message).to.contain('itres').and.contain('none.yaml');
+    const two = await planned(root, [a, b], { sh: true }).catch((thrown: unknown) => thrown);
+    expect(two).to.include({ exitCode: 2 });
+  });
+
+  it('tells wrong data and a missing model in the words of submit', async () => {
+    const root = await workspaceFolder();
+    await cp(demoFolder, join(root, 'demo'), { recursive: true });
+    await mkdir(join(root, 'half'));
+    await writeFile(join(root, 'half/train.jsonl'), '{}\n');
+    const text = await readFile(join(demoFolder, 'B.yaml'), 'utf8');
+    const files = { half: text.replace('data: demo/data', 'data: half'), none: 'phase: m\nfrom: { model: ./gone }\n' };
+    for (const [name, config] of Object.entries(files)) {
+      const file = join(root, `${name}.yaml`);
+      await writeFile(file, name === 'none' ? `${config}eval: { suite: demo/suite/demo-27.yaml }\n` : config);
+      const { phases } = JSON.parse(await planned(root, [file], { json: true }));
+      const read = planReader(openLookups({ root, artifacts: join(root, 'artifacts'), python: testPython }));
+      const refused = await read(await readFile(file), `${name}.yaml`);
+      const reasons = refused.ok ? '' : refused.reasons;
+      expect(phases[0].missing).to.have.length(1);
+      expect(reasons).to.contain(`${phases[0].missing[0].split(';')[0]}`);
+      expect(phases[0].missing[0]).to.match(
+        name === 'half' ? /^data: there is no .*valid\.jsonl$/ : /^from\.model: there is no/,
+      );
+    }
+  });
+
+  it('plans variants that share a training, and a model by its own headers', async () => {
+    const root = await workspaceFolder();
+    await cp(demoFolder, join(root, 'demo'), { recursive: true });
+    const file = join(root, 'v.yaml');
+    const text = await readFile(join(demoFolder, 'B.yaml'), 'utf8');
+    await writeFile(file, `${text}\nvariants: { q4: { fuse: { q_bits: 4 } }, raw: { fuse: { mode: none } } }\n`);
+    const { phases } = JSON.parse(await planned(root, [file], { json: true }));
+    expect(phases[0].missing).to.deep.equal([]);
+    const chains = phases[0].runs.map((run: { run: string; chain: string[] }) => `${run.run}: ${run.chain.join(' ')}`);
+    expect(chains).to.deep.equal([
+      ...['B-s0: train fuse cleanup eval', 'B-s0-q4: fuse cleanup eval', 'B-s0-raw: eval'],
+    ]);
+    expect(phases[0].runs[1].stages[0].commands[0]).to.include(join(root, 'artifacts/B/B-s0/1-train/adapter'));
+    expect(phases[0].runs[0].size_source).to.contain('headers');
+  });
+
+  it('refuses --sh together with what it would have to leave out', async () => {
+    const root = await workspaceFolder();
+    for (const [name, more] of [
+      ['json', { json: true }],
+      ['against', { against: a }],
+    ] as const) {
+      const refused: unknown = await planned(root, [b], { sh: true, ...more }).catch((error: unknown) => error);
+      expect(refused).to.include({ exitCode: 2 });
+      expect(String(refused)).to.contain(`--sh and --${name} cannot be combined`);
+    }
+  });
+
+  it('writes a script for a model that is not here: it fetches first', async () => {
+    const text = await planned(await workspaceFolder(), [b], { sh: true });
+    expect(text).to.contain('snapshot_download').and.contain('mlx-community/Qwen3-14B-4bit');
+    expect(text.indexOf('snapshot_download')).to.be.lessThan(text.indexOf('HF_HUB_OFFLINE=1'));
+  });
+
+  it('writes a script that runs by itself and makes the same model bytes, in folders with any name', async () => {
+    const root = await workspaceFolder(`it's a "$HOME" \`x\``);
+    await cp(demoFolder, join(root, 'demo'), { recursive: true });
+    const config = {
+      ...{ phase: 'by', model: 'demo/models/B-base', data: 'demo/data', train: quickTrain },
+      ...{
+        env: { MLX_DISABLE_COMPILE: '1', ODD: `a 'b' $c` },
+        // relative paths of a preflight command start at the workspace
+        preflight: [['sh', '-c', 'test -f demo/A.yaml && test "$ODD" = "a \'b\' \\$c"']],
+      },
+      cleanup: { keep_checkpoints: 'selected' },
+      eval: { suite: 'demo/suite/demo-27.yaml', max_tokens: 8, stop: ['<|im_end|>'] },
+      variants: { two: { fuse: { mode: 'two_step' } }, raw: { fuse: { mode: 'none' } } },
+    };
+    const file = join(root, 'by.json');
+    await writeFile(file, JSON.stringify(config));
+    const script = join(root, 'by.sh');
+    await writeFile(script, await planned(root, [file], { sh: true }));
+    await promisify(execFile)('bash', ['-n', script]);
+    const cwd = join(root, 'here');
+    await mkdir(cwd);
+    const { stdout } = await promisify(execFile)('bash', [script], { cwd, env: { ...process.env, PHASEBOX: 'true' } });
+    expect(stdout).to.contain('27 answers in answers.jsonl');
+    const at = (...path: string[]): string => join(cwd, 'by-by-hand', ...path);
+    const run = demoRun('B');
+    const made = await runStage(train, {}, { run, dir: join(root, 'stages/1-train') });
+    const fused = await runStage(fuse, { train: made }, { run, dir: join(root, 'stages/3-fuse') });
+    const expected = await tensorHashes(join(fused.folder, 'model'));
+    expect(await tensorHashes(at('by-s0/3-fuse/model'))).to.deep.equal(expected);
+    expect(await tensorHashes(at('by-s0-two/4-quantize/model'))).to.deep.equal(expected);
+    expect(await readdir(at('by-s0-two/3-fuse'))).to.not.include('model');
+    expect((await readdir(at('by-s0/1-train/adapter'))).sort()).to.deep.equal([
+      'adapter_config.json',
+      'adapters.safetensors',
+    ]);
+    for (const one of ['by-s0', 'by-s0-two', 'by-s0-raw']) {
+      expect((await readFile(at(one, '6-eval/answers.jsonl'), 'utf8')).trim().split('\n')).to.have.length(27);
+    }
+    const again = await promisify(execFile)('bash', [script], { cwd }).catch((error: unknown) => error);
+    expect(again).to.include({ code: 1 });
+  });
+});

@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { stringify } from 'yaml';
+import { answerText } from '../../src/core/score/answers.ts';
+import type { Answer } from '../../src/events/suite.ts';
+import { said, suiteOf, xml } from '../helpers/answers.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const call = promisify(execFile);
+const program = `
+import { score } from './src/commands/score.ts';
+const [suite, answers, json] = process.argv.slice(1);
+score({ suite, answers, json: json === 'json' }).then(
+  (code) => { process.exitCode = code; },
+  (error) => { console.error(error.message); process.exitCode = error.exitCode; },
+);`;
+
+const suite = suiteOf([{ category: 'git' }, { category: 'lsp', expect: ['lint', 'read_file'], match: 'all' }]);
+const at = (prompt: string, text: string): Answer => ({ ...said(text), prompt });
+
+async function run(text: string, json = ''): Promise<{ code: number; stdout: string; stderr: string }> {
+  const folder = await tempDir('score');
+  const files = [join(folder, 'suite.yaml'), join(folder, 'answers.jsonl')] as const;
+  await writeFile(files[0], stringify(suite));
+  await writeFile(files[1], text);
+  const argv = ['--import', 'tsx', '--input-type=module', '-e', program, ...files, json];
+  return call(process.execPath, argv).then(
+    (output) => ({ code: 0, ...output }),
+    (error) => ({ code: error.code, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+const answers = [
+  at('p0', 'never mind'),
+  at('p1', xml('execute_code', 'lint(); my_read_file()')),
+  at('p0', xml('execute_code', 'read_file()')),
+]
+  .map(answerText)
+  .join('');
+
+describe('phasebox score', () => {
+  it('prints the score as one JSON document', async () => {
+    const { code, stdout } = await run(answers, 'json');
+    expect(code).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.equal({
+      overall: 100,
+      strict: 80,
+      categories: { git: 100, lsp: 100 },
+      modes: {
+        ...{ timeout: 0, error: 0, empty: 0, wrapped: 2, wrong_tool: 0, direct_call: 0, cut: 0, thinking: 0, prose: 0 },
+      },
+      prompts: [
+        { id: 'p0', repeat: 0, score: 1, strict: 1, mode: 'wrapped' },
+        { id: 'p1', repeat: 0, score: 1, strict: 0.6, mode: 'wrapped' },
+      ],
+    });
+  });
+
+  it('prints a table for people', async () => {
+    expect((await run(answers)).stdout.split('\n')).to.deep.equal([
+      'category   lenient    strict   prompts',
+      'git          100.0     100.0         1',
+      'lsp          100.0      60.0         1',
+      'overall      100.0      80.0         2',
+      '',
+      'modes: wrapped 2',
+      '',
+    ]);
+  });
+
+  it('exits 2 and names what is missing, unknown or no answer', async () => {
+    const unfit = await run(answerText(at('p0', 'x')) + answerText(at('zz', 'x')));
+    expect(unfit).to.include({ code: 2, stdout: '' });
+    expect(unfit.stderr).to.contain('no answer to p1, repeat 0').and.contain('zz is no prompt of the suite');
+    const torn = await run(`${answers}{"prompt": "p0", "re`);
+    expect(torn.code).to.equal(2);
+    expect(torn.stderr).to.match(/answers\.jsonl:4: is no JSON/);
+    expect((await run('')).code).to.equal(2);
+  });
+});

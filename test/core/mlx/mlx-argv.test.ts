@@ -1,0 +1,94 @@
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import {
+  checkArgv,
+  checkpointFile,
+  checkpointIteration,
+  fuseDirectArgv,
+  fuseTwoStepArgv,
+  prepareAdapterArgv,
+  quantizeArgv,
+  toolEnv,
+  trainArgv,
+  trainYaml,
+} from '../../../src/core/mlx/mlx-argv.ts';
+import type { Settings } from '../../../src/events/stages.ts';
+
+const fuse: Settings<'fuse'> = { mode: 'direct', q_bits: 5, q_group_size: 64 };
+
+describe('core/mlx-argv', () => {
+  it('writes the train section with what is ours, in a YAML that PyYAML reads the same', () => {
+    const text = trainYaml({
+      model: '/Users/me/my models/no: "x" #1',
+      data: 'off',
+      seed: 7,
+      settings: {
+        iters: 800,
+        learning_rate: 1e-7,
+        mask_prompt: true,
+        lora_parameters: { rank: 8, keys: ['yes', '12:30'] },
+      },
+    });
+    expect(parse(text, { version: '1.1' })).to.deep.equal({
+      ...{ model: '/Users/me/my models/no: "x" #1', data: 'off', train: true, seed: 7, adapter_path: 'adapter' },
+      ...{ iters: 800, learning_rate: 1e-7, mask_prompt: true, lora_parameters: { rank: 8, keys: ['yes', '12:30'] } },
+    });
+    expect(text).to.contain('data: "off"').and.contain('"12:30"');
+  });
+
+  it('passes as flags what mlx_lm does not read from the file', () => {
+    const settings = { iters: 5, clear_cache_threshold: '4GB', trust_remote_code: true };
+    expect(trainYaml({ model: 'm', data: 'd', seed: 0, settings })).to.not.match(/clear_cache|trust/);
+    expect(trainArgv('py', settings)).to.deep.equal([
+      ...['py', '-m', 'mlx_lm', 'lora', '-c', 'train.yaml'],
+      ...['--clear-cache-threshold', '4GB', '--trust-remote-code'],
+    ]);
+    expect(trainArgv('py', { iters: 5, trust_remote_code: false })).to.have.length(6);
+  });
+
+  it('checks the data with the settings that training will use, defaults included', () => {
+    const call = {
+      model: 'M',
+      data: 'D',
+      settings: { iters: 800, mask_prompt: true },
+      minRows: { train: 1000, valid: 9 },
+    };
+    expect(checkArgv('py', 'check_data.py', call).join(' ')).to.equal(
+      'py check_data.py --model M --data D --out profile.json --iters 800 --batch-size 4 --val-batches 25 ' +
+        '--max-seq-length 2048 --mask-prompt --min-rows train=1000 valid=9',
+    );
+  });
+
+  it('fuses and quantizes', () => {
+    const call = { model: 'M', adapter: 'A', settings: fuse };
+    expect(fuseDirectArgv('py', 'f.py', call).join(' ')).to.equal(
+      'py f.py --model M --adapter A --out model --q-bits 5 --q-group-size 64',
+    );
+    const raw = { ...call, settings: { ...fuse, q_bits: null } };
+    expect(fuseDirectArgv('py', 'f.py', raw).join(' ')).to.equal('py f.py --model M --adapter A --out model');
+    expect(fuseTwoStepArgv('py', call).join(' ')).to.equal(
+      'py -m mlx_lm fuse --model M --adapter-path A --save-path model --dequantize',
+    );
+    expect(quantizeArgv('py', 'F', fuse).join(' ')).to.equal(
+      'py -m mlx_lm convert --hf-path F --mlx-path model -q --q-bits 5 --q-group-size 64',
+    );
+  });
+
+  it('knows checkpoints by their names', () => {
+    expect(checkpointFile(600)).to.equal('0000600_adapters.safetensors');
+    expect(checkpointIteration('0000600_adapters.safetensors')).to.equal(600);
+    expect(checkpointIteration('12345678_adapters.safetensors')).to.equal(12345678);
+    expect(checkpointIteration('adapters.safetensors')).to.equal(null);
+    expect(prepareAdapterArgv('/a b', 600).slice(-3)).to.deep.equal([
+      '/a b',
+      '0000600_adapters.safetensors',
+      'chosen-adapter',
+    ]);
+  });
+
+  it('keeps tools offline and unbuffered, whatever the run sets', () => {
+    expect(toolEnv({ PYTHONUNBUFFERED: '', A: 'b' })).to.deep.equal({
+      ...{ A: 'b', COLUMNS: '120', PYTHONUNBUFFERED: '1', HF_HUB_OFFLINE: '1' },
+    });
+  });
+});

@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+import type { LogEvent } from '../../../src/core/mlx/mlx-log.ts';
+import { trainProgress } from '../../../src/core/mlx/train-progress.ts';
+
+const report = (iteration: number, train_loss: number): LogEvent => ({
+  ...{ kind: 'train', iteration, train_loss },
+  ...{ learning_rate: null, tokens_per_second: null, trained_tokens: null, peak_memory_gb: null },
+});
+
+describe('core/train-progress', () => {
+  it('knows the total from the plan, or from the log', () => {
+    expect(trainProgress(800)(report(10, 1), 0)).to.include({ iteration: 10, of: 800, loss: 1, eta_s: null });
+    const advance = trainProgress(null);
+    advance({ kind: 'total', of: 100 }, 0);
+    advance(report(10, 1), 1000);
+    expect(advance(report(20, 0.5), 11_000)).to.include({ iteration: 20, of: 100, loss: 0.5, eta_s: 80 });
+  });
+
+  it('goes by the last reports: a training that slows down takes longer', () => {
+    const advance = trainProgress(1000);
+    for (let step = 1; step <= 20; step++) advance(report(step * 10, 1), step * 1000);
+    let eta = 0;
+    for (let step = 21; step <= 40; step++) eta = advance(report(step * 10, 1), 20_000 + (step - 20) * 5000).eta_s ?? 0;
+    expect(eta).to.equal(300);
+  });
+
+  it('takes no speed from a log that is read again in one go', () => {
+    const advance = trainProgress(800);
+    for (let step = 1; step <= 40; step++) advance(report(step * 10, 1), step);
+    expect(advance(report(400, 1), 40).eta_s).to.equal(null);
+    expect(advance(report(410, 1), 31_040).eta_s).to.be.closeTo(1209, 3);
+  });
+
+  it('keeps val loss and checkpoints, and does not go back', () => {
+    const advance = trainProgress(40);
+    advance({ kind: 'val', iteration: 20, val_loss: 0.4 }, 0);
+    const file = '0000020_adapters.safetensors';
+    const state = advance({ kind: 'saved', iteration: 20, file }, 10);
+    expect(state.val_loss).to.equal(0.4);
+    expect(state.saved).to.deep.equal([{ kind: 'saved', iteration: 20, file }]);
+  });
+});

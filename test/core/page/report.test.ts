@@ -1,0 +1,149 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { renderComparison } from '../../../src/core/page/report.ts';
+import type { PhaseOnPage } from '../../../src/core/page/report-groups.ts';
+import { criteria } from '../../../src/events/phase.ts';
+import type { Row } from '../../../src/events/row.ts';
+import { night, nightPhases } from '../../helpers/night.ts';
+import { makeRow } from '../../helpers/rows.ts';
+
+const golden = new URL('../../fixtures/comparison.md', import.meta.url);
+
+const phase = (changed: Partial<PhaseOnPage> = {}): PhaseOnPage => ({
+  phase: '43a',
+  title: null,
+  hypothesis: null,
+  criteria: criteria.parse({ gate: 'overall >= 60' }),
+  accepted: '2026-11-21T22:14:05.000Z',
+  runs: ['43a-s0', '43a-s1', '43a-s2'],
+  ...changed,
+});
+
+const page = (rows: readonly Row[], phases: readonly PhaseOnPage[] = [phase()], damaged: readonly string[] = []) =>
+  renderComparison({ rows, phases, answers: new Set(), damaged });
+
+const run = (seed: number, changed: Partial<Row> = {}) => makeRow({ run: `43a-s${seed}`, seed, ...changed });
+const failed = (seed: number, changed: Partial<NonNullable<Row['error']>> = {}) =>
+  run(seed, {
+    status: 'failed',
+    overall: null,
+    strict: null,
+    categories: null,
+    modes: null,
+    error: { code: 'GPU_FAULT', message: 'The GPU timed out', stage: 'fuse', attempt: 4, log: [], ...changed },
+  });
+
+describe('renderComparison', () => {
+  it('is the page of the night, as the golden file has it', async () => {
+    const made = renderComparison({ rows: night, phases: nightPhases, answers: new Set(['43a', '43b']), damaged: [] });
+    if (process.env.UPDATE_GOLDEN === '1') await writeFile(golden, made);
+    expect(made).to.equal(await readFile(golden, 'utf8'));
+  });
+
+  it('says so when there is nothing yet', () => {
+    expect(page([], [])).to.equal('# Comparison: no run is over yet\n');
+    expect(page([])).to.contain('- **43a: no run is done (3 of 3 runs not over yet), so there is no verdict.**');
+  });
+
+  it('judges a phase by the mean of its done runs, and says how many failed', () => {
+    const made = page([run(0, { overall: 90, verdict: 'pass' }), run(1, { overall: 40, verdict: 'fail' }), failed(2)]);
+    expect(made).to.contain('- **43a passes its gate: overall 65.0 on average over 2 of 3 runs (40.0 to 90.0).**');
+    expect(made).to.contain('The verdict is on the mean; 1 of 2 pass on their own. 1 of 3 runs failed.');
+    expect(made).to.contain('| pass (1 of 2 runs pass) |');
+  });
+
+  it('shows the reference of a strictly scored run as strict, beside that of a lenient one', () => {
+    const baseline = { name: '33b', overall: 71.5, categories: { domain: 44 } };
+    const made = page([run(0, { baseline, score_by: 'strict' }), run(1, { baseline })]);
+    const lines = made.split('\n').filter((line) => line.startsWith('| baseline'));
+    expect(lines.map((line) => line.split(' | ').slice(0, 3))).to.deep.equal([
+      ['| baseline 33b, strict figures', 'reference', '– (71.5)'],
+      ['| baseline 33b', 'reference', '71.5'],
+    ]);
+  });
+
+  it('has no verdict when no run is done', () => {
+    const made = page([failed(0), failed(1), run(2, { status: 'cancelled', overall: null })]);
+    expect(made).to.contain('**43a: no run is done (2 of 3 runs failed, 1 cancelled), so there is no verdict.**');
+    expect(made).to.contain('| no verdict |');
+  });
+
+  it('says why there is no verdict', () => {
+    const unknown = phase({ criteria: criteria.parse({ gate: 'overall > baseline.overall' }) });
+    const row = run(0, { baseline: { name: '33b', overall: null, categories: {} } });
+    const made = page([row], [unknown]);
+    expect(made).to.contain('**43a has no verdict: overall 82.4 in 1 of 3 runs.** 2 of 3 runs not over yet.');
+    expect(made).to.contain('baseline.overall (baseline has no rows) not known');
+  });
+
+  it('judges variants apart from the plain runs', () => {
+    const runs = ['43a-s0', '43a-s0-q4', '43a-s1', '43a-s1-q4', '43a-s0.2'];
+    const rows = [run(0, { overall: 80 }), run(0, { run: '43a-s0-q4', variant: 'q4', overall: 20 })];
+    const made = page(rows, [phase({ runs })]);
+    expect(made).to.contain('**43a passes its gate: overall 80.0 in 1 of 3 runs.**');
+    expect(made).to.contain('**43a q4 fails its gate: overall 20.0 in 1 of 2 runs.**');
+  });
+
+  it('tells what failed: what it means, what to do, the last lines of the log', () => {
+    const log = ['| a pipe', '```', '<details>', '\u001b[31mred\u001b[0m\rnext'];
+    const made = page([
+      failed(0, { message: 'The GPU <b>timed* out', log }),
+      failed(1, { code: 'NAN_LOSS', stage: 'train' }),
+    ]);
+    expect(made).to.contain('### 43a-s0: failed (GPU_FAULT, fuse attempt 4)\n\nThe GPU &lt;b>timed\\* out');
+    expect(made).to.contain('What to do: Nothing to do: tried again');
+    expect(made).to.contain('`phasebox retry 43a-s0` goes on after the last finished stage.');
+    expect(made).to.contain('````text\n| a pipe\n```\n<details>\nred\nnext\n````');
+    expect(made).to.contain('What to do: Lower learning_rate');
+  });
+
+  it('shows a cancelled run as cancelled', () => {
+    const error = {
+      code: 'CANCELLED',
+      message: 'cancelled in train',
+      stage: 'train' as const,
+      attempt: 1,
+      log: ['Iter 10'],
+    };
+    const made = page([run(0, { status: 'cancelled', overall: null, error })]);
+    expect(made).to.contain('### 43a-s0: cancelled\n\ncancelled in train\n\nWhat to do: `phasebox retry 43a-s0`');
+    expect(made).to.match(/\| cancelled \|/);
+  });
+
+  it('warns where scores cannot be compared', () => {
+    const made = page([run(0), run(1, { eval_identity: 'f'.repeat(64) }), run(2)]);
+    expect(made).to.contain('differ between 43a-s0 and 43a-s2 (eeeeeeee) and 43a-s1 (ffffffff)');
+    expect(page([run(0), run(1)])).to.not.contain('Not measured alike');
+  });
+
+  it('shows names, titles and outcomes as they are, whatever is in them', () => {
+    const odd = phase({
+      title: 'a | b `c` <img src=x> *d* _e_ $f$',
+      hypothesis: 'x\ny',
+      criteria: criteria.parse(JSON.parse('{"outcomes": [{"then": "yes | no"}]}')),
+    });
+    const made = page([run(0, { warnings: ['<script> | `x`'] })], [odd]);
+    expect(made).to.contain('a \\| b \\`c\\` &lt;img src=x> \\*d\\* \\_e\\_ \\$f\\$');
+    expect(made).to.contain('yes \\| no');
+    expect(made).to.contain('- 43a-s0: &lt;script> \\| \\`x\\`');
+    for (const line of made.split('\n').filter((line) => line.startsWith('|')))
+      expect(line.replaceAll('\\|', '').endsWith('|')).to.equal(true);
+  });
+
+  it('keeps rows whose phase folder is gone, and tells of damaged lines', () => {
+    const made = page(
+      [run(0), run(0, { phase: 'gone', run: 'gone-s0' })],
+      [phase()],
+      ['results.jsonl, line 3: no JSON'],
+    );
+    expect(made).to.contain('**gone: overall 82.4 in 1 of 1 run.**');
+    expect(made).to.contain('- results.jsonl, line 3: no JSON');
+  });
+
+  it('shows each category once, with blanks where a run has none, and figures with one decimal', () => {
+    const made = page([run(0, { categories: { git: 33.33333 } }), run(1, { categories: { lsp: 66.66666 } })]);
+    expect(made).to.contain('| run | status | overall (strict) | git | lsp | checkpoint |');
+    expect(made).to.contain('| **43a-s0** | done | 82.4 (80.6) | 33.3 | – |');
+    expect(made).to.contain('| **43a-s1** | done | 82.4 (80.6) | – | 66.7 |');
+  });
+});

@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { differences, saysSomething, trainSettings, valueText } from '../../../src/core/plan/settings-shown.ts';
+import { stageTimes } from '../../../src/core/plan/stage-times.ts';
+import { demoRun, quickTrain } from '../../helpers/real-stage.ts';
+
+const defaults = {
+  iters: 1000,
+  num_layers: 16,
+  learning_rate: 1e-5,
+  model: 'x',
+  lora_parameters: { rank: 8, scale: 20 },
+};
+
+describe('core/settings-shown', () => {
+  it("tells settings that differ from mlx_lm's own, and the defaults that stay", () => {
+    const shown = trainSettings({ iters: 800, learning_rate: 1e-5 }, defaults);
+    expect(shown).to.deep.equal([
+      { name: 'iters', value: 800, byDefault: 1000, differs: true },
+      { name: 'learning_rate', value: 1e-5, byDefault: 1e-5, differs: false },
+      { name: 'num_layers', value: 16, byDefault: 16, differs: false },
+      { name: 'lora_parameters', value: { rank: 8, scale: 20 }, byDefault: { rank: 8, scale: 20 }, differs: false },
+    ]);
+    expect([null, {}, { adam: {}, sgd: {} }, 0, { adam: { eps: 1 } }].map(saysSomething)).to.deep.equal([
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect([1e-5, 0.01, 'adam', null, [1]].map(valueText)).to.deep.equal(['1e-5', '0.01', 'adam', 'null', '[1]']);
+  });
+
+  it('finds just what differs: a default that is written out does not', () => {
+    const a = { phase: 'a', title: 'A', model: 'm', train: { iters: 800, num_layers: 16 }, seeds: [0] };
+    const b = { phase: 'b', model: 'n', train: { iters: 800, learning_rate: 2e-5 }, seeds: [0, 1], env: { X: '1' } };
+    expect(differences(a, b, defaults)).to.deep.equal([
+      { path: 'model', before: 'm', after: 'n' },
+      { path: 'train.learning_rate', before: 1e-5, after: 2e-5 },
+      { path: 'seeds', before: [0], after: [0, 1] },
+      { path: 'env.X', before: null, after: '1' },
+    ]);
+    expect(differences(a, { ...a, phase: 'c', notes: 'n' }, defaults)).to.deep.equal([]);
+  });
+});
+
+describe('core/stage-times', () => {
+  const run = demoRun('B', { chain: ['train', 'fuse', 'eval'] });
+  const row = (train: number, fuse: number, status: 'done' | 'failed' = 'done') => ({
+    status,
+    seconds: { train, fuse },
+  });
+
+  it('takes the middle of earlier runs of the same model, a training by its length', () => {
+    const longer = demoRun('B', { chain: ['train', 'fuse', 'eval'], train: { ...quickTrain, iters: 20 } });
+    const finished = [
+      { row: row(10, 1), run: longer },
+      { row: row(30, 3), run: longer },
+      { row: row(20, 2), run: longer },
+    ];
+    expect(stageTimes(run, finished)).to.deep.equal({ runs: 3, seconds: { train: 10, fuse: 2 } });
+  });
+
+  it('knows nothing from another model, a failed run or another way to fuse', () => {
+    const two = demoRun('B', {
+      chain: ['train', 'fuse', 'eval'],
+      fuse: { mode: 'two_step', q_bits: 5, q_group_size: 64 },
+    });
+    const finished = [
+      { row: row(10, 1), run: demoRun('A') },
+      { row: row(10, 1, 'failed'), run },
+      { row: row(10, 1), run: two },
+    ];
+    expect(stageTimes(run, finished)).to.deep.equal({ runs: 1, seconds: { train: 10 } });
+  });
+});

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { RunDraft, RunPlan } from '../../../src/core/config/lookups.ts';
+import { hereDocument, place, shellLine, shellWord } from '../../../src/core/plan/shell.ts';
+import { judgedModel, type Places, stageCommands } from '../../../src/core/plan/stage-commands.ts';
+import { demoRun } from '../../helpers/real-stage.ts';
+
+const places = (plans: readonly RunPlan[] = []): Places => ({
+  ...{ python: 'py', model: '/base', modelName: 'org/base' },
+  driver: (name) => `/drivers/${name}.py`,
+  run: (id) => join('/artifacts', id),
+  plans: new Map(plans.map((plan) => [plan.run, plan])),
+});
+const fuse = (mode: 'direct' | 'two_step' | 'none') => ({ mode, q_bits: 5 as const, q_group_size: 64 as const });
+const lines = (run: RunDraft, plans: readonly RunPlan[] = []): string[] =>
+  stageCommands(run, places(plans)).flatMap(({ stage, commands }) =>
+    commands.map((one) => `${stage}: ${shellLine(one)}`),
+  );
+
+describe('core/stage-commands', () => {
+  const plain = demoRun('B', { fuse: fuse('two_step'), chain: ['train', 'fuse', 'quantize', 'cleanup', 'eval'] });
+
+  it('chains two_step: each stage reads what the one before it left', () => {
+    expect(lines(plain).slice(2)).to.deep.equal([
+      'fuse: py -m mlx_lm fuse --model /base --adapter-path /artifacts/B-s0/1-train/adapter --save-path model --dequantize',
+      'quantize: py -m mlx_lm convert --hf-path /artifacts/B-s0/3-fuse/model --mlx-path model -q --q-bits 5 --q-group-size 64',
+      'eval: py /drivers/serve.py --model /artifacts/B-s0/4-quantize/model --host 127.0.0.1 --port PORT',
+    ]);
+    expect(stageCommands(plain, places())[0]?.files[0]?.text).to.contain('model: org/base\n');
+  });
+
+  it('lets a variant use the training of its plain run, never the model that the plain run made of it', () => {
+    const from = { run: 'B-s0', after: 'train' } as const;
+    const direct = {
+      ...demoRun('B', { fuse: fuse('direct'), from, chain: ['fuse', 'cleanup', 'eval'] }),
+      run: 'B-s0-d',
+    };
+    expect(lines(direct, [plain])).to.deep.equal([
+      'fuse: py /drivers/fuse_direct.py --model /base --adapter /artifacts/B-s0/1-train/adapter --out model --q-bits 5 --q-group-size 64',
+      'eval: py /drivers/serve.py --model /artifacts/B-s0-d/3-fuse/model --host 127.0.0.1 --port PORT',
+    ]);
+    const raw = {
+      ...demoRun('B', { fuse: fuse('none'), from: { run: 'B-s0', after: 'quantize' }, chain: ['eval'] }),
+      run: 'r',
+    };
+    expect(judgedModel(raw, places([plain]))).to.deep.equal({
+      model: '/base',
+      adapter: '/artifacts/B-s0/1-train/adapter',
+    });
+    const again = { ...raw, settings: plain.settings };
+    expect(judgedModel(again, places([plain])).model).to.equal('/artifacts/B-s0/4-quantize/model');
+  });
+
+  it('lays out a checkpoint of an adapter from outside, and takes it away again', () => {
+    const from = { adapter: '/my adapters', checkpoint: 600, sha256: '' };
+    const run = demoRun('B', { from, chain: ['fuse', 'cleanup', 'eval'] });
+    const [lay, fused, drop] = lines(run);
+    expect(lay).to.contain("'/my adapters' 0000600_adapters.safetensors chosen-adapter");
+    expect(fused).to.contain('--adapter chosen-adapter');
+    expect(drop).to.equal('fuse: rm -r chosen-adapter');
+    const served = stageCommands(
+      { ...run, settings: { ...run.settings, fuse: fuse('none') }, chain: ['eval'] },
+      places(),
+    );
+    expect(served[0]?.commands.at(-1)?.join(' ')).to.contain('--model /base --adapter-path chosen-adapter');
+  });
+
+  it('only asks a model from outside', () => {
+    const run = demoRun('B', { from: { model: '/m', sha256: '' }, model: null, chain: ['eval'] });
+    expect(lines(run)).to.deep.equal(['eval: py /drivers/serve.py --model /m --host 127.0.0.1 --port PORT']);
+  });
+});
+
+describe('core/shell', () => {
+  it('quotes what a shell would change, and variables of its own', () => {
+    expect(['a', "it's", '$x', '', 'a b', '--q=1', '*'].map(shellWord).join(' ')).to.equal(
+      "a 'it'\\''s' '$x' '' 'a b' --q=1 '*'",
+    );
+    expect(shellWord(join(place('work', '/a b'), 'c'))).to.equal(`"$work"'/a b/c'`);
+    expect(shellWord(place('model'))).to.equal('"$model"');
+  });
+
+  it('ends a here-document at no line of its own', () => {
+    expect(hereDocument('f', 'a\nEND\n')).to.equal("cat >f <<'END_'\na\nEND\nEND_");
+  });
+});

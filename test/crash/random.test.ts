@@ -1,0 +1,127 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { execa } from 'execa';
+import { Redis } from 'ioredis';
+import { groupMembers } from '../../src/io/tool/process-facts.ts';
+import { type Chain, config, type Running } from '../helpers/chain.ts';
+import { crashChain, expectNothingLost, seeded } from '../helpers/crash.ts';
+import { waitFor } from '../helpers/temp.ts';
+
+/* A night in which everything dies at random. SEED=n plays one again, SOAK=1 goes on for an hour. */
+
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const minutes = process.env.SOAK === undefined ? 2 : 60;
+
+interface Night {
+  readonly chain: Chain;
+  up: Running;
+}
+
+/** ESRCH: it ended by itself a moment ago, so nothing was killed. */
+function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function onBroker<T>({ chain }: Night, work: (redis: Redis) => Promise<T>): Promise<T | null> {
+  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
+  const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock'), ...options });
+  redis.on('error', () => undefined); // away: told by the call below
+  try {
+    await redis.connect();
+    return await work(redis);
+  } catch {
+    return null;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const brokerPid = (night: Night): Promise<number | null> =>
+  onBroker(night, async (redis) => Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]));
+
+/** The tool that works now, and its wrapper. */
+async function toolNow({ chain }: Night): Promise<{ tool: number; wrapper: number } | null> {
+  const before = (await chain.calls()).length;
+  const next = async () => ((await chain.calls()).length > before ? (await chain.calls()).at(-1) : null);
+  // The next one that begins: the one before may be at its end.
+  const last = await waitFor('a tool', next, 5000).catch(() => undefined);
+  if (last === undefined || last.tool === 'facts') return null;
+  const { stdout } = await execa('ps', ['-o', 'pgid=', '-p', String(last.pid)], { reject: false });
+  const wrapper = Number(stdout);
+  return wrapper > 1 && (await groupMembers(wrapper)).includes(last.pid) ? { tool: last.pid, wrapper } : null;
+}
+
+/** Each tells whether it hit anything. */
+const acts: Readonly<Record<string, (night: Night) => Promise<boolean>>> = {
+  async up(night) {
+    await night.up.stop('SIGKILL');
+    night.up = await night.chain.up();
+    return true;
+  },
+  async broker(night) {
+    const pid = await brokerPid(night);
+    return pid !== null && kill(pid);
+  },
+  async tool(night) {
+    const now = await toolNow(night);
+    return now !== null && kill(now.tool);
+  },
+  async wrapper(night) {
+    const now = await toolNow(night);
+    return now !== null && kill(now.wrapper);
+  },
+  flush: async (night) => (await onBroker(night, (redis) => redis.flushall())) !== null,
+  async empty(night) {
+    const pid = await brokerPid(night);
+    if (pid === null || !kill(pid)) return false;
+    const folder = join(night.chain.root, '.phasebox/broker');
+    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    return true;
+  },
+};
+
+/** A dozen more that wait, whatever becomes of them. */
+async function submit(chain: Chain, phases: string[]): Promise<void> {
+  const fresh = Array.from({ length: 12 }, (_, index) => `p${String(phases.length + index + 1).padStart(4, '0')}`);
+  const files = await Promise.all(fresh.map((phase) => chain.write(`drop/${phase}.yaml`, config(phase))));
+  phases.push(...fresh);
+  const { code, err } = await chain.phasebox('submit', ...files);
+  expect([code, err]).to.eql([0, '']);
+}
+
+describe(`random kills and wipes for ${minutes} min, seed ${seed}`, function () {
+  this.timeout((minutes + 3) * 60_000);
+
+  it('lose no run, double none, and keep the order', async () => {
+    const random = seeded(seed);
+    const chain = await crashChain();
+    const counts: Record<string, number> = {};
+    const phases: string[] = [];
+    try {
+      const night: Night = { chain, up: await chain.up() };
+      const end = performance.now() + minutes * 60_000;
+      while (performance.now() < end) {
+        if (phases.length < (await chain.rows()).length + 4) await submit(chain, phases);
+        await delay(random() * 1200);
+        const names = Object.keys(acts);
+        const name = names[Math.floor(random() * names.length)] ?? 'up';
+        if (await acts[name]?.(night)) counts[name] = (counts[name] ?? 0) + 1;
+      }
+      const runs = phases.map((phase) => `${phase}-s0`);
+      await waitFor('all rows', async () => (await chain.rows()).length >= runs.length, 120_000);
+      expect(await night.up.stop()).to.equal(0);
+      await expectNothingLost(chain, runs, []);
+      const told = Object.entries(counts).map(([name, count]) => `${name} ${count}`);
+      console.log(`      seed ${seed}: ${runs.length} runs; ${told.join(', ')}`);
+    } finally {
+      await chain.remove();
+    }
+  });
+});

@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { bootId } from '../../src/io/tool/process-facts.ts';
+import { type Chain, config } from '../helpers/chain.ts';
+import { crashChain, expectNothingLost, inPool } from '../helpers/crash.ts';
+import { waitFor } from '../helpers/temp.ts';
+
+const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+const starts = async (chain: Chain, run: string, tool: string): Promise<number> =>
+  (await chain.calls(tool)).filter((call) => call.run === run).length;
+
+/** Several nights: `up` is killed in each training, once. */
+async function killInEachTraining(phases: readonly string[]): Promise<number> {
+  const chain = await crashChain();
+  try {
+    for (const phase of phases)
+      await chain.write(`inbox/${phase}.yaml`, config(phase, { scene: { lora: { hold: `go.${phase}` } } }));
+    let up = await chain.up();
+    for (const phase of phases) {
+      await waitFor(`the training of ${phase}`, async () => (await starts(chain, `${phase}-s0`, 'lora')) === 1, 30_000);
+      await up.stop('SIGKILL');
+      up = await chain.up();
+      await chain.release(`go.${phase}`);
+      await chain.row(`${phase}-s0`);
+    }
+    await up.stop();
+    const runs = phases.map((phase) => `${phase}-s0`);
+    await expectNothingLost(chain, runs, ['check_data', 'lora', 'fuse_direct']);
+    return runs.length;
+  } finally {
+    await chain.remove();
+  }
+}
+
+describe('after kill -9 of up', function () {
+  this.timeout(180_000);
+
+  it('the training is taken up again: started once, 20 of 20', async () => {
+    const groups = names('g', 4).map((group) => names(`${group}n`, 5));
+    const counts = await Promise.all(inPool(groups, 4, killInEachTraining));
+    expect(counts.reduce((sum, count) => sum + count)).to.equal(20);
+  });
+
+  it('a tool that ended meanwhile is taken at its exit code; one of another boot is not', async () => {
+    for (const boot of [await bootId(), 'another boot']) {
+      const chain = await crashChain();
+      try {
+        await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));
+        const up = await chain.up();
+        await waitFor('the training', async () => (await starts(chain, 'p-s0', 'lora')) === 1, 30_000);
+        await up.stop('SIGKILL');
+        await chain.release('go');
+        const dir = join(chain.root, 'artifacts/p/p-s0/.1-train.a1');
+        await waitFor('its end', () => chain.read('artifacts/p/p-s0/.1-train.a1/exit').catch(() => null));
+        const command = JSON.parse(await chain.read('artifacts/p/p-s0/.1-train.a1/command.json'));
+        await writeFile(join(dir, 'command.json'), JSON.stringify({ ...command, boot }));
+        const again = await chain.phasebox('up', '--once', '--no-dashboard');
+        expect([again.code, again.err]).to.eql([0, '']);
+        expect(await starts(chain, 'p-s0', 'lora')).to.equal(boot === 'another boot' ? 2 : 1);
+        await expectNothingLost(chain, ['p-s0'], ['fuse_direct']);
+      } finally {
+        await chain.remove();
+      }
+    }
+  });
+
+  it('an attempt whose record tells of another tool is given up: nobody is signalled, the training is made anew', async () => {
+    const chain = await crashChain();
+    try {
+      await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));
+      const up = await chain.up();
+      await waitFor('the training', async () => (await starts(chain, 'p-s0', 'lora')) === 1, 30_000);
+      await up.stop('SIGKILL');
+      await chain.release('go');
+      const dir = join(chain.root, 'artifacts/p/p-s0/.1-train.a1');
+      await waitFor('its end', () => chain.read('artifacts/p/p-s0/.1-train.a1/exit').catch(() => null));
+      await writeFile(join(dir, 'command.json'), '{"nonce": "somebody');
+      const again = await chain.phasebox('up', '--once', '--no-dashboard');
+      expect([again.code, again.err]).to.eql([0, '']);
+      await expectNothingLost(chain, ['p-s0'], ['fuse_direct']);
+    } finally {
+      await chain.remove();
+    }
+  });
+});

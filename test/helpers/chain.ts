@@ -1,0 +1,266 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { stringify } from 'yaml';
+import type { JournalLine } from '../../src/events/journal.ts';
+import type { Row } from '../../src/events/row.ts';
+import { hasCode, readText } from '../../src/io/disk/files.ts';
+import { readJournal } from '../../src/io/workspace/run-folder.ts';
+import { atTheEnd, waitFor } from './temp.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+const command = join(repository, 'dist/phasebox.js');
+const standIn = join(repository, 'test/fixtures/bin/python');
+const run = promisify(execFile);
+
+/** A start or an end of a stand-in tool. `at`: ms since the epoch. */
+export interface Call {
+  readonly event: 'start' | 'end';
+  readonly tool: string;
+  readonly run: string | null;
+  readonly pid: number;
+  readonly at: number;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | null>>;
+  /** Of a start: the tools that lived beside it, as `tool pid`. */
+  readonly beside?: readonly string[];
+}
+
+/** How a command ended. */
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A command that runs, its output so far. */
+export interface Running {
+  readonly pid: number;
+  readonly out: () => string;
+  readonly ended: Promise<Ended>;
+  /** Waits for a text in its output. */
+  says(text: string | RegExp): Promise<void>;
+  /** Its output is read no more, as when a `tee` dies. */
+  deafen(): void;
+  /** Ends it by a signal, else as Ctrl-C does, twice where it takes two; its exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number>;
+}
+
+/** A workspace in a temporary folder with the demo's models, data and suite, and the stand-in as its python. */
+export interface Chain {
+  readonly root: string;
+  /** Each start and end of a stand-in tool, oldest first. */
+  calls(tool?: string, event?: Call['event']): Promise<Call[]>;
+  /** Lets tools go on that wait for `name` (SCENE). */
+  release(name: string): Promise<void>;
+  write(path: string, content: string | Uint8Array): Promise<string>;
+  read(path: string): Promise<string>;
+  rows(): Promise<Row[]>;
+  /** The row of a run, waited for. */
+  row(run: string): Promise<Row>;
+  journal(run: string): Promise<JournalLine[]>;
+  /** Runs a command to its end. */
+  phasebox(...args: readonly string[]): Promise<Ended>;
+  /** Starts a command. */
+  start(...args: readonly string[]): Promise<Running>;
+  /** Starts a command with more in its environment. */
+  startUnder(env: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Running>;
+  /** Starts `up` and waits until it watches. */
+  up(...args: readonly string[]): Promise<Running>;
+  /** Ends what still runs; throws when a process of this workspace is left; removes the folder. */
+  remove(): Promise<void>;
+}
+
+/** `phasebox.yaml` for tests: retried at once, no disk kept free. JSON is YAML. */
+const settings = { python: standIn, disk_reserve_gb: 0, retry_pause_s: [0], dashboard: { port: 0 } };
+
+/** Four prompts: enough for a score, little to wait for. */
+const suite = {
+  suite: 'four',
+  prompts: ['read a.py', 'lint a.py', 'which files have changed', 'check the schema'].map((prompt, index) => ({
+    id: `p${index}`,
+    category: index < 2 ? 'text_tools' : 'domain',
+    prompt,
+    expect: [['read_file', 'lint', 'git_status', 'check_schema'][index]],
+  })),
+};
+
+const train = {
+  ...{ iters: 20, batch_size: 2, num_layers: 2, mask_prompt: true, max_seq_length: 128 },
+  ...{ save_every: 10, steps_per_report: 5, steps_per_eval: 10, val_batches: 4 },
+};
+
+/** A config as text. `scene`: what the tools do, as test/fixtures/stand-in/main.py reads it. */
+export function config(phase: string, { scene, env = {}, ...over }: Record<string, unknown> & { scene?: object } = {}) {
+  const whole = {
+    ...{ phase, model: 'demo/models/A-base', data: 'demo/data', train },
+    ...{ eval: { suite: 'four.yaml', base: false } },
+    env: { ...(env as object), ...(scene === undefined ? {} : { SCENE: JSON.stringify(scene) }) },
+    ...over,
+  };
+  return stringify(whole);
+}
+
+let built: Promise<unknown> | undefined;
+
+/** dist/ as the sources say: the bundle starts in a fifth of the time that the sources take. */
+async function build(): Promise<void> {
+  const { sourcesHash, stampName } = await import('../../scripts/lib/sources.mjs' as string);
+  if ((await readText(join(repository, 'dist', stampName))) === sourcesHash(repository)) return;
+  await run(process.execPath, [join(repository, 'scripts/build.mjs')]);
+}
+
+/** Not through the links and shims that `python3` may be: those cost more than the interpreter. */
+let fastPython: Promise<string> | undefined;
+const findPython = async (): Promise<string> =>
+  (await run('python3', ['-c', 'import os, sys; print(os.path.realpath(sys.executable))'])).stdout.trim();
+
+/** Makes the workspace; `over`: more of phasebox.yaml, `env`: more of the commands' environment, `program`: another build. */
+export async function makeChain(over: object = {}, env: NodeJS.ProcessEnv = {}, program?: string): Promise<Chain> {
+  if (program === undefined) built ??= build();
+  fastPython ??= findPython();
+  await built;
+  const root = await mkdtemp(join(tmpdir(), 'phasebox-chain-'));
+  await mkdir(join(root, 'inbox'));
+  await writeFile(join(root, 'phasebox.yaml'), JSON.stringify({ ...settings, ...over }));
+  await writeFile(join(root, 'four.yaml'), stringify(suite));
+  for (const name of ['models', 'data', 'suite', 'A.yaml', 'B.yaml'])
+    await cp(join(repository, 'demo', name), join(root, 'demo', name), { recursive: true });
+  const { REDIS_URL: _url, PHASEBOX_PYTHON: _python, NODE_OPTIONS: _options, ...own } = process.env;
+  const standInEnv = { STAND_IN_FOLDER: root, STAND_IN_PYTHON: await fastPython };
+  // A machine slot of its own: workspaces of different tests do not wait for each other.
+  const environment = { ...own, ...standInEnv, PHASEBOX_SLOT_DIR: join(root, '.slot'), NO_COLOR: '1', ...env };
+  return chainOf(root, environment, program ?? command);
+}
+
+function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
+  // A test that fails before it removes its workspace, or is killed, leaves no `up`, tool or broker.
+  const ended = atTheEnd(async () => {
+    await endProcesses(root);
+    await rm(root, { recursive: true, force: true, maxRetries: 5 });
+  });
+  const living = new Set<Running>();
+  const startUnder: Chain['startUnder'] = async (more, ...args) => {
+    const running = startCommand([program, '--workspace', root, ...args], { cwd: root, env: { ...env, ...more } });
+    living.add(running);
+    void running.ended.then(() => living.delete(running));
+    return running;
+  };
+  const start: Chain['start'] = (...args) => startUnder({}, ...args);
+  const read: Chain['read'] = (path) => readFile(join(root, path), 'utf8');
+  const rows: Chain['rows'] = async () => parseLines<Row>(await readText(join(root, 'artifacts/results.jsonl')));
+  return {
+    root,
+    async calls(tool, event = 'start') {
+      const all = parseLines<Call>(await readText(join(root, 'calls.jsonl')));
+      return all.filter((call) => call.event === event && (tool === undefined || call.tool === tool));
+    },
+    release: (name) => writeFile(join(root, name), ''),
+    async write(path, content) {
+      await mkdir(dirname(join(root, path)), { recursive: true });
+      await writeFile(join(root, path), content);
+      return join(root, path);
+    },
+    read,
+    rows,
+    row: (name) => waitFor(`the row of ${name}`, async () => (await rows()).find((row) => row.run === name), 30_000),
+    journal: (name) => readJournal(join(root, 'artifacts', phaseOf(name), name)),
+    phasebox: async (...args) => (await start(...args)).ended,
+    start,
+    startUnder,
+    async up(...args) {
+      const running = await start('up', '--no-dashboard', ...args);
+      await running.says(`watching ${join(root, 'inbox')}`);
+      return running;
+    },
+    async remove() {
+      for (const running of living) await running.stop();
+      const left = await processesOf(root);
+      await endProcesses(root);
+      ended();
+      await rm(root, { recursive: true, force: true, maxRetries: 5 });
+      if (left.length > 0) throw new Error(`left behind by the workspace:\n${left.join('\n')}`);
+    },
+  };
+}
+
+/** `43a-s0`, `43a-s0.2-q4` -> `43a`. */
+const phaseOf = (name: string): string => name.replace(/-s\d+(?:\.\d+)?(?:-[a-z]\w*)?$/, '');
+
+function parseLines<T>(text: string | null): T[] {
+  const whole = (text ?? '').slice(0, (text ?? '').lastIndexOf('\n') + 1);
+  return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as T]));
+}
+
+function startCommand(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Running {
+  const child = spawn(process.execPath, [...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [out, err, over] = ['', '', false];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const ended = once(child, 'close').then(([code]): Ended => {
+    over = true;
+    return { code: Number(code), out, err };
+  });
+  return {
+    pid: child.pid ?? 0,
+    out: () => out,
+    ended,
+    async says(text) {
+      const found = (): boolean => (typeof text === 'string' ? out.includes(text) : text.test(out));
+      await waitFor(`phasebox ${args.slice(1).join(' ')} saying ${text}`, () => found() || over, 30_000);
+      if (!found()) throw new Error(`it ended without saying ${text}:\n${out}\n${err}`);
+    },
+    deafen: () => void child.stdout.destroy(),
+    async stop(signal) {
+      // A second Ctrl-C ends the tools too.
+      child.kill(signal ?? 'SIGINT');
+      while (signal === undefined && !over && !/Ctrl-C again/.test(out)) await Promise.race([ended, delay(10)]);
+      if (signal === undefined && !over) child.kill('SIGINT');
+      return (await ended).code;
+    },
+  };
+}
+
+/** A process that runs in or for a workspace, as `ps` tells it: its pid first. */
+async function lookForProcesses(root: string): Promise<string[]> {
+  const { stdout } = await run('ps', ['-A', '-ww', '-o', 'pid=', '-o', 'args=']);
+  const named = stdout.split('\n').filter((line) => line.includes(root));
+  const calls = parseLines<Call>(await readText(join(root, 'calls.jsonl')));
+  const pids = new Set(calls.map(({ pid }) => String(pid)));
+  const tools = stdout.split('\n').filter((line) => pids.has(line.trim().split(' ')[0]!) && /stand-in/.test(line));
+  return [...new Set([...named, ...tools])];
+}
+
+/** Ends what is left of a workspace, its broker too: all that has its unique folder in its argv or told its pid there. */
+async function endProcesses(root: string): Promise<void> {
+  // More than once: whoever ends last may have started something meanwhile.
+  for (let left = await lookForProcesses(root); left.length > 0; left = await lookForProcesses(root)) {
+    for (const line of left) {
+      try {
+        process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
+      } catch (error) {
+        if (!hasCode(error, 'ESRCH')) throw error; // it has just ended
+      }
+    }
+    await delay(20);
+  }
+}
+
+/** What is left; a tool that was just told to end gets a moment. */
+async function processesOf(root: string): Promise<string[]> {
+  const end = performance.now() + 3000;
+  for (;;) {
+    const left = await lookForProcesses(root);
+    if (left.length === 0 || performance.now() > end) return left;
+    await delay(50);
+  }
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+export const repository = resolve(import.meta.dirname, '../..');
+
+/** One text of the sources replaced by another; `find` must be there exactly once. */
+export interface Edit {
+  /** Path below the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** The file's text with the edit done; throws when the text to replace is not there exactly once. */
+export function edited(text: string, { file, find, replace }: Edit): string {
+  const found = text.split(find).length - 1;
+  if (found !== 1)
+    throw new Error(`${file} has ${found} places like ${JSON.stringify(find)}; an edit needs exactly one`);
+  return text.replace(find, () => replace);
+}
+
+const banner = [
+  "import { createRequire as requireOfBundle } from 'node:module';",
+  'const require = requireOfBundle(import.meta.url);',
+].join('\n');
+
+const made = new Map<string, Promise<string>>();
+
+/**
+ * The command as one file, made of the sources as they are now (or after `edits`). bullmq and ioredis stay outside, so
+ * that test/fixtures/crash/preload.mjs meets the same modules. Lies inside the repository, where it finds its package.
+ */
+export function productCommand(edits: readonly Edit[] = []): Promise<string> {
+  const key = JSON.stringify(edits);
+  const known = made.get(key) ?? bundle(join(repository, 'src/cli.ts'), edits);
+  made.set(key, known);
+  return known;
+}
+
+/** Any program of ours as one file: starts in a third of the time that its sources take. */
+export async function bundle(entry: string, edits: readonly Edit[] = []): Promise<string> {
+  const pending = new Map(edits.map((edit) => [join(repository, edit.file), edit]));
+  const changed = async (path: string): Promise<string> => {
+    const text = await readFile(path, 'utf8');
+    const edit = pending.get(path);
+    pending.delete(path);
+    return edit === undefined ? text : edited(text, edit);
+  };
+  const wrapper = await changed(join(repository, 'src/io/tool/wrap.sh'));
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    outfile: 'bundle.mjs',
+    write: false,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    banner: { js: banner },
+    external: ['pg', 'redis', '@electric-sql/pglite', 'bullmq', 'ioredis'],
+    logLevel: 'error',
+    plugins: [
+      {
+        name: 'edits',
+        setup({ onLoad }) {
+          onLoad({ filter: /\/src\/.*\.ts$/ }, async ({ path }) =>
+            pending.has(path) ? { contents: await changed(path), loader: 'ts' } : null,
+          );
+        },
+      },
+    ],
+  });
+  const text = outputFiles[0]?.contents ?? new Uint8Array();
+  if (pending.size > 0) throw new Error(`not part of ${entry}: ${[...pending.keys()].join(', ')}`);
+  // Named by its content: programs that run from it are never bitten by a later build.
+  const name = createHash('sha256').update(text).update(wrapper).digest('hex').slice(0, 16);
+  const folder = join(repository, 'node_modules/.cache/phasebox-crash', name);
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, 'program.mjs');
+  await writeFile(`${file}.${process.pid}`, text);
+  await rename(`${file}.${process.pid}`, file);
+  await writeFile(join(folder, 'wrap.sh'), wrapper);
+  return file;
+}

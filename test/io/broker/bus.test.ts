@@ -1,0 +1,176 @@
+import { expect } from 'chai';
+import { Redis } from 'ioredis';
+import type { Due } from '../../../src/core/run/due.ts';
+import { type Broker, openBroker } from '../../../src/io/broker/broker.ts';
+import { type Bus, openBus } from '../../../src/io/broker/bus.ts';
+import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
+import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
+import { workspaceId } from '../../../src/io/workspace/workspace-id.ts';
+import { tempDir, waitFor } from '../../helpers/temp.ts';
+
+const silent = { debug: () => undefined, warn: () => undefined };
+const due = (attempt: number, notBefore: number | null = null): Due => ({
+  event: { run: 'p-s0', stage: 'train', attempt },
+  notBefore,
+});
+const always = async (): Promise<boolean> => true;
+
+describe('the bus, on a broker of its own', () => {
+  let workspace: Workspace;
+  let broker: Broker;
+  let bus: Bus;
+  const taken: number[] = [];
+
+  beforeEach(async () => {
+    workspace = await openWorkspace(await tempDir('bus'), { create: true });
+    broker = await openBroker(workspace, () => undefined);
+    bus = openBus(broker, await workspaceId(workspace.state), silent);
+    taken.length = 0;
+  });
+  afterEach(async () => {
+    await bus.close();
+    await broker.close();
+  });
+
+  const attemptOf = ({ data }: Delivery): number => (data as { attempt: number }).attempt;
+  const train = (handle?: (delivery: Delivery) => Promise<unknown>) => {
+    const consumer = bus.consume('train', async (delivery) => {
+      taken.push(attemptOf(delivery));
+      return handle?.(delivery);
+    });
+    consumer.open();
+    return consumer;
+  };
+  const queue = () => bus.queues.get('train')!;
+
+  it('delivers an event once, however often it is emitted, and keeps the job by its name for the board', async () => {
+    await bus.emit(due(1));
+    await bus.emit(due(1));
+    train();
+    await waitFor('the job', async () => (await queue().getCompletedCount()) === 1);
+    await bus.emit(due(1));
+    await bus.emit(due(2));
+    await waitFor('the second attempt', () => taken.includes(2));
+    expect(taken).to.deep.equal([1, 2]);
+    expect((await queue().getJob('p-s0-train-a1'))?.name).to.equal('p-s0');
+  });
+
+  it('waits for the time of a retry', async () => {
+    train();
+    const at = Date.now() + 300;
+    await bus.emit(due(1, at));
+    await waitFor('the job', () => taken.length === 1);
+    expect(Date.now()).to.be.greaterThan(at - 5);
+  });
+
+  it('ensures a job that was lost, replaces a kept one if it is still due, leaves a pending one alone', async () => {
+    await bus.ensure(due(1), always);
+    await bus.ensure(due(1), always);
+    expect(await queue().getWaitingCount()).to.equal(1);
+    train();
+    await waitFor('the job', async () => (await queue().getCompletedCount()) === 1);
+    await bus.ensure(due(1), async () => false);
+    expect(taken).to.deep.equal([1]);
+    await bus.ensure(due(1), always);
+    await waitFor('the job again', () => taken.length === 2);
+  });
+
+  it('takes away what somebody who is gone had in hand, so that it can be emitted anew at once', async () => {
+    let finish: () => void = () => undefined;
+    train(() => new Promise<void>((resolve) => (finish = resolve)));
+    await bus.emit(due(1));
+    await waitFor('the job', () => taken.length === 1);
+    await bus.ensure(due(1), always);
+    expect(await queue().getWaitingCount()).to.equal(0);
+    await bus.dropActive();
+    expect(await queue().getActiveCount()).to.equal(0);
+    await bus.ensure(due(1), always);
+    expect(await queue().getWaitingCount()).to.equal(1);
+    finish();
+  });
+
+  it('makes a job red for good when its handler throws, with the lines that it threw', async () => {
+    train(async () => {
+      const error = new Error('NAN_LOSS: it is not a number');
+      error.stack = 'NAN_LOSS: it is not a number\nlast line of the log';
+      throw error;
+    });
+    await bus.emit(due(1));
+    await waitFor('the failed job', async () => (await queue().getFailedCount()) === 1);
+    const job = await queue().getJob('p-s0-train-a1');
+    expect(job?.failedReason).to.equal('NAN_LOSS: it is not a number');
+    expect(job?.stacktrace?.at(-1)).to.include('last line of the log');
+    expect(taken).to.deep.equal([1]);
+  });
+
+  it('puts a job back at the wish of its handler', async () => {
+    let refuse = true;
+    const consumer = bus.consume('runs', async () => {
+      if (!refuse) return 'admitted';
+      await consumer.pause();
+      throw new PutBack();
+    });
+    consumer.open();
+    await bus.ensureAdmission(1);
+    const runs = bus.queues.get('runs')!;
+    await waitFor(
+      'the job to be back',
+      async () => (await runs.getWaitingCount()) === 1 && (await runs.getActiveCount()) === 0,
+    );
+    refuse = false;
+    consumer.open();
+    await waitFor('the admission', async () => (await runs.getCompletedCount()) === 1);
+  });
+
+  it('goes on after a wipe: board writes are dropped, new jobs are taken', async () => {
+    const redis = new Redis(broker.connection);
+    train(async ({ board }) => {
+      await redis.flushall();
+      board.log('a line');
+      board.progress({ iteration: 1 });
+      return 'done';
+    });
+    await bus.emit(due(1));
+    await waitFor('the first', () => taken.length === 1);
+    await waitFor('the second', async () => {
+      await bus.ensure(due(2), always);
+      return taken.includes(2);
+    });
+    redis.disconnect();
+  });
+
+  it('is in doubt when the broker was away, and starts its own again', async () => {
+    let doubts = 0;
+    bus.onDoubt(() => doubts++);
+    train();
+    const redis = new Redis({ ...broker.connection, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    redis.on('error', () => undefined);
+    await redis.shutdown('NOSAVE').catch(() => undefined);
+    redis.disconnect();
+    await waitFor('doubt', () => doubts > 0);
+    await bus.ensure(due(1), always);
+    await waitFor('the job', () => taken.length === 1);
+  });
+});
+
+describe('two workspaces on one broker', () => {
+  it('never take each other’s jobs', async () => {
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map(async (name) => openWorkspace(await tempDir(name), { create: true })),
+    );
+    if (one === undefined || two === undefined) throw new Error('two workspaces');
+    const broker = await openBroker(one, () => undefined);
+    const buses = await Promise.all(
+      [one, two].map(async ({ state }) => openBus(broker, await workspaceId(state), silent)),
+    );
+    const taken: string[] = [];
+    for (const [index, bus] of buses.entries()) bus.consume('train', async () => taken.push(`bus ${index}`)).open();
+    await buses[1]?.emit(due(1));
+    await waitFor('the job', () => taken.length > 0);
+    await buses[0]?.emit(due(2));
+    await waitFor('the other', () => taken.length > 1);
+    expect(taken).to.deep.equal(['bus 1', 'bus 0']);
+    for (const bus of buses) await bus.close();
+    await broker.close();
+  });
+});

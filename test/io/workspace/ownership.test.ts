@@ -1,0 +1,84 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { claimWorkspace, ownerOf } from '../../../src/io/workspace/ownership.ts';
+import { tempDir, waitFor } from '../../helpers/temp.ts';
+
+const claimer = fileURLToPath(new URL('../../fixtures/claim.ts', import.meta.url));
+
+interface Racer {
+  readonly child: ChildProcess;
+  readonly result: string;
+}
+
+async function race(state: string): Promise<Racer> {
+  const child = fork(claimer, [state], { stdio: 'ignore' });
+  const [result] = await once(child, 'message');
+  return { child, result: String(result) };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+describe('ownership of a workspace', () => {
+  it('belongs to one, who is named to the second; released, it is free', async () => {
+    const state = await tempDir('own');
+    const first = await claimWorkspace(state);
+    if (first.kind !== 'owned') throw new Error('nobody else is there');
+    expect(await ownerOf(state)).to.equal(process.pid);
+    const second = await race(state);
+    expect(second.result).to.equal(`taken ${process.pid}`);
+    await end(second.child);
+    await first.ownership.release();
+    expect(await ownerOf(state)).to.equal(null);
+  });
+
+  it('is free again after a SIGKILL of its owner, with nothing to clear by hand', async function () {
+    this.timeout(60_000);
+    const state = await tempDir('own');
+    for (let round = 0; round < 3; round++) {
+      const racers = await Promise.all(Array.from({ length: 4 }, () => race(state)));
+      const owners = racers.filter(({ result }) => result === 'owned');
+      expect(owners.length, racers.map(({ result }) => result).join(', ')).to.equal(1);
+      for (const { child } of racers) await end(child);
+      await waitFor('the owner to be gone', async () => (await ownerOf(state)) === null);
+    }
+    expect((await readdir(state)).filter((name) => name.startsWith('up.')).length).to.be.lessThan(3);
+  });
+
+  it('may be a moment for a command: no `up` is told to be there, and nobody else takes it meanwhile', async () => {
+    const state = await tempDir('own');
+    const claim = await claimWorkspace(state, true);
+    if (claim.kind !== 'owned') throw new Error('nobody else is there');
+    expect(await ownerOf(state)).to.equal(null);
+    const second = await race(state);
+    expect(second.result).to.equal(`taken ${process.pid}`);
+    await end(second.child);
+    await claim.ownership.release();
+  });
+
+  it('is free when a power cut left an empty or torn claim', async () => {
+    const state = await tempDir('own');
+    await writeFile(join(state, 'up.3'), '');
+    await writeFile(join(state, 'up.4'), '{"socket": "/tm');
+    expect(await ownerOf(state)).to.equal(null);
+    const claim = await claimWorkspace(state);
+    expect(claim.kind).to.equal('owned');
+    if (claim.kind === 'owned') await claim.ownership.release();
+  });
+
+  it('works where the path is too long for a socket', async () => {
+    const state = join(await tempDir('own'), 'x'.repeat(120));
+    await mkdir(state);
+    const claim = await claimWorkspace(state);
+    expect(claim.kind).to.equal('owned');
+    expect(await ownerOf(state)).to.equal(process.pid);
+    if (claim.kind === 'owned') await claim.ownership.release();
+  });
+});

@@ -1,0 +1,89 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { CommandError } from '../../../src/core/errors.ts';
+import { workspaceConfig } from '../../../src/events/workspace.ts';
+import { openWorkspace } from '../../../src/io/workspace/workspace.ts';
+import { tempDir } from '../../helpers/temp.ts';
+
+describe('io/workspace', () => {
+  const given = { PHASEBOX_PYTHON: process.env.PHASEBOX_PYTHON, REDIS_URL: process.env.REDIS_URL };
+  before(() => {
+    for (const name of Object.keys(given)) delete process.env[name];
+  });
+  after(() => {
+    for (const [name, value] of Object.entries(given)) if (value !== undefined) process.env[name] = value;
+  });
+
+  async function folderWith(text: string): Promise<string> {
+    const root = await tempDir('workspace');
+    await mkdir(join(root, '.phasebox'));
+    await writeFile(join(root, 'phasebox.yaml'), text);
+    return root;
+  }
+
+  async function refusal(text: string): Promise<string> {
+    const root = await folderWith(text);
+    try {
+      await openWorkspace(root, { create: false });
+    } catch (error) {
+      if (error instanceof CommandError && error.exitCode === 2) return error.message.replaceAll(root, 'WS');
+      throw error;
+    }
+    throw new Error('it was taken');
+  }
+
+  it('makes inbox and artifacts for the commands that create, and for no other', async () => {
+    const root = await folderWith('');
+    await openWorkspace(root, { create: false });
+    expect((await readdir(root)).sort()).to.eql(['.phasebox', 'phasebox.yaml']);
+    await openWorkspace(root, { create: true });
+    expect((await readdir(root)).sort()).to.eql(['.phasebox', 'artifacts', 'inbox', 'phasebox.yaml']);
+  });
+
+  it('tells all that is wrong with phasebox.yaml at once: line, what was seen, what is allowed and meant', async () => {
+    expect(await refusal('in_flight: 0\ninbx: drop\ndashboard:\n  host: 1\n  prt: 3100\n')).to.equal(
+      `WS/phasebox.yaml is not accepted: 4 problems.
+
+WS/phasebox.yaml:1: in_flight: allowed: at least 1
+    seen: 0
+
+WS/phasebox.yaml:2: inbx: unknown key; did you mean "inbox"? Allowed here: python, inbox, artifacts, redis_url, in_flight, dashboard, disk_reserve_gb, stage_retries, retry_pause_s, notify
+    seen: "drop"
+
+WS/phasebox.yaml:4: dashboard.host: text is expected
+    seen: 1
+    text that looks like something else needs quotes: "1"
+
+WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed here: host, port
+    seen: 3100`,
+    );
+  });
+
+  it('refuses a notify whose command has no name, and takes an empty word after it', async () => {
+    expect(await refusal('notify: [""]\n'))
+      .to.contain('phasebox.yaml:1: notify')
+      .and.contain('its first word is empty');
+    const { config } = await openWorkspace(await folderWith('notify: [curl, ""]\n'), { create: false });
+    expect(config.notify).to.deep.equal(['curl', '']);
+  });
+
+  it('tells where it is no YAML, and what else it holds', async () => {
+    expect(await refusal('in_flight: 1\nin_flight: 2\n')).to.contain(
+      'phasebox.yaml:2: the key in_flight is there twice',
+    );
+    expect(await refusal('a: [1\n'))
+      .to.contain('phasebox.yaml:')
+      .and.contain('this is no YAML');
+    expect(await refusal('just words\n')).to.contain('the file holds no mapping');
+  });
+
+  it('takes a file that is empty or comments alone as all defaults, and what is set beside them', async () => {
+    for (const text of ['', '# in_flight: 3\n\n  # more\n']) {
+      const { config } = await openWorkspace(await folderWith(text), { create: false });
+      expect(config).to.deep.equal(workspaceConfig.parse({}));
+    }
+    const { config } = await openWorkspace(await folderWith('dashboard: { port: 0 }\n'), { create: false });
+    expect(config.dashboard).to.deep.equal({ host: '127.0.0.1', port: 0 });
+  });
+});

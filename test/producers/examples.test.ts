@@ -1,0 +1,82 @@
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { packageRoot } from '../../src/io/package-root.ts';
+import type { ReadPlan } from '../../src/producers/read-config.ts';
+import { configWorkspace } from '../helpers/config-workspace.ts';
+
+const { folder } = packageRoot();
+
+/** The user's own settings, as they were run by hand. */
+const train = {
+  iters: 800,
+  batch_size: 1,
+  learning_rate: 1e-4,
+  num_layers: 8,
+  grad_accumulation_steps: 4,
+  mask_prompt: true,
+  save_every: 200,
+  steps_per_report: 10,
+  steps_per_eval: 50,
+  val_batches: 10,
+};
+
+async function example(file: string, model: string): Promise<{ plan: ReadPlan; root: string }> {
+  const workspace = await configWorkspace();
+  await cp(join(workspace.root, 'models/tiny'), join(workspace.root, model), { recursive: true });
+  await cp(join(workspace.root, 'data/rows'), join(workspace.root, 'data/phase33_merged'), { recursive: true });
+  await cp(join(folder, 'suites'), join(workspace.root, 'suites'), { recursive: true });
+  return { plan: await workspace.plan(await readFile(join(folder, 'examples', file), 'utf8')), root: workspace.root };
+}
+
+describe('the examples', () => {
+  it('43a is the experiment as it was run by hand, with no float16 on the disk', async () => {
+    const model = 'mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit';
+    const { plan, root } = await example('43a-coder30b.yaml', model);
+    expect(plan.runs).to.have.lengthOf(1);
+    const [run] = plan.runs;
+    expect(run).to.deep.include({
+      run: '43a-s0',
+      from: null,
+      chain: ['train', 'fuse', 'cleanup', 'eval'],
+      min_rows: { train: 1000 },
+    });
+    expect(run?.model).to.deep.equal({ source: model, folder: join(root, model), revision: null, download: false });
+    expect(run?.data).to.deep.equal({ source: 'data/phase33_merged', folder: join(root, 'data/phase33_merged') });
+    expect(run?.settings.train).to.deep.equal(train);
+    expect(run?.settings.fuse).to.deep.equal({ mode: 'direct', q_bits: 5, q_group_size: 64 });
+    expect(run?.settings.eval).to.deep.include({
+      suite: join(root, 'suites/agent-27.yaml'),
+      temperature: 0,
+      max_tokens: 512,
+    });
+    expect(run?.baseline).to.deep.equal({
+      name: '33b',
+      overall: 82.4,
+      categories: { text_tools: 100, validation: 100, git: 100, cst: 100, lsp: 90, domain: 60, multi_tool: 35 },
+    });
+    expect(run?.criteria?.gate).to.equal('overall >= 82.4 && (domain > 60 || multi_tool > 35)');
+    expect(plan.warnings).to.deep.equal([]);
+  });
+
+  it('43b differs from it in the model, the layers and what its outcomes mean', async () => {
+    const a = (await example('43a-coder30b.yaml', 'mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit')).plan;
+    const b = (await example('43b-qwen3-14b.yaml', 'mlx-community/Qwen3-14B-4bit')).plan;
+    expect(b.config).to.deep.equal({
+      ...a.config,
+      phase: '43b',
+      title: b.phase.title,
+      hypothesis: b.phase.hypothesis,
+      model: 'mlx-community/Qwen3-14B-4bit',
+      train: { ...train, num_layers: 12 },
+      criteria: b.config.criteria,
+    });
+    expect(b.phase.criteria?.gate).to.equal(a.phase.criteria?.gate);
+    expect(b.phase.criteria?.outcomes.map(({ when, then }) => [when, then])).to.deep.equal([
+      ['overall >= 80', 'total-parameters hypothesis confirmed'],
+      ['overall < 23', 'MoE routing is structural, strong evidence'],
+      ['overall < 50', 'MoE routing is structural'],
+      [undefined, 'ambiguous'],
+    ]);
+  });
+});

@@ -1,0 +1,142 @@
+import { expect } from 'chai';
+import { contentHash } from '../../src/io/disk/hash.ts';
+import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
+
+const { train: _train, data: _data, model: _model, ...bare } = plainConfig;
+const evalOnly = { ...bare, phase: '44' };
+
+describe('a config that begins elsewhere', () => {
+  it('with a run: model, data and settings up to there are its', async () => {
+    const workspace = await configWorkspace();
+    const source = await workspace.accept({ ...plainConfig, min_rows: { train: 1 }, fuse: { q_bits: 4 } });
+    const { runs } = await workspace.plan({
+      ...evalOnly,
+      from: { run: '43A-s0', after: 'train' },
+      fuse: { q_bits: 6 },
+    });
+    const [run] = runs;
+    expect(run?.from).to.deep.equal({ run: '43a-s0', after: 'train' });
+    expect(run?.chain).to.deep.equal(['fuse', 'cleanup', 'eval']);
+    expect(run).to.deep.include({ model: source.runs[0]?.model, data: source.runs[0]?.data, min_rows: { train: 1 } });
+    expect(run?.settings.train).to.deep.equal(plainConfig.train);
+    expect(run?.settings.fuse.q_bits).to.equal(6);
+  });
+
+  it('with a run after its fuse: that is inherited too, and only the eval is left', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept({ ...plainConfig, fuse: { q_bits: 4 } });
+    const { runs } = await workspace.plan({ ...evalOnly, from: { run: '43a-s0', after: 'fuse' } });
+    expect(runs[0]?.chain).to.deep.equal(['eval']);
+    expect(runs[0]?.settings.fuse).to.deep.equal({ mode: 'direct', q_bits: 4, q_group_size: 64 });
+  });
+
+  it('with a run of the same drop', async () => {
+    const workspace = await configWorkspace();
+    const earlier = await workspace.plan({ ...plainConfig, variants: { q4: { fuse: { q_bits: 4 } } } });
+    const from = { run: '43a-s0-q4', after: 'fuse' };
+    const { runs } = await workspace.plan(
+      { ...evalOnly, from, baseline: '43A', criteria: { gate: 'overall > baseline.domain' } },
+      [earlier],
+    );
+    expect(runs[0]).to.deep.include({ from, chain: ['eval'], baseline: '43A' });
+  });
+
+  it('with a whole model: the eval alone, whatever the other sections say', async () => {
+    const workspace = await configWorkspace();
+    const { runs, warnings } = await workspace.plan({
+      ...evalOnly,
+      from: { model: 'models/tiny' },
+      fuse: { mode: 'none' },
+    });
+    const model = `${workspace.root}/models/tiny`;
+    expect(runs[0]).to.deep.include({
+      from: { model, sha256: await contentHash(model) },
+      chain: ['eval'],
+      model: null,
+      data: null,
+    });
+    expect(runs[0]?.settings).to.deep.include({ train: null, fuse: { mode: 'direct', q_bits: 5, q_group_size: 64 } });
+    expect(warnings).to.deep.equal(['fuse has no use here: the phase begins with from.model']);
+  });
+
+  it('with an adapter and one of its checkpoints', async () => {
+    const workspace = await configWorkspace();
+    await workspace.write('adapter/adapter_config.json', '{}');
+    await workspace.write('adapter/0000600_adapters.safetensors', 'x');
+    const config = { ...evalOnly, model: 'models/tiny', from: { adapter: 'adapter', checkpoint: 600 } };
+    const { runs } = await workspace.plan({ ...config, variants: { raw: { fuse: { mode: 'none' } } } });
+    const adapter = `${workspace.root}/adapter`;
+    const from = { adapter, checkpoint: 600, sha256: await contentHash(adapter) };
+    expect(runs.map(({ run, chain }) => [run, chain])).to.deep.equal([
+      ['44-s0', ['fuse', 'cleanup', 'eval']],
+      ['44-s0-raw', ['eval']],
+    ]);
+    for (const run of runs) expect(run).to.deep.include({ from, data: null });
+  });
+
+  it('takes nothing over by extends that its from brings', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept({ ...plainConfig, fuse: { q_bits: 3 } });
+    const ofRun = await workspace.plan({ phase: '44', extends: '43a', from: { run: '43a-s0', after: 'train' } });
+    expect(ofRun.runs[0]?.settings.fuse.q_bits).to.equal(3);
+    const ofModel = await workspace.plan({ phase: '45', extends: '43a', from: { model: 'models/tiny' } });
+    expect(ofModel).to.deep.include({ warnings: [] });
+    expect(ofModel.runs[0]).to.deep.include({ chain: ['eval'], model: null, data: null });
+  });
+
+  it('varies nothing that is made already', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept(plainConfig);
+    const config = { ...evalOnly, from: { run: '43a-s0', after: 'fuse' }, variants: { x: { fuse: { q_bits: 2 } } } };
+    expect(await workspace.reasons(config)).to.match(/variants\.x\.fuse: this phase begins after that stage/);
+  });
+
+  it('starts from no run that is not there or has not that stage', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept({ ...plainConfig, variants: { q4: { fuse: { q_bits: 4 } } } });
+    const from = (run: string, after: string) =>
+      workspace.reasons({ phase: '44', eval: { suite: 'suites/small.yaml' }, from: { run, after } });
+    expect(
+      await from('43a-s1', 'train'),
+    ).to.equal(`a.yaml:5: from.run: there is no such run; allowed: a run of an accepted phase, as \`43a-s0\`
+    seen: "43a-s1"
+    did you mean "43a-s0"?`);
+    expect(
+      await from('43a-s0', 'quantize'),
+    ).to.equal(`a.yaml:6: from.after: 43a-s0 has no stage quantize; allowed: train, fuse
+    seen: "quantize"`);
+    expect(await from('43a-s0-q4', 'train')).to.equal(`a.yaml:6: from.after: 43a-s0-q4 has no stage train; allowed: fuse
+    seen: "train"
+    43a-s0-q4 itself starts after train of 43a-s0`);
+    expect(await from('../43a-s0', 'train')).to.contain('there is no such run');
+  });
+
+  it('may not say what its source run brings', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept(plainConfig);
+    const reasons = await workspace.reasons({
+      ...plainConfig,
+      phase: '44',
+      fuse: {},
+      from: { run: '43a-s0', after: 'fuse' },
+    });
+    expect(reasons.match(/^a\.yaml:\d+: \w+: .*/gm)).to.deep.equal([
+      'a.yaml:2: model: not allowed with from.run: the run brings its own',
+      'a.yaml:3: data: not allowed with from.run: the run brings its own',
+      'a.yaml:4: train: not allowed with from.run: the run brings its own',
+      'a.yaml:9: fuse: not allowed with from.run: the run brings its own',
+    ]);
+  });
+
+  it('names the checkpoints that an adapter has', async () => {
+    const workspace = await configWorkspace();
+    await workspace.write('adapter/adapter_config.json', '{}');
+    for (const n of ['0000600', '0000200']) await workspace.write(`adapter/${n}_adapters.safetensors`, 'x');
+    const { train: _, data: __, ...rest } = plainConfig;
+    expect(
+      await workspace.reasons({ ...rest, from: { adapter: 'adapter', checkpoint: 800 } }),
+    ).to.equal(`a.yaml:7: from.checkpoint: there is no 0000800_adapters.safetensors in WS/adapter
+    seen: 800
+    checkpoints that are there: 200, 600`);
+  });
+});

@@ -1,0 +1,258 @@
+import { copyFile, cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { execa } from 'execa';
+import { toolEnv } from '../../src/core/mlx/mlx-argv.ts';
+import { readAnswers } from '../../src/core/score/answers.ts';
+import type { Row } from '../../src/events/row.ts';
+import {
+  contents,
+  demoEval,
+  demoPhase,
+  type Ended,
+  moePhase,
+  type Night,
+  night,
+  type RealWorkspace,
+  realWorkspace,
+  rowOf,
+  scored,
+} from '../helpers/real-chain.ts';
+import { testPython } from '../helpers/real-stage.ts';
+import { grabPorts, hubCache } from '../helpers/strangers.ts';
+import { tempDir } from '../helpers/temp.ts';
+import { tensors, unquantised } from '../helpers/weights-seen.ts';
+
+const runs = ['moe-s0', 'moe-s0-two', 'moe-s0-q4', 'moe-s0-raw', 'dense-s0', 'dense-two-s0'];
+/** By `direct` and by `two_step`: of one training (MoE), and of two that were given the same (dense). */
+const pairs: readonly (readonly [string, string])[] = [
+  ['moe-s0', 'moe-s0-two'],
+  ['dense-s0', 'dense-two-s0'],
+];
+const directs = ['moe-s0', 'moe-s0-q4', 'dense-s0'];
+
+const scoresOf = ({ overall, strict, categories, strict_categories, modes }: Row) => ({
+  ...{ overall, strict, categories, strict_categories, modes },
+});
+
+/** What a command said, for the message of a failed test. */
+const told = ({ stdout, stderr }: Ended): string => `${stdout}\n${stderr}`;
+
+describe('the chain with the real mlx_lm, one `up --once`', function () {
+  this.timeout(300_000);
+  let lived: Night;
+  let workspace: RealWorkspace;
+  before(async () => {
+    lived = await night();
+    workspace = lived.workspace;
+  });
+
+  const row = (run: string): Row => rowOf(lived.rows, run);
+  const model = (run: string): string =>
+    join(workspace.at(run, row(run).seconds.quantize === undefined ? 'fuse' : 'quantize'), 'model');
+
+  it('ends with a row done for every run, one after the other', async () => {
+    expect(lived.up.code, told(lived.up)).to.equal(0);
+    expect([...lived.rows.keys()]).to.deep.equal(runs);
+    expect(runs.map((run) => row(run).status)).to.deep.equal(runs.map(() => 'done'));
+    const journals = await Promise.all(runs.map((run) => workspace.journal(run)));
+    const times = journals.map((lines) =>
+      ['started', 'row'].map((event) => lines.find((one) => one.event === event)?.at),
+    );
+    const order = times.flat();
+    expect(order).to.not.include(undefined);
+    expect(order, 'a run starts when the one before it is over, cleaned up included').to.deep.equal(order.toSorted());
+    expect(lived.up.stdout).to.contain('dense-two-s0:');
+  });
+
+  it('direct and two_step make the same model to the byte, and it scores the same', async () => {
+    for (const [direct, two] of pairs) {
+      const files = await contents(model(direct));
+      expect(Object.keys(files)).to.include.members(['config.json', 'model.safetensors', 'tokenizer.json']);
+      expect(Object.keys(files)).to.include('tokenizer_config.json');
+      expect(await contents(model(two)), `${direct} and ${two}`).to.deep.equal(files);
+      expect(row(two).custody.model)
+        .to.match(/^[0-9a-f]{64}$/)
+        .and.to.equal(row(direct).custody.model);
+      expect(scoresOf(row(two))).to.deep.equal(scoresOf(row(direct)));
+      expect(row(two).eval_identity).to.equal(row(direct).eval_identity);
+      const [one, other] = await Promise.all([direct, two].map((run) => workspace.manifest(run, 'eval')));
+      expect(other?.made.score).to.deep.equal(one?.made.score);
+      expect(model(two)).to.contain('4-quantize');
+    }
+    expect(row('moe-s0').custody.model).to.not.equal(row('dense-s0').custody.model);
+    // An adapter that does nothing would be the same in all modes too.
+    const base = row('dense-s0').base;
+    expect(base?.overall).to.be.a('number').and.not.to.equal(row('dense-s0').overall);
+  });
+
+  it('the scores of a row are those of its kept answers', async () => {
+    // the others give the same model or the same score as one of these
+    const three = ['moe-s0', 'moe-s0-raw', 'dense-two-s0'];
+    await Promise.all(
+      three.map(async (run) => {
+        const file = join(workspace.at(run, 'eval'), 'answers.jsonl');
+        const { overall, strict, categories, modes } = await scored(workspace, file);
+        expect({ overall, strict, categories, modes }).to.deep.equal({
+          ...{ overall: row(run).overall, strict: row(run).strict },
+          ...{ categories: row(run).categories, modes: row(run).modes },
+        });
+        expect(readAnswers(await readFile(file, 'utf8')).answers).to.have.length(27);
+      }),
+    );
+  });
+
+  it('variants share one training: the tool started once', async () => {
+    const journals = await Promise.all(runs.map(async (run) => [run, await workspace.journal(run)] as const));
+    const trained = journals.flatMap(([run, lines]) =>
+      lines.flatMap((line) => (line.event === 'tool_started' && line.argv.includes('lora') ? [run] : [])),
+    );
+    expect(trained).to.deep.equal(['moe-s0', 'dense-s0', 'dense-two-s0']);
+    const adapter = row('moe-s0').custody.adapter;
+    expect(adapter).to.match(/^[0-9a-f]{64}$/);
+    for (const variant of ['moe-s0-two', 'moe-s0-q4', 'moe-s0-raw']) {
+      expect(row(variant).custody.adapter, variant).to.equal(adapter);
+      expect(Object.keys(row(variant).seconds)).to.not.include('train');
+    }
+  });
+
+  it('q4 has four bits, raw is base and adapter served together', async () => {
+    const bits = async (run: string): Promise<number> => {
+      const { quantization } = JSON.parse(await readFile(join(model(run), 'config.json'), 'utf8'));
+      return quantization.bits;
+    };
+    expect([await bits('moe-s0'), await bits('moe-s0-q4')]).to.deep.equal([5, 4]);
+    expect(row('moe-s0-q4').bytes.final).to.be.lessThan(row('moe-s0').bytes.final ?? 0);
+    expect(row('moe-s0-raw').custody).to.deep.include({ model: null, base: row('moe-s0').custody.base });
+    expect(Object.keys(row('moe-s0-raw').seconds)).to.deep.equal(['eval']);
+    const { argv } = JSON.parse(
+      await readFile(join(workspace.at('moe-s0-raw', 'eval'), 'server/command.json'), 'utf8'),
+    );
+    expect(argv).to.include.members([
+      join(workspace.root, 'demo/models/A-base'),
+      '--adapter-path',
+      join(workspace.at('moe-s0', 'train'), 'adapter'),
+    ]);
+  });
+
+  it('direct: its attempt folder never holds a quantised weight unquantised, and is no larger than the model', async () => {
+    for (const [direct, two] of pairs) {
+      const final = (await tensors(join(model(direct), 'model.safetensors'))) ?? {};
+      const [seen, control] = [lived.fusing.get(direct), lived.fusing.get(two)];
+      if (seen === undefined || control === undefined) throw new Error('not watched');
+      expect(unquantised(control, final), 'what this watch sees of two_step').to.have.length.greaterThan(10);
+      expect(unquantised(seen, final)).to.deep.equal([]);
+      const attempt = workspace.attempt(direct, 'fuse');
+      const weights = [...seen.files.keys()].filter((path) => /\.(safetensors|npz|gguf|bin|pt)$/.test(path));
+      expect(weights).to.deep.equal([join(attempt, 'model/model.safetensors')]);
+      expect(seen.peak).to.be.lessThan(control.peak);
+    }
+    for (const run of directs) {
+      const { peak_bytes } = await workspace.manifest(run, 'fuse');
+      expect(peak_bytes / (row(run).bytes.final ?? 0), run).to.be.within(1, 1.2);
+    }
+  });
+
+  it('the temporary bytes of a row are what was there beside what stays, near what was reserved', async () => {
+    for (const run of runs) {
+      const { temp_peak, estimated_peak } = row(run).bytes;
+      if (temp_peak === null || estimated_peak === null) throw new Error(`${run} has no peak`);
+      const allowed = Math.max(0.1 * temp_peak, 64 * 1024);
+      expect(Math.abs(temp_peak - estimated_peak), `${run}: ${temp_peak}, ${estimated_peak}`).to.be.at.most(allowed);
+    }
+    for (const run of [...directs, 'moe-s0-raw']) expect(row(run).bytes.temp_peak, run).to.be.lessThan(32 * 1024);
+    const { outputs, removed } = await workspace.manifest('moe-s0-two', 'fuse');
+    const floats = outputs.filter(({ path }) => removed?.paths.includes(path));
+    const bytes = floats.reduce((sum, output) => sum + output.bytes, 0);
+    expect(bytes).to.be.greaterThan(2 * (row('moe-s0').bytes.final ?? 0));
+    expect(row('moe-s0-two').bytes.temp_peak).to.be.within(bytes - 32 * 1024, bytes + 32 * 1024);
+    const checkpoints = (await workspace.manifest('dense-two-s0', 'train')).removed?.paths;
+    expect(checkpoints).to.deep.equal([10, 20].map((n) => `adapter/00000${n}_adapters.safetensors`));
+  });
+});
+
+describe('runs that begin later, and strangers, with the real mlx_lm', function () {
+  this.timeout(300_000);
+  let before_: Night;
+  let workspace: RealWorkspace;
+  let up: Ended;
+  let rows: ReadonlyMap<string, Row>;
+  let strangers: { readonly taken: number; readonly asked: number }[] = [];
+
+  before(async () => {
+    before_ = await night();
+    workspace = before_.workspace;
+    const final = join(workspace.at('moe-s0', 'fuse'), 'model');
+    const adapter = join(workspace.at('moe-s0', 'train'), 'adapter');
+    const judged = (phase: string) => ({ phase, from: { model: final }, eval: demoEval, env: moePhase.env });
+    await workspace.drop('4', judged('kept'));
+    await workspace.drop('5', judged('lost'));
+    const { model, env } = moePhase;
+    const fuse = { mode: 'direct', q_bits: 5 };
+    await workspace.drop('6', { phase: 'early', model, from: { adapter, checkpoint: 10 }, fuse, eval: demoEval, env });
+    const cache = await hubCache(workspace.root, ['A', 'B']);
+    const command = (run: string): string => join(workspace.attempt(run, 'eval'), 'server/command.json');
+    const grabbers = [grabPorts(command('kept-s0'), 2), grabPorts(command('lost-s0'), 100)];
+    try {
+      const hub = { HF_HUB_CACHE: cache, HF_HOME: join(workspace.root, 'huggingface') };
+      up = await workspace.phasebox(['up', '--once', '--no-dashboard'], hub);
+    } finally {
+      strangers = await Promise.all(grabbers.map((grabber) => grabber.close()));
+    }
+    rows = await workspace.rows();
+  });
+
+  it("a model from outside scores as the run that made it, beside other models in the Hub's cache and on its port", () => {
+    expect(strangers[0]?.taken, 'ports taken by the look-alike').to.equal(2);
+    expect(rowOf(rows, 'kept-s0'), told(up)).to.include({ status: 'done', model: null });
+    expect(scoresOf(rowOf(rows, 'kept-s0'))).to.deep.equal(scoresOf(rowOf(before_.rows, 'moe-s0')));
+    expect(rowOf(rows, 'kept-s0').custody.model).to.equal(rowOf(before_.rows, 'moe-s0').custody.model);
+  });
+
+  it('a look-alike that takes every port is never asked: WRONG_SERVER', () => {
+    const lost = rowOf(rows, 'lost-s0');
+    expect(lost).to.include({ status: 'failed', overall: null });
+    expect(lost.error).to.include({ code: 'WRONG_SERVER', stage: 'eval' });
+    expect(strangers.map(({ asked }) => asked)).to.deep.equal([0, 0]);
+    expect(strangers[1]?.taken).to.equal(5);
+    expect(up.code).to.equal(1);
+  });
+
+  it('a checkpoint of an adapter from outside is fused as if it were the last', async () => {
+    const early = rowOf(rows, 'early-s0');
+    expect(early).to.include({ status: 'done', checkpoint: 10 });
+    expect(early.custody.model).to.not.equal(rowOf(before_.rows, 'moe-s0').custody.model);
+    const folder = await tempDir('checkpoint');
+    const adapter = join(folder, 'adapter');
+    await cp(join(workspace.at('moe-s0', 'train'), 'adapter'), adapter, { recursive: true });
+    await copyFile(join(adapter, '0000010_adapters.safetensors'), join(adapter, 'adapters.safetensors'));
+    const base = join(workspace.root, 'demo/models/A-base');
+    const out = join(folder, 'model');
+    const argv = ['--model', base, '--adapter', adapter, '--out', out, '--q-bits', '5', '--q-group-size', '64'];
+    await execa(testPython, ['python/fuse_direct.py', ...argv], { env: toolEnv(moePhase.env) });
+    expect(await contents(join(workspace.at('early-s0', 'fuse'), 'model'))).to.deep.equal(await contents(out));
+  });
+});
+
+const old = process.env.PHASEBOX_TEST_PYTHON_OLD;
+const why = old === undefined ? ' (not now: PHASEBOX_TEST_PYTHON_OLD names no Python with it)' : '';
+
+describe('the chain with mlx-lm 0.30.7', function () {
+  this.timeout(300_000);
+
+  it(`direct and two_step make the same bytes and scores${why}`, async function () {
+    if (old === undefined) return this.skip();
+    const workspace = await realWorkspace(old);
+    const variants = { two: { fuse: { mode: 'two_step' } } };
+    await workspace.drop('1', demoPhase('old', 'A', { fuse: { mode: 'direct', q_bits: 5 }, variants }));
+    const up = await workspace.phasebox(['up', '--once', '--no-dashboard']);
+    expect(up.code, told(up)).to.equal(0);
+    const rows = await workspace.rows();
+    const [direct, two] = [rowOf(rows, 'old-s0'), rowOf(rows, 'old-s0-two')];
+    expect(direct.versions.mlx_lm).to.equal('0.30.7');
+    expect(direct.metrics.train_loss).to.be.a('number');
+    expect(scoresOf(two)).to.deep.equal(scoresOf(direct));
+    const [one, other] = [workspace.at('old-s0', 'fuse'), workspace.at('old-s0-two', 'quantize')];
+    expect(await contents(join(other, 'model'))).to.deep.equal(await contents(join(one, 'model')));
+  });
+});

@@ -1,0 +1,160 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect } from 'chai';
+import { isAlive, stopTool } from '../../src/io/tool/tool-process.ts';
+import { type Chain, config, makeChain } from '../helpers/chain.ts';
+import { type Hub, hubCommit, startHub } from '../helpers/hub.ts';
+import { demoBase, testPython } from '../helpers/real-stage.ts';
+import { tempDir, waitFor } from '../helpers/temp.ts';
+
+let hub: Hub;
+let chain: Chain;
+
+/** `up` and its tools see the small Hub and an empty cache. */
+async function workspaceOn(over: object = {}): Promise<Chain> {
+  const made = await makeChain(
+    { python: resolve('test/fixtures/bin/python-with-hub'), ...over },
+    {
+      ...{ HUB_PYTHON: testPython, HF_ENDPOINT: hub.url, HF_HUB_OFFLINE: '0', HF_HUB_DISABLE_TELEMETRY: '1' },
+      ...{ HF_HUB_CACHE: await tempDir('hub'), MLX_DISABLE_COMPILE: '1' },
+    },
+  );
+  return made;
+}
+
+const drop = (phase: string, over: Record<string, unknown>): Promise<string> =>
+  chain.write(`inbox/${phase}.yaml`, config(phase, over));
+const weights = (): number => hub.requests.filter((request) => /^GET .*\/model\.safetensors$/.test(request)).length;
+const started = async (phase: string): Promise<number> => {
+  const line = (await chain.journal(phase)).find(({ event }) => event === 'started');
+  return Date.parse(line?.at ?? '');
+};
+
+async function downloadFolder(): Promise<string> {
+  const folder = join(chain.root, '.phasebox/downloads');
+  const [name = ''] = await waitFor('a download', () => readdir(folder).catch(() => []));
+  return join(folder, name);
+}
+
+describe('download: true, with the real huggingface_hub', function () {
+  this.timeout(120_000);
+
+  beforeEach(async () => {
+    hub = await startHub('tiny/B', demoBase('B'));
+    chain = await workspaceOn();
+  });
+  afterEach(async () => {
+    await chain.remove();
+    await hub.close();
+  });
+
+  it('fetches a model once for all its runs; runs that need no fetching pass those that wait', async () => {
+    const release = hub.hold();
+    const up = await chain.up();
+    await drop('a', { model: 'tiny/B', download: true, seeds: 2 });
+    await waitFor('a-s0', () =>
+      chain.journal('a-s0').then(
+        (lines) => lines.length > 0,
+        () => false,
+      ),
+    );
+    await drop('b', {});
+    expect(await chain.row('b-s0')).to.include({ status: 'done' });
+    const status = JSON.parse((await chain.phasebox('status', '--json')).out);
+    const waiting = { state: 'waiting', why: 'fetching its model tiny/B' };
+    expect(status.runs[0]).to.deep.include({ run: 'a-s0', ...waiting });
+    expect(status.runs[1]).to.deep.include({ run: 'a-s1', ...waiting });
+
+    release();
+    expect(await chain.row('a-s1')).to.include({ status: 'done', model: 'tiny/B' });
+    expect(await started('b-s0')).to.be.below(await started('a-s0'));
+    expect(weights()).to.equal(1);
+    const plan = JSON.parse(await chain.read('artifacts/a/a-s0/run.json'));
+    expect(plan.model).to.deep.equal({ source: 'tiny/B', folder: null, revision: null, download: true });
+    const fetched = (await chain.journal('a-s1')).find(({ event }) => event === 'fetched');
+    expect(fetched).to.deep.include({ event: 'fetched', revision: hubCommit });
+    const trained = JSON.parse(await chain.read('artifacts/a/a-s0/1-train/manifest.json'));
+    expect(trained.commands.flat().join(' ')).to.contain(`models--tiny--B/snapshots/${hubCommit}`);
+    expect(up.out())
+      .to.match(/tiny\/B: fetching its model/)
+      .and.to.match(/tiny\/B: fetched in/);
+    expect(await up.stop()).to.equal(0);
+    expect(await isAlive(await downloadFolder())).to.equal(false);
+  });
+
+  it('goes on when `up` ends, and is taken up by the next one', async () => {
+    const release = hub.hold();
+    const up = await chain.up();
+    await drop('a', { model: 'tiny/B', revision: 'main', download: true });
+    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)), 60_000);
+    expect(await up.stop()).to.equal(0);
+    const folder = await downloadFolder();
+    expect(await isAlive(folder)).to.equal(true);
+    const { nonce } = JSON.parse(await readFile(join(folder, 'command.json'), 'utf8'));
+
+    const again = await chain.up();
+    await again.says('tiny/B: fetching its model');
+    expect(JSON.parse(await readFile(join(folder, 'command.json'), 'utf8')).nonce).to.equal(nonce);
+    release();
+    expect(await chain.row('a-s0')).to.include({ status: 'done' });
+    expect(weights()).to.equal(1);
+    expect(await again.stop()).to.equal(0);
+  });
+});
+
+describe('a model that cannot be fetched', function () {
+  this.timeout(120_000);
+
+  beforeEach(async () => {
+    hub = await startHub('tiny/B', demoBase('B'));
+  });
+  afterEach(async () => {
+    await chain.remove();
+    await hub.close();
+  });
+
+  it('fails its runs: at once when it does not exist, after the retries when the hub is down; others go on', async () => {
+    chain = await workspaceOn({ stage_retries: 1 });
+    await drop('absent', { model: 'tiny/none', download: true });
+    await drop('ok', {});
+    const first = await chain.phasebox('up', '--once', '--no-dashboard');
+    expect(first.code, first.err).to.equal(1);
+    hub.fail(Number.POSITIVE_INFINITY);
+    await drop('down', { model: 'tiny/B', download: true, seeds: 2 });
+    const second = await chain.phasebox('up', '--once', '--no-dashboard');
+    expect(second.code, second.err).to.equal(1);
+    expect(second.out.match(/tiny\/B: fetching its model/g)).to.have.length(2);
+
+    const rows = new Map((await chain.rows()).map((row) => [row.run, row]));
+    expect(rows.get('ok-s0')).to.include({ status: 'done' });
+    const absent = rows.get('absent-s0');
+    expect(absent?.error).to.include({ code: 'MISSING_INPUT', stage: 'train', attempt: 1 });
+    expect(absent?.error?.message).to.match(/tiny\/none cannot be fetched: .*Correct the name/);
+    for (const run of ['down-s0', 'down-s1']) {
+      expect(rows.get(run)?.error).to.include({ code: 'DOWNLOAD_FAILED', stage: 'train' });
+      expect(rows.get(run)?.error?.log.join('\n')).to.contain('cannot be fetched');
+    }
+  });
+
+  it('is fetched again when its download was killed', async () => {
+    chain = await workspaceOn();
+    const release = hub.hold();
+    const up = await chain.up();
+    await drop('a', { model: 'tiny/B', download: true });
+    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)), 60_000);
+    await stopTool(await downloadFolder());
+    release();
+    expect(await chain.row('a-s0')).to.include({ status: 'done' });
+    expect(up.out()).to.match(/tiny\/B: not fetched, tried again in 0 s\. The model could not be fetched: /);
+    expect(await up.stop()).to.equal(0);
+  });
+
+  it('is fetched when the hub is back', async () => {
+    chain = await workspaceOn({ retry_pause_s: [0.1] });
+    hub.fail(3);
+    await drop('a', { model: 'tiny/B', download: true });
+    const { code, out, err } = await chain.phasebox('up', '--once', '--no-dashboard');
+    expect(code, err).to.equal(0);
+    expect(out).to.match(/tiny\/B: not fetched, tried again in 0\.1 s\./);
+  });
+});

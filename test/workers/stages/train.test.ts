@@ -1,0 +1,118 @@
+import { copyFile, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { contentHash } from '../../../src/io/disk/hash.ts';
+import { train } from '../../../src/workers/stages/train.ts';
+import {
+  demoBase,
+  demoData,
+  demoRun,
+  quickTrain,
+  realContext,
+  runStage,
+  stageErrorOf,
+} from '../../helpers/real-stage.ts';
+import { tempDir } from '../../helpers/temp.ts';
+
+describe('workers/train with the real mlx_lm', function () {
+  this.timeout(120_000);
+
+  it('trains: checkpoints, losses, profile, progress, what it read', async () => {
+    const run = demoRun('A', { min_rows: { train: 100 } });
+    const { made, seen, folder } = await runStage(train, {}, { run, dir: await tempDir('train') });
+    expect(made.checkpoints).to.deep.equal([
+      { iteration: 4, file: 'adapter/0000004_adapters.safetensors' },
+      { iteration: 8, file: 'adapter/0000008_adapters.safetensors' },
+      { iteration: 10, file: 'adapter/adapters.safetensors' },
+    ]);
+    expect(made).to.include({ adapter: 'adapter', iterations: 10, warm_restart: false });
+    expect(made.train_loss).to.be.within(0.1, 3);
+    expect(made.val_loss).to.be.within(0.1, 3);
+    expect(made.profile?.rows.train).to.be.greaterThan(100);
+    expect(seen.progress.at(-1)).to.include({ iteration: 10, of: 10, loss: made.train_loss });
+    expect(seen.inputs).to.deep.equal({
+      data: await contentHash(demoData),
+      base: await contentHash(demoBase('A')),
+    });
+    expect(seen.lines.join('\n')).to.not.contain('%|');
+    expect((await readdir(folder)).filter((name) => !name.startsWith('.'))).to.include.members([
+      'adapter',
+      'train.yaml',
+      'check',
+    ]);
+
+    const weights = join(folder, 'adapter/adapters.safetensors');
+    const { context } = realContext(run, folder);
+    await copyFile(join(folder, 'adapter/0000004_adapters.safetensors'), weights);
+    const whole = { ...made, checkpoints: made.checkpoints.slice(0, 2) };
+    const swapped = await stageErrorOf(Promise.resolve(train.verify?.(whole, context)));
+    expect(swapped.message).to.contain('adapters.safetensors has not the weights of adapter/0000008');
+    const gone = await stageErrorOf(
+      Promise.resolve(train.verify?.({ ...made, checkpoints: made.checkpoints.slice(1) }, context)),
+    );
+    expect(gone.message).to.contain('0000004_adapters.safetensors: not there');
+    await truncate(weights, 5000);
+    expect((await stageErrorOf(Promise.resolve(train.verify?.(made, context)))).code).to.equal('OUTPUT_DAMAGED');
+  });
+
+  it('names the last checkpoint, not a second copy, when training ends on one', async () => {
+    const run = demoRun('B', { train: { ...quickTrain, iters: 4, save_every: 2 } });
+    const { made } = await runStage(train, {}, { run, dir: await tempDir('train') });
+    expect(made.checkpoints.map(({ file }) => file)).to.deep.equal([
+      'adapter/0000002_adapters.safetensors',
+      'adapter/0000004_adapters.safetensors',
+    ]);
+  });
+
+  it('stops at the first loss that is not a number, with the tool ended', async () => {
+    const run = demoRun('B', { train: { ...quickTrain, learning_rate: 1e30, iters: 400 } });
+    const error = await stageErrorOf(runStage(train, {}, { run, dir: await tempDir('train') }));
+    expect(error.code).to.equal('NAN_LOSS');
+    expect(error.message).to.match(/(train|val) loss is (NaN|Infinity) at iteration \d+/);
+  });
+
+  it('tells all reasons not to train on the data, before any training', async () => {
+    const data = await tempDir('data');
+    await writeFile(join(data, 'train.jsonl'), '{"messages": [{"role": "user", "content": "a"}]\n');
+    const run = { ...demoRun('B'), data: { source: data, folder: data }, min_rows: { train: 1000 } };
+    const dir = await tempDir('train');
+    const error = await stageErrorOf(runStage(train, {}, { run, dir }));
+    expect(error.code).to.equal('BAD_DATA');
+    expect(error.message).to.contain('train.jsonl').and.contain('valid.jsonl');
+    expect(await readdir(dir)).to.not.include('adapter');
+  });
+
+  it('runs the preflight commands first; a failing one ends it', async () => {
+    const run = {
+      ...demoRun('B'),
+      preflight: [
+        ['sh', '-c', 'echo fine'],
+        ['sh', '-c', 'echo battery is low; exit 3'],
+      ],
+    };
+    const dir = await tempDir('train');
+    const error = await stageErrorOf(runStage(train, {}, { run, dir }));
+    expect(error.code).to.equal('PREFLIGHT_FAILED');
+    expect(error.message).to.contain('battery is low').and.contain('exit code 3');
+    const left = (await readdir(dir)).sort();
+    expect(left).to.include.members(['preflight-1', 'preflight-2']).and.not.include('check');
+  });
+
+  it('says BAD_SETTINGS in the words of mlx_lm', async () => {
+    const run = demoRun('B', { train: { ...quickTrain, num_layers: 50 } });
+    const error = await stageErrorOf(runStage(train, {}, { run, dir: await tempDir('train') }));
+    expect(error).to.deep.include({ code: 'BAD_SETTINGS' });
+    expect(error.message).to.contain('Requested to train 50 layers');
+  });
+
+  it('marks a warm restart and pins the weights it began with', async () => {
+    const first = await runStage(train, {}, { run: demoRun('B'), dir: await tempDir('train') });
+    const file = join(first.folder, 'adapter/adapters.safetensors');
+    const settings = { ...quickTrain, iters: 2, resume_adapter_file: file };
+    const dir = join(await tempDir('train'), 'with a space');
+    await mkdir(dir);
+    const again = await runStage(train, {}, { run: demoRun('B', { train: settings }), dir });
+    expect(again.made.warm_restart).to.equal(true);
+    expect(again.seen.inputs.resume_adapter_file).to.equal(await contentHash(file));
+  });
+});
