@@ -30,8 +30,8 @@ export const catalogue = {
   },
   TOOL_LOST: {
     retry: 'transient',
-    what: 'The tool was ended from outside, so its exit code is unknown',
-    next: 'Tried again in a fresh folder.',
+    what: 'The tool was ended from outside',
+    next: 'Tried again in a fresh folder. If it keeps happening, memory is the usual cause: a system that runs out of it kills (signal KILL). Use a smaller batch_size or max_seq_length.',
   },
   STOPPED: {
     retry: 'resume',

@@ -103,7 +103,7 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
-  if (code === null) throw new StageError('TOOL_LOST', tool.argv.join(' '));
+  if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${tool.argv.join(' ')}`);
   throw diagnose(code, await logTail(running.log, tailLines));
 }
 

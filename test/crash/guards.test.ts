@@ -27,8 +27,8 @@ const guards: readonly Guard[] = [
   {
     guard: '`started`',
     file: 'src/io/tool/wrap.sh',
-    find: '(set -C && echo $$ >"$dir/started") 2>/dev/null || exit 125',
-    replace: 'echo $$ >"$dir/started"',
+    find: '{ echo $$ >"$dir/started"; } 2>/dev/null || exit 125',
+    replace: 'echo $$ >|"$dir/started"',
     test: ['test/io/tool/tool-process.test.ts', 'can never start once its start was revoked'],
   },
   {

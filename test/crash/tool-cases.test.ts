@@ -71,8 +71,8 @@ describe('killed right after the spawn', function () {
 
   const slow: Edit = {
     file: 'src/io/tool/wrap.sh',
-    find: '(set -C && echo $$',
-    replace: 'sleep 0.0$(($$ % 5))5; (set -C && echo $$',
+    find: '{ echo $$',
+    replace: 'sleep 0.0$(($$ % 5))5; { echo $$',
   };
   for (const [name, edits] of [
     ['as it is', []],

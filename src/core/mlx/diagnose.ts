@@ -37,7 +37,9 @@ const refusedArgument =
 /** Frames of the tools whose ValueError means a setting; a server's or a hook's does not. */
 const settingsTool = /mlx_lm[/\\](?:lora|fuse|convert|tuner|utils)\b|fuse_direct\.py/;
 const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|NotFound|Enabled)\b/;
-const signals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 134: 'ABRT', 139: 'SEGV', 143: 'TERM' };
+/** Signals that a tool gives itself, and those that somebody or the system sends it, by the exit code a shell makes of them. */
+const ownSignals: Readonly<Record<number, string>> = { 134: 'ABRT', 139: 'SEGV' };
+const sentSignals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 137: 'KILL', 143: 'TERM' };
 const longest = 300;
 
 /** The line of a log that tells most: the last exception of a traceback, else argparse's complaint, else the last line. */
@@ -66,11 +68,11 @@ export function diagnose(code: number, tail: readonly string[]): StageError {
   const lines = tail.flatMap(plainLines).filter((line) => !isProgressBar(line));
   const symptom = symptomOf(lines);
   if (symptom) return new StageError(symptom.code, symptom.line);
-  if (code === 137) {
-    return new StageError('OUT_OF_MEMORY', 'the tool was killed (signal 9), as systems do that run out of memory');
-  }
+  const sent = sentSignals[code];
+  // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.
+  if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
   const told = tellingLine(lines);
   if (isSettings(lines)) return new StageError('BAD_SETTINGS', told ?? `exit code ${code}`);
-  const end = signals[code] === undefined ? `exit code ${code}` : `ended by signal ${signals[code]}`;
+  const end = ownSignals[code] === undefined ? `exit code ${code}` : `ended by signal ${ownSignals[code]}`;
   return new StageError('TOOL_FAILED', told === null ? `${end}, nothing in its log` : `${end}: ${told}`);
 }

@@ -71,12 +71,14 @@ async function publish(dir: string, target: string, fs: CommitFs): Promise<void>
 }
 
 async function removeControl(dir: string, fs: CommitFs): Promise<void> {
-  for (const name of controlFiles) await fs.remove(join(dir, name));
+  await Promise.all(controlFiles.map((name) => fs.remove(join(dir, name))));
   for (const entry of await fs.list(dir)) if (entry.isFolder) await removeControl(entry.path, fs);
 }
 
 async function syncTree(dir: string, fs: CommitFs): Promise<void> {
-  for (const entry of await fs.list(dir)) await (entry.isFolder ? syncTree(entry.path, fs) : fs.sync(entry.path));
+  const entries = await fs.list(dir);
+  // Side by side: the disk gathers them into fewer flushes.
+  await Promise.all(entries.map((entry) => (entry.isFolder ? syncTree(entry.path, fs) : fs.sync(entry.path))));
   await fs.syncFolder(dir);
 }
 

@@ -19,7 +19,7 @@ const commandFile = z.object({
 });
 const revokedMark = 'revoked';
 /** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
-export const controlFiles = ['alive', 'started', 'exit', 'exit.tmp'] as const;
+export const controlFiles = ['alive', 'started', 'exit'] as const;
 const termGrace_ms = 8000;
 const poll_ms = 100;
 
@@ -51,7 +51,8 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
   const nonce = `pbx-${randomBytes(12).toString('hex')}`;
   await mkdir(dir, { recursive: true });
   // Written before the spawn: whoever finds this folder later can tell whose process it is.
-  await writeFile(join(dir, 'command.json'), JSON.stringify({ nonce, argv, boot: await bootId() }));
+  const command = { nonce, argv, boot: await bootId() };
+  await writeFile(join(dir, 'command.json'), JSON.stringify(command));
   const child = execa('sh', [wrapper, nonce, dir, ...argv], {
     cwd,
     env,
@@ -118,14 +119,20 @@ async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
     if (left.aborted) return { code: null };
     const leader = Number(await readText(join(dir, 'started')));
     // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
-    if (leader > 0 && (await readText(join(dir, 'exit'))) === null && (await commandLine(leader)) === null)
+    if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null)
       await stopTool(dir);
     await delay(poll_ms);
   }
-  const text = await readText(join(dir, 'exit'));
-  if (text === null) return { code: null };
+  const code = await exitCode(dir);
+  if (code === null) return { code };
   const command = await readCommand(dir);
-  return { code: command?.boot === (await bootId()) ? Number(text) : null };
+  return { code: command?.boot === (await bootId()) ? code : null };
+}
+
+/** Null: not written, or the wrapper was killed between making the file and writing into it. */
+async function exitCode(dir: string): Promise<number | null> {
+  const text = await readText(join(dir, 'exit'));
+  return text === null || !text.endsWith('\n') ? null : Number(text);
 }
 
 /**

@@ -8,10 +8,12 @@
   # We stay to report; the tool gets the default actions back.
   trap : HUP INT TERM
   # O_EXCL: who makes this file first decides whether the tool runs.
-  (set -C && echo $$ >"$dir/started") 2>/dev/null || exit 125
+  set -C
+  { echo $$ >"$dir/started"; } 2>/dev/null || exit 125
   # macOS only: no sleep while the tool works. It must not hold `alive`.
   if [ -x /usr/bin/caffeinate ]; then /usr/bin/caffeinate -is -w $$ 9>&- & fi
   "$@"
-  echo $? >"$dir/exit.tmp" && mv "$dir/exit.tmp" "$dir/exit"
+  # Read only when nobody holds `alive` any more; one write, so it is whole or (killed before it) empty.
+  echo $? >"$dir/exit"
   exit
 }

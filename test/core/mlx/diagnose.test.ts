@@ -32,7 +32,10 @@ describe('core/diagnose', () => {
     ],
     ['OUT_OF_MEMORY', 1, ['RuntimeError: [metal::malloc] Attempting to allocate 42949672960 bytes']],
     ['OUT_OF_MEMORY', 134, ["terminate called after throwing an instance of 'std::bad_alloc'"]],
-    ['OUT_OF_MEMORY', 137, ['Loading pretrained model']],
+    ['OUT_OF_MEMORY', 137, ['RuntimeError: [malloc] Unable to allocate 42949672960 bytes.']],
+    ['TOOL_LOST', 137, ['Loading pretrained model']],
+    ['TOOL_LOST', 143, ['Iter 10: Train loss 2.1']],
+    ['TOOL_LOST', 130, ['Traceback (most recent call last):', 'KeyboardInterrupt']],
     ['OUT_OF_MEMORY', 1, ['Traceback (most recent call last):', 'MemoryError']],
     ['DISK_FULL', 1, ['OSError: [Errno 28] No space left on device']],
     ['DISK_FULL', 1, ['RuntimeError: [write] Unable to write 2147479552 bytes to file.']],
@@ -49,7 +52,7 @@ describe('core/diagnose', () => {
       ],
     ],
     ['TOOL_FAILED', 1, ['  File "/home/me/check.py", line 1, in <module>', 'ValueError: battery is low']],
-    ['TOOL_FAILED', 143, []],
+    ['TOOL_FAILED', 139, []],
     ['TOOL_FAILED', 7, ['all is lost']],
   ];
   for (const [code, exit, lines] of cases) {
@@ -61,6 +64,6 @@ describe('core/diagnose', () => {
   it('tells the exception, not the bar or the hint behind it', () => {
     const lines = ['Traceback', 'custom.CustomError: the real reason', '\rCalculating:  10%|#   | 1/10', 'bye'];
     expect(diagnose(1, lines).message).to.contain('exit code 1: custom.CustomError: the real reason');
-    expect(diagnose(143, []).message).to.contain('ended by signal TERM, nothing in its log');
+    expect(diagnose(139, []).message).to.contain('ended by signal SEGV, nothing in its log');
   });
 });
