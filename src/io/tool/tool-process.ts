@@ -119,8 +119,7 @@ async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
     if (left.aborted) return { code: null };
     const leader = Number(await readText(join(dir, 'started')));
     // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
-    if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null)
-      await stopTool(dir);
+    if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
     await delay(poll_ms);
   }
   const code = await exitCode(dir);

@@ -85,6 +85,13 @@ describe('a tool process', () => {
     expect(await (await findTool(folder))?.ended).to.deep.equal({ code: null });
   });
 
+  it('takes an exit file that the wrapper had no time to write into for no exit code', async () => {
+    const { folder, tool } = await start('exit 0');
+    await tool.ended;
+    await writeFile(join(folder, 'exit'), '');
+    expect(await (await findTool(folder))?.ended).to.deep.equal({ code: null });
+  });
+
   it('signals nobody on the word of a forged record', async () => {
     const { folder, tool } = await start('echo ready; sleep 1000');
     await waitFor('the tool', async () => (await log(folder).catch(() => '')).includes('ready'));
