@@ -1,0 +1,100 @@
+import { studentAbove, studentTwoSided, studentWithin } from './distributions.ts';
+import { mean, variance } from './moments.ts';
+
+/* Differences between recipes, over the means of their runs. */
+
+export interface Difference {
+  readonly difference: number;
+  readonly low: number;
+  readonly high: number;
+  readonly t: number;
+  readonly df: number;
+  readonly p: number;
+}
+
+export interface Equivalence {
+  readonly p: number;
+  readonly answer: 'yes' | 'no' | 'cannot tell';
+}
+
+const level = 0.95;
+
+/**
+ * a - b with its 95 % interval, unequal variances (Welch 1947). Seeds of A and B are no pairs.
+ * Null when a side has fewer than 2 runs. When no run differs from its side, the interval has no width, t is 0 or
+ * infinite, p 1 or 0.
+ */
+export function welch(a: readonly number[], b: readonly number[]): Difference | null {
+  if (a.length < 2 || b.length < 2) return null;
+  const difference = mean(a) - mean(b);
+  const { squaredError, df } = welchError(a, b);
+  const t = standardised(difference, squaredError);
+  const half = studentWithin(level, df) * Math.sqrt(squaredError);
+  return { difference, low: difference - half, high: difference + half, t, df, p: studentTwoSided(t, df) };
+}
+
+function welchError(a: readonly number[], b: readonly number[]): { squaredError: number; df: number } {
+  const ofA = variance(a) / a.length;
+  const ofB = variance(b) / b.length;
+  const squaredError = ofA + ofB;
+  if (squaredError === 0) return { squaredError, df: a.length + b.length - 2 };
+  // Shares first: squares of tiny variances would underflow.
+  const share = ofA / squaredError;
+  const df = 1 / (share ** 2 / (a.length - 1) + (1 - share) ** 2 / (b.length - 1));
+  return { squaredError, df };
+}
+
+/** distance / error; with no error at all 0 for no distance, else infinite. */
+function standardised(distance: number, squaredError: number): number {
+  if (squaredError > 0) return distance / Math.sqrt(squaredError);
+  return distance === 0 ? 0 : Math.sign(distance) * Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Are A and B within `margin` of each other? Two one-sided tests (Schuirmann 1987) with Welch's error.
+ * 'yes' at p < .05; 'no' when the 95 % interval of the difference lies outside the margin. Null when a side has fewer than
+ * 2 runs.
+ */
+export function equivalence(a: readonly number[], b: readonly number[], margin: number): Equivalence | null {
+  const found = welch(a, b);
+  if (found === null) return null;
+  const { squaredError, df } = welchError(a, b);
+  const above = oneSided(found.difference + margin, squaredError, df);
+  const below = oneSided(margin - found.difference, squaredError, df);
+  const p = Math.max(above, below);
+  return { p, answer: answerOf(p, found, margin) };
+}
+
+/** p of "the distance is no greater than 0". */
+function oneSided(distance: number, squaredError: number, df: number): number {
+  if (squaredError === 0) return distance > 0 ? 0 : 1;
+  return studentAbove(standardised(distance, squaredError), df);
+}
+
+function answerOf(p: number, { low, high }: Difference, margin: number): Equivalence['answer'] {
+  if (p < 0.05) return 'yes';
+  return low > margin || high < -margin ? 'no' : 'cannot tell';
+}
+
+/**
+ * Could one figure be one more draw of these runs? t = (value - mean) / (s sqrt(1 + 1/n)), n - 1 degrees of freedom.
+ * Null below 2 runs.
+ */
+export function oneMoreDraw(value: number, runs: readonly number[]): { t: number; df: number; p: number } | null {
+  if (runs.length < 2) return null;
+  const df = runs.length - 1;
+  const t = standardised(value - mean(runs), variance(runs) * (1 + 1 / runs.length));
+  return { t, df, p: studentTwoSided(t, df) };
+}
+
+/** p values made fit for being looked at together (Holm 1979), in the order in which they came. */
+export function holm(ps: readonly number[]): number[] {
+  const order = ps.map((p, at) => ({ p, at })).sort((one, other) => one.p - other.p);
+  const adjusted = new Array<number>(ps.length);
+  let least = 0;
+  for (const [rank, { p, at }] of order.entries()) {
+    least = Math.max(least, Math.min(1, p * (ps.length - rank)));
+    adjusted[at] = least;
+  }
+  return adjusted;
+}

@@ -1,0 +1,110 @@
+import { chiSquaredQuantile, normalBelow, relativeSdDensity, studentWithin } from './distributions.ts';
+import type { Interval } from './interval.ts';
+import { variance } from './moments.ts';
+
+/* What a number of runs can show: two-sided 5 %, power 80 %, gaussian runs with the same sd on both sides. */
+
+const level = 0.95;
+const power = 0.8;
+/** More runs than anyone will make: above it the answer is "never". */
+const mostRuns = 1000;
+/** Simpson's rule with these steps agrees with quad of SciPy to 1e-9. */
+const steps = 400;
+
+/** The sd within groups (phases) of run means, and its degrees of freedom. Groups of one say nothing; null with no other. */
+export function pooledSd(groups: readonly (readonly number[])[]): { sd: number; df: number } | null {
+  let squares = 0;
+  let df = 0;
+  for (const group of groups) {
+    if (group.length < 2) continue;
+    squares += variance(group) * (group.length - 1);
+    df += group.length - 1;
+  }
+  return df === 0 ? null : { sd: Math.sqrt(squares / df), df };
+}
+
+/** The least true difference that `n.a` runs against `n.b` find in 4 of 5 cases. Infinite when a side has one run. */
+export function detectableDifference(sd: number, n: { a: number; b: number }): number {
+  if (n.a < 2 || n.b < 2) return Number.POSITIVE_INFINITY;
+  const df = n.a + n.b - 2;
+  return neededShift(df) * sd * Math.sqrt(1 / n.a + 1 / n.b);
+}
+
+/** How many runs a side would find this difference in 4 of 5 cases: at least 2, infinite above 1,000. */
+export function runsNeeded(difference: number, sd: number): number {
+  const enough = (runs: number): boolean => detectableDifference(sd, { a: runs, b: runs }) <= Math.abs(difference);
+  if (difference === 0 || !enough(mostRuns)) return Number.POSITIVE_INFINITY;
+  let [low, high] = [1, mostRuns];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (enough(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+/** By how many standard errors the truth must be off to be found with 80 %. */
+function neededShift(df: number): number {
+  const critical = studentWithin(level, df);
+  let [low, high] = [0, 2 * critical + 10];
+  while (high - low > 1e-9 * high) {
+    const middle = (low + high) / 2;
+    if (chanceToFind(middle, critical, df) < power) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/**
+ * P(|T| > critical) when the truth is `shift` standard errors off: the normal probability at each possible sample sd,
+ * weighted by how likely that sd is. A noncentral t without its series, which fail at large shifts.
+ */
+function chanceToFind(shift: number, critical: number, df: number): number {
+  // 12 sds of the sample sd to both sides: what lies outside is below 1e-20.
+  const reach = 12 / Math.sqrt(2 * df);
+  const from = Math.max(0, 1 - reach);
+  const step = (1 + reach - from) / steps;
+  let sum = 0;
+  for (let at = 0; at <= steps; at++) {
+    const s = from + at * step;
+    const beyond = normalBelow(shift - critical * s) + normalBelow(-shift - critical * s);
+    const weight = at === 0 || at === steps ? 1 : at % 2 === 0 ? 2 : 4;
+    sum += weight * beyond * relativeSdDensity(s, df);
+  }
+  return (sum * step) / 3;
+}
+
+/** Where the true sd may be (95 %), from the sd of gaussian values with `df` degrees of freedom. */
+export function sdInterval(sd: number, df: number): Interval {
+  const tail = (1 - level) / 2;
+  return {
+    low: sd * Math.sqrt(df / chiSquaredQuantile(1 - tail, df)),
+    high: sd * Math.sqrt(df / chiSquaredQuantile(tail, df)),
+  };
+}
+
+/** From `npm run bench:stats`: run sd in points on 27 prompts, and how often the sign-flip test says "they differ". */
+const falseAlarms = [
+  { sd: 0, share: 0.03 },
+  { sd: 5, share: 0.11 },
+  { sd: 10, share: 0.3 },
+  { sd: 15, share: 0.45 },
+  { sd: 29, share: 0.67 },
+] as const;
+
+/**
+ * How often "these two models differ", one run each, would be wrong as a claim on their recipes: 0..1.
+ * Between simulated points it is a straight line; above the last one it stays there.
+ * @param sd of runs of one recipe, in points of 100
+ */
+export function recipeFalseAlarm(sd: number): number {
+  let last: (typeof falseAlarms)[number] = falseAlarms[0];
+  for (const next of falseAlarms) {
+    if (sd <= next.sd) {
+      const way = next.sd === last.sd ? 0 : (sd - last.sd) / (next.sd - last.sd);
+      return last.share + way * (next.share - last.share);
+    }
+    last = next;
+  }
+  return last.share;
+}

@@ -1,0 +1,91 @@
+import { seededRandom } from './random.ts';
+
+/* The sign-flip (Fisher-Pitman) test of two models on the same prompts. It speaks of these two models, not of recipes. */
+
+/** Up to here the distribution is computed; above it is simulated. */
+const largestDenominator = 10_000;
+const flips = 100_000;
+/** Scores are means of a few fractions, so their differences are off by some 1e-16; true fractions are 1e-8 apart. */
+const tolerance = 1e-12;
+
+/**
+ * How often random signs before the differences give a sum at least as far from 0: two-sided, ties counted.
+ * Exact when the differences have a common denominator of at most 10,000, else from 100,000 random flips as
+ * p = (b + 1) / (m + 1), the same ones for the same seed. No differences, or all of them 0: p = 1.
+ * @param differences score of A - score of B per prompt, in points (0, .1, .5, 1/3, ...)
+ */
+export function signFlip(differences: readonly number[], seed: string): { p: number; simulated: boolean } {
+  const whole = wholeNumbers(differences);
+  if (whole !== null) return { p: exactShare(whole), simulated: false };
+  return { p: simulatedShare(differences, seed), simulated: true };
+}
+
+/** The differences times their least common denominator; null when that is above 10,000. */
+function wholeNumbers(differences: readonly number[]): number[] | null {
+  let common = 1;
+  for (const difference of differences) {
+    const own = denominator(difference);
+    if (own === null) return null;
+    common = (common / greatestDivisor(common, own)) * own;
+    if (common > largestDenominator) return null;
+  }
+  return differences.map((difference) => Math.round(difference * common));
+}
+
+/** The denominator of the fraction that a number stands for, by its continued fraction; null when above 10,000. */
+function denominator(value: number): number | null {
+  let [before, current] = [0, 1];
+  let rest = value - Math.floor(value);
+  const allowed = tolerance * Math.max(1, Math.abs(value));
+  while (current <= largestDenominator) {
+    if (Math.abs(value * current - Math.round(value * current)) <= allowed * current) return current;
+    const inverse = 1 / rest;
+    const part = Math.floor(inverse);
+    rest = inverse - part;
+    [before, current] = [current, part * current + before];
+  }
+  return null;
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
+
+/**
+ * By convolution. A sum of signed values is 2 * (the part that got a plus) - total, so it is enough to know how likely
+ * each total of a random subset is; the probabilities are exact up to 53 prompts.
+ */
+function exactShare(whole: readonly number[]): number {
+  const unit = whole.reduce((divisor, value) => greatestDivisor(Math.abs(value), divisor), 0);
+  const sizes = whole.filter((value) => value !== 0).map((value) => Math.abs(value) / unit);
+  const observed = unit === 0 ? 0 : Math.abs(whole.reduce((sum, value) => sum + value, 0)) / unit;
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const likely = new Float64Array(total + 1);
+  likely[0] = 1;
+  let reached = 0;
+  for (const size of sizes) {
+    reached += size;
+    for (let at = reached; at >= 0; at--) {
+      likely[at] = ((likely[at] ?? 0) + (at < size ? 0 : (likely[at - size] ?? 0))) / 2;
+    }
+  }
+  let share = 0;
+  for (const [plus, probability] of likely.entries()) {
+    if (Math.abs(2 * plus - total) >= observed) share += probability;
+  }
+  return Math.min(1, share);
+}
+
+function simulatedShare(differences: readonly number[], seed: string): number {
+  const random = seededRandom(seed);
+  const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
+  // A tie summed in another order must stay a tie.
+  const slack = tolerance * differences.reduce((sum, value) => sum + Math.abs(value), 0);
+  let asFar = 0;
+  for (let flip = 0; flip < flips; flip++) {
+    let sum = 0;
+    for (const difference of differences) sum += random() < 0.5 ? difference : -difference;
+    if (Math.abs(sum) >= observed - slack) asFar++;
+  }
+  return (asFar + 1) / (flips + 1);
+}
