@@ -1,0 +1,50 @@
+"""The loss of a model on the answers of a data file: all rows, only the tokens of the last answer.
+
+What mlx_lm reports while it trains is the mean over a few batches that are other ones each time; this is over every
+row, each on its own (nothing is padded), so that two models are measured on the same tokens.
+"""
+
+import types
+
+import data_part
+import data_tokens
+
+KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
+
+
+def answer_rows(folder, name, tokenizer, limit):
+    """[(tokens, first)] of one data file: a row cut at `limit` tokens, and the index of its answer's first token.
+
+    Rows of which no answer is left are not among them. A row with `text` has no prompt: all but its first token count.
+    Raises ValueError with what is wrong with the file.
+    """
+    part = data_part.read(folder, name, KEYS)
+    if part.wrong:
+        raise ValueError("; ".join(part.wrong))
+    rows = data_part.as_trained(part, KEYS, types.SimpleNamespace(mask_prompt=False))
+    data = data_tokens.dataset(rows, tokenizer, KEYS, mask_prompt=part.kind != "text")
+    measured = (data.process(row) for row in rows)
+    cut = ((tokens[:limit], max(first, 1)) for tokens, first in measured)
+    return [(tokens, first) for tokens, first in cut if first < len(tokens)]
+
+
+def log_probabilities(model, tokens, first):
+    """What the model gives for each of tokens[first:]: log-probabilities of the whole vocabulary, float32, one row each."""
+    import mlx.core as mx
+
+    logits = model(mx.array([tokens]))[0, first - 1 : -1].astype(mx.float32)
+    return logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+
+
+def answer_loss(model, rows):
+    """Mean cross-entropy (nats a token) over all answer tokens of `answer_rows`. Raises ValueError without any."""
+    import mlx.core as mx
+
+    total, count = 0.0, 0
+    for tokens, first in rows:
+        targets = mx.array(tokens[first:])[:, None]
+        total -= mx.take_along_axis(log_probabilities(model, tokens, first), targets, axis=-1).sum().item()
+        count += len(tokens) - first
+    if count == 0:
+        raise ValueError("no row has an answer to measure a loss on")
+    return total / count
