@@ -1,0 +1,121 @@
+import type { TopLevelSpec } from 'vega-lite';
+import { stageNames } from '../../events/stages.ts';
+import { look, palette, plotWidth } from './plot-look.ts';
+import { scoreColour } from './plot-scores.ts';
+import type { StageSpan, TrainingCurve } from './plots.ts';
+
+const ofIteration = { field: 'iteration', type: 'quantitative', title: 'iteration', axis: { tickCount: 4 } } as const;
+
+interface Colours {
+  readonly domain: string[];
+  readonly range: string[];
+}
+
+const lossLayer = (scale: Colours) => ({
+  transform: [{ filter: 'isValid(datum.loss)' }],
+  mark: { type: 'line' as const, strokeWidth: 1.5, point: { size: 14 } },
+  encoding: {
+    x: ofIteration,
+    y: { field: 'loss', type: 'quantitative' as const, title: 'loss', axis: { tickCount: 4 } },
+    color: { field: 'kind', type: 'nominal' as const, scale },
+  },
+});
+
+const scoreLayer = (scale: Colours) => ({
+  transform: [{ filter: 'isValid(datum.score)' }],
+  mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 80 },
+  encoding: {
+    x: ofIteration,
+    y: {
+      field: 'score',
+      type: 'quantitative' as const,
+      scale: { domain: [0, 100] },
+      title: 'score, %',
+      axis: { tickCount: 4, orient: 'right' as const, grid: false },
+    },
+    color: { field: 'kind', type: 'nominal' as const, scale },
+  },
+});
+
+/** A small drawing a run: train and val loss over the iterations; checkpoint scores on an axis of their own, at the right. */
+export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
+  const runs = curves.map(({ run }) => run);
+  const columns = curves.length === 1 ? 1 : 2;
+  const scored = curves.some(({ scores }) => scores.length > 0);
+  const values = curves.flatMap(({ run, train, val, scores }) => [
+    ...train.map(({ iteration, value }) => ({ run, iteration, loss: value, kind: 'train loss' })),
+    ...val.map(({ iteration, value }) => ({ run, iteration, loss: value, kind: 'val loss, as logged' })),
+    ...scores.map(({ iteration, value }) => ({ run, iteration, score: value, kind: 'checkpoint score, %' })),
+  ]);
+  const kinds = ['train loss', 'val loss, as logged', ...(scored ? ['checkpoint score, %'] : [])];
+  const scale = { domain: kinds, range: [palette[0] ?? '', palette[1] ?? '', scoreColour] };
+  return {
+    config: look,
+    data: { values },
+    columns,
+    facet: { field: 'run', type: 'nominal', sort: runs },
+    spec: {
+      width: columns === 1 ? plotWidth : plotWidth / 2 - (scored ? 40 : 20),
+      height: 120,
+      layer: scored ? [lossLayer(scale), scoreLayer(scale)] : [lossLayer(scale)],
+      resolve: { scale: { y: 'independent' } },
+    },
+    resolve: { axis: { x: 'independent' } },
+  };
+}
+
+/** Work that stops for longer than this is another night. */
+const pause_ms = 6 * 3_600_000;
+
+/** The spans since the last pause of more than six hours, in their order. */
+export function lastNight(spans: readonly StageSpan[]): readonly StageSpan[] {
+  const latest = [...spans].sort((a, b) => Date.parse(b.start) - Date.parse(a.start));
+  let since = Number.POSITIVE_INFINITY;
+  for (const { start, end } of latest) {
+    if (since - Date.parse(end) > pause_ms && since !== Number.POSITIVE_INFINITY) break;
+    since = Math.min(since, Date.parse(start));
+  }
+  return spans.filter(({ start }) => Date.parse(start) >= since);
+}
+
+/** A line a run: its stages from start to end; an attempt that failed is hatched out in red. Times are UTC. */
+export function timelinePlot(all: readonly StageSpan[]): TopLevelSpec {
+  const spans = lastNight(all);
+  const runs = [...new Set(spans.map(({ run }) => run))];
+  const seen = stageNames.filter((stage) => spans.some((span) => span.stage === stage));
+  const failed = spans.some((span) => span.failed) ? ['failed attempt'] : [];
+  const colours = [palette[0], palette[7], palette[1], palette[8], palette[6], palette[2]];
+  const values = spans.map(({ run, stage, start, end, failed: lost }) => ({
+    run,
+    kind: lost ? 'failed attempt' : stage,
+    // a stage of a second would be no pixel wide, and not be seen at all
+    start: Date.parse(start),
+    end: Math.max(Date.parse(end), Date.parse(start) + 1000),
+  }));
+  return {
+    config: look,
+    width: plotWidth,
+    height: { step: 24 },
+    data: { values },
+    mark: { type: 'bar', height: 14 },
+    encoding: {
+      y: { field: 'run', type: 'nominal', sort: runs, title: null },
+      x: {
+        field: 'start',
+        type: 'temporal',
+        scale: { type: 'utc', nice: false },
+        axis: { format: '%H:%M', tickCount: 6, labelOverlap: true },
+        title: `${spans[0]?.start.slice(0, 10) ?? ''}, UTC`,
+      },
+      x2: { field: 'end' },
+      color: {
+        field: 'kind',
+        type: 'nominal',
+        scale: {
+          domain: [...seen, ...failed],
+          range: [...seen.map((stage) => colours[stageNames.indexOf(stage)] ?? ''), ...failed.map(() => '#d55e00')],
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import type { Config } from 'vega-lite';
+
+/** Pixels of the drawing itself, without labels: a plot is then as wide as a narrow column of text. */
+export const plotWidth = 400;
+
+/**
+ * Grey that can be read on white and on black: a viewer that knows no dark style shows the plot in either. Those that do
+ * get the colours of `plotStyle`.
+ */
+export const ink = '#767c85';
+export const faint = '#767c8540';
+
+/** Colours of Okabe and Ito, told apart also by those who see fewer colours; yellow, too light on white, is left out. */
+export const palette = [
+  '#0072b2',
+  '#e69f00',
+  '#009e73',
+  '#cc79a7',
+  '#56b4e9',
+  '#d55e00',
+  '#8c8c8c',
+  '#7a5cb8',
+  '#a6761d',
+];
+
+const font = 'system-ui, -apple-system, "Segoe UI", sans-serif';
+
+/** The look that all plots share. */
+export const look: Config = {
+  background: 'transparent',
+  font,
+  view: { stroke: null },
+  range: { category: palette },
+  axis: {
+    domain: false,
+    ticks: false,
+    gridColor: faint,
+    labelColor: ink,
+    titleColor: ink,
+    labelFontSize: 12,
+    titleFontSize: 12,
+    titleFontWeight: 'normal',
+    labelPadding: 6,
+    labelLimit: 150,
+  },
+  header: { labelColor: ink, labelFontSize: 12, title: null, labelLimit: 230 },
+  legend: {
+    orient: 'top',
+    title: null,
+    labelColor: ink,
+    labelFontSize: 12,
+    labelLimit: 150,
+    symbolSize: 90,
+    columns: 4,
+  },
+};
+
+/** Goes into the SVG: text and lines in the colours of a dark page where the viewer says that it is dark. */
+export const plotStyle =
+  '.plot text{fill:#424a53}' +
+  '@media (prefers-color-scheme:dark){.plot text{fill:#c3cad2}}' +
+  '@media print{.plot text{fill:#424a53}}';

@@ -1,0 +1,95 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { Mode } from '../../events/score.ts';
+import type { StageName } from '../../events/stages.ts';
+import { lossPlot, timelinePlot } from './plot-course.ts';
+import { categoryPlot, modePlot, overallPlot } from './plot-scores.ts';
+
+/** The plots of the page and their files, from artifacts/. */
+export const plotNames = {
+  overall: 'plots/overall.svg',
+  categories: 'plots/categories.svg',
+  modes: 'plots/modes.svg',
+  loss: 'plots/loss.svg',
+  timeline: 'plots/timeline.svg',
+} as const;
+export type PlotName = keyof typeof plotNames;
+
+/** What each plot shows, in a sentence: its text for those who do not see it. */
+export const plotTitles: Readonly<Record<PlotName, string>> = {
+  overall: 'Overall score of every run, with the mean of each phase and its 95 % range',
+  categories: 'Mean score of each category, by phase',
+  modes: 'How the answers of each run went, in percent of all its answers',
+  loss: 'Loss over the training of each run, with the scores of its checkpoints where they were measured',
+  timeline: 'Stages of the runs of the last night over time',
+};
+
+/** A phase (or one of its variants) with the overall score of its done runs, percent. `low`, `high`: null below two runs. */
+export interface PhaseScores {
+  readonly name: string;
+  readonly runs: readonly number[];
+  readonly mean: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** Mean score of a category over the done runs of a phase, percent. */
+export interface CategoryScore {
+  readonly phase: string;
+  readonly category: string;
+  readonly score: number;
+}
+
+/** How many of a run's answers went which way. */
+export interface RunModes {
+  readonly run: string;
+  readonly counts: Readonly<Partial<Record<Mode, number>>>;
+}
+
+/** A value at an iteration of a training: a loss, or a score in percent. */
+export interface AtIteration {
+  readonly iteration: number;
+  readonly value: number;
+}
+
+/** The training of a run as its log tells it, and what its checkpoints scored (none: they were not measured). */
+export interface TrainingCurve {
+  readonly run: string;
+  readonly train: readonly AtIteration[];
+  readonly val: readonly AtIteration[];
+  readonly scores: readonly AtIteration[];
+}
+
+/** An attempt of a stage, ISO 8601 UTC. */
+export interface StageSpan {
+  readonly run: string;
+  readonly stage: StageName;
+  readonly start: string;
+  readonly end: string;
+  readonly failed: boolean;
+}
+
+/** What the plots are made of; the same data gives the same plots. All in the order in which it is to be shown. */
+export interface PlotData {
+  readonly overall: readonly PhaseScores[];
+  readonly categories: readonly CategoryScore[];
+  readonly modes: readonly RunModes[];
+  readonly loss: readonly TrainingCurve[];
+  readonly timeline: readonly StageSpan[];
+}
+
+/** The plots that there is something to show for, as Vega-Lite specifications. */
+export function plotSpecs(data: PlotData): Map<PlotName, TopLevelSpec> {
+  const loss = data.loss.filter(({ train, val }) => train.length + val.length > 0);
+  const plots: readonly (readonly [name: PlotName, shown: number, spec: () => TopLevelSpec])[] = [
+    ['overall', data.overall.length, () => overallPlot(data.overall)],
+    ['categories', data.categories.length, () => categoryPlot(data.categories)],
+    ['modes', data.modes.length, () => modePlot(data.modes)],
+    ['loss', loss.length, () => lossPlot(loss)],
+    ['timeline', data.timeline.length, () => timelinePlot(data.timeline)],
+  ];
+  return new Map(
+    plots.flatMap(([name, shown, spec]) =>
+      shown === 0 ? [] : [[name, { description: plotTitles[name], ...spec() } as TopLevelSpec] as const],
+    ),
+  );
+}

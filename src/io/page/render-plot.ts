@@ -1,0 +1,52 @@
+import { parse, textMetrics, View } from 'vega';
+import { compile, type TopLevelSpec } from 'vega-lite';
+import { plotStyle } from '../../core/page/plot-look.ts';
+
+/** What vega exports and its types leave out. */
+declare module 'vega' {
+  export const textMetrics: { width: (item: { readonly fontSize?: number }, text: unknown) => number };
+}
+
+/** Characters by their width in a common sans-serif font, in parts of the font's size; others are as wide as digits. */
+const widths: readonly (readonly [RegExp, number])[] = [
+  [/[ijl.,:;'|!()[\]]/, 0.28],
+  [/[ft r/\\-]/, 0.36],
+  [/[mwMW%@]/, 0.87],
+  [/[A-Z]/, 0.68],
+  // scripts whose characters are square
+  [/[\u1100-\u11ff\u2e80-\uffef]|[\u{1f000}-\u{3ffff}]/u, 1.05],
+];
+
+/** Without a canvas nothing can measure text; Vega's own guess is so wide that labels push the plot aside. */
+textMetrics.width = (item, text): number => {
+  const size = item.fontSize ?? 11;
+  const shown = String(text ?? '').slice(0, 500);
+  return [...shown].reduce((sum, one) => sum + size * (widths.find(([known]) => known.test(one))?.[1] ?? 0.57), 0);
+};
+
+/**
+ * A Vega-Lite specification as an SVG document with no script: on a transparent ground, light or dark as its viewer is.
+ * `id` begins the names of what the drawing refers to in itself, so that several can stand in one page. The same
+ * specification gives the same bytes.
+ */
+export async function renderPlot(spec: TopLevelSpec, id: string): Promise<string> {
+  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
+  try {
+    const svg = await view.toSVG();
+    return tidy(svg, { id, title: spec.description ?? id });
+  } finally {
+    view.finalize();
+  }
+}
+
+/** Vega counts its ids over the whole process: here each drawing's begin anew, under its own name. */
+function tidy(svg: string, { id, title }: { readonly id: string; readonly title: string }): string {
+  const names = new Map<string, string>();
+  const named = svg.replace(/(?<=id="|url\(#)(?:clip|gradient_)\d+(?=[")])/g, (old) => {
+    const name = names.get(old) ?? `${id}-${names.size + 1}`;
+    names.set(old, name);
+    return name;
+  });
+  const text = title.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return `${named.replace(/<svg ([^>]*?)class="marks"([^>]*)>/, `<svg $1class="plot" role="img"$2><title>${text}</title><style>${plotStyle}</style>`)}\n`;
+}
