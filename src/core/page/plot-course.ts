@@ -13,7 +13,7 @@ interface Colours {
 
 const lossLayer = (scale: Colours) => ({
   transform: [{ filter: 'isValid(datum.loss)' }],
-  mark: { type: 'line' as const, strokeWidth: 1.5, point: { size: 14 } },
+  mark: { type: 'line' as const, strokeWidth: 1.5 },
   encoding: {
     x: ofIteration,
     y: { field: 'loss', type: 'quantitative' as const, title: 'loss', axis: { tickCount: 4 } },
@@ -23,7 +23,7 @@ const lossLayer = (scale: Colours) => ({
 
 const scoreLayer = (scale: Colours) => ({
   transform: [{ filter: 'isValid(datum.score)' }],
-  mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 80 },
+  mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 80, opacity: 1 },
   encoding: {
     x: ofIteration,
     y: {
@@ -37,30 +37,36 @@ const scoreLayer = (scale: Colours) => ({
   },
 });
 
+const trainLoss = 'train loss';
+const valLoss = 'val loss, as logged';
+const checkpointScore = 'checkpoint score, %';
+
+const valuesOf = ({ train, val, scores }: TrainingCurve) => [
+  ...train.map(({ iteration, value }) => ({ iteration, loss: value, kind: trainLoss })),
+  ...val.map(({ iteration, value }) => ({ iteration, loss: value, kind: valLoss })),
+  ...scores.map(({ iteration, value }) => ({ iteration, score: value, kind: checkpointScore })),
+];
+
 /** A small drawing a run: train and val loss over the iterations; checkpoint scores on an axis of their own, at the right. */
 export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
-  const runs = curves.map(({ run }) => run);
   const columns = curves.length === 1 ? 1 : 2;
   const scored = curves.some(({ scores }) => scores.length > 0);
-  const values = curves.flatMap(({ run, train, val, scores }) => [
-    ...train.map(({ iteration, value }) => ({ run, iteration, loss: value, kind: 'train loss' })),
-    ...val.map(({ iteration, value }) => ({ run, iteration, loss: value, kind: 'val loss, as logged' })),
-    ...scores.map(({ iteration, value }) => ({ run, iteration, score: value, kind: 'checkpoint score, %' })),
-  ]);
-  const kinds = ['train loss', 'val loss, as logged', ...(scored ? ['checkpoint score, %'] : [])];
-  const scale = { domain: kinds, range: [palette[0] ?? '', palette[1] ?? '', scoreColour] };
+  const scale = {
+    domain: [trainLoss, valLoss, ...(scored ? [checkpointScore] : [])],
+    range: [palette[0] ?? '', palette[1] ?? '', scoreColour],
+  };
   return {
     config: look,
-    data: { values },
     columns,
-    facet: { field: 'run', type: 'nominal', sort: runs },
-    spec: {
-      width: columns === 1 ? plotWidth : plotWidth / 2 - (scored ? 40 : 20),
+    // not a facet: that cannot give the scores an axis of their own
+    concat: curves.map((curve) => ({
+      title: curve.run,
+      data: { values: valuesOf(curve) },
+      width: columns === 1 ? plotWidth : plotWidth / 2 - (scored ? 30 : 10),
       height: 120,
-      layer: scored ? [lossLayer(scale), scoreLayer(scale)] : [lossLayer(scale)],
+      layer: curve.scores.length > 0 ? [lossLayer(scale), scoreLayer(scale)] : [lossLayer(scale)],
       resolve: { scale: { y: 'independent' } },
-    },
-    resolve: { axis: { x: 'independent' } },
+    })),
   };
 }
 

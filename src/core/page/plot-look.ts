@@ -12,7 +12,7 @@ export const faint = '#767c8540';
 
 /** Colours of Okabe and Ito, told apart also by those who see fewer colours; yellow, too light on white, is left out. */
 export const palette = [
-  '#0072b2',
+  '#1f83c4',
   '#e69f00',
   '#009e73',
   '#cc79a7',
@@ -42,8 +42,10 @@ export const look: Config = {
     titleFontWeight: 'normal',
     labelPadding: 6,
     labelLimit: 150,
+    labelFlush: false,
   },
-  header: { labelColor: ink, labelFontSize: 12, title: null, labelLimit: 230 },
+  title: { color: ink, fontSize: 12, fontWeight: 'normal', anchor: 'start', limit: 200 },
+  concat: { spacing: 16 },
   legend: {
     orient: 'top',
     title: null,

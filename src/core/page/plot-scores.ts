@@ -24,7 +24,7 @@ export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
       },
       {
         data: { values: phases.map(({ name, mean }) => ({ name, mean })) },
-        mark: { type: 'tick', thickness: 3, size: 22 },
+        mark: { type: 'tick', thickness: 3, size: 22, opacity: 1 },
         encoding: { y, x: { ...score, field: 'mean' }, color },
       },
       {

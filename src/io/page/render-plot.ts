@@ -9,10 +9,10 @@ declare module 'vega' {
 
 /** Characters by their width in a common sans-serif font, in parts of the font's size; others are as wide as digits. */
 const widths: readonly (readonly [RegExp, number])[] = [
-  [/[ijl.,:;'|!()[\]]/, 0.28],
-  [/[ft r/\\-]/, 0.36],
-  [/[mwMW%@]/, 0.87],
-  [/[A-Z]/, 0.68],
+  [/[ijl.,:;'|!()[\]]/, 0.34],
+  [/[ft r/\\-]/, 0.42],
+  [/[mwMW%@]/, 0.98],
+  [/[A-Z]/, 0.72],
   // scripts whose characters are square
   [/[\u1100-\u11ff\u2e80-\uffef]|[\u{1f000}-\u{3ffff}]/u, 1.05],
 ];
@@ -21,7 +21,7 @@ const widths: readonly (readonly [RegExp, number])[] = [
 textMetrics.width = (item, text): number => {
   const size = item.fontSize ?? 11;
   const shown = String(text ?? '').slice(0, 500);
-  return [...shown].reduce((sum, one) => sum + size * (widths.find(([known]) => known.test(one))?.[1] ?? 0.57), 0);
+  return [...shown].reduce((sum, one) => sum + size * (widths.find(([known]) => known.test(one))?.[1] ?? 0.64), 0);
 };
 
 /**
