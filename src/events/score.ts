@@ -24,6 +24,8 @@ export const score = z.strictObject({
   strict_categories: z.record(z.string(), percent),
   /** Counts over all answers, in the order of `modes`; modes that do not occur are 0. */
   modes: z.record(z.enum(modes), z.int()),
+  /** The same for each category. Absent: scored by a version that did not count them. */
+  category_modes: z.record(z.string(), z.record(z.enum(modes), z.int())).optional(),
   prompts: z.array(
     z.strictObject({
       id: z.string(),
@@ -31,11 +33,23 @@ export const score = z.strictObject({
       /** 0-1 */
       score: z.number(),
       strict: z.number(),
-      mode: z.enum(modes),
+      /** Null: an engine that does not tell made the score. */
+      mode: z.enum(modes).nullable(),
     }),
   ),
 });
 export type Score = z.infer<typeof score>;
+
+/** A line that a suite's `scorer`, or `eval.engine`, writes; keys beyond these are its own. `category`: engines alone. */
+export const givenScore = z.looseObject({
+  id: z.string().min(1),
+  repeat: z.int().min(0).default(0),
+  /** 0-1 */
+  score: z.number().min(0).max(1),
+  mode: z.enum(modes).nullish(),
+  category: z.string().min(1).nullish(),
+});
+export type GivenScore = z.infer<typeof givenScore>;
 
 /** The base model's own score, measured once per model and eval identity: artifacts/base/<key>/. */
 export const baseScore = z.strictObject({

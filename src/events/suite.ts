@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { assertion, assertionProblem } from './assertion.ts';
 
 const categoryName = z
   .string()
@@ -8,16 +9,94 @@ const categoryName = z
     'this name has a meaning of its own in `gate`',
   );
 
+/** One turn of a conversation, as OpenAI's chat API has it; other keys (`tool_call_id`, `name`) are sent as they are. */
+const message = z.looseObject({
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
+  content: z
+    .union([z.string(), z.array(z.looseObject({ type: z.string() }))])
+    .nullable()
+    .optional(),
+  tool_calls: z
+    .array(z.looseObject({ function: z.looseObject({ name: z.string().min(1) }) }))
+    .min(1)
+    .optional(),
+});
+export type Message = z.infer<typeof message>;
+
+/** A function that the model is told of, in OpenAI's schema. */
+const tool = z.looseObject({
+  type: z.literal('function'),
+  function: z.looseObject({
+    name: z.string().min(1),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
 export const prompt = z.strictObject({
   id: z.string().min(1),
   category: categoryName,
-  prompt: z.string().min(1),
+  /** What the user says; or `messages`, a whole conversation. */
+  prompt: z.string().min(1).optional(),
+  messages: z.array(message).min(1).optional(),
+  /** Sent with this prompt instead of the suite's; an empty list: none. */
+  tools: z.array(tool).optional(),
   /** Names of functions, any or all of which the answer must call. */
-  expect: z.array(z.string().min(1)).min(1),
+  expect: z.array(z.string().min(1)).min(1).optional(),
   match: z.enum(['any', 'all']).default('any'),
+  /** Instead of `expect`: checks whose weighted mean is the score. */
+  assert: z.array(assertion).min(1).optional(),
   max_tokens: z.int().min(1).optional(),
 });
 export type Prompt = z.infer<typeof prompt>;
+
+/** A program that scores the answers: it reads them as JSON lines and writes a line with the score of each. */
+const scorer = z.strictObject({ command: z.array(z.string().min(1)).min(1) });
+
+/** What is wrong, and where in the suite. */
+interface Fault {
+  readonly path: (string | number)[];
+  readonly message: string;
+}
+
+function* promptFaults(given: Prompt, scored: boolean): Generator<Fault> {
+  const { prompt: text, messages, expect, assert } = given;
+  if ((text === undefined) === (messages === undefined))
+    yield { path: [], message: 'a prompt has either `prompt` (a text) or `messages` (a conversation)' };
+  if (expect !== undefined && assert !== undefined)
+    yield { path: ['assert'], message: '`expect` and `assert` exclude each other: each of them alone makes the score' };
+  if (scored && assert !== undefined)
+    yield { path: ['assert'], message: 'the suite has a `scorer`, which makes the score: `assert` would do nothing' };
+  if (!scored && expect === undefined && assert === undefined)
+    yield { path: [], message: 'nothing says what a good answer is: `expect` (names of functions) or `assert`' };
+  for (const [index, { role, content, tool_calls }] of (messages ?? []).entries())
+    if (content == null && (role !== 'assistant' || tool_calls === undefined))
+      yield {
+        path: ['messages', index],
+        message: 'required: content (only an assistant with tool_calls may say nothing)',
+      };
+  if (messages?.at(-1)?.role === 'assistant')
+    yield {
+      path: ['messages', messages.length - 1],
+      message: 'the last message is the one that the model answers: not an assistant',
+    };
+  for (const [index, one] of (assert ?? []).entries()) {
+    const fault = assertionProblem(one);
+    if (fault !== null) yield { path: ['assert', index, fault.key], message: fault.message };
+  }
+  if (assert?.every(({ weight }) => weight === 0))
+    yield { path: ['assert'], message: 'one of the weights must be more than 0: the score is their weighted mean' };
+}
+
+function* suiteFaults({ prompts, scorer: own }: { prompts: Prompt[]; scorer?: unknown }): Generator<Fault> {
+  const ids = new Set<string>();
+  for (const [index, one] of prompts.entries()) {
+    if (ids.has(one.id)) yield { path: ['prompts', index, 'id'], message: 'two prompts have this id' };
+    ids.add(one.id);
+    for (const { path, message: text } of promptFaults(one, own !== undefined))
+      yield { path: ['prompts', index, ...path], message: text };
+  }
+}
 
 /** An eval suite, YAML. `wrapper`: the function that an answer is to call, with the expected calls in its code. */
 export const suite = z
@@ -25,15 +104,13 @@ export const suite = z
     suite: z.string().min(1),
     system: z.string().optional(),
     wrapper: z.string().min(1).default('execute_code'),
+    /** Sent with every prompt that names none of its own. */
+    tools: z.array(tool).optional(),
+    scorer: scorer.optional(),
     prompts: z.array(prompt).min(1),
   })
-  .superRefine(({ prompts }, context) => {
-    const ids = new Set<string>();
-    for (const [index, { id }] of prompts.entries()) {
-      if (ids.has(id))
-        context.addIssue({ code: 'custom', message: 'two prompts have this id', path: ['prompts', index, 'id'] });
-      ids.add(id);
-    }
+  .superRefine((given, context) => {
+    for (const { path, message: text } of suiteFaults(given)) context.addIssue({ code: 'custom', path, message: text });
   });
 export type Suite = z.infer<typeof suite>;
 

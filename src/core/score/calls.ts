@@ -7,6 +7,8 @@ export interface Call {
   readonly code: string;
   /** The arguments as they were written; null: they stand in the text, letter by letter. */
   readonly raw: string | null;
+  /** The arguments by name, of an XML call as the texts that stand there; null: they are no mapping, or cut. */
+  readonly values: Readonly<Record<string, unknown>> | null;
 }
 
 /** A message's `tool_calls`. What has no name is no call. */
@@ -23,7 +25,14 @@ function callOf(value: Readonly<Record<string, unknown>> | null): readonly Call[
   if (value === null || typeof value.name !== 'string' || value.name === '') return [];
   const given = value.arguments ?? value.parameters ?? '';
   const raw = typeof given === 'string' ? given : jsonText(given);
-  return [{ name: value.name, code: codeIn(given, raw), raw }];
+  return [{ name: value.name, code: codeIn(given, raw), raw, values: valuesIn(given) }];
+}
+
+/** JSON text is read, also when it was made a text twice. */
+function valuesIn(given: unknown): Call['values'] {
+  if (typeof given !== 'string') return asObject(given);
+  const parsed = tryParse(given);
+  return typeof parsed === 'string' ? asObject(tryParse(parsed)) : asObject(parsed);
 }
 
 function codeIn(given: unknown, raw: string): string {
@@ -99,7 +108,9 @@ function xmlCall(call: { name: string; text: string; from: number; close: number
     const parameter = mark?.match[1];
     if (mark === null || parameter === undefined)
       return {
-        calls: [{ name, code: codeAmong(values) ?? text.slice(from, close), raw: null }],
+        calls: [
+          { name, code: codeAmong(values) ?? text.slice(from, close), raw: null, values: Object.fromEntries(values) },
+        ],
         end: mark?.end ?? text.length,
       };
     const end = next(valueEnd, text, mark.end);
@@ -120,7 +131,7 @@ function jsonCalls(text: string, from: number): ReadCalls {
   const parsed = tryParse(raw);
   if (parsed !== undefined) return { calls: nativeCalls([parsed].flat()), end };
   const given = /"(?:arguments|parameters)"\s*:\s*(.*)/s.exec(raw)?.[1] ?? raw;
-  return { calls: [{ name, code: unescaped(given), raw: given }], end };
+  return { calls: [{ name, code: unescaped(given), raw: given, values: null }], end };
 }
 
 function next(

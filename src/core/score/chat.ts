@@ -1,5 +1,5 @@
 import type { Settings } from '../../events/stages.ts';
-import type { Prompt, Suite } from '../../events/suite.ts';
+import type { Message, Prompt, Suite } from '../../events/suite.ts';
 
 /** One question to the model server, as it is asked until it is answered or given up. */
 export interface ChatRequest {
@@ -31,6 +31,12 @@ export function maxTokens(prompt: Prompt, settings: Settings<'eval'>): number {
   return prompt.max_tokens ?? settings.max_tokens;
 }
 
+/** The whole conversation. A system message of the prompt's own stands for the suite's or the phase's. */
+function messagesOf({ prompt, messages }: Prompt, system: string | null): readonly Message[] {
+  const given: readonly Message[] = messages ?? [{ role: 'user', content: prompt ?? '' }];
+  return system === null || given[0]?.role === 'system' ? given : [{ role: 'system', content: system }, ...given];
+}
+
 /** The request of one prompt and repeat. `seed` null: greedy, no seed needed (one would switch the server's batching off). */
 export function chatRequest(
   question: { readonly prompt: Prompt; readonly seed: number | null },
@@ -38,14 +44,11 @@ export function chatRequest(
   settings: Settings<'eval'>,
 ): ChatRequest {
   const { prompt, seed } = question;
-  const system = systemPrompt(suite, settings);
-  const messages = [
-    ...(system === null ? [] : [{ role: 'system', content: system }]),
-    { role: 'user', content: prompt.prompt },
-  ];
+  const tools = prompt.tools ?? suite.tools ?? [];
   const body = {
     model: servedModel,
-    messages,
+    messages: messagesOf(prompt, systemPrompt(suite, settings)),
+    ...(tools.length > 0 && { tools }),
     temperature: settings.temperature,
     max_tokens: maxTokens(prompt, settings),
     stop: settings.stop,

@@ -8,21 +8,31 @@ export interface EvalFacts {
   readonly suite: Suite;
   readonly settings: Settings<'eval'>;
   readonly versions: Readonly<Record<string, string>>;
+  /** sha256 of the files that the commands of `scorer` and `eval.engine` name, by the word that names them. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /**
  * The text whose sha256 is the eval identity: canonical JSON, so that the order of keys and the layout of the suite's
  * file do not matter. Left out: score_by and base (they change no answer and no point), the suite's name, and the
- * suite's system prompt where the settings give another.
+ * suite's system prompt where the settings give another. What a suite or a phase does not use is absent.
  */
-export function evalIdentity({ suite, settings, versions }: EvalFacts): string {
+export function evalIdentity({ suite, settings, versions, files = {} }: EvalFacts): string {
   const { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency } = settings;
   return canonicalJson({
-    suite: { wrapper: suite.wrapper, prompts: suite.prompts },
+    suite: { wrapper: suite.wrapper, tools: suite.tools, prompts: suite.prompts },
     system: systemPrompt(suite, settings),
     settings: { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency },
     scorer: scorerVersion,
-    versions: { mlx: versions.mlx ?? null, mlx_lm: versions.mlx_lm ?? null },
+    command: suite.scorer?.command,
+    engine: settings.engine,
+    files: Object.keys(files).length > 0 ? files : undefined,
+    versions: {
+      mlx: versions.mlx ?? null,
+      mlx_lm: versions.mlx_lm ?? null,
+      // It fills in the chat template and cuts the text into tokens.
+      transformers: versions.transformers ?? null,
+    },
   });
 }
 

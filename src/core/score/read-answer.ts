@@ -1,10 +1,12 @@
 import { type Call, nativeCalls, textCalls } from './calls.ts';
-import { asObject } from './tolerant-json.ts';
+import { asObject, jsonText } from './tolerant-json.ts';
 
 /** What the scorer looks at in one chat completion. */
 export interface ReadAnswer {
   /** What was said, thoughts left out. */
   readonly text: string;
+  /** What `assert` looks at: the text; native calls as JSON in its place, or beside it (`{content, tool_calls}`). */
+  readonly output: string;
   readonly calls: readonly Call[];
   /** The call that the score hangs on: the first native one; in text the first of the wrapper, else the first. */
   readonly deciding: Call | null;
@@ -25,11 +27,19 @@ export function readAnswer(response: unknown, wrapper: string): ReadAnswer | nul
   const reasoning = [message.reasoning, message.reasoning_content, thoughts];
   return {
     text,
+    // The blank lines that follow thoughts are no part of what was said.
+    output: outputOf(thoughts === '' ? text : text.trimStart(), message.tool_calls),
     calls: [...native, ...written],
     deciding: native[0] ?? written.find((call) => call.name === wrapper) ?? written[0] ?? null,
     thought: reasoning.some((part) => contentText(part).trim() !== ''),
     cut: choice?.finish_reason === 'length',
   };
+}
+
+/** As promptfoo makes one text of an answer with native calls. */
+function outputOf(text: string, toolCalls: unknown): string {
+  if (!Array.isArray(toolCalls) || toolCalls.length === 0) return text;
+  return jsonText(text === '' ? toolCalls : { content: text, tool_calls: toolCalls });
 }
 
 /** `content` is a text, null, or a list of parts of which those with a text count. */

@@ -1,6 +1,9 @@
-import { type Mode, modes, type Score } from '../../events/score.ts';
+import { expectedCall } from '../../events/assertion.ts';
+import type { Mode, Score } from '../../events/score.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
+import { summarize } from './summary.ts';
 
 /** Part of every eval identity: to be raised when a rule below changes, so that old and new scores are told apart. */
 export const scorerVersion = 1;
@@ -21,39 +24,58 @@ export function judge(prompt: Prompt, wrapper: string, answer: Answer): Judged {
   const read = readAnswer(answer.response, wrapper);
   // Neither an error nor a chat completion: nothing that can be judged came back.
   if (read === null) return { score: 0, strict: 0, mode: 'error' };
+  if (prompt.expect === undefined) return judgeAsserted(prompt, wrapper, read);
+  const expected: Expected = { names: prompt.expect, match: prompt.match };
   const { deciding } = read;
   if (deciding?.name === wrapper) {
-    const score = wrapped(prompt, (name) => deciding.code.includes(name));
-    const strict = wrapped(prompt, (name) => holdsIdentifier(deciding.code, name));
+    const score = wrapped(expected, (name) => deciding.code.includes(name));
+    const strict = wrapped(expected, (name) => holdsIdentifier(deciding.code, name));
     return { score, strict, mode: score > 0.1 ? 'wrapped' : 'wrong_tool' };
   }
-  return { ...unwrapped(prompt, read), mode: modeWithoutWrapper(prompt, read) };
+  return { ...unwrapped(expected, read), mode: modeWithoutWrapper(prompt.expect, read) };
+}
+
+interface Expected {
+  readonly names: readonly string[];
+  readonly match: Prompt['match'];
+}
+
+/** By `assert`: lenient and strict are one. Its modes know only the names that a `tool-call` asks for; without any, no call is a wrong one. */
+function judgeAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswer): Judged {
+  const names = assert.flatMap((one) => {
+    const wanted = one.type === 'tool-call' ? expectedCall.safeParse(one.value).data : undefined;
+    return wanted === undefined ? [] : [typeof wanted === 'string' ? wanted : wanted.name];
+  });
+  const share = assert.length === 0 ? 0 : assertedShare(assert, read);
+  const { deciding } = read;
+  if (deciding?.name !== wrapper) return { score: share, strict: share, mode: modeWithoutWrapper(names, read) };
+  const right = names.length === 0 || names.some((name) => name === wrapper || deciding.code.includes(name));
+  return { score: share, strict: share, mode: right ? 'wrapped' : 'wrong_tool' };
 }
 
 /** With the wrapper: by the expected names in its code. */
-function wrapped(prompt: Prompt, found: (name: string) => boolean): number {
-  if (prompt.match === 'all') return Math.min(1, shareOf(prompt.expect, found) + 0.1);
-  return prompt.expect.some(found) ? 1 : 0.1;
+function wrapped({ names, match }: Expected, found: (name: string) => boolean): number {
+  if (match === 'all') return Math.min(1, shareOf(names, found) + 0.1);
+  return names.some(found) ? 1 : 0.1;
 }
 
 /** Without it: lenient by names anywhere in the answer, strict by what is called. */
-function unwrapped(prompt: Prompt, read: ReadAnswer): { score: number; strict: number } {
+function unwrapped({ names, match }: Expected, read: ReadAnswer): { score: number; strict: number } {
   // Calls are looked at as decoded, too: native ones are not in the text, and JSON may spell a name with escapes.
   const parts = read.calls.flatMap((call) => (call.raw === null ? [] : [call.name, call.code, call.raw]));
   const said = (name: string): boolean => [read.text, ...parts].some((part) => part.includes(name));
   const called = (name: string): boolean => read.calls.some((call) => call.name === name);
-  if (prompt.match === 'all')
-    return { score: shareOf(prompt.expect, said), strict: 0.5 * shareOf(prompt.expect, called) };
-  const direct = read.deciding !== null && prompt.expect.includes(read.deciding.name);
-  return { score: prompt.expect.some(said) ? 0.5 : 0, strict: direct ? 0.5 : 0 };
+  if (match === 'all') return { score: shareOf(names, said), strict: 0.5 * shareOf(names, called) };
+  const direct = read.deciding !== null && names.includes(read.deciding.name);
+  return { score: names.some(said) ? 0.5 : 0, strict: direct ? 0.5 : 0 };
 }
 
-/** Without a wrapper call the first call tells whether it was a direct one or a wrong one. */
-function modeWithoutWrapper(prompt: Prompt, read: ReadAnswer): Mode {
+/** Without a wrapper call the first call tells whether it was a direct one or a wrong one. `names` empty: none is wrong. */
+function modeWithoutWrapper(names: readonly string[], read: ReadAnswer): Mode {
   const { deciding, thought, cut } = read;
   const silent = read.text.trim() === '' && deciding === null;
   if (silent && !thought) return 'empty';
-  if (deciding !== null) return prompt.expect.includes(deciding.name) ? 'direct_call' : 'wrong_tool';
+  if (deciding !== null) return names.length === 0 || names.includes(deciding.name) ? 'direct_call' : 'wrong_tool';
   if (cut) return 'cut';
   return silent ? 'thinking' : 'prose';
 }
@@ -81,64 +103,47 @@ export type SuiteScore =
   | { readonly ok: true; readonly score: Score }
   | { readonly ok: false; readonly missing: readonly Place[]; readonly unknown: readonly string[] };
 
-const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
+/** One text for one place. */
+export const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
+
+/** How an answer gets its points; null: it has none. */
+export type JudgeAnswer = (prompt: Prompt, answer: Answer) => Judged | null;
 
 /**
- * Scores the answers to a suite. Of two lines for the same (prompt, repeat) the last counts. `repeats` absent: as many
- * as the highest repeat in the answers says.
+ * Scores the answers to a suite by our own rules (`expect`, `assert`). Of two lines for the same (prompt, repeat) the
+ * last counts. `repeats` absent: as many as the highest repeat in the answers says. A suite with a `scorer` is scored by
+ * what its command wrote: `scoreByCommand` (scorer.ts); asked for here it is a fault of the caller, and throws.
  */
 export function scoreSuite(suite: Suite, answers: readonly Answer[], repeats?: number): SuiteScore {
+  if (suite.scorer !== undefined) throw new Error(`the suite ${suite.suite} is scored by its own command`);
+  const judgeOne: JudgeAnswer = (prompt, answer) => judge(prompt, suite.wrapper, answer);
+  return scoreSuiteBy(suite, answers, { judge: judgeOne, repeats });
+}
+
+/** The same by any judge; an answer that it gives nothing counts as missing. */
+export function scoreSuiteBy(
+  suite: Suite,
+  answers: readonly Answer[],
+  by: { readonly judge: JudgeAnswer; readonly repeats?: number | undefined },
+): SuiteScore {
   const known = new Set(suite.prompts.map((prompt) => prompt.id));
   const unknown = [...new Set(answers.map((answer) => answer.prompt).filter((id) => !known.has(id)))];
   const byPlace = new Map(answers.map((answer) => [placeKey(answer), answer]));
-  const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
-  // A complete table cannot have more repeats than lines, whatever figure one of them bears.
-  const count = repeats ?? Math.max(1, Math.min(highest, answers.length));
-  const places = suite.prompts.flatMap((prompt) => Array.from({ length: count }, (_, repeat) => ({ prompt, repeat })));
-  const judged = places.map(({ prompt, repeat }) => {
-    const answer = byPlace.get(placeKey({ prompt: prompt.id, repeat }));
-    return { prompt, repeat, judged: answer === undefined ? null : judge(prompt, suite.wrapper, answer) };
-  });
-  const missing = judged
-    .filter((one) => one.judged === null)
-    .map(({ prompt, repeat }) => ({ prompt: prompt.id, repeat }));
+  const missing: Place[] = [];
+  const judged: Score['prompts'] = [];
+  for (const prompt of suite.prompts)
+    for (let repeat = 0; repeat < (by.repeats ?? repeatsIn(answers)); repeat++) {
+      const answer = byPlace.get(placeKey({ prompt: prompt.id, repeat }));
+      const points = answer === undefined ? null : by.judge(prompt, answer);
+      if (points === null) missing.push({ prompt: prompt.id, repeat });
+      else judged.push({ id: prompt.id, repeat, ...points });
+    }
   if (missing.length > 0 || unknown.length > 0) return { ok: false, missing, unknown };
-  return {
-    ok: true,
-    score: summary(
-      suite,
-      judged.flatMap((one) => (one.judged === null ? [] : [{ id: one.prompt.id, repeat: one.repeat, ...one.judged }])),
-    ),
-  };
+  return { ok: true, score: summarize(suite.prompts, judged) };
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-const percent = (share: number): number => Math.min(100, 100 * share);
-
-/** A prompt is the mean of its repeats; categories and overall are means over prompts. */
-function summary(suite: Suite, prompts: Score['prompts']): Score {
-  const means = suite.prompts.map((prompt) => {
-    const own = prompts.filter((one) => one.id === prompt.id);
-    return {
-      category: prompt.category,
-      score: mean(own.map((one) => one.score)),
-      strict: mean(own.map((one) => one.strict)),
-    };
-  });
-  const byCategory = (value: (one: (typeof means)[number]) => number): Record<string, number> =>
-    Object.fromEntries(
-      [...new Set(means.map((one) => one.category))].map((category) => [
-        category,
-        percent(mean(means.filter((one) => one.category === category).map(value))),
-      ]),
-    );
-  const count = (mode: Mode): number => prompts.filter((one) => one.mode === mode).length;
-  return {
-    overall: percent(mean(means.map((one) => one.score))),
-    strict: percent(mean(means.map((one) => one.strict))),
-    categories: byCategory((one) => one.score),
-    strict_categories: byCategory((one) => one.strict),
-    modes: Object.fromEntries(modes.map((mode) => [mode, count(mode)])) as Score['modes'],
-    prompts,
-  };
+/** How often each prompt was asked. A complete table cannot have more repeats than lines, whatever figure one of them bears. */
+export function repeatsIn(answers: readonly Answer[]): number {
+  const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
+  return Math.max(1, Math.min(highest, answers.length));
 }

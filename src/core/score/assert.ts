@@ -1,0 +1,111 @@
+import { Ajv, type ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type Assertion, type Check, checkOf, expectedCall } from '../../events/assertion.ts';
+import type { Call } from './calls.ts';
+import type { ReadAnswer } from './read-answer.ts';
+import { asObject } from './tolerant-json.ts';
+
+/*
+ * What the names mean is promptfoo's (https://promptfoo.dev/docs/configuration/expected-outputs/deterministic/), checked
+ * against its src/assertions/{equals,contains,regex,json}.ts; `tool-call` is ours.
+ */
+
+/** The share (0-1) of the assertions that hold, weighted. */
+export function assertedShare(assertions: readonly Assertion[], read: ReadAnswer): number {
+  const sum = (some: readonly Assertion[]): number => some.reduce((total, { weight }) => total + weight, 0);
+  const held = assertions.filter((one) => {
+    const { check, inverse } = checkOf(one);
+    return holds[check](one.value, read) !== inverse;
+  });
+  return Math.min(1, sum(held) / sum(assertions));
+}
+
+const holds: Readonly<Record<Check, (value: unknown, read: ReadAnswer) => boolean>> = {
+  equals: (value, { output }) =>
+    typeof value === 'object' ? same(parsed(output)?.json, value) : output === String(value),
+  contains: (value, { output }) => output.includes(String(value)),
+  icontains: (value, { output }) => output.toLowerCase().includes(String(value).toLowerCase()),
+  'contains-any': (value, { output }) => listed(value).some((text) => output.includes(text)),
+  'contains-all': (value, { output }) => listed(value).every((text) => output.includes(text)),
+  regex: (value, { output }) => new RegExp(String(value)).test(output),
+  'is-json': (value, { output }) => {
+    const found = parsed(output);
+    return found !== null && (value === undefined || validator(value as Schema)(found.json) === true);
+  },
+  'tool-call': (value, { calls }) => {
+    const wanted = expectedCall.parse(value);
+    const { name, arguments: given } = typeof wanted === 'string' ? { name: wanted, arguments: undefined } : wanted;
+    return calls.some((call) => call.name === name && (given === undefined || hasArguments(call, given)));
+  },
+};
+
+/** JSON as the standard has it: what an answer may not be, promptfoo does not let pass either. */
+function parsed(text: string): { readonly json: unknown } | null {
+  try {
+    return { json: JSON.parse(text) };
+  } catch {
+    return null;
+  }
+}
+
+/** A list, or a text with commas: parts in double quotes may hold commas. */
+function listed(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.map(String);
+  const parts = String(value).match(/"(?:[^"\\]|\\.|"")*"|[^,]+/g) ?? [];
+  return parts
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .map((part) =>
+      /^".*"$/s.test(part) ? part.slice(1, -1).replace(/\\(["\\])|""/g, (_, sign) => sign ?? '"') : part,
+    );
+}
+
+/** Deeply equal as JSON; the order of keys does not matter. */
+function same(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => same(item, b[at]));
+  const [left, right] = [asObject(a), asObject(b)];
+  if (left === null || right === null) return a === b;
+  const keys = Object.keys(left);
+  return (
+    keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.hasOwn(right, key) && same(left[key], right[key]))
+  );
+}
+
+/** Every argument that is asked for is there and equal; further ones may be there, in nested mappings too. */
+function hasArguments({ values, raw }: Call, wanted: Readonly<Record<string, unknown>>): boolean {
+  const fits = (value: unknown, expected: unknown): boolean =>
+    raw === null ? reads(value, expected) : covers(value, expected);
+  return (
+    values !== null &&
+    Object.entries(wanted).every(([name, expected]) => Object.hasOwn(values, name) && fits(values[name], expected))
+  );
+}
+
+function covers(value: unknown, expected: unknown): boolean {
+  const [has, wants] = [asObject(value), asObject(expected)];
+  if (has === null || wants === null) return same(value, expected);
+  return Object.entries(wants).every(([key, inner]) => Object.hasOwn(has, key) && covers(has[key], inner));
+}
+
+/** An XML argument is text between its marks, often on lines of its own; what is no text is read as JSON. */
+function reads(value: unknown, expected: unknown): boolean {
+  const text = String(value).replace(/^\r?\n|\r?\n$/g, '');
+  return typeof expected === 'string' ? text === expected : covers(parsed(text.trim())?.json, expected);
+}
+
+type Schema = boolean | Readonly<Record<string, unknown>>;
+const compiled = new WeakMap<object, ValidateFunction>();
+
+/** A compiled JSON Schema: draft 7, or 2020-12 if its `$schema` says so. Throws what is wrong with the schema. */
+export function validator(schema: Schema): (value: unknown) => unknown {
+  if (typeof schema === 'boolean') return () => schema;
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  // As promptfoo: unknown keywords are let be. `format` is a note for readers, as the standard's default has it.
+  const options = { strict: false, validateFormats: false, logger: false } as const;
+  const ajv = String(schema.$schema).includes('2020-12') ? new Ajv2020(options) : new Ajv(options);
+  const validate = ajv.compile(schema);
+  compiled.set(schema, validate);
+  return validate;
+}

@@ -1,0 +1,117 @@
+import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
+import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import { type Judged, judge, type Place, placeKey, repeatsIn, scoreSuiteBy } from './score.ts';
+import { summarize } from './summary.ts';
+
+/** Scores from outside, or all that is wrong with them, as lines for people. */
+export type OutsideScore =
+  | { readonly ok: true; readonly score: Score }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/**
+ * What a suite's `scorer` reads: a JSON line an answer, `{id, repeat, prompt | messages, response, error}`, and the
+ * prompt's `expect` and `match` when it has them. Of two answers to the same (prompt, repeat) only the last is in it.
+ */
+export function scorerInput(suite: Suite, answers: readonly Answer[]): string {
+  const prompts = new Map(suite.prompts.map((prompt) => [prompt.id, prompt]));
+  const last = new Map(answers.map((answer) => [placeKey(answer), answer]));
+  const lines = [...last.values()].flatMap(({ prompt: id, repeat, response, error }) => {
+    const asked = prompts.get(id);
+    return asked === undefined ? [] : [JSON.stringify({ id, repeat, ...askedOf(asked), response, error })];
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function askedOf({ prompt, messages, expect, match }: Prompt): Record<string, unknown> {
+  return { ...(messages === undefined ? { prompt } : { messages }), ...(expect !== undefined && { expect, match }) };
+}
+
+/**
+ * Scores answers by what the suite's scorer wrote: `{id, repeat, score, mode?}` a line, score 0-1, lenient and strict in
+ * one. A mode that it does not give is read out of the answer.
+ */
+export function scoreByCommand(
+  suite: Suite,
+  answers: readonly Answer[],
+  written: { readonly text: string; readonly repeats?: number | undefined },
+): OutsideScore {
+  const { given, problems } = readGiven(written.text);
+  const scores = new Map(given.map((one) => [placeKey({ prompt: one.id, repeat: one.repeat }), one]));
+  const asked = new Set(answers.map(placeKey));
+  const foreign = given
+    .filter(({ id, repeat }) => !asked.has(placeKey({ prompt: id, repeat })))
+    .map(({ id, repeat }) => `no answer ${id}, repeat ${repeat}, was given to it: ${JSON.stringify({ id, repeat })}`);
+  if (problems.length > 0 || foreign.length > 0) return { ok: false, problems: [...problems, ...foreign] };
+  const judgeGiven = (prompt: Prompt, answer: Answer): Judged | null => {
+    const one = scores.get(placeKey(answer));
+    if (one === undefined) return null;
+    const mode: Mode = one.mode ?? judge(prompt, suite.wrapper, answer).mode;
+    return { score: one.score, strict: one.score, mode };
+  };
+  const repeats = written.repeats ?? repeatsIn(answers);
+  const scored = scoreSuiteBy(suite, answers, { judge: judgeGiven, repeats });
+  if (scored.ok) return scored;
+  const unknown = scored.unknown.map((id) => `${id} is no prompt of the suite`);
+  return { ok: false, problems: [...unknown, ...scored.missing.map((place) => missingText(place, asked))] };
+}
+
+const missingText = (place: Place, asked: ReadonlySet<string>): string =>
+  asked.has(placeKey(place))
+    ? `no score for ${place.prompt}, repeat ${place.repeat}`
+    : `no answer to ${place.prompt}, repeat ${place.repeat}`;
+
+/**
+ * Scores by what `eval.engine` wrote: `{id, repeat, score, mode?, category?}` a line. It may have prompts of its own; a
+ * line without a category has that of the suite's prompt of this id.
+ */
+export function scoreByEngine(suite: Suite, text: string): OutsideScore {
+  const { given, problems } = readGiven(text);
+  if (problems.length > 0) return { ok: false, problems };
+  if (given.length === 0) return { ok: false, problems: ['there is no line in it'] };
+  const known = new Map(suite.prompts.map(({ id, category }) => [id, category]));
+  const last = [...new Map(given.map((one) => [placeKey({ prompt: one.id, repeat: one.repeat }), one])).values()];
+  const categories = new Map<string, string>();
+  const faults: string[] = [];
+  for (const { id, category } of last) {
+    const own = category ?? known.get(id);
+    const before = categories.get(id);
+    if (own === undefined) faults.push(`${id} has no category, and the suite has no prompt of this id`);
+    else if (before !== undefined && before !== own) faults.push(`${id} has two categories: ${before} and ${own}`);
+    else categories.set(id, own);
+  }
+  if (faults.length > 0) return { ok: false, problems: [...new Set(faults)] };
+  const judged = last.map(({ id, repeat, score, mode }) => ({ id, repeat, score, strict: score, mode: mode ?? null }));
+  const prompts = [...categories].map(([id, category]) => ({ id, category }));
+  return { ok: true, score: summarize(prompts, judged) };
+}
+
+const longestLine = 200;
+
+/** Reads the lines of a scorer or an engine; `problems` name the line, from 1, and show it. */
+export function readGiven(text: string): { given: readonly GivenScore[]; problems: readonly string[] } {
+  const given: GivenScore[] = [];
+  const problems: string[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const read = readLine(line);
+    if (typeof read === 'string') problems.push(`line ${index + 1}: ${read}: ${line.slice(0, longestLine)}`);
+    else given.push(read);
+  }
+  return { given, problems };
+}
+
+function readLine(line: string): GivenScore | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return 'is no JSON';
+  }
+  const checked = givenScore.safeParse(value);
+  if (checked.success) return checked.data;
+  const [issue] = checked.error.issues;
+  const name = issue?.path.join('.') ?? '';
+  return name === 'score'
+    ? 'score must be a number from 0 to 1'
+    : `${name || 'the line'}: ${issue?.message ?? 'wrong'}`;
+}
