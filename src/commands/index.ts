@@ -1,4 +1,5 @@
 import { registerCancel } from './cancel.ts';
+import { registerCompare } from './compare.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExport } from './export.ts';
 import { registerGc } from './gc.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Register[] = [
   registerPrioritize,
   registerStop,
   registerReport,
+  registerCompare,
   registerScore,
   registerExport,
   registerServe,

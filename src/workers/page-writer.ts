@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { openScoreReader } from '../io/workspace/answered-runs.ts';
 import { writePages } from '../io/workspace/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 
@@ -17,13 +18,14 @@ export interface PageWriter {
 /** The first change is written at once; those that follow within half a second are written together. */
 export function openPageWriter(workspace: Workspace, log: Logger): PageWriter {
   const due = new Set<string>();
+  const reader = openScoreReader();
   const closing = new AbortController();
   let writing: Promise<void> | null = null;
   const write = async (): Promise<void> => {
     while (due.size > 0) {
       const phases = new Set(due);
       due.clear();
-      const { warnings } = await writePages(workspace, phases);
+      const { warnings } = await writePages(workspace, { only: phases, reader });
       for (const warning of warnings) log.warn(warning);
       await delay(pause_ms, undefined, { signal: closing.signal }).catch(() => undefined); // aborted: no more pauses
     }

@@ -1,4 +1,4 @@
-import type { PhaseOnPage } from '../../src/core/page/report-groups.ts';
+import type { PhaseOnPage } from '../../src/core/compare/groups.ts';
 import { criteria } from '../../src/events/phase.ts';
 import type { DataProfile } from '../../src/events/profile.ts';
 import type { Row } from '../../src/events/row.ts';

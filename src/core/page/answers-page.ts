@@ -1,9 +1,11 @@
 import type { Score } from '../../events/score.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import type { TellingAnswer } from '../compare/telling.ts';
 import { contentText, withoutThoughts } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 import { duration } from '../words.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
+import type { Quote } from './report-prompts.ts';
 
 /** A run's answers with their points. `suite` null: it is not there any more, or not as it was. */
 export interface AnsweredRun {
@@ -88,9 +90,37 @@ function subjectsOf(runs: readonly AnsweredRun[]): Subject[] {
   return [...subjects.values()];
 }
 
-function expected({ expect, match }: Prompt): string {
+function expected({ expect, match, assert }: Prompt): string {
+  if (expect === undefined)
+    return assert === undefined ? 'what the scorer asks for' : assert.map(assertionText).join(', ');
   const names = expect.map(code).join(', ');
   return expect.length < 2 ? names : `${match === 'all' ? 'all' : 'any'} of ${names}`;
+}
+
+const assertionText = ({ type, value, weight }: NonNullable<Prompt['assert']>[number]): string =>
+  [
+    code(type),
+    ...(value === undefined ? [] : [code(JSON.stringify(value))]),
+    ...(weight === 1 ? [] : [`x ${weight}`]),
+  ].join(' ');
+
+/** What was asked: a text, or a conversation turn by turn. */
+function askedText({ prompt, messages }: Prompt): string[] {
+  if (messages === undefined) return [fence(prompt ?? '')];
+  return messages.flatMap(({ role, content, tool_calls }) => [
+    `*${role}*`,
+    ...(content == null ? [] : [fence(contentText(content))]),
+    ...(tool_calls === undefined ? [] : [fence(JSON.stringify(tool_calls, null, 2), 'json')]),
+  ]);
+}
+
+/** The text of one answer, thoughts included, and what was expected: for a page that quotes it. */
+export function quoteOf(run: AnsweredRun, telling: TellingAnswer): Quote {
+  const answer = run.answers.findLast((one) => one.prompt === telling.prompt && one.repeat === telling.repeat);
+  const prompt = run.suite?.prompts.find(({ id }) => id === telling.prompt) ?? null;
+  const reply = replyOf(answer?.response);
+  const text = reply === null ? (answer?.error ?? '') : [reply.thoughts, reply.text, reply.calls ?? ''].join(' ');
+  return { ...telling, text, expected: prompt === null ? null : expected(prompt).replaceAll('`', '') };
 }
 
 const anchor = (index: number): string => `prompt-${index + 1}`;
@@ -103,7 +133,9 @@ function overview(subjects: readonly Subject[], runs: readonly AnsweredRun[]): s
     ...runs.map((run) => {
       if (!own.includes(run)) return none;
       const marks = run.prompts.filter((one) => one.id === id);
-      return marks.map(({ score, strict, mode }) => `${points(score, strict)} ${mode}`).join(', ');
+      return marks
+        .map(({ score, strict, mode }) => [points(score, strict), ...(mode === null ? [] : [mode])].join(' '))
+        .join(', ');
     }),
   ]);
   return table(['prompt', 'category', ...runs.map(({ run }) => asText(run))], rows);
@@ -115,7 +147,7 @@ function answered(run: AnsweredRun, id: string): string[] {
     const which = repeats.length > 1 ? `, repeat ${repeat + 1} of ${repeats.length}` : '';
     const answer = run.answers.findLast((one) => one.prompt === id && one.repeat === repeat);
     const took = answer === undefined ? '' : `, ${duration(answer.seconds)}`;
-    const heading = `**${asText(run.run)}**${which}: ${points(score, strict)}, ${mode}${took}`;
+    const heading = `**${asText(run.run)}**${which}: ${points(score, strict)}${mode === null ? '' : `, ${mode}`}${took}`;
     return `${heading}\n\n${answer === undefined ? '*the answer is not kept*' : replyText(answer)}`;
   });
 }
@@ -124,7 +156,7 @@ function section({ id, prompt, runs }: Subject, index: number): string {
   const asked =
     prompt === null
       ? ['*The suite is not there any more as it was: the prompt cannot be shown.*']
-      : [fence(prompt.prompt), `Expected: ${expected(prompt)}`];
+      : [...askedText(prompt), `Expected: ${expected(prompt)}`];
   const heading = `## <a id="${anchor(index)}"></a>${asText(id)}${prompt === null ? '' : ` (${asText(prompt.category)})`}`;
   return [heading, ...asked, ...runs.flatMap((run) => answered(run, id))].join('\n\n');
 }

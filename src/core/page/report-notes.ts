@@ -2,7 +2,7 @@ import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
 import { count, list, percent, share } from './format.ts';
-import { asText, code, details, fence } from './markdown.ts';
+import { asText, code, details, fence, none, table } from './markdown.ts';
 
 /** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */
 function byText(entries: readonly (readonly [text: string, run: string])[]): string {
@@ -87,6 +87,30 @@ function profileText(profile: DataProfile): string {
   ];
   const valid = `a val loss of the log is measured on ${share(profile.val_share)} of ${count(rows.valid)} valid rows`;
   return [`${count(rows.train)} rows, ${epochs.toFixed(2)} epochs, ${seen}`, prose, ...cut, valid].join('; ');
+}
+
+const two = (value: number | null): string => (value === null ? none : value.toFixed(2));
+
+function costLine({ run, cost }: Row): string[][] {
+  if (cost === null) return [];
+  const bits = (value: number | null): string => (value === null ? 'float' : String(value));
+  return [
+    [
+      asText(run),
+      `${bits(cost.bits.base)} -> ${bits(cost.bits.final)}`,
+      ...[cost.step, cost.kept, cost.snr].map(two),
+      cost.top1 === null ? none : `${percent(100 * cost.top1)} %`,
+      cost.kl === null ? none : cost.kl.toFixed(4),
+      cost.gain_kept === null ? none : `${Math.round(100 * cost.gain_kept)} %`,
+    ],
+  ];
+}
+
+/** What became of the adapter on its way into the final model: it warns, it never decides. */
+export function costs(rows: readonly Row[]): string {
+  const lines = rows.flatMap(costLine);
+  if (lines.length === 0) return '';
+  return table(['run', 'bits', 'step', 'kept', 'snr', 'top-1', 'KL', 'training gain kept'], lines);
 }
 
 /** What was taught: epochs, rows never seen, prose. */

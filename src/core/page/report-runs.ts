@@ -23,15 +23,38 @@ function checkpointCell({ checkpoint, metrics }: Row): string {
 
 const total = (row: Row): number => Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 
+/** `25 wrapped, 2 direct_call`: how many answers went which way. */
+function modesCell({ modes: counts }: Row): string {
+  const seen = counts === null ? [] : modes.filter((mode) => counts[mode] > 0);
+  return seen.length === 0 ? none : seen.map((mode) => `${counts?.[mode]} ${mode}`).join(', ');
+}
+
+/** What was proven about the figure: the answering server was ours and served this model, and the bytes are pinned. */
+function trustCell({ status, custody, selection }: Row): string {
+  if (status !== 'done') return none;
+  const missing = [
+    ...(custody.server === null ? ['server'] : []),
+    ...(custody.model === null && custody.adapter === null ? ['model'] : []),
+    ...(custody.suite === null ? ['suite'] : []),
+  ];
+  const chosen = selection?.same_suite ? '; checkpoint chosen on these prompts' : '';
+  return `${missing.length === 0 ? 'proven' : `not proven: ${missing.join(', ')}`}${chosen}`;
+}
+
+const size = (bytes: number | null): string => (bytes === null ? none : sizeText(bytes));
+
 function runLine(row: Row, categories: readonly string[]): string[] {
   return [
     `**${asText(row.run)}**`,
     row.status,
     scoreCell(row.overall, row.strict),
     ...categories.map((category) => percent(row.categories?.[category])),
+    modesCell(row),
     row.verdict ?? none,
     row.outcome === null ? none : asText(row.outcome),
     checkpointCell(row),
+    `${duration(total(row))}, ${size(row.bytes.final)}`,
+    trustCell(row),
   ];
 }
 
@@ -72,36 +95,25 @@ function besideLine(beside: Beside, categories: readonly string[]): string[] {
     beside.status,
     scoreCell(beside.overall, beside.strict),
     ...categories.map((category) => percent(beside.categories[category])),
-    none,
-    none,
-    none,
+    ...Array<string>(6).fill(none),
   ];
 }
 
 /** A line a run: overall (strict) and each category; base models and baselines below. */
 export function runTable(rows: readonly Row[]): string {
   const categories = categoriesOf(rows);
-  const head = ['run', 'status', 'overall (strict)', ...categories.map(asText), 'gate', 'outcome', 'checkpoint'];
+  const head = [
+    ...['run', 'status', 'overall (strict)', ...categories.map(asText)],
+    ...['answers', 'gate', 'outcome', 'checkpoint', 'time, final model', 'trust'],
+  ];
   return table(head, [
     ...rows.map((row) => runLine(row, categories)),
     ...besides(rows).map((beside) => besideLine(beside, categories)),
   ]);
 }
 
-/** A line a run that was scored: how many of its answers went which way. Modes that nowhere occur are left out. */
-export function modeTable(rows: readonly Row[]): string {
-  const scored = rows.flatMap(({ run, modes: counts }) => (counts === null ? [] : [{ run, counts }]));
-  const seen = modes.filter((mode) => scored.some(({ counts }) => counts[mode] > 0));
-  if (scored.length === 0) return '';
-  return table(
-    ['run', ...seen],
-    scored.map(({ run, counts }) => [asText(run), ...seen.map((mode) => String(counts[mode]))]),
-  );
-}
-
 /** A line a run: seconds of each stage (all attempts), the disk it needed while it worked and what stays of it. */
-export function costTable(rows: readonly Row[]): string {
-  const size = (bytes: number | null) => (bytes === null ? none : sizeText(bytes));
+export function timeTable(rows: readonly Row[]): string {
   return table(
     ['run', ...stageNames, 'total', 'temp disk, peak', 'final model', 'ended'],
     rows.map((row) => [

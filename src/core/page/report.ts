@@ -1,49 +1,68 @@
 import type { Row } from '../../events/row.ts';
+import { contrast } from '../compare/contrast.ts';
+import { type Group, groupRuns, type PhaseOnPage } from '../compare/groups.ts';
+import { pairsOf } from '../compare/pairs.ts';
+import type { PromptScores } from '../compare/prompts.ts';
+import { summarise } from '../compare/summary.ts';
 import { asText } from './markdown.ts';
-import { type Group, groupRuns, type PhaseOnPage } from './report-groups.ts';
-import { failures, taught, warnings } from './report-notes.ts';
-import { costTable, modeTable, runTable } from './report-runs.ts';
-import { phaseTable, registered, sentence, title } from './report-summary.ts';
+import { contrastText } from './report-contrasts.ts';
+import { nextSteps } from './report-next.ts';
+import { costs, failures, taught, warnings } from './report-notes.ts';
+import { phaseTable, rangeNotes } from './report-phases.ts';
+import { promptNotes, type Quote, quoted } from './report-prompts.ts';
+import { runTable, timeTable } from './report-runs.ts';
+import { registered, title, verdicts } from './report-verdicts.ts';
 
 /** What the page is made of; the same input gives the same page. */
 export interface Comparison {
   /** In order of acceptance. */
   readonly rows: readonly Row[];
   readonly phases: readonly PhaseOnPage[];
+  /** By run: what each answer scored. */
+  readonly prompts: ReadonlyMap<string, PromptScores>;
+  /** A prompt's category; null: its suite is not there as it was. */
+  readonly categoryOf: (prompt: string) => string | null;
+  readonly quote: Quote | null;
   /** Phases that have an answers.md. */
   readonly answers: ReadonlySet<string>;
+  /** Pictures that were drawn, in order. */
+  readonly plots: readonly { readonly file: string; readonly title: string }[];
   /** Lines of results.jsonl that are no rows, in words. */
   readonly damaged: readonly string[];
 }
 
-const reading =
-  'Scores are in percent. *overall*: mean over all prompts by the lenient rules; in brackets by the strict ones ' +
-  '(whole identifiers, no points for prose). *How they answered*: how many answers went which way; a way that no answer ' +
-  'of any run went has no column. *gate* and *outcome* of a phase ' +
-  'are those of the mean of its done runs, as written down before the first run. *temp disk*: what the run needed beside what stays. GB = 2^30 bytes.';
-
-function answerLinks(groups: readonly Group[], answers: ReadonlySet<string>): string {
+function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   const phases = [...new Set(groups.map((group) => group.phase.phase))].filter((phase) => answers.has(phase));
-  const links = phases.map((phase) => `[${asText(phase)}](${encodeURIComponent(phase)}/answers.md)`);
-  return links.length === 0 ? '' : `Every answer, readable: ${links.join(', ')}`;
+  const readable = phases.map((phase) => `[${asText(phase)}](${encodeURIComponent(phase)}/answers.md)`);
+  return [
+    ...(readable.length === 0 ? [] : [`Every answer, readable: ${readable.join(', ')}.`]),
+    'Custody of every row: [runs](runs.md). Every figure explained: [how to read this page](how.md).',
+  ].join(' ');
 }
 
-/** The comparison document as Markdown: what goes between the marks of COMPARISON.md. */
-export function renderComparison({ rows, phases, answers, damaged }: Comparison): string {
-  const groups = groupRuns(rows, phases);
+/** The comparison document as Markdown, answers first: what goes between the marks of COMPARISON.md. */
+export function renderComparison(page: Comparison): string {
+  const { rows, phases, answers, damaged } = page;
+  const groups = groupRuns(rows, phases, page.prompts);
+  const summaries = groups.map(summarise);
+  const contrasts = pairsOf(summaries).map((pair) => contrast(pair, summaries, page.categoryOf));
   const sections: readonly (readonly [heading: string, text: string])[] = [
     ['', title(groups)],
-    ['', groups.map(sentence).join('\n')],
-    ['## Phases', groups.length === 0 ? '' : phaseTable(groups)],
+    ['', verdicts(summaries, contrasts)],
+    ['', nextSteps(summaries, contrasts)],
+    ['## Phases', groups.length === 0 ? '' : phaseTable(summaries)],
+    ['', rangeNotes(summaries)],
     ['', registered(groups)],
+    ['## One against the other', contrasts.map(contrastText).join('\n\n')],
     ['## Runs', rows.length === 0 ? '' : runTable(rows)],
-    ['### How they answered', modeTable(rows)],
-    ['', answerLinks(groups, answers)],
+    ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
     ['## Failed and cancelled', failures(rows)],
     ['## Before you believe it', warnings(rows, damaged)],
+    ['## Prompts', [promptNotes(groups), quoted(page.quote)].filter((text) => text !== '').join('\n\n')],
+    ['## What fuse and quantize cost', costs(rows)],
     ['## What was taught', taught(rows)],
-    ['## Time and disk', rows.length === 0 ? '' : costTable(rows)],
-    ['', rows.length === 0 ? '' : reading],
+    ['## Time and disk', rows.length === 0 ? '' : timeTable(rows)],
+    ['', rows.length === 0 ? '' : links(groups, answers)],
   ];
   const parts = sections.flatMap(([heading, text]) => (text === '' ? [] : heading === '' ? [text] : [heading, text]));
   return `${parts.join('\n\n')}\n`;

@@ -1,20 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readSuite } from '../../core/config/read-suite.ts';
-import { type AnsweredRun, renderAnswers } from '../../core/page/answers-page.ts';
+import { groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
+import type { PromptScores } from '../../core/compare/prompts.ts';
+import { tellingAnswer } from '../../core/compare/telling.ts';
+import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
+import { renderHow } from '../../core/page/how-page.ts';
 import { renderComparison } from '../../core/page/report.ts';
-import type { PhaseOnPage } from '../../core/page/report-groups.ts';
-import { readAnswers } from '../../core/score/answers.ts';
+import type { Quote } from '../../core/page/report-prompts.ts';
 import { criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
 import { phaseRecord } from '../../events/run.ts';
-import { stageFolder, stages } from '../../events/stages.ts';
-import type { Suite } from '../../events/suite.ts';
 import { hasCode, readText, writeWhole } from '../disk/files.ts';
-import { contentHash } from '../disk/hash.ts';
+import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
 import { readResults, writeComparison } from './results-store.ts';
-import { readManifest, readRun } from './run-folder.ts';
 
 /** What was written, and what could not be shown. */
 export interface Pages {
@@ -46,7 +45,7 @@ async function subfolders(folder: string): Promise<string[]> {
 }
 
 /** Phases in order of acceptance. A record that cannot be read costs the page that phase's title, not the page. */
-async function readPhases(artifacts: string): Promise<Found> {
+export async function readPhases(artifacts: string): Promise<Found> {
   const phases: PhaseOnPage[] = [];
   const warnings: string[] = [];
   for (const name of await subfolders(artifacts)) {
@@ -74,27 +73,6 @@ async function readPhases(artifacts: string): Promise<Found> {
   return { phases: phases.sort((a, b) => (key(a) < key(b) ? -1 : 1)), warnings };
 }
 
-/** The suite as it was when the run was scored; null when the file is gone or was changed since. */
-async function readSuiteAsScored(path: string, sha256: string): Promise<Suite | null> {
-  const text = await readText(path);
-  if (text === null || (await contentHash(path)) !== sha256) return null;
-  const read = readSuite(text, path);
-  return 'suite' in read ? read.suite : null;
-}
-
-async function readAnswered(folder: string): Promise<AnsweredRun | null> {
-  const [run, manifest] = [await readRun(folder), await readManifest(folder, 'eval')];
-  const made = stages.eval.makes.safeParse(manifest?.made);
-  if (run === null || !made.success) return null;
-  const text = (await readText(join(folder, stageFolder('eval'), made.data.answers))) ?? '';
-  return {
-    run: run.run,
-    answers: readAnswers(text).answers,
-    prompts: made.data.score.prompts,
-    suite: await readSuiteAsScored(run.settings.eval.suite, made.data.suite_sha256),
-  };
-}
-
 async function writeAnswersPage(artifacts: string, phase: PhaseOnPage, rows: readonly Row[]): Promise<void> {
   const runs: AnsweredRun[] = [];
   for (const row of rows) {
@@ -118,13 +96,54 @@ async function withAnswers(artifacts: string, phases: readonly PhaseOnPage[]): P
   return new Set(found.flat());
 }
 
-/**
- * Renders artifacts/COMPARISON.md and the answers.md of the phases from what is on disk. `only`: the phases whose
- * answers may have changed; absent: all.
- */
+/** What all done runs scored, prompt by prompt. A prompt id that two suites give two categories has none. */
+export interface ScoresOnPage {
+  readonly prompts: ReadonlyMap<string, PromptScores>;
+  readonly categoryOf: (prompt: string) => string | null;
+}
+
+/** Reads what the rows' runs scored; runs whose manifest is gone are left out. */
+export async function readScores(
+  artifacts: string,
+  rows: readonly Row[],
+  reader: ScoreReader = openScoreReader(),
+): Promise<ScoresOnPage> {
+  const prompts = new Map<string, PromptScores>();
+  const categories = new Map<string, string | null>();
+  for (const row of rows.filter(({ status }) => status === 'done')) {
+    const known = await reader.read(artifacts, row);
+    if (known === null) continue;
+    prompts.set(row.run, known.prompts);
+    for (const [id, category] of known.categories)
+      categories.set(id, (categories.get(id) ?? category) === category ? category : null);
+  }
+  return { prompts, categoryOf: (prompt) => categories.get(prompt) ?? null };
+}
+
+/** One answer that is worth reading, with its text. */
+async function readQuote(artifacts: string, phases: readonly PhaseOnPage[], given: Given): Promise<Quote | null> {
+  const groups = groupRuns(given.rows, phases, given.prompts);
+  const telling = tellingAnswer(groups);
+  const row = given.rows.find(({ run }) => run === telling?.run);
+  if (telling === null || row === undefined) return null;
+  const answered = await readAnswered(join(artifacts, row.phase, row.run));
+  return answered === null ? null : quoteOf(answered, telling);
+}
+
+interface Given extends Pick<ScoresOnPage, 'prompts'> {
+  readonly rows: readonly Row[];
+}
+
+export interface PageOptions {
+  /** The phases whose answers may have changed; absent: all. */
+  readonly only?: ReadonlySet<string>;
+  readonly reader?: ScoreReader;
+}
+
+/** Renders artifacts/COMPARISON.md, how.md and the answers.md of the phases from what is on disk. */
 export async function writePages(
   { artifacts }: { readonly artifacts: string },
-  only?: ReadonlySet<string>,
+  { only, reader }: PageOptions = {},
 ): Promise<Pages> {
   const { rows, damaged } = await readResults(artifacts);
   const { phases, warnings } = await readPhases(artifacts);
@@ -134,6 +153,9 @@ export async function writePages(
   }
   const torn = damaged.map(({ line, why }) => `line ${line} of results.jsonl is left out: ${why}`);
   const answers = await withAnswers(artifacts, phases);
-  const rendered = renderComparison({ rows, phases, answers, damaged: torn });
+  const scores = await readScores(artifacts, rows, reader);
+  const quote = await readQuote(artifacts, phases, { rows, prompts: scores.prompts });
+  const rendered = renderComparison({ rows, phases, answers, damaged: torn, ...scores, quote, plots: [] });
+  await writeWhole(join(artifacts, 'how.md'), renderHow());
   return { path: await writeComparison(artifacts, rendered), rendered, warnings: [...torn, ...warnings] };
 }

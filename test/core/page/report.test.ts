@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import type { PhaseOnPage } from '../../../src/core/compare/groups.ts';
 import { renderComparison } from '../../../src/core/page/report.ts';
-import type { PhaseOnPage } from '../../../src/core/page/report-groups.ts';
 import { criteria } from '../../../src/events/phase.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { night, nightPhases } from '../../helpers/night.ts';
@@ -19,8 +19,9 @@ const phase = (changed: Partial<PhaseOnPage> = {}): PhaseOnPage => ({
   ...changed,
 });
 
+const bare = { prompts: new Map(), categoryOf: () => null, quote: null, plots: [], answers: new Set<string>() };
 const page = (rows: readonly Row[], phases: readonly PhaseOnPage[] = [phase()], damaged: readonly string[] = []) =>
-  renderComparison({ rows, phases, answers: new Set(), damaged });
+  renderComparison({ ...bare, rows, phases, damaged });
 
 const run = (seed: number, changed: Partial<Row> = {}) => makeRow({ run: `43a-s${seed}`, seed, ...changed });
 const failed = (seed: number, changed: Partial<NonNullable<Row['error']>> = {}) =>
@@ -35,7 +36,13 @@ const failed = (seed: number, changed: Partial<NonNullable<Row['error']>> = {}) 
 
 describe('renderComparison', () => {
   it('is the page of the night, as the golden file has it', async () => {
-    const made = renderComparison({ rows: night, phases: nightPhases, answers: new Set(['43a', '43b']), damaged: [] });
+    const made = renderComparison({
+      ...bare,
+      rows: night,
+      phases: nightPhases,
+      answers: new Set(['43a', '43b']),
+      damaged: [],
+    });
     if (process.env.UPDATE_GOLDEN === '1') await writeFile(golden, made);
     expect(made).to.equal(await readFile(golden, 'utf8'));
   });

@@ -2,6 +2,7 @@ import type { Criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
 import { type Judgement, judge } from '../config/criteria.ts';
 import { figuresOf, mean, meanValues } from '../run/figures.ts';
+import type { PromptScores } from './prompts.ts';
 
 /** A phase as the page needs it: what was accepted under its name. */
 export interface PhaseOnPage {
@@ -25,6 +26,8 @@ export interface Group {
   readonly accepted: number;
   readonly rows: readonly Row[];
   readonly done: readonly Row[];
+  /** By run: what each prompt scored. A run whose answers are gone has none. */
+  readonly prompts: ReadonlyMap<string, PromptScores>;
   readonly overall: number | null;
   readonly strict: number | null;
   /** By the means of the done runs. */
@@ -36,7 +39,12 @@ function variantOf(run: string, phase: string): string | null {
   return /^s\d+(?:\.\d+)?-(.+)$/.exec(run.slice(phase.length + 1))?.[1] ?? null;
 }
 
-function groupOf(phase: PhaseOnPage, variant: string | null, all: readonly Row[]): Group {
+interface Known {
+  readonly rows: readonly Row[];
+  readonly prompts: ReadonlyMap<string, PromptScores>;
+}
+
+function groupOf(phase: PhaseOnPage, variant: string | null, { rows: all, prompts }: Known): Group {
   const rows = all.filter((row) => row.phase === phase.phase && row.variant === variant);
   const done = rows.filter((row) => row.status === 'done');
   const nothing = { verdict: null, outcome: null, reason: null };
@@ -51,6 +59,9 @@ function groupOf(phase: PhaseOnPage, variant: string | null, all: readonly Row[]
     accepted: names.size,
     rows,
     done,
+    prompts: new Map(
+      done.flatMap(({ run }) => [...(prompts.has(run) ? [[run, prompts.get(run) ?? []] as const] : [])]),
+    ),
     overall: mean(done.map((row) => row.overall)),
     strict: mean(done.map((row) => row.strict)),
     judgement:
@@ -68,7 +79,11 @@ function unrecorded(phase: string, rows: readonly Row[]): PhaseOnPage {
 }
 
 /** All groups, phases in order of acceptance, the plain runs of each first. */
-export function groupRuns(rows: readonly Row[], phases: readonly PhaseOnPage[]): Group[] {
+export function groupRuns(
+  rows: readonly Row[],
+  phases: readonly PhaseOnPage[],
+  prompts: ReadonlyMap<string, PromptScores> = new Map(),
+): Group[] {
   const known = new Set(phases.map(({ phase }) => phase));
   const orphans = [...new Set(rows.map((row) => row.phase))].filter((phase) => !known.has(phase));
   const all = [...phases, ...orphans.map((phase) => unrecorded(phase, rows))];
@@ -76,7 +91,7 @@ export function groupRuns(rows: readonly Row[], phases: readonly PhaseOnPage[]):
     const own = rows.filter((row) => row.phase === phase.phase).map((row) => row.variant);
     const variants = new Set([...phase.runs.map((run) => variantOf(run, phase.phase)), ...own]);
     const ordered = [...variants].sort((a, b) => Number(a !== null) - Number(b !== null));
-    return ordered.map((variant) => groupOf(phase, variant, rows));
+    return ordered.map((variant) => groupOf(phase, variant, { rows, prompts }));
   });
 }
 

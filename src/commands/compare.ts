@@ -1,0 +1,144 @@
+import { type Contrast, contrast } from '../core/compare/contrast.ts';
+import { groupRuns } from '../core/compare/groups.ts';
+import { type Summary, summarise } from '../core/compare/summary.ts';
+import { didYouMean } from '../core/config/closest.ts';
+import { CommandError } from '../core/errors.ts';
+import { percent } from '../core/page/format.ts';
+import {
+  findingText,
+  findingWords,
+  gateText,
+  meanText,
+  pValue,
+  rangeText,
+  signed,
+  spreadText,
+} from '../core/page/report-words.ts';
+import { plural } from '../core/words.ts';
+import { readPhases, readScores } from '../io/workspace/pages.ts';
+import { readResults } from '../io/workspace/results-store.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+/** `43a`, or a variant of it: `43a-q4`. */
+const nameOf = ({ group }: Summary): string =>
+  group.variant === null ? group.phase.phase : `${group.phase.phase}-${group.variant}`;
+
+function find(summaries: readonly Summary[], name: string): Summary {
+  const found =
+    summaries.find(({ group }) => group.variant === null && group.phase.phase === name) ??
+    summaries.find((summary) => nameOf(summary) === name);
+  if (found !== undefined) return found;
+  const run = summaries.some(({ group }) => group.rows.some((row) => row.run === name));
+  if (run)
+    throw new CommandError(2, `${name} is a run, and phases are compared. \`phasebox diff RUN RUN\` is for runs.`);
+  const names = summaries.map(nameOf);
+  const known = names.length === 0 ? 'No run is over yet.' : `Phases (and variants) here: ${names.join(', ')}.`;
+  throw new CommandError(2, `There is no phase ${name}${didYouMean(name, names)}. ${known}`);
+}
+
+/** Reads what the workspace knows of two phases (or variants, as `43a-q4`). Throws CommandError 2: one is unknown. */
+export async function compare({ artifacts }: Workspace, [a, b]: readonly [string, string]): Promise<Contrast> {
+  const { rows } = await readResults(artifacts);
+  const { phases } = await readPhases(artifacts);
+  const scores = await readScores(artifacts, rows);
+  const summaries = groupRuns(rows, phases, scores.prompts).map(summarise);
+  return contrast([find(summaries, a), find(summaries, b)], summaries, scores.categoryOf);
+}
+
+function summaryJson(summary: Summary): object {
+  const { group, runs, mean, sd, thisSuite, newPrompts, thisModel, gate } = summary;
+  return {
+    phase: group.phase.phase,
+    variant: group.variant,
+    runs: runs.map(({ run, overall }) => ({
+      run,
+      overall,
+      verdict: group.done.find((row) => row.run === run)?.verdict ?? null,
+    })),
+    accepted: group.accepted,
+    failed: group.rows.filter(({ status }) => status === 'failed').length,
+    mean,
+    sd,
+    this_suite: thisSuite,
+    new_prompts: newPrompts,
+    this_model: thisModel,
+    gate,
+    outcome: group.judgement.outcome,
+    reason: group.judgement.reason,
+    written: group.phase.accepted,
+  };
+}
+
+function asJson({ a, b, alike, finding, spread, categories, prompts }: Contrast): string {
+  const { fixed, regressed, same } = prompts;
+  const told = { a: summaryJson(a), b: summaryJson(b), alike, finding, spread, categories };
+  return `${JSON.stringify({ ...told, prompts: { fixed, regressed, same } }, null, 2)}\n`;
+}
+
+function sideText(summary: Summary): string[] {
+  const { group, gate, runs } = summary;
+  const range = rangeText(summary);
+  return [
+    `${group.name}: ${meanText(summary)} over ${plural(runs.length, 'run')} of ${group.accepted}`,
+    ...(range === '' ? [] : [`  range it may be in (95 %): ${range}`]),
+    ...(gate === null ? [] : [`  gate: ${gateText(gate)}${gate.because === null ? '' : ` (${gate.because})`}`]),
+    ...(group.judgement.outcome === null ? [] : [`  outcome: ${group.judgement.outcome}`]),
+  ];
+}
+
+function categoryLines({ categories }: Contrast): string[] {
+  const width = Math.max(...categories.map(({ name }) => name.length), 'category'.length);
+  const line = (name: string, ...cells: readonly string[]) => `${name.padEnd(width)}  ${cells.join('  ')}`;
+  const head = line('category', ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)), 'Welch, Holm');
+  return [
+    head,
+    ...categories.map((one) =>
+      line(
+        one.name,
+        ...[percent(one.a), percent(one.b)].map((cell) => cell.padStart(5)),
+        ...[one.fixed, one.regressed, one.same].map((count) => String(count).padStart(5)),
+        one.p === null ? 'too few to test' : pValue(one.p),
+      ),
+    ),
+  ];
+}
+
+function asText(found: Contrast): string {
+  const { a, b, alike, finding, spread, categories, prompts } = found;
+  const names = { a: a.group.name, b: b.group.name };
+  const ids = (list: readonly string[]) => (list.length === 0 ? 'none' : list.join(', '));
+  const unlike = `Not measured alike: suite, prompts or settings differ, so the difference may come from there. See \`phasebox diff ${a.runs[0]?.run ?? 'RUN'} ${b.runs[0]?.run ?? 'RUN'}\`.`;
+  const lines = [
+    ...sideText(a),
+    ...sideText(b),
+    '',
+    ...(alike ? [] : [unlike]),
+    `${findingWords(finding, names)}.`,
+    ...(finding.kind === 'nothing'
+      ? []
+      : [`${names.a} - ${names.b} = ${signed(finding.difference)} points. ${findingText(finding, names)}`]),
+    ...(spread === null ? [] : [spreadText(spread, spread.from)]),
+    ...(categories.length === 0 ? [] : ['', ...categoryLines(found)]),
+    ...(prompts.differences.size === 0
+      ? []
+      : ['', `fixed: ${ids(prompts.fixed)}`, `regressed: ${ids(prompts.regressed)}`, `same: ${prompts.same}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** `phasebox compare A B [--json]` */
+export const registerCompare: Register = (program, exit) => {
+  program
+    .command('compare')
+    .description('what may be said of two phases (or variants, as 43a-q4), and what may not')
+    .argument('<a>', 'a phase, or a variant of one')
+    .argument('<b>', 'what it is compared with')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'))
+    .action(async (a: string, b: string, options: { json?: boolean }, command) => {
+      const found = await compare(await workspaceOf(command, false), [a, b]);
+      process.stdout.write(options.json ? asJson(found) : asText(found));
+      exit(0);
+    });
+};

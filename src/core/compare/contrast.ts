@@ -1,0 +1,210 @@
+import { equivalence, holm, oneMoreDraw, welch } from '../stats/difference.ts';
+import type { Interval } from '../stats/interval.ts';
+import { detectableDifference, pooledSd, recipeFalseAlarm, runsNeeded, sdInterval } from '../stats/power.ts';
+import { signFlip } from '../stats/sign-flip.ts';
+import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
+import type { Summary } from './summary.ts';
+
+/** Spread between runs of one recipe: over which phases it was pooled, percent points. */
+export interface Spread {
+  readonly sd: number;
+  readonly df: number;
+  /** Where the true one may lie (95 %). */
+  readonly range: Interval;
+  /** Names of the groups that it comes from. */
+  readonly from: readonly string[];
+}
+
+/** What can be said of the difference, by how many runs there are. Percent points, `a - b`. */
+export type Finding =
+  | { readonly kind: 'nothing'; readonly why: string }
+  /** Two and more runs a side: the recipes. */
+  | {
+      readonly kind: 'recipes';
+      readonly difference: number;
+      readonly low: number;
+      readonly high: number;
+      readonly p: number;
+      readonly equivalent: 'yes' | 'no' | 'cannot tell';
+      /** The smallest difference that these runs would find in 4 of 5 cases. */
+      readonly detectable: number;
+      /** Runs a side that would find this difference; `low` and `high` by the range of the spread. */
+      readonly needed: Interval;
+    }
+  /** One run against several: could it be one more of them? */
+  | {
+      readonly kind: 'draw';
+      /** The side with one run. */
+      readonly single: 'a' | 'b';
+      readonly difference: number;
+      readonly p: number;
+    }
+  /** One run each: these two models, not their recipes. */
+  | {
+      readonly kind: 'models';
+      readonly difference: number;
+      readonly p: number | null;
+      readonly simulated: boolean;
+      /** How often "they differ" would be wrong as a word on recipes, 0-1; null: the spread of runs is not known. */
+      readonly falseAlarm: number | null;
+    };
+
+/** One category of the suite, `a` against `b`. */
+export interface CategoryContrast {
+  readonly name: string;
+  readonly a: number;
+  readonly b: number;
+  readonly fixed: number;
+  readonly regressed: number;
+  readonly same: number;
+  /** Welch over runs, Holm over the categories; null: too few runs (below three a side) to test. */
+  readonly p: number | null;
+}
+
+/** Two groups of runs against each other. */
+export interface Contrast {
+  readonly a: Summary;
+  readonly b: Summary;
+  /** False: suite, prompts or settings of the evaluation differ, so nothing is compared without saying so. */
+  readonly alike: boolean;
+  readonly finding: Finding;
+  readonly spread: Spread | null;
+  readonly categories: readonly CategoryContrast[];
+  readonly prompts: PromptChanges;
+}
+
+/** Points of 100: closer than this is as good as the same. */
+export const margin = 5;
+const fewestForCategories = 3;
+
+const values = (summary: Summary): number[] => summary.runs.map(({ overall }) => overall);
+
+/** What makes two groups' spreads one: base model and everything that the evaluation is made of. */
+function spreadKeys({ group }: Summary): string[] {
+  return [...new Set(group.done.map((row) => JSON.stringify([row.model, row.eval_identity])))];
+}
+
+/** The spread between runs, pooled over all groups of the same base model and evaluation as one of `of`. */
+export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
+  const keys = new Set(of.flatMap(spreadKeys));
+  const alike = all.filter((summary) => {
+    const own = spreadKeys(summary);
+    return summary.runs.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
+  });
+  const pooled = pooledSd(alike.map(values));
+  if (pooled === null) return null;
+  return { ...pooled, range: sdInterval(pooled.sd, pooled.df), from: alike.map(({ group }) => group.name) };
+}
+
+const identities = ({ group }: Summary): string[] => [...new Set(group.done.map((row) => row.eval_identity ?? ''))];
+
+function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; changes: PromptChanges }): Finding {
+  const [ours, others] = [values(a), values(b)];
+  if (a.mean === null || b.mean === null) {
+    const without = [a, b].filter(({ mean }) => mean === null).map(({ group }) => group.name);
+    return { kind: 'nothing', why: `no run of ${without.join(' and of ')} is done` };
+  }
+  const difference = a.mean - b.mean;
+  if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
+  if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
+  const draw = ours.length === 1 ? oneMoreDraw(a.mean, others) : oneMoreDraw(b.mean, ours);
+  return draw === null
+    ? { kind: 'nothing', why: 'the runs have no spread that could be measured against' }
+    : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
+}
+
+function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {
+  const found = welch(ours, others);
+  const same = equivalence(ours, others, margin);
+  if (found === null || same === null || spread === null) throw new Error('two runs a side always have a difference');
+  const { difference, low, high, p } = found;
+  const needed = (sd: number): number => runsNeeded(difference, sd);
+  return {
+    kind: 'recipes',
+    difference,
+    low: Math.max(-100, low),
+    high: Math.min(100, high),
+    p,
+    equivalent: same.answer,
+    detectable: detectableDifference(spread.sd, { a: ours.length, b: others.length }),
+    needed: { low: needed(spread.range.low), high: needed(spread.range.high) },
+  };
+}
+
+function models(
+  a: Summary,
+  b: Summary,
+  { spread, changes, difference }: { spread: Spread | null; changes: PromptChanges; difference: number },
+): Finding {
+  const flipped = [...changes.differences.values()];
+  const seed = [a, b].map(({ runs }) => runs[0]?.run ?? '').join(' ');
+  const test = flipped.length === 0 ? null : signFlip(flipped, seed);
+  return {
+    kind: 'models',
+    difference,
+    p: test?.p ?? null,
+    simulated: test?.simulated ?? false,
+    falseAlarm: spread === null ? null : recipeFalseAlarm(spread.sd),
+  };
+}
+
+/** Percent of a category in each done run, by the scorer of the gate. */
+function categoryRuns({ group }: Summary, name: string): number[] {
+  return group.done.flatMap(
+    (row) => (row.score_by === 'strict' ? row.strict_categories : row.categories)?.[name] ?? [],
+  );
+}
+
+function categoriesOf(a: Summary, b: Summary, given: Given): CategoryContrast[] {
+  const shared = (summary: Summary): string[] => summary.group.done.flatMap((row) => Object.keys(row.categories ?? {}));
+  const names = [...new Set(shared(a))].filter((name) => shared(b).includes(name));
+  const tested = names.map((name) => {
+    const [ours, others] = [categoryRuns(a, name), categoryRuns(b, name)];
+    const enough = Math.min(ours.length, others.length) >= fewestForCategories;
+    return { name, ours, others, p: enough ? (welch(ours, others)?.p ?? null) : null };
+  });
+  const adjusted = holm(tested.flatMap(({ p }) => p ?? []));
+  const mean = (runs: readonly number[]) => runs.reduce((sum, run) => sum + run, 0) / runs.length;
+  return tested.map(({ name, ours, others, p }) => {
+    const own = (ids: readonly string[]) => ids.filter((id) => given.categoryOf(id) === name).length;
+    const [fixed, regressed] = [own(given.changes.fixed), own(given.changes.regressed)];
+    const all = own([...given.changes.differences.keys()]);
+    const place = tested.filter((one) => one.p !== null).findIndex((one) => one.name === name);
+    return {
+      name,
+      a: mean(ours),
+      b: mean(others),
+      fixed,
+      regressed,
+      same: all - fixed - regressed,
+      p: p === null ? null : (adjusted[place] ?? null),
+    };
+  });
+}
+
+interface Given {
+  readonly changes: PromptChanges;
+  readonly categoryOf: (prompt: string) => string | null;
+}
+
+/**
+ * `a` against `b`. `all`: every group there is, whose spreads may be pooled; `categoryOf`: a prompt's category (null:
+ * the suite is not there any more).
+ */
+export function contrast(
+  [a, b]: readonly [Summary, Summary],
+  all: readonly Summary[],
+  categoryOf: Given['categoryOf'],
+): Contrast {
+  const changes = promptChanges(promptTable(a.group), promptTable(b.group));
+  const spread = pooledSpread([a, b], all);
+  return {
+    a,
+    b,
+    alike: new Set([...identities(a), ...identities(b)]).size <= 1,
+    finding: findingOf(a, b, { spread, changes }),
+    spread,
+    categories: categoriesOf(a, b, { changes, categoryOf }),
+    prompts: changes,
+  };
+}

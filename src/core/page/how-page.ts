@@ -1,0 +1,68 @@
+/** Sections of how.md: what each figure of the comparison means, what it assumes, and how far it may be trusted. */
+const sections: readonly (readonly [heading: string, text: string])[] = [
+  [
+    'Scores',
+    `A prompt scores 0 to 1; a prompt that was asked several times has the mean of its repeats. A category and *overall* are means over prompts, in percent.
+*Lenient*: the wrapper was called and an expected name is in its code 1, wrapper without 0.1, no wrapper but the name somewhere in the answer 0.5. *Strict*: a name counts only as a whole identifier, and prose never scores.
+\`eval.score_by\` says which of the two gate and outcomes read; both are kept. \`phasebox score\` gives them again from the kept answers, with no model.
+Suite, prompts, system prompt, temperature, max_tokens, stop, scorer, concurrency and versions are the identity of an evaluation: scores of different identity are not compared without saying so.`,
+  ],
+  [
+    'Ways of answering',
+    `The first that holds: timeout, error, empty, wrapped (wrapper and a name), wrong_tool (wrapper without, or an unexpected call), direct_call, cut (out of tokens), thinking (thoughts only), prose. Counts are over all answers.
+Runs of one recipe that differ by many points often differ in the way of answering: then the mean of both describes neither.`,
+  ],
+  [
+    'Range it may be in',
+    `Student's t over the means of the runs, n - 1 degrees of freedom: where the mean of this recipe *on this suite* may lie. The runs (seeds) are the sample; the prompts are fixed.
+Simulated (20,000 repetitions): {{t}}
+It assumes that runs scatter like one bell. If runs fall into modes far apart, few runs may all show the same mode and the range misses: {{mixtures}}. Below 5 runs: in up to 1 of 4 cases. No bootstrap is used: with 3 to 5 runs one that draws prompts and runs covers 54 to 93 % instead of 95 %.`,
+  ],
+  [
+    'On new prompts of this kind',
+    `Runs and prompts both as samples: two-way analysis of variance over n runs x P prompts, V = (MS_prompt + MS_run - MS_residual) / (P n), not below max(MS_prompt, MS_run) / (P n), degrees of freedom by Satterthwaite, at least n - 1. Simulated with 27 prompts: {{twoWay}}
+*This model* (one run): Student's t over its P prompts with two more, one that scores 0 and one that scores 1 ("plus two"), P + 1 degrees of freedom. It is about this one model on new prompts and never about another seed. Simulated with 27 prompts: {{plusTwo}}`,
+  ],
+  [
+    'Gate, settled, undecided',
+    `Gate and outcomes belong to the config and are stored with its hash and the time of acceptance, before the first run. The verdict is the gate on the means of the done runs. *Settled*: every run agrees with it. *Undecided*: one does not, or the checkpoint was chosen on the prompts that are reported.
+*Passes in k of n runs (true share a-b %)*: Clopper-Pearson, 95 %, for any formula. Three of three runs still leave 29 to 100 %. A failed gate is a result, not an error.`,
+  ],
+  [
+    'One against the other',
+    `*Two and more runs a side*: Welch's t test over run means. Runs of A and B are no pairs, whatever their seeds. Simulated with 3 and 5 runs a side: {{welch}}
+*The same within 5 points?* Two one-sided Welch tests at 5 %: yes. The whole 95 % range outside: no. Else: cannot tell, which is the usual answer.
+*One run each*: sign-flip (Fisher-Pitman) test on the differences in points, exact where their common denominator is at most 10,000, else 100,000 random flips ("simulated"). It speaks of these two models. False alarms between exchangeable models: {{signFlip}} As a word on recipes its false alarms are {{recipe}}
+*One run against several, or a reference of one figure*: could it be one more draw? t = (b - mean) / (s sqrt(1 + 1/n)), n - 1 degrees of freedom.
+*Categories*: from 3 runs a side Welch, adjusted by Holm over the categories; below, counts of prompts and "too few to test": with one run each no category of fewer than 6 prompts could ever reach p < .05.
+*Fixed, regressed*: prompts on which the first scores more, less than the second, by means over runs.`,
+  ],
+  [
+    'How many runs',
+    `The spread between runs is pooled over the phases of the same base model, suite and evaluation that have two runs and more; the page names them. *Would find a difference of d points in 4 of 5 cases*: power 80 %, two-sided 5 %. *Runs that would show it*: the same turned round, once with each end of the range in which the true spread may lie (chi-squared); from 3 runs that is a factor 0.52 to 6.3, from 5 runs 0.60 to 2.9. More than 20 runs a side: change the recipe instead. Three runs are a first look, five are worth a claim.`,
+  ],
+  [
+    'Checkpoints chosen by score',
+    `\`select.by: suite\` scores every saved checkpoint on a suite of its own and takes the best. On the suite that is reported itself the winner's score is partly luck: *optimistic by about b*: 200 resamples of the prompts, choose on the resample, score on the prompts left out, b = the mean difference. A gate on such a score is at best undecided.
+\`by: val_loss\` measures every checkpoint again on all valid rows. The training log's own val loss is measured on a few rows and is noise of some hundredths.`,
+  ],
+  [
+    'What fuse and quantize cost',
+    `D is what the adapter adds to the weights. *step*: the root mean square of D over the mean step of the grid that the base is quantised on. *kept* = <W_final - W_base, D> / <D, D>: 1 keeps all of D, 0 none. *snr* = |D| / |W_final - W_base - D|. *top-1*, *KL*: on the tokens of the run's own answers, base + adapter against the final model. *gain kept* = (L_base - L_final) / (L_base - L_adapter), L the masked loss of the answers over all valid rows.
+Measured on 432 points of small models: KL and top-1 predict the points that are lost (AUC .93), snr nearly as well with no forward pass; at 5 bits nothing does. *kept* alone tells erasure at 4 bits on a 4-bit base. They warn and never decide. A harmless requantisation moves the score too: sd 4 points on 27 prompts. The control is a \`raw\` variant (\`fuse: {mode: none}\`).`,
+  ],
+  [
+    'Trust',
+    `*proven*: the answers came from a server that this run started itself (a nonce asked of it was found in the log of our own child), that served this run's model and nothing else, and model and suite are pinned by sha256. [Custody of every row](runs.md); \`phasebox diff RUN RUN\` lists what differs between two.`,
+  ],
+  [
+    'Time and disk',
+    `Seconds of each stage are sums over all attempts. *temp disk*: the largest that the run's folder was, less what stays. GB = 2^30 bytes.`,
+  ],
+];
+
+/** artifacts/how.md: every figure of the comparison explained. */
+export function renderHow(): string {
+  const body = sections.map(([heading, text]) => `## ${heading}\n\n${text}`);
+  return `${['# How to read the comparison', '[The comparison](COMPARISON.md)', ...body].join('\n\n')}\n`;
+}

@@ -1,0 +1,49 @@
+import type { CategoryContrast, Contrast } from '../compare/contrast.ts';
+import { percent } from './format.ts';
+import { asText, code, details, table } from './markdown.ts';
+import { findingText, findingWords, type Names, pValue, signed, spreadText } from './report-words.ts';
+
+function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
+  return table(
+    ['category', names.a, names.b, 'prompts fixed / regressed / same', 'Welch, Holm'],
+    categories.map((one) => [
+      asText(one.name),
+      percent(one.a),
+      percent(one.b),
+      `${one.fixed} / ${one.regressed} / ${one.same}`,
+      one.p === null ? 'too few to test' : pValue(one.p),
+    ]),
+  );
+}
+
+function promptLists({ prompts }: Contrast): string {
+  const shown = (ids: readonly string[]) => (ids.length === 0 ? 'none' : ids.map(asText).join(', '));
+  return [
+    `- fixed (${prompts.fixed.length}): ${shown(prompts.fixed)}`,
+    `- regressed (${prompts.regressed.length}): ${shown(prompts.regressed)}`,
+    `- same: ${prompts.same}`,
+  ].join('\n');
+}
+
+function told({ finding, spread }: Contrast, names: Names): string {
+  if (finding.kind === 'nothing') return `${findingWords(finding, names)}.`;
+  const from = spread === null ? '' : spreadText(spread, spread.from.map(asText));
+  const head = `**${names.a} - ${names.b} = ${signed(finding.difference)} points.**`;
+  return [head, findingText(finding, names), from].filter((text) => text !== '').join(' ');
+}
+
+/** `a - b` in words, with its range; categories and prompts folded behind it. */
+export function contrastText(contrast: Contrast): string {
+  const { a, b, alike, categories, prompts } = contrast;
+  const names = { a: asText(a.group.name), b: asText(b.group.name) };
+  if (!alike) {
+    const runs = [a, b].map(({ runs: [first] }) => first?.run ?? '').join(' ');
+    return `${names.a} against ${names.b}: not measured alike (${code(`phasebox diff ${runs}`)} shows how), so no difference is told.`;
+  }
+  const behind = [
+    ...(categories.length === 0 ? [] : [categoryTable(categories, names)]),
+    ...(prompts.differences.size === 0 ? [] : [promptLists(contrast)]),
+  ];
+  const summary = `${a.group.name} against ${b.group.name}: categories and prompts`;
+  return [told(contrast, names), ...(behind.length === 0 ? [] : [details(summary, behind.join('\n\n'))])].join('\n\n');
+}

@@ -1,0 +1,81 @@
+import { modes } from '../../events/score.ts';
+import type { Contrast } from '../compare/contrast.ts';
+import type { Summary } from '../compare/summary.ts';
+import { catalogue } from '../errors.ts';
+import { costWarnings } from '../run/cost-words.ts';
+import { list, percent } from './format.ts';
+import { asText, code } from './markdown.ts';
+
+const most = 3;
+/** Fewer runs are a first look: see "power" in how.md. */
+const enough = 5;
+/** Points between the best and the worst run from which the way of answering is worth a look. */
+const farApart = 15;
+
+function retries(summaries: readonly Summary[]): string[] {
+  const failed = summaries.flatMap(({ group }) => group.rows.filter((row) => row.status === 'failed'));
+  const [first] = failed;
+  if (first?.error == null) return [];
+  const entry = Object.entries(catalogue).find(([name]) => name === first.error?.code)?.[1];
+  const others = failed.length === 1 ? '' : ` (and ${failed.length - 1} more)`;
+  return [
+    `${asText(first.run)} failed${others}, ${entry?.what.toLowerCase() ?? first.error.code}: see *Failed and cancelled*, then ${code(`phasebox retry ${first.run}`)}`,
+  ];
+}
+
+/** Runs of one recipe that answer in different ways: the mean of both is the score of neither. */
+function modesApart(summaries: readonly Summary[]): string[] {
+  return summaries.flatMap(({ group, runs }) => {
+    const sorted = [...runs].sort((a, b) => a.overall - b.overall);
+    const [worst, best] = [sorted[0], sorted.at(-1)];
+    if (worst === undefined || best === undefined || best.overall - worst.overall < farApart) return [];
+    const counts = (run: string) => group.done.find((row) => row.run === run)?.modes ?? null;
+    const [few, many] = [counts(worst.run), counts(best.run)];
+    const moved = modes
+      .map((mode) => ({ mode, by: (few?.[mode] ?? 0) - (many?.[mode] ?? 0) }))
+      .sort((a, b) => Math.abs(b.by) - Math.abs(a.by))[0];
+    const how =
+      moved === undefined || moved.by === 0
+        ? ''
+        : `: ${asText(worst.run)} has ${Math.abs(moved.by)} ${moved.by > 0 ? 'more' : 'fewer'} answers of mode *${moved.mode}* than ${asText(best.run)}`;
+    return [`runs of ${asText(group.name)} differ by ${percent(best.overall - worst.overall)} points${how}`];
+  });
+}
+
+function moreRuns(summaries: readonly Summary[]): string[] {
+  const few = summaries.filter(({ group, runs }) => group.variant === null && runs.length > 0 && runs.length < enough);
+  if (few.length === 0) return [];
+  const names = few.map(({ group }) => asText(group.name));
+  return [
+    `five runs each before any claim: ${code(`seeds: ${enough}`)} in the config of ${list(names)}, submitted again (only the new runs are made)`,
+  ];
+}
+
+function notAlike(contrasts: readonly Contrast[]): string[] {
+  const odd = contrasts.find(({ alike }) => !alike);
+  if (odd === undefined) return [];
+  const [a, b] = [odd.a, odd.b].map(({ runs }) => runs[0]?.run ?? '');
+  return [
+    `${asText(odd.a.group.name)} and ${asText(odd.b.group.name)} were not measured alike: ${code(`phasebox diff ${a} ${b}`)}`,
+  ];
+}
+
+function erased(summaries: readonly Summary[]): string[] {
+  const warned = summaries.flatMap(({ group }) =>
+    group.done.flatMap(({ run, cost }) => (cost === null ? [] : costWarnings(cost).map((text) => ({ run, text })))),
+  );
+  const [first] = warned;
+  return first === undefined ? [] : [`${asText(first.run)}: ${asText(first.text)}`];
+}
+
+/** What a person does next, at most three things, what spoils a figure before what sharpens it. */
+export function nextSteps(summaries: readonly Summary[], contrasts: readonly Contrast[]): string {
+  const steps = [
+    ...retries(summaries),
+    ...notAlike(contrasts),
+    ...erased(summaries),
+    ...modesApart(summaries),
+    ...moreRuns(summaries),
+  ].slice(0, most);
+  return steps.length === 0 ? '' : `Do next: ${steps.map((step, index) => `(${index + 1}) ${step}`).join('; ')}.`;
+}

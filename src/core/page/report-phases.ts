@@ -1,0 +1,107 @@
+import type { Row } from '../../events/row.ts';
+import { figure, type Summary } from '../compare/summary.ts';
+import { oneMoreDraw } from '../stats/difference.ts';
+import { plural } from '../words.ts';
+import { percent, time } from './format.ts';
+import { asText, none, table } from './markdown.ts';
+import { gateText, meanText, pValue, rangeText, span } from './report-words.ts';
+
+function fromTo({ runs }: Summary): string {
+  const values = runs.map(({ overall }) => overall);
+  return values.length < 2 ? none : `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`;
+}
+
+function phaseLine(summary: Summary): string[] {
+  const { group, gate, newPrompts } = summary;
+  const { title } = group.phase;
+  const range = rangeText(summary);
+  const { outcome } = group.judgement;
+  return [
+    asText(title === null || group.variant !== null ? group.name : `${group.name} ${title}`),
+    `${group.done.length} of ${group.accepted}`,
+    `**${meanText(summary)}**`,
+    fromTo(summary),
+    range === '' ? none : range,
+    newPrompts === null ? none : span(newPrompts),
+    gate === null ? none : gateText(gate),
+    outcome === null ? none : `${asText(outcome)} (written ${time(group.phase.accepted)})`,
+  ];
+}
+
+/** A model beside the phases: an untrained base, or the reference that was written down. */
+function besideLine(name: string, overall: number | null, what: string): string[] {
+  return [asText(name), none, percent(overall), none, what, none, none, none];
+}
+
+const phasesOf = (rows: readonly Row[]): string => [...new Set(rows.map((row) => row.phase))].join(', ');
+
+function bases(rows: readonly Row[]): string[][] {
+  const found = new Map(rows.flatMap((row) => (row.base === null ? [] : [[row.base.key, row] as const])));
+  return [...found].map(([key, row]) => {
+    const of = phasesOf(rows.filter((one) => one.base?.key === key));
+    const { base } = row;
+    return besideLine(`base of ${of}`, (row.score_by === 'strict' ? base?.strict : base?.overall) ?? null, 'untrained');
+  });
+}
+
+/** A reference of one figure: could it be one more draw of this recipe? */
+function drawn({ runs }: Summary, overall: number | null): string {
+  const draw =
+    overall === null
+      ? null
+      : oneMoreDraw(
+          overall,
+          runs.map((run) => run.overall),
+        );
+  if (draw === null) return 'one figure';
+  return draw.p < 0.05
+    ? `one figure; no usual run of this recipe (${pValue(draw.p)})`
+    : `one figure; may be one more run of this recipe (${pValue(draw.p)})`;
+}
+
+function references(summaries: readonly Summary[]): string[][] {
+  const lines = summaries.flatMap((summary) => {
+    const row = summary.group.done.find(({ baseline }) => baseline !== null);
+    if (row?.baseline == null) return [];
+    const { name, overall } = row.baseline;
+    // A phase of this workspace has a line of its own, and runs.
+    const own = summaries.some(({ group }) => group.phase.phase.toLowerCase() === name.toLowerCase());
+    return own ? [] : [besideLine(`${name}, reference of ${summary.group.name}`, overall, drawn(summary, overall))];
+  });
+  return [...new Map(lines.map((line) => [line[0] ?? '', line])).values()];
+}
+
+/** A line a phase and variant: mean and spread, where the mean may lie, gate and outcome; bases and references below. */
+export function phaseTable(summaries: readonly Summary[]): string {
+  const strict = summaries.some(({ group }) => group.done.some((row) => row.score_by === 'strict'));
+  const head = [
+    'phase',
+    'runs done',
+    strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
+    'from to',
+    'range it may be in (95 %)',
+    'on new prompts of this kind',
+    'gate',
+    'outcome',
+  ];
+  const rows = summaries.flatMap(({ group }) => group.rows);
+  return table(head, [...summaries.map(phaseLine), ...bases(rows), ...references(summaries)]);
+}
+
+/** What the ranges leave out, once: it matters where there are few runs. */
+export function rangeNotes(summaries: readonly Summary[]): string {
+  const few = summaries.filter(({ runs }) => runs.length >= 2 && runs.length < 5);
+  const one = summaries.filter(({ runs }) => runs.length === 1);
+  const mixed = summaries.some(({ group }) => group.done.some((row) => figure(row) === null));
+  return [
+    ...(few.length > 0
+      ? ['With fewer than 5 runs: if runs fall into modes, this interval can miss the mean in 1 of 4 cases.']
+      : []),
+    ...(one.length > 0
+      ? [
+          `${plural(one.length, 'phase')} with one run: what another seed would score is not known, however sure the range of this one model looks.`,
+        ]
+      : []),
+    ...(mixed ? ['Runs without a score are not in the mean.'] : []),
+  ].join(' ');
+}

@@ -1,0 +1,48 @@
+import type { Group } from '../compare/groups.ts';
+import { promptTable, tellingPrompts } from '../compare/prompts.ts';
+import type { TellingAnswer } from '../compare/telling.ts';
+import { list } from './format.ts';
+import { asText } from './markdown.ts';
+
+/** An answer with what was asked for, as the page quotes it. */
+export interface Quote extends TellingAnswer {
+  /** What the model said (thoughts included), as it came. */
+  readonly text: string;
+  /** What would have scored, in words; null: the suite is not there as it was. */
+  readonly expected: string | null;
+}
+
+const mostNamed = 12;
+
+function named(ids: readonly string[]): string {
+  const shown = ids.slice(0, mostNamed).map(asText);
+  return ids.length > mostNamed ? `${shown.join(', ')} and ${ids.length - mostNamed} more` : list(shown);
+}
+
+/** Prompts that all runs miss, and those that a single run gets. */
+export function promptNotes(groups: readonly Group[]): string {
+  return groups
+    .flatMap((group) => {
+      const { missedByAll, onlyOne } = tellingPrompts(promptTable(group));
+      const runs = group.done.length;
+      const all =
+        runs === 1 ? `${asText(group.done[0]?.run ?? '')} misses` : `all ${runs} runs of ${asText(group.name)} miss`;
+      return [
+        ...(missedByAll.length === 0 ? [] : [`- Prompts that ${all}: ${named(missedByAll)}.`]),
+        ...[...onlyOne].map(([run, ids]) => `- ${asText(run)} alone gets: ${named(ids)}.`),
+      ];
+    })
+    .join('\n');
+}
+
+const longest = 240;
+
+/** One telling answer, on one line. */
+export function quoted(quote: Quote | null): string {
+  if (quote === null) return '';
+  const line = quote.text.replace(/\s+/g, ' ').trim();
+  const shown = line.length > longest ? `${line.slice(0, longest)} ...` : line;
+  const wanted = quote.expected === null ? '' : ` (expected ${asText(quote.expected)})`;
+  const said = shown === '' ? '*nothing*' : asText(shown);
+  return `> ${asText(quote.prompt)}, ${asText(quote.run)}${quote.mode === null ? '' : `, ${quote.mode}`}: ${said}${wanted}`;
+}

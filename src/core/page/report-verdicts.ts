@@ -1,0 +1,103 @@
+import type { Contrast } from '../compare/contrast.ts';
+import type { Group } from '../compare/groups.ts';
+import type { Summary } from '../compare/summary.ts';
+import { plural } from '../words.ts';
+import { percent, time } from './format.ts';
+import { asText, code } from './markdown.ts';
+import { findingWords, oneRun, shareText } from './report-words.ts';
+
+/** `43a against 43b`, with their titles. */
+export function title(groups: readonly Group[]): string {
+  const phases = [...new Set(groups.map((group) => group.phase))];
+  const names = phases.map(({ phase, title }) => asText(title === null ? phase : `${phase} (${title})`));
+  if (names.length === 0) return '# Comparison: no run is over yet';
+  return `# ${names.length > 3 ? `Comparison of ${names.length} phases` : names.join(' against ')}`;
+}
+
+/** What became of the runs that are not done: `1 of 3 runs failed, 1 not over yet`. */
+function troubles({ rows, accepted }: Group): string {
+  const number = (status: string) => rows.filter((row) => row.status === status).length;
+  const told = [
+    { count: number('failed'), what: 'failed' },
+    { count: number('cancelled'), what: 'cancelled' },
+    { count: accepted - rows.length, what: 'not over yet' },
+  ].filter(({ count }) => count > 0);
+  return told
+    .map(({ count, what }, index) => `${count}${index === 0 ? ` of ${plural(accepted, 'run')}` : ''} ${what}`)
+    .join(', ');
+}
+
+function verdictWords({ gate }: Summary): string {
+  if (gate === null) return ':';
+  if (gate.verdict === null) return ' has no verdict:';
+  const verb = gate.verdict === 'pass' ? 'passes' : 'fails';
+  if (gate.settled === null) return ` ${verb} its gate:`;
+  if (!gate.settled) return ` ${verb} its gate, undecided: it ${shareText(gate)};`;
+  return ` ${verb} its gate, settled: every run agrees (${gate.passing} of ${gate.of} pass);`;
+}
+
+/** One bold sentence of what may be said, and what is behind it. */
+function sentence(summary: Summary): string {
+  const { group, gate, runs, mean } = summary;
+  const trouble = troubles(group);
+  const name = asText(group.name);
+  if (group.done.length === 0) {
+    const why = trouble === '' ? '' : ` (${trouble})`;
+    return `- **${name}: no run is done${why}, so there is no verdict.**`;
+  }
+  const { outcome, reason } = group.judgement;
+  const over = runs.length === 1 ? `in its one run` : `on average over ${plural(runs.length, 'run')}`;
+  const told = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
+  const bold = `**${name}${verdictWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
+  const first = oneRun.replace(/^one/, 'One');
+  const behind = [
+    ...(runs.length === 1 ? [`${first}.`] : []),
+    ...(gate?.because == null ? [] : [`At best undecided: ${gate.because}.`]),
+    ...(trouble === '' ? [] : [`${trouble}.`]),
+    ...(reason === null ? [] : [`${asText(reason)}.`]),
+  ];
+  return `- ${[bold, ...behind].join(' ')}`;
+}
+
+/** The answers first: a bold verdict for each phase, then what may be said of one against the other. */
+export function verdicts(summaries: readonly Summary[], contrasts: readonly Contrast[]): string {
+  const against = contrasts
+    .filter(({ a, b }) => a.group.phase !== b.group.phase)
+    .map(({ a, b, finding, alike }) => {
+      const names = { a: asText(a.group.name), b: asText(b.group.name) };
+      return alike
+        ? `- **${findingWords(finding, names)}.**`
+        : `- **${names.a} and ${names.b} were not measured alike: their scores are not to be compared.**`;
+    });
+  return [...summaries.map(sentence), ...against].join('\n');
+}
+
+function rules({ criteria }: Group['phase']): string[] {
+  if (criteria === null) return [];
+  const outcomes = criteria.outcomes.map(({ when, then }) =>
+    when === undefined ? `else → ${asText(then)}` : `${code(when)} → ${asText(then)}`,
+  );
+  return [
+    ...(criteria.gate === undefined ? [] : [`gate ${code(criteria.gate)}`]),
+    ...(outcomes.length === 0 ? [] : [`outcomes ${outcomes.join(', ')}`]),
+  ];
+}
+
+/** What each phase was to show, as it was written down before its runs, and the model that it starts from. */
+export function registered(groups: readonly Group[]): string {
+  const phases = [...new Set(groups.map((group) => group.phase))];
+  return phases
+    .flatMap((phase) => {
+      const rows = groups.filter((group) => group.phase === phase).flatMap((group) => group.rows);
+      const models = [...new Set(rows.flatMap(({ model }) => model ?? []))];
+      const parts = [
+        ...(phase.hypothesis === null ? [] : [asText(phase.hypothesis)]),
+        ...models.map((model) => `base model ${asText(model)}`),
+        ...rules(phase),
+      ];
+      return parts.length === 0
+        ? []
+        : [`- ${asText(phase.phase)}, written ${time(phase.accepted)}: ${parts.join('; ')}`];
+    })
+    .join('\n');
+}

@@ -1,0 +1,135 @@
+import { type Finding, margin, type Spread } from '../compare/contrast.ts';
+import type { GateSummary, Summary } from '../compare/summary.ts';
+import type { Interval } from '../stats/interval.ts';
+import { plural } from '../words.ts';
+import { percent, share } from './format.ts';
+
+/** `66-94`, in whole points: more digits would promise more than a range can keep. */
+export const span = ({ low, high }: Interval): string => `${Math.round(low)}-${Math.round(high)}`;
+
+/** A range with a sign: `-49 to +100`. */
+export const signedSpan = ({ low, high }: Interval): string => `${signed(low, 0)} to ${signed(high, 0)}`;
+
+/** `+26.8`, `-3.0`. */
+export function signed(value: number, digits = 1): string {
+  const text = value.toFixed(digits);
+  return Number(text) > 0 ? `+${text}` : text;
+}
+
+/** `p = .27`, `p < .001`. */
+export function pValue(p: number): string {
+  if (p < 0.001) return 'p < .001';
+  const text = p.toFixed(p < 0.1 ? 3 : 2);
+  return `p = ${text.replace(/^0/, '')}`;
+}
+
+/** `47.8 ± 31.1`; of one run `82.4`. */
+export const meanText = ({ mean, sd }: Summary): string =>
+  sd === null ? percent(mean) : `${percent(mean)} ± ${percent(sd)}`;
+
+export const oneRun = 'one run: run-to-run variance unknown';
+
+/** Half of all scores that there are: runs that leave so much open tell nothing. */
+const tooWide = 50;
+
+/** Where the mean may lie, in words. */
+export function rangeText({ thisSuite, thisModel, runs }: Summary): string {
+  if (runs.length === 0) return '';
+  if (thisSuite === null) return thisModel === null ? oneRun : `${oneRun}; this model ${span(thisModel)}`;
+  const apart = thisSuite.high - thisSuite.low > tooWide;
+  return apart ? `${span(thisSuite)}: ${plural(runs.length, 'run')} this far apart say nothing` : span(thisSuite);
+}
+
+/** `passes in 1 of 3 runs (true share 1-91 %)`. */
+export const shareText = ({ passing, of, share }: GateSummary): string =>
+  `passes in ${passing} of ${plural(of, 'run')}${share === null ? '' : ` (true share ${span(share)} %)`}`;
+
+/** The verdict as a cell: `fail, undecided: 1 of 3`. */
+export function gateText(gate: GateSummary): string {
+  if (gate.verdict === null) return 'no verdict';
+  if (gate.settled === null) return gate.because === null ? `${gate.verdict}, one run` : `${gate.verdict}, undecided`;
+  return `${gate.verdict}, ${gate.settled ? 'settled' : 'undecided'}: ${gate.passing} of ${gate.of}`;
+}
+
+/** Two groups by name, as plain text or as Markdown: whatever the caller writes. */
+export interface Names {
+  readonly a: string;
+  readonly b: string;
+}
+
+/** How a difference is told in half a sentence. */
+export function findingWords(finding: Finding, { a, b }: Names): string {
+  switch (finding.kind) {
+    case 'nothing':
+      return `${a} against ${b}: ${finding.why}`;
+    case 'recipes': {
+      const size = `${Math.abs(finding.difference).toFixed(1)} points`;
+      if (finding.p < 0.05) return `${a} is ${finding.difference > 0 ? 'better' : 'worse'} than ${b} by ${size}`;
+      return finding.equivalent === 'yes'
+        ? `${a} and ${b} are the same within ${margin} points`
+        : `${a} against ${b}: cannot say yet`;
+    }
+    case 'draw': {
+      const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
+      return finding.p < 0.05
+        ? `the one run of ${single} is no usual run of ${several}`
+        : `${a} against ${b}: cannot say, the one run of ${single} may be one more of ${several}`;
+    }
+    case 'models':
+      return finding.p !== null && finding.p < 0.05
+        ? `${a} and ${b}: these two models differ, which says little about their recipes`
+        : `${a} against ${b}: cannot say, one run each`;
+  }
+}
+
+const mostRuns = 20;
+
+/** Runs a side that would show a difference, as a range. */
+function neededText({ low, high }: Interval): string {
+  const [few, many] = [Math.ceil(low), Math.ceil(high)];
+  if (few > mostRuns) return `more than ${mostRuns} runs a side would be needed: not worth it, change the recipe`;
+  const range = few === many ? `${few}` : `${few} to ${many > mostRuns ? `more than ${mostRuns}` : many}`;
+  return `${range} runs a side would show a difference of this size`;
+}
+
+function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
+  const found = `These runs would find a difference of ${Math.ceil(finding.detectable)} points in 4 of 5 cases`;
+  return [
+    `It may be anything from ${signedSpan(finding)} (Welch over runs, ${pValue(finding.p)}).`,
+    `The same within ±${margin}? ${finding.equivalent}.`,
+    `${found}${finding.p < 0.05 ? '' : `; ${neededText(finding.needed)}`}.`,
+  ].join(' ');
+}
+
+function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
+  if (finding.p === null) return 'One run each, and the single answers are gone, so nothing is tested.';
+  const how = `sign-flip over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
+  const claim = finding.p < 0.05 ? 'These two models differ' : 'These two models may score the same';
+  const wrong =
+    finding.falseAlarm === null
+      ? 'how far runs of one recipe differ is not known here'
+      : `as a word on recipes, "they differ" would be a false alarm in ${share(finding.falseAlarm)} of cases`;
+  return `One run each. ${claim} (${how}); nothing is said of another seed: ${wrong}.`;
+}
+
+/** What a difference means, whole, in sentences. */
+export function findingText(finding: Finding, names: Names): string {
+  switch (finding.kind) {
+    case 'nothing':
+      return '';
+    case 'recipes':
+      return recipesText(finding);
+    case 'draw': {
+      const [single, several] = finding.single === 'a' ? [names.a, names.b] : [names.b, names.a];
+      return `${single} has one run. Could it be one more run of ${several}? ${finding.p < 0.05 ? 'Hardly' : 'Quite possible'} (${pValue(finding.p)}).`;
+    }
+    case 'models':
+      return modelsText(finding);
+  }
+}
+
+/** How far runs of one recipe differ, and where that is from. `names`: of the groups, as the caller writes them. */
+export function spreadText({ sd, range }: Spread, names: readonly string[]): string {
+  const within = `${range.low.toFixed(1)} to ${range.high.toFixed(1)}`;
+  return `Runs of one recipe differ by sd ${sd.toFixed(1)} (true value ${within}; from ${names.join(', ')}).`;
+}

@@ -1,0 +1,87 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PromptScores } from '../../core/compare/prompts.ts';
+import { readSuite } from '../../core/config/read-suite.ts';
+import type { AnsweredRun } from '../../core/page/answers-page.ts';
+import { readAnswers } from '../../core/score/answers.ts';
+import type { Row } from '../../events/row.ts';
+import { type Made, stageFolder, stages } from '../../events/stages.ts';
+import type { Suite } from '../../events/suite.ts';
+import { ifAbsent, readText } from '../disk/files.ts';
+import { contentHash } from '../disk/hash.ts';
+import { readManifest, readRun } from './run-folder.ts';
+
+/** What is known of a run's answers without reading them. */
+export interface KnownScores {
+  readonly prompts: PromptScores;
+  /** By prompt; empty: the suite is not there any more as it was. */
+  readonly categories: ReadonlyMap<string, string>;
+}
+
+/** The scores of runs, kept as long as their manifests do not change: a page is written again for every row. */
+export interface ScoreReader {
+  /** Null: the run was not scored, or by a version whose manifest cannot be read. */
+  read(artifacts: string, row: Row): Promise<KnownScores | null>;
+}
+
+/** Opens a reader that remembers. */
+export function openScoreReader(): ScoreReader {
+  const known = new Map<string, { readonly mtime: number; readonly scores: KnownScores | null }>();
+  return {
+    async read(artifacts, { phase, run }) {
+      const folder = join(artifacts, phase, run);
+      const file = await stat(join(folder, stageFolder('eval'), 'manifest.json')).catch(ifAbsent(null));
+      if (file === null) return null;
+      const before = known.get(folder);
+      if (before?.mtime === file.mtimeMs) return before.scores;
+      const scores = await readScores(folder);
+      known.set(folder, { mtime: file.mtimeMs, scores });
+      return scores;
+    },
+  };
+}
+
+async function readScores(folder: string): Promise<KnownScores | null> {
+  const found = await readScored(folder);
+  if (found === null) return null;
+  const suite = await suiteAsScored(found.suite, found.made.suite_sha256);
+  return {
+    prompts: found.made.score.prompts,
+    categories: new Map(suite?.prompts.map(({ id, category }) => [id, category])),
+  };
+}
+
+interface Scored {
+  readonly run: string;
+  readonly suite: string;
+  readonly made: Made<'eval'>;
+}
+
+async function readScored(folder: string): Promise<Scored | null> {
+  const [run, manifest] = [await readRun(folder), await readManifest(folder, 'eval')];
+  const made = stages.eval.makes.safeParse(manifest?.made);
+  return run === null || !made.success
+    ? null
+    : { run: run.run, suite: run.settings.eval.suite, made: made.data as Made<'eval'> };
+}
+
+/** The suite as it was when the run was scored; null when the file is gone or was changed since. */
+async function suiteAsScored(path: string, sha256: string): Promise<Suite | null> {
+  const text = await readText(path);
+  if (text === null || (await contentHash(path)) !== sha256) return null;
+  const read = readSuite(text, path);
+  return 'suite' in read ? read.suite : null;
+}
+
+/** A run's answers, whole, with their points; null: it was not scored. */
+export async function readAnswered(folder: string): Promise<AnsweredRun | null> {
+  const found = await readScored(folder);
+  if (found === null) return null;
+  const text = (await readText(join(folder, stageFolder('eval'), found.made.answers))) ?? '';
+  return {
+    run: found.run,
+    answers: readAnswers(text).answers,
+    prompts: found.made.score.prompts,
+    suite: await suiteAsScored(found.suite, found.made.suite_sha256),
+  };
+}
