@@ -1,14 +1,19 @@
 import jStat from 'jstat';
 
-/* The one place that touches jStat. Its inverses stop at 1e-8 of themselves: each is polished by Newton steps here. */
+/*
+ * The one place that touches jStat. Measured against SciPy its incomplete beta function is off by up to 2e-8 (it stops
+ * early), so that has its continued fraction here; its inverses are good starts, polished by Newton steps.
+ */
 
 /** Two are enough from 1e-8; a third costs nothing and covers a poor start. */
 const polishSteps = 3;
+/** Far more than needed: rounding may keep the last factor from ever being 1. */
+const mostTerms = 1000;
 
 /** P(|T| >= |t|) of Student's t with `df` degrees of freedom (any positive number). Exact far out, where 1 - cdf is 0. */
 export function studentTwoSided(t: number, df: number): number {
   if (!Number.isFinite(t)) return 0;
-  return jStat.ibeta(df / (df + t * t), df / 2, 0.5);
+  return incompleteBeta(df / (df + t * t), df / 2, 0.5);
 }
 
 /** P(T >= t) of Student's t. */
@@ -30,8 +35,8 @@ export function studentWithin(level: number, df: number): number {
 
 function studentDensity(t: number, df: number): number {
   const log =
-    jStat.gammaln((df + 1) / 2) -
-    jStat.gammaln(df / 2) -
+    jStat.loggam((df + 1) / 2) -
+    jStat.loggam(df / 2) -
     0.5 * Math.log(df * Math.PI) -
     ((df + 1) / 2) * Math.log1p((t * t) / df);
   return Math.exp(log);
@@ -42,7 +47,7 @@ export function betaQuantile(p: number, a: number, b: number): number {
   let x = jStat.ibetainv(p, a, b);
   for (let step = 0; step < polishSteps; step++) {
     const density = Math.exp((a - 1) * Math.log(x) + (b - 1) * Math.log1p(-x) - betaLog(a, b));
-    const next = x - (jStat.ibeta(x, a, b) - p) / density;
+    const next = x - (incompleteBeta(x, a, b) - p) / density;
     if (!(next > 0 && next < 1)) break;
     x = next;
   }
@@ -50,7 +55,36 @@ export function betaQuantile(p: number, a: number, b: number): number {
 }
 
 function betaLog(a: number, b: number): number {
-  return jStat.gammaln(a) + jStat.gammaln(b) - jStat.gammaln(a + b);
+  return jStat.loggam(a) + jStat.loggam(b) - jStat.loggam(a + b);
+}
+
+/** Regularised incomplete beta function I_x(a, b), to 1e-13. */
+function incompleteBeta(x: number, a: number, b: number): number {
+  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+  const front = Math.exp(a * Math.log(x) + b * Math.log1p(-x) - betaLog(a, b));
+  // The fraction converges fast below the mean; above it the mirror image does.
+  if (x < (a + 1) / (a + b + 2)) return (front * betaFraction(x, a, b)) / a;
+  return 1 - (front * betaFraction(1 - x, b, a)) / b;
+}
+
+/** Its continued fraction by the method of Lentz (DLMF 8.17.22); some 10 to 60 terms where it is used. */
+function betaFraction(x: number, a: number, b: number): number {
+  let c = 1;
+  let d = 1 / (1 - ((a + b) * x) / (a + 1));
+  let value = d;
+  let factor = 0;
+  for (let m = 1; Math.abs(factor - 1) > 1e-15 && m <= mostTerms; m++) {
+    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / (1 + even * d);
+    c = 1 + even / c;
+    value *= d * c;
+    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / (1 + odd * d);
+    c = 1 + odd / c;
+    factor = d * c;
+    value *= factor;
+  }
+  return value;
 }
 
 /** The x below which a chi-squared value with `df` degrees of freedom lies with probability `p`. */
@@ -58,7 +92,7 @@ export function chiSquaredQuantile(p: number, df: number): number {
   const a = df / 2;
   let x = jStat.gammapinv(p, a);
   for (let step = 0; step < polishSteps; step++) {
-    const density = Math.exp((a - 1) * Math.log(x) - x - jStat.gammaln(a));
+    const density = Math.exp((a - 1) * Math.log(x) - x - jStat.loggam(a));
     const next = x - (jStat.lowRegGamma(a, x) - p) / density;
     if (!(next > 0)) break;
     x = next;
@@ -69,7 +103,7 @@ export function chiSquaredQuantile(p: number, df: number): number {
 /** Density of s/sigma, the sample sd of gaussian values with `df` degrees of freedom, over its true value. */
 export function relativeSdDensity(s: number, df: number): number {
   const half = df / 2;
-  const log = Math.LN2 + half * Math.log(half) - jStat.gammaln(half) + (df - 1) * Math.log(s) - half * s * s;
+  const log = Math.LN2 + half * Math.log(half) - jStat.loggam(half) + (df - 1) * Math.log(s) - half * s * s;
   return Math.exp(log);
 }
 

@@ -32,8 +32,13 @@ export function detectableDifference(sd: number, n: { a: number; b: number }): n
 
 /** How many runs a side would find this difference in 4 of 5 cases: at least 2, infinite above 1,000. */
 export function runsNeeded(difference: number, sd: number): number {
-  const enough = (runs: number): boolean => detectableDifference(sd, { a: runs, b: runs }) <= Math.abs(difference);
-  if (difference === 0 || !enough(mostRuns)) return Number.POSITIVE_INFINITY;
+  if (difference === 0) return Number.POSITIVE_INFINITY;
+  const enough = (runs: number): boolean => {
+    const shift = Math.abs(difference) / (sd * Math.sqrt(2 / runs));
+    const df = 2 * runs - 2;
+    return chanceToFind(shift, studentWithin(level, df), df) >= power;
+  };
+  if (!enough(mostRuns)) return Number.POSITIVE_INFINITY;
   let [low, high] = [1, mostRuns];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
