@@ -1,6 +1,6 @@
 import type { CategoryContrast, Contrast } from '../compare/contrast.ts';
 import { percent } from './format.ts';
-import { asText, code, details, table } from './markdown.ts';
+import { asText, code, details, none, table } from './markdown.ts';
 import { findingText, findingWords, type Names, pValue, signed, spreadText } from './report-words.ts';
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
@@ -10,7 +10,7 @@ function categoryTable(categories: readonly CategoryContrast[], names: Names): s
       asText(one.name),
       percent(one.a),
       percent(one.b),
-      `${one.fixed} / ${one.regressed} / ${one.same}`,
+      one.fixed + one.regressed + one.same === 0 ? none : `${one.fixed} / ${one.regressed} / ${one.same}`,
       one.p === null ? 'too few to test' : pValue(one.p),
     ]),
   );

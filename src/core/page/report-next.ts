@@ -1,7 +1,6 @@
 import { modes } from '../../events/score.ts';
 import type { Contrast } from '../compare/contrast.ts';
 import type { Summary } from '../compare/summary.ts';
-import { catalogue } from '../errors.ts';
 import { costWarnings } from '../run/cost-words.ts';
 import { list, percent } from './format.ts';
 import { asText, code } from './markdown.ts';
@@ -16,10 +15,9 @@ function retries(summaries: readonly Summary[]): string[] {
   const failed = summaries.flatMap(({ group }) => group.rows.filter((row) => row.status === 'failed'));
   const [first] = failed;
   if (first?.error == null) return [];
-  const entry = Object.entries(catalogue).find(([name]) => name === first.error?.code)?.[1];
   const others = failed.length === 1 ? '' : ` (and ${failed.length - 1} more)`;
   return [
-    `${asText(first.run)} failed${others}, ${entry?.what.toLowerCase() ?? first.error.code}: see *Failed and cancelled*, then ${code(`phasebox retry ${first.run}`)}`,
+    `${asText(first.run)} failed${others} (${first.error.code}): see *Failed and cancelled*, then ${code(`phasebox retry ${first.run}`)}`,
   ];
 }
 

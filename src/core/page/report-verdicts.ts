@@ -32,8 +32,7 @@ function verdictWords({ gate }: Summary): string {
   if (gate.verdict === null) return ' has no verdict:';
   const verb = gate.verdict === 'pass' ? 'passes' : 'fails';
   if (gate.settled === null) return ` ${verb} its gate:`;
-  if (!gate.settled) return ` ${verb} its gate, undecided: it ${shareText(gate)};`;
-  return ` ${verb} its gate, settled: every run agrees (${gate.passing} of ${gate.of} pass);`;
+  return ` ${verb} its gate, ${gate.settled ? 'settled' : 'undecided'}: it ${shareText(gate)};`;
 }
 
 /** One bold sentence of what may be said, and what is behind it. */

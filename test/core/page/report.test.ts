@@ -54,9 +54,11 @@ describe('renderComparison', () => {
 
   it('judges a phase by the mean of its done runs, and says how many failed', () => {
     const made = page([run(0, { overall: 90, verdict: 'pass' }), run(1, { overall: 40, verdict: 'fail' }), failed(2)]);
-    expect(made).to.contain('- **43a passes its gate: overall 65.0 on average over 2 of 3 runs (40.0 to 90.0).**');
-    expect(made).to.contain('The verdict is on the mean; 1 of 2 pass on their own. 1 of 3 runs failed.');
-    expect(made).to.contain('| pass (1 of 2 runs pass) |');
+    expect(made).to.contain(
+      '- **43a passes its gate, undecided: it passes in 1 of 2 runs (true share 1-99 %); overall 65.0 on average over 2 runs.**',
+    );
+    expect(made).to.contain(' 1 of 3 runs failed.');
+    expect(made).to.contain('| pass, undecided: 1 of 2 |');
   });
 
   it('shows the reference of a strictly scored run as strict, beside that of a lenient one', () => {
@@ -79,7 +81,9 @@ describe('renderComparison', () => {
     const unknown = phase({ criteria: criteria.parse({ gate: 'overall > baseline.overall' }) });
     const row = run(0, { baseline: { name: '33b', overall: null, categories: {} } });
     const made = page([row], [unknown]);
-    expect(made).to.contain('**43a has no verdict: overall 82.4 in 1 of 3 runs.** 2 of 3 runs not over yet.');
+    expect(made).to.contain(
+      '**43a has no verdict: overall 82.4 in its one run.** One run: run-to-run variance unknown. 2 of 3 runs not over yet.',
+    );
     expect(made).to.contain('baseline.overall (baseline has no rows) not known');
   });
 
@@ -87,8 +91,8 @@ describe('renderComparison', () => {
     const runs = ['43a-s0', '43a-s0-q4', '43a-s1', '43a-s1-q4', '43a-s0.2'];
     const rows = [run(0, { overall: 80 }), run(0, { run: '43a-s0-q4', variant: 'q4', overall: 20 })];
     const made = page(rows, [phase({ runs })]);
-    expect(made).to.contain('**43a passes its gate: overall 80.0 in 1 of 3 runs.**');
-    expect(made).to.contain('**43a q4 fails its gate: overall 20.0 in 1 of 2 runs.**');
+    expect(made).to.contain('**43a passes its gate: overall 80.0 in its one run.**');
+    expect(made).to.contain('**43a q4 fails its gate: overall 20.0 in its one run.**');
   });
 
   it('tells what failed: what it means, what to do, the last lines of the log', () => {
@@ -143,13 +147,15 @@ describe('renderComparison', () => {
       [phase()],
       ['results.jsonl, line 3: no JSON'],
     );
-    expect(made).to.contain('**gone: overall 82.4 in 1 of 1 run.**');
+    expect(made).to.contain('**gone: overall 82.4 in its one run.**');
     expect(made).to.contain('- results.jsonl, line 3: no JSON');
   });
 
   it('shows each category once, with blanks where a run has none, and figures with one decimal', () => {
     const made = page([run(0, { categories: { git: 33.33333 } }), run(1, { categories: { lsp: 66.66666 } })]);
-    expect(made).to.contain('| run | status | overall (strict) | git | lsp | checkpoint |');
+    expect(made).to.contain(
+      '| run | status | overall (strict) | git | lsp | answers | checkpoint | time, final model | trust |',
+    );
     expect(made).to.contain('| **43a-s0** | done | 82.4 (80.6) | 33.3 | – |');
     expect(made).to.contain('| **43a-s1** | done | 82.4 (80.6) | – | 66.7 |');
   });
