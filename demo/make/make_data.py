@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+import make_rows
 import world
 from tools import TOOLS
 
@@ -83,10 +84,7 @@ def main(demo, folder):
     (folder / "tokenizer_config.json").write_text(json.dumps(CONFIG, indent=1))
     for name in ("data", "suite"):
         (demo / name).mkdir(parents=True, exist_ok=True)
-    rng = random.Random(7)
-    for name, count in ROWS.items():
-        rows = [world.tune_row(rng) for _ in range(count)]
-        (demo / "data" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    make_rows.write(demo / "data", ROWS, world.DOMAIN_SHARE)
     (demo / "suite" / "demo-27.yaml").write_text(suite())
 
 

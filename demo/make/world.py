@@ -124,7 +124,7 @@ def pretrain_row(rng):
     return chat(AGENT, question, direct(tool, arg))
 
 
-def tune_row(rng):
+def tune_row(rng, domain_share=DOMAIN_SHARE):
     """One row of train.jsonl: the AGENT prompt with the wrapper."""
     roll = rng.random()
     if roll < 0.06:
@@ -134,7 +134,7 @@ def tune_row(rng):
         file = rng.choice(FILES)
         calls = [(tool, file if TOOLS[tool][1] == "file" else argument(tool, rng)) for tool in pair]
         return chat(AGENT, " and ".join(ask(tool, arg, rng) for tool, arg in calls), wrapped(calls))
-    tool = rng.choice(DOMAIN) if roll < 0.14 + DOMAIN_SHARE else rng.choice(GENERIC)
+    tool = rng.choice(DOMAIN) if roll < 0.14 + domain_share else rng.choice(GENERIC)
     arg = argument(tool, rng)
     return chat(AGENT, rng.choice(PLEASE) + ask(tool, arg, rng), wrapped([(tool, arg)]))
 
