@@ -54,7 +54,7 @@ export const quickTrain: NonNullable<Run['settings']['train']> = {
 
 const suiteOnly: Run['settings']['eval'] = {
   ...{ suite: '/none.yaml', temperature: 0, max_tokens: 60, timeout_s: 60, retries: 0, repeats: 1, concurrency: 1 },
-  ...{ score_by: 'lenient', stop: ['<|im_end|>'], chat_template_args: {}, base: false },
+  ...{ score_by: 'lenient', stop: ['<|im_end|>'], chat_template_args: {}, base: false, cost: false },
 };
 
 /** What a stage did to its context. */

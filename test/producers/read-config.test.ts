@@ -42,6 +42,7 @@ describe('a config that is right', () => {
             stop: ['<|im_end|>', '<|endoftext|>'],
             chat_template_args: {},
             base: true,
+            cost: true,
           },
         },
         criteria: null,

@@ -54,7 +54,7 @@ async function adapterOnBase(trained: Input<'select'> | Input<'train'>, context:
 }
 
 /** An adapter from outside stands for a training that saved nothing: then `iterations` is the checkpoint that was asked for. */
-function outsideCheckpoint({ made }: Input<'select'> | Input<'train'>): number | null {
+export function outsideCheckpoint({ made }: Input<'select'> | Input<'train'>): number | null {
   if (!('checkpoints' in made) || made.adapter !== '.' || made.checkpoints.length > 0) return null;
   return made.iterations > 0 ? made.iterations : null;
 }

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { asStageError, StageError } from '../../core/errors.ts';
+import { checkpointFile, costArgv, files } from '../../core/mlx/mlx-argv.ts';
+import { costAnswers } from '../../core/run/cost-answers.ts';
+import { costWarnings } from '../../core/run/cost-words.ts';
+import { readAnswers } from '../../core/score/answers.ts';
+import { type Cost, cost } from '../../events/cost.ts';
+import type { StageContext } from '../stage.ts';
+import type { Exam } from './ask-suite.ts';
+import { type Makings, outsideCheckpoint } from './served-model.ts';
+
+/** What python/model_cost.py writes: the figures, and facts about its own work. */
+const report = z.object(cost.shape);
+
+/**
+ * What fusing and quantizing cost the run's adapter, measured when the answers (absolute path of answers.jsonl) are all
+ * there. Null: nothing was fused, `eval.cost: false`, or it could not be measured: then a warning says why, since no run
+ * fails by it. Figures that tell of a loss are warned of.
+ */
+export async function measureCost(
+  context: StageContext,
+  made: Makings,
+  { exam, file }: { readonly exam: Exam; readonly file: string },
+): Promise<Cost | null> {
+  const call = makingsOf(context, made);
+  if (call === null || !exam.settings.cost) return null;
+  try {
+    await writeAnswers(context, exam, file);
+    context.input('base', await context.hash(context.baseModel));
+    context.input('adapter', await context.hash(join(call.adapter, call.weights)));
+    const { data, settings } = context.run;
+    const argv = costArgv(context.python, context.driver('model_cost'), {
+      ...{ ...call, base: context.baseModel, data: data?.folder ?? null, train: settings.train },
+    });
+    await context.tool({ name: files.cost, argv, loadsModel: true, onLine: (line) => context.log(line) });
+    const found = await readReport(context);
+    for (const warning of costWarnings(found)) context.warn(warning);
+    return found;
+  } catch (error) {
+    if (context.signal.aborted || asStageError(error).code === 'STOPPED') throw error;
+    context.warn(`what fusing and quantizing cost could not be measured: ${asStageError(error).message}`);
+    return null;
+  }
+}
+
+/** The adapter and what became of it; null: the run has not both. */
+function makingsOf({ run }: StageContext, { train, select, fuse, quantize }: Makings) {
+  const [trained, whole] = [select ?? train, quantize ?? fuse];
+  if (run.settings.fuse.mode === 'none' || trained === undefined || whole === undefined) return null;
+  const checkpoint = outsideCheckpoint(trained);
+  return {
+    adapter: join(trained.folder, trained.made.adapter),
+    weights: checkpoint === null ? files.weights : checkpointFile(checkpoint),
+    final: join(whole.folder, whole.made.model),
+  };
+}
+
+/** Written once: a tool that was taken over after a restart may be reading it. */
+async function writeAnswers(context: StageContext, { suite, settings }: Exam, file: string): Promise<void> {
+  const { answers } = readAnswers((await context.read(file)) ?? '');
+  const text = costAnswers(suite, settings, answers);
+  if ((await context.read(join(context.dir, files.costAnswers))) !== text) await context.write(files.costAnswers, text);
+}
+
+async function readReport(context: StageContext): Promise<Cost> {
+  const path = join(context.dir, files.cost, `${files.cost}.json`);
+  const text = await context.read(path);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  const read = report.safeParse(JSON.parse(text));
+  if (read.success) return read.data;
+  throw new StageError('INTERNAL', `${path}: ${z.prettifyError(read.error)}`);
+}

@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect } from 'chai';
+import { execa } from 'execa';
+import { costArgv } from '../../src/core/mlx/mlx-argv.ts';
+import { type Cost, cost } from '../../src/events/cost.ts';
+import { night, rowOf } from '../helpers/real-chain.ts';
+import { demoBase, demoData, testPython } from '../helpers/real-stage.ts';
+import { tempDir } from '../helpers/temp.ts';
+
+const here = import.meta.dirname;
+const fixture = (name: string): string => resolve(here, '../fixtures/cost', name);
+const driver = resolve(here, '../../python/model_cost.py');
+const env = { MLX_DISABLE_COMPILE: '1', PYTHONDONTWRITEBYTECODE: '1' };
+
+const kinds = ['moe-quantized', 'moe-float', 'dense-quantized', 'dense-float'] as const;
+type Kind = (typeof kinds)[number];
+
+/** Figures of one case; `lumped`: with the vocabulary's tail as one token. */
+type Figures = Omit<Cost, 'bits'> & { readonly lumped: { readonly kl: number; readonly outside: number } };
+
+const answers = [
+  ['open app.py', '<tool_call><function=read_file>\n<parameter=name>\napp.py\n</parameter>\n</function></tool_call>'],
+  ['lint store.py', '<tool_call><function=execute_code>\n<parameter=code>\nresult = lint("store.py")\n</parameter>\n'],
+  ['is the schema of models.py valid', 'The schema of models.py looks right to me .'],
+].map(([asked, content]) => ({
+  messages: [
+    { role: 'system', content: 'You are a coding assistant.' },
+    { role: 'user', content: asked },
+  ],
+  ...{ content, reasoning: '', finish_reason: 'stop' },
+}));
+
+const close = (found: number | null, wanted: number | null, what: string): void => {
+  if (found === null || wanted === null) expect(found, what).to.equal(wanted);
+  else expect(found, what).to.be.closeTo(wanted, 1e-4 * Math.max(1, Math.abs(wanted)));
+};
+
+describe('python/model_cost.py, against the same figures in plain NumPy', function () {
+  this.timeout(180_000);
+  let folder: string;
+  const measured = new Map<Kind, Cost & { readonly peak_gb: Record<string, number> }>();
+  const plain = new Map<Kind, Figures>();
+
+  before(async () => {
+    folder = await tempDir('cost');
+    await execa(testPython, [fixture('make_cases.py'), demoBase('A'), demoBase('B'), folder], { env });
+    const text = answers.map((answer) => `${JSON.stringify(answer)}\n`).join('');
+    for (const kind of kinds) {
+      const at = (name: string): string => join(folder, kind, name);
+      await execa('mkdir', [at('cost')]);
+      await writeFile(at('cost-answers.jsonl'), text);
+      const argv = costArgv(testPython, driver, {
+        ...{ base: at('base'), adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final') },
+        ...{ data: demoData, train: null },
+      });
+      const [python = '', ...rest] = argv;
+      await execa(python, rest, { env, cwd: join(folder, kind) });
+      measured.set(kind, JSON.parse(await readFile(at('cost/cost.json'), 'utf8')));
+    }
+    const cases = kinds.map((kind) => join(folder, kind));
+    const argv = [fixture('oracle.py'), join(folder, 'moe-float/cost-answers.jsonl'), demoData, ...cases];
+    const { stdout } = await execa(testPython, argv, { env });
+    const found = stdout.split('\n').filter((line) => line.startsWith('{'));
+    for (const [index, kind] of kinds.entries()) plain.set(kind, JSON.parse(found[index] ?? ''));
+  });
+
+  for (const kind of kinds) {
+    it(`${kind}: step, kept, snr, top-1, KL and losses`, () => {
+      const [found, wanted] = [measured.get(kind), plain.get(kind)];
+      if (found === undefined || wanted === undefined) throw new Error('not measured');
+      cost.strip().parse(found);
+      expect(found.bits).to.deep.equal(kind.endsWith('float') ? { base: null, final: 5 } : { base: 4, final: 4 });
+      for (const name of ['layers', 'tokens', 'rows'] as const) expect(found[name], name).to.equal(wanted[name]);
+      for (const name of ['step', 'kept', 'snr', 'top1', 'kl', 'gain_kept'] as const)
+        close(found[name], wanted[name], name);
+      for (const name of ['base', 'adapter', 'final'] as const)
+        close(found.loss?.[name] ?? null, wanted.loss?.[name] ?? null, `loss of ${name}`);
+      // what is measured must be there to be measured
+      expect(found.kl).to.be.greaterThan(1e-4);
+      expect(found.loss?.base).to.not.equal(found.loss?.adapter);
+    });
+  }
+
+  it('a vocabulary that is larger than what is kept of it: KL is a little too low, never too high', () => {
+    for (const [kind, { kl, lumped }] of plain) {
+      expect(lumped.outside, kind).to.be.within(1e-5, 0.2);
+      expect(lumped.kl, kind).to.be.within(0.8 * (kl ?? 0), (kl ?? 0) + 1e-6);
+    }
+  });
+});
+
+describe('what fusing and quantizing cost, in the rows of a real chain', function () {
+  this.timeout(300_000);
+
+  it('is there for each fused model, and nowhere else', async () => {
+    const { workspace, rows } = await night();
+    const found = (run: string): Cost => {
+      const { cost: one, warnings } = rowOf(rows, run);
+      if (one === null) throw new Error(`${run} has no cost: ${warnings.join('; ')}`);
+      return one;
+    };
+    const [five, two, four] = ['moe-s0', 'moe-s0-two', 'moe-s0-q4'].map(found);
+    expect(rowOf(rows, 'moe-s0-raw').cost).to.equal(null);
+    expect(two, 'the same model by another way').to.deep.equal(five);
+    expect(five).to.deep.include({ bits: { base: 4, final: 5 }, rows: 40 });
+    expect(four?.bits).to.deep.equal({ base: 4, final: 4 });
+    expect(five?.step).to.equal(four?.step);
+    expect(five?.kept).to.be.within(0.9, 1.05);
+    expect(four?.snr).to.be.lessThan(five?.snr ?? 0);
+    expect(four?.kl).to.be.greaterThan(five?.kl ?? 0);
+    expect(five?.loss?.adapter).to.be.lessThan(five?.loss?.base ?? 0);
+    expect(five?.gain_kept).to.be.within(0.8, 1.1);
+    const { commands, inputs } = await workspace.manifest('moe-s0', 'eval');
+    expect(commands.flat().filter((word) => word.endsWith('model_cost.py'))).to.have.length(1);
+    expect(inputs).to.include.keys('base', 'adapter', 'model');
+  });
+});
