@@ -12,7 +12,7 @@ import { stageTimes } from '../core/plan/stage-times.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
+import { type Desk, openDesk, type Read, readAll, selectSuiteOf, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface PlanOptions {
@@ -88,7 +88,8 @@ async function script(read: Read, desk: Desk): Promise<string> {
   const runs: ScriptPlan['runs'] = await Promise.all(
     read.runs.map(async (draft) => {
       const { disk } = await planRun(draft, plans, desk);
-      return { draft, suite: await suiteOf(draft, desk.lookups), peak: disk?.peak ?? null };
+      const [suite, select] = await Promise.all([suiteOf(draft, desk.lookups), selectSuiteOf(draft, desk.lookups)]);
+      return { draft, suite, select, peak: disk?.peak ?? null };
     }),
   );
   const { model = null } = read.runs[0] ?? {};

@@ -92,15 +92,16 @@ async function tellStarted(shelved: Shelved, status: RunStatus, { up }: Now): Pr
   const stage = stageNames.find((name) => name === status.stage);
   if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
   const at = { stage, attempt: status.attempt };
-  const progress = await liveProgress(shelved.folder, shelved.run, at);
+  const { part, ...progress } = { ...(await liveProgress(shelved.folder, shelved.run, at)) };
+  const why = status.why ?? part ?? null;
   if (!up) {
     const alive = await hasLiveTool(join(shelved.folder, attemptFolder(at.stage, at.attempt)));
     // Nothing comes nearer to its end while nobody works.
     if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
-    return { status: { ...status, ...progress }, said: 'goes on in the background' };
+    return { status: { ...status, ...progress, why }, said: 'goes on in the background' };
   }
   const waits = await machineWait(shelved.folder, status);
-  return { status: { ...status, ...progress, ...(waits === null ? {} : { why: waits }) }, said: null };
+  return { status: { ...status, ...progress, why: waits ?? why }, said: null };
 }
 
 /** `fetching its model org/name`: the run cannot start before; null when its model is here. */

@@ -60,6 +60,7 @@ function progressText({ progress, waits }: Live): string {
     progress.iteration === null ? null : `${progress.iteration}${progress.of === null ? '' : `/${progress.of}`}`,
     progress.loss === null ? null : `loss ${progress.loss.toFixed(3)}`,
     progress.eta_s === null ? null : `ETA ${duration(progress.eta_s)}`,
+    progress.part ?? null,
   ];
   return parts.filter((part) => part !== null).join('  ');
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { cost } from './cost.ts';
+import { host, servedBy } from './manifest.ts';
 import { dataProfile } from './profile.ts';
 import { modes } from './score.ts';
-import { stageName } from './stages.ts';
+import { candidate, stageName } from './stages.ts';
 
 const percent = z.number().nullable();
 const categories = z.record(z.string(), z.number()).nullable();
@@ -23,6 +25,10 @@ export const row = z.strictObject({
   categories,
   strict_categories: categories,
   modes: z.record(z.enum(modes), z.int()).nullable(),
+  category_modes: z
+    .record(z.string(), z.record(z.enum(modes), z.int()))
+    .nullable()
+    .default(null),
   base: z
     .strictObject({
       overall: z.number(),
@@ -38,6 +44,19 @@ export const row = z.strictObject({
     .strictObject({ name: z.string(), overall: z.number().nullable(), categories: z.record(z.string(), z.number()) })
     .nullable(),
   checkpoint: z.int().nullable(),
+  /** How the checkpoint was chosen; null: the last one, or given with an adapter. Percent; `optimism` in points. */
+  selection: z
+    .strictObject({
+      by: z.enum(['val_loss', 'suite']),
+      suite_sha256: z.string().nullable(),
+      same_suite: z.boolean(),
+      candidates: z.array(candidate),
+      optimism: z.number().nullable(),
+    })
+    .nullable()
+    .default(null),
+  /** What fusing and quantizing cost; null: nothing was fused, not asked for, or not measured. */
+  cost: cost.nullable().default(null),
   metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
   verdict: z.enum(['pass', 'fail']).nullable(),
   outcome: z.string().nullable(),
@@ -53,12 +72,23 @@ export const row = z.strictObject({
     final: z.int().nullable(),
   }),
   eval_identity: z.string().nullable(),
+  /** What was used, by content (sha256), and how it is known to be that. Null: not known. */
   custody: z.strictObject({
     data: z.string().nullable(),
     base: z.string().nullable(),
     adapter: z.string().nullable(),
+    /** The iteration whose weights `adapter` holds. */
+    iteration: z.int().nullable().default(null),
+    /** Weights that the training went on from (a warm restart). */
+    resume: z.string().nullable().default(null),
     model: z.string().nullable(),
     suite: z.string().nullable(),
+    /** Of what the config asks for, without names and seed. */
+    config: z.string().nullable().default(null),
+    /** The server whose answers were judged. */
+    server: servedBy.nullable().default(null),
+    /** Where the last stage ran. */
+    host: host.nullable().default(null),
   }),
   versions: z.record(z.string(), z.string()),
   /** What was taught, counted before training. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cost } from './cost.ts';
 import { dataProfile } from './profile.ts';
 import { baseScore, score } from './score.ts';
 
@@ -71,7 +72,31 @@ export const evalSettings = z.strictObject({
   stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
   chat_template_args: z.record(z.string(), z.unknown()).default({}).describe('Given to the chat template.'),
   base: z.boolean().default(true).describe('Score the base model too, once.'),
+  cost: z.boolean().default(true).describe('Measure what fusing and quantizing cost the adapter.'),
+  engine: z
+    .strictObject({
+      command: z
+        .array(z.string().min(1))
+        .min(1)
+        .describe('Run in the workspace; writes JSON lines {id, repeat, score, mode?, category?} to $PHASEBOX_RESULTS.'),
+      server: z
+        .boolean()
+        .default(true)
+        .describe('Serve the model at $PHASEBOX_BASE_URL; false: the command loads $PHASEBOX_MODEL_DIR itself.'),
+    })
+    .optional()
+    .describe('A command that asks and scores in place of phasebox.'),
 });
+
+/** A checkpoint that was measured to be chosen. Percent 0-100 on the suite that decides; unknown = null. */
+export const candidate = z.strictObject({
+  iteration: z.int(),
+  overall: z.number().nullable(),
+  strict: z.number().nullable(),
+  /** On all rows of valid.jsonl. */
+  val_loss: z.number().nullable(),
+});
+export type Candidate = z.infer<typeof candidate>;
 
 /**
  * The chain, in order. `settings`: what a phase may set for the stage. `makes`: what a committed stage leaves behind
@@ -94,7 +119,20 @@ export const stages = {
   },
   select: {
     settings: selectSettings,
-    makes: z.strictObject({ adapter: inside, iteration: z.int(), by: z.enum(['val_loss', 'suite']) }),
+    makes: z.strictObject({
+      /** A folder with the chosen weights under the name that mlx_lm loads. */
+      adapter: inside,
+      iteration: z.int(),
+      by: z.enum(['val_loss', 'suite']),
+      /** `by: suite`: the file that decided, and how many of its prompts. */
+      suite_sha256: z.string().nullable(),
+      prompts: z.int().nullable(),
+      /** Prompts that decided are scored by eval too: its score is optimistic. */
+      same_suite: z.boolean(),
+      candidates: z.array(candidate),
+      /** Points by which the chosen one's score on those prompts flatters it: core/select/optimism.ts. */
+      optimism: z.number().nullable(),
+    }),
   },
   fuse: { settings: fuseSettings, makes: z.strictObject({ model: inside }) },
   quantize: { settings: z.strictObject({}), makes: z.strictObject({ model: inside }) },
@@ -115,6 +153,8 @@ export const stages = {
       suite_sha256: z.string(),
       /** Null: not asked for, or it could not be measured (a warning says why). Old manifests lack strict_categories. */
       base: baseScore.partial({ strict_categories: true }).nullable(),
+      /** Null: nothing was fused, not asked for, or it could not be measured (a warning says why). Old manifests lack it. */
+      cost: cost.nullable().optional(),
     }),
   },
 } as const;

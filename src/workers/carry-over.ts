@@ -6,8 +6,17 @@ import { hasCode } from '../io/disk/files.ts';
 
 /* What a failed attempt hands on to the next one, beside its logs. Everything else is made again. */
 
-/** The last one of a list is what counts; those before tell what it was made from, so they are moved first. */
-const handedOn: Partial<Record<StageName, readonly string[]>> = { eval: ['asked.json', 'answers.jsonl'] };
+interface HandedOn {
+  /** Files and folders. The last one is what counts; those before tell what it was made from, so they are moved first. */
+  readonly moved: readonly string[];
+  /** Names of the files in them, at any depth. */
+  readonly files: readonly string[];
+}
+
+const handedOn: Partial<Record<StageName, HandedOn>> = {
+  select: { moved: ['asked.json', 'candidates'], files: ['asked.json', 'base.json', 'answers.jsonl', 'losses.jsonl'] },
+  eval: { moved: ['asked.json', 'answers.jsonl'], files: ['asked.json', 'answers.jsonl'] },
+};
 
 /** After these nothing that was answered can be trusted; the last one is an answer to nothing but errors. */
 const poison: ReadonlySet<ErrorCode> = new Set(['WRONG_SERVER', 'CALL_SWALLOWED', 'ADAPTER_IGNORED', 'BAD_SETTINGS']);
@@ -16,15 +25,15 @@ const poison: ReadonlySet<ErrorCode> = new Set(['WRONG_SERVER', 'CALL_SWALLOWED'
 export const answersHold = (code: ErrorCode): boolean => !poison.has(code);
 
 /** Names of all files that a stage may hand on. */
-export const handedOnFiles = (stage: StageName): readonly string[] => handedOn[stage] ?? [];
+export const handedOnFiles = (stage: StageName): readonly string[] => handedOn[stage]?.files ?? [];
 
 /** Names (in the attempt's folder) that stay when an attempt of this stage has failed by `code`. */
 export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
-  answersHold(code) ? (handedOn[stage] ?? []) : [];
+  answersHold(code) ? handedOnFiles(stage) : [];
 
 /** Moves what the latest earlier attempt left into a new attempt's folder; twice is harmless. Returns the attempt it came from. */
 export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
-  const names = handedOn[stage] ?? [];
+  const names = handedOn[stage]?.moved ?? [];
   const main = names.at(-1);
   if (main === undefined) return null;
   const target = join(run, attemptFolder(stage, attempt));

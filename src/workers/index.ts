@@ -11,10 +11,11 @@ import { cleanup } from './stages/cleanup.ts';
 import { evaluate } from './stages/eval.ts';
 import { fuse } from './stages/fuse.ts';
 import { quantize } from './stages/quantize.ts';
+import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
 
-/** Every stage there is. `select` has no row here yet: it is in no chain while only `by: last` is accepted. */
-export const stageList: readonly Stage[] = [train, fuse, quantize, cleanup, evaluate];
+/** Every stage there is. */
+export const stageList: readonly Stage[] = [train, select, fuse, quantize, cleanup, evaluate];
 
 export interface Workers {
   /** Runs were accepted: the gate may open. */

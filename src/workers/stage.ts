@@ -14,6 +14,8 @@ export interface Progress {
   readonly of: number | null;
   readonly loss: number | null;
   readonly eta_s: number | null;
+  /** Which part of the stage this is: `checkpoint 200, 2 of 4`; absent: it has no parts. */
+  readonly part?: string;
 }
 
 /** One call of a real program, detached, its output in log.txt. */
@@ -24,6 +26,8 @@ export interface Tool {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs; absent: in the stage's folder. */
   readonly cwd?: string;
+  /** Never taken over from an earlier life of phasebox: one that is left of it is ended first, and it begins anew. */
+  readonly fresh?: boolean;
   /** It loads a model: only one such tool runs on a machine at a time, over all workspaces. The others wait. */
   readonly loadsModel?: boolean;
   /** Called for each line of the log (colours stripped, split at \r too). What it throws ends the tool and fails the attempt. */

@@ -65,29 +65,38 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
       hint: 'paths start at the workspace',
     });
   }
-  return [...findings, ...checkSelect(given, path), ...(await checkSuite(given, scope))];
+  const evaluated = given.eval?.suite;
+  const suite = evaluated === undefined ? [] : await checkSuite(evaluated, ['eval', 'suite'], scope);
+  return [...findings, ...(await checkSelect(given, scope)), ...suite];
 }
 
-function checkSelect({ select }: Sections, path: Path): Finding[] {
+/** What decides instead of a suite. */
+const decides = { last: 'the last checkpoint goes on', val_loss: 'the loss on valid.jsonl decides' } as const;
+
+async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<Finding[]> {
   if (select === undefined) return [];
-  if (select.by !== 'last') {
-    const message = 'not available yet in this version; allowed: last';
-    return [{ path: [...path, 'select', 'by'], seen: select.by, message }];
+  const { by, suite, prompts } = select;
+  const at = (key: 'suite' | 'prompts'): Path => [...scope.path, 'select', key];
+  if (by !== 'suite') {
+    const message = `says how \`by: suite\` chooses; with \`by: ${by}\` ${decides[by]} and it would do nothing`;
+    return (['suite', 'prompts'] as const)
+      .filter((key) => select[key] !== undefined)
+      .map((key) => ({ path: at(key), seen: select[key], message, hint: 'take it out' }));
   }
-  return (['suite', 'prompts'] as const)
-    .filter((key) => select[key] !== undefined)
-    .map((key) => ({
-      path: [...path, 'select', key],
-      seen: select[key],
-      message: 'says how `by: suite` chooses; with `by: last` the last checkpoint goes on and it would do nothing',
-      hint: 'take it out',
-    }));
+  if (suite === undefined) {
+    const hint = '`phasebox suite from data/valid.jsonl -o FILE` makes one that is not the reported one';
+    return [{ path: at('suite'), message: 'required with `by: suite`: the suite that decides', hint }];
+  }
+  const found = await scope.suites.read(scope.lookups.absolute(suite));
+  const most = 'suite' in found ? found.suite.prompts.length : null;
+  const tooMany = most !== null && prompts !== undefined && prompts > most;
+  const few: Finding = { path: at('prompts'), seen: prompts, message: `${suite} has ${most}; allowed: 1 to ${most}` };
+  return [...(await checkSuite(suite, ['select', 'suite'], scope)), ...(tooMany ? [few] : [])];
 }
 
-async function checkSuite(given: Sections, { lookups, suites, path }: SettingsScope): Promise<Finding[]> {
-  if (given.eval?.suite === undefined) return [];
-  const found = await suites.read(lookups.absolute(given.eval.suite));
-  const at = { path: [...path, 'eval', 'suite'], seen: given.eval.suite };
+async function checkSuite(suite: string, key: Path, { lookups, suites, path }: SettingsScope): Promise<Finding[]> {
+  const found = await suites.read(lookups.absolute(suite));
+  const at = { path: [...path, ...key], seen: suite };
   if ('message' in found) return [{ ...at, message: found.message, hint: 'paths start at the workspace' }];
   if ('suite' in found) return [];
   const count = found.problems.length === 1 ? '1 problem' : `${found.problems.length} problems`;

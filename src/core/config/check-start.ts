@@ -25,12 +25,12 @@ const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: n
 /** Looks up model, data, adapter and source run. What the phase lacks is told elsewhere (`required`). */
 export async function checkStart(phase: UsablePhase, lookups: Lookups): Promise<Checked<CheckedStart>> {
   const { from } = phase;
-  if (from !== undefined && 'run' in from) return startFromRun(from, lookups);
+  if (from !== undefined && 'run' in from) return startFromRun(from, phase, lookups);
   const [model, rest] = await Promise.all([
     checkModel(phase, lookups),
     from === undefined ? checkData(phase, lookups) : checkFolder(from, lookups),
   ]);
-  const findings = [...model.findings, ...rest.findings];
+  const findings = [...model.findings, ...rest.findings, ...nothingToSelect(phase)];
   const incomplete = model.value === null && !(from !== undefined && 'model' in from && phase.model === undefined);
   if (incomplete || rest.value === null) return { value: null, findings };
   const begin: Pick<Start, 'from' | 'data' | 'done'> =
@@ -44,6 +44,13 @@ export async function checkStart(phase: UsablePhase, lookups: Lookups): Promise<
 
 /** A run that only evaluates has no use for these: what is written there must not change how its model is served. */
 const unused = { select: selectSettings.parse({}), fuse: fuseSettings.parse({}), cleanup: cleanupSettings.parse({}) };
+
+/** An adapter from outside was chosen by whoever named it. */
+function nothingToSelect({ from, select }: UsablePhase): Finding[] {
+  if (from === undefined || !('adapter' in from) || select === undefined || select.by === 'last') return [];
+  const message = 'nothing is trained here, so there are no checkpoints to choose from; allowed: last';
+  return [{ path: ['select', 'by'], seen: select.by, message, hint: 'from.checkpoint names one' }];
+}
 
 async function checkModel(phase: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['model']>>> {
   const { model: source, revision = null, download } = phase;
@@ -121,6 +128,7 @@ async function checkAdapter(
 
 async function startFromRun(
   { run, after }: Extract<From, { run: string }>,
+  { select: own }: UsablePhase,
   lookups: Lookups,
 ): Promise<Checked<CheckedStart>> {
   const source = await lookups.runPlan(run);
@@ -130,12 +138,19 @@ async function startFromRun(
   }
   const fault = cannotBranch(source, after);
   if (fault !== null) return nothing({ path: ['from', 'after'], seen: after, ...fault });
+  if (after === 'train' && own !== undefined && own.by !== 'last' && keepsOne(source.settings)) {
+    const message = `${source.run} keeps one checkpoint only (cleanup.keep_checkpoints: selected); allowed: last`;
+    return nothing({ path: ['select', 'by'], seen: own.by, message });
+  }
   const { train, select, fuse } = source.settings;
   const taken = (stage: StageName): boolean => stageNames.indexOf(stage) <= stageNames.indexOf(after);
   const inherited = { train, ...(taken('select') ? { select } : {}), ...(taken('fuse') ? { fuse } : {}) };
   const { model, data, min_rows } = source;
   return { value: { from: { run: source.run, after }, done: after, model, data, min_rows, inherited }, findings: [] };
 }
+
+/** Checkpoints that another run could choose from are gone when this one is over. */
+export const keepsOne = ({ cleanup }: Run['settings']): boolean => cleanup.keep_checkpoints === 'selected';
 
 async function nearestPhase(run: string, lookups: Lookups): Promise<string | undefined> {
   const names = await lookups.phaseNames();

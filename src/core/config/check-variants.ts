@@ -1,6 +1,7 @@
 import type { Run } from '../../events/run.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
 import { checkSettings, resolveSettings, type SettingsScope, sections } from './check-settings.ts';
+import { keepsOne } from './check-start.ts';
 import { overlay } from './extend.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import { effective, firstDifference, type Variant } from './plan-runs.ts';
@@ -87,6 +88,11 @@ async function compare(
     const message = 'this variant changes nothing: its run would be the same as the plain one';
     const hint = 'to run the same again, give a seed twice: seeds: [0, 0]';
     return { findings: [{ path: ['variants', name], message, hint }], warnings: [] };
+  }
+  if (first === 'select' && settings.select.by !== 'last' && keepsOne(plain)) {
+    const message = 'it chooses among checkpoints of the plain run, which keeps one only (cleanup.keep_checkpoints)';
+    const hint = 'cleanup: { keep_checkpoints: all } in the phase';
+    return { findings: [{ path: ['variants', name, 'select'], message, hint }], warnings: [] };
   }
   const same = first === 'cleanup' && firstDifference({ ...plain, cleanup: settings.cleanup }, settings) === null;
   const warning = `variants.${name} changes only cleanup: its run scores the same model again`;

@@ -1,5 +1,6 @@
 import type { Run } from '../../events/run.ts';
 import type { Settings, StageName } from '../../events/stages.ts';
+import { savedIterations } from '../select/choose.ts';
 import { mlxDefaults } from './mlx-argv.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
@@ -120,6 +121,8 @@ export function stageBytes(shape: ModelShape, run: Planned, stage: StageName): n
   switch (stage) {
     case 'train':
       return train === null ? logs : trainDisk(shape, train);
+    case 'select':
+      return train === null ? answers : adapterBytes(shape, train) + answers * savedIterations(train).length;
     case 'fuse':
       return fuse.mode === 'two_step' ? modelBytes(shape, null, fuse.q_group_size) : quantized;
     case 'quantize':
@@ -135,7 +138,9 @@ function freedBytes(shape: ModelShape, run: Planned): number {
   const { train, cleanup } = run.settings;
   const floats = run.chain.includes('fuse') && run.chain.includes('quantize') ? stageBytes(shape, run, 'fuse') : 0;
   const trained = run.chain.includes('train') && train !== null && cleanup.keep_checkpoints === 'selected';
-  return floats + (trained ? adapterBytes(shape, train) * checkpointCount(train) : 0);
+  if (!trained) return floats;
+  const kept = run.chain.includes('select') ? 1 : 0;
+  return floats + adapterBytes(shape, train) * Math.max(0, checkpointCount(train) - kept);
 }
 
 /** Disk of a run, stage by stage, from the shape of its base model. */

@@ -21,6 +21,10 @@ export const files = {
   profile: 'profile.json',
   model: 'model',
   prepared: 'chosen-adapter',
+  candidates: 'candidates',
+  losses: 'losses.jsonl',
+  costAnswers: 'cost-answers.jsonl',
+  cost: 'cost',
 } as const;
 
 /** `0000600_adapters.safetensors`, as mlx_lm names the weights of an iteration. */
@@ -131,7 +135,82 @@ export function prepareAdapterArgv(adapter: string, checkpoint: number): string[
   return ['sh', '-c', prepareScript, 'sh', adapter, checkpointFile(checkpoint), files.prepared];
 }
 
+/** Where a candidate is laid out to be served, and where its answers are kept. */
+export const candidateFolder = (iteration: number): string =>
+  `${files.candidates}/${String(iteration).padStart(7, '0')}`;
+
+const layScript =
+  'mkdir -p "$3" && ln -sf "$1/adapter_config.json" "$3/adapter_config.json" && ' +
+  `ln -sf "$1/$2" "$3/${files.weights}"`;
+
+/** The same in a candidate's own folder, which may be there already. `file`: name of the weights in `adapter`. */
+export function layCandidateArgv(adapter: string, file: string, iteration: number): string[] {
+  return ['sh', '-c', layScript, 'sh', adapter, file, candidateFolder(iteration)];
+}
+
+/** Takes the links of `layCandidateArgv` away again; the answers stay. */
+export function dropCandidatesArgv(iterations: readonly number[]): string[] {
+  const links = iterations.flatMap((iteration) =>
+    [files.weights, files.adapterConfig].map((name) => `${candidateFolder(iteration)}/${name}`),
+  );
+  return ['rm', '-f', ...links];
+}
+
+const takeScript =
+  'rm -rf "$3" && mkdir "$3" && cp "$1/adapter_config.json" "$3/" && ' +
+  `{ ln "$1/$2" "$3/${files.weights}" 2>/dev/null || cp "$1/$2" "$3/${files.weights}"; }`;
+
+/** A folder `files.adapter` with one checkpoint as its weights: a hard link, so that it costs no space, else a copy. */
+export function takeAdapterArgv(adapter: string, file: string): string[] {
+  return ['sh', '-c', takeScript, 'sh', adapter, file, files.adapter];
+}
+
+export interface LossCall {
+  readonly model: string;
+  readonly data: string;
+  /** Folder with adapter_config.json, and the weights in it by iteration. */
+  readonly adapter: string;
+  readonly checkpoints: readonly { readonly iteration: number; readonly file: string }[];
+  readonly settings: Train;
+}
+
+/** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, with what the training saw of a row. */
+export function valLossArgv(python: string, driver: string, call: LossCall): string[] {
+  const { model, data, adapter, checkpoints, settings } = call;
+  const used = { ...mlxDefaults, ...settings };
+  return [
+    ...[python, driver, '--model', model, '--data', data, '--adapter', adapter],
+    ...['--out', `${files.candidates}/${files.losses}`],
+    ...checkpoints.flatMap(({ iteration, file }) => ['--checkpoint', `${iteration}=${file}`]),
+    ...['--max-seq-length', String(used.max_seq_length), '--batch-size', String(used.batch_size)],
+    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...remoteCode(settings),
+  ];
+}
+
 /** Takes the links of `prepareAdapterArgv` away again: they are no output. */
 export function dropPreparedArgv(): string[] {
   return ['rm', '-r', files.prepared];
+}
+
+export interface CostCall {
+  readonly base: string;
+  /** Folder of the adapter, and the file in it with the weights that were fused. */
+  readonly adapter: string;
+  readonly weights: string;
+  readonly final: string;
+  /** Folder with valid.jsonl; null: no loss is measured. */
+  readonly data: string | null;
+  readonly train: Train | null;
+}
+
+/** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
+export function costArgv(python: string, driver: string, call: CostCall): string[] {
+  const { base, adapter, weights, final, data, train } = call;
+  const limit = String(train?.max_seq_length ?? mlxDefaults.max_seq_length);
+  return [
+    ...[python, driver, '--base', base, '--adapter', adapter, '--weights', weights, '--final', final],
+    ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
+    ...(data === null ? [] : ['--data', data, '--max-seq-length', limit]),
+  ];
 }

@@ -4,12 +4,15 @@ import type { Suite } from '../../events/suite.ts';
 import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
+import { selectFunctions, selectLines } from './select-script.ts';
 import { hereDocument, place, shellLine, shellWord } from './shell.ts';
-import { cleanedUp, judgedModel, madeIn, type Places, stageCommands } from './stage-commands.ts';
+import { cleanedUp, judgedModel, madeIn, type Places, savedIn, stageCommands } from './stage-commands.ts';
 
 export interface ScriptRun {
   readonly draft: RunDraft;
   readonly suite: Suite;
+  /** The prompts that choose a checkpoint; null: no suite does. */
+  readonly select: Suite | null;
   /** The run's environment of its own process and peak of its folder (bytes); null: not known. */
   readonly peak: number | null;
 }
@@ -75,7 +78,7 @@ function places(plan: ScriptPlan): Places {
   };
 }
 
-function questions({ draft, suite }: ScriptRun): string {
+function questions(draft: RunDraft, suite: Suite): string {
   const { eval: settings } = draft.settings;
   const list = Array.from({ length: settings.repeats }, (_, repeat) =>
     suite.prompts.map((prompt) => {
@@ -96,7 +99,7 @@ function evalLines(run: ScriptRun, plan: ScriptPlan, at: Places, prepare: readon
   const score = ['score', '--suite', suite, '--answers', 'answers.jsonl'];
   return [
     ...prepare.map(shellLine),
-    hereDocument('questions.json', questions(run)),
+    hereDocument('questions.json', questions(run.draft, run.suite)),
     `run ${shellLine([...argv, '--questions', 'questions.json', '--out', 'answers.jsonl', '--log', 'server.txt'])}`,
     `if command -v "\${phasebox%% *}" >/dev/null; then`,
     // Unquoted on purpose: PHASEBOX may be two words, as "node dist/phasebox.js".
@@ -108,13 +111,33 @@ function evalLines(run: ScriptRun, plan: ScriptPlan, at: Places, prepare: readon
   ];
 }
 
+/** The commands before the one that serves the model. */
+const preparing = (commands: readonly (readonly string[])[], plan: ScriptPlan) =>
+  commands.slice(
+    0,
+    commands.findIndex((argv) => argv.includes(plan.driver('serve'))),
+  );
+
 function cleanupLines(run: RunDraft, at: Places): string[] {
   const { floats, checkpoints } = cleanedUp(run);
   const made = (stage: StageName, ...rest: string[]): string => shellWord(join(madeIn(run, stage, at) ?? '', ...rest));
   return [
     ...(floats ? [`whole ${made('quantize', files.model)}`, `rm -r ${made('fuse', files.model)}`] : []),
-    ...(checkpoints ? [`rm -f ${made('train', files.adapter)}/[0-9]*_adapters.safetensors`] : []),
+    ...(checkpoints ? dropLines(run, made('train', files.adapter)) : []),
   ];
+}
+
+/** A checkpoint that a select stage took stays under its own name too, as in `up`. */
+function dropLines(run: RunDraft, adapter: string): string[] {
+  const all = `${adapter}/[0-9]*_adapters.safetensors`;
+  if (!run.chain.includes('select')) return [`rm -f ${all}`];
+  return [`for file in ${all}; do`, '  [ "$file" = "$chosen" ] || rm -f "$file"', 'done'];
+}
+
+function selected({ draft, select }: ScriptRun, lines: readonly string[], at: Places): string[] {
+  const asked = select === null ? null : { suite: select, questions: questions(draft, select) };
+  const measured = draft.settings.select.by === 'val_loss' && savedIn(draft, at).saved.length > 1;
+  return [...(measured ? lines : []), ...selectLines(draft, asked, at), `whole ${files.adapter}`];
 }
 
 function stageLines(run: ScriptRun, plan: ScriptPlan, at: Places): string[] {
@@ -130,8 +153,10 @@ function stageLines(run: ScriptRun, plan: ScriptPlan, at: Places): string[] {
         'finite log.txt',
         `whole ${files.adapter}`,
       ],
+      ...(stage === 'select' && { select: selected(run, lines, at) }),
       cleanup: cleanupLines(run.draft, at),
-      eval: evalLines(run, plan, at, commands.slice(0, -1)),
+      // What fusing cost is left out: it changes no model and no score.
+      eval: evalLines(run, plan, at, preparing(commands, plan)),
     };
     return [
       '',
@@ -196,6 +221,7 @@ export function planScript(plan: ScriptPlan): string {
     `phasebox=\${PHASEBOX:-phasebox}`,
     `${work}=$PWD/${plan.phase}-by-hand`,
     functions,
+    ...(plan.runs.some(({ draft }) => draft.chain.includes('select')) ? [selectFunctions] : []),
     '',
     ...checks(plan),
     ...modelLines(plan),

@@ -70,7 +70,7 @@ function wrapped(label: string, items: readonly string[]): string[] {
 }
 
 function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
-  const { fuse, cleanup, eval: asked } = draft.settings;
+  const { select, fuse, cleanup, eval: asked } = draft.settings;
   const differing = train.filter(({ differs }) => differs);
   const kept = train.filter(({ differs, value }) => !differs && saysSomething(value));
   const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
@@ -86,6 +86,7 @@ function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
           'defaults',
           kept.map(({ name, value }) => `${name} ${valueText(value)}`),
         )),
+    ...(select.by === 'last' || !draft.chain.includes('select') ? [] : wrapped('select', selectItems(select))),
     ...wrapped('fuse', [fuse.mode === 'none' ? 'none: base and adapter are served' : `${fuse.mode}, ${bits}`]),
     ...wrapped('cleanup', [`checkpoints ${cleanup.keep_checkpoints}`, `model ${cleanup.keep_model}`]),
     ...wrapped('eval', [
@@ -95,6 +96,11 @@ function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
     ]),
   ];
 }
+
+const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): string[] =>
+  by === 'suite'
+    ? [`by suite ${suite}: ${prompts === undefined ? 'all its prompts' : plural(prompts, 'prompt')}, each checkpoint`]
+    : [`by ${by}: all rows of valid.jsonl, each checkpoint`];
 
 function stageLines(run: PlannedRun): string[] {
   return run.stages.flatMap(({ stage, files, commands }) => {

@@ -1,17 +1,24 @@
 import { join } from 'node:path';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
+import { checkpointCount } from '../mlx/estimate.ts';
 import {
+  candidateFolder,
   checkArgv,
+  checkpointFile,
+  costArgv,
   dropPreparedArgv,
   files,
   fuseDirectArgv,
   fuseTwoStepArgv,
+  layCandidateArgv,
   prepareAdapterArgv,
   quantizeArgv,
   trainArgv,
   trainYaml,
+  valLossArgv,
 } from '../mlx/mlx-argv.ts';
+import { savedIterations } from '../select/choose.ts';
 
 /** A run as far as its commands go. */
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
@@ -114,12 +121,58 @@ function fuseCommands(run: RunPlan, places: Places): string[][] {
   return checkpoint === null ? [argv] : [prepareAdapterArgv(folder, checkpoint), argv, dropPreparedArgv()];
 }
 
+/** A saved checkpoint, and the training's adapter folder that it lies in. */
+export interface SavedIn {
+  readonly adapter: string;
+  readonly saved: readonly { readonly iteration: number; readonly file: string }[];
+}
+
+/** What a select stage chooses from: known before the training, from `iters` and `save_every`. */
+export function savedIn(run: RunPlan, places: Places): SavedIn {
+  const { train } = run.settings;
+  const trained = madeIn(run, 'train', places);
+  if (train === null || trained === null) throw new Error(`run ${run.run} has no training to choose from`);
+  const numbered = checkpointCount(train);
+  const saved = savedIterations(train).map((iteration, index) => ({
+    iteration,
+    file: index < numbered ? checkpointFile(iteration) : files.weights,
+  }));
+  return { adapter: join(trained, files.adapter), saved };
+}
+
+/** Measures every checkpoint; which of them is taken as `adapter` is known then. */
+function selectCommands(run: RunPlan, places: Places): string[][] {
+  const { adapter, saved } = savedIn(run, places);
+  const { by } = run.settings.select;
+  const { train: settings } = run.settings;
+  if (by === 'val_loss' && settings !== null && run.data !== null) {
+    const call = { model: places.model, data: run.data.folder, adapter, checkpoints: saved, settings };
+    return [valLossArgv(places.python, places.driver('val_loss'), call)];
+  }
+  return saved.flatMap(({ iteration, file }) => [
+    layCandidateArgv(adapter, file, iteration),
+    serveArgv(places, { model: places.model, adapter: candidateFolder(iteration) }, 'PORT'),
+  ]);
+}
+
 /** What cleanup takes away, as shell patterns relative to the run's own folders. */
 export function cleanedUp(run: RunPlan): { readonly floats: boolean; readonly checkpoints: boolean } {
   return {
     floats: run.chain.includes('fuse') && run.chain.includes('quantize'),
     checkpoints: run.chain.includes('train') && run.settings.cleanup.keep_checkpoints === 'selected',
   };
+}
+
+/** The measurement that follows the answers, when there is an adapter and what became of it. */
+function costCommands(run: RunPlan, places: Places): string[][] {
+  const { model: final, adapter: served } = judgedModel(run, places);
+  const { from, data, settings } = run;
+  const whole = from !== null && 'model' in from;
+  if (!settings.eval.cost || served !== null || whole) return [];
+  const { folder: adapter, checkpoint } = adapterOf(run, places);
+  const weights = checkpoint === null ? files.weights : checkpointFile(checkpoint);
+  const call = { base: places.model, adapter, weights, final, data: data?.folder ?? null, train: settings.train };
+  return [costArgv(places.python, places.driver('model_cost'), call)];
 }
 
 function commandsOf(
@@ -134,8 +187,11 @@ function commandsOf(
     const chosen = from !== null && 'adapter' in from && !run.chain.includes('fuse') ? from : null;
     const prepare =
       chosen === null || chosen.checkpoint === null ? [] : [prepareAdapterArgv(chosen.adapter, chosen.checkpoint)];
-    return { commands: [...prepare, serveArgv(places, judgedModel(run, places), 'PORT')] };
+    return {
+      commands: [...prepare, serveArgv(places, judgedModel(run, places), 'PORT'), ...costCommands(run, places)],
+    };
   }
+  if (stage === 'select') return { commands: selectCommands(run, places) };
   const floats = madeIn(run, 'fuse', places);
   if (stage !== 'quantize' || floats === null) return { commands: [] };
   return { commands: [quantizeArgv(places.python, join(floats, files.model), run.settings.fuse)] };

@@ -3,6 +3,7 @@ import type { Manifest } from '../../events/manifest.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
 import { judge } from '../config/criteria.ts';
+import { custodyOf, ownManifests, versionsOf } from './custody.ts';
 import { peakBytes } from './disk-use.ts';
 import { currentLines, ending, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
@@ -35,14 +36,16 @@ export function makeRow(input: RowInput): Row {
     ...scores(made(input, 'eval')),
     baseline: baselineOf(run, input.rows),
     checkpoint: checkpointOf(input),
+    selection: selectionOf(made(input, 'select')),
+    cost: made(input, 'eval')?.cost ?? null,
     metrics: { val_loss: made(input, 'train')?.val_loss ?? null, train_loss: made(input, 'train')?.train_loss ?? null },
     started: input.state.journal.find((line) => line.event === 'started')?.at ?? null,
     ended: input.ended,
     seconds: secondsOf(input),
     bytes: bytesOf(input),
     eval_identity: made(input, 'eval')?.eval_identity ?? null,
-    custody: custodyOf(input),
-    versions: Object.assign({}, ...own(input).map((manifest) => manifest.versions)),
+    custody: custodyOf({ run, manifests: input.manifests, iteration: checkpointOf(input) }),
+    versions: versionsOf({ run, manifests: input.manifests }),
     profile: made(input, 'train')?.profile ?? null,
     warnings: warningsOf(input),
     error: errorOf(input.state),
@@ -62,10 +65,7 @@ function statusOf({ run, committed, journal }: RunState): Row['status'] {
   return end.event === 'cancelled' ? 'cancelled' : 'failed';
 }
 
-/** The run's own manifests, in the order of the chain. */
-function own({ state, manifests }: RowInput): Manifest[] {
-  return state.run.chain.flatMap((stage) => manifests[stage] ?? []);
-}
+const own = ({ state, manifests }: RowInput): Manifest[] => ownManifests({ run: state.run, manifests });
 
 function made<S extends StageName>({ manifests }: RowInput, stage: S): Made<S> | null {
   const manifest = manifests[stage];
@@ -83,6 +83,7 @@ function scores(evaluated: Made<'eval'> | null) {
     categories: score?.categories ?? null,
     strict_categories: score?.strict_categories ?? null,
     modes: score?.modes ?? null,
+    category_modes: score?.category_modes ?? null,
     base: base === null ? null : { ...base, strict_categories: base.strict_categories ?? null },
   };
 }
@@ -93,6 +94,12 @@ function checkpointOf(input: RowInput): number | null {
   if (from !== null && 'adapter' in from) return from.checkpoint;
   const train = made(input, 'train');
   return made(input, 'select')?.iteration ?? train?.checkpoints.at(-1)?.iteration ?? train?.iterations ?? null;
+}
+
+function selectionOf(select: Made<'select'> | null): Row['selection'] {
+  if (select === null) return null;
+  const { by, suite_sha256, same_suite, candidates, optimism } = select;
+  return { by, suite_sha256, same_suite, candidates, optimism };
 }
 
 type Timed = Extract<JournalLine, { event: 'committed' | 'failed' }>;
@@ -141,18 +148,6 @@ function finalBytes(input: RowInput): number | null {
     return files.reduce((sum, output) => sum + output.bytes, 0);
   }
   return null;
-}
-
-function custodyOf({ manifests }: RowInput): Row['custody'] {
-  const input = (name: string, ...from: readonly StageName[]) =>
-    from.map((stage) => manifests[stage]?.inputs[name]).find((hash) => hash !== undefined) ?? null;
-  return {
-    data: input('data', 'train'),
-    base: input('base', 'train', 'fuse', 'eval'),
-    adapter: input('adapter', 'fuse', 'eval'),
-    model: input('model', 'eval'),
-    suite: input('suite', 'eval'),
-  };
 }
 
 function warningsOf(input: RowInput): string[] {

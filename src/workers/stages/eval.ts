@@ -7,19 +7,21 @@ import { readAnswers } from '../../core/score/answers.ts';
 import { canonicalJson, evalIdentity } from '../../core/score/eval-identity.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreSuite } from '../../core/score/score.ts';
+import { scoreByCommand } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Suite } from '../../events/suite.ts';
-import type { Stage, StageContext } from '../stage.ts';
-import { askSuite, type Exam, scoreAnswers } from './ask-suite.ts';
+import type { ModelServer, Stage, StageContext } from '../stage.ts';
+import type { Exam } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
+import { measureCost } from './model-cost.ts';
+import { commandFiles, readEngine, scoresFile } from './outside-score.ts';
 import { type Served, servedModel, tidyServed } from './served-model.ts';
-import { withServer } from './with-server.ts';
+import { answersFile, takeExam } from './take-exam.ts';
 
-const answersFile = 'answers.jsonl';
 const askedFile = 'asked.json';
 
-async function suiteOf(context: StageContext): Promise<Suite> {
-  const path = context.run.settings.eval.suite;
+/** The suite of a file. Throws MISSING_INPUT, BAD_SETTINGS. */
+export async function suiteAt(path: string, context: StageContext): Promise<Suite> {
   const text = await context.read(path);
   if (text === null) throw new StageError('MISSING_INPUT', `suite ${path}`);
   const read = readSuite(text, basename(path));
@@ -27,21 +29,16 @@ async function suiteOf(context: StageContext): Promise<Suite> {
   throw new StageError('BAD_SETTINGS', formatProblems(path, read.problems));
 }
 
-/** Serves the model, lets the adapter (if there is one) prove that it acts, and asks the suite. */
-async function examine(
+/** Lets the adapter (if there is one) prove that it acts, then has the model asked and scored. */
+function examine(
   context: StageContext,
   exam: Exam,
   { served, base }: { served: Served; base: Probe | null },
 ): Promise<Score> {
-  const { model, adapter } = served;
-  const options = { name: 'server', model, ...(adapter === null ? {} : { adapter }) };
-  return withServer(context, options, async (server) => {
-    // Before anything else is asked, as it was with the base: a prompt cache rounds differently.
-    if (adapter !== null) refuseIdleAdapter(base, await askProbe(server, exam));
-    const file = join(context.dir, answersFile);
-    const answers = await askSuite(context, { exam, server, file, seed: context.run.seed });
-    await server.check();
-    return scoreAnswers(context, exam, answers);
+  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
+  return takeExam(context, exam, {
+    ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
+    ...{ model: served.model, adapter: served.adapter, first: served.adapter === null ? null : first },
   });
 }
 
@@ -61,7 +58,7 @@ async function pinAnswers(context: StageContext, identity: string, { hashes }: S
 }
 
 /** mlx_lm's server was known to ignore --adapter-path without a word; its score would be the base's. */
-function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
+export function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
   if (base === null || own === null)
     throw new StageError('TOOL_FAILED', 'the model server sends no logprobs, so nothing proves that the adapter acts');
   if (sameProbe(base, own))
@@ -77,11 +74,11 @@ export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> =
   needs: ['train', 'select', 'fuse', 'quantize'],
   async run(made, context) {
     const settings = context.run.settings.eval;
-    const exam: Exam = { suite: await suiteOf(context), settings };
+    const exam: Exam = { suite: await suiteAt(settings.suite, context), settings };
     const suite_sha256 = await context.hash(settings.suite);
     context.input('suite', suite_sha256);
     const identity = createHash('sha256')
-      .update(evalIdentity({ ...exam, versions: context.versions }))
+      .update(evalIdentity({ ...exam, versions: context.versions, files: await commandFiles(context, exam) }))
       .digest('hex');
     const served = await servedModel(made, context);
     await pinAnswers(context, identity, served);
@@ -90,14 +87,26 @@ export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> =
     const base = served.adapter === null ? null : (measured?.probe ?? (await probeBase(context, exam)));
     const score = await examine(context, exam, { served, base });
     await tidyServed(served, context);
-    return { answers: answersFile, score, eval_identity: identity, suite_sha256, base: measured?.base ?? null };
+    const cost = await measureCost(context, made, { exam, file: join(context.dir, answersFile) });
+    return { answers: answersFile, score, eval_identity: identity, suite_sha256, base: measured?.base ?? null, cost };
   },
   async verify(made, context) {
     const path = join(context.dir, made.answers);
-    const { answers, problems } = readAnswers((await context.read(path)) ?? '');
-    const { repeats } = context.run.settings.eval;
-    const again = scoreSuite(await suiteOf(context), answers, repeats);
-    if (problems.length === 0 && again.ok && again.score.overall === made.score.overall) return;
+    const again = await scoreAgain(context, path);
+    if (again === made.score.overall) return;
     throw new StageError('OUTPUT_DAMAGED', `${path} does not give the score that was made from it`);
   },
 };
+
+/** `overall` from the files alone: the answers, what the suite's scorer wrote of them, or what an engine wrote; null: they give none. */
+async function scoreAgain(context: StageContext, path: string): Promise<number | null> {
+  const settings = context.run.settings.eval;
+  const suite = await suiteAt(settings.suite, context);
+  if (settings.engine !== undefined) return (await readEngine(context, { suite, settings }, path)).overall;
+  const { answers, problems } = readAnswers((await context.read(path)) ?? '');
+  if (problems.length > 0) return null;
+  const { repeats } = settings;
+  const text = suite.scorer === undefined ? null : ((await context.read(join(context.dir, scoresFile))) ?? '');
+  const again = text === null ? scoreSuite(suite, answers, repeats) : scoreByCommand(suite, answers, { text, repeats });
+  return again.ok ? again.score.overall : null;
+}

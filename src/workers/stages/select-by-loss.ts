@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { StageError } from '../../core/errors.ts';
+import { files, mlxDefaults, valLossArgv } from '../../core/mlx/mlx-argv.ts';
+import { isProgressBar } from '../../core/mlx/mlx-log.ts';
+import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
+import type { StageContext } from '../stage.ts';
+import { type Choices, type Measured, pinMeasures } from './select.ts';
+
+/** A line that python/val_loss.py leaves of a checkpoint. */
+const lossLine = z.object({
+  iteration: z.int(),
+  loss: z.number().nullable(),
+  tokens: z.int(),
+  rows: z.int(),
+  left_out: z.int(),
+});
+type LossLine = z.infer<typeof lossLine>;
+
+/** The loss of every checkpoint on all rows of valid.jsonl: measured anew, never read off the training's log. */
+export async function measureLosses({ adapter, saved }: Choices, context: StageContext): Promise<Measured> {
+  const { data, settings } = context.run;
+  const { train } = settings;
+  if (train === null || data === null)
+    throw new StageError('INTERNAL', `run ${context.run.run} has no train settings or no data to measure a loss on`);
+  const inputs = { base: await context.hash(context.baseModel), data: await context.hash(data.folder) };
+  for (const [name, hash] of Object.entries(inputs)) context.input(name, hash);
+  const { max_seq_length, mask_prompt } = { ...mlxDefaults, ...train };
+  const { mlx = null, mlx_lm = null } = context.versions;
+  await pinMeasures({ by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm }, context);
+  const call = { model: context.baseModel, data: data.folder, adapter, checkpoints: saved, settings: train };
+  const argv = valLossArgv(context.python, context.driver('val_loss'), call);
+  await context.tool({ argv, loadsModel: true, onLine: follow(context) });
+  const lines = await readLosses(context);
+  const candidates = saved.map(({ iteration }) => {
+    const line = lines.find((one) => one.iteration === iteration);
+    if (line === undefined) throw new StageError('OUTPUT_DAMAGED', `${files.losses} has no checkpoint ${iteration}`);
+    return { iteration, overall: null, strict: null, val_loss: line.loss };
+  });
+  const [first] = lines;
+  if (first !== undefined && first.left_out > 0)
+    context.warn(
+      `${first.left_out} of ${first.left_out + first.rows} rows of valid.jsonl decide nothing: max_seq_length cuts off their answers`,
+    );
+  const same = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };
+  return { by: 'val_loss', candidates, ...same };
+}
+
+function follow(context: StageContext): (line: string) => void {
+  const start = performance.now();
+  let first: number | null = null;
+  return (line) => {
+    const told = readLossLine(line);
+    if (told === null) {
+      if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
+      return;
+    }
+    const { done, of } = lossSteps(told);
+    first ??= done;
+    const seconds = (performance.now() - start) / 1000;
+    const eta_s = done > first ? (seconds / (done - first)) * (of - done) : null;
+    const part = `checkpoint ${told.checkpoint}, ${told.nth} of ${told.of}`;
+    context.progress({ iteration: done, of, loss: null, eta_s, part });
+  };
+}
+
+async function readLosses(context: StageContext): Promise<LossLine[]> {
+  const path = join(context.dir, files.candidates, files.losses);
+  const text = await context.read(path);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  try {
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => lossLine.parse(JSON.parse(line)));
+  } catch (error) {
+    throw new StageError('OUTPUT_DAMAGED', `${path}: not what val_loss.py writes`, { cause: error });
+  }
+}

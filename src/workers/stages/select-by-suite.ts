@@ -1,0 +1,146 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { candidateFolder, files, layCandidateArgv } from '../../core/mlx/mlx-argv.ts';
+import { percent } from '../../core/page/format.ts';
+import { readAnswers } from '../../core/score/answers.ts';
+import { evalIdentity } from '../../core/score/eval-identity.ts';
+import { type Probe, probe } from '../../core/score/probe.ts';
+import { optimism } from '../../core/select/optimism.ts';
+import { promptSubset, sharedPrompts } from '../../core/select/prompt-subset.ts';
+import type { Score } from '../../events/score.ts';
+import type { Answer } from '../../events/suite.ts';
+import type { StageContext } from '../stage.ts';
+import { askSuite, type Exam, scoreAnswers } from './ask-suite.ts';
+import { askProbe, probeBase } from './base-score.ts';
+import { refuseIdleAdapter, suiteAt } from './eval.ts';
+import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
+import { withServer } from './with-server.ts';
+
+const probeFile = `${files.candidates}/base.json`;
+
+/** The prompts that decide, asked as the run's eval asks its own. */
+async function examOf(context: StageContext): Promise<Exam & { readonly suite_sha256: string }> {
+  const { select, eval: settings } = context.run.settings;
+  if (select.suite === undefined)
+    throw new StageError('INTERNAL', `run ${context.run.run} names no suite to select by`);
+  const suite_sha256 = await context.hash(select.suite);
+  context.input('suite', suite_sha256);
+  const whole = await suiteAt(select.suite, context);
+  return { suite: promptSubset(whole, select.prompts ?? null, suite_sha256), settings, suite_sha256 };
+}
+
+/** Scores every checkpoint through base + adapter, each proven to act. */
+export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measured> {
+  const { suite_sha256, ...exam } = await examOf(context);
+  const base = await context.hash(context.baseModel);
+  context.input('base', base);
+  const identity = createHash('sha256')
+    .update(evalIdentity({ ...exam, versions: context.versions }))
+    .digest('hex');
+  await pinMeasures({ by: 'suite', eval_identity: identity, base, saved: choices.saved }, context);
+  for (const { iteration, file } of choices.saved)
+    await context.tool({ name: `lay-${iteration}`, argv: layCandidateArgv(choices.adapter, file, iteration) });
+  const idle = await baseProbe(exam, context);
+  const scores: Score[] = [];
+  for (const [index, saved] of choices.saved.entries())
+    scores.push(await scoreCandidate(saved, exam, { base: idle, context: partOf(context, choices, index) }));
+  const table = scores.map((score) => promptScores(score, context.run.settings.eval.score_by));
+  const b = optimism(table, suite_sha256);
+  const shared = sharedPrompts(exam.suite, await suiteAt(context.run.settings.eval.suite, context));
+  if (shared > 0) warnOfSameSuite({ shared, prompts: exam.suite.prompts.length, count: table.length, b }, context);
+  const candidates = choices.saved.map(({ iteration }, index) => ({
+    iteration,
+    overall: scores[index]?.overall ?? null,
+    strict: scores[index]?.strict ?? null,
+    val_loss: null,
+  }));
+  const { length: prompts } = exam.suite.prompts;
+  return { by: 'suite', suite_sha256, prompts, same_suite: shared > 0, candidates, optimism: b };
+}
+
+interface Same {
+  readonly shared: number;
+  readonly prompts: number;
+  readonly count: number;
+  readonly b: number | null;
+}
+
+function warnOfSameSuite({ shared, prompts, count, b }: Same, context: StageContext): void {
+  if (count < 2) return;
+  const which = shared === prompts ? 'these prompts' : `${prompts} prompts, ${shared} of which are scored here`;
+  const by = b === null ? 'how much, too few prompts to tell' : `by about ${Math.max(0, b).toFixed(1)} points`;
+  context.warn(`chosen among ${count} checkpoints on ${which}: optimistic ${by}`);
+}
+
+/** The base's probabilities, asked once: what every adapter must differ from. */
+async function baseProbe(exam: Exam, context: StageContext): Promise<Probe | null> {
+  const kept = await context.read(join(context.dir, probeFile));
+  const read = kept === null ? null : parseProbe(kept);
+  if (read !== null) return read;
+  const asked = await probeBase(context, exam);
+  await context.write(probeFile, `${JSON.stringify(asked)}\n`);
+  return asked;
+}
+
+function parseProbe(text: string): Probe | null {
+  try {
+    return probe.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null; // torn by a crash: asked again
+  }
+}
+
+interface Sight {
+  readonly base: Probe | null;
+  readonly context: StageContext;
+}
+
+async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context }: Sight): Promise<Score> {
+  const adapter = join(context.dir, candidateFolder(iteration));
+  const file = join(adapter, 'answers.jsonl');
+  const kept = await answered(file, exam, context);
+  if (kept !== null) return scoreAnswers(context, exam, kept);
+  const options = { name: `server-${iteration}`, model: context.baseModel, adapter };
+  const score = await withServer(context, options, async (server) => {
+    // Before anything else is asked, as it was with the base: a prompt cache rounds differently.
+    refuseIdleAdapter(base, await askProbe(server, exam));
+    const answers = await askSuite(context, { exam, server, file, seed: context.run.seed });
+    await server.check();
+    return scoreAnswers(context, exam, answers);
+  });
+  context.log(`checkpoint ${iteration}: overall ${percent(score.overall)}, strict ${percent(score.strict)}`);
+  return score;
+}
+
+/** Every answer of a checkpoint, when an earlier life has asked them all: then no model is loaded. Else null. */
+async function answered(file: string, { suite, settings }: Exam, context: StageContext): Promise<Answer[] | null> {
+  const { answers } = readAnswers((await context.read(file)) ?? '');
+  const places = new Set(answers.map(({ prompt, repeat }) => `${repeat} ${prompt}`));
+  return places.size === suite.prompts.length * settings.repeats ? [...answers] : null;
+}
+
+/** The context of one checkpoint: how far it is counts over all of them, and warnings say which one they are about. */
+function partOf(context: StageContext, { saved }: Choices, index: number): StageContext {
+  const { iteration } = saved[index] ?? { iteration: 0 };
+  const part = `checkpoint ${iteration}, ${index + 1} of ${saved.length}`;
+  return {
+    ...context,
+    warn: (text) => context.warn(`select, checkpoint ${iteration}: ${text}`),
+    progress({ iteration: done, of, loss, eta_s }) {
+      if (done === null || of === null) return context.progress({ iteration: done, of, loss, eta_s, part });
+      const left = of - done;
+      const all = left + (saved.length - index - 1) * of;
+      const eta = eta_s === null || left === 0 ? null : (eta_s / left) * all;
+      context.progress({ iteration: index * of + done, of: saved.length * of, loss, eta_s: eta, part });
+    },
+  };
+}
+
+/** Points of each prompt, 0-100, the mean of its repeats. */
+function promptScores({ prompts }: Score, by: 'lenient' | 'strict'): number[] {
+  const points = new Map<string, number[]>();
+  for (const { id, score, strict } of prompts)
+    points.set(id, [...(points.get(id) ?? []), 100 * (by === 'strict' ? strict : score)]);
+  return [...points.values()].map((own) => own.reduce((sum, value) => sum + value, 0) / own.length);
+}

@@ -1,0 +1,112 @@
+import { basename, join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { dropCandidatesArgv, files, takeAdapterArgv } from '../../core/mlx/mlx-argv.ts';
+import { canonicalJson } from '../../core/score/eval-identity.ts';
+import { bestOf, type Figure } from '../../core/select/choose.ts';
+import type { Made } from '../../events/stages.ts';
+import type { Input, Stage, StageContext } from '../stage.ts';
+import { measureLosses } from './select-by-loss.ts';
+import { scoreCandidates } from './select-by-suite.ts';
+
+const askedFile = 'asked.json';
+
+/** A saved checkpoint as it lies in the training's adapter folder. */
+export interface Saved {
+  readonly iteration: number;
+  /** Name of its weights in `Choices.adapter`. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** All that there is to choose from. */
+export interface Choices {
+  /** The training's adapter folder, absolute. */
+  readonly adapter: string;
+  readonly saved: readonly Saved[];
+}
+
+/** What was measured of each, in the order of `Choices.saved`, and how. */
+export type Measured = Omit<Made<'select'>, 'adapter' | 'iteration'>;
+
+/** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, OUTPUT_DAMAGED. */
+async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {
+  const adapter = join(train.folder, train.made.adapter);
+  const there = await context.list(adapter);
+  const saved: Saved[] = [];
+  for (const { iteration, file } of train.made.checkpoints) {
+    const name = basename(file);
+    if (!there.includes(name)) {
+      const why = 'it was taken away, by a cleanup with keep_checkpoints: selected or by `phasebox gc`';
+      throw new StageError('MISSING_INPUT', `checkpoint ${iteration} in ${adapter}: ${why}`);
+    }
+    await context.prove(join(adapter, name));
+    saved.push({ iteration, file: name, sha256: await context.hash(join(adapter, name)) });
+  }
+  for (const { iteration, sha256 } of saved) context.input(`checkpoint-${iteration}`, sha256);
+  return { adapter, saved };
+}
+
+/**
+ * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
+ * the same.
+ */
+export async function pinMeasures(facts: Readonly<Record<string, unknown>>, context: StageContext): Promise<void> {
+  const text = `${canonicalJson(facts)}\n`;
+  const before = await context.read(join(context.dir, askedFile));
+  if (before === text) return;
+  if (before !== null) {
+    await context.tool({ name: 'anew', argv: ['rm', '-rf', files.candidates] });
+    context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
+  }
+  await context.write(askedFile, text);
+}
+
+function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Figure {
+  if (select.by === 'val_loss') return 'val_loss';
+  return evaluation.score_by === 'strict' ? 'strict' : 'overall';
+}
+
+function measure(choices: Choices, context: StageContext): Promise<Measured> {
+  const { by } = context.run.settings.select;
+  if (by === 'last')
+    throw new StageError('INTERNAL', `run ${context.run.run} takes its last checkpoint: no select stage`);
+  return by === 'suite' ? scoreCandidates(choices, context) : measureLosses(choices, context);
+}
+
+/** With one checkpoint there is nothing to choose: no hours are spent on its figures. */
+function unmeasured({ iteration }: Saved, context: StageContext): Measured {
+  const { by } = context.run.settings.select;
+  context.warn(`select.by: ${by} had nothing to choose: the training saved one checkpoint (train.save_every, iters)`);
+  const candidates = [{ iteration, overall: null, strict: null, val_loss: null }];
+  const none = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };
+  return { by: by === 'suite' ? 'suite' : 'val_loss', candidates, ...none };
+}
+
+/** Measures every saved checkpoint and leaves `adapter/` with the best one, which all later stages use. */
+export const select: Stage<'select', 'train'> = {
+  name: 'select',
+  needs: ['train'],
+  async run({ train }, context) {
+    if (!train) throw new StageError('INTERNAL', `run ${context.run.run} has nothing to choose from: no training`);
+    const choices = await choicesOf(train, context);
+    const [only, ...others] = choices.saved;
+    const measured =
+      only !== undefined && others.length === 0 ? unmeasured(only, context) : await measure(choices, context);
+    const figure = figureOf(context.run.settings);
+    const best = others.length === 0 ? only : bestOf(measured.candidates, figure);
+    const chosen = choices.saved.find(({ iteration }) => iteration === best?.iteration);
+    if (chosen === undefined) throw new StageError('NAN_LOSS', `no checkpoint has a ${figure} that is a number`);
+    await context.tool({ name: 'take', argv: takeAdapterArgv(choices.adapter, chosen.file) });
+    await context.tool({ name: 'tidy', argv: dropCandidatesArgv(choices.saved.map(({ iteration }) => iteration)) });
+    const taken = await context.hash(join(context.dir, files.adapter, files.weights));
+    if (taken !== chosen.sha256) throw new StageError('INPUT_CHANGED', join(choices.adapter, chosen.file));
+    context.log(`checkpoint ${chosen.iteration} goes on`);
+    return { adapter: files.adapter, iteration: chosen.iteration, ...measured };
+  },
+  async verify(made, context) {
+    const folder = join(context.dir, made.adapter);
+    await context.prove(join(folder, files.weights));
+    if ((await context.read(join(folder, files.adapterConfig))) === null)
+      throw new StageError('OUTPUT_DAMAGED', `${join(folder, files.adapterConfig)}: not there`);
+  },
+};
