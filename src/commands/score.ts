@@ -1,13 +1,15 @@
-import { basename } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { formatProblems } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
 import { readAnswers } from '../core/score/answers.ts';
 import { type Place, scoreSuite } from '../core/score/score.ts';
+import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
 import { modes, type Score } from '../events/score.ts';
-import type { Suite } from '../events/suite.ts';
+import type { Answer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
+import { runScorer } from '../io/tool/run-scorer.ts';
 import { example, type Register } from './register.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
@@ -19,16 +21,43 @@ export interface ScoreOptions {
 
 const mostShown = 20;
 
-/** Scores kept answers again, with no model. Prints and returns 0; throws CommandError 2 when they do not fit the suite. */
+/**
+ * Scores kept answers again, with no model; a suite's own `scorer` is run. Prints and returns 0; throws CommandError 2 when
+ * they do not fit the suite, 1 when the scorer fails.
+ */
 export async function score(options: ScoreOptions): Promise<number> {
   const suite = await suiteAt(options.suite);
-  const { answers, problems } = readAnswers(await textAt(options.answers));
+  const text = await textAt(options.answers);
+  const { answers, problems } = readAnswers(text);
+  if (answers.length === 0 && isOfEngine(text)) throw new CommandError(2, engineText(options.answers));
   const wrong = problems.map(({ line, what }) => `${options.answers}:${line}: ${what}`);
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
-  const scored = scoreSuite(suite, answers);
-  if (!scored.ok) throw new CommandError(2, misfit(options, scored));
-  process.stdout.write(options.json ? jsonOf(scored.score) : table(suite, scored.score));
+  const result =
+    suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
+  process.stdout.write(options.json ? jsonOf(result) : table(suite, result));
   return 0;
+}
+
+/** An engine's lines have an id and a score, an answer has neither. */
+const isOfEngine = (text: string): boolean => readGiven(text).given.length > 0;
+
+const engineText = (file: string): string =>
+  `${file} holds what eval.engine wrote: scores, no answers.\nOnly the engine itself can score again: phasebox retry RUN --stage eval.`;
+
+function byRules(options: ScoreOptions, suite: Suite, answers: readonly Answer[]): Score {
+  const scored = scoreSuite(suite, answers);
+  if (scored.ok) return scored.score;
+  throw new CommandError(2, misfit(options, scored));
+}
+
+async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly Answer[]): Promise<Score> {
+  const { command = [] } = suite.scorer ?? {};
+  const ran = await runScorer(command, { cwd: dirname(resolve(options.suite)), input: scorerInput(suite, answers) });
+  const name = `The scorer of ${options.suite} (${command.join(' ')})`;
+  if (!ran.ok) throw new CommandError(1, `${name} failed: ${ran.why}. What it said stands above.`);
+  const scored = scoreByCommand(suite, answers, { text: ran.text });
+  if (scored.ok) return scored.score;
+  throw new CommandError(2, `${name} wrote what cannot be used:\n${shown(scored.problems.map((line) => `  ${line}`))}`);
 }
 
 async function textAt(path: string): Promise<string> {

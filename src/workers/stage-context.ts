@@ -4,11 +4,12 @@ import type { FoundModel } from '../core/config/lookups.ts';
 import { StageError } from '../core/errors.ts';
 import { diagnose } from '../core/mlx/diagnose.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
+import { servedModel } from '../core/score/chat.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { proveModel } from '../io/model/model-folder.ts';
-import { startModelServer } from '../io/server/model-server.ts';
+import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
@@ -72,7 +73,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
 /** Runs a tool to its end, alone on the machine if it loads a model. */
 async function runTool(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
   const dir = folderOf(attempt, tool);
-  if (tool.loadsModel !== true || (await isOver(dir))) return runToEnd(runtime, attempt, tool);
+  if (tool.loadsModel !== true || (tool.fresh !== true && (await isOver(dir)))) return runToEnd(runtime, attempt, tool);
   const slot = await holdMachine(runtime, attempt, { dir, server: false });
   try {
     await runToEnd(runtime, attempt, tool);
@@ -96,6 +97,7 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   notes.commands.push([...tool.argv]);
   const env = { ...toolEnv(shelved.run.env), ...tool.env };
   const line = { at: now(), stage: event.stage, attempt: event.attempt };
+  if (tool.fresh === true) await clearTool(folder);
   const found = await findTool(folder);
   const running = found ?? (await startTool({ dir: folder, argv: tool.argv, env, cwd: tool.cwd ?? dir }));
   if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv: [...tool.argv] });
@@ -140,6 +142,12 @@ async function watchTool(
   }
 }
 
+/** Ends what an earlier life left running in this folder of its own, and takes away its traces. */
+async function clearTool(dir: string): Promise<void> {
+  if (await isAlive(dir)) await (await findTool(dir))?.stop();
+  await rm(dir, { recursive: true, force: true });
+}
+
 /** A server is never taken over: one left by an earlier life of this attempt is ended first. */
 async function serve(
   runtime: Runtime,
@@ -149,8 +157,7 @@ async function serve(
   const dir = join(attempt.dir, options.name);
   const slot = await holdMachine(runtime, attempt, { dir, server: true });
   try {
-    if (await isAlive(dir)) await (await findTool(dir))?.stop();
-    await rm(dir, { recursive: true, force: true });
+    await clearTool(dir);
     await mkdir(dir, { recursive: true });
     const server = await startModelServer({
       python: runtime.python,
@@ -161,9 +168,20 @@ async function serve(
       env: toolEnv(attempt.shelved.run.env),
       signal: runtime.signal,
     });
-    return { ...server, close: () => server.close().finally(slot.release) };
+    return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };
   } catch (error) {
     await slot.release();
     throw error;
   }
+}
+
+/** Notes the proof for the manifest; `ask` counts the answers that bore the served model's id (others throw). */
+function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer): RunningServer['ask'] {
+  const proof = { name, nonce, model_id: servedModel, answers: 0 };
+  notes.servers.push(proof);
+  return async (request) => {
+    const reply = await ask(request);
+    if (reply.error === null) proof.answers += 1;
+    return reply;
+  };
 }

@@ -109,3 +109,13 @@ export function validator(schema: Schema): (value: unknown) => unknown {
   compiled.set(schema, validate);
   return validate;
 }
+
+/** What is wrong with a JSON Schema; null: nothing. */
+export function schemaFault(schema: unknown): string | null {
+  try {
+    validator(schema as Schema);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

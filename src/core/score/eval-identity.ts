@@ -44,3 +44,9 @@ export function canonicalJson(value: unknown): string {
       : inner,
   );
 }
+
+/** Words of a command that may name a file: each as it is, and what stands behind `=` in it (`--config=a.yaml`). */
+export function wordsOfCommand(command: readonly string[]): readonly string[] {
+  const behind = command.flatMap((word) => (word.includes('=') ? [word.slice(word.indexOf('=') + 1)] : []));
+  return [...new Set([...command, ...behind])].filter((word) => word !== '');
+}

@@ -130,8 +130,16 @@ function progressMeter(context: StageContext, of: number, before: number): () =>
   };
 }
 
-/** The score of a complete set of answers. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
+/** The score of a complete set of answers by our own rules. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
 export function scoreAnswers(context: StageContext, exam: Exam, answers: readonly Answer[]): Score {
+  tellOfErrors(context, exam, answers);
+  const scored = scoreSuite(exam.suite, answers, exam.settings.repeats);
+  if (scored.ok) return scored.score;
+  throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
+}
+
+/** Warns of time-outs and refusals; throws BAD_SETTINGS when every single prompt is refused. */
+export function tellOfErrors(context: StageContext, exam: Exam, answers: readonly Answer[]): void {
   const refused = answers.filter((answer) => answer.error?.startsWith('HTTP 400'));
   // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
   if (refused.length === answers.length && exam.suite.prompts.length > 1)
@@ -143,7 +151,4 @@ export function scoreAnswers(context: StageContext, exam: Exam, answers: readonl
     );
   if (refused.length > 0)
     context.warn(`${refused.length} of ${answers.length} prompts were refused and score 0 (${refused[0]?.error})`);
-  const scored = scoreSuite(exam.suite, answers, exam.settings.repeats);
-  if (scored.ok) return scored.score;
-  throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
 }

@@ -6,7 +6,8 @@ import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
-import { askSuite, type Exam, scoreAnswers } from './ask-suite.ts';
+import type { Exam } from './ask-suite.ts';
+import { takeExam } from './take-exam.ts';
 import { withServer } from './with-server.ts';
 
 /** score.json beside the base's answers. */
@@ -19,7 +20,6 @@ export const baseFile = z.strictObject({
 export type BaseFile = z.infer<typeof baseFile>;
 
 const scoreFile = 'score.json';
-const answersFile = 'answers.jsonl';
 
 /**
  * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
@@ -69,20 +69,22 @@ interface Place {
 async function make(context: StageContext, exam: Exam, { dir, key, model, identity }: Place): Promise<void> {
   context.log('scoring the base model (once per model and eval identity)');
   await context.prove(context.baseModel);
-  await withServer(context, { name: 'base', model: context.baseModel }, async (server) => {
-    // First of all, as for an adapter: a server that has answered before rounds differently.
-    const probed = await askProbe(server, exam);
+  let probed: Probe | null = null;
+  const { overall, strict, categories, strict_categories } = await takeExam(context, exam, {
     // Seed 0: the same base for every run, whatever its own seed is.
-    const answers = await askSuite(context, { exam, server, file: join(dir, answersFile), seed: 0 });
-    const { overall, strict, categories, strict_categories } = scoreAnswers(context, exam, answers);
-    const file: BaseFile = {
-      base: { key, overall, strict, categories, strict_categories },
-      model,
-      eval_identity: identity,
-      probe: probed,
-    };
-    await context.write(join(dir, scoreFile), `${JSON.stringify(file, null, 2)}\n`);
+    ...{ server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 },
+    // First of all, as for an adapter: a server that has answered before rounds differently.
+    async first(server) {
+      probed = await askProbe(server, exam);
+    },
   });
+  const file: BaseFile = {
+    base: { key, overall, strict, categories, strict_categories },
+    model,
+    eval_identity: identity,
+    probe: probed,
+  };
+  await context.write(join(dir, scoreFile), `${JSON.stringify(file, null, 2)}\n`);
 }
 
 /** The model's probabilities for the start of one answer; null when the server sends none. */

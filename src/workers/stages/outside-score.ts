@@ -1,0 +1,130 @@
+import { dirname, isAbsolute, join } from 'node:path';
+import { catalogue, StageError } from '../../core/errors.ts';
+import { servedModel } from '../../core/score/chat.ts';
+import { wordsOfCommand } from '../../core/score/eval-identity.ts';
+import { type OutsideScore, scoreByCommand, scoreByEngine, scorerInput } from '../../core/score/scorer.ts';
+import type { Score } from '../../events/score.ts';
+import type { Answer } from '../../events/suite.ts';
+import type { StageContext, Tool } from '../stage.ts';
+import { type Exam, scoreAnswers, tellOfErrors } from './ask-suite.ts';
+
+/** Where an exam is taken. `prefix`: what the names of its tools begin with. */
+export interface Place {
+  /** Absolute. */
+  readonly dir: string;
+  readonly prefix: string;
+}
+
+/** What an engine is to judge: absolute folders. `url` null: it loads the model itself, alone on the machine. */
+export interface Judged {
+  readonly url: string | null;
+  readonly model: string;
+  readonly adapter: string | null;
+}
+
+/**
+ * sha256 of the files that the suite's scorer (paths from the suite's folder) and the engine (from the workspace) name
+ * in their commands, by `scorer WORD` and `engine WORD`; noted in the manifest. Folders are left out.
+ */
+export async function commandFiles(context: StageContext, exam: Exam): Promise<Record<string, string>> {
+  const { engine } = exam.settings;
+  const places = [
+    { kind: 'scorer', command: exam.suite.scorer?.command ?? [], folder: dirname(exam.settings.suite) },
+    { kind: 'engine', command: engine?.command ?? [], folder: context.workspace },
+  ];
+  const files: Record<string, string> = {};
+  for (const { kind, command, folder } of places)
+    for (const word of wordsOfCommand(command)) {
+      const hash = await fileHash(context, isAbsolute(word) ? word : join(folder, word));
+      if (hash !== null) files[`${kind} ${word}`] = hash;
+    }
+  for (const [name, hash] of Object.entries(files)) context.input(name, hash);
+  return files;
+}
+
+/** Null: not there, or a folder: most words of a command are no files. */
+async function fileHash(context: StageContext, path: string): Promise<string | null> {
+  const folder = await context.list(path).then(
+    () => true,
+    () => false,
+  );
+  return folder ? null : context.hash(path).catch(() => null);
+}
+
+/** The score of a complete set of answers, by the suite's scorer if it has one. Throws BAD_SETTINGS, TOOL_FAILED. */
+export async function scoreKept(
+  context: StageContext,
+  exam: Exam,
+  kept: Place & { readonly answers: readonly Answer[] },
+): Promise<Score> {
+  const { suite, settings } = exam;
+  if (suite.scorer === undefined) return scoreAnswers(context, exam, kept.answers);
+  tellOfErrors(context, exam, kept.answers);
+  const [input, output] = [join(kept.dir, 'scorer-input.jsonl'), join(kept.dir, scoresFile)];
+  await context.write(input, scorerInput(suite, kept.answers));
+  const cwd = dirname(settings.suite);
+  const { command } = suite.scorer;
+  const argv = ['sh', '-c', 'input=$1 output=$2; shift 2; exec "$@" <"$input" >"$output"', 'scorer', input, output];
+  await run(
+    context,
+    { name: `${kept.prefix}scorer`, argv: [...argv, ...command], cwd, fresh: true },
+    `the suite's scorer (${command.join(' ')})`,
+  );
+  const text = (await context.read(output)) ?? '';
+  const scored = scoreByCommand(suite, kept.answers, { text, repeats: settings.repeats });
+  return scoreOf(scored, `what the suite's scorer wrote cannot be used (${output})`);
+}
+
+/** What the scorer wrote, beside the answers. */
+export const scoresFile = 'scores.jsonl';
+
+/** Lets `eval.engine` ask and score the model. What it wrote is `file` (absolute). Throws BAD_SETTINGS, TOOL_FAILED. */
+export async function runEngine(
+  context: StageContext,
+  exam: Exam,
+  { judged, file, prefix }: { readonly judged: Judged; readonly file: string; readonly prefix: string },
+): Promise<Score> {
+  const { command = [] } = exam.settings.engine ?? {};
+  // What an earlier try wrote is not this one's.
+  await context.write(file, '');
+  const env = {
+    PHASEBOX_RESULTS: file,
+    PHASEBOX_MODEL: servedModel,
+    PHASEBOX_MODEL_DIR: judged.model,
+    PHASEBOX_PYTHON: context.python,
+    ...(judged.adapter !== null && { PHASEBOX_ADAPTER_DIR: judged.adapter }),
+    ...(judged.url !== null && { PHASEBOX_BASE_URL: judged.url }),
+  };
+  const tool = { name: `${prefix}engine`, argv: command, env, cwd: context.workspace, fresh: true };
+  const onLine = (line: string): void => context.log(line);
+  await run(context, { ...tool, loadsModel: judged.url === null, onLine }, `eval.engine (${command.join(' ')})`);
+  return readEngine(context, exam, file);
+}
+
+/** The score of what an engine wrote. Throws BAD_SETTINGS with the lines that cannot be used. */
+export async function readEngine(context: StageContext, { suite }: Exam, file: string): Promise<Score> {
+  const scored = scoreByEngine(suite, (await context.read(file)) ?? '');
+  return scoreOf(scored, `what eval.engine wrote to $PHASEBOX_RESULTS cannot be used (${file})`);
+}
+
+const mostShown = 5;
+
+function scoreOf(scored: OutsideScore, what: string): Score {
+  if (scored.ok) return scored.score;
+  const more = scored.problems.length - mostShown;
+  const shown = [...scored.problems.slice(0, mostShown), ...(more > 0 ? [`and ${more} more`] : [])];
+  throw new StageError('BAD_SETTINGS', `${what}: ${shown.join('; ')}`);
+}
+
+/** A tool of the user's: its failure says whose it is. */
+async function run(context: StageContext, tool: Tool, whose: string): Promise<void> {
+  try {
+    await context.tool(tool);
+  } catch (error) {
+    if (error instanceof StageError && error.code === 'TOOL_FAILED')
+      throw new StageError('TOOL_FAILED', `${whose}: ${error.message.slice(catalogue.TOOL_FAILED.what.length + 2)}`, {
+        cause: error,
+      });
+    throw error;
+  }
+}

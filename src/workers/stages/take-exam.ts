@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { Score } from '../../events/score.ts';
+import type { ModelServer, StageContext } from '../stage.ts';
+import { askSuite, type Exam } from './ask-suite.ts';
+import { type Place, runEngine, scoreKept } from './outside-score.ts';
+import { withServer } from './with-server.ts';
+
+/** One model and where its answers go. */
+export interface Candidate extends Place {
+  /** Name of its server: the folder of its log. */
+  readonly server: string;
+  /** Absolute folders. */
+  readonly model: string;
+  readonly adapter: string | null;
+  /** Seeds of sampled answers follow from it. */
+  readonly seed: number;
+  /** Asked before anything else, as a server that has answered before rounds differently; null: nothing. */
+  readonly first: ((server: ModelServer) => Promise<void>) | null;
+}
+
+/** What was said, or (`eval.engine`) what the engine wrote. */
+export const answersFile = 'answers.jsonl';
+
+/**
+ * Serves a model and has it asked and scored: by the suite's own rules, by its scorer, or all by `eval.engine`. The
+ * answers are in `dir`.
+ */
+export async function takeExam(context: StageContext, exam: Exam, candidate: Candidate): Promise<Score> {
+  const { server: name, model, adapter, dir, prefix, seed, first } = candidate;
+  const { engine } = exam.settings;
+  const file = join(dir, answersFile);
+  const serve = <T>(work: (server: ModelServer) => Promise<T>): Promise<T> =>
+    withServer(context, { name, model, ...(adapter === null ? {} : { adapter }) }, async (server) => {
+      await first?.(server);
+      const result = await work(server);
+      await server.check();
+      return result;
+    });
+  if (engine?.server === false) {
+    if (first !== null) await serve(async () => undefined);
+    return runEngine(context, exam, { judged: { url: null, model, adapter }, file, prefix });
+  }
+  if (engine !== undefined)
+    return serve(({ url, check }) =>
+      runEngine(context, exam, { judged: { url, model, adapter }, file, prefix }).catch(async (error: unknown) => {
+        // A server that died is why the engine failed: then both begin anew.
+        await check();
+        throw error;
+      }),
+    );
+  const answers = await serve((server) => askSuite(context, { exam, server, file, seed }));
+  return scoreKept(context, exam, { answers, dir, prefix });
+}
