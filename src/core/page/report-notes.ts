@@ -1,7 +1,7 @@
 import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
-import { count, list, percent, share } from './format.ts';
+import { count, list, loss, percent, share } from './format.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
 
 /** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */
@@ -68,12 +68,51 @@ function unlike(rows: readonly Row[]): string[] {
   ];
 }
 
+/** The same recipe, seed and evaluation twice: what differs then is the machine's own noise. */
+function repeated(rows: readonly Row[]): string[] {
+  const sameSeed = new Map<string, Row[]>();
+  for (const row of rows.filter(({ status, from }) => status === 'done' && from === null)) {
+    const key = JSON.stringify([row.phase, row.variant, row.seed, row.eval_identity]);
+    sameSeed.set(key, [...(sameSeed.get(key) ?? []), row]);
+  }
+  return [...sameSeed.values()]
+    .filter((again) => again.length > 1)
+    .map((again) => {
+      const scores = again.map(({ overall }) => percent(overall));
+      const same = new Set(scores).size === 1;
+      const told = same ? `the same score (${scores[0]})` : `${list(scores)}: noise of the machine, not of the seed`;
+      return `- ${list(again.map(({ run }) => asText(run)))} have the same seed: ${told}`;
+    });
+}
+
+/** A loss that is said to tell which run is best, and does not. */
+function disordered(rows: readonly Row[]): string[] {
+  return [...new Set(rows.map(({ phase, variant }) => JSON.stringify([phase, variant])))].flatMap((key) => {
+    const own = rows.flatMap(({ phase, variant, overall, metrics, run }) =>
+      JSON.stringify([phase, variant]) === key && overall !== null && metrics.val_loss !== null
+        ? [{ run, overall, val: metrics.val_loss }]
+        : [],
+    );
+    const [lowest] = [...own].sort((a, b) => a.val - b.val);
+    const [best] = [...own].sort((a, b) => b.overall - a.overall);
+    if (own.length < 3 || lowest === undefined || best === undefined || lowest.overall >= best.overall) return [];
+    const pair = [lowest, best].map(({ val, overall }) => `${loss(val)} -> ${percent(overall)}`);
+    return [`- Val loss did not order the runs: ${pair.join(', ')} (${asText(lowest.run)}, ${asText(best.run)})`];
+  });
+}
+
 /** What a reader should know before believing a figure. */
 export function warnings(rows: readonly Row[], damaged: readonly string[]): string {
   const own = rows.flatMap((row) =>
     [...scoreWarnings(row), ...row.warnings.map(asText)].map((text) => [text, row.run] as const),
   );
-  const lines = [...unlike(rows), byText(own), ...damaged.map((text) => `- ${asText(text)}`)];
+  const lines = [
+    ...unlike(rows),
+    ...repeated(rows),
+    ...disordered(rows),
+    byText(own),
+    ...damaged.map((text) => `- ${asText(text)}`),
+  ];
   return lines.filter((line) => line !== '').join('\n');
 }
 

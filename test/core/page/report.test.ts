@@ -127,6 +127,20 @@ describe('renderComparison', () => {
     expect(page([run(0), run(1)])).to.not.contain('Not measured alike');
   });
 
+  it('calls what differs between two runs of one seed noise of the machine', () => {
+    const again = (overall: number) => page([run(0), run(0, { run: '43a-s0.2', overall }), run(1)]);
+    expect(again(70)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: 82.4 and 70.0: noise of the machine');
+    expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: the same score (82.4)');
+  });
+
+  it('says when val loss did not order the runs', () => {
+    const runs = [0.21, 0.26, 0.18].map((val_loss, seed) =>
+      run(seed, { metrics: { val_loss, train_loss: 0.1 }, overall: 82 - 20 * seed }),
+    );
+    expect(page(runs)).to.contain('- Val loss did not order the runs: 0.180 -> 42.0, 0.210 -> 82.0 (43a-s2, 43a-s0)');
+    expect(page(runs.slice(0, 2))).to.not.contain('did not order');
+  });
+
   it('shows names, titles and outcomes as they are, whatever is in them', () => {
     const odd = phase({
       title: 'a | b `c` <img src=x> *d* _e_ $f$',

@@ -65,7 +65,7 @@ describe('writePages', () => {
     expect(path).to.equal(join(artifacts, 'COMPARISON.md'));
     expect(await read('COMPARISON.md')).to.contain(rendered.trimEnd());
     expect(rendered).to.contain('# zz (title of zz) against aa (title of aa)');
-    expect(rendered).to.contain('**zz passes its gate: overall 100.0 in 1 of 2 runs.** 1 of 2 runs not over yet.');
+    expect(rendered).to.contain('**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not over yet.');
     expect(rendered).to.contain('[zz](zz/answers.md), [aa](aa/answers.md)');
     expect(await read('aa', 'answers.md'))
       .to.contain('Show the log')
@@ -103,7 +103,7 @@ describe('writePages', () => {
     const { rendered, warnings } = await writePages({ artifacts });
     expect(warnings).to.have.length(2);
     expect(warnings.join('\n')).to.contain('line 2 of results.jsonl').and.to.contain('phase.json cannot be read');
-    expect(rendered).to.contain('**aa: overall 100.0 in 1 of 1 run.**').and.to.contain('line 2 of results.jsonl');
+    expect(rendered).to.contain('**aa: overall 100.0 in its one run.**').and.to.contain('line 2 of results.jsonl');
   });
 
   it('makes an empty page in an empty workspace', async () => {
