@@ -8,7 +8,7 @@ const level = 0.95;
 const power = 0.8;
 /** More runs than anyone will make: above it the answer is "never". */
 const mostRuns = 1000;
-/** Simpson's rule with these steps agrees with quad of SciPy to 1e-9. */
+/** Simpson's rule with these steps agrees with quad of SciPy to 2e-8. */
 const steps = 400;
 
 /** The sd within groups (phases) of run means, and its degrees of freedom. Groups of one say nothing; null with no other. */
