@@ -4,6 +4,7 @@ import { type Summary, summarise } from '../core/compare/summary.ts';
 import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
+import { none } from '../core/page/markdown.ts';
 import {
   findingText,
   findingWords,
@@ -87,7 +88,8 @@ function sideText(summary: Summary): string[] {
   ];
 }
 
-function categoryLines({ categories }: Contrast): string[] {
+function categoryLines({ categories, prompts }: Contrast): string[] {
+  const asked = prompts.differences.size > 0;
   const width = Math.max(...categories.map(({ name }) => name.length), 'category'.length);
   const line = (name: string, ...cells: readonly string[]) => `${name.padEnd(width)}  ${cells.join('  ')}`;
   const head = line('category', ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)), 'Welch, Holm');
@@ -97,7 +99,7 @@ function categoryLines({ categories }: Contrast): string[] {
       line(
         one.name,
         ...[percent(one.a), percent(one.b)].map((cell) => cell.padStart(5)),
-        ...[one.fixed, one.regressed, one.same].map((count) => String(count).padStart(5)),
+        ...[one.fixed, one.regressed, one.same].map((count) => (asked ? String(count) : none).padStart(5)),
         one.p === null ? 'too few to test' : pValue(one.p),
       ),
     ),
