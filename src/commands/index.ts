@@ -1,5 +1,6 @@
 import { registerCancel } from './cancel.ts';
 import { registerCompare } from './compare.ts';
+import { registerDiff } from './diff.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerExport } from './export.ts';
 import { registerGc } from './gc.ts';
@@ -37,6 +38,7 @@ export const commands: readonly Register[] = [
   registerStop,
   registerReport,
   registerCompare,
+  registerDiff,
   registerScore,
   registerExport,
   registerServe,

@@ -20,6 +20,29 @@ export const sharedManifest = z.strictObject({
 });
 export type SharedManifest = z.infer<typeof sharedManifest>;
 
+/** The machine that a stage ran on. */
+export const host = z.strictObject({
+  name: z.string(),
+  /** `darwin 24.1.0 arm64` */
+  system: z.string(),
+  cpu: z.string(),
+  memory_bytes: z.int(),
+});
+export type Host = z.infer<typeof host>;
+
+/** A model server that was proven to be our own child, and how. */
+export const servedBy = z.strictObject({
+  /** Subfolder of the stage that holds its log: `server`, or `server.2` when it was started again. */
+  name: z.string(),
+  /** What it was asked for and what stood in the log of our child afterwards: no other process can have written it. */
+  nonce: z.string(),
+  /** The model id that every answer bore; an answer with another one fails the attempt. */
+  model_id: z.string(),
+  /** How many answers bore it. */
+  answers: z.int(),
+});
+export type ServedBy = z.infer<typeof servedBy>;
+
 /** What a finished stage leaves in its folder: manifest.json. Its presence is what "finished" means. */
 export const manifest = z.strictObject({
   version: z.literal(1),
@@ -32,6 +55,11 @@ export const manifest = z.strictObject({
   /** argv of every tool that ran, in order. */
   commands: z.array(z.array(z.string())),
   versions: z.record(z.string(), z.string()),
+  /** Null, and none: made by a version that did not note them. */
+  host: host.nullable().default(null),
+  servers: z.array(servedBy).default([]),
+  /** sha256 of what the config asks for, without names and seed: core/run/custody.ts. */
+  config_sha256: z.string().nullable().default(null),
   started: z.string(),
   ended: z.string(),
   seconds: z.number(),

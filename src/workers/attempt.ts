@@ -1,4 +1,5 @@
 import type { StageEvent } from '../events/events.ts';
+import type { ServedBy } from '../events/manifest.ts';
 import type { Board } from '../io/broker/consumer.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 
@@ -7,6 +8,7 @@ export interface Notes {
   readonly inputs: Record<string, string>;
   readonly commands: string[][];
   readonly warnings: string[];
+  readonly servers: ServedBy[];
   estimated_bytes: number | null;
   /** Time that the attempt waited for the machine or the disk. */
   waited_ms: number;

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asStageError, StageError } from '../core/errors.ts';
 import { holdOfStage } from '../core/run/control.ts';
+import { configText } from '../core/run/custody.ts';
 import { type Due, due, isStarted, type RunState } from '../core/run/due.ts';
 import { type StageEvent, stageEvent } from '../events/events.ts';
 import type { Manifest } from '../events/manifest.ts';
@@ -9,6 +10,8 @@ import { attemptFolder, type Made, type StageName, stageFolder, stages } from '.
 import { type Delivery, PutBack } from '../io/broker/consumer.ts';
 import { commit, finishCommit, hashOutputs } from '../io/disk/commit.ts';
 import { watchPeak } from '../io/disk/disk-usage.ts';
+import { textHash } from '../io/disk/hash.ts';
+import { hostFacts } from '../io/host-facts.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Attempt, Notes } from './attempt.ts';
@@ -84,7 +87,7 @@ async function attemptStage(
   await mkdir(dir, { recursive: true });
   const from = await carryOver(shelved.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`goes on with what attempt ${from} left`);
-  const notes: Notes = { inputs: {}, commands: [], warnings: [], estimated_bytes: null, waited_ms: 0 };
+  const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { ...given, dir, notes };
   const started = await beginning(runtime, attempt);
   const seconds = (): number => (Date.now() - started - notes.waited_ms) / 1000;
@@ -145,7 +148,7 @@ async function work(runtime: Runtime, stage: Stage, attempt: Attempt): Promise<M
 
 async function describe(
   runtime: Runtime,
-  { event, dir, notes }: Attempt,
+  { shelved, event, dir, notes }: Attempt,
   facts: { made: Made<StageName>; started: number; seconds: number; peak_bytes: number },
 ): Promise<Manifest> {
   return {
@@ -157,6 +160,9 @@ async function describe(
     outputs: await hashOutputs(dir),
     commands: notes.commands,
     versions: { ...runtime.versions },
+    host: hostFacts(),
+    servers: notes.servers,
+    config_sha256: textHash(configText(shelved.run)),
     started: new Date(facts.started).toISOString(),
     ended: now(),
     seconds: facts.seconds,

@@ -45,6 +45,7 @@ export function makeRun(changed: Partial<Run> = {}): Run {
         stop: [],
         chat_template_args: {},
         base: true,
+        cost: true,
       },
     },
     criteria: null,
@@ -67,6 +68,9 @@ export function makeManifest(stage: StageName, changed: Partial<Manifest> = {}):
     outputs: [],
     commands: [],
     versions: { 'mlx-lm': '0.32.2' },
+    host: null,
+    servers: [],
+    config_sha256: null,
     started: at(0),
     ended: at(1),
     seconds: 60,
@@ -78,6 +82,12 @@ export function makeManifest(stage: StageName, changed: Partial<Manifest> = {}):
     ...changed,
   };
 }
+
+/** Nothing known of what was used. */
+export const noCustody: Row['custody'] = {
+  ...{ data: null, base: null, adapter: null, iteration: null, resume: null, model: null, suite: null },
+  ...{ config: null, server: null, host: null },
+};
 
 /** A done row of 43a, with changes. */
 export function makeRow(changed: Partial<Row> = {}): Row {
@@ -95,9 +105,12 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     categories: { domain: 60, git: 100 },
     strict_categories: { domain: 55, git: 100 },
     modes: modeCounts({ wrapped: 25, direct_call: 2 }),
+    category_modes: null,
     base: null,
     baseline: null,
     checkpoint: 800,
+    selection: null,
+    cost: null,
     metrics: { val_loss: 0.21, train_loss: 0.1 },
     verdict: null,
     outcome: null,
@@ -107,7 +120,7 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 },
     bytes: { temp_peak: 2 ** 30, estimated_peak: null, final: 20 * 2 ** 30 },
     eval_identity: 'e'.repeat(64),
-    custody: { data: null, base: null, adapter: null, model: null, suite: null },
+    custody: noCustody,
     versions: {},
     profile: null,
     warnings: [],

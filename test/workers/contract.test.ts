@@ -150,7 +150,7 @@ describe('every stage', function () {
           await cp(join(shelved.folder, stageFolder(name)), dir, { recursive: true });
           const attempt: Attempt = {
             ...{ shelved, dir, board, event: { run: shelved.run.run, stage: name, attempt: 9 } },
-            notes: { inputs: {}, commands: [], warnings: [], estimated_bytes: null, waited_ms: 0 },
+            notes: { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 },
           };
           const context = stageContext(runtime, attempt, null);
           const made = stages[name].makes.parse(manifest?.made) as never;

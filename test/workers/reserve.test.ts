@@ -35,7 +35,7 @@ async function started() {
     ...{ inHand: new Map([['43a-s0', live]]), notice: (notice: Notice) => void told.push(notice) },
   } as Partial<Runtime> as Runtime;
   const board = { log: () => undefined, progress: () => undefined };
-  const notes = { inputs: {}, commands: [], warnings: [], estimated_bytes: null, waited_ms: 0 };
+  const notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { shelved, event, dir: folder, board, notes };
   const journal = async (): Promise<JournalLine[]> =>
     (await readFile(join(folder, 'journal.jsonl'), 'utf8'))

@@ -8,6 +8,8 @@ import { awaitReady } from './server-ready.ts';
 /** A child of ours that was proven to be the one that answers at `url`. */
 export interface RunningServer {
   readonly url: string;
+  /** What it was asked for and only our child's log can hold: the proof. */
+  readonly nonce: string;
   ask(request: ChatRequest): Promise<ChatReply>;
   check(): Promise<void>;
   close(): Promise<void>;
@@ -23,7 +25,8 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
   for (let attempt = 1; ; attempt += 1) {
     const child = await spawnServer(start);
     try {
-      if ((await awaitReady(child, start)) === 'ready') return running(child, start);
+      const { nonce } = await awaitReady(child, start);
+      if (nonce !== null) return running(child, start, nonce);
     } catch (error) {
       await closeServer(child, start);
       throw error;
@@ -39,9 +42,10 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
   }
 }
 
-function running(child: Child, start: ServerStart): RunningServer {
+function running(child: Child, start: ServerStart, nonce: string): RunningServer {
   return {
     url: child.url,
+    nonce,
     ask: (request) => askModel(request, { url: child.url, signal: child.signal, broken: child.broken }),
     check: child.check,
     close: () => closeServer(child, start),

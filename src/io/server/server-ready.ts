@@ -17,28 +17,34 @@ const slowestLoad_bytes_s = 20e6;
 /** Someone else answers on our port and our child neither says that it lost it nor gets it. */
 const strangerPatience_ms = 60_000;
 
-/** Waits until the model is loaded and proven ours: `ready`; `taken`: the child lost its port to someone else. */
-export async function awaitReady(child: Child, start: ServerStart): Promise<'ready' | 'taken'> {
+/** `nonce`: what proved it, in the child's own log; null: the child lost its port to someone else. */
+export interface Readiness {
+  readonly nonce: string | null;
+}
+
+/** Waits until the model is loaded and the server is proven ours. */
+export async function awaitReady(child: Child, start: ServerStart): Promise<Readiness> {
   const limit_ms = start.silence_ms ?? startSilence_ms + ((await modelBytes(start.model)) / slowestLoad_bytes_s) * 1000;
   const watch = silenceWatch(child);
   let wait: Wait = { code: 'SERVER_DIED', limit_ms, what: 'it does not answer' };
   for (;;) {
     // Looked at first and last: mlx_lm's server lives on without its port, in the thread that generates; others end.
     const lost = async (): Promise<boolean> => taken.test(await child.log.text());
-    if (await lost()) return 'taken';
+    if (await lost()) return { nonce: null };
     try {
       await watch.look(wait);
     } catch (error) {
-      if (!child.signal.aborted && (await lost())) return 'taken';
+      if (!child.signal.aborted && (await lost())) return { nonce: null };
       throw error;
     }
     const proof = await proveIdentity(child);
-    if (proof === 'ours') break;
+    if (typeof proof === 'object') {
+      await warmUp(child, watch, { code: 'SERVER_DIED', limit_ms, what: 'its model is not loaded' });
+      return proof;
+    }
     if (proof === 'stranger') wait = { ...stranger(child), limit_ms: Math.min(limit_ms, strangerPatience_ms) };
     await delay(poll_ms);
   }
-  await warmUp(child, watch, { code: 'SERVER_DIED', limit_ms, what: 'its model is not loaded' });
-  return 'ready';
 }
 
 const stranger = (child: Child): Omit<Wait, 'limit_ms'> => ({
@@ -56,7 +62,7 @@ async function modelBytes(folder: string): Promise<number> {
  * Asks for a page with a name that exists nowhere else. mlx_lm's server logs every request in every version, and it
  * logs before it answers: the name in our own child's log proves whose answer it was.
  */
-async function proveIdentity(child: Child): Promise<'ours' | 'stranger' | 'nobody'> {
+async function proveIdentity(child: Child): Promise<{ readonly nonce: string } | 'stranger' | 'nobody'> {
   const nonce = randomBytes(16).toString('hex');
   try {
     const signal = AbortSignal.any([child.signal, AbortSignal.timeout(5000)]);
@@ -66,7 +72,7 @@ async function proveIdentity(child: Child): Promise<'ours' | 'stranger' | 'nobod
     // Refused, reset or silent: not up yet. Whether it ever will be is what the watch on process and log says.
     return 'nobody';
   }
-  return (await child.log.text()).includes(nonce) ? 'ours' : 'stranger';
+  return (await child.log.text()).includes(nonce) ? { nonce } : 'stranger';
 }
 
 /**

@@ -126,6 +126,7 @@ describe('makeRow', () => {
       base,
       baseline: null,
       checkpoint: 800,
+      cost: null,
       metrics: { val_loss: 0.21, train_loss: 0.1 },
       verdict: null,
       outcome: null,
@@ -137,7 +138,10 @@ describe('makeRow', () => {
       // fuse at work: 60 + 300; what stays: 30 + 208 + 5
       bytes: { temp_peak: 117, estimated_peak: 0, final: 201 },
       eval_identity: 'e'.repeat(64),
-      custody: { data: 'd', base: 'b', adapter: 'a', model: 'm', suite: 's' },
+      custody: {
+        ...{ data: 'd', base: 'b', adapter: 'a', iteration: 800, resume: null, model: 'm', suite: 's' },
+        ...{ config: null, server: null, host: null },
+      },
       versions: { 'mlx-lm': '0.32.2', mlx: '0.32.4' },
       profile: null,
       warnings: ['359 rows are never seen', 'the base could not be scored'],

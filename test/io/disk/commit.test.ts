@@ -107,6 +107,9 @@ describe('outputs', () => {
       warnings: [],
       made: {},
       removed: null,
+      host: null,
+      servers: [],
+      config_sha256: null,
     } as const),
     outputs: await hashOutputs(dir),
   });

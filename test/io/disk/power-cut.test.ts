@@ -30,6 +30,9 @@ const told: Manifest = {
     warnings: [],
     made: {},
     removed: null,
+    host: null,
+    servers: [],
+    config_sha256: null,
   },
   outputs: Object.entries(outputs).map(([path, text]) => ({
     ...{ path, bytes: text.length, mtime_ms: 0, inode: 0, sha256: textHash(text) },

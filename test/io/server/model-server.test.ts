@@ -86,6 +86,9 @@ describe('io/model-server', function () {
     expect(told.cache).to.deep.equal([]);
     expect(told.request).to.deep.equal(chat('[tell]').body);
     await server.check();
+    const { dir } = open.find((one) => one.server === server) ?? { dir: '' };
+    expect(server.nonce).to.match(/^[0-9a-f]{32}$/);
+    expect(await readFile(join(dir, 'log.txt'), 'utf8'), 'the proof').to.contain(server.nonce);
   });
 
   it('takes another port when somebody has the one it chose, whether the server ends or lives on without it', async () => {

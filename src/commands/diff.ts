@@ -1,0 +1,59 @@
+import { type DiffSide, diffRuns, diffText } from '../core/compare/diff.ts';
+import { CommandError } from '../core/errors.ts';
+import { custodyOf, versionsOf } from '../core/run/custody.ts';
+import type { Manifest } from '../events/manifest.ts';
+import type { Row } from '../events/row.ts';
+import { type StageName, stageNames } from '../events/stages.ts';
+import { readRows } from '../io/workspace/results-store.ts';
+import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { example, type Register, workspaceOf } from './register.ts';
+
+export interface DiffOptions {
+  readonly a: string;
+  readonly b: string;
+  readonly json: boolean;
+}
+
+/** Prints what differs between two runs, over or not. Returns 0; throws CommandError 2 (unknown run). */
+export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): Promise<number> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
+  const side = (name: string): Promise<DiffSide> => sideOf(name, shelf, rows.get(name) ?? null);
+  const result = diffRuns(await side(a), await side(b));
+  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : diffText(result));
+  return 0;
+}
+
+async function sideOf(name: string, shelf: Shelf, row: Row | null): Promise<DiffSide> {
+  const shelved = shelf.get(name);
+  if (shelved === undefined) {
+    if (row === null) throw new CommandError(2, `There is no run ${name}. \`phasebox status\` lists them.`);
+    return { run: name, plan: null, row, custody: row.custody, versions: row.versions };
+  }
+  const noted = { run: shelved.run, manifests: await manifestsOf(shelf, shelved) };
+  const custody = row?.custody ?? custodyOf({ ...noted, iteration: null });
+  return { run: name, plan: shelved.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
+}
+
+async function manifestsOf(shelf: Shelf, shelved: Shelved): Promise<Partial<Record<StageName, Manifest>>> {
+  const found: Partial<Record<StageName, Manifest>> = {};
+  for (const stage of stageNames) {
+    const committed = await shelf.committed(shelved, stage);
+    if (committed !== null) found[stage] = committed.manifest;
+  }
+  return found;
+}
+
+/** `phasebox diff RUN RUN [--json]` */
+export const registerDiff: Register = (program, exit) => {
+  program
+    .command('diff <run> <other>')
+    .description('what differs between two runs, what is known to move scores first')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', example('phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'))
+    .action(async (a: string, b: string, options: { json?: boolean }, command) => {
+      exit(await diff(await workspaceOf(command, false), { a, b, json: options.json ?? false }));
+    });
+};

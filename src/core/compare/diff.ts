@@ -1,0 +1,192 @@
+import type { Row } from '../../events/row.ts';
+import type { Run } from '../../events/run.ts';
+import { isMapping, isSame } from '../config/mapping.ts';
+import { valueText } from '../plan/settings-shown.ts';
+
+/** What is known of one of the two runs; it need not be over. */
+export interface DiffSide {
+  readonly run: string;
+  /** Null: only its row is left. */
+  readonly plan: Run | null;
+  /** Null: it is not over. */
+  readonly row: Row | null;
+  /** Of the row, or as far as its stages have come. */
+  readonly custody: Row['custody'];
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** `jumper`: known to move scores by itself; `setting`: any other; `content`: what was read; `made`: what came out. */
+export type DiffKind = 'jumper' | 'setting' | 'content' | 'made';
+
+/** One thing that the two runs do not share. Null: none, or not set. */
+export interface DiffLine {
+  readonly name: string;
+  readonly kind: DiffKind;
+  readonly a: unknown;
+  readonly b: unknown;
+}
+
+/** `unknown`: what cannot be compared (yet), and of which runs it is not known. */
+export interface RunDiff {
+  readonly a: string;
+  readonly b: string;
+  readonly differences: readonly DiffLine[];
+  readonly unknown: readonly { readonly name: string; readonly of: readonly string[] }[];
+  /** Whether both have their rows: what is not known then, no one will know. */
+  readonly over: boolean;
+  readonly conclusion: string;
+}
+
+/** Undefined: not known (yet). */
+type Fact = readonly [name: string, kind: DiffKind, value: unknown];
+
+const orUnknown = (value: unknown): unknown => value ?? undefined;
+
+function systemOf({ plan }: DiffSide): unknown {
+  if (plan === null) return undefined;
+  const { system } = plan.settings.eval;
+  return system === undefined ? "the suite's own" : system === '' ? 'none' : system;
+}
+
+function resumeOf({ plan, custody }: DiffSide): unknown {
+  if (plan === null) return orUnknown(custody.resume);
+  return custody.resume ?? plan.settings.train?.resume_adapter_file ?? null;
+}
+
+/** What ran the tools, and phasebox itself; others (a tool of a later version) come after. */
+const versionNames = ['mlx', 'mlx_lm', 'transformers', 'python', 'phasebox'];
+
+/** The known score-jumpers, in the order in which they are to be looked at. */
+function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
+  const { plan, row, custody } = side;
+  const asked = plan?.settings.eval;
+  const facts: readonly (readonly [name: string, value: unknown])[] = [
+    ['checkpoint', orUnknown(row?.checkpoint ?? custody.iteration)],
+    ['seed', orUnknown(plan?.seed ?? row?.seed)],
+    ['suite', orUnknown(custody.suite)],
+    ['temperature', asked?.temperature],
+    ['stop', asked?.stop],
+    ['system prompt', systemOf(side)],
+    ...versions.map((name) => [`version of ${name}`, side.versions[name]] as const),
+    ['resume (warm restart)', resumeOf(side)],
+  ];
+  return facts.map(([name, value]) => [name, 'jumper', value]);
+}
+
+/** Every value of a mapping by its path; a list is a value. */
+function leaves(value: unknown, path: string): [string, unknown][] {
+  if (!isMapping(value)) return value === undefined ? [] : [[path, value]];
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`));
+}
+
+/** Settings that are no jumpers of their own, by the names that a config has for them. */
+function settingsOf({ plan }: DiffSide): Map<string, unknown> | null {
+  if (plan === null) return null;
+  const { temperature: _temperature, stop: _stop, system: _system, suite: _suite, ...evaluated } = plan.settings.eval;
+  const { resume_adapter_file: _resume, ...train } = plan.settings.train ?? {};
+  const { select, fuse, cleanup } = plan.settings;
+  return new Map(
+    leaves(
+      {
+        ...{ model: plan.model?.source, revision: plan.model?.revision, data: plan.data?.source, from: plan.from },
+        ...{ min_rows: plan.min_rows, train, select, fuse, cleanup, eval: evaluated, chain: plan.chain },
+        ...{ criteria: plan.criteria, baseline: plan.baseline, env: plan.env, preflight: plan.preflight },
+        cooldown_s: plan.cooldown_s,
+      },
+      '',
+    ),
+  );
+}
+
+/** What only the second run sets goes with its section, not to the end. */
+function inSections(paths: readonly string[]): string[] {
+  const section = (path: string): string => path.split('.')[0] ?? path;
+  const order = [...new Set(paths.map(section))];
+  return [...paths].sort((a, b) => order.indexOf(section(a)) - order.indexOf(section(b)));
+}
+
+function contents({ custody, row }: DiffSide): Fact[] {
+  const facts: readonly (readonly [name: string, kind: DiffKind, value: unknown])[] = [
+    ['data, content', 'content', custody.data],
+    ['base model, content', 'content', custody.base],
+    ['eval identity', 'content', row?.eval_identity],
+    ['machine', 'content', custody.host?.name],
+    ['adapter, content', 'made', custody.adapter],
+    ['final model, content', 'made', custody.model],
+  ];
+  return facts.map(([name, kind, value]) => [name, kind, orUnknown(value)]);
+}
+
+/** What differs between two runs: score-jumpers first, then all other settings, then contents by hash. */
+export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
+  const told = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
+  const versions = [...new Set([...versionNames, ...told])];
+  const [settingsA, settingsB] = [settingsOf(a), settingsOf(b)];
+  const paths = inSections([...new Set([...(settingsA ?? []), ...(settingsB ?? [])].map(([path]) => path))]);
+  const factsOf = (side: DiffSide, settings: Map<string, unknown> | null): Fact[] => [
+    ...jumpers(side, versions),
+    ...(settings === null
+      ? [['settings', 'setting', undefined] as const]
+      : paths.map((path) => [path, 'setting', settings.get(path) ?? null] as const)),
+    ...contents(side),
+  ];
+  const other = new Map(factsOf(b, settingsB).map(([name, , value]) => [name, value]));
+  const pairs = factsOf(a, settingsA).map(([name, kind, value]) => ({ name, kind, a: value, b: other.get(name) }));
+  const differences = pairs.filter((pair) => pair.a !== undefined && pair.b !== undefined && !isSame(pair.a, pair.b));
+  const unknown = pairs
+    .filter((pair) => pair.a === undefined || pair.b === undefined)
+    // neither has it (an adapter on its base makes no final model): nothing to compare once both are over
+    .filter((pair) => pair.a !== pair.b || a.row === null || b.row === null)
+    .map(({ name, ...pair }) => ({
+      name,
+      of: [...(pair.a === undefined ? [a.run] : []), ...(pair.b === undefined ? [b.run] : [])],
+    }));
+  const over = a.row !== null && b.row !== null;
+  return { a: a.run, b: b.run, differences, unknown, over, conclusion: conclude(differences, unknown.length) };
+}
+
+function conclude(differences: readonly DiffLine[], unknown: number): string {
+  const known = unknown === 0 ? '' : ' of what is known';
+  if (differences.length === 0) return `Nothing${known} differs: a different score is then noise of the machine.`;
+  if (differences.every(({ kind }) => kind === 'made'))
+    return `Only what came out${known} differs: the same recipe and seed made other weights, which is noise of the machine.`;
+  const first = differences.find(({ kind }) => kind === 'jumper');
+  return first === undefined
+    ? 'None of the known score-jumpers differs.'
+    : `Known to move scores by itself: ${first.name} comes first.`;
+}
+
+const headings: Readonly<Record<DiffKind, string>> = {
+  jumper: 'Known to move scores',
+  setting: 'Other settings',
+  content: 'What was used',
+  made: 'What came out',
+};
+
+const widest = 60;
+
+/** Hashes as their first 12 digits, the rest as a config has it, on one line. */
+function shown(value: unknown): string {
+  if (value === null) return 'none';
+  const text = valueText(value).replace(/\s+/g, ' ');
+  if (/^[0-9a-f]{64}$/.test(text)) return text.slice(0, 12);
+  return text.length > widest ? `${text.slice(0, widest - 1)}…` : text;
+}
+
+/** The difference as text for a terminal. */
+export function diffText({ a, b, differences, unknown, over, conclusion }: RunDiff): string {
+  const lines = [{ name: '', a, b }, ...differences.map((line) => ({ ...line, a: shown(line.a), b: shown(line.b) }))];
+  const width = (pick: (line: (typeof lines)[number]) => string): number =>
+    Math.max(...lines.map((line) => pick(line).length));
+  const [name, left] = [width((line) => line.name), width((line) => line.a)];
+  const row = (line: (typeof lines)[number]): string =>
+    `  ${line.name.padEnd(name)}  ${line.a.padEnd(left)}  ${line.b}`;
+  const groups = Object.entries(headings).flatMap(([kind, heading]) => {
+    const own = lines.filter((line) => 'kind' in line && line.kind === kind);
+    return own.length === 0 ? [] : ['', heading, ...own.map(row)];
+  });
+  const head = differences.length === 0 ? [`${a} against ${b}`] : [row({ name: '', a, b })];
+  const open = unknown.map((one) => `  ${one.name}: ${one.of.join(', ')}`);
+  const unsaid = open.length === 0 ? [] : ['', over ? 'Not known' : 'Not known yet', ...open];
+  return `${[...head, ...groups, ...unsaid, '', conclusion].join('\n')}\n`;
+}

@@ -1,0 +1,69 @@
+import type { Manifest } from '../../events/manifest.ts';
+import type { Row } from '../../events/row.ts';
+import type { Run } from '../../events/run.ts';
+import type { StageName } from '../../events/stages.ts';
+import { canonicalJson } from '../score/eval-identity.ts';
+
+type Manifests = Readonly<Partial<Record<StageName, Manifest>>>;
+
+/** What is known of a run, over or not: its plan, and the manifests of the stages that are committed. */
+export interface Noted {
+  readonly run: Run;
+  /** The run's own, and those of the runs it comes from. */
+  readonly manifests: Manifests;
+}
+
+/** What was used and how it is known, from what the stages noted as it happened. Null: not known (yet). */
+export function custodyOf({
+  run,
+  manifests,
+  iteration,
+}: Noted & { readonly iteration: number | null }): Row['custody'] {
+  const input = (name: string, ...from: readonly StageName[]) =>
+    from.map((stage) => manifests[stage]?.inputs[name]).find((hash) => hash !== undefined) ?? null;
+  const adapter = input('adapter', 'fuse', 'eval');
+  const last = ownManifests({ run, manifests }).at(-1);
+  return {
+    data: input('data', 'train'),
+    base: input('base', 'train', 'fuse', 'eval'),
+    adapter,
+    iteration: adapter === null ? null : iteration,
+    resume: input('resume_adapter_file', 'train'),
+    model: input('model', 'eval'),
+    suite: input('suite', 'eval'),
+    config: last?.config_sha256 ?? null,
+    server: manifests.eval?.servers.findLast(({ name }) => /^server(?:\.\d+)?$/.test(name)) ?? null,
+    host: last?.host ?? null,
+  };
+}
+
+/** What ran the stages of the run itself: `mlx`, `mlx_lm`, `transformers`, `python`, `phasebox` -> version. */
+export function versionsOf(noted: Noted): Record<string, string> {
+  return Object.assign({}, ...ownManifests(noted).map((manifest) => manifest.versions));
+}
+
+/** The run's own manifests, in the order of its chain. */
+export const ownManifests = ({ run, manifests }: Noted): Manifest[] =>
+  run.chain.flatMap((stage) => manifests[stage] ?? []);
+
+/**
+ * The text whose sha256 is the config hash: what the config asks of a run, without what only names it (run, phase, title,
+ * file) and without its seed, so that the seeds of a phase share it. Models, data and suite stand there as they were
+ * written; what they held is hashed beside it. Canonical JSON.
+ */
+export function configText(run: Run): string {
+  const { suite: _suite, ...evaluated } = run.settings.eval;
+  return canonicalJson({
+    model: run.model === null ? null : { source: run.model.source, revision: run.model.revision },
+    data: run.data?.source ?? null,
+    min_rows: run.min_rows,
+    from: run.from,
+    chain: run.chain,
+    settings: { ...run.settings, eval: evaluated },
+    criteria: run.criteria,
+    baseline: run.baseline,
+    env: run.env,
+    preflight: run.preflight,
+    cooldown_s: run.cooldown_s,
+  });
+}

@@ -1,0 +1,104 @@
+import { expect } from 'chai';
+import { type DiffSide, diffRuns, diffText } from '../../../src/core/compare/diff.ts';
+import type { Run } from '../../../src/events/run.ts';
+import { makeRow, makeRun, noCustody } from '../../helpers/rows.ts';
+
+const hash = (letter: string): string => letter.repeat(64);
+
+const custody: DiffSide['custody'] = {
+  ...noCustody,
+  ...{ data: hash('d'), base: hash('b'), adapter: hash('a'), iteration: 800, model: hash('e'), suite: hash('c') },
+  host: { name: 'mini', system: 'darwin 25.1.0 arm64', cpu: 'Apple M4 Pro', memory_bytes: 2 ** 36 },
+};
+const versions = { mlx: '0.32.4', mlx_lm: '0.32.2', transformers: '5.1.0', python: '3.12.1', phasebox: '0.1.0' };
+
+const side = (run: string, changed: Partial<DiffSide> = {}, plan: Partial<Run> = {}): DiffSide => ({
+  ...{ run, plan: makeRun({ run, ...plan }), row: makeRow({ run }), custody, versions },
+  ...changed,
+});
+
+const evaluated = makeRun().settings.eval;
+const namesOf = (a: DiffSide, b: DiffSide): string[] => diffRuns(a, b).differences.map(({ name }) => name);
+
+describe('the difference of two runs', () => {
+  it('is nothing for the same recipe and seed, and then a different score is noise of the machine', () => {
+    const same = diffRuns(side('43a-s0'), side('43a-s0.2'));
+    expect(same.differences).to.eql([]);
+    expect(same.unknown).to.eql([]);
+    expect(diffText(same)).to.equal(
+      '43a-s0 against 43a-s0.2\n\nNothing differs: a different score is then noise of the machine.\n',
+    );
+  });
+
+  it('names the known score-jumpers first, in their order, then settings, then contents', () => {
+    const settings = makeRun().settings;
+    const other = side(
+      '43b-s1',
+      {
+        row: makeRow({ run: '43b-s1', checkpoint: 600, eval_identity: hash('f') }),
+        custody: { ...custody, suite: hash('9'), data: hash('8'), resume: hash('7'), model: hash('6') },
+        versions: { ...versions, mlx_lm: '0.31.0', transformers: '4.9' },
+      },
+      {
+        seed: 1,
+        model: { source: 'org/14B', folder: null, revision: null, download: false },
+        settings: {
+          ...settings,
+          train: { iters: 800, num_layers: 12, resume_adapter_file: 'old.safetensors' },
+          fuse: { ...settings.fuse, q_bits: 4 },
+          eval: { ...evaluated, suite: '/ws/other.yaml', temperature: 0.7, stop: ['</s>'], system: 'Be brief.' },
+        },
+      },
+    );
+    expect(namesOf(side('43a-s0'), other)).to.eql([
+      ...['checkpoint', 'seed', 'suite', 'temperature', 'stop', 'system prompt'],
+      ...['version of mlx_lm', 'version of transformers', 'resume (warm restart)'],
+      ...['model', 'train.num_layers', 'fuse.q_bits'],
+      ...['data, content', 'eval identity', 'final model, content'],
+    ]);
+    const text = diffText(diffRuns(side('43a-s0'), other));
+    expect(text)
+      .to.match(/^ +43a-s0 +43b-s1$/m)
+      .and.to.match(/^ {2}checkpoint +800 +600$/m);
+    expect(text)
+      .to.match(/^ {2}suite +c{12} +9{12}$/m)
+      .and.to.match(/^ {2}train\.num_layers +none +12$/m);
+    expect(text).to.match(/^ {2}system prompt +the suite's own +Be brief\.$/m);
+    expect(text.indexOf('Known to move')).to.be.below(text.indexOf('Other settings'));
+    expect(text.trimEnd().split('\n').at(-1)).to.contain('checkpoint comes first');
+  });
+
+  it('tells the same recipe with other weights from another recipe', () => {
+    const made = diffRuns(side('a'), side('b', { custody: { ...custody, adapter: hash('1'), model: hash('2') } }));
+    expect(made.differences.map(({ kind }) => kind)).to.eql(['made', 'made']);
+    expect(made.conclusion).to.contain('noise of the machine');
+  });
+
+  it('says what is not known yet of a run that is not over', () => {
+    const waiting = side('43a-s1', { row: null, custody: noCustody, versions: {} }, { seed: 1 });
+    const { differences, unknown, conclusion } = diffRuns(side('43a-s0'), waiting);
+    expect(differences.map(({ name }) => name)).to.eql(['seed']);
+    expect(unknown.map(({ name }) => name)).to.include.members([
+      'checkpoint',
+      'suite',
+      'version of mlx',
+      'final model, content',
+    ]);
+    expect(unknown.every(({ of }) => of.join() === '43a-s1')).to.equal(true);
+    expect(diffText(diffRuns(side('43a-s0'), waiting))).to.match(/Not known yet\n {2}checkpoint: 43a-s1\n/);
+    expect(conclusion).to.contain('seed');
+    const both = diffRuns(waiting, { ...waiting, run: '43a-s1.2' });
+    expect(both.conclusion).to.equal(
+      'Nothing of what is known differs: a different score is then noise of the machine.',
+    );
+  });
+
+  it('knows of a run whose folder is gone what its row tells', () => {
+    const { unknown, differences } = diffRuns(
+      side('a'),
+      side('b', { plan: null, row: makeRow({ run: 'b', seed: 3 }) }),
+    );
+    expect(differences.map(({ name }) => name)).to.eql(['seed']);
+    expect(unknown.map(({ name }) => name)).to.include.members(['temperature', 'stop', 'system prompt']);
+  });
+});
