@@ -18,7 +18,7 @@ const lossLine = z.object({
 type LossLine = z.infer<typeof lossLine>;
 
 /** The loss of every checkpoint on all rows of valid.jsonl: measured anew, never read off the training's log. */
-export async function measureLosses({ adapter, saved }: Choices, context: StageContext): Promise<Measured> {
+export async function measureLosses({ adapter, saved, valShare }: Choices, context: StageContext): Promise<Measured> {
   const { data, settings } = context.run;
   const { train } = settings;
   if (train === null || data === null)
@@ -42,6 +42,10 @@ export async function measureLosses({ adapter, saved }: Choices, context: StageC
     context.warn(
       `${first.left_out} of ${first.left_out + first.rows} rows of valid.jsonl decide nothing: max_seq_length cuts off their answers`,
     );
+  if (valShare !== null && valShare < 1) {
+    const share = `${(100 * valShare).toFixed(0)} %`;
+    context.warn(`the checkpoint was chosen by its loss on all rows; the log's val loss is on ${share} of the rows`);
+  }
   const same = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };
   return { by: 'val_loss', candidates, ...same };
 }

@@ -23,6 +23,8 @@ export interface Choices {
   /** The training's adapter folder, absolute. */
   readonly adapter: string;
   readonly saved: readonly Saved[];
+  /** Share of the valid rows (0-1) that a val loss of the training's log is on; null: not known. */
+  readonly valShare: number | null;
 }
 
 /** What was measured of each, in the order of `Choices.saved`, and how. */
@@ -43,7 +45,7 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
     saved.push({ iteration, file: name, sha256: await context.hash(join(adapter, name)) });
   }
   for (const { iteration, sha256 } of saved) context.input(`checkpoint-${iteration}`, sha256);
-  return { adapter, saved };
+  return { adapter, saved, valShare: train.made.profile?.val_share ?? null };
 }
 
 /**
