@@ -29,10 +29,9 @@ export async function measureCost(
     await writeAnswers(context, exam, file);
     context.input('base', await context.hash(context.baseModel));
     context.input('adapter', await context.hash(join(call.adapter, call.weights)));
-    const { data, settings } = context.run;
-    const argv = costArgv(context.python, context.driver('model_cost'), {
-      ...{ ...call, base: context.baseModel, data: data?.folder ?? null, train: settings.train },
-    });
+    const data = await dataOf(context);
+    const more = { base: context.baseModel, data, train: context.run.settings.train };
+    const argv = costArgv(context.python, context.driver('model_cost'), { ...call, ...more });
     await context.tool({ name: files.cost, argv, loadsModel: true, onLine: (line) => context.log(line) });
     const found = await readReport(context);
     for (const warning of costWarnings(found)) context.warn(warning);
@@ -54,6 +53,19 @@ function makingsOf({ run }: StageContext, { train, select, fuse, quantize }: Mak
     weights: checkpoint === null ? files.weights : checkpointFile(checkpoint),
     final: join(whole.folder, whole.made.model),
   };
+}
+
+/** The folder with the rows that a loss is measured on; null: the run has no data of its own, or they are gone. */
+async function dataOf(context: StageContext): Promise<string | null> {
+  const folder = context.run.data?.folder;
+  if (folder === undefined) return null;
+  const rows = join(folder, 'valid.jsonl');
+  if ((await context.read(rows)) === null) {
+    context.warn(`${rows} is not there any more: what fusing cost in loss was not measured`);
+    return null;
+  }
+  context.input('valid', await context.hash(rows));
+  return folder;
 }
 
 /** Written once: a tool that was taken over after a restart may be reading it. */

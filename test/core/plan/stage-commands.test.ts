@@ -65,6 +65,23 @@ describe('core/stage-commands', () => {
     expect(served[0]?.commands.at(-1)?.join(' ')).to.contain('--model /base --adapter-path chosen-adapter');
   });
 
+  it('measures after the answers what fusing cost, where there is an adapter and a model made of it', () => {
+    const evaluation = { ...plain.settings.eval, cost: true };
+    const told = (run: RunDraft, plans: readonly RunPlan[] = []) =>
+      lines({ ...run, settings: { ...run.settings, eval: evaluation } }, plans).filter((one) => one.includes('cost'));
+    expect(told(plain)).to.deep.equal([
+      'eval: py /drivers/model_cost.py --base /base --adapter /artifacts/B-s0/1-train/adapter --weights adapters.safetensors --final /artifacts/B-s0/4-quantize/model --answers cost-answers.jsonl --out cost/cost.json --data ' +
+        `${plain.data?.folder} --max-seq-length 128`,
+    ]);
+    const checkpoint = { adapter: '/a', checkpoint: 600, sha256: '' };
+    const outside = demoRun('B', { from: checkpoint, data: null, chain: ['fuse', 'cleanup', 'eval'] });
+    expect(told(outside)[0])
+      .to.contain('--adapter /a --weights 0000600_adapters.safetensors')
+      .and.not.contain('--data');
+    expect(told({ ...plain, settings: { ...plain.settings, fuse: fuse('none') } })).to.deep.equal([]);
+    expect(told(demoRun('B', { from: { model: '/m', sha256: '' }, model: null, chain: ['eval'] }))).to.deep.equal([]);
+  });
+
   it('only asks a model from outside', () => {
     const run = demoRun('B', { from: { model: '/m', sha256: '' }, model: null, chain: ['eval'] });
     expect(lines(run)).to.deep.equal(['eval: py /drivers/serve.py --model /m --host 127.0.0.1 --port PORT']);

@@ -25,6 +25,7 @@ interface Options {
   readonly mode?: 'direct' | 'none';
   readonly cost?: boolean;
   readonly aborted?: boolean;
+  readonly data?: string;
 }
 
 const writes = (text: string) => async (_tool: Tool, dir: string) => {
@@ -36,7 +37,12 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
   const [dir, trained] = [await tempDir('attempt'), await tempDir('trained')];
   for (const name of ['adapters', '0000600_adapters']) await writeFile(join(trained, `${name}.safetensors`), name);
   const settings = evalSettings.parse({ suite: '/s.yaml', cost: options.cost ?? true });
-  const run = demoRun('A', { fuse: { mode, q_bits: 4, q_group_size: 64 }, eval: settings });
+  const data = options.data === undefined ? {} : { data: { source: 'd', folder: options.data } };
+  const run = demoRun('A', {
+    ...data,
+    fuse: { mode, q_bits: 4, q_group_size: 64 },
+    eval: settings,
+  });
   const { context: plain, seen } = realContext(run, dir);
   const tools: Tool[] = [];
   const own: Partial<StageContext> = {
@@ -74,7 +80,7 @@ describe('workers/model-cost', () => {
     expect(option('--final')).to.equal('/made/model');
     expect([option('--adapter'), option('--weights')]).to.deep.equal([trained, '0000600_adapters.safetensors']);
     expect(await readFile(join(dir, 'cost-answers.jsonl'), 'utf8')).to.contain('"content":"hello"');
-    expect(seen.inputs).to.have.all.keys('base', 'adapter');
+    expect(seen.inputs).to.have.all.keys('base', 'adapter', 'valid');
   });
 
   it('is null without a word when there is nothing to measure or nobody asked', async () => {
@@ -102,6 +108,15 @@ describe('workers/model-cost', () => {
         .to.match(/^what fusing and quantizing cost could not be measured: /)
         .and.contain(what);
     }
+  });
+
+  it('measures without a loss when the data are gone', async () => {
+    const { found, seen, tools } = await measured({ data: '/gone' });
+    expect(found).to.deep.equal(figures);
+    expect(seen.warnings[0]).to.equal(
+      '/gone/valid.jsonl is not there any more: what fusing cost in loss was not measured',
+    );
+    expect(tools[0]?.argv).to.not.include('--data');
   });
 
   it('goes on when phasebox is started again, instead of being given up', async () => {
