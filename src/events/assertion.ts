@@ -58,8 +58,7 @@ const values: Readonly<Record<Check, { readonly schema: z.ZodType; readonly allo
 export function assertionProblem(given: Assertion): { readonly key: 'value'; readonly message: string } | null {
   const { check } = checkOf(given);
   const { schema, allowed } = values[check];
-  if (!schema.safeParse(given.value).success)
-    return { key: 'value', message: `${given.value === undefined ? 'required' : 'allowed'}: ${allowed}` };
+  if (!schema.safeParse(given.value).success) return { key: 'value', message: `allowed: ${allowed}` };
   if (check !== 'regex' || typeof given.value !== 'string') return null;
   try {
     new RegExp(given.value);

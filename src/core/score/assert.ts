@@ -51,7 +51,7 @@ function parsed(text: string): { readonly json: unknown } | null {
 /** A list, or a text with commas: parts in double quotes may hold commas. */
 function listed(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.map(String);
-  const parts = String(value).match(/"(?:[^"\\]|\\.|"")*"|[^,]+/g) ?? [];
+  const parts = String(value).match(/\s*"(?:[^"\\]|\\.|"")*"\s*|[^,]+/g) ?? [];
   return parts
     .map((part) => part.trim())
     .filter((part) => part !== '')
