@@ -73,8 +73,8 @@ export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
 /** Work that stops for longer than this is another night. */
 const pause_ms = 6 * 3_600_000;
 
-/** The spans since the last pause of more than six hours, in their order. */
-export function lastNight(spans: readonly StageSpan[]): readonly StageSpan[] {
+/** What was done since the last pause of more than six hours, in its order. */
+export function lastNight<T extends Pick<StageSpan, 'start' | 'end'>>(spans: readonly T[]): readonly T[] {
   const latest = [...spans].sort((a, b) => Date.parse(b.start) - Date.parse(a.start));
   let since = Number.POSITIVE_INFINITY;
   for (const { start, end } of latest) {

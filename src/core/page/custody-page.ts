@@ -1,0 +1,76 @@
+import type { Row } from '../../events/row.ts';
+import { stageFolder } from '../../events/stages.ts';
+import { sizeText } from '../size-text.ts';
+import { plural } from '../words.ts';
+import { time } from './format.ts';
+import { asText, code, none, table } from './markdown.ts';
+
+type Custody = Row['custody'];
+
+const intro =
+  'What each row was made of. Contents are told by their sha256 (the table shows the first 12 digits): two runs with the ' +
+  'same digits used the same bytes. *config* is the hash of what the config asks for, without names and seed, so the seeds of a ' +
+  `phase share it. ${none}: not known, or there is none. What two runs do not share: \`phasebox diff RUN RUN\`. ` +
+  'Whether the files still are what they were: `phasebox verify --deep`. [The comparison](COMPARISON.md)';
+
+const short = (hash: string | null): string => (hash === null ? none : code(hash.slice(0, 12)));
+
+function overview(rows: readonly Row[]): string {
+  return table(
+    ['run', 'data', 'base', 'adapter', 'model', 'suite', 'config', 'server', 'host'],
+    rows.map(({ run, custody }) => [
+      asText(run),
+      ...[custody.data, custody.base, custody.adapter, custody.model, custody.suite, custody.config].map(short),
+      custody.server === null ? none : 'proven',
+      custody.host === null ? none : asText(custody.host.name),
+    ]),
+  );
+}
+
+function adapterLine({ adapter, iteration, resume }: Custody): string[] {
+  if (adapter === null) return [];
+  const from = resume === null ? '' : `; its training went on from weights ${code(resume)} (a warm restart)`;
+  return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
+}
+
+/** What was proven, and where it can be looked up. */
+function serverLine({ run, phase, custody: { server } }: Row): string {
+  if (server === null) return 'server: nothing is known of who answered';
+  const log = `${phase}/${run}/${stageFolder('eval')}/${server.name}/log.txt`;
+  const answers = `${plural(server.answers, 'answer')}, each with the model id ${code(server.model_id)}`;
+  return `server: the child that we started is the one that answered: ${code(server.nonce)} was asked of it and stands in its log (${code(log)}); ${answers}`;
+}
+
+function section(row: Row): string {
+  const { custody, versions } = row;
+  const contents: readonly (readonly [name: string, hash: string | null])[] = [
+    ['data', custody.data],
+    ['base model', custody.base],
+    ['final model', custody.model],
+    ['suite', custody.suite],
+    ['config', custody.config],
+    ['eval identity', row.eval_identity],
+  ];
+  const tools = Object.entries(versions).map(([name, version]) => `${asText(name)} ${asText(version)}`);
+  const { host } = custody;
+  const lines = [
+    `${row.status}, ended ${time(row.ended)}${row.seed === null ? '' : `, seed ${row.seed}`}`,
+    ...(row.model === null ? [] : [`base model as written: ${asText(row.model)}`]),
+    ...contents.flatMap(([name, hash]) => (hash === null ? [] : [`${name}: ${code(hash)}`])),
+    ...adapterLine(custody),
+    serverLine(row),
+    ...(tools.length === 0 ? [] : [`versions: ${tools.join(', ')}`]),
+    ...(host === null
+      ? []
+      : [
+          `machine: ${asText(host.name)}, ${asText(host.cpu)}, ${sizeText(host.memory_bytes)} memory, ${asText(host.system)}`,
+        ]),
+  ];
+  return `## ${asText(row.run)}\n\n${lines.map((line) => `- ${line}`).join('\n')}`;
+}
+
+/** artifacts/runs.md: of every row, what it was made of and how that is known. */
+export function renderCustody(rows: readonly Row[]): string {
+  const parts = ['# Custody of every row', ...(rows.length === 0 ? ['No run is over yet.'] : [intro, overview(rows)])];
+  return `${[...parts, ...rows.map(section)].join('\n\n')}\n`;
+}

@@ -1,0 +1,68 @@
+import type { JournalLine } from '../../events/journal.ts';
+import type { Row } from '../../events/row.ts';
+import { modes } from '../../events/score.ts';
+import type { Made } from '../../events/stages.ts';
+import type { Summary } from '../compare/summary.ts';
+import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
+import { meanTable } from '../run/figures.ts';
+import type { AtIteration, CategoryScore, PhaseScores, PlotData, StageSpan, TrainingCurve } from './plots.ts';
+
+/** Overall scores of the phases that have one, as the page's table has them. */
+export function overallData(summaries: readonly Summary[]): PhaseScores[] {
+  return summaries.flatMap(({ group, runs, mean, thisSuite }) =>
+    mean === null
+      ? []
+      : [
+          {
+            ...{ name: group.name, mean, runs: runs.map(({ overall }) => overall) },
+            ...{ low: thisSuite?.low ?? null, high: thisSuite?.high ?? null },
+          },
+        ],
+  );
+}
+
+/** Means over the done runs of each phase, by the scorer of its gate. */
+export function categoryData(summaries: readonly Summary[]): CategoryScore[] {
+  return summaries.flatMap(({ group }) => {
+    const tables = group.done
+      .map((row) => (row.score_by === 'strict' ? row.strict_categories : row.categories))
+      .filter((known) => known !== null);
+    return Object.entries(meanTable(tables)).map(([category, score]) => ({ phase: group.name, category, score }));
+  });
+}
+
+/** How the answers of every scored run went. */
+export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
+  rows.flatMap(({ run, modes: counts }) =>
+    counts !== null && modes.some((mode) => counts[mode] > 0) ? [{ run, counts }] : [],
+  );
+
+/** The losses that a training log tells, and what the checkpoints scored where `select` measured them. */
+export function trainingCurve(row: Row, log: string): TrainingCurve {
+  const events = plainLines(log).flatMap((line) => readLogLine(line) ?? []);
+  const finite = ({ value }: AtIteration): boolean => Number.isFinite(value);
+  const train = events.flatMap((event) =>
+    event.kind === 'train' ? [{ iteration: event.iteration, value: event.train_loss }] : [],
+  );
+  const val = events.flatMap((event) =>
+    event.kind === 'val' ? [{ iteration: event.iteration, value: event.val_loss }] : [],
+  );
+  const scores = (row.selection?.candidates ?? []).flatMap(({ iteration, overall }: Candidate) =>
+    overall === null ? [] : [{ iteration, value: overall }],
+  );
+  return { run: row.run, train: train.filter(finite), val: val.filter(finite), scores };
+}
+
+type Candidate = Made<'select'>['candidates'][number];
+
+type Ended = Extract<JournalLine, { event: 'committed' | 'failed' }>;
+
+/** Attempts of a run's stages: they end when the journal says so, and lasted as long as it says. */
+export function stageSpans(run: string, journal: readonly JournalLine[]): StageSpan[] {
+  return journal
+    .filter((line): line is Ended => line.event === 'committed' || line.event === 'failed')
+    .map(({ event, stage, at, seconds }) => ({
+      ...{ run, stage, end: at, failed: event === 'failed' },
+      start: new Date(Date.parse(at) - 1000 * seconds).toISOString(),
+    }));
+}

@@ -1,0 +1,68 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Summary } from '../../core/compare/summary.ts';
+import { lastNight } from '../../core/page/plot-course.ts';
+import { categoryData, modeData, overallData, stageSpans, trainingCurve } from '../../core/page/plot-data.ts';
+import { type PlotName, plotNames, plotSpecs, plotTitles, type TrainingCurve } from '../../core/page/plots.ts';
+import type { Row } from '../../events/row.ts';
+import { stageFolder } from '../../events/stages.ts';
+import { readText, writeWhole } from '../disk/files.ts';
+import { readJournal } from '../workspace/run-folder.ts';
+
+/** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
+export interface Drawn {
+  readonly name: PlotName;
+  readonly file: string;
+  readonly title: string;
+  readonly svg: string;
+}
+
+/** Draws what there is to show into artifacts/plots/; a plot that nothing is left for goes. Same rows, same bytes. */
+export async function drawPlots(
+  artifacts: string,
+  { rows, summaries }: { readonly rows: readonly Row[]; readonly summaries: readonly Summary[] },
+): Promise<readonly Drawn[]> {
+  const night = rowsOfLastNight(rows);
+  const specs = plotSpecs({
+    overall: overallData(summaries),
+    categories: categoryData(summaries),
+    modes: modeData(rows),
+    loss: await curvesOf(artifacts, night),
+    timeline: (await Promise.all(night.map((row) => spansOf(artifacts, row)))).flat(),
+  });
+  const drawn: Drawn[] = [];
+  if (specs.size > 0) await mkdir(join(artifacts, dirname(plotNames.overall)), { recursive: true });
+  // Only now: Vega takes longer to load than most commands take in all.
+  const { renderPlot } = specs.size > 0 ? await import('./render-plot.ts') : { renderPlot: async () => '' };
+  for (const name of Object.keys(plotNames) as PlotName[]) {
+    const [file, spec] = [plotNames[name], specs.get(name)];
+    if (spec === undefined) {
+      await rm(join(artifacts, file), { force: true });
+      continue;
+    }
+    const svg = await renderPlot(spec, name);
+    if ((await readText(join(artifacts, file))) !== svg) await writeWhole(join(artifacts, file), svg);
+    drawn.push({ name, file, title: plotTitles[name], svg });
+  }
+  return drawn;
+}
+
+/** Weeks of nights on one axis of time would show none of them. */
+function rowsOfLastNight(rows: readonly Row[]): readonly Row[] {
+  const begun = rows.flatMap((row) => (row.started === null ? [] : [{ start: row.started, end: row.ended, row }]));
+  return lastNight(begun).map(({ row }) => row);
+}
+
+const folderOf = (artifacts: string, { phase, run }: Row): string => join(artifacts, phase, run);
+
+async function curvesOf(artifacts: string, rows: readonly Row[]): Promise<TrainingCurve[]> {
+  const curves: TrainingCurve[] = [];
+  for (const row of rows) {
+    const log = await readText(join(folderOf(artifacts, row), stageFolder('train'), 'log.txt'));
+    if (log !== null) curves.push(trainingCurve(row, log));
+  }
+  return curves;
+}
+
+/** A run whose folder is gone has no journal, and no line on the plot. */
+const spansOf = async (artifacts: string, row: Row) => stageSpans(row.run, await readJournal(folderOf(artifacts, row)));
