@@ -175,10 +175,10 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
     seen: "all"`,
   ],
   [
-    'select by suite',
+    'select by a suite that is not named',
     `${good}select: { by: suite }\n`,
-    `a.yaml:6: select.by: not available yet in this version; allowed: last
-    seen: "suite"`,
+    `a.yaml:6: select.suite: required with \`by: suite\`: the suite that decides
+    \`phasebox suite from data/valid.jsonl -o FILE\` makes one that is not the reported one`,
   ],
   [
     'settings of a choice that is not made',

@@ -108,7 +108,7 @@ export function inheritable(base: Mapping, own: Mapping): Mapping {
   const kind = fromKind(own);
   const dropped = [
     ...takenBy(kind, get(own.from, 'after')),
-    ...(kind === 'adapter' ? ['data', 'min_rows'] : []),
+    ...(kind === 'adapter' ? ['data', 'min_rows', 'select'] : []),
     ...(kind === 'model' ? ['data', 'min_rows', 'model', 'revision', 'download', 'select', 'fuse', 'cleanup'] : []),
   ];
   return Object.fromEntries(Object.entries(base).filter(([key]) => !dropped.includes(key)));
