@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
@@ -21,10 +21,10 @@ score({ suite, answers, json: json === 'json' }).then(
 const suite = suiteOf([{ category: 'git' }, { category: 'lsp', expect: ['lint', 'read_file'], match: 'all' }]);
 const at = (prompt: string, text: string): Answer => ({ ...said(text), prompt });
 
-async function run(text: string, json = ''): Promise<{ code: number; stdout: string; stderr: string }> {
+async function run(text: string, json = '', of = suite): Promise<{ code: number; stdout: string; stderr: string }> {
   const folder = await tempDir('score');
   const files = [join(folder, 'suite.yaml'), join(folder, 'answers.jsonl')] as const;
-  await writeFile(files[0], stringify(suite));
+  await writeFile(files[0], stringify(of));
   await writeFile(files[1], text);
   const argv = ['--import', 'tsx', '--input-type=module', '-e', program, ...files, json];
   return call(process.execPath, argv).then(
@@ -79,5 +79,39 @@ describe('phasebox score', () => {
     expect(torn.code).to.equal(2);
     expect(torn.stderr).to.match(/answers\.jsonl:4: is no JSON/);
     expect((await run('')).code).to.equal(2);
+  });
+
+  it("runs a suite's own scorer in the suite's folder, with no model", async () => {
+    const words = join(await tempDir('words'), 'words.json');
+    await writeFile(words, JSON.stringify({ p0: 'read_file', p1: '[mode]' }));
+    const command = ['python3', resolve('test/fixtures/bin/scorer.py'), words];
+    const { code, stdout } = await run(answers, 'json', { ...suite, scorer: { command } });
+    expect(code).to.equal(0);
+    expect(JSON.parse(stdout)).to.deep.include({
+      overall: 62.5,
+      strict: 62.5,
+      prompts: [
+        { id: 'p0', repeat: 0, score: 1, strict: 1, mode: 'wrapped' },
+        { id: 'p1', repeat: 0, score: 0.25, strict: 0.25, mode: 'wrong_tool' },
+      ],
+    });
+    await writeFile(words, JSON.stringify({ p0: '[high]', p1: '[skip]' }));
+    const wrong = await run(answers, 'json', { ...suite, scorer: { command } });
+    expect(wrong).to.include({ code: 2, stdout: '' });
+    expect(wrong.stderr).to.match(/wrote what cannot be used:\n {2}line 1: score must be a number from 0 to 1/);
+    const failed = await run(answers, 'json', { ...suite, scorer: { command: ['python3', '-c', 'exit(3)'] } });
+    expect(failed.code).to.equal(1);
+    expect(failed.stderr).to.match(/The scorer of .*suite\.yaml \(python3 -c exit\(3\)\) failed: exit code 3\./);
+    const absent = await run(answers, 'json', { ...suite, scorer: { command: ['./score-it'] } });
+    expect(absent.code).to.equal(1);
+    expect(absent.stderr).to.match(/failed: .*ENOENT/);
+  });
+
+  it('says why what an engine wrote cannot be scored again', async () => {
+    const { code, stderr } = await run('{"id": "p0", "repeat": 0, "score": 1}\n');
+    expect(code).to.equal(2);
+    expect(stderr).to.match(
+      /holds what eval\.engine wrote: scores, no answers\.\nOnly the engine itself can score again/,
+    );
   });
 });

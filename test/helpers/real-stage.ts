@@ -80,10 +80,11 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
       throw new StageError('MISSING_INPUT', 'no base model');
     },
     driver: (name) => join(repository, 'python', `${name}.py`),
-    async tool({ name, argv, env, onLine }) {
+    async tool({ name, argv, env, onLine, cwd, fresh }) {
       seen.argv.push(argv);
       const place = name === undefined ? dir : join(dir, name);
-      const tool = await startTool({ dir: place, argv, env: { ...toolEnv(run.env), ...env }, cwd: dir });
+      if (fresh === true) await rm(place, { recursive: true, force: true });
+      const tool = await startTool({ dir: place, argv, env: { ...toolEnv(run.env), ...env }, cwd: cwd ?? dir });
       try {
         if (onLine) await followLog(tool.log, tool.ended, onLine);
       } catch (error) {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type EvalFacts, evalIdentity } from '../../../src/core/score/eval-identity.ts';
+import { type EvalFacts, evalIdentity, wordsOfCommand } from '../../../src/core/score/eval-identity.ts';
 import { evalSettings } from '../../../src/events/stages.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 
@@ -10,6 +10,8 @@ const facts: EvalFacts = {
 };
 const with_ = (more: Partial<EvalFacts['settings']>): string =>
   evalIdentity({ ...facts, settings: { ...facts.settings, ...more } });
+
+const tool = { type: 'function' as const, function: { name: 'lint' } };
 
 describe('eval identity', () => {
   it('changes with all that can change a score', () => {
@@ -29,6 +31,14 @@ describe('eval identity', () => {
       evalIdentity({ ...facts, suite: suiteOf([{}]) }),
       evalIdentity({ ...facts, versions: { ...facts.versions, mlx: '1' } }),
       evalIdentity({ ...facts, versions: { ...facts.versions, mlx_lm: '1' } }),
+      evalIdentity({ ...facts, versions: { ...facts.versions, transformers: '5' } }),
+      evalIdentity({ ...facts, suite: suiteOf([{}, { id: 'second', match: 'all' }], { system: 'be brief' }) }),
+      evalIdentity({ ...facts, suite: { ...facts.suite, tools: [tool] } }),
+      evalIdentity({ ...facts, suite: { ...facts.suite, scorer: { command: ['python3', 'score.py'] } } }),
+      evalIdentity({ ...facts, files: { 'scorer score.py': 'aa' } }),
+      evalIdentity({ ...facts, files: { 'scorer score.py': 'bb' } }),
+      with_({ engine: { command: ['inspect'], server: true } }),
+      with_({ engine: { command: ['inspect'], server: false } }),
     ];
     expect(new Set(texts)).to.have.length(texts.length);
   });
@@ -41,5 +51,10 @@ describe('eval identity', () => {
     expect(evalIdentity({ ...facts, suite: { ...facts.suite, suite: 'other name' } })).to.equal(same);
     const args = { a: 1, b: { c: 1, d: 2 } };
     expect(with_({ chat_template_args: { b: { d: 2, c: 1 }, a: 1 } })).to.equal(with_({ chat_template_args: args }));
+  });
+
+  it('looks for files in every word of a command, and behind =', () => {
+    const words = wordsOfCommand(['python3', 'score.py', '--config=a=b.yaml', '-', '--empty=']);
+    expect(words).to.deep.equal(['python3', 'score.py', '--config=a=b.yaml', '-', '--empty=', 'a=b.yaml']);
   });
 });
