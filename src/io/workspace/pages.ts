@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
 import type { PromptScores } from '../../core/compare/prompts.ts';
+import { summarise } from '../../core/compare/summary.ts';
 import { tellingAnswer } from '../../core/compare/telling.ts';
 import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
+import { renderCustody } from '../../core/page/custody-page.ts';
 import { renderHow } from '../../core/page/how-page.ts';
 import { renderComparison } from '../../core/page/report.ts';
 import type { Quote } from '../../core/page/report-prompts.ts';
@@ -12,6 +14,8 @@ import { criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
 import { phaseRecord } from '../../events/run.ts';
 import { hasCode, readText, writeWhole } from '../disk/files.ts';
+import { drawPlots } from '../page/draw-plots.ts';
+import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
 import { readResults, writeComparison } from './results-store.ts';
 
@@ -140,7 +144,10 @@ export interface PageOptions {
   readonly reader?: ScoreReader;
 }
 
-/** Renders artifacts/COMPARISON.md, how.md and the answers.md of the phases from what is on disk. */
+/**
+ * Renders artifacts/COMPARISON.md, how.md, runs.md, the plots and the answers.md of the phases from what is on disk; and
+ * report.html and its siblings from these.
+ */
 export async function writePages(
   { artifacts }: { readonly artifacts: string },
   { only, reader }: PageOptions = {},
@@ -155,7 +162,14 @@ export async function writePages(
   const answers = await withAnswers(artifacts, phases);
   const scores = await readScores(artifacts, rows, reader);
   const quote = await readQuote(artifacts, phases, { rows, prompts: scores.prompts });
-  const rendered = renderComparison({ rows, phases, answers, damaged: torn, ...scores, quote, plots: [] });
+  const summaries = groupRuns(rows, phases, scores.prompts).map(summarise);
+  const plots = await drawPlots(artifacts, { rows, summaries });
+  const rendered = renderComparison({ rows, phases, answers, damaged: torn, ...scores, quote, plots });
   await writeWhole(join(artifacts, 'how.md'), renderHow());
-  return { path: await writeComparison(artifacts, rendered), rendered, warnings: [...torn, ...warnings] };
+  await writeWhole(join(artifacts, 'runs.md'), renderCustody(rows));
+  const path = await writeComparison(artifacts, rendered);
+  const changed = [...answers].filter((phase) => only === undefined || only.has(phase));
+  const pages = ['COMPARISON.md', 'how.md', 'runs.md', ...changed.map((phase) => join(phase, 'answers.md'))];
+  await writeHtml(artifacts, pages, plots);
+  return { path, rendered, warnings: [...torn, ...warnings] };
 }

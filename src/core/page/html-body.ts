@@ -1,0 +1,50 @@
+import MarkdownIt from 'markdown-it';
+
+/** What our own Markdown holds as HTML: folded text and places to link to. Whatever else looks like a tag is text. */
+const ours = /<(?!\/?(?:details|summary)>|a id="[\w-]+">|\/a>)/g;
+
+/** Comments go (our marks among them), tags that are not ours are shown. */
+const onlyOurs = (html: string): string => html.replace(/<!--[\s\S]*?-->/g, '').replace(ours, '&lt;');
+
+/** `runs.md` -> `runs.html`, `../COMPARISON.md` -> `../report.html`; what leads elsewhere stays. */
+export const pageLink = (href: string): string =>
+  /^[a-z][a-z\d+.-]*:|^\/\//i.test(href)
+    ? href
+    : href
+        .replace(/(^|\/)COMPARISON\.md(?=#|$)/, '$1report.html')
+        .replace(/(^|\/)(runs|how|answers)\.md(?=#|$)/, '$1$2.html');
+
+/**
+ * Markdown (ours, and what a person wrote around it) as the inside of an HTML page. `plots`: SVG by the path that the
+ * Markdown has for it; other pictures become links, so that the page asks for nothing. No script and no tag of the text
+ * survives, and no `javascript:` link.
+ */
+export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): string {
+  const md = new MarkdownIt({ html: true });
+  const { rules } = md.renderer;
+  const { escapeHtml } = md.utils;
+  rules.html_block = (tokens, at) => onlyOurs(tokens[at]?.content ?? '');
+  rules.html_inline = (tokens, at) => onlyOurs(tokens[at]?.content ?? '');
+  rules.table_open = () => '<div class="scroll" tabindex="0"><table>\n';
+  rules.table_close = () => '</table></div>\n';
+  rules.image = (tokens, at) => {
+    const source = String(tokens[at]?.attrGet('src') ?? '');
+    const svg = plots.get(source);
+    if (svg !== undefined) return `<span class="figure">${svg.trim()}</span>`;
+    return `<a href="${escapeHtml(pageLink(source))}" rel="noreferrer">${escapeHtml(tokens[at]?.content || source)}</a>`;
+  };
+  rules.link_open = (tokens, at, options, _env, self) => {
+    const token = tokens[at];
+    token?.attrSet('href', pageLink(String(token.attrGet('href') ?? '')));
+    token?.attrSet('rel', 'noreferrer');
+    return self.renderToken(tokens, at, options);
+  };
+  return md.render(markdown.replace(/^\uFEFF/, ''));
+}
+
+/** The text of the first heading; a page without one is called `phasebox`. */
+export function pageTitle(markdown: string): string {
+  const inline = new MarkdownIt().parse(markdown, {}).find((_, at, all) => all[at - 1]?.type === 'heading_open');
+  const text = inline?.children?.map(({ content }) => content).join('') ?? '';
+  return text.trim() === '' ? 'phasebox' : text;
+}
