@@ -120,7 +120,7 @@ function asText(found: Contrast): string {
     ...(finding.kind === 'nothing'
       ? []
       : [`${names.a} - ${names.b} = ${signed(finding.difference)} points. ${findingText(finding, names)}`]),
-    ...(spread === null ? [] : [spreadText(spread, spread.from)]),
+    ...(spread === null || finding.kind === 'pairs' ? [] : [spreadText(spread, spread.from)]),
     ...(categories.length === 0 ? [] : ['', ...categoryLines(found)]),
     ...(prompts.differences.size === 0
       ? []

@@ -1,4 +1,4 @@
-import { equivalence, holm, oneMoreDraw, welch } from '../stats/difference.ts';
+import { equivalence, holm, oneMoreDraw, paired, welch } from '../stats/difference.ts';
 import type { Interval } from '../stats/interval.ts';
 import { detectableDifference, pooledSd, recipeFalseAlarm, runsNeeded, sdInterval } from '../stats/power.ts';
 import { signFlip } from '../stats/sign-flip.ts';
@@ -30,6 +30,15 @@ export type Finding =
       readonly detectable: number;
       /** Runs a side that would find this difference; `low` and `high` by the range of the spread. */
       readonly needed: Interval;
+    }
+  /** A variant against the runs that it branches off: pairs that share a training. */
+  | {
+      readonly kind: 'pairs';
+      readonly pairs: number;
+      readonly difference: number;
+      readonly low: number;
+      readonly high: number;
+      readonly p: number;
     }
   /** One run against several: could it be one more of them? */
   | {
@@ -84,12 +93,16 @@ function spreadKeys({ group }: Summary): string[] {
   return [...new Set(group.done.map((row) => JSON.stringify([row.model, row.eval_identity])))];
 }
 
-/** The spread between runs, pooled over all groups of the same base model and evaluation as one of `of`. */
+/**
+ * The spread between runs, pooled over all phases of the same base model and evaluation as one of `of`. Variants share
+ * their trainings with the plain runs, so they would only be counted twice.
+ */
 export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
   const keys = new Set(of.flatMap(spreadKeys));
   const alike = all.filter((summary) => {
     const own = spreadKeys(summary);
-    return summary.runs.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
+    const counts = summary.group.variant === null || of.includes(summary);
+    return counts && summary.runs.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
   });
   const pooled = pooledSd(alike.map(values));
   if (pooled === null) return null;
@@ -105,12 +118,39 @@ function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; chang
     return { kind: 'nothing', why: `no run of ${without.join(' and of ')} is done` };
   }
   const difference = a.mean - b.mean;
+  const shared = sharedTrainings(a, b);
+  if (shared.length >= 2) return pairs(shared);
   if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
   if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
   const draw = ours.length === 1 ? oneMoreDraw(a.mean, others) : oneMoreDraw(b.mean, ours);
   return draw === null
     ? { kind: 'nothing', why: 'the runs have no spread that could be measured against' }
     : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
+}
+
+/** Scores of those runs of which one branches off the other: [of a, of b]. */
+function sharedTrainings(a: Summary, b: Summary): [number, number][] {
+  const scores = new Map([...a.runs, ...b.runs].map(({ run, overall }) => [run, overall]));
+  const branches = (from: Summary, off: Summary): [string, string][] =>
+    from.group.done.flatMap((row): [string, string][] => {
+      const source = row.from?.run;
+      return typeof source === 'string' && off.runs.some(({ run }) => run === source) ? [[row.run, source]] : [];
+    });
+  const found = [...branches(a, b), ...branches(b, a).map(([run, source]): [string, string] => [source, run])];
+  return found.flatMap(([ours, others]): [number, number][] => {
+    const [one, other] = [scores.get(ours), scores.get(others)];
+    return one === undefined || other === undefined ? [] : [[one, other]];
+  });
+}
+
+function pairs(shared: readonly (readonly [number, number])[]): Finding {
+  const found = paired(
+    shared.map(([ours]) => ours),
+    shared.map(([, others]) => others),
+  );
+  if (found === null) throw new Error('two pairs always have a difference');
+  const { difference, low, high, p } = found;
+  return { kind: 'pairs', pairs: shared.length, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
 }
 
 function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {

@@ -31,6 +31,7 @@ It assumes that runs scatter like one bell. If runs fall into modes far apart, f
   [
     'One against the other',
     `*Two and more runs a side*: Welch's t test over run means. Runs of A and B are no pairs, whatever their seeds. Simulated with 3 and 5 runs a side: {{welch}}
+*A variant against the runs that it branches off*: these do share a training, so they are pairs: Student's t over their differences, n - 1 degrees of freedom.
 *The same within 5 points?* Two one-sided Welch tests at 5 %: yes. The whole 95 % range outside: no. Else: cannot tell, which is the usual answer.
 *One run each*: sign-flip (Fisher-Pitman) test on the differences in points, exact where their common denominator is at most 10,000, else 100,000 random flips ("simulated"). It speaks of these two models. False alarms between exchangeable models: {{signFlip}} As a word on recipes its false alarms are {{recipe}}
 *One run against several, or a reference of one figure*: could it be one more draw? t = (b - mean) / (s sqrt(1 + 1/n)), n - 1 degrees of freedom.

@@ -27,7 +27,7 @@ function promptLists({ prompts }: Contrast): string {
 
 function told({ finding, spread }: Contrast, names: Names): string {
   if (finding.kind === 'nothing') return `${findingWords(finding, names)}.`;
-  const from = spread === null ? '' : spreadText(spread, spread.from.map(asText));
+  const from = spread === null || finding.kind === 'pairs' ? '' : spreadText(spread, spread.from.map(asText));
   const head = `**${names.a} - ${names.b} = ${signed(finding.difference)} points.**`;
   return [head, findingText(finding, names), from].filter((text) => text !== '').join(' ');
 }

@@ -62,10 +62,11 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
   switch (finding.kind) {
     case 'nothing':
       return `${a} against ${b}: ${finding.why}`;
+    case 'pairs':
     case 'recipes': {
       const size = `${Math.abs(finding.difference).toFixed(1)} points`;
       if (finding.p < 0.05) return `${a} is ${finding.difference > 0 ? 'better' : 'worse'} than ${b} by ${size}`;
-      return finding.equivalent === 'yes'
+      return finding.kind === 'recipes' && finding.equivalent === 'yes'
         ? `${a} and ${b} are the same within ${margin} points`
         : `${a} against ${b}: cannot say yet`;
     }
@@ -119,6 +120,8 @@ export function findingText(finding: Finding, names: Names): string {
       return '';
     case 'recipes':
       return recipesText(finding);
+    case 'pairs':
+      return `It may be anything from ${signedSpan(finding)} (t over ${finding.pairs} pairs of runs that share a training, ${pValue(finding.p)}).`;
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [names.a, names.b] : [names.b, names.a];
       return `${single} has one run. Could it be one more run of ${several}? ${finding.p < 0.05 ? 'Hardly' : 'Quite possible'} (${pValue(finding.p)}).`;

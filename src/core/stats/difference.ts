@@ -51,6 +51,22 @@ function standardised(distance: number, squaredError: number): number {
 }
 
 /**
+ * Mean of a - b with its 95 % interval, for runs that are pairs because they share something (a training): Student's t
+ * over their differences, n - 1 degrees of freedom. Null below 2 pairs. Throws when the sides are of different length.
+ */
+export function paired(a: readonly number[], b: readonly number[]): Difference | null {
+  if (a.length !== b.length) throw new Error(`pairs of ${a.length} and ${b.length} runs`);
+  if (a.length < 2) return null;
+  const differences = a.map((value, index) => value - (b[index] ?? 0));
+  const difference = mean(differences);
+  const squaredError = variance(differences) / differences.length;
+  const df = differences.length - 1;
+  const t = standardised(difference, squaredError);
+  const half = studentWithin(level, df) * Math.sqrt(squaredError);
+  return { difference, low: difference - half, high: difference + half, t, df, p: studentTwoSided(t, df) };
+}
+
+/**
  * Are A and B within `margin` of each other? Two one-sided tests (Schuirmann 1987) with Welch's error.
  * 'yes' at p < .05; 'no' when the 95 % interval of the difference lies outside the margin. Null when a side has fewer than
  * 2 runs.

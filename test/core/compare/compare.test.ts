@@ -111,6 +111,31 @@ describe('contrast', () => {
     expect([finding.high, finding.equivalent]).to.eql([100, 'cannot tell']);
   });
 
+  it('takes a variant and the runs that it branches off as pairs', () => {
+    const plain = rowsOf('a', [72.5, 72.1, 69.1]);
+    const q4 = [59.1, 62.5, 55.8].map((overall, seed) =>
+      makeRow({
+        phase: 'a',
+        variant: 'q4',
+        run: `a-s${seed}-q4`,
+        seed,
+        overall,
+        from: { run: `a-s${seed}`, after: 'train' },
+      }),
+    );
+    const all = summaries([...plain, ...q4]);
+    const [first, second] = [all[1], all[0]];
+    if (first === undefined || second === undefined) throw new Error('no two groups');
+    const { finding, spread } = contrast([first, second], all, () => null);
+    if (finding.kind !== 'pairs') throw new Error(finding.kind);
+    expect([finding.pairs, Number(finding.difference.toFixed(2))]).to.eql([3, -12.1]);
+    expect(finding.p).to.be.below(0.05);
+    expect(contrast([second, first], all, () => null).finding)
+      .to.have.property('difference')
+      .above(12);
+    expect(spread?.from).to.eql(['a', 'a q4']);
+  });
+
   it('asks of one run against several whether it is one more of them', () => {
     const { finding } = pair([...rowsOf('a', [82.4]), ...rowsOf('b', [38.9, 22.2, 18.5])]);
     if (finding.kind !== 'draw') throw new Error(finding.kind);
