@@ -4,6 +4,7 @@ import type { Suite } from '../../events/suite.ts';
 import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
+import { engineLines } from './engine-script.ts';
 import { selectFunctions, selectLines } from './select-script.ts';
 import { hereDocument, place, shellLine, shellWord } from './shell.ts';
 import { cleanedUp, judgedModel, madeIn, type Places, savedIn, stageCommands } from './stage-commands.ts';
@@ -92,6 +93,8 @@ function questions(draft: RunDraft, suite: Suite): string {
 }
 
 function evalLines(run: ScriptRun, plan: ScriptPlan, at: Places, prepare: readonly (readonly string[])[]): string[] {
+  const { engine } = run.draft.settings.eval;
+  if (engine !== undefined) return engineLines(engine, judgedModel(run.draft, at));
   const judged = judgedModel(run.draft, at);
   const adapter = judged.adapter === null ? [] : ['--adapter-path', judged.adapter];
   const argv = [at.python, plan.driver('ask'), '--model', judged.model, ...adapter];

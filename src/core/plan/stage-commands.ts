@@ -187,9 +187,10 @@ function commandsOf(
     const chosen = from !== null && 'adapter' in from && !run.chain.includes('fuse') ? from : null;
     const prepare =
       chosen === null || chosen.checkpoint === null ? [] : [prepareAdapterArgv(chosen.adapter, chosen.checkpoint)];
-    return {
-      commands: [...prepare, serveArgv(places, judgedModel(run, places), 'PORT'), ...costCommands(run, places)],
-    };
+    const { engine } = run.settings.eval;
+    const serve = engine?.server === false ? [] : [serveArgv(places, judgedModel(run, places), 'PORT')];
+    const judge = engine === undefined ? [] : [engine.command];
+    return { commands: [...prepare, ...serve, ...judge, ...costCommands(run, places)] };
   }
   if (stage === 'select') return { commands: selectCommands(run, places) };
   const floats = madeIn(run, 'fuse', places);
