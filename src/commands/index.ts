@@ -18,6 +18,7 @@ import { registerServe } from './serve.ts';
 import { registerStatus } from './status.ts';
 import { registerStop } from './stop.ts';
 import { registerSubmit } from './submit.ts';
+import { registerSuite } from './suite.ts';
 import { registerUp } from './up.ts';
 import { registerVerify } from './verify.ts';
 
@@ -40,6 +41,7 @@ export const commands: readonly Register[] = [
   registerCompare,
   registerDiff,
   registerScore,
+  registerSuite,
   registerExport,
   registerServe,
   registerVerify,

@@ -1,0 +1,79 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, extname } from 'node:path';
+import { CommandError } from '../core/errors.ts';
+import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
+import { plural } from '../core/words.ts';
+import { hasCode, readText } from '../io/disk/files.ts';
+import { example, type Register } from './register.ts';
+
+export interface SuiteOptions {
+  /** Path of the suite to write; absent: it is printed. */
+  readonly out?: string;
+  readonly name?: string;
+  readonly wrapper: string;
+  readonly print: (text: string) => void;
+  /** What a person should know: which rows are not in it. */
+  readonly tell: (text: string) => void;
+}
+
+/** Makes an eval suite of chat data. Returns 0; throws CommandError 2: no such file, no row of use, `out` is there. */
+export async function suiteFromData(path: string, options: SuiteOptions): Promise<number> {
+  const text = await readText(path);
+  if (text === null) throw new CommandError(2, `${path} is not there.`);
+  const name = options.name ?? basename(path, extname(path));
+  const made = suiteFrom(text, { name, wrapper: options.wrapper });
+  const left = made.left.map(({ why, count }) => `  ${plural(count, 'row')}: ${why}`);
+  if (made.suite.prompts.length === 0)
+    throw new CommandError(2, [`No row of ${path} makes a prompt:`, ...left].join('\n'));
+  const yaml = suiteYaml(made, path);
+  if (options.out === undefined) options.print(yaml);
+  else await writeNew(options.out, yaml);
+  const place = options.out === undefined ? '' : `${options.out}: `;
+  options.tell(`${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'row')} of ${path}`);
+  if (left.length > 0) options.tell(['left out:', ...left].join('\n'));
+  return 0;
+}
+
+/** A suite that is there may be in use: it is never written over. */
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: 'wx' });
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} is there already. Give -o another name.`);
+    if (hasCode(error, 'ENOENT', 'EISDIR', 'EACCES'))
+      throw new CommandError(2, `${path} cannot be written: no such folder, or no permission.`);
+    throw error;
+  }
+}
+
+interface Flags {
+  readonly output?: string;
+  readonly name?: string;
+  readonly wrapper: string;
+}
+
+/** `phasebox suite from FILE.jsonl [-o FILE] [--name N] [--wrapper NAME]` */
+export const registerSuite: Register = (program, exit) => {
+  program
+    .command('suite')
+    .argument('<from>', 'the word `from`')
+    .argument('<file>', 'chat data, JSON lines: {"messages": [...]}')
+    .description('an eval suite out of chat data: the last answer of each row is the reference')
+    .option('-o, --output <file>', 'write it there (default: print it)')
+    .option('--name <name>', "the suite's name (default: the file's)")
+    .option('--wrapper <name>', 'the function that answers are to call', 'execute_code')
+    .addHelpText('after', example('phasebox suite from data/phase33_merged/valid.jsonl -o suites/valid.yaml'))
+    .action(async (word: string, file: string, { output, name, wrapper }: Flags) => {
+      if (word !== 'from')
+        throw new CommandError(2, `phasebox suite ${word}: allowed is \`phasebox suite from FILE\`.`);
+      exit(
+        await suiteFromData(file, {
+          ...(output === undefined ? {} : { out: output }),
+          ...(name === undefined ? {} : { name }),
+          wrapper,
+          print: (text) => void process.stdout.write(text),
+          tell: (text) => void process.stderr.write(`${text}\n`),
+        }),
+      );
+    });
+};

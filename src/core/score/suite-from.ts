@@ -1,0 +1,142 @@
+import { stringify } from 'yaml';
+import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
+import { plural } from '../words.ts';
+import { calledNames } from './called-names.ts';
+import { canonicalJson } from './eval-identity.ts';
+import { contentText, readAnswer } from './read-answer.ts';
+import { asObject } from './tolerant-json.ts';
+
+/** Why a row makes no prompt. */
+const reasons = {
+  unreadable: 'no chat row ({"messages": [...]}) that can be read',
+  unanswered: 'no answer of an assistant after a question',
+  prose: 'the last answer calls no function',
+  unnamed: 'the last answer calls the wrapper, and no function in its code',
+  twice: 'asks what an earlier row asks',
+} as const;
+type Reason = keyof typeof reasons;
+
+/** A suite made of data, and how many rows are not in it. */
+export interface SuiteFrom {
+  readonly suite: Suite;
+  readonly rows: number;
+  readonly left: readonly { readonly why: string; readonly count: number }[];
+}
+
+interface Question {
+  readonly line: number;
+  readonly system: string | null;
+  /** Without the system prompt. */
+  readonly talk: readonly Message[];
+  readonly expect: readonly string[];
+  readonly category: string | null;
+  readonly tools: unknown;
+}
+
+export interface FromOptions {
+  /** The suite's name. */
+  readonly name: string;
+  /** The function that answers are to call, with the expected calls in its code. */
+  readonly wrapper: string;
+}
+
+/**
+ * An eval suite out of a chat data file (JSON lines): the last assistant turn of a row is the reference, what it calls is
+ * expected, and what stands before it is asked. The same file gives the same suite; an id is the row's line.
+ */
+export function suiteFrom(text: string, { name, wrapper }: FromOptions): SuiteFrom {
+  const lines = text.split('\n').flatMap((row, index) => (row.trim() === '' ? [] : [{ row, line: index + 1 }]));
+  const read = lines.map(({ row, line }) => questionOf(row, line, wrapper));
+  const asked = new Set<string>();
+  const once = read.map((one): Question | Reason => {
+    if (typeof one === 'string') return one;
+    const key = canonicalJson([one.system, one.talk]);
+    if (asked.has(key)) return 'twice';
+    asked.add(key);
+    return one;
+  });
+  const questions = once.filter((one) => typeof one !== 'string');
+  const left = (Object.keys(reasons) as Reason[]).map((reason) => ({
+    why: reasons[reason],
+    count: once.filter((one) => one === reason).length,
+  }));
+  return {
+    suite: suiteOf(questions, { name, wrapper }),
+    rows: lines.length,
+    left: left.filter((one) => one.count > 0),
+  };
+}
+
+function questionOf(row: string, line: number, wrapper: string): Question | Reason {
+  const data = parsed(row);
+  const messages = data === null ? null : messagesOf(data.messages);
+  if (data === null || messages === null) return 'unreadable';
+  const last = messages.findLastIndex(({ role }) => role === 'assistant');
+  const system = messages[0]?.role === 'system' ? contentText(messages[0].content) : null;
+  const talk = messages.slice(system === null ? 0 : 1, Math.max(0, last));
+  const reference = messages[last];
+  if (reference === undefined || !talk.some(({ role }) => role === 'user') || talk.at(-1)?.role === 'assistant')
+    return 'unanswered';
+  const calls = readAnswer({ choices: [{ message: reference }] }, wrapper)?.calls ?? [];
+  if (calls.length === 0) return 'prose';
+  const expect = [...new Set(calls.flatMap((one) => (one.name === wrapper ? calledNames(one.code) : [one.name])))];
+  if (expect.length === 0) return 'unnamed';
+  return { line, system, talk, expect, category: categoryIn(data), tools: data.tools };
+}
+
+function parsed(row: string): Readonly<Record<string, unknown>> | null {
+  try {
+    return asObject(JSON.parse(row));
+  } catch {
+    return null; // counted as a row that cannot be read
+  }
+}
+
+/** Null: no conversation that a suite may hold. */
+function messagesOf(given: unknown): readonly Message[] | null {
+  const probe = { id: 'x', category: 'x', messages: given, expect: ['x'] };
+  return promptSchema.safeParse(probe).data?.messages ?? null;
+}
+
+/** The row's own category, if it says one: `category`, or `metadata.category`. */
+function categoryIn(data: Readonly<Record<string, unknown>>): string | null {
+  const told = data.category ?? asObject(data.metadata)?.category;
+  if (typeof told !== 'string') return null;
+  const name = told
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '_')
+    .replaceAll(/^_+|_+$/g, '');
+  // What is no name of a category, or means something else in `gate`, gets a letter in front that makes it one.
+  const fits = (one: string): boolean => promptSchema.shape.category.safeParse(one).success;
+  return fits(name) ? name : name !== '' && fits(`c_${name}`) ? `c_${name}` : null;
+}
+
+function suiteOf(questions: readonly Question[], { name, wrapper }: FromOptions): Suite {
+  const systems = new Set(questions.map(({ system }) => system));
+  const [shared] = systems.size === 1 ? systems : [null];
+  const width = String(Math.max(0, ...questions.map(({ line }) => line))).length;
+  const prompts = questions.map((one): Prompt => {
+    const { line, system, talk, expect, category, tools } = one;
+    const id = `row-${String(line).padStart(width, '0')}`;
+    const [only, ...others] = talk;
+    const own = system !== null && system !== shared;
+    const head = { id, category: category ?? 'valid' };
+    const rest = { expect: [...expect], match: expect.length > 1 ? ('all' as const) : ('any' as const) };
+    const toolsGiven = promptSchema.shape.tools.safeParse(tools).data;
+    const more = toolsGiven === undefined ? {} : { tools: toolsGiven };
+    if (!own && only !== undefined && others.length === 0 && typeof only.content === 'string')
+      return { ...head, prompt: only.content, ...rest, ...more };
+    const messages: Message[] = [...(own ? [{ role: 'system' as const, content: system }] : []), ...talk];
+    return { ...head, messages, ...rest, ...more };
+  });
+  return { suite: name, ...(shared == null ? {} : { system: shared }), wrapper, prompts };
+}
+
+/** The suite's file. `source`: the data, as a person named it. */
+export function suiteYaml({ suite, rows }: SuiteFrom, source: string): string {
+  const { suite: name, system, wrapper, prompts } = suite;
+  const head = `# Made by \`phasebox suite from ${source}\`: ${plural(prompts.length, 'prompt')} out of ${plural(rows, 'row')}.\n`;
+  const shown = prompts.map(({ match, ...one }) => (match === 'any' ? one : { ...one, match }));
+  const whole = { suite: name, ...(system === undefined ? {} : { system }), wrapper, prompts: shown };
+  return head + stringify(whole, { lineWidth: 0 });
+}
