@@ -1,13 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { openScoreReader } from '../io/workspace/answered-runs.ts';
 import { writePages } from '../io/workspace/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 
-/** Short runs end faster than pages are worth writing. */
-const pause_ms = 500;
+/** Writing takes 0.3 to 0.7 s of CPU, most of it for the plots: rows that come in a burst are written together ... */
+const quiet_ms = 500;
+/** ... and a burst that does not end is written all the same. */
+const longest_ms = 30_000;
 
-/** Keeps COMPARISON.md and the answers.md of the phases up to date, behind the rows and never in their way. */
+/** Keeps the comparison, its plots and the pages beside it up to date, behind the rows and never in their way. */
 export interface PageWriter {
   /** The rows of a phase changed. */
   changed(phase: string): void;
@@ -15,39 +16,40 @@ export interface PageWriter {
   close(): Promise<void>;
 }
 
-/** The first change is written at once; those that follow within half a second are written together. */
+/** Writes half a second after the last change, and at the latest half a minute after the first. */
 export function openPageWriter(workspace: Workspace, log: Logger): PageWriter {
   const due = new Set<string>();
   const reader = openScoreReader();
-  const closing = new AbortController();
-  let writing: Promise<void> | null = null;
+  let writing: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  let since: number | null = null;
   const write = async (): Promise<void> => {
-    while (due.size > 0) {
-      const phases = new Set(due);
-      due.clear();
+    since = null;
+    if (due.size === 0) return;
+    const phases = new Set(due);
+    due.clear();
+    try {
       const { warnings } = await writePages(workspace, { only: phases, reader });
       for (const warning of warnings) log.warn(warning);
-      await delay(pause_ms, undefined, { signal: closing.signal }).catch(() => undefined); // aborted: no more pauses
+    } catch (error) {
+      log.error({ err: error }, 'the comparison could not be written; `phasebox report` tries again');
     }
   };
   const start = (): void => {
-    writing ??= write()
-      .catch((error: unknown) =>
-        log.error({ err: error }, 'the comparison could not be written; `phasebox report` tries again'),
-      )
-      .finally(() => {
-        writing = null;
-        if (due.size > 0) start();
-      });
+    clearTimeout(timer);
+    // One at a time: two would write the same files.
+    writing = writing.then(write);
   };
   return {
     changed(phase) {
       due.add(phase);
-      start();
+      since ??= performance.now();
+      clearTimeout(timer);
+      timer = setTimeout(start, Math.min(quiet_ms, since + longest_ms - performance.now()));
     },
     async close() {
-      closing.abort();
-      while (writing !== null) await writing;
+      start();
+      await writing;
     },
   };
 }
