@@ -130,4 +130,27 @@ describe('renderAnswers', () => {
     const made = page({}, { suite: other });
     expect(made).to.contain('#prompt-2').and.to.contain('```text\nElse\n```');
   });
+
+  it('shows a conversation turn by turn, assertions, and scores that have no mode', () => {
+    const turns = suite.parse({
+      suite: 'demo',
+      prompts: [
+        {
+          id: 'git-1',
+          category: 'git',
+          messages: [
+            { role: 'user', content: [{ type: 'text', text: 'lint it' }] },
+            { role: 'assistant', tool_calls: [{ function: { name: 'lint', arguments: '{}' } }] },
+            { role: 'tool', content: 'ok' },
+          ],
+          assert: [{ type: 'contains', value: 'done', weight: 2 }, { type: 'not-is-json' }],
+        },
+      ],
+    });
+    const text = page({ suite: turns, prompts: [{ ...mark('git-1'), mode: null }] });
+    expect(text).to.contain('*user*\n\n```text\nlint it\n```\n\n*assistant*\n\n```json\n[\n');
+    expect(text).to.contain('"name": "lint"').and.contain('*tool*\n\n```text\nok\n```');
+    expect(text).to.contain('Expected: `contains` `"done"` x 2, `not-is-json`');
+    expect(text).to.contain('| 1 |').and.contain('**43a-s0**: 1, 1.2 s');
+  });
 });

@@ -109,6 +109,8 @@ describe('the score of a suite', () => {
       strict_categories: { git: 25, lsp: 100 },
     });
     expect(scored.score.modes).to.include({ wrapped: 3, prose: 3, timeout: 0 });
+    expect(scored.score.category_modes?.git).to.deep.equal({ ...scored.score.modes, wrapped: 1, prose: 3 });
+    expect(scored.score.category_modes?.lsp).to.deep.equal({ ...scored.score.modes, wrapped: 2, prose: 0 });
     expect(scored.score.prompts[1]).to.deep.equal({ id: 'p0', repeat: 1, score: 0, strict: 0, mode: 'prose' });
   });
 
