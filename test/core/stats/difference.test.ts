@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { equivalence, holm, oneMoreDraw, welch } from '../../../src/core/stats/difference.ts';
+import { equivalence, holm, oneMoreDraw, paired, welch } from '../../../src/core/stats/difference.ts';
+import { meanInterval } from '../../../src/core/stats/interval.ts';
 
 const runs = fc.array(
   fc.integer({ min: 0, max: 1000 }).map((value) => value / 10),
@@ -55,6 +56,21 @@ describe('welch', () => {
         }
       }),
     );
+  });
+});
+
+describe('paired', () => {
+  it('is t over the differences of pairs: ttest_rel of SciPy says t = 5.1962, p = .035099', () => {
+    const found = paired([50, 62, 41], [48, 58, 38]);
+    const interval = meanInterval([2, 4, 3]);
+    expect(found).to.deep.include({ difference: 3, df: 2, low: interval?.low, high: interval?.high });
+    expect(found?.t).to.be.closeTo(5.196152422706632, 1e-7);
+    expect(found?.p).to.be.closeTo(0.03509871864598465, 1e-7);
+  });
+
+  it('is null below two pairs, and refuses sides that are no pairs', () => {
+    expect(paired([1], [2])).to.equal(null);
+    expect(() => paired([1, 2], [1])).to.throw('pairs of 2 and 1 runs');
   });
 });
 
