@@ -6,6 +6,9 @@ const ours = /<(?!\/?(?:details|summary)>|a id="[\w-]+">|\/a>)/g;
 /** Comments go (our marks among them), tags that are not ours are shown. */
 const onlyOurs = (html: string): string => html.replace(/<!--[\s\S]*?-->/g, '').replace(ours, '&lt;');
 
+/** Paragraphs of one plot each, one after the other: they may stand side by side. */
+const figures = /(?:<p><span class="figure">(?:(?!<\/svg>)[\s\S])*<\/svg><\/span><\/p>\n)+/g;
+
 /** `runs.md` -> `runs.html`, `../COMPARISON.md` -> `../report.html`; what leads elsewhere stays. */
 export const pageLink = (href: string): string =>
   /^[a-z][a-z\d+.-]*:|^\/\//i.test(href)
@@ -30,8 +33,9 @@ export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): 
   rules.image = (tokens, at) => {
     const source = String(tokens[at]?.attrGet('src') ?? '');
     const svg = plots.get(source);
-    if (svg !== undefined) return `<span class="figure">${svg.trim()}</span>`;
-    return `<a href="${escapeHtml(pageLink(source))}" rel="noreferrer">${escapeHtml(tokens[at]?.content || source)}</a>`;
+    const text = escapeHtml(tokens[at]?.content || source);
+    if (svg !== undefined) return `<span class="figure"><span class="caption">${text}</span>${svg.trim()}</span>`;
+    return `<a href="${escapeHtml(pageLink(source))}" rel="noreferrer">${text}</a>`;
   };
   rules.link_open = (tokens, at, options, _env, self) => {
     const token = tokens[at];
@@ -39,7 +43,9 @@ export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): 
     token?.attrSet('rel', 'noreferrer');
     return self.renderToken(tokens, at, options);
   };
-  return md.render(markdown.replace(/^\uFEFF/, ''));
+  return md
+    .render(markdown.replace(/^\uFEFF/, ''))
+    .replace(figures, (found) => `<div class="figures">${found}</div>\n`);
 }
 
 /** The text of the first heading; a page without one is called `phasebox`. */

@@ -7,7 +7,7 @@ const style = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:64rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1,h2,h3{line-height:1.25;color:var(--strong);overflow-wrap:anywhere}
 h1{font-size:1.7rem;margin:.5rem 0 1rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .8rem;padding-top:1.2rem;border-top:1px solid var(--line)}
@@ -25,15 +25,18 @@ details{margin:.8rem 0}
 summary{cursor:pointer;color:var(--soft)}
 hr{border:0;border-top:1px solid var(--line);margin:2rem 0}
 .scroll{overflow-x:auto;margin:1rem 0;border:1px solid var(--line);border-radius:6px}
-table{border-collapse:separate;border-spacing:0;min-width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
+table{border-collapse:separate;border-spacing:0;width:max-content;min-width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);max-width:22rem}
 tr:last-child td{border-bottom:0}
 th{background:var(--shade);font-weight:600;white-space:nowrap}
 th:first-child,td:first-child{position:sticky;left:0;z-index:1;background:var(--bg);border-right:1px solid var(--line);max-width:10rem;min-width:5.5rem;overflow-wrap:anywhere}
 th:first-child{background:var(--shade)}
 td code{white-space:nowrap;overflow-wrap:normal}
-.figure{display:block;max-width:44rem;margin:1.2rem 0;overflow-x:auto}
-.figure svg{display:block;width:100%;height:auto;max-width:44rem}
+.figures{columns:27rem 2;column-gap:2rem;margin:1.5rem 0}
+.figures p{margin:0;max-width:none;break-inside:avoid}
+.figure{display:block;padding:.4rem 0 1.2rem}
+.figure svg{display:block;width:100%;height:auto;max-width:38rem}
+.caption{display:block;color:var(--soft);font-size:.9rem;margin-bottom:.5rem}
 @media (max-width:40rem){main{padding:1rem .9rem 3rem}h1{font-size:1.4rem}th,td{padding:.35rem .55rem;max-width:15rem}th:first-child,td:first-child{max-width:7.5rem}}
 @media print{.scroll{overflow:visible}}
 `;
