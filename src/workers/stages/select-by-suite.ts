@@ -11,9 +11,10 @@ import { promptSubset, sharedPrompts } from '../../core/select/prompt-subset.ts'
 import type { Score } from '../../events/score.ts';
 import type { Answer } from '../../events/suite.ts';
 import type { StageContext } from '../stage.ts';
-import { askSuite, type Exam, scoreAnswers } from './ask-suite.ts';
+import { askSuite, type Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
+import { commandFiles, scoreKept } from './outside-score.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
 import { withServer } from './with-server.ts';
 
@@ -27,7 +28,9 @@ async function examOf(context: StageContext): Promise<Exam & { readonly suite_sh
   const suite_sha256 = await context.hash(select.suite);
   context.input('suite', suite_sha256);
   const whole = await suiteAt(select.suite, context);
-  return { suite: promptSubset(whole, select.prompts ?? null, suite_sha256), settings, suite_sha256 };
+  // A scorer's files lie beside the suite that decides.
+  const asked = { ...settings, suite: select.suite };
+  return { suite: promptSubset(whole, select.prompts ?? null, suite_sha256), settings: asked, suite_sha256 };
 }
 
 /** Scores every checkpoint through base + adapter, each proven to act. */
@@ -36,7 +39,7 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
   const base = await context.hash(context.baseModel);
   context.input('base', base);
   const identity = createHash('sha256')
-    .update(evalIdentity({ ...exam, versions: context.versions }))
+    .update(evalIdentity({ ...exam, versions: context.versions, files: await commandFiles(context, exam) }))
     .digest('hex');
   await pinMeasures({ by: 'suite', eval_identity: identity, base, saved: choices.saved }, context);
   for (const { iteration, file } of choices.saved)
@@ -100,14 +103,15 @@ async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context 
   const adapter = join(context.dir, candidateFolder(iteration));
   const file = join(adapter, 'answers.jsonl');
   const kept = await answered(file, exam, context);
-  if (kept !== null) return scoreAnswers(context, exam, kept);
+  const seat = { dir: adapter, prefix: `${iteration}-` };
+  if (kept !== null) return scoreKept(context, exam, { ...seat, answers: kept });
   const options = { name: `server-${iteration}`, model: context.baseModel, adapter };
   const score = await withServer(context, options, async (server) => {
     // Before anything else is asked, as it was with the base: a prompt cache rounds differently.
     refuseIdleAdapter(base, await askProbe(server, exam));
     const answers = await askSuite(context, { exam, server, file, seed: context.run.seed });
     await server.check();
-    return scoreAnswers(context, exam, answers);
+    return scoreKept(context, exam, { ...seat, answers });
   });
   context.log(`checkpoint ${iteration}: overall ${percent(score.overall)}, strict ${percent(score.strict)}`);
   return score;
