@@ -53,6 +53,17 @@ describe('a config that chooses its checkpoint', () => {
     );
   });
 
+  it('says how a variant gets rid of what its phase says', async () => {
+    const phase = { ...plainConfig, select: bySuite };
+    const reasons = await workspace.reasons({ ...phase, variants: { loss: { select: { by: 'val_loss' } } } });
+    expect(reasons).to.contain('take it out; `suite: null` does that with what the phase says');
+    const { runs } = await workspace.plan({
+      ...phase,
+      variants: { loss: { select: { by: 'val_loss', suite: null } } },
+    });
+    expect(runs[1]?.settings.select).to.eql({ by: 'val_loss' });
+  });
+
   it('may begin after the training of a run, unless that keeps one checkpoint only', async () => {
     await workspace.accept({ ...plainConfig, phase: 'all' });
     await workspace.accept({ ...plainConfig, phase: 'one', cleanup: { keep_checkpoints: 'selected' } });

@@ -73,6 +73,10 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
 /** What decides instead of a suite. */
 const decides = { last: 'the last checkpoint goes on', val_loss: 'the loss on valid.jsonl decides' } as const;
 
+/** A variant has what it does not say itself from its phase. */
+const takeOut = (key: string, path: Path): string =>
+  path.length === 0 ? 'take it out' : `take it out; \`${key}: null\` does that with what the phase says`;
+
 async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<Finding[]> {
   if (select === undefined) return [];
   const { by, suite, prompts } = select;
@@ -81,7 +85,7 @@ async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<
     const message = `says how \`by: suite\` chooses; with \`by: ${by}\` ${decides[by]} and it would do nothing`;
     return (['suite', 'prompts'] as const)
       .filter((key) => select[key] !== undefined)
-      .map((key) => ({ path: at(key), seen: select[key], message, hint: 'take it out' }));
+      .map((key) => ({ path: at(key), seen: select[key], message, hint: takeOut(key, scope.path) }));
   }
   if (suite === undefined) {
     const hint = '`phasebox suite from data/valid.jsonl -o FILE` makes one that is not the reported one';
