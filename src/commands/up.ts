@@ -140,7 +140,8 @@ async function watch(setting: Setting): Promise<number> {
 
 async function openDashboard(runtime: Runtime): Promise<Dashboard> {
   const { host, port } = runtime.workspace.config.dashboard;
-  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port });
+  const { artifacts } = runtime.workspace;
+  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port, artifacts });
 }
 
 function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {

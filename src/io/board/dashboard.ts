@@ -11,6 +11,7 @@ import type { Queue } from 'bullmq';
 import { Hono } from 'hono';
 import { CommandError } from '../../core/errors.ts';
 import { onlyOwnHost, onlyReading, selfContained, withinTime } from './board-guard.ts';
+import { reportPages } from './report-pages.ts';
 
 const answer_ms = 10_000;
 
@@ -19,6 +20,8 @@ export interface DashboardOptions {
   readonly host: string;
   /** 0 = any free one; a taken one = the next free one. */
   readonly port: number;
+  /** Absolute; its comparison is shown at /report. Absent: queues only. */
+  readonly artifacts?: string;
 }
 
 export interface Dashboard {
@@ -36,12 +39,13 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   app.use(onlyOwnHost(options.host, port), selfContained);
   app.use('/api/*', withinTime(answer_ms));
   app.use(onlyReading);
-  app.route('/', board(options.queues));
+  if (options.artifacts !== undefined) app.route('/', reportPages(options.artifacts));
+  app.route('/', board(options));
   const name = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${name}:${port}/`, close: () => close(server) };
 }
 
-function board(queues: readonly Queue[]): Hono {
+function board({ queues, artifacts }: DashboardOptions): Hono {
   // An absolute root: bull-board gives one relative to the folder of today, which a process may leave.
   const folder = boardFolder();
   const adapter = new HonoAdapter((settings?: ServeStaticOptions) =>
@@ -61,6 +65,7 @@ function board(queues: readonly Queue[]): Hono {
         // Else a CLIENT LIST a queue at every poll.
         showWorkers: false,
         pollingInterval: { showSetting: true },
+        ...(artifacts === undefined ? {} : { miscLinks: [{ text: 'Comparison', url: '/report' }] }),
       },
     },
   });
