@@ -68,7 +68,7 @@ export async function scoreKept(
   await run(
     context,
     { name: `${kept.prefix}scorer`, argv: [...argv, ...command], cwd, fresh: true },
-    `the suite's scorer (${command.join(' ')})`,
+    `the suite's scorer (${shortOf(command)})`,
   );
   const text = (await context.read(output)) ?? '';
   const scored = scoreByCommand(suite, kept.answers, { text, repeats: settings.repeats });
@@ -97,7 +97,7 @@ export async function runEngine(
   };
   const tool = { name: `${prefix}engine`, argv: command, env, cwd: context.workspace, fresh: true };
   const onLine = (line: string): void => context.log(line);
-  await run(context, { ...tool, loadsModel: judged.url === null, onLine }, `eval.engine (${command.join(' ')})`);
+  await run(context, { ...tool, loadsModel: judged.url === null, onLine }, `eval.engine (${shortOf(command)})`);
   return readEngine(context, exam, file);
 }
 
@@ -114,6 +114,14 @@ function scoreOf(scored: OutsideScore, what: string): Score {
   const more = scored.problems.length - mostShown;
   const shown = [...scored.problems.slice(0, mostShown), ...(more > 0 ? [`and ${more} more`] : [])];
   throw new StageError('BAD_SETTINGS', `${what}: ${shown.join('; ')}`);
+}
+
+const longest = 80;
+
+/** A command on one short line. */
+function shortOf(command: readonly string[]): string {
+  const line = command.join(' ').replace(/\s+/g, ' ');
+  return line.length > longest ? `${line.slice(0, longest)}...` : line;
 }
 
 /** A tool of the user's: its failure says whose it is. */

@@ -65,7 +65,7 @@ describe("a suite's scorer in the eval stage", function () {
     const failed = await errorOf({ a: '[fail]' });
     expect(failed.code).to.equal('TOOL_FAILED');
     expect(failed.message).to.match(
-      /^The tool failed: the suite's scorer \(.*scorer\.py .*\): exit code 1: scorer: cannot score a$/,
+      /^The tool failed: the suite's scorer \(.*\): exit code 1: scorer: cannot score a$/,
     );
     expect((await errorOf({ a: 'a' }, ['./nowhere'])).message).to.match(
       /the suite's scorer \(\.\/nowhere\).*not found|No such file/,
