@@ -1,19 +1,10 @@
 import { equivalence, holm, oneMoreDraw, paired, welch } from '../stats/difference.ts';
 import type { Interval } from '../stats/interval.ts';
-import { detectableDifference, pooledSd, recipeFalseAlarm, runsNeeded, sdInterval } from '../stats/power.ts';
+import { detectableDifference, recipeFalseAlarm, runsNeeded } from '../stats/power.ts';
 import { signFlip } from '../stats/sign-flip.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
+import { pooledSpread, type Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
-
-/** Spread between runs of one recipe: over which phases it was pooled, percent points. */
-export interface Spread {
-  readonly sd: number;
-  readonly df: number;
-  /** Where the true one may lie (95 %). */
-  readonly range: Interval;
-  /** Names of the groups that it comes from. */
-  readonly from: readonly string[];
-}
 
 /** What can be said of the difference, by how many runs there are. Percent points, `a - b`. */
 export type Finding =
@@ -87,27 +78,6 @@ export const margin = 5;
 const fewestForCategories = 3;
 
 const values = (summary: Summary): number[] => summary.runs.map(({ overall }) => overall);
-
-/** What makes two groups' spreads one: base model and everything that the evaluation is made of. */
-function spreadKeys({ group }: Summary): string[] {
-  return [...new Set(group.done.map((row) => JSON.stringify([row.model, row.eval_identity])))];
-}
-
-/**
- * The spread between runs, pooled over all phases of the same base model and evaluation as one of `of`. Variants share
- * their trainings with the plain runs, so they would only be counted twice.
- */
-export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
-  const keys = new Set(of.flatMap(spreadKeys));
-  const alike = all.filter((summary) => {
-    const own = spreadKeys(summary);
-    const counts = summary.group.variant === null || of.includes(summary);
-    return counts && summary.runs.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
-  });
-  const pooled = pooledSd(alike.map(values));
-  if (pooled === null) return null;
-  return { ...pooled, range: sdInterval(pooled.sd, pooled.df), from: alike.map(({ group }) => group.name) };
-}
 
 const identities = ({ group }: Summary): string[] => [...new Set(group.done.map((row) => row.eval_identity ?? ''))];
 

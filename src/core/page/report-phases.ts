@@ -95,7 +95,9 @@ export function rangeNotes(summaries: readonly Summary[]): string {
   const mixed = summaries.some(({ group }) => group.done.some((row) => figure(row) === null));
   return [
     ...(few.length > 0
-      ? ['With fewer than 5 runs: if runs fall into modes, this interval can miss the mean in 1 of 4 cases.']
+      ? [
+          'With fewer than 5 runs: if runs fall into modes, this interval can miss the mean in 1 of 4 cases (with a rare mode in 1 of 3, and with 5 runs too).',
+        ]
       : []),
     ...(one.length > 0
       ? [

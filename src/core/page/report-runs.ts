@@ -16,8 +16,16 @@ function categoriesOf(rows: readonly Row[]): string[] {
 const scoreCell = (overall: number | null, strict: number | null): string =>
   strict === null ? percent(overall) : `${percent(overall)} (${percent(strict)})`;
 
-function checkpointCell({ checkpoint, metrics }: Row): string {
+function checkpointCell(row: Row): string {
+  const { checkpoint, metrics, selection } = row;
   if (checkpoint === null) return none;
+  if (selection !== null) {
+    const chosen = selection.candidates.find(({ iteration }) => iteration === checkpoint);
+    const score = row.score_by === 'strict' ? chosen?.strict : chosen?.overall;
+    const figure =
+      selection.by === 'suite' ? `suite, ${percent(score)}` : `val loss, ${loss(chosen?.val_loss ?? null)}`;
+    return `${checkpoint}, best of ${selection.candidates.length} (${figure})`;
+  }
   return metrics.val_loss === null ? String(checkpoint) : `${checkpoint} (val ${loss(metrics.val_loss)})`;
 }
 

@@ -126,6 +126,7 @@ describe('makeRow', () => {
       base,
       baseline: null,
       checkpoint: 800,
+      selection: null,
       cost: null,
       metrics: { val_loss: 0.21, train_loss: 0.1 },
       verdict: null,
