@@ -1,4 +1,5 @@
-"""What of an adapter is left in a fused and quantized model, read from the weights: one layer in memory at a time.
+"""What of an adapter is left in a fused and quantized model, read from the weights: one layer in memory at a time, of a
+large stack of experts a piece.
 
 D = what the adapter adds to a layer of the base (scale * B A, or for DoRA what its fusing changes), all in float32:
     step = rms(D) / mean step of the base's quantization grid (of the final model's, when the base has none)
@@ -11,21 +12,24 @@ import mlx.core as mx
 import mlx.nn as nn
 
 
+PIECE = 2**25  # elements of a stack of experts that are looked at together: 128 MB in float32
+
+
 def is_quantized(layer):
     return "scales" in layer
 
 
-def weight_of(layer):
-    """A layer's weight, dequantized, in float32."""
+def weight_of(layer, rows=slice(None)):
+    """A layer's weight, dequantized, in float32; `rows`: of these experts alone."""
+    weight = layer.weight[rows]
     if not is_quantized(layer):
-        return layer.weight.astype(mx.float32)
-    mode = getattr(layer, "mode", "affine")
-    biases = layer.get("biases")
-    if mode != "affine":  # scales of the other modes are codes, no numbers
-        weight = mx.dequantize(layer.weight, layer.scales, biases, layer.group_size, layer.bits, mode)
         return weight.astype(mx.float32)
-    scales, biases = layer.scales.astype(mx.float32), biases.astype(mx.float32)
-    return mx.dequantize(layer.weight, scales, biases, layer.group_size, layer.bits)
+    mode, biases = getattr(layer, "mode", "affine"), layer.get("biases")
+    scales, biases = layer.scales[rows], None if biases is None else biases[rows]
+    if mode != "affine":  # scales of the other modes are codes, no numbers
+        return mx.dequantize(weight, scales, biases, layer.group_size, layer.bits, mode).astype(mx.float32)
+    scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
+    return mx.dequantize(weight, scales, biases, layer.group_size, layer.bits)
 
 
 def grid_step(layer):
@@ -48,33 +52,44 @@ def inner_name(name, module):
     return found[0]
 
 
-def delta_of(module, inner, base):
+def pieces(layer):
+    """Slices of a stack of experts, so that a large one is not in memory as a whole; anything else in one."""
+    if layer.weight.ndim < 3:
+        return [slice(None)]
+    size = layer.weight.size * (32 // layer.bits if is_quantized(layer) else 1)
+    step = max(1, PIECE * layer.weight.shape[0] // size)
+    return [slice(start, start + step) for start in range(0, layer.weight.shape[0], step)]
+
+
+def delta_of(module, inner, base, rows):
     """D, by mlx_lm's own fusing, on a float32 copy of the base's weight so that nothing is rounded."""
     plain = nn.Module()
     plain.weight = base
+    layer, own = module[inner], {name: value for name, value in module.items() if isinstance(value, mx.array)}
     module[inner] = plain
-    for name, value in module.items():
-        if isinstance(value, mx.array):
-            module[name] = value.astype(mx.float32)
-    return module.fuse().weight - base
+    dict.update(module, {name: value[rows].astype(mx.float32) for name, value in own.items()})
+    delta = module.fuse().weight - base
+    dict.update(module, {**own, inner: layer})
+    return delta
 
 
 def sums_of(name, module, final):
-    """(<D, D>, <E, D>, |E - D|^2, step or None, size) of one layer; E = W_final - W_base."""
+    """(<D, D>, <E, D>, |E - D|^2, size) of one layer; E = W_final - W_base."""
     inner = inner_name(name, module)
     layer = module[inner]
-    base = weight_of(layer)
-    step = grid_step(layer) or grid_step(final)
-    delta = delta_of(module, inner, base)
-    change = weight_of(final) - base
-    if change.shape != delta.shape:
-        raise ValueError(f"{name}: {change.shape} in the final model, {delta.shape} in the base")
-    # row by row first: one float32 sum over millions of squares would lose digits
-    parts = [(a * b).sum(axis=-1) for a, b in ((delta, delta), (change, delta), (change - delta, change - delta))]
-    mx.eval(parts)
-    layer.clear()
-    dd, ed, xx = (part.astype(mx.float32).reshape(-1).tolist() for part in parts)
-    return sum(dd), sum(ed), sum(xx), step, delta.size
+    total, size = [0.0, 0.0, 0.0], 0
+    for rows in pieces(layer):
+        base = weight_of(layer, rows)
+        delta = delta_of(module, inner, base, rows)
+        change = weight_of(final, rows) - base
+        if change.shape != delta.shape:
+            raise ValueError(f"{name}: {change.shape} in the final model, {delta.shape} in the base")
+        # row by row first: one float32 sum over millions of squares would lose digits
+        parts = [(a * b).sum(axis=-1) for a, b in ((delta, delta), (change, delta), (change - delta, change - delta))]
+        mx.eval(parts)
+        total = [one + sum(part.reshape(-1).tolist()) for one, part in zip(total, parts)]
+        size += delta.size
+    return *total, size
 
 
 def weight_cost(tuned, final):
@@ -87,13 +102,15 @@ def weight_cost(tuned, final):
     for name, module in layers:
         if name not in others:
             raise ValueError(f"{name}: not in the final model")
-        dd, ed, xx, step, size = sums_of(name, module, others[name])
+        base, final_layer = module[inner_name(name, module)], others[name]
+        step = grid_step(base) or grid_step(final_layer)
+        dd, ed, xx, size = sums_of(name, module, final_layer)
         total["dd"], total["ed"], total["xx"] = total["dd"] + dd, total["ed"] + ed, total["xx"] + xx
         if step:
             total["steps"] += (dd / size) ** 0.5 / step * size
             total["size"] += size
-        module.clear()
-        others[name].clear()
+        for one in (base, final_layer, module):
+            one.clear()
         mx.clear_cache()
     dd, xx = total["dd"], total["xx"]
     return {

@@ -78,12 +78,17 @@ def add_adapter(model, args):
     return model
 
 
-def from_weights(args):
-    from mlx_lm.utils import load
+def load_model(folder, lazy=False):
+    """A model without its tokenizer."""
+    from mlx_lm import utils
 
+    return utils.load_model(Path(folder), lazy=lazy)[0]
+
+
+def from_weights(args):
     import cost_weights
 
-    tuned, final = (load(folder, lazy=True)[0] for folder in (args.base, args.final))
+    tuned, final = (load_model(folder, lazy=True) for folder in (args.base, args.final))
     return cost_weights.weight_cost(add_adapter(tuned, args), final)
 
 
@@ -95,12 +100,12 @@ def share_kept(loss):
 
 def from_models(args):
     """The figures that need the models to run, one after the other."""
-    from mlx_lm.utils import load
-
     import answer_loss
     import cost_answers
+    import data_tokens
 
-    model, tokenizer = load(args.base)
+    tokenizer = data_tokens.load_tokenizer(args.base, trust_remote_code=False)
+    model = load_model(args.base)
     rows, answers = [], []
     if args.data is not None:
         rows = answer_loss.answer_rows(args.data, "valid.jsonl", tokenizer, args.max_seq_length)
@@ -119,7 +124,7 @@ def from_models(args):
     kept = cost_answers.likeliest(model, answers)
     del model
     peaks = {"adapter": peak_gb()}
-    model, _ = load(args.final)
+    model = load_model(args.final)
     measure("final", model)
     agreed = cost_answers.agreement(model, answers, kept)
     peaks["final"] = peak_gb()

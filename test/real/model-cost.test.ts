@@ -16,8 +16,11 @@ const env = { MLX_DISABLE_COMPILE: '1', PYTHONDONTWRITEBYTECODE: '1' };
 const kinds = ['moe-quantized', 'moe-float', 'dense-quantized', 'dense-float'] as const;
 type Kind = (typeof kinds)[number];
 
-/** Figures of one case; `lumped`: with the vocabulary's tail as one token. */
-type Figures = Omit<Cost, 'bits'> & { readonly lumped: { readonly kl: number; readonly outside: number } };
+/** Figures of one case; `lumped`: with the vocabulary's tail as one token; `pieces`: experts one after the other. */
+type Figures = Omit<Cost, 'bits'> & {
+  readonly lumped: { readonly kl: number; readonly outside: number };
+  readonly pieces: Pick<Cost, 'step' | 'kept' | 'snr'>;
+};
 
 const answers = [
   ['open app.py', '<tool_call><function=read_file>\n<parameter=name>\napp.py\n</parameter>\n</function></tool_call>'],
@@ -81,6 +84,12 @@ describe('python/model_cost.py, against the same figures in plain NumPy', functi
       expect(found.loss?.base).to.not.equal(found.loss?.adapter);
     });
   }
+
+  it('experts one after the other, as in a large model, give the same', () => {
+    for (const [kind, { pieces }] of plain)
+      for (const name of ['step', 'kept', 'snr'] as const)
+        close(pieces[name], measured.get(kind)?.[name] ?? null, name);
+  });
 
   it('a vocabulary that is larger than what is kept of it: KL is a little too low, never too high', () => {
     for (const [kind, { kl, lumped }] of plain) {

@@ -14,8 +14,8 @@ const lowPhase = demoPhase('low', 'A', {
   data: 'data/low',
   seeds,
   train: {
-    ...{ iters: 200, batch_size: 2, learning_rate: 1e-5, num_layers: 2, mask_prompt: true, max_seq_length: 128 },
-    ...{ save_every: 200, steps_per_report: 50, steps_per_eval: 200, val_batches: 1 },
+    ...{ iters: 100, batch_size: 2, learning_rate: 1e-5, num_layers: 2, mask_prompt: true, max_seq_length: 128 },
+    ...{ save_every: 100, steps_per_report: 50, steps_per_eval: 100, val_batches: 1 },
   },
   fuse: { mode: 'direct', q_bits: 5 },
   variants: { q4: { fuse: { q_bits: 4 } }, raw: { fuse: { mode: 'none' } } },

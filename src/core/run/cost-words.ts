@@ -32,7 +32,7 @@ function divergence({ kl, top1, tokens }: Cost): string[] | null {
   if (kl === null || kl <= measured.apart.kl) return null;
   const share = top1 === null ? '' : `, top-1 ${(100 * top1).toFixed(1)} %`;
   return [
-    `KL ${two(kl)}${share} on ${tokens} tokens: the final model does not say what base + adapter would say (above KL 0.02, 150 of 168 measured models lost more than 5 points)`,
+    `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens: the final model does not say what base + adapter would say (above KL 0.02, 150 of 168 measured models lost more than 5 points)`,
   ];
 }
 
