@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { stringify } from 'yaml';
 import type { Candidate } from '../../src/events/stages.ts';
 import { type Call, type Chain, config, makeChain } from '../helpers/chain.ts';
+import { waitFor } from '../helpers/temp.ts';
 
 const train = {
   ...{ iters: 40, batch_size: 2, num_layers: 2, mask_prompt: true, max_seq_length: 128 },
@@ -133,6 +134,26 @@ describe('a checkpoint that is chosen', function () {
       await weights('c-s0', row.checkpoint ?? 0),
     );
   });
+
+  it('tells how far it is, and is taken up again by the next up when the first is killed', async () => {
+    const scene = { val_loss: { hold: 'go' } };
+    await chain.write('inbox/e.yaml', config('e', { train, select: { by: 'val_loss' }, scene }));
+    const up = await chain.up();
+    await waitFor('the first loss', async () => (await readStatus()).includes('checkpoint 10, 1 of 4'));
+    expect(JSON.parse((await chain.phasebox('status', '--json')).out).runs.at(-1)).to.deep.include({
+      ...{ run: 'e-s0', state: 'running', stage: 'select', iteration: 40, of: 160, loss: null },
+      why: 'checkpoint 10, 1 of 4',
+    });
+    await up.stop('SIGKILL');
+    const again = await chain.up();
+    await chain.release('go');
+    expect((await chain.row('e-s0')).status).to.equal('done');
+    await again.stop();
+    const calls = (await chain.calls('val_loss')).filter(({ run }) => run === 'e-s0');
+    expect(calls, 'the same tool went on').to.have.length(1);
+  });
+
+  const readStatus = async (): Promise<string> => (await chain.phasebox('status')).out;
 
   it('takes the only one there is, and measures nothing', async () => {
     const select = { by: 'suite', suite: 'ten.yaml' };

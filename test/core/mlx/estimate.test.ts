@@ -35,6 +35,17 @@ describe('core/estimate', () => {
     expect(named('Qwen3-32B').parameters).to.equal(32_762_123_264);
   });
 
+  it('reserves room for the adapter that a selection takes, and for its answers', () => {
+    const { settings } = plan('direct', 'selected');
+    const chosen = { chain: ['train', 'select', 'fuse', 'cleanup', 'eval'] as StageName[], settings };
+    const adapter = 4 * 70_459_392;
+    const select = runDisk(coder, chosen).stages.find(({ stage }) => stage === 'select');
+    expect(select?.writes).to.be.within(adapter, adapter + 2 ** 20);
+    const frees = (run: typeof chosen): number => Math.max(...runDisk(coder, run).stages.map((one) => one.frees));
+    expect(frees(plan('direct', 'selected'))).to.equal(4 * adapter);
+    expect(frees(chosen), 'the selected one stays').to.equal(3 * adapter);
+  });
+
   it("counts the user's trainable parameters: 70.459M of experiment A", () => {
     expect(trainableParameters(coder.weights, train)).to.equal(70_459_392);
     expect(trainableParameters(coder.weights, { ...train, num_layers: -1 })).to.equal((70_459_392 / 8) * 48);

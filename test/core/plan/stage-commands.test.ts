@@ -82,6 +82,23 @@ describe('core/stage-commands', () => {
     expect(told(demoRun('B', { from: { model: '/m', sha256: '' }, model: null, chain: ['eval'] }))).to.deep.equal([]);
   });
 
+  it('measures every checkpoint that the training will save, and fuses the one that is taken', () => {
+    const settings = { iters: 10, save_every: 4, batch_size: 2, mask_prompt: true, max_seq_length: 128 };
+    const chain = ['train', 'select', 'fuse', 'cleanup', 'eval'] as const;
+    const run = demoRun('B', { train: settings, select: { by: 'val_loss' }, chain: [...chain] });
+    const [loss, fused] = lines(run).slice(2);
+    expect(loss).to.equal(
+      `select: py /drivers/val_loss.py --model /base --data ${run.data?.folder} --adapter /artifacts/B-s0/1-train/adapter ` +
+        '--out candidates/losses.jsonl --checkpoint 4=0000004_adapters.safetensors --checkpoint 8=0000008_adapters.safetensors ' +
+        '--checkpoint 10=adapters.safetensors --max-seq-length 128 --batch-size 2 --mask-prompt',
+    );
+    expect(fused).to.contain('--adapter /artifacts/B-s0/2-select/adapter');
+    const asked = { ...run, settings: { ...run.settings, select: { by: 'suite' as const, suite: '/s.yaml' } } };
+    const served = lines(asked).filter((line) => line.startsWith('select: py'));
+    expect(served).to.have.length(3);
+    expect(served[0]).to.contain('serve.py --model /base --adapter-path candidates/0000004');
+  });
+
   it('only asks a model from outside', () => {
     const run = demoRun('B', { from: { model: '/m', sha256: '' }, model: null, chain: ['eval'] });
     expect(lines(run)).to.deep.equal(['eval: py /drivers/serve.py --model /m --host 127.0.0.1 --port PORT']);

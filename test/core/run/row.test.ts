@@ -150,6 +150,18 @@ describe('makeRow', () => {
     });
   });
 
+  it('says how the checkpoint was chosen', () => {
+    const candidates = [
+      { iteration: 400, overall: 80, strict: 70, val_loss: null },
+      { iteration: 800, overall: 60, strict: 60, val_loss: null },
+    ];
+    const told = { by: 'suite', suite_sha256: 'x', same_suite: true, candidates, optimism: 4.5 } as const;
+    const select = makeManifest('select', { made: { adapter: 'adapter', iteration: 400, prompts: 60, ...told } });
+    const row = makeRow(over({ have: { ...manifests, select } }));
+    expect(row.selection).to.deep.equal(told);
+    expect(row.checkpoint).to.equal(400);
+  });
+
   it('sums the seconds of all attempts, also those before a retry', () => {
     const journal: JournalLine[] = [
       failed('train', { retry_at: null }),
