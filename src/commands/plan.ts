@@ -12,7 +12,15 @@ import { stageTimes } from '../core/plan/stage-times.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type Desk, openDesk, type Read, readAll, selectSuiteOf, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
+import {
+  type Desk,
+  openDesk,
+  type Read,
+  readAll,
+  selectSuiteOf,
+  sourcePlans,
+  suiteOf,
+} from '../producers/plan-desk.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface PlanOptions {
