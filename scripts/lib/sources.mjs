@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const besides = ['package.json', 'package-lock.json', 'scripts/build.mjs'];
+const besides = ['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/licences.mjs'];
 
 /** Lies in dist/, so that whoever builds or removes dist/ changes it too. */
 export const stampName = '.sources';
