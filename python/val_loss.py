@@ -4,8 +4,9 @@ usage: python val_loss.py --model DIR --data DIR --adapter DIR --out FILE.jsonl 
        [--mask-prompt] [--max-seq-length N] [--batch-size N] [--trust-remote-code]
 
 The base is loaded once, with the adapter's layers; then the weights of one checkpoint after the other go in. A line a
-checkpoint is appended to FILE.jsonl: {"iteration", "loss", "tokens", "rows", "left_out"}; `loss` null = not a number.
-NAME: weights in the folder --adapter. Those that are there already are not measured again. `left_out`: rows of whose answer max_seq_length leaves nothing.
+checkpoint is appended to FILE.jsonl: {"iteration", "loss", "tokens", "rows", "left_out"}; `loss` null = not a number;
+`left_out`: rows of whose answer max_seq_length leaves nothing. NAME: weights in the folder --adapter. What the file has
+already is not measured again.
 """
 
 import argparse

@@ -10,13 +10,13 @@ import { optimism } from '../../core/select/optimism.ts';
 import { promptSubset, sharedPrompts } from '../../core/select/prompt-subset.ts';
 import type { Score } from '../../events/score.ts';
 import type { Answer } from '../../events/suite.ts';
-import type { StageContext } from '../stage.ts';
-import { askSuite, type Exam } from './ask-suite.ts';
+import type { ModelServer, StageContext } from '../stage.ts';
+import type { Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { commandFiles, scoreKept } from './outside-score.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
-import { withServer } from './with-server.ts';
+import { answersFile, takeExam } from './take-exam.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 
@@ -28,8 +28,9 @@ async function examOf(context: StageContext): Promise<Exam & { readonly suite_sh
   const suite_sha256 = await context.hash(select.suite);
   context.input('suite', suite_sha256);
   const whole = await suiteAt(select.suite, context);
-  // A scorer's files lie beside the suite that decides.
-  const asked = { ...settings, suite: select.suite };
+  // A scorer's files lie beside the suite that decides; an engine knows no suite but its own.
+  const { engine: _engine, ...own } = settings;
+  const asked = { ...own, suite: select.suite };
   return { suite: promptSubset(whole, select.prompts ?? null, suite_sha256), settings: asked, suite_sha256 };
 }
 
@@ -101,18 +102,12 @@ interface Sight {
 
 async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context }: Sight): Promise<Score> {
   const adapter = join(context.dir, candidateFolder(iteration));
-  const file = join(adapter, 'answers.jsonl');
-  const kept = await answered(file, exam, context);
   const seat = { dir: adapter, prefix: `${iteration}-` };
+  const kept = await answered(join(adapter, answersFile), exam, context);
   if (kept !== null) return scoreKept(context, exam, { ...seat, answers: kept });
-  const options = { name: `server-${iteration}`, model: context.baseModel, adapter };
-  const score = await withServer(context, options, async (server) => {
-    // Before anything else is asked, as it was with the base: a prompt cache rounds differently.
-    refuseIdleAdapter(base, await askProbe(server, exam));
-    const answers = await askSuite(context, { exam, server, file, seed: context.run.seed });
-    await server.check();
-    return scoreKept(context, exam, { ...seat, answers });
-  });
+  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
+  const server = { server: `server-${iteration}`, model: context.baseModel, adapter, seed: context.run.seed, first };
+  const score = await takeExam(context, exam, { ...seat, ...server });
   context.log(`checkpoint ${iteration}: overall ${percent(score.overall)}, strict ${percent(score.strict)}`);
   return score;
 }
