@@ -69,8 +69,18 @@ describe('the package', function () {
     expect(files.filter((file) => !meant.test(file))).to.eql([]);
     expect(files.filter((file) => /\.test\.|\.jsonl$|\.safetensors$|__pycache__|\.map$|\.tgz$/.test(file))).to.eql([]);
     expect(files).to.include.members([
-      ...['dist/phasebox.js', 'dist/wrap.sh', 'schemas/phase.schema.json', 'suites/agent-27.yaml'],
-      ...['facts', 'check_data', 'fuse_direct', 'serve', 'download'].map((name) => `python/${name}.py`),
+      ...['dist/phasebox.js', 'dist/wrap.sh', 'dist/LICENSES.txt', 'schemas/phase.schema.json', 'suites/agent-27.yaml'],
+      ...[
+        'facts',
+        'check_data',
+        'fuse_direct',
+        'serve',
+        'download',
+        'model_cost',
+        'cost_weights',
+        'cost_answers',
+        'answer_loss',
+      ].map((name) => `python/${name}.py`),
     ]);
   });
 

@@ -76,7 +76,7 @@ describe('two configs with a stand-in mlx_lm', function () {
     expect(await up.stop()).to.equal(0);
     const tools = (await chain.calls()).filter(({ run }) => run !== null);
     // `serve` twice: the base's own score, and the run's.
-    const each = ['check_data', 'lora', 'fuse_direct', 'serve', 'serve'];
+    const each = ['check_data', 'lora', 'fuse_direct', 'serve', 'serve', 'model_cost'];
     expect(tools.map(({ run, tool }) => [run, tool])).to.eql([
       ...each.map((tool) => ['A-s0', tool]),
       ...each.map((tool) => ['B-s0', tool]),

@@ -3,7 +3,7 @@ import type { Status } from '../../src/commands/status.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
-const loads = ['lora', 'fuse_direct', 'serve'];
+const loads = ['lora', 'fuse_direct', 'serve', 'model_cost'];
 
 /** Model-loading tools that lived when another one started. */
 async function overlaps(chain: Chain): Promise<string[]> {

@@ -65,6 +65,7 @@ const stageOfTool: Readonly<Record<string, StageName>> = {
   lora: 'train',
   fuse_direct: 'fuse',
   serve: 'eval',
+  model_cost: 'eval',
 };
 
 /**
