@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { execa } from 'execa';
 import { installedBroker } from '../src/io/broker/broker-binary.ts';
 import { folderBytes } from '../src/io/disk/disk-usage.ts';
+import { writeNight } from './browser/written-night.ts';
 import { testPython } from './helpers/real-stage.ts';
 import { waitFor } from './helpers/temp.ts';
 
@@ -135,6 +136,21 @@ describe('the package', function () {
     const { code, out, err } = await phasebox(['--workspace', workspace, 'up', '--once', '--no-dashboard']);
     expect({ code, err }).to.eql({ code: 0, err: '' });
     expect(out).to.contain('watching');
+  });
+
+  it('draws plots and writes the report, with no package of its own for that', async () => {
+    const artifacts = join(workspace, 'artifacts');
+    await writeNight(artifacts, { title: '14B dense' });
+    const { code, out, err } = await phasebox(['--workspace', workspace, 'report']);
+    expect({ code, err }).to.eql({ code: 0, err: '' });
+    expect(out.trim()).to.equal(join(artifacts, 'COMPARISON.md'));
+    expect(await readdir(join(artifacts, 'plots'))).to.have.lengthOf(5);
+    const report = await readFile(join(artifacts, 'report.html'), 'utf8');
+    expect(report.match(/<svg /g)).to.have.lengthOf(5);
+    for (const name of ['vega', 'vega-lite', 'markdown-it'])
+      expect(await readdir(join(folder, 'node_modules')), 'installed').not.to.include(name);
+    await rm(artifacts, { recursive: true });
+    await mkdir(artifacts);
   });
 
   it('shows its dashboard, with its pages, and ends on a signal', async () => {
