@@ -3,6 +3,7 @@ import { type EarlierPhase, type Lookups, type RunDraft, type RunPlan, withEarli
 import { formatProblems, type Problem } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
+import type { SelectSuite } from '../core/plan/select-script.ts';
 import type { Finished } from '../core/plan/stage-times.ts';
 import { promptSubset } from '../core/select/prompt-subset.ts';
 import type { Phase } from '../events/phase.ts';
@@ -106,13 +107,14 @@ export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
 }
 
 /** The prompts that choose a run's checkpoint; null: no suite does. Throws CommandError 2 when it is gone meanwhile. */
-export async function selectSuiteOf({ chain, settings }: RunDraft, lookups: Lookups): Promise<Suite | null> {
+export async function selectSuiteOf({ chain, settings }: RunDraft, lookups: Lookups): Promise<SelectSuite | null> {
   const { suite: path, prompts = null } = settings.select;
   if (path === undefined || !chain.includes('select')) return null;
   const suite = await suiteAt(path, lookups);
   const hash = await lookups.hash(path);
   if ('message' in hash) throw new CommandError(2, hash.message);
-  return promptSubset(suite, prompts, hash.sha256);
+  const asked = promptSubset(suite, prompts, hash.sha256);
+  return { suite: asked, path: asked === suite ? path : null };
 }
 
 async function suiteAt(path: string, lookups: Lookups): Promise<Suite> {

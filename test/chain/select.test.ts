@@ -48,7 +48,8 @@ describe('a checkpoint that is chosen', function () {
   it('by suite: the best of all that were saved goes on, asked each on the same prompts, and stays', async () => {
     const cleanup = { keep_checkpoints: 'selected' };
     const select = { by: 'suite', suite: 'ten.yaml', prompts: 6 };
-    await chain.write('inbox/a.yaml', config('a', { train, select, cleanup }));
+    const variants = { raw: { fuse: { mode: 'none' } } };
+    await chain.write('inbox/a.yaml', config('a', { train, select, cleanup, variants }));
     expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(0);
     const row = await chain.row('a-s0');
     const { selection } = row;
@@ -78,6 +79,10 @@ describe('a checkpoint that is chosen', function () {
     const selected = `${String(best).padStart(7, '0')}_adapters.safetensors`;
     expect(kept).to.eql([selected, 'adapter_config.json', 'adapters.safetensors']);
     expect(tempered(row.warnings)).to.eql([]);
+    const raw = await chain.row('a-s0-raw');
+    expect(raw, 'a variant takes the choice of its plain run').to.deep.include({ checkpoint: best, selection });
+    expect(raw.seconds).to.have.all.keys('eval');
+    expect(adapterOf((await chain.calls('serve')).at(-1) as Call)).to.match(/a-s0\/2-select\/adapter$/);
   });
 
   it('on the prompts that are reported: allowed, and said with how much it flatters', async () => {

@@ -37,6 +37,19 @@ describe('what a failed eval hands on', () => {
     expect((await readdir(join(half, '.6-eval.a2'))).sort()).to.eql(['answers.jsonl', 'asked.json']);
   });
 
+  it('is the folder of candidates, of a selection, with what was measured of each', async () => {
+    const run = await tempDir('carry');
+    for (const attempt of [1, 2]) await mkdir(join(run, `.2-select.a${attempt}`));
+    await mkdir(join(run, '.2-select.a1/candidates/0000010'), { recursive: true });
+    await writeFile(join(run, '.2-select.a1/asked.json'), '{}');
+    await writeFile(join(run, '.2-select.a1/candidates/0000010/answers.jsonl'), 'x');
+    expect(await carryOver(run, 'select', 2)).to.equal(1);
+    expect((await readdir(join(run, '.2-select.a2'))).sort()).to.eql(['asked.json', 'candidates']);
+    expect(await readFile(join(run, '.2-select.a2/candidates/0000010/answers.jsonl'), 'utf8')).to.equal('x');
+    expect(keptFor('select', 'SERVER_DIED')).to.include.members(['asked.json', 'answers.jsonl', 'losses.jsonl']);
+    expect(keptFor('select', 'ADAPTER_IGNORED')).to.eql([]);
+  });
+
   it('is nothing for other stages, and nothing after a failure that makes answers doubtful', async () => {
     expect(await carryOver(await runWith({ 1: ['answers.jsonl'] }), 'fuse', 2)).to.equal(null);
     expect(keptFor('eval', 'CONNECTION_RESET')).to.eql(['asked.json', 'answers.jsonl']);

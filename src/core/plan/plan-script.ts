@@ -5,7 +5,7 @@ import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
 import { engineLines } from './engine-script.ts';
-import { selectFunctions, selectLines } from './select-script.ts';
+import { type SelectSuite, selectFunctions, selectLines } from './select-script.ts';
 import { hereDocument, place, shellLine, shellWord } from './shell.ts';
 import { cleanedUp, judgedModel, madeIn, type Places, savedIn, stageCommands } from './stage-commands.ts';
 
@@ -13,7 +13,7 @@ export interface ScriptRun {
   readonly draft: RunDraft;
   readonly suite: Suite;
   /** The prompts that choose a checkpoint; null: no suite does. */
-  readonly select: Suite | null;
+  readonly select: SelectSuite | null;
   /** The run's environment of its own process and peak of its folder (bytes); null: not known. */
   readonly peak: number | null;
 }
@@ -138,7 +138,7 @@ function dropLines(run: RunDraft, adapter: string): string[] {
 }
 
 function selected({ draft, select }: ScriptRun, lines: readonly string[], at: Places): string[] {
-  const asked = select === null ? null : { suite: select, questions: questions(draft, select) };
+  const asked = select === null ? null : { ...select, questions: questions(draft, select.suite) };
   const measured = draft.settings.select.by === 'val_loss' && savedIn(draft, at).saved.length > 1;
   return [...(measured ? lines : []), ...selectLines(draft, asked, at), `whole ${files.adapter}`];
 }

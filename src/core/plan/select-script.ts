@@ -7,9 +7,15 @@ import { canonicalJson } from '../score/eval-identity.ts';
 import { hereDocument, shellLine, shellWord } from './shell.ts';
 import { type Places, savedIn } from './stage-commands.ts';
 
-/** The prompts that decide, and the questions made of them. */
-export interface SelectQuestions {
+/** The prompts that decide, as a script asks them. */
+export interface SelectSuite {
   readonly suite: Suite;
+  /** The suite's file, absolute; null: only some of its prompts decide, so that the script brings its own file. */
+  readonly path: string | null;
+}
+
+/** The same with the questions made of them. */
+export interface SelectQuestions extends SelectSuite {
   readonly questions: string;
 }
 
@@ -49,11 +55,14 @@ export function selectLines(run: RunDraft, asked: SelectQuestions | null, at: Pl
   if (by !== 'suite' || asked === null) return take(`best_loss ${files.candidates}/${files.losses}`);
   const { score_by } = run.settings.eval;
   const scores = saved.map(({ iteration }) => `${iteration}=${join(candidateFolder(iteration), 'score.json')}`);
+  const suite = asked.path ?? 'suite.yaml';
+  if (asked.path === null && asked.suite.scorer !== undefined)
+    return ['die "select.prompts of a suite with a scorer: `phasebox up` does that, a script cannot"'];
   return [
     `command -v "\${phasebox%% *}" >/dev/null || die "select.by: suite needs the command phasebox, which scores the answers: set PHASEBOX to it"`,
-    hereDocument('suite.yaml', `${canonicalJson(asked.suite)}\n`),
+    ...(asked.path === null ? [hereDocument(suite, `${canonicalJson(asked.suite)}\n`)] : []),
     hereDocument('questions.json', asked.questions),
-    ...saved.flatMap(({ iteration, file }) => candidateLines({ adapter, iteration, file }, at)),
+    ...saved.flatMap(({ iteration, file }) => candidateLines({ adapter, iteration, file, suite }, at)),
     ...take(`best_score ${figure(score_by)} ${shellLine(scores)}`),
   ];
 }
@@ -64,9 +73,10 @@ interface Place {
   readonly adapter: string;
   readonly iteration: number;
   readonly file: string;
+  readonly suite: string;
 }
 
-function candidateLines({ adapter, iteration, file }: Place, at: Places): string[] {
+function candidateLines({ adapter, iteration, file, suite }: Place, at: Places): string[] {
   const folder = candidateFolder(iteration);
   const answers = join(folder, 'answers.jsonl');
   const ask = [at.python, at.driver('ask'), '--model', at.model, '--adapter-path', folder];
@@ -77,6 +87,6 @@ function candidateLines({ adapter, iteration, file }: Place, at: Places): string
     `ln -sf ${shellWord(join(adapter, file))} ${folder}/${files.weights}`,
     `run ${shellLine([...ask, ...out])}`,
     // Unquoted on purpose: PHASEBOX may be two words, as "node dist/phasebox.js".
-    `$phasebox ${shellLine(['score', '--suite', 'suite.yaml', '--answers', answers, '--json'])} >${folder}/score.json`,
+    `$phasebox ${shellLine(['score', '--suite', suite, '--answers', answers, '--json'])} >${folder}/score.json`,
   ];
 }

@@ -27,10 +27,13 @@ export async function measureLosses({ adapter, saved, valShare }: Choices, conte
   for (const [name, hash] of Object.entries(inputs)) context.input(name, hash);
   const { max_seq_length, mask_prompt } = { ...mlxDefaults, ...train };
   const { mlx = null, mlx_lm = null } = context.versions;
-  await pinMeasures({ by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm }, context);
+  const fresh = await pinMeasures(
+    { by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm },
+    context,
+  );
   const call = { model: context.baseModel, data: data.folder, adapter, checkpoints: saved, settings: train };
   const argv = valLossArgv(context.python, context.driver('val_loss'), call);
-  await context.tool({ argv, loadsModel: true, onLine: follow(context) });
+  await context.tool({ argv, loadsModel: true, onLine: follow(context), fresh });
   const lines = await readLosses(context);
   const candidates = saved.map(({ iteration }) => {
     const line = lines.find((one) => one.iteration === iteration);

@@ -44,7 +44,10 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
     .digest('hex');
   await pinMeasures({ by: 'suite', eval_identity: identity, base, saved: choices.saved }, context);
   for (const { iteration, file } of choices.saved)
-    await context.tool({ name: `lay-${iteration}`, argv: layCandidateArgv(choices.adapter, file, iteration) });
+    await context.tool({
+      ...{ name: `lay-${iteration}`, argv: layCandidateArgv(choices.adapter, file, iteration) },
+      fresh: true,
+    });
   const idle = await baseProbe(exam, context);
   const scores: Score[] = [];
   for (const [index, saved] of choices.saved.entries())

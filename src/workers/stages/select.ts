@@ -50,17 +50,18 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
 
 /**
  * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
- * the same.
+ * the same. True: it is not, and everything begins anew.
  */
-export async function pinMeasures(facts: Readonly<Record<string, unknown>>, context: StageContext): Promise<void> {
+export async function pinMeasures(facts: Readonly<Record<string, unknown>>, context: StageContext): Promise<boolean> {
   const text = `${canonicalJson(facts)}\n`;
   const before = await context.read(join(context.dir, askedFile));
-  if (before === text) return;
+  if (before === text) return false;
   if (before !== null) {
-    await context.tool({ name: 'anew', argv: ['rm', '-rf', files.candidates] });
+    await context.tool({ name: 'anew', argv: ['rm', '-rf', files.candidates], fresh: true });
     context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
   }
   await context.write(askedFile, text);
+  return before !== null;
 }
 
 function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Figure {
@@ -98,7 +99,7 @@ export const select: Stage<'select', 'train'> = {
     const best = others.length === 0 ? only : bestOf(measured.candidates, figure);
     const chosen = choices.saved.find(({ iteration }) => iteration === best?.iteration);
     if (chosen === undefined) throw new StageError('NAN_LOSS', `no checkpoint has a ${figure} that is a number`);
-    await context.tool({ name: 'take', argv: takeAdapterArgv(choices.adapter, chosen.file) });
+    await context.tool({ name: 'take', argv: takeAdapterArgv(choices.adapter, chosen.file), fresh: true });
     await context.tool({ name: 'tidy', argv: dropCandidatesArgv(choices.saved.map(({ iteration }) => iteration)) });
     const taken = await context.hash(join(context.dir, files.adapter, files.weights));
     if (taken !== chosen.sha256) throw new StageError('INPUT_CHANGED', join(choices.adapter, chosen.file));
