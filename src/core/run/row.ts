@@ -76,14 +76,16 @@ function made<S extends StageName>({ manifests }: RowInput, stage: S): Made<S> |
 
 function scores(evaluated: Made<'eval'> | null) {
   const score = evaluated?.score;
+  // An engine may tell no modes: then they are unknown, and 0 would say that none occurred.
+  const told = score !== undefined && Object.values(score.modes).some((count) => count > 0);
   const base = evaluated?.base ?? null;
   return {
     overall: score?.overall ?? null,
     strict: score?.strict ?? null,
     categories: score?.categories ?? null,
     strict_categories: score?.strict_categories ?? null,
-    modes: score?.modes ?? null,
-    category_modes: score?.category_modes ?? null,
+    modes: told ? score.modes : null,
+    category_modes: told ? (score.category_modes ?? null) : null,
     base: base === null ? null : { ...base, strict_categories: base.strict_categories ?? null },
   };
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
 import { readSuite } from '../../../src/core/config/read-suite.ts';
@@ -67,5 +68,12 @@ describe('a suite', () => {
     expect(asserted({ type: 'is-json', weight: -1 })[0]).to.match(/weight: allowed: at least 0/);
     expect(asserted({ type: 'is-json', weight: 0 })[0]).to.match(/one of the weights must be more than 0/);
     expect(asserted({ type: 'is-json', wait: 1 })[0]).to.match(/assert\[0\]\.wait: unknown key/);
+  });
+
+  it('is what docs/suites.md shows', async () => {
+    const page = await readFile('docs/suites.md', 'utf8');
+    const shown = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) => readSuite(text ?? '', 'docs'));
+    expect(shown).to.have.length(2);
+    for (const read of shown) expect('suite' in read, JSON.stringify(read)).to.equal(true);
   });
 });

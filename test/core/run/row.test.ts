@@ -123,6 +123,7 @@ describe('makeRow', () => {
       categories: { domain: 61, git: 100 },
       strict_categories: { domain: 50, git: 90 },
       modes: modeCounts({ wrapped: 25, direct_call: 2 }),
+      category_modes: null,
       base,
       baseline: null,
       checkpoint: 800,
@@ -261,6 +262,22 @@ describe('makeRow', () => {
     expect(row.error).to.deep.include({ code: 'CANCELLED', message: 'cancelled in fuse', stage: 'fuse', attempt: 1 });
     expect(row.error?.log).to.have.length(20);
     expect(makeRow(over({ journal: [{ event: 'cancelled', at: at(9) }] }))).to.include({ status: 'done', error: null });
+  });
+
+  it('keeps the modes of each category; none told by an engine are unknown', () => {
+    const modesOf = (changed: object) => {
+      const manifest = manifests.eval;
+      if (manifest === undefined) throw new Error('there is no eval');
+      const made = { ...(manifest.made as object), score: { ...score, ...changed } };
+      const { modes, category_modes } = makeRow(over({ have: { ...manifests, eval: { ...manifest, made } } }));
+      return { modes, category_modes };
+    };
+    const category_modes = { domain: modeCounts({ prose: 1 }) };
+    expect(modesOf({ modes: modeCounts({ prose: 1 }), category_modes })).to.deep.equal({
+      modes: modeCounts({ prose: 1 }),
+      category_modes,
+    });
+    expect(modesOf({ modes: modeCounts({}), category_modes })).to.deep.equal({ modes: null, category_modes: null });
   });
 
   it('refuses a run that is not over', () => {
