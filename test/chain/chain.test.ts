@@ -1,4 +1,5 @@
 import { copyFile, readdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { JournalLine } from '../../src/events/journal.ts';
@@ -131,9 +132,25 @@ describe('two configs with a stand-in mlx_lm', function () {
       expect(row.eval_identity).to.match(/^[0-9a-f]{64}$/);
       for (const name of ['data', 'adapter', 'model', 'suite'] as const)
         expect(row.custody[name]).to.match(/^[0-9a-f]{64}$/);
+      const { iteration, config, server, host, resume } = row.custody;
+      expect([iteration, resume]).to.eql([200, null]);
+      expect(config).to.match(/^[0-9a-f]{64}$/);
+      expect(host?.name).to.equal(hostname());
+      expect(server).to.include({ name: 'server', model_id: 'default_model', answers: 27 });
+      const log = await chain.read(`artifacts/${row.phase}/${row.run}/6-eval/server/log.txt`);
+      expect(log, 'the proof').to.contain(server?.nonce);
       for (const time of [row.started, row.ended]) expect(time).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-      expect(row.versions).to.include({ mlx_lm: '0.32.2' });
+      expect(row.versions).to.include({ mlx_lm: '0.32.2' }).and.to.include.all.keys('python', 'phasebox');
     }
+    for (const page of ['COMPARISON.md', 'runs.md', 'report.html', 'runs.html', 'A/answers.html'])
+      expect(await chain.read(`artifacts/${page}`), page).to.contain('A-s0');
+    expect((await readdir(join(chain.root, 'artifacts/plots'))).sort()).to.eql([
+      'categories.svg',
+      'loss.svg',
+      'modes.svg',
+      'overall.svg',
+      'timeline.svg',
+    ]);
     const [a, b] = rows;
     expect(a?.custody.model).not.to.equal(b?.custody.model);
     expect(a?.base?.key).not.to.equal(b?.base?.key);
