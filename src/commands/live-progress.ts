@@ -47,14 +47,14 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
 
 async function measuring(dir: string): Promise<Progress | null> {
   let told: Progress | null = null;
-  await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
+  await followLog(join(dir, files.loss, 'log.txt'), Promise.resolve(), (line) => {
     const progress = readLossLine(line);
     if (progress === null) return;
     const { done: iteration, of } = lossSteps(progress);
     const part = `checkpoint ${progress.checkpoint}, ${progress.nth} of ${progress.of}`;
     told = { iteration, of, loss: null, eta_s: null, part };
   });
-  return told === null ? null : withEta(told, join(dir, 'command.json'));
+  return told === null ? null : withEta(told, join(dir, files.loss, 'command.json'));
 }
 
 async function training(dir: string, run: Run): Promise<Progress | null> {

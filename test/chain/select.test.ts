@@ -158,6 +158,25 @@ describe('a checkpoint that is chosen', function () {
     expect(calls, 'the same tool went on').to.have.length(1);
   });
 
+  it('measures anew what it measured before its inputs changed', async () => {
+    const scene = { val_loss: { hold: 'late' } };
+    await chain.write('inbox/f.yaml', config('f', { train, select: { by: 'val_loss' }, scene, data: 'rows' }));
+    for (const name of ['train', 'valid'])
+      await chain.write(`rows/${name}.jsonl`, await chain.read(`demo/data/${name}.jsonl`));
+    const up = await chain.up();
+    await waitFor(
+      'the first loss',
+      async () => (await readStatus()).includes('f-s0') && (await readStatus()).includes('1 of 4'),
+    );
+    await up.stop('SIGKILL');
+    await chain.write('rows/valid.jsonl', (await chain.read('rows/valid.jsonl')).split('\n').slice(0, 30).join('\n'));
+    await chain.release('late');
+    expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(0);
+    const lines = (await file('f-s0', '2-select/candidates/losses.jsonl')).toString().trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).rows)).to.eql([30, 30, 30, 30]);
+    expect((await chain.journal('f-s0')).filter((line) => line.event === 'failed')).to.eql([]);
+  });
+
   const readStatus = async (): Promise<string> => (await chain.phasebox('status')).out;
 
   it('takes the only one there is, and measures nothing', async () => {

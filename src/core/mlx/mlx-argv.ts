@@ -23,6 +23,8 @@ export const files = {
   prepared: 'chosen-adapter',
   candidates: 'candidates',
   losses: 'losses.jsonl',
+  /** Folder of the tool that measures them: its log. */
+  loss: 'loss',
   costAnswers: 'cost-answers.jsonl',
   cost: 'cost',
 } as const;

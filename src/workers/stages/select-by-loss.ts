@@ -33,7 +33,7 @@ export async function measureLosses({ adapter, saved, valShare }: Choices, conte
   );
   const call = { model: context.baseModel, data: data.folder, adapter, checkpoints: saved, settings: train };
   const argv = valLossArgv(context.python, context.driver('val_loss'), call);
-  await context.tool({ argv, loadsModel: true, onLine: follow(context), fresh });
+  await context.tool({ name: files.loss, argv, loadsModel: true, onLine: follow(context), fresh });
   const lines = await readLosses(context);
   const candidates = saved.map(({ iteration }) => {
     const line = lines.find((one) => one.iteration === iteration);
