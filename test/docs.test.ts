@@ -176,7 +176,8 @@ describe('README', () => {
 });
 
 describe('the pages', () => {
-  for (const name of ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'demo/make/README.md']) {
+  const guides = ['docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
+  for (const name of [...guides, 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'demo/make/README.md']) {
     it(`${name}: every relative link and image leads somewhere`, async () => {
       const text = (await page(name)).replace(/^```[\s\S]*?^```$/gm, '').replace(/^>.*$/gm, '');
       const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target ?? '');
