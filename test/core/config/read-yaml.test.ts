@@ -123,7 +123,7 @@ prompts:
     expect(
       'problems' in read && read.problems.map(({ line, path, message }) => `${line} ${path}: ${message}`),
     ).to.deep.equal([
-      '2 systm: unknown key; did you mean "system"? Allowed here: suite, system, wrapper, prompts',
+      '2 systm: unknown key; did you mean "system"? Allowed here: suite, system, wrapper, tools, scorer, prompts',
       '4 prompts[0].expect: allowed: a list of at least 1',
       '5 prompts[1].category: this name has a meaning of its own in `gate`',
       '5 prompts[1].match: allowed: any, all',
