@@ -29,7 +29,7 @@ const served = (calls: readonly Call[]): number[] =>
     .map(Number);
 const figures = (candidates: readonly Candidate[], figure: 'overall' | 'val_loss'): number[] =>
   candidates.map((one) => one[figure] ?? Number.NaN);
-const tempered = (base: readonly string[]): string[] => base.filter((text) => !text.includes('prose'));
+const beyondProse = (base: readonly string[]): string[] => base.filter((text) => !text.includes('prose'));
 
 describe('a checkpoint that is chosen', function () {
   this.timeout(90_000);
@@ -78,7 +78,7 @@ describe('a checkpoint that is chosen', function () {
     const kept = (await readdir(join(chain.root, 'artifacts/a/a-s0/1-train/adapter'))).sort();
     const selected = `${String(best).padStart(7, '0')}_adapters.safetensors`;
     expect(kept).to.eql([selected, 'adapter_config.json', 'adapters.safetensors']);
-    expect(tempered(row.warnings)).to.eql([]);
+    expect(beyondProse(row.warnings)).to.eql([]);
     const raw = await chain.row('a-s0-raw');
     expect(raw, 'a variant takes the choice of its plain run').to.deep.include({ checkpoint: best, selection });
     expect(raw.seconds).to.have.all.keys('eval');
