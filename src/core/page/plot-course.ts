@@ -11,12 +11,19 @@ interface Colours {
   readonly range: string[];
 }
 
-const lossLayer = (scale: Colours) => ({
+const lossLayer = (scale: Colours, most: number) => ({
   transform: [{ filter: 'isValid(datum.loss)' }],
   mark: { type: 'line' as const, strokeWidth: 1.5 },
   encoding: {
     x: ofIteration,
-    y: { field: 'loss', type: 'quantitative' as const, title: 'loss', axis: { tickCount: 4 } },
+    // one scale for all: runs are there to be compared
+    y: {
+      field: 'loss',
+      type: 'quantitative' as const,
+      scale: { domain: [0, most], nice: true },
+      title: 'loss',
+      axis: { tickCount: 4 },
+    },
     color: { field: 'kind', type: 'nominal' as const, scale },
   },
 });
@@ -50,6 +57,9 @@ const valuesOf = ({ train, val, scores }: TrainingCurve) => [
 /** A small drawing a run: train and val loss over the iterations; checkpoint scores on an axis of their own, at the right. */
 export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
   const columns = curves.length === 1 ? 1 : 2;
+  const most = curves
+    .flatMap(({ train, val }) => [...train, ...val])
+    .reduce((max, { value }) => Math.max(max, value), 0);
   const scored = curves.some(({ scores }) => scores.length > 0);
   const scale = {
     domain: [trainLoss, valLoss, ...(scored ? [checkpointScore] : [])],
@@ -64,7 +74,7 @@ export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
       data: { values: valuesOf(curve) },
       width: columns === 1 ? plotWidth : plotWidth / 2 - (scored ? 30 : 10),
       height: 120,
-      layer: curve.scores.length > 0 ? [lossLayer(scale), scoreLayer(scale)] : [lossLayer(scale)],
+      layer: curve.scores.length > 0 ? [lossLayer(scale, most), scoreLayer(scale)] : [lossLayer(scale, most)],
       resolve: { scale: { y: 'independent' } },
     })),
   };
