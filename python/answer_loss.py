@@ -1,7 +1,8 @@
 """The loss of a model on the answers of a data file: all rows, only the tokens of the last answer.
 
-What mlx_lm reports while it trains is the mean over a few batches that are other ones each time; this is over every
-row, each on its own (nothing is padded), so that two models are measured on the same tokens.
+What mlx_lm reports while it trains (val_loss.py repeats that on all rows) also counts the padding token that follows
+each row, which a base has never learned to say: on the demo that token alone makes 0.22 of 0.01. Here each row is on
+its own and nothing is padded.
 """
 
 import types

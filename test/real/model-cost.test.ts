@@ -25,13 +25,13 @@ type Figures = Omit<Cost, 'bits'> & {
 const answers = [
   ['open app.py', '<tool_call><function=read_file>\n<parameter=name>\napp.py\n</parameter>\n</function></tool_call>'],
   ['lint store.py', '<tool_call><function=execute_code>\n<parameter=code>\nresult = lint("store.py")\n</parameter>\n'],
-  ['is the schema of models.py valid', 'The schema of models.py looks right to me .'],
-].map(([asked, content]) => ({
+  ['is the schema of models.py valid', 'The schema of models.py looks right to me .', 'The user wants prose .'],
+].map(([asked, content, reasoning = '']) => ({
   messages: [
     { role: 'system', content: 'You are a coding assistant.' },
     { role: 'user', content: asked },
   ],
-  ...{ content, reasoning: '', finish_reason: 'stop' },
+  ...{ content, reasoning, finish_reason: 'stop' },
 }));
 
 const close = (found: number | null, wanted: number | null, what: string): void => {
