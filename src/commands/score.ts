@@ -4,7 +4,7 @@ import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
 import { readAnswers } from '../core/score/answers.ts';
-import { type Place, scoreSuite } from '../core/score/score.ts';
+import { judge, type Place, scoreSuite, scoreSuiteBy } from '../core/score/score.ts';
 import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
 import { modes, type Score } from '../events/score.ts';
 import type { Answer, Suite } from '../events/suite.ts';
@@ -51,6 +51,9 @@ function byRules(options: ScoreOptions, suite: Suite, answers: readonly Answer[]
 }
 
 async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly Answer[]): Promise<Score> {
+  // First of all: a scorer need not run for answers that are not all there.
+  const fits = scoreSuiteBy(suite, answers, { judge: (prompt, answer) => judge(prompt, suite.wrapper, answer) });
+  if (!fits.ok) throw new CommandError(2, misfit(options, fits));
   const { command = [] } = suite.scorer ?? {};
   const ran = await runScorer(command, { cwd: dirname(resolve(options.suite)), input: scorerInput(suite, answers) });
   const name = `The scorer of ${options.suite} (${command.join(' ')})`;

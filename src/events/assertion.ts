@@ -31,6 +31,9 @@ export function checkOf({ type }: Assertion): { readonly check: Check; readonly 
 
 const word = z.union([z.string().min(1), z.number()]);
 
+/** A list, or a text with commas in which there is more than commas. */
+const words = z.union([z.string().regex(/[^\s,]/), z.array(word).min(1)]);
+
 /** A call: its name, or name and arguments that it must have. */
 export const expectedCall = z.union([
   z.string().min(1),
@@ -44,8 +47,8 @@ const values: Readonly<Record<Check, { readonly schema: z.ZodType; readonly allo
   },
   contains: { schema: word, allowed: 'a text or a number' },
   icontains: { schema: word, allowed: 'a text or a number' },
-  'contains-any': { schema: z.union([z.string().min(1), z.array(word).min(1)]), allowed: 'a list of texts' },
-  'contains-all': { schema: z.union([z.string().min(1), z.array(word).min(1)]), allowed: 'a list of texts' },
+  'contains-any': { schema: words, allowed: 'a list of texts' },
+  'contains-all': { schema: words, allowed: 'a list of texts' },
   regex: { schema: z.string().min(1), allowed: 'a regular expression of JavaScript, without slashes' },
   'is-json': {
     schema: z.union([z.boolean(), z.record(z.string(), z.unknown())]).optional(),

@@ -78,7 +78,9 @@ export const evalSettings = z.strictObject({
       command: z
         .array(z.string().min(1))
         .min(1)
-        .describe('Run in the workspace; writes JSON lines {id, repeat, score, mode?, category?} to $PHASEBOX_RESULTS.'),
+        .describe(
+          'Run in the workspace; writes JSON lines {id, repeat, score, mode?, category?} to $PHASEBOX_RESULTS.',
+        ),
       server: z
         .boolean()
         .default(true)

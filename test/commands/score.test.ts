@@ -102,6 +102,10 @@ describe('phasebox score', () => {
     const failed = await run(answers, 'json', { ...suite, scorer: { command: ['python3', '-c', 'exit(3)'] } });
     expect(failed.code).to.equal(1);
     expect(failed.stderr).to.match(/The scorer of .*suite\.yaml \(python3 -c exit\(3\)\) failed: exit code 3\./);
+    const silent = await run(answers, 'json', { ...suite, scorer: { command: ['true'] } });
+    expect(silent.stderr).to.match(/\n {2}no score for p0, repeat 0\n {2}no score for p1, repeat 0\n$/);
+    const less = await run(answerText(at('p0', '')), 'json', { ...suite, scorer: { command: ['./never-run'] } });
+    expect(less.stderr).to.match(/does not fit .*:\n {2}no answer to p1, repeat 0\n$/);
     const absent = await run(answers, 'json', { ...suite, scorer: { command: ['./score-it'] } });
     expect(absent.code).to.equal(1);
     expect(absent.stderr).to.match(/failed: .*ENOENT/);

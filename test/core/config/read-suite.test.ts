@@ -60,6 +60,9 @@ describe('a suite', () => {
     expect(asserted({ type: 'contain', value: 'x' })[0]).to.match(/assert\[0\]\.type: allowed: equals, contains/);
     expect(asserted({ type: 'contains' })[0]).to.match(/assert\[0\]\.value: required: a text or a number/);
     expect(asserted({ type: 'contains-any', value: [] })[0]).to.match(/assert\[0\]\.value: allowed: a list of texts/);
+    expect(asserted({ type: 'contains-all', value: ' , ' })[0]).to.match(
+      /assert\[0\]\.value: allowed: a list of texts/,
+    );
     expect(asserted({ type: 'regex', value: '(' })[0]).to.match(/assert\[0\]\.value: Invalid regular expression/);
     expect(asserted({ type: 'tool-call', value: { nam: 'x' } })[0]).to.match(/the name of a function/);
     expect(asserted({ type: 'is-json', value: { type: 'objekt' } })[0]).to.match(

@@ -61,6 +61,10 @@ describe('assertions, as promptfoo means them', () => {
     const draft = { $schema: 'https://json-schema.org/draft/2020-12/schema', prefixItems: [{ type: 'string' }] };
     expect(holds('is-json', draft, '["a", 1]')).to.equal(true);
     expect(holds('is-json', draft, '[1]')).to.equal(false);
+    const nested = { type: 'array', items: { $ref: '#' } };
+    expect(holds('is-json', nested, '[[],[[]]]')).to.equal(true);
+    const deep = 50_000;
+    expect(holds('is-json', nested, '['.repeat(deep) + ']'.repeat(deep))).to.equal(false);
   });
 
   it('tool-call: a call of that name, with at least these arguments', () => {
