@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
@@ -39,6 +39,7 @@ describe('every stage', function () {
   let broker: Broker;
   let runtime: Runtime;
   let shelved: Shelved;
+  let go = '';
   const down = new AbortController();
 
   const stageOf = (name: StageName) => {
@@ -78,7 +79,10 @@ describe('every stage', function () {
     const fuse = { mode: 'two_step', q_bits: 5, q_group_size: 64 } as const;
     const evaluation = { ...demoRun('A').settings.eval, suite: join(root, 'demo/suite/demo-27.yaml') };
     // The stand-in counts its starts there.
-    const env = { STAND_IN_FOLDER: join(root, 'calls') };
+    // A tool that is to be stopped must not be over before that, however loaded the machine is: they wait for a file.
+    const held = Object.fromEntries(['lora', 'serve', 'fuse', 'convert'].map((tool) => [tool, { hold: 'go' }]));
+    const env = { STAND_IN_FOLDER: join(root, 'calls'), SCENE: JSON.stringify(held) };
+    go = join(env.STAND_IN_FOLDER, 'go');
     await mkdir(env.STAND_IN_FOLDER);
     const select = { by: 'suite', suite: evaluation.suite, prompts: 4 };
     const run = demoRun('A', { train: quickTrain, select, fuse, eval: evaluation, chain, env } as never);
@@ -103,6 +107,7 @@ describe('every stage', function () {
       const runsTools = name !== 'cleanup';
       if (runsTools)
         it('stops when phasebox is told to stop: nothing published, no tool left', async () => {
+          await rm(go, { force: true });
           const stopping = new AbortController();
           const own: Runtime = { ...runtime, signal: stopping.signal };
           const working = deliver(own, name, 1).then(
@@ -115,6 +120,7 @@ describe('every stage', function () {
           expect(await working).to.match(/STOPPED/);
           for (const folder of await toolFolders(dir)) expect(await isAlive(folder)).to.equal(false);
           expect(await readManifest(shelved.folder, name)).to.equal(null);
+          await writeFile(go, '');
         });
 
       it('works in its own folder alone and leaves what its row in the table says', async () => {
