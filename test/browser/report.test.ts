@@ -170,6 +170,16 @@ describe('the report in a browser', function () {
     expect(complaints).to.eql([]);
   });
 
+  it('is one click from the queues', async () => {
+    const board = await browser.newPage();
+    await board.goto(dashboard.url);
+    await board.locator('header button').last().click();
+    await board.getByRole('menuitem', { name: 'Comparison' }).click();
+    await board.getByRole('heading', { name: 'Phases' }).waitFor();
+    expect(board.url()).to.equal(address('report'));
+    await board.close();
+  });
+
   it('is the same page as a file, with no server', async () => {
     const asked: string[] = [];
     const alone = await browser.newPage({ viewport: { width: 390, height: 844 } });

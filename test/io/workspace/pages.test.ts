@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
@@ -65,13 +65,32 @@ describe('writePages', () => {
     expect(path).to.equal(join(artifacts, 'COMPARISON.md'));
     expect(await read('COMPARISON.md')).to.contain(rendered.trimEnd());
     expect(rendered).to.contain('# zz (title of zz) against aa (title of aa)');
-    expect(rendered).to.contain('**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not over yet.');
+    expect(rendered).to.contain(
+      '**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not over yet.',
+    );
     expect(rendered).to.contain('[zz](zz/answers.md), [aa](aa/answers.md)');
     expect(await read('aa', 'answers.md'))
       .to.contain('Show the log')
       .and.to.contain('git_log() it is');
     const again = await writePages({ artifacts });
     expect(again.rendered).to.equal(rendered);
+  });
+
+  it('writes custody, plots and HTML beside it, the same bytes again for the same rows', async () => {
+    await writeEvaluated(artifacts, suite, 'aa');
+    await writePages({ artifacts });
+    await appendFile(join(artifacts, 'COMPARISON.md'), '\nMine: <b>keep</b>\n');
+    await writePages({ artifacts });
+    const files = ['report.html', 'runs.md', 'runs.html', 'how.html', 'aa/answers.html', 'plots/overall.svg'];
+    const before = await Promise.all(files.map((file) => read(file)));
+    expect(before[0]).to.contain('Mine: &lt;b>keep').and.to.contain('<svg ').and.to.contain('href="aa/answers.html"');
+    expect(before[1]).to.contain('## aa-s0');
+    expect(await read('COMPARISON.md')).to.contain('](plots/overall.svg)');
+    await writePages({ artifacts });
+    expect(await Promise.all(files.map((file) => read(file)))).to.eql(before);
+    await rm(join(artifacts, 'results.jsonl'));
+    await writePages({ artifacts });
+    expect(await readdir(join(artifacts, 'plots')), 'plots that nothing is left for').to.eql([]);
   });
 
   it('does not show a prompt of a suite that was changed or removed since', async () => {
