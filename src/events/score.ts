@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { categoryName } from './suite.ts';
 
 /** How one answer went, first that holds (DESIGN of the suite: README, "Scores"). */
 export const modes = [
@@ -47,7 +48,7 @@ export const givenScore = z.looseObject({
   /** 0-1 */
   score: z.number().min(0).max(1),
   mode: z.enum(modes).nullish(),
-  category: z.string().min(1).nullish(),
+  category: categoryName.nullish(),
 });
 export type GivenScore = z.infer<typeof givenScore>;
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { assertion, assertionProblem } from './assertion.ts';
 
-const categoryName = z
+/** A category as suites and engines name it: formulas read its score by this name. */
+export const categoryName = z
   .string()
   .regex(/^[a-z][a-z0-9_]*$/, 'a category is a name in small letters, digits and _ (it is a variable in `gate`)')
   .refine(

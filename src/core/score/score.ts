@@ -5,7 +5,7 @@ import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
 
-/** Part of every eval identity: to be raised when a rule below changes, so that old and new scores are told apart. */
+/** Part of every eval identity: to be raised when a rule here, in calls.ts, read-answer.ts or assert.ts changes, so that old and new scores are told apart. */
 export const scorerVersion = 1;
 
 /** One answer judged: 0-1 each, `score` by the lenient rules. */

@@ -103,6 +103,9 @@ describe('eval.engine in the eval stage', function () {
     );
     expect((await errorOf('nothing')).message).to.match(/there is no line in it$/);
     expect((await errorOf('lost')).message).to.match(/own-1 has no category, and the suite has no prompt of this id$/);
+    expect((await errorOf('taken')).message).to.match(
+      /line 2: category: this name has a meaning of its own in `gate`: \{/,
+    );
     expect(await errorOf('fail')).to.deep.include({ code: 'TOOL_FAILED' });
     expect((await errorOf('fail')).message).to.match(/eval\.engine \(.*\): exit code 1: engine: no such task$/);
   });
