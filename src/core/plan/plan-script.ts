@@ -5,7 +5,7 @@ import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
 import { engineLines } from './engine-script.ts';
-import { type SelectSuite, selectFunctions, selectLines } from './select-script.ts';
+import { type SelectSuite, selectChecks, selectFunctions, selectLines } from './select-script.ts';
 import { hereDocument, place, shellLine, shellWord } from './shell.ts';
 import { cleanedUp, judgedModel, madeIn, type Places, savedIn, stageCommands } from './stage-commands.ts';
 
@@ -196,6 +196,7 @@ function checks(plan: ScriptPlan): string[] {
     ),
   ];
   return [
+    ...selectChecks(plan.runs.map(({ select }) => select)),
     `[ ! -e "$${work}" ] || die "$${work} is there already: move it away, or remove it"`,
     ...data.map((folder) => {
       const [train, valid] = ['train', 'valid'].map((name) => shellWord(join(folder, `${name}.jsonl`)));

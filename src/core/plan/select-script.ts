@@ -42,9 +42,23 @@ take() {
 }`;
 
 /**
- * The lines of a select stage. By suite the script needs the command phasebox: only it can score answers; without it the
- * script ends there, as every later stage would use an adapter that nobody chose.
+ * Said before anything is trained. By suite a script needs the command phasebox: only it can score answers, and without a
+ * score every later stage would use an adapter that nobody chose.
  */
+export function selectChecks(suites: readonly (SelectSuite | null)[]): string[] {
+  const asked = suites.filter((one) => one !== null);
+  const partly = asked.some(({ suite, path }) => path === null && suite.scorer !== undefined);
+  return [
+    ...(asked.length === 0 ? [] : [`command -v "\${phasebox%% *}" >/dev/null || die ${shellWord(needsPhasebox)}`]),
+    ...(partly
+      ? [`die ${shellWord('select.prompts of a suite with a scorer: phasebox does that, a script cannot')}`]
+      : []),
+  ];
+}
+
+const needsPhasebox = 'select.by: suite needs the command phasebox, which scores the answers: set PHASEBOX to it';
+
+/** The lines of a select stage. */
 export function selectLines(run: RunDraft, asked: SelectQuestions | null, at: Places): string[] {
   const { adapter, saved } = savedIn(run, at);
   const { by } = run.settings.select;
@@ -56,10 +70,7 @@ export function selectLines(run: RunDraft, asked: SelectQuestions | null, at: Pl
   const { score_by } = run.settings.eval;
   const scores = saved.map(({ iteration }) => `${iteration}=${join(candidateFolder(iteration), 'score.json')}`);
   const suite = asked.path ?? 'suite.yaml';
-  if (asked.path === null && asked.suite.scorer !== undefined)
-    return ['die "select.prompts of a suite with a scorer: `phasebox up` does that, a script cannot"'];
   return [
-    `command -v "\${phasebox%% *}" >/dev/null || die "select.by: suite needs the command phasebox, which scores the answers: set PHASEBOX to it"`,
     ...(asked.path === null ? [hereDocument(suite, `${canonicalJson(asked.suite)}\n`)] : []),
     hereDocument('questions.json', asked.questions),
     ...saved.flatMap(({ iteration, file }) => candidateLines({ adapter, iteration, file, suite }, at)),
