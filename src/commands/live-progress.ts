@@ -70,6 +70,8 @@ async function training(dir: string, run: Run): Promise<Progress | null> {
 }
 
 async function answering(dir: string, run: Run): Promise<Progress | null> {
+  // An engine writes all at once, and tells how far it is in its own log alone.
+  if (run.settings.eval.engine !== undefined) return null;
   const answers = await readText(join(dir, 'answers.jsonl'));
   if (answers === null) return null;
   const path = run.settings.eval.suite;
