@@ -1,6 +1,8 @@
 import { appendFile, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { judge } from '../../src/core/config/criteria.ts';
 import { readSuite } from '../../src/core/config/read-suite.ts';
+import { figuresOf } from '../../src/core/run/figures.ts';
 import { scoreSuite } from '../../src/core/score/score.ts';
 import type { Row } from '../../src/events/row.ts';
 import type { Run } from '../../src/events/run.ts';
@@ -95,7 +97,11 @@ async function writeRun(artifacts: string, row: Row, suite: Suite): Promise<Row>
   await writeFile(join(folder, '6-eval/manifest.json'), JSON.stringify(makeManifest('eval', { run: row.run, made })));
   await writeFile(join(folder, '6-eval/answers.jsonl'), answers.map((one) => `${JSON.stringify(one)}\n`).join(''));
   const { overall, strict, categories, strict_categories, modes, category_modes = null } = scored.score;
-  return { ...row, overall, strict, categories, strict_categories, modes, category_modes, custody: custody(row) };
+  const scores = { overall, strict, categories, strict_categories, modes, category_modes };
+  const facts = { ...row, ...scores, custody: custody(row) };
+  const criteria = nightPhases.find(({ phase }) => phase === row.phase)?.criteria ?? { outcomes: [] };
+  const { verdict, outcome, reason } = judge(criteria, figuresOf(facts));
+  return { ...facts, verdict, outcome, verdict_reason: reason };
 }
 
 /** Versions, and starts that fit the ends. */

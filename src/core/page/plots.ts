@@ -19,7 +19,7 @@ export const plotTitles: Readonly<Record<PlotName, string>> = {
   overall: 'Overall score of every run, with the mean of each phase and its 95 % range',
   categories: 'Mean score of each category, by phase',
   modes: 'How the answers of each run went, in percent of all its answers',
-  loss: 'Loss over the training of each run, with the scores of its checkpoints where they were measured',
+  loss: 'Loss over the trainings of the last night (24 at most), with the scores of its checkpoints where they were measured',
   timeline: 'Stages of the runs of the last night over time',
 };
 
