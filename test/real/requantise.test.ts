@@ -19,7 +19,8 @@ const lowPhase = demoPhase('low', 'A', {
   },
   fuse: { mode: 'direct', q_bits: 5 },
   variants: { q4: { fuse: { q_bits: 4 } }, raw: { fuse: { mode: 'none' } } },
-  eval: { ...demoEval, max_tokens: 60 },
+  // The base once: else each raw run asks it for its probabilities.
+  eval: { ...demoEval, max_tokens: 60, base: true },
 });
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
