@@ -188,4 +188,15 @@ describe('a checkpoint that is chosen', function () {
     expect(row.warnings.join('\n')).to.contain('had nothing to choose');
     expect((await chain.calls('serve')).filter(({ run }) => run === 'd-s0')).to.have.length(1);
   });
+
+  it('tells how many answers of all checkpoints are there', async () => {
+    const select = { by: 'suite', suite: 'ten.yaml' };
+    await chain.write('inbox/g.yaml', config('g', { train, select, env: { ANSWER_SECONDS: '0.05' } }));
+    const up = await chain.up();
+    await waitFor('the second checkpoint', async () => (await readStatus()).includes('checkpoint 20, 2 of 4'));
+    const [run] = JSON.parse((await chain.phasebox('status', '--json')).out).runs.slice(-1);
+    expect(run).to.deep.include({ run: 'g-s0', stage: 'select', of: 40 });
+    expect(run.iteration).to.be.within(11, 40);
+    await up.stop();
+  });
 });
