@@ -67,11 +67,6 @@ def mean_loss(model, items, max_seq_length, batch_size=1, tell=lambda rows: None
     return {"loss": loss, "tokens": sum(counts), "rows": rows, "left_out": len(items) - len(used)}
 
 
-def answer_loss(model, tokenizer, rows, mask_prompt=True, max_seq_length=2048, batch_size=1):
-    """`mean_loss` of rows as they stand in a data file."""
-    return mean_loss(model, tokenized(tokenizer, rows, mask_prompt), max_seq_length, batch_size)
-
-
 def load_base(model, trust_remote_code=False):
     """mlx_lm.load; the parameter for foreign code of the model is new in 0.32."""
     from mlx_lm import load

@@ -88,6 +88,8 @@ export async function revokeTool(dir: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return wasRevoked(dir);
+    // The folder itself is gone, by a commit or a tidying a moment ago: nothing can start there.
+    if (hasCode(error, 'ENOENT')) return true;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { bootId, groupMembers } from '../../../src/io/tool/process-facts.ts';
-import { findTool, isAlive, startTool, stopTool } from '../../../src/io/tool/tool-process.ts';
+import { findTool, isAlive, revokeTool, startTool, stopTool } from '../../../src/io/tool/tool-process.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const start = async (script: string, dir?: string) => {
@@ -75,6 +75,10 @@ describe('a tool process', () => {
     const late = await execa('sh', [wrapper, 'pbx-1', folder, 'touch', join(folder, 'ran')], { reject: false });
     expect(late.exitCode).to.equal(125);
     expect(await readFile(join(folder, 'ran'), 'utf8').catch(() => 'never')).to.equal('never');
+  });
+
+  it('can never start where its folder is gone', async () => {
+    expect(await revokeTool(join(await tempDir('gone'), 'committed', 'server'))).to.equal(true);
   });
 
   it('does not believe an exit code of another boot', async () => {
