@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { openRuntime } from '../src/commands/open-runtime.ts';
 import type { JournalLine } from '../src/events/journal.ts';
-import { modes } from '../src/events/score.ts';
-import { type StageName, stageNames } from '../src/events/stages.ts';
+import { modes, type Score } from '../src/events/score.ts';
+import { type Made, type StageName, stageNames } from '../src/events/stages.ts';
 import { openBroker } from '../src/io/broker/broker.ts';
 import { packageRoot } from '../src/io/package-root.ts';
 import { openLookups } from '../src/io/workspace/lookups.ts';
@@ -21,7 +21,7 @@ import type { Stage } from '../src/workers/stage.ts';
 
 /* What phasebox itself costs: a warm daemon, six stages that run `true`, configs dropped as `submit` drops them. */
 
-const made: Record<StageName, object> = {
+const made: { readonly [S in StageName]: Made<S> } = {
   train: {
     adapter: 'a',
     checkpoints: [],
@@ -31,7 +31,16 @@ const made: Record<StageName, object> = {
     profile: null,
     warm_restart: false,
   },
-  select: { adapter: 'a', iteration: 1, by: 'suite' },
+  select: {
+    adapter: 'a',
+    iteration: 1,
+    by: 'suite',
+    suite_sha256: null,
+    prompts: null,
+    same_suite: false,
+    candidates: [],
+    optimism: null,
+  },
   fuse: { model: 'm' },
   quantize: { model: 'm' },
   cleanup: { removed: [], freed_bytes: 0 },
@@ -42,7 +51,7 @@ const made: Record<StageName, object> = {
       strict: 0,
       categories: {},
       strict_categories: {},
-      modes: Object.fromEntries(modes.map((mode) => [mode, 0])),
+      modes: Object.fromEntries(modes.map((mode) => [mode, 0])) as Score['modes'],
       prompts: [],
     },
     eval_identity: '0',
