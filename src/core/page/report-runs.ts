@@ -1,10 +1,10 @@
 import type { Row } from '../../events/row.ts';
-import { modes } from '../../events/score.ts';
+import { type Mode, modes } from '../../events/score.ts';
 import { stageNames } from '../../events/stages.ts';
 import { sizeText } from '../size-text.ts';
 import { duration } from '../words.ts';
 import { list, loss, percent } from './format.ts';
-import { asText, none, table } from './markdown.ts';
+import { asText, details, none, table } from './markdown.ts';
 
 /** Categories of all rows, in the order in which they first occur. */
 function categoriesOf(rows: readonly Row[]): string[] {
@@ -32,9 +32,18 @@ function checkpointCell(row: Row): string {
 const total = (row: Row): number => Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 
 /** `25 wrapped, 2 direct_call`: how many answers went which way. */
-function modesCell({ modes: counts }: Row): string {
-  const seen = counts === null ? [] : modes.filter((mode) => counts[mode] > 0);
-  return seen.length === 0 ? none : seen.map((mode) => `${counts?.[mode]} ${mode}`).join(', ');
+function modesCell(counts: Readonly<Partial<Record<Mode, number>>> | null | undefined): string {
+  const seen = modes.flatMap((mode) => (counts?.[mode] ? [`${counts[mode]} ${mode}`] : []));
+  return seen.length === 0 ? none : seen.join(', ');
+}
+
+/** A line a scored run: how the answers of each category went. Empty: no run tells. */
+export function categoryModeTable(rows: readonly Row[]): string {
+  const told = rows.flatMap(({ run, category_modes: by }) => (by === null ? [] : [{ run, by }]));
+  if (told.length === 0) return '';
+  const categories = [...new Set(told.flatMap(({ by }) => Object.keys(by)))];
+  const lines = told.map(({ run, by }) => [asText(run), ...categories.map((category) => modesCell(by[category]))]);
+  return details('How they answered, by category', table(['run', ...categories.map(asText)], lines));
 }
 
 /** What was proven about the figure: the answering server was ours and served this model, and the bytes are pinned. */
@@ -57,7 +66,7 @@ function runLine(row: Row, categories: readonly string[]): string[] {
     row.status,
     scoreCell(row.overall, row.strict),
     ...categories.map((category) => percent(row.categories?.[category])),
-    modesCell(row),
+    modesCell(row.modes),
     row.verdict ?? none,
     row.outcome === null ? none : asText(row.outcome),
     checkpointCell(row),

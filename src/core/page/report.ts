@@ -10,7 +10,7 @@ import { nextSteps } from './report-next.ts';
 import { costs, failures, taught, warnings } from './report-notes.ts';
 import { phaseTable, rangeNotes } from './report-phases.ts';
 import { promptNotes, type Quote, quoted } from './report-prompts.ts';
-import { runTable, timeTable } from './report-runs.ts';
+import { categoryModeTable, runTable, timeTable } from './report-runs.ts';
 import { registered, title, verdicts } from './report-verdicts.ts';
 
 /** What the page is made of; the same input gives the same page. */
@@ -55,6 +55,7 @@ export function renderComparison(page: Comparison): string {
     ['', registered(groups)],
     ['## One against the other', contrasts.map(contrastText).join('\n\n')],
     ['## Runs', rows.length === 0 ? '' : runTable(rows)],
+    ['', categoryModeTable(rows)],
     ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
     ['## Failed and cancelled', failures(rows)],
     ['## Before you believe it', warnings(rows, damaged)],

@@ -5,7 +5,7 @@ import { renderComparison } from '../../../src/core/page/report.ts';
 import { criteria } from '../../../src/events/phase.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { night, nightPhases } from '../../helpers/night.ts';
-import { makeRow } from '../../helpers/rows.ts';
+import { makeRow, modeCounts } from '../../helpers/rows.ts';
 
 const golden = new URL('../../fixtures/comparison.md', import.meta.url);
 
@@ -131,6 +131,11 @@ describe('renderComparison', () => {
     const again = (overall: number) => page([run(0), run(0, { run: '43a-s0.2', overall }), run(1)]);
     expect(again(70)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: 82.4 and 70.0: noise of the machine');
     expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: the same score (82.4)');
+  });
+
+  it('tells how the answers of each category went', () => {
+    const category_modes = { domain: modeCounts({ prose: 3, thinking: 6 }), git: modeCounts({ wrapped: 3 }) };
+    expect(page([run(0, { category_modes }), run(1)])).to.contain('| 43a-s0 | 6 thinking, 3 prose | 3 wrapped |');
   });
 
   it('says when val loss did not order the runs', () => {
