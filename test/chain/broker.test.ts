@@ -65,8 +65,8 @@ describe('the broker', function () {
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['p-s0', 'q-s0']);
     const tools = (await chain.calls()).filter(({ run }) => run !== null).map(({ run, tool }) => [run, tool]);
     expect(tools).to.eql([
-      ...['check_data', 'lora', 'fuse_direct', 'serve', 'model_cost'].map((tool) => ['p-s0', tool]),
-      ...['check_data', 'lora', 'fuse_direct', 'serve', 'model_cost'].map((tool) => ['q-s0', tool]),
+      ...['check_data', 'lora', 'fuse_direct', 'serve'].map((tool) => ['p-s0', tool]),
+      ...['check_data', 'lora', 'fuse_direct', 'serve'].map((tool) => ['q-s0', tool]),
     ]);
     for (const run of ['p-s0', 'q-s0']) {
       const events = (await chain.journal(run)).flatMap((line) =>

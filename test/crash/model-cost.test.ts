@@ -3,6 +3,8 @@ import { type Chain, config } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost } from '../helpers/crash.ts';
 import { waitFor } from '../helpers/temp.ts';
 
+const measured = { suite: 'four.yaml', base: false, cost: true };
+
 describe('the measurement of what fusing cost', function () {
   this.timeout(60_000);
   let chain: Chain;
@@ -12,7 +14,7 @@ describe('the measurement of what fusing cost', function () {
   afterEach(() => chain.remove());
 
   it('is taken up again after kill -9 of up: started once, its figures in the row', async () => {
-    await chain.write('inbox/p.yaml', config('p', { scene: { model_cost: { hold: 'go' } } }));
+    await chain.write('inbox/p.yaml', config('p', { scene: { model_cost: { hold: 'go' } }, eval: measured }));
     const up = await chain.up();
     await waitFor('the measurement', async () => (await chain.calls('model_cost')).length === 1, 30_000);
     await up.stop('SIGKILL');
@@ -27,7 +29,7 @@ describe('the measurement of what fusing cost', function () {
 
   it('fails no run: done, no figures, and a warning that says why', async () => {
     const scene = { model_cost: { fail: 9, say: 'RuntimeError: [METAL] Command buffer execution failed', code: 1 } };
-    await chain.write('inbox/p.yaml', config('p', { scene }));
+    await chain.write('inbox/p.yaml', config('p', { scene, eval: measured }));
     expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(0);
     const { status, overall, cost, warnings } = await chain.row('p-s0');
     expect({ status, cost }).to.deep.equal({ status: 'done', cost: null });

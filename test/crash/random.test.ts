@@ -14,6 +14,9 @@ import { waitFor } from '../helpers/temp.ts';
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const minutes = process.env.SOAK === undefined ? 2 : 60;
 
+/** With every tool that a run can have. */
+const measured = { suite: 'four.yaml', base: false, cost: true };
+
 interface Night {
   readonly chain: Chain;
   up: Running;
@@ -90,7 +93,9 @@ const acts: Readonly<Record<string, (night: Night) => Promise<boolean>>> = {
 /** A dozen more that wait, whatever becomes of them. */
 async function submit(chain: Chain, phases: string[]): Promise<void> {
   const fresh = Array.from({ length: 12 }, (_, index) => `p${String(phases.length + index + 1).padStart(4, '0')}`);
-  const files = await Promise.all(fresh.map((phase) => chain.write(`drop/${phase}.yaml`, config(phase))));
+  const files = await Promise.all(
+    fresh.map((phase) => chain.write(`drop/${phase}.yaml`, config(phase, { eval: measured }))),
+  );
   phases.push(...fresh);
   const { code, err } = await chain.phasebox('submit', ...files);
   expect([code, err]).to.eql([0, '']);

@@ -99,7 +99,7 @@ const train = {
 export function config(phase: string, { scene, env = {}, ...over }: Record<string, unknown> & { scene?: object } = {}) {
   const whole = {
     ...{ phase, model: 'demo/models/A-base', data: 'demo/data', train },
-    ...{ eval: { suite: 'four.yaml', base: false } },
+    ...{ eval: { suite: 'four.yaml', base: false, cost: false } },
     env: { ...(env as object), ...(scene === undefined ? {} : { SCENE: JSON.stringify(scene) }) },
     ...over,
   };
