@@ -85,18 +85,24 @@ async function answers(connection: RedisOptions): Promise<boolean> {
   }
 }
 
+/**
+ * Its append-only file is flushed, and nothing else is written: asked to save, a server on a full disk refuses to end. What
+ * it may still lose is filled again from the disk.
+ */
 async function shutdown(connection: RedisOptions): Promise<void> {
-  const redis = new Redis({ ...connection, ...brief });
-  redis.on('error', () => undefined); // SHUTDOWN closes the connection: that is its answer
-  await redis
-    .connect()
-    .then(
-      () => redis.shutdown('SAVE'),
-      () => undefined,
-    )
-    .catch(() => undefined);
-  redis.disconnect();
-  while (await answers(connection)) await delay(20);
+  while (await answers(connection)) {
+    const redis = new Redis({ ...connection, ...brief });
+    redis.on('error', () => undefined); // SHUTDOWN closes the connection: that is its answer
+    await redis
+      .connect()
+      .then(
+        () => redis.shutdown('NOSAVE'),
+        () => undefined,
+      )
+      .catch(() => undefined);
+    redis.disconnect();
+    await delay(20);
+  }
 }
 
 async function startOwn(options: { state: string; socket: string; say: (line: string) => void }): Promise<void> {
