@@ -166,12 +166,16 @@ describe('forged records', function () {
       await writeFile(join(dir, 'command.json'), JSON.stringify({ nonce, argv, boot: await bootId() }));
       await writeFile(join(dir, 'started'), started);
       const told = `${JSON.stringify({ started, argv, nonce, extra, holds })}`;
-      await stopTool(dir).catch(() => undefined); // a record that is none is refused
-      expect(await readText(join(dir, 'signals')), told).to.equal(null);
-      expect([victim.exitCode, victim.signalCode], told).to.eql([null, null]);
-      process.kill(-(victim.pid ?? 0), 'SIGKILL');
-      await once(victim, 'exit');
-      await reader.close();
+      try {
+        await stopTool(dir).catch(() => undefined); // a record that is none is refused
+        expect(await readText(join(dir, 'signals')), told).to.equal(null);
+        expect([victim.exitCode, victim.signalCode], told).to.eql([null, null]);
+      } finally {
+        // Red as well, as it is without the identity check: nobody else would end it.
+        process.kill(-(victim.pid ?? 0), 'SIGKILL');
+        await once(victim, 'exit');
+        await reader.close();
+      }
     }
   });
 
