@@ -172,8 +172,10 @@ describe('forged records', function () {
         expect([victim.exitCode, victim.signalCode], told).to.eql([null, null]);
       } finally {
         // Red as well, as it is without the identity check: nobody else would end it.
-        process.kill(-(victim.pid ?? 0), 'SIGKILL');
-        await once(victim, 'exit');
+        if (victim.exitCode === null && victim.signalCode === null) {
+          process.kill(-(victim.pid ?? 0), 'SIGKILL');
+          await once(victim, 'exit');
+        }
         await reader.close();
       }
     }
