@@ -20,17 +20,17 @@ function phaseLine(summary: Summary): string[] {
     asText(title === null || group.variant !== null ? group.name : `${group.name} ${title}`),
     `${group.done.length} of ${group.accepted}`,
     `**${meanText(summary)}**`,
-    fromTo(summary),
-    range === '' ? none : range,
-    newPrompts === null ? none : span(newPrompts),
     gate === null ? none : gateText(gate),
     outcome === null ? none : `${asText(outcome)} (written ${time(group.phase.accepted)})`,
+    range === '' ? none : range,
+    newPrompts === null ? none : span(newPrompts),
+    fromTo(summary),
   ];
 }
 
 /** A model beside the phases: an untrained base, or the reference that was written down. */
 function besideLine(name: string, overall: number | null, what: string): string[] {
-  return [asText(name), none, percent(overall), none, what, none, none, none];
+  return [asText(name), none, percent(overall), none, none, what, none, none];
 }
 
 const phasesOf = (rows: readonly Row[]): string => [...new Set(rows.map((row) => row.phase))].join(', ');
@@ -78,11 +78,11 @@ export function phaseTable(summaries: readonly Summary[]): string {
     'phase',
     'runs done',
     strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
-    'from to',
-    'range it may be in (95 %)',
-    'on new prompts of this kind',
     'gate',
     'outcome',
+    'range it may be in (95 %)',
+    'on new prompts of this kind',
+    'from to',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
   return table(head, [...summaries.map(phaseLine), ...bases(rows), ...references(summaries)]);
