@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
@@ -6,7 +6,7 @@ import { categoryData, modeData, overallData, stageSpans, trainingCurve } from '
 import { type PlotName, plotNames, plotSpecs, plotTitles, type TrainingCurve } from '../../core/page/plots.ts';
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
-import { readText, writeWhole } from '../disk/files.ts';
+import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { readJournal } from '../workspace/run-folder.ts';
 
 /** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
@@ -45,6 +45,15 @@ export async function drawPlots(
     drawn.push({ name, file, title: plotTitles[name], svg });
   }
   return drawn;
+}
+
+/** The plots of an earlier drawing. */
+export async function plotsThere(artifacts: string): Promise<readonly Omit<Drawn, 'svg'>[]> {
+  const names = Object.keys(plotNames) as PlotName[];
+  const there = await Promise.all(names.map((name) => stat(join(artifacts, plotNames[name])).catch(ifAbsent(null))));
+  return names.flatMap((name, index) =>
+    there[index] === null ? [] : [{ name, file: plotNames[name], title: plotTitles[name] }],
+  );
 }
 
 /** Weeks of nights on one axis of time would show none of them. */

@@ -14,7 +14,7 @@ import { criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
 import { phaseRecord } from '../../events/run.ts';
 import { hasCode, readText, writeWhole } from '../disk/files.ts';
-import { drawPlots } from '../page/draw-plots.ts';
+import { drawPlots, plotsThere } from '../page/draw-plots.ts';
 import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
 import { readResults, writeComparison } from './results-store.ts';
@@ -142,6 +142,8 @@ export interface PageOptions {
   /** The phases whose answers may have changed; absent: all. */
   readonly only?: ReadonlySet<string>;
   readonly reader?: ScoreReader;
+  /** False: the text alone, with the plots that are there; plots and HTML come with a later call. */
+  readonly pictures?: boolean;
 }
 
 /**
@@ -150,7 +152,7 @@ export interface PageOptions {
  */
 export async function writePages(
   { artifacts }: { readonly artifacts: string },
-  { only, reader }: PageOptions = {},
+  { only, reader, pictures = true }: PageOptions = {},
 ): Promise<Pages> {
   const { rows, damaged } = await readResults(artifacts);
   const { phases, warnings } = await readPhases(artifacts);
@@ -163,13 +165,21 @@ export async function writePages(
   const scores = await readScores(artifacts, rows, reader);
   const quote = await readQuote(artifacts, phases, { rows, prompts: scores.prompts });
   const summaries = groupRuns(rows, phases, scores.prompts).map(summarise);
-  const plots = await drawPlots(artifacts, { rows, summaries });
-  const rendered = renderComparison({ rows, phases, answers, damaged: torn, ...scores, quote, plots });
+  const plots = pictures ? await drawPlots(artifacts, { rows, summaries }) : null;
+  const rendered = renderComparison({
+    rows,
+    phases,
+    answers,
+    damaged: torn,
+    ...scores,
+    quote,
+    plots: plots ?? (await plotsThere(artifacts)),
+  });
   await writeWhole(join(artifacts, 'how.md'), renderHow());
   await writeWhole(join(artifacts, 'runs.md'), renderCustody(rows));
   const path = await writeComparison(artifacts, rendered);
   const changed = [...answers].filter((phase) => only === undefined || only.has(phase));
   const pages = ['COMPARISON.md', 'how.md', 'runs.md', ...changed.map((phase) => join(phase, 'answers.md'))];
-  await writeHtml(artifacts, pages, plots);
+  if (plots !== null) await writeHtml(artifacts, pages, plots);
   return { path, rendered, warnings: [...torn, ...warnings] };
 }
