@@ -65,9 +65,18 @@ function phasebox(...args) {
 function showComparison() {
   const page = join(workspace, 'artifacts/COMPARISON.md');
   if (!existsSync(page)) return;
-  const sections = readFileSync(page, 'utf8').split(/^(?=## )/m);
+  const [head = '', ...sections] = readFileSync(page, 'utf8').split(/^(?=## )/m);
+  process.stdout.write(`\n${head.replace(/^<!--.*-->\n/m, '').trim()}\n`);
   // What else it says (warnings, time and disk, answers) is for reading, not for a terminal's width.
   for (const section of sections)
-    if (/^## (?:Phases|Runs)\n/.test(section)) process.stdout.write(`\n${section.trim()}\n`);
+    if (/^## (?:Phases|Runs)\n/.test(section)) process.stdout.write(`\n${tableOf(section)}\n`);
   process.stdout.write(`\nThe whole comparison: ${relative(process.cwd(), page)}\n`);
+}
+
+/** Heading and table of a section, without what folds or is a picture. */
+function tableOf(section) {
+  const [heading, ...lines] = section.split('\n');
+  const table = lines.slice(lines.findIndex((line) => line.startsWith('|')));
+  const end = table.findIndex((line) => !line.startsWith('|'));
+  return [heading, '', ...table.slice(0, end)].join('\n');
 }
