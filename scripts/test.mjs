@@ -1,9 +1,9 @@
-// All that `npm test` checks, one after the other and to the end, whatever fails on the way.
+// All that `npm test` checks, to the end, whatever fails on the way.
 //   node scripts/test.mjs              everything
 //   node scripts/test.mjs lint chain   only these
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
 const repository = join(import.meta.dirname, '..');
@@ -18,14 +18,16 @@ const checks = {
   types: [[bin('tsc'), '--noEmit']],
 };
 
-/** Folders of test/, quick ones first; `rest` = every folder that no other row names. A suite over its limit is ended. */
+/** Folders of test/, long ones first; `rest` = every folder that no other row names. A suite over its limit is ended. */
 const suites = {
-  unit: { folders: 'rest', limit_min: 10 },
-  chain: { folders: ['chain'], limit_min: 10 },
-  crash: { folders: ['crash'], limit_min: 20 },
-  real: { folders: ['real'], limit_min: 20 },
+  crash: { folders: ['crash'], limit_min: 25 },
+  real: { folders: ['real'], limit_min: 25 },
+  unit: { folders: 'rest', limit_min: 15 },
+  chain: { folders: ['chain'], limit_min: 15 },
   browser: { folders: ['browser'], limit_min: 5 },
 };
+/** Suites at a time: one alone waits for its subprocesses and leaves half of two cores idle. */
+const lanes = Math.min(2, availableParallelism());
 
 const names = [...Object.keys(checks), ...Object.keys(suites)];
 const asked = process.argv.slice(2);
@@ -35,37 +37,85 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+/** What runs, as `end(signal)` of each: a signal to us reaches them all. */
+const living = new Set();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    for (const end of living) end('SIGTERM');
+    process.exit(130);
+  });
+
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
-for (const name of asked.length > 0 ? asked : names) {
-  process.stdout.write(`\n== ${name}\n`);
-  const start = performance.now();
-  const counts = name in checks ? await check(checks[name]) : await suite(suites[name]);
-  for (const key of Object.keys(total)) total[key] += counts[key];
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  lines.push(
-    `${name.padEnd(8)} ${seconds.padStart(6)} s   ${sentence(counts)}${counts.why === undefined ? '' : `: ${counts.why}`}`,
-  );
-  process.stdout.write(`== ${lines.at(-1)}\n`);
-}
+const wanted = asked.length > 0 ? asked : names;
+const print = inTurn((text) => process.stdout.write(text));
+for (const name of wanted.filter((one) => one in checks)) await report(name, (say) => check(checks[name], say));
+const queue = wanted.filter((one) => one in suites);
+await Promise.all(
+  Array.from({ length: lanes }, async () => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const files = suites[name];
+      await report(name, (say) => suite(files, say));
+    }
+  }),
+);
 process.stdout.write(`\n${lines.join('\n')}\n\n${sentence(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** Runs one check or suite; its output comes in one piece, live when it is the first that runs. */
+async function report(name, work) {
+  const { say, over } = print();
+  say(`\n== ${name}\n`);
+  const start = performance.now();
+  const counts = await work(say);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const why = counts.why === undefined ? '' : `: ${counts.why}`;
+  lines.push(`${name.padEnd(8)} ${seconds.padStart(6)} s   ${sentence(counts)}${why}`);
+  say(`== ${lines.at(-1)}\n`);
+  over();
+}
+
+/** Writers to one output: the first writes at once, what the others say is kept until those before them are over. */
+function inTurn(write) {
+  const writers = [];
+  const flush = () => {
+    for (; writers.length > 0; writers.shift()) {
+      write(writers[0].kept.splice(0).join(''));
+      if (!writers[0].over) return;
+    }
+  };
+  return () => {
+    const writer = { kept: [], over: false };
+    writers.push(writer);
+    return {
+      say(text) {
+        writer.kept.push(text);
+        if (writer === writers[0]) flush();
+      },
+      over() {
+        writer.over = true;
+        flush();
+      },
+    };
+  };
+}
 
 function sentence({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
 }
 
-async function check(commands) {
+async function check(commands, say) {
   let failed = 0;
   for (const [program, ...args] of commands) {
-    const { code } = await run({ program, args });
+    const { code } = await run({ program, args, say });
     if (code !== 0) failed = 1;
   }
   return { passed: 1 - failed, failed, skipped: 0 };
 }
 
 /** Mocha on the suite's files; its counts come by a file, so that its output stays live. */
-async function suite({ folders, limit_min }) {
+async function suite({ folders, limit_min }, say) {
   const files = testFiles(folders);
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, why: 'no test files' };
   const folder = mkdtempSync(join(tmpdir(), 'phasebox-counts-'));
@@ -76,6 +126,7 @@ async function suite({ folders, limit_min }) {
       args: [...mochaOptions(), ...files],
       env: { PHASEBOX_TEST_COUNTS: counts },
       limit_min,
+      say,
     });
     const found = read(counts);
     if (found === null) return { passed: 0, failed: 1, skipped: 0, why: why ?? 'mocha ended without a result' };
@@ -115,14 +166,15 @@ function testFiles(folders) {
 }
 
 /** A group of its own, so that a suite over its limit is ended with all that it started. */
-function run({ program, args, env = {}, limit_min = 10 }) {
+function run({ program, args, say, env = {}, limit_min = 10 }) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: repository,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
       env: { ...process.env, ...environment(), ...env },
     });
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', say);
     let why;
     const end = (signal) => {
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
@@ -133,20 +185,20 @@ function run({ program, args, env = {}, limit_min = 10 }) {
       end('SIGKILL');
     }, limit_min * 60_000);
     // The terminal's Ctrl-C reaches only our own group.
-    const stop = () => {
-      end('SIGTERM');
-      process.exit(130);
-    };
-    process.once('SIGINT', stop).once('SIGTERM', stop);
+    living.add(end);
     const done = (code) => {
       clearTimeout(timer);
-      process.off('SIGINT', stop).off('SIGTERM', stop);
+      living.delete(end);
       resolve({ code, why });
     };
     child.on('error', (error) => {
       why = error.message;
       done(1);
     });
+    // A process left behind may hold the pipes for ever.
+    child.on('exit', () =>
+      setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), 5000).unref(),
+    );
     child.on('close', (code) => done(code ?? 1));
   });
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { commands } from './commands/index.ts';
+import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
@@ -23,13 +24,20 @@ async function main(argv: readonly string[]): Promise<number> {
       worksOn = command.name() === 'up';
     })
     .exitOverride();
-  for (const register of commands) {
-    register(program, (code) => {
+  for (const load of asked(argv)) {
+    (await load())(program, (code) => {
       exitCode = code;
     });
   }
   await program.parseAsync([...argv]);
   return exitCode;
+}
+
+/** The commands that argv names, wherever: one of them is meant. None (`--help`, a typing error): all. */
+function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
+  if (argv.includes('--version')) return [];
+  const named = Object.entries(commands).flatMap(([name, load]) => (argv.includes(name) ? [load] : []));
+  return named.length > 0 ? named : Object.values(commands);
 }
 
 /** Commander has printed its own message by then; help and version are no errors. */

@@ -1,8 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { Command } from 'commander';
-import { commands } from '../src/commands/index.ts';
+import { everyCommand } from './helpers/every-command.ts';
 
 const sources = resolve(import.meta.dirname, '../src');
 
@@ -22,8 +21,7 @@ async function advised(): Promise<{ readonly file: string; readonly words: reado
 
 describe('what phasebox advises to do', () => {
   it('names commands and options that are there', async () => {
-    const program = new Command('phasebox');
-    for (const register of commands) register(program, () => undefined);
+    const program = await everyCommand();
     const known = new Map(
       program.commands.map((command) => [command.name(), ['--help', ...command.options.map(({ long }) => long ?? '')]]),
     );

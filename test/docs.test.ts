@@ -2,10 +2,8 @@ import { existsSync } from 'node:fs';
 import { cp, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { Command } from 'commander';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { commands } from '../src/commands/index.ts';
 import { readSuite } from '../src/core/config/read-suite.ts';
 import { catalogue } from '../src/core/errors.ts';
 import { phase } from '../src/events/phase.ts';
@@ -14,6 +12,7 @@ import { modes } from '../src/events/score.ts';
 import { workspaceConfig } from '../src/events/workspace.ts';
 import { packageRoot } from '../src/io/package-root.ts';
 import { type ConfigWorkspace, configWorkspace } from './helpers/config-workspace.ts';
+import { everyCommand } from './helpers/every-command.ts';
 
 const { folder, version } = packageRoot();
 const page = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
@@ -107,9 +106,8 @@ describe('README', () => {
     expect(Object.fromEntries(told)).to.deep.equal(Object.fromEntries(retries));
   });
 
-  it('has every command with all its options, and none that is not there', () => {
-    const program = new Command('phasebox');
-    for (const register of commands) register(program, () => undefined);
+  it('has every command with all its options, and none that is not there', async () => {
+    const program = await everyCommand();
     const usages = tableRows(section(readme, '## Every command')).map(({ names }) => names[0] ?? '');
     const shown = usages.map((usage) => ({
       name: usage.split(' ')[1],
@@ -130,8 +128,7 @@ describe('README', () => {
     const { scripts } = z
       .object({ scripts: z.record(z.string(), z.string()) })
       .parse(JSON.parse(await page('package.json')));
-    const program = new Command('phasebox');
-    for (const register of commands) register(program, () => undefined);
+    const program = await everyCommand();
     const names = program.commands.map((command) => command.name());
     const shell = fenced(readme, 'sh').join('\n');
     const called = [...shell.matchAll(/^phasebox ([a-z]+)/gm)].map(([, name]) => name);

@@ -51,7 +51,16 @@ describe('the package', function () {
     // `prepack` builds.
     await execa('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: repository });
     const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz')) ?? '';
-    const flags = ['--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--no-update-notifier'];
+    // A parent folder with a node_modules of its own would be taken instead.
+    const flags = [
+      '--prefix',
+      folder,
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--no-update-notifier',
+    ];
     const { stderr } = await execa('npm', ['install', ...flags, join(folder, tarball)], { cwd: folder });
     warnings = stderr;
     unpacked = join(folder, 'node_modules/phasebox');

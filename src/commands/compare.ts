@@ -120,7 +120,9 @@ function asText(found: Contrast): string {
     ...(finding.kind === 'nothing'
       ? []
       : [`${names.a} - ${names.b} = ${signed(finding.difference)} points. ${findingText(finding, names)}`]),
-    ...(spread === null || finding.kind === 'pairs' ? [] : [spreadText(spread, spread.from)]),
+    ...(spread === null || finding.kind === 'pairs' || finding.kind === 'flat'
+      ? []
+      : [spreadText(spread, spread.from)]),
     ...(categories.length === 0 ? [] : ['', ...categoryLines(found)]),
     ...(prompts.differences.size === 0
       ? []

@@ -16,7 +16,7 @@ async function makeRoom(path: string): Promise<void> {
   if (found !== null && found.size > logBytes) await rename(path, path.replace(/\.log$/, '.1.log'));
 }
 
-/** Starts the same command again in the background and waits until it owns the workspace. `argv`: as in process.argv. */
+/** Starts the same command again in the background and waits until it watches the inbox: it may own the workspace and then miss a python or a broker. `argv`: as in process.argv. */
 export async function detach(workspace: Workspace, argv: readonly string[]): Promise<number> {
   const owner = await ownerOf(workspace.state);
   if (owner !== null) throw new CommandError(3, `phasebox is up in ${workspace.root} already (pid ${owner}).`);
@@ -32,12 +32,14 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
   child.unref();
   await log.close();
   const ended = once(child, 'exit').then(() => true);
-  while ((await ownerOf(workspace.state)) !== child.pid) {
-    if (!(await Promise.race([ended, delay(50, false)]))) continue;
-    throw new CommandError(
-      3,
-      `phasebox did not come up. ${path} says:\n${Buffer.from((await readText(path)) ?? '').subarray(before)}`,
-    );
+  const said = async (): Promise<string> =>
+    Buffer.from((await readText(path)) ?? '')
+      .subarray(before)
+      .toString();
+  for (let over = false; !(await said()).includes(`watching ${workspace.inbox}`); ) {
+    if (over) throw new CommandError(3, `phasebox did not come up. ${path} says:\n${await said()}`);
+    // Read once more when it is over: `--once` may have come up and done all within these 50 ms.
+    over = await Promise.race([ended, delay(50, false)]);
   }
   process.stdout.write(
     `up in the background (pid ${child.pid}), log in ${path}\nsee how it is going: phasebox status; end it: phasebox stop\n`,

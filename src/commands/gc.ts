@@ -63,15 +63,15 @@ async function findGarbage(workspace: Workspace): Promise<Garbage[]> {
 /** What only a flag frees, so that nobody has to guess where the space is. */
 function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): string[] {
   const kinds = [
-    ...(models ? [] : [{ kind: 'model', flag: '--models', of: 'final model' }]),
-    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', of: 'set of checkpoints' }]),
+    ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: '' }]),
+    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', one: 'set', of: ' of checkpoints' }]),
   ];
-  return kinds.flatMap(({ kind, flag, of }) => {
+  return kinds.flatMap(({ kind, flag, one, of }) => {
     const some = all.filter((garbage) => garbage.kind === kind);
     const bytes = some.reduce((sum, garbage) => sum + garbage.bytes, 0);
     return some.length === 0
       ? []
-      : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, of)} of runs that are done`];
+      : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, one)}${of} of runs that are done`];
   });
 }
 

@@ -1,50 +1,28 @@
-import { registerCancel } from './cancel.ts';
-import { registerCompare } from './compare.ts';
-import { registerDiff } from './diff.ts';
-import { registerDoctor } from './doctor.ts';
-import { registerExport } from './export.ts';
-import { registerGc } from './gc.ts';
-import { registerInit } from './init.ts';
-import { registerLogs } from './logs.ts';
-import { registerPause, registerResume } from './pause.ts';
-import { registerPlan } from './plan.ts';
-import { registerPrioritize } from './prioritize.ts';
 import type { Register } from './register.ts';
-import { registerReport } from './report.ts';
-import { registerRetry } from './retry.ts';
-import { registerSchema } from './schema.ts';
-import { registerScore } from './score.ts';
-import { registerServe } from './serve.ts';
-import { registerStatus } from './status.ts';
-import { registerStop } from './stop.ts';
-import { registerSubmit } from './submit.ts';
-import { registerSuite } from './suite.ts';
-import { registerUp } from './up.ts';
-import { registerVerify } from './verify.ts';
 
-/** Every command, in the order of the help. */
-export const commands: readonly Register[] = [
-  registerInit,
-  registerDoctor,
-  registerPlan,
-  registerSubmit,
-  registerUp,
-  registerStatus,
-  registerLogs,
-  registerCancel,
-  registerRetry,
-  registerPause,
-  registerResume,
-  registerPrioritize,
-  registerStop,
-  registerReport,
-  registerCompare,
-  registerDiff,
-  registerScore,
-  registerSuite,
-  registerExport,
-  registerServe,
-  registerVerify,
-  registerGc,
-  registerSchema,
-];
+/** Every command, in the order of the help. Each is loaded when it may be the one that was asked for. */
+export const commands: Readonly<Record<string, () => Promise<Register>>> = {
+  init: async () => (await import('./init.ts')).registerInit,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  plan: async () => (await import('./plan.ts')).registerPlan,
+  submit: async () => (await import('./submit.ts')).registerSubmit,
+  up: async () => (await import('./up.ts')).registerUp,
+  status: async () => (await import('./status.ts')).registerStatus,
+  logs: async () => (await import('./logs.ts')).registerLogs,
+  cancel: async () => (await import('./cancel.ts')).registerCancel,
+  retry: async () => (await import('./retry.ts')).registerRetry,
+  pause: async () => (await import('./pause.ts')).registerPause,
+  resume: async () => (await import('./pause.ts')).registerResume,
+  prioritize: async () => (await import('./prioritize.ts')).registerPrioritize,
+  stop: async () => (await import('./stop.ts')).registerStop,
+  report: async () => (await import('./report.ts')).registerReport,
+  compare: async () => (await import('./compare.ts')).registerCompare,
+  diff: async () => (await import('./diff.ts')).registerDiff,
+  score: async () => (await import('./score.ts')).registerScore,
+  suite: async () => (await import('./suite.ts')).registerSuite,
+  export: async () => (await import('./export.ts')).registerExport,
+  serve: async () => (await import('./serve.ts')).registerServe,
+  verify: async () => (await import('./verify.ts')).registerVerify,
+  gc: async () => (await import('./gc.ts')).registerGc,
+  schema: async () => (await import('./schema.ts')).registerSchema,
+};

@@ -35,7 +35,7 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
     shelf,
     log,
     rows: new Set((await readRows(workspace.artifacts)).map((row) => row.run)),
-    pages: openPageWriter(workspace, log),
+    pages: openPageWriter({ workspace, log, notice }),
     bell: openBell(workspace.config.notify, workspace.root, log),
     control: await openControl(workspace.state),
     turn: takeTurns(),
@@ -44,10 +44,11 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
   };
 }
 
-/** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm. */
+/** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm, or no broker. */
 export async function openRuntime({ workspace, log, broker, signal, notice }: RuntimeParts): Promise<Runtime> {
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
+  await broker.reach();
   const root = packageRoot();
   return {
     ...(await openPlace({ workspace, log, notice })),

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { didYouMean } from '../core/config/closest.ts';
 import { phaseJsonSchema } from '../core/config/json-schema.ts';
 import { CommandError } from '../core/errors.ts';

@@ -12,7 +12,7 @@ import { hasLiveTool } from '../io/tool/live-tools.ts';
 import { readControl } from '../io/workspace/control-store.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { readRows } from '../io/workspace/results-store.ts';
-import { openShelf, type Shelved } from '../io/workspace/shelf.ts';
+import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
 import { diskLine, reservation } from './disk-line.ts';
@@ -76,7 +76,7 @@ async function tellRuns(workspace: Workspace, now: Now): Promise<Told[]> {
       const row = rows.get(shelved.run.run);
       const status = runStatus(state, row, { now: Date.now(), control: now.control });
       if (row?.status === 'done') return { status, said: `${wide(row.status)}  ${rowLine(row)}` };
-      if (status.state === 'waiting' && status.why === null)
+      if (status.state === 'waiting' && (status.why === null || (await hasItsSource(shelf, state))))
         return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
       return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
     }),
@@ -84,6 +84,13 @@ async function tellRuns(workspace: Workspace, now: Now): Promise<Told[]> {
 }
 
 const wide = (state: string): string => state.padEnd(9);
+
+/** Whether the stage that a run starts after is committed: then it only waits for its turn. */
+async function hasItsSource(shelf: Shelf, { run: { from } }: RunState): Promise<boolean> {
+  if (from === null || !('run' in from)) return false;
+  const source = shelf.get(from.run);
+  return source !== undefined && (await shelf.committed(source, from.after)) !== null;
+}
 
 /** A run whose stage is under way or comes next. */
 async function tellStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<Told> {

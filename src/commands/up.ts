@@ -6,7 +6,7 @@ import { CommandError } from '../core/errors.ts';
 import { holdsOf } from '../core/run/control.ts';
 import { holdText } from '../core/run/control-words.ts';
 import { plural } from '../core/words.ts';
-import { type Dashboard, startDashboard } from '../io/board/dashboard.ts';
+import type { Dashboard } from '../io/board/dashboard.ts';
 import { type Broker, openBroker } from '../io/broker/broker.ts';
 import { openLogger } from '../io/logger.ts';
 import { claimWorkspace, type Ownership } from '../io/workspace/ownership.ts';
@@ -141,6 +141,7 @@ async function watch(setting: Setting): Promise<number> {
 async function openDashboard(runtime: Runtime): Promise<Dashboard> {
   const { host, port } = runtime.workspace.config.dashboard;
   const { artifacts } = runtime.workspace;
+  const { startDashboard } = await import('../io/board/dashboard.ts');
   return startDashboard({ queues: [...runtime.bus.queues.values()], host, port, artifacts });
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** promptfoo's names; `not-` before any of them turns it round. */
 export const checks = [

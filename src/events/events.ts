@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stageName } from './stages.ts';
 
 /** A message that says what is due. Never data: everything else is read from the run's folder. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stageName } from './stages.ts';
 
 const at = z.iso.datetime();

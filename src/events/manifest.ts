@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stageName } from './stages.ts';
 
 /** An output of a stage. Hashed once, at commit; later checks compare size, mtime and inode. */

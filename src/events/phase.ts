@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
 
 const text = z.string();

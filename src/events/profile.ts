@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What is taught, counted before training by python/check_data.py with the model's own tokenizer. Shares are 0-1. */
 export const dataProfile = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stageName } from './stages.ts';
 
 /** A run's id, or the name of a phase. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cost } from './cost.ts';
 import { host, servedBy } from './manifest.ts';
 import { dataProfile } from './profile.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { criteria } from './phase.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, stageName, trainSettings } from './stages.ts';
 

@@ -1,5 +1,8 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { categoryName } from './suite.ts';
+
+/** Points of the wrapper around nothing that was asked for. */
+export const wrapperAlone = 0.1;
 
 /** How one answer went, first that holds (DESIGN of the suite: README, "Scores"). */
 export const modes = [

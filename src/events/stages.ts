@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { cost } from './cost.ts';
 import { dataProfile } from './profile.ts';
 import { baseScore, score } from './score.ts';

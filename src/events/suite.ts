@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { assertion, assertionProblem } from './assertion.ts';
 
 /** A category as suites and engines name it: formulas read its score by this name. */

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { StageError } from '../core/errors.ts';
 import { failuresOf } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
+import { ifAbsent } from '../io/disk/files.ts';
 import { filesBelow } from '../io/disk/hash.ts';
 import { logTail } from '../io/tool/follow-log.ts';
 import { controlFiles } from '../io/tool/tool-process.ts';
@@ -53,7 +54,8 @@ const logFiles: readonly string[] = ['log.txt', 'command.json'];
 
 /** A failed attempt gives its space back at once; how its tools ran stays readable. */
 async function keepOnly(folder: string, names: readonly string[]): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
+  // An attempt that waits for its time has no folder yet: it can be cancelled all the same.
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await keepOnly(path, names);
     else if (!names.includes(entry.name)) await rm(path, { force: true });
@@ -62,7 +64,7 @@ async function keepOnly(folder: string, names: readonly string[]): Promise<void>
 
 /** The end of the log that was written to last: an attempt may have run several tools. */
 async function newestTail(dir: string): Promise<string[]> {
-  const logs = (await filesBelow(dir)).filter((path) => basename(path) === 'log.txt');
+  const logs = (await filesBelow(dir).catch(ifAbsent([]))).filter((path) => basename(path) === 'log.txt');
   const times = await Promise.all(logs.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));
   const newest = times.sort((a, b) => b.at - a.at)[0];
   return newest === undefined ? [] : logTail(newest.path, tailLines);

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { openScoreReader } from '../io/workspace/answered-runs.ts';
 import { writePages } from '../io/workspace/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import type { Notice } from './runtime.ts';
 
 /** Short runs end faster than pages are worth writing. */
 const pause_ms = 500;
@@ -13,6 +14,14 @@ const longest_ms = 30_000;
 /** What could not be written (a full disk, mostly) is tried again after this, and so often before `up` goes without it. */
 const again_ms = 1000;
 const lastTries = 5;
+const unwritten = 'the comparison could not be written; it is tried again, also by `phasebox report`';
+
+export interface PageParts {
+  readonly workspace: Workspace;
+  readonly log: Logger;
+  /** Told once of pages that cannot be written, until they can be again. */
+  readonly notice: (notice: Extract<Notice, { kind: 'page' }>) => void;
+}
 
 /** Keeps the comparison and the pages beside it up to date, behind the rows and never in their way. */
 export interface PageWriter {
@@ -23,13 +32,14 @@ export interface PageWriter {
 }
 
 /** The text follows a row at once; plots and HTML follow when rows pause. One writing at a time. */
-export function openPageWriter(workspace: Workspace, log: Logger): PageWriter {
+export function openPageWriter({ workspace, log, notice }: PageParts): PageWriter {
   const reader = openScoreReader();
   const due = { text: new Set<string>(), whole: new Set<string>() };
   const closing = new AbortController();
   let writing: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
   let since: number | null = null;
+  let told = false;
   const then = (work: () => Promise<void>): Promise<void> => {
     writing = writing.then(work);
     return writing;
@@ -41,9 +51,13 @@ export function openPageWriter(workspace: Workspace, log: Logger): PageWriter {
     try {
       const { warnings } = await writePages(workspace, { only: phases, reader, pictures: kind === 'whole' });
       for (const warning of warnings) log.warn(warning);
+      told = false;
     } catch (error) {
       for (const phase of phases) due.whole.add(phase);
-      log.error({ err: error }, 'the comparison could not be written; it is tried again, also by `phasebox report`');
+      log.error({ err: error }, unwritten);
+      if (!told)
+        notice({ kind: 'page', text: `${unwritten}. ${error instanceof Error ? error.message : String(error)}` });
+      told = true;
       if (!closing.signal.aborted) wholeIn(again_ms);
     }
   };

@@ -49,6 +49,28 @@ describe('the broker', function () {
     );
   });
 
+  it('of a REDIS_URL that nobody answers at, or that refuses us: `up` says so and ends, exit 3', async () => {
+    const [chain, port] = [await makeChain(), await freePort()];
+    chains = [chain];
+    const tried = async (url: string) =>
+      (await chain.startUnder({ REDIS_URL: url }, 'up', '--once', '--no-dashboard')).ended;
+    const none = await tried(`redis://127.0.0.1:${port}/0`);
+    expect([none.code, none.out]).to.eql([3, '']);
+    expect(none.err).to.match(
+      /The broker at redis:.*:\d+\/0 does not answer: connect ECONNREFUSED[\s\S]*correct redis_url/,
+    );
+    server = await startBroker(port);
+    const redis = new Redis(port, '127.0.0.1');
+    await redis.config('SET', 'requirepass', 'secret');
+    redis.disconnect();
+    const refused = await tried(`redis://:wrong@127.0.0.1:${port}/0`);
+    expect(refused.code).to.equal(3);
+    expect(refused.err)
+      .to.match(/does not answer: .*(?:WRONGPASS|invalid)/)
+      .and.not.contain('wrong@');
+    expect((await tried(`redis://:secret@127.0.0.1:${port}/0`)).code).to.equal(0);
+  });
+
   it('may be emptied while a stage runs: it goes on, to one row, nothing twice', async () => {
     const chain = await makeChain();
     chains = [chain];

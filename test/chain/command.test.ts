@@ -108,6 +108,13 @@ describe('the command around a chain', function () {
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['b-s0', 'a-s0', 'c-s0']);
   });
 
+  it('`up --detach` that owns the workspace and then cannot start says why, exit 3', async () => {
+    const running = await chain.startUnder({ PHASEBOX_PYTHON: '/nowhere/python' }, 'up', '--detach', '--no-dashboard');
+    const { code, out, err } = await running.ended;
+    expect([code, out]).to.eql([3, '']);
+    expect(err).to.match(/did not come up[\s\S]*\/nowhere\/python is not there/);
+  });
+
   it('`up --detach` goes on in the background until it is ended by its pid', async () => {
     const { code, out } = await chain.phasebox('up', '--detach', '--no-dashboard');
     expect(code).to.equal(0);

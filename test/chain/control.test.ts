@@ -114,6 +114,21 @@ describe('cancel', function () {
     expect(await up.stop()).to.equal(0);
   });
 
+  it('works without `up`: of a run that waits for its next attempt', async () => {
+    await chain.remove();
+    chain = await makeChain({ retry_pause_s: [600] });
+    up = await chain.up();
+    const scene = { lora: { fail: 9, say: 'GPU Timeout Error (kIOGPUCommandBufferCallbackErrorTimeout)' } };
+    await chain.write('inbox/p.yaml', config('p', { scene }));
+    await waitFor('the failure', async () =>
+      (await chain.journal('p-s0').catch(() => [])).some(({ event }) => event === 'failed'),
+    );
+    await up.stop('SIGTERM');
+    expect(await fine('cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
+    expect((await chain.rows()).map(({ run, status: how }) => [run, how])).to.eql([['p-s0', 'cancelled']]);
+    expect(await fine('retry', 'p-s0')).to.equal('p-s0: waits again, goes on at train\n');
+  });
+
   it('works without `up`: of a waiting run, and of one whose tool was left behind', async () => {
     up = await chain.up();
     await chain.write('inbox/p.yaml', config('p', { ...held(), seeds: [0, 1] }));
@@ -132,6 +147,33 @@ describe('cancel', function () {
     expect(await fine('up', '--once', '--no-dashboard'), 'nothing is left to do').not.to.contain('p-s0: train');
     expect(await chain.calls('lora')).to.have.length(1);
     expect(await readdir(join(chain.root, '.phasebox/requests'))).to.eql([]);
+  });
+
+  it('of runs whose due attempt has not begun: one paused between two stages, one that waits for its retry', async () => {
+    const yaml = JSON.parse(await chain.read('phasebox.yaml'));
+    await chain.write('phasebox.yaml', JSON.stringify({ ...yaml, retry_pause_s: [600], in_flight: 2 }));
+    up = await chain.up();
+    const broken = { lora: { fail: 1, say: 'kIOGPUCommandBufferCallbackErrorTimeout' } };
+    await chain.write('inbox/1.yaml', config('retried', { scene: broken, seeds: [0, 1] }));
+    await waitFor('the waiting', async () => (await status()).of('retried-s0')?.state === 'retrying');
+    await chain.write('inbox/2.yaml', config('p', held()));
+    expect(await fine('cancel', 'retried')).to.equal('retried-s0: cancelled\nretried-s1: cancelled\n');
+    await trains('p-s0');
+    await fine('pause', 'p');
+    await chain.release('go');
+    await waitFor('the pause', async () => (await status()).of('p-s0').state === 'paused');
+    expect(await fine('cancel', 'p')).to.equal('p-s0: cancelled\n');
+    expect((await chain.row('p-s0')).error).to.include({
+      code: 'CANCELLED',
+      stage: 'fuse',
+      message: 'cancelled in fuse',
+    });
+    expect((await chain.row('retried-s0')).error).to.include({ code: 'CANCELLED', stage: 'train', attempt: 2 });
+    expect(await up.stop()).to.equal(0);
+    await fine('resume', 'p');
+    expect(await fine('retry', 'p')).to.equal('p-s0: waits again, goes on at fuse\n');
+    await fine('up', '--once', '--no-dashboard');
+    expect(await chain.row('p-s0')).to.include({ status: 'done' });
   });
 
   it('of an eval ends its server and the base model that it asks', async () => {

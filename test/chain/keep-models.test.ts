@@ -77,6 +77,13 @@ describe('cleanup.keep_model', function () {
       .to.match(/its model was removed/)
       .and.to.contain(`from: { run: ${gone}, after: train }`);
 
+    const retried = await chain.phasebox('retry', gone, '--stage', 'eval');
+    expect([retried.code, retried.err]).to.eql([
+      2,
+      `${gone}: not retried, since the model that the stage reads was removed. Use \`--stage fuse\`.\n`,
+    ]);
+    expect((await chain.rows()).find(({ run }) => run === gone)).to.include({ status: 'done' });
+
     await chain.write(
       'inbox/q.json',
       JSON.stringify({ phase: 'q', from: { run: gone, after: 'fuse' }, eval: { suite: 'four.yaml' } }),

@@ -123,6 +123,14 @@ describe('gc', () => {
     expect((await collect({ models: true, checkpoints: true })).bytes).to.equal(0);
   });
 
+  it('counts what a flag would free of several runs in plain words', async () => {
+    await runOf({}, { status: 'done' });
+    await runOf({ run: '43a-s1', number: 2 }, { status: 'done' });
+    const { lines } = await collect();
+    expect(lines).to.match(/KB more with --models: 2 final models of runs/);
+    expect(lines).to.match(/KB more with --checkpoints: 2 sets of checkpoints of runs/);
+  });
+
   it('keeps what a waiting, started or failed run reads, and a model that nothing can make again', async () => {
     await runOf({}, { status: 'done' });
     const from = { run: '43a-s0', after: 'fuse' } as const;

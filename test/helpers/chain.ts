@@ -54,6 +54,8 @@ export interface Running {
 /** A workspace in a temporary folder with the demo's models, data and suite, and the stand-in as its python. */
 export interface Chain {
   readonly root: string;
+  /** The file that its commands run. */
+  readonly program: string;
   /** Each start and end of a stand-in tool, oldest first. */
   calls(tool?: string, event?: Call['event']): Promise<Call[]>;
   /** Lets tools go on that wait for `name` (SCENE). */
@@ -156,6 +158,7 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
   const rows: Chain['rows'] = async () => parseLines<Row>(await readText(join(root, 'artifacts/results.jsonl')));
   return {
     root,
+    program,
     async calls(tool, event = 'start') {
       const all = parseLines<Call>(await readText(join(root, 'calls.jsonl')));
       return all.filter((call) => call.event === event && (tool === undefined || call.tool === tool));

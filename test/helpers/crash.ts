@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { type StageName, stageFolder } from '../../src/events/stages.ts';
 import { changedOutput } from '../../src/io/disk/commit.ts';
@@ -9,7 +9,7 @@ import { groupMembers } from '../../src/io/tool/process-facts.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { committedStages, readJournal, readManifest, readRun, runFolders } from '../../src/io/workspace/run-folder.ts';
 import { type Chain, makeChain } from './chain.ts';
-import { productCommand, repository } from './product.ts';
+import { productCommand } from './product.ts';
 import { waitFor } from './temp.ts';
 
 /** What test/fixtures/crash/preload.mjs does, and where. */
@@ -29,7 +29,6 @@ export interface Hit {
   readonly pid: number;
 }
 
-export const preload = join(repository, 'test/fixtures/crash/preload.mjs');
 /** Transient failures are retried at once and for ever: a seed that kills one tool four times is no failure of the run. */
 const patient = { stage_retries: 100, retry_pause_s: [0] };
 
@@ -43,7 +42,7 @@ const hitsFile = ({ root }: Chain): string => join(process.env.CRASH_HITS ?? roo
 /** The environment of an `up` in which the plan is carried out. */
 export function hooked(chain: Chain, plan: Plan): NodeJS.ProcessEnv {
   const whole = { ...plan, root: chain.root, hits: hitsFile(chain) };
-  return { NODE_OPTIONS: `--import ${preload}`, CRASH_PLAN: JSON.stringify(whole) };
+  return { NODE_OPTIONS: `--import ${join(dirname(chain.program), 'preload.js')}`, CRASH_PLAN: JSON.stringify(whole) };
 }
 
 /** The environment of an `up` that stops before this place, until the file `go` is in the workspace. */

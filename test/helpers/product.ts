@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 export const repository = resolve(import.meta.dirname, '../..');
@@ -29,8 +29,8 @@ const banner = [
 const made = new Map<string, Promise<string>>();
 
 /**
- * The command as one file, made of the sources as they are now (or after `edits`). bullmq and ioredis stay outside, so
- * that test/fixtures/crash/preload.mjs meets the same modules. Lies inside the repository, where it finds its package.
+ * The command, made of the sources as they are now (or after `edits`), and beside it `preload.js`, made of
+ * test/fixtures/crash/preload.mjs, which meets the same bullmq and ioredis.
  */
 export function productCommand(edits: readonly Edit[] = []): Promise<string> {
   const key = JSON.stringify(edits);
@@ -39,7 +39,7 @@ export function productCommand(edits: readonly Edit[] = []): Promise<string> {
   return known;
 }
 
-/** Any program of ours as one file: starts in a third of the time that its sources take. */
+/** Any program of ours, bundled: starts in a third of the time that its sources take. Lies inside the repository, where it finds its package. */
 export async function bundle(entry: string, edits: readonly Edit[] = []): Promise<string> {
   const pending = new Map(edits.map((edit) => [join(repository, edit.file), edit]));
   const changed = async (path: string): Promise<string> => {
@@ -50,15 +50,16 @@ export async function bundle(entry: string, edits: readonly Edit[] = []): Promis
   };
   const wrapper = await changed(join(repository, 'src/io/tool/wrap.sh'));
   const { outputFiles } = await build({
-    entryPoints: [entry],
-    outfile: 'bundle.mjs',
+    entryPoints: { program: entry, preload: join(repository, 'test/fixtures/crash/preload.mjs') },
+    outdir: 'unwritten',
     write: false,
     bundle: true,
+    splitting: true,
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
     banner: { js: banner },
-    external: ['pg', 'redis', '@electric-sql/pglite', 'bullmq', 'ioredis'],
+    external: ['pg', 'redis', '@electric-sql/pglite'],
     logLevel: 'error',
     plugins: [
       {
@@ -71,15 +72,19 @@ export async function bundle(entry: string, edits: readonly Edit[] = []): Promis
       },
     ],
   });
-  const text = outputFiles[0]?.contents ?? new Uint8Array();
   if (pending.size > 0) throw new Error(`not part of ${entry}: ${[...pending.keys()].join(', ')}`);
+  const files = [
+    ...outputFiles.map(({ path, text }) => ({ name: basename(path), text })),
+    { name: 'wrap.sh', text: wrapper },
+  ];
   // Named by its content: programs that run from it are never bitten by a later build.
-  const name = createHash('sha256').update(text).update(wrapper).digest('hex').slice(0, 16);
-  const folder = join(repository, 'node_modules/.cache/phasebox-crash', name);
+  const hash = createHash('sha256');
+  for (const { name, text } of files) hash.update(`${name}\0${text}\0`);
+  const folder = join(repository, 'node_modules/.cache/phasebox-crash', hash.digest('hex').slice(0, 16));
   await mkdir(folder, { recursive: true });
-  const file = join(folder, 'program.mjs');
-  await writeFile(`${file}.${process.pid}`, text);
-  await rename(`${file}.${process.pid}`, file);
-  await writeFile(join(folder, 'wrap.sh'), wrapper);
-  return file;
+  for (const { name, text } of files) {
+    await writeFile(join(folder, `${name}.${process.pid}`), text);
+    await rename(join(folder, `${name}.${process.pid}`), join(folder, name));
+  }
+  return join(folder, 'program.js');
 }

@@ -1,5 +1,6 @@
 import { equivalence, holm, oneMoreDraw, paired, welch } from '../stats/difference.ts';
 import type { Interval } from '../stats/interval.ts';
+import { allSame } from '../stats/moments.ts';
 import { detectableDifference, recipeFalseAlarm, runsNeeded } from '../stats/power.ts';
 import { signFlip } from '../stats/sign-flip.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
@@ -22,6 +23,8 @@ export type Finding =
       /** Runs a side that would find this difference; `low` and `high` by the range of the spread. */
       readonly needed: Interval;
     }
+  /** The same, and no run (no pair) differs from another of its side: nothing tells how far one more would be off. */
+  | { readonly kind: 'flat'; readonly difference: number }
   /** A variant against the runs that it branches off: pairs that share a training. */
   | {
       readonly kind: 'pairs';
@@ -42,6 +45,8 @@ export type Finding =
   /** One run each: these two models, not their recipes. */
   | {
       readonly kind: 'models';
+      /** More runs than one, all of the very same model. */
+      readonly again: boolean;
       readonly difference: number;
       readonly p: number | null;
       readonly simulated: boolean;
@@ -57,7 +62,7 @@ export interface CategoryContrast {
   readonly fixed: number;
   readonly regressed: number;
   readonly same: number;
-  /** Welch over runs, Holm over the categories; null: too few runs (below three a side) to test. */
+  /** Welch over runs, Holm over the categories; null: too few runs (below three a side, or without any spread) to test. */
   readonly p: number | null;
 }
 
@@ -77,7 +82,7 @@ export interface Contrast {
 export const margin = 5;
 const fewestForCategories = 3;
 
-const values = (summary: Summary): number[] => summary.runs.map(({ overall }) => overall);
+const values = (summary: Summary): number[] => summary.draws.map(({ overall }) => overall);
 
 const identities = ({ group }: Summary): string[] => [...new Set(group.done.map((row) => row.eval_identity ?? ''))];
 
@@ -90,9 +95,11 @@ function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; chang
   const difference = a.mean - b.mean;
   const shared = sharedTrainings(a, b);
   if (shared.length >= 2) return pairs(shared);
+  if (ours.length >= 2 && others.length >= 2 && allSame(ours) && allSame(others)) return { kind: 'flat', difference };
   if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
   if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
-  const draw = ours.length === 1 ? oneMoreDraw(a.mean, others) : oneMoreDraw(b.mean, ours);
+  const [single, several] = ours.length === 1 ? [a.mean, others] : [b.mean, ours];
+  const draw = allSame(several) ? null : oneMoreDraw(single, several);
   return draw === null
     ? { kind: 'nothing', why: 'the runs have no spread that could be measured against' }
     : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
@@ -100,11 +107,11 @@ function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; chang
 
 /** Scores of those runs of which one branches off the other: [of a, of b]. */
 function sharedTrainings(a: Summary, b: Summary): [number, number][] {
-  const scores = new Map([...a.runs, ...b.runs].map(({ run, overall }) => [run, overall]));
+  const scores = new Map([...a.draws, ...b.draws].map(({ run, overall }) => [run, overall]));
   const branches = (from: Summary, off: Summary): [string, string][] =>
     from.group.done.flatMap((row): [string, string][] => {
       const source = row.from?.run;
-      return typeof source === 'string' && off.runs.some(({ run }) => run === source) ? [[row.run, source]] : [];
+      return typeof source === 'string' && off.draws.some(({ run }) => run === source) ? [[row.run, source]] : [];
     });
   const found = [...branches(a, b), ...branches(b, a).map(([run, source]): [string, string] => [source, run])];
   return found.flatMap(([ours, others]): [number, number][] => {
@@ -120,13 +127,16 @@ function pairs(shared: readonly (readonly [number, number])[]): Finding {
   );
   if (found === null) throw new Error('two pairs always have a difference');
   const { difference, low, high, p } = found;
+  if (allSame([low, high])) return { kind: 'flat', difference };
   return { kind: 'pairs', pairs: shared.length, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
 }
 
 function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {
   const found = welch(ours, others);
   const same = equivalence(ours, others, margin);
-  if (found === null || same === null || spread === null) throw new Error('two runs a side always have a difference');
+  if (found === null || same === null) throw new Error('two runs a side always have a difference');
+  if (spread === null)
+    return { kind: 'nothing', why: 'their runs were measured in several ways, so their spread is not known' };
   const { difference, low, high, p } = found;
   const needed = (sd: number): number => runsNeeded(difference, sd);
   return {
@@ -151,6 +161,7 @@ function models(
   const test = flipped.length === 0 ? null : signFlip(flipped, seed);
   return {
     kind: 'models',
+    again: a.runs.length + b.runs.length > 2,
     difference,
     p: test?.p ?? null,
     simulated: test?.simulated ?? false,
@@ -158,20 +169,26 @@ function models(
   };
 }
 
-/** Percent of a category in each done run, by the scorer of the gate. */
-function categoryRuns({ group }: Summary, name: string): number[] {
-  return group.done.flatMap(
-    (row) => (row.score_by === 'strict' ? row.strict_categories : row.categories)?.[name] ?? [],
-  );
-}
+type Table = Readonly<Record<string, number>>;
+
+/** Categories of each draw in percent, by the scorer of the gate. */
+const tablesOf = ({ group, draws }: Summary): Table[] =>
+  group.done.flatMap((row) => {
+    const table = row.score_by === 'strict' ? row.strict_categories : row.categories;
+    return table !== null && draws.some(({ run }) => run === row.run) ? [table] : [];
+  });
 
 function categoriesOf(a: Summary, b: Summary, given: Given): CategoryContrast[] {
-  const shared = (summary: Summary): string[] => summary.group.done.flatMap((row) => Object.keys(row.categories ?? {}));
-  const names = [...new Set(shared(a))].filter((name) => shared(b).includes(name));
+  const [first, second] = [tablesOf(a), tablesOf(b)];
+  const known = (tables: readonly Table[]): string[] => [...new Set(tables.flatMap((table) => Object.keys(table)))];
+  const names = known(first).filter((name) => known(second).includes(name));
+  const runsOf = (tables: readonly Table[], name: string): number[] => tables.flatMap((table) => table[name] ?? []);
   const tested = names.map((name) => {
-    const [ours, others] = [categoryRuns(a, name), categoryRuns(b, name)];
+    const [ours, others] = [runsOf(first, name), runsOf(second, name)];
     const enough = Math.min(ours.length, others.length) >= fewestForCategories;
-    return { name, ours, others, p: enough ? (welch(ours, others)?.p ?? null) : null };
+    // without any spread every difference would be "p = 0"
+    const told = enough && (!allSame(ours) || !allSame(others) || allSame([...ours, ...others]));
+    return { name, ours, others, p: told ? (welch(ours, others)?.p ?? null) : null };
   });
   const adjusted = holm(tested.flatMap(({ p }) => p ?? []));
   const mean = (runs: readonly number[]) => runs.reduce((sum, run) => sum + run, 0) / runs.length;

@@ -1,5 +1,6 @@
 import type { Row } from '../../events/row.ts';
-import type { Score } from '../../events/score.ts';
+import { type Score, wrapperAlone } from '../../events/score.ts';
+import { rounding } from '../stats/moments.ts';
 import type { Group } from './groups.ts';
 
 /** What each answer of a run scored: a line a prompt and repeat, 0-1. */
@@ -45,9 +46,12 @@ export function promptMeans({ ids, points }: PromptTable): Map<string, number> {
 /** Half the points and more: the lenient rules give 0.5 for a name in prose, which is no more than half an answer. */
 const gets = (points: number): boolean => points > 0.5;
 
+/** No more than the wrapper around the wrong function scores: what was asked for was not done. */
+export const misses = (points: number): boolean => points <= wrapperAlone + rounding;
+
 /** Prompts that tell something about a group of runs. */
 export interface TellingPrompts {
-  /** No run gets any point. */
+  /** No run gets more than the points of the wrapper alone. */
   readonly missedByAll: readonly string[];
   /** Run -> prompts that it alone gets (more than half the points). Only told of three runs and more. */
   readonly onlyOne: ReadonlyMap<string, readonly string[]>;
@@ -64,7 +68,7 @@ export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPromp
       onlyOne.set(winner, [...(onlyOne.get(winner) ?? []), id]);
   }
   return {
-    missedByAll: runs.length === 0 ? [] : ids.filter((_, index) => column(index).every((points) => points === 0)),
+    missedByAll: runs.length === 0 ? [] : ids.filter((_, index) => column(index).every(misses)),
     onlyOne,
   };
 }
@@ -79,9 +83,6 @@ export interface PromptChanges {
   /** By prompt: a - b, in points 0-1. */
   readonly differences: ReadonlyMap<string, number>;
 }
-
-/** Closer than this are two means of the same points, added in another order. */
-const rounding = 1e-9;
 
 /** Prompts on which `a` scores more, less and the same as `b`. */
 export function promptChanges(a: PromptTable, b: PromptTable): PromptChanges {

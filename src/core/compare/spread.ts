@@ -1,6 +1,6 @@
 import type { Interval } from '../stats/interval.ts';
 import { pooledSd, sdInterval } from '../stats/power.ts';
-import type { Summary } from './summary.ts';
+import { modelOf, type Summary } from './summary.ts';
 
 /** Spread between runs of one recipe: over which phases it was pooled, percent points. */
 export interface Spread {
@@ -26,7 +26,7 @@ export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): S
   const alike = all.filter((summary) => {
     const own = spreadKeys(summary);
     const counts = summary.group.variant === null || of.includes(summary);
-    return counts && summary.runs.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
+    return counts && summary.draws.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
   });
   const fresh = withoutRepeats(alike).filter(({ scores }) => scores.length >= 2);
   const pooled = pooledSd(fresh.map(({ scores }) => scores));
@@ -37,11 +37,12 @@ export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): S
 /** Scores by group; a training that gave the very same adapter in an earlier one is no second draw. */
 function withoutRepeats(summaries: readonly Summary[]): { name: string; scores: number[] }[] {
   const seen = new Set<string>();
-  return summaries.map(({ group, runs }) => {
-    const scores = runs.flatMap(({ run, overall }) => {
-      const adapter = group.done.find((row) => row.run === run)?.custody.adapter ?? null;
-      if (adapter !== null && seen.has(adapter)) return [];
-      if (adapter !== null) seen.add(adapter);
+  return summaries.map(({ group, draws }) => {
+    const scores = draws.flatMap(({ run, overall }) => {
+      const row = group.done.find((one) => one.run === run);
+      const model = row === undefined ? null : modelOf(row);
+      if (model !== null && seen.has(model)) return [];
+      if (model !== null) seen.add(model);
       return [overall];
     });
     return { name: group.name, scores };

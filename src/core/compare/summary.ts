@@ -1,5 +1,6 @@
 import type { Row } from '../../events/row.ts';
 import { type Interval, meanInterval, newPromptsInterval, promptInterval, shareInterval } from '../stats/interval.ts';
+import { mean, variance } from '../stats/moments.ts';
 import { type Group, passing } from './groups.ts';
 import { promptTable } from './prompts.ts';
 
@@ -8,14 +9,16 @@ export interface Summary {
   readonly group: Group;
   /** Done runs that have a score, in order of acceptance. */
   readonly runs: readonly { readonly run: string; readonly overall: number }[];
+  /** Those of them that are draws of their own: a run that made the very same model as an earlier one is none. */
+  readonly draws: Summary['runs'];
   readonly mean: number | null;
-  /** Between runs; null below two. */
+  /** Between draws; null below two. */
   readonly sd: number | null;
-  /** Where the mean of this recipe on this suite may lie (95 %); null below two runs. */
+  /** Where the mean of this recipe on this suite may lie (95 %); null below two draws. */
   readonly thisSuite: Interval | null;
-  /** The same on new prompts of this kind; null below two runs, or where the single answers are gone. */
+  /** The same on new prompts of this kind; null below two draws, or where the single answers are gone. */
   readonly newPrompts: Interval | null;
-  /** One run: where this one model may lie on new prompts of this kind. It says nothing about the recipe. */
+  /** One draw: where this one model may lie on new prompts of this kind. It says nothing about the recipe. */
   readonly thisModel: Interval | null;
   readonly gate: GateSummary | null;
 }
@@ -44,11 +47,8 @@ const possible = (interval: Interval | null): Interval | null =>
   interval === null ? null : { low: Math.max(0, interval.low), high: Math.min(100, interval.high) };
 
 /** Sample standard deviation; null below two values. */
-export function standardDeviation(values: readonly number[]): number | null {
-  if (values.length < 2) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
-}
+export const standardDeviation = (values: readonly number[]): number | null =>
+  values.length < 2 ? null : Math.sqrt(variance(values));
 
 function gateOf(group: Group): GateSummary | null {
   const { phase, done, judgement } = group;
@@ -67,23 +67,40 @@ function gateOf(group: Group): GateSummary | null {
   };
 }
 
-/** Mean, ranges and gate of a group. */
-export function summarise(group: Group): Summary {
-  const runs = group.done.flatMap((row) => {
+/** What was judged, by its bytes; null: not known. Runs of one model (a seed given twice on a CPU) share it. */
+export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
+
+/** The first row of each model. A model that is judged again tells nothing of what another seed would score. */
+function firstOfModel(rows: readonly Row[]): Row[] {
+  return rows.filter((row, at) => {
+    const model = modelOf(row);
+    return model === null || rows.findIndex((one) => modelOf(one) === model) === at;
+  });
+}
+
+const scoresOf = (rows: readonly Row[]): Summary['runs'] =>
+  rows.flatMap((row) => {
     const overall = figure(row);
     return overall === null ? [] : [{ run: row.run, overall }];
   });
+
+/** Mean, ranges and gate of a group. */
+export function summarise(group: Group): Summary {
+  const own = firstOfModel(group.done.filter((row) => figure(row) !== null));
+  const [runs, draws] = [scoresOf(group.done), scoresOf(own)];
   const values = runs.map(({ overall }) => overall);
-  const { points } = promptTable(group);
+  const drawn = draws.map(({ overall }) => overall);
+  const { points } = promptTable({ ...group, done: own });
   const single = points.length === 1 ? points[0] : undefined;
   return {
     group,
     runs,
-    mean: values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length,
-    sd: standardDeviation(values),
-    thisSuite: possible(meanInterval(values)),
-    newPrompts: points.length < values.length ? null : possible(percentInterval(newPromptsInterval(points))),
-    thisModel: values.length === 1 && single !== undefined ? percentInterval(promptInterval(single)) : null,
+    draws,
+    mean: values.length === 0 ? null : mean(values),
+    sd: standardDeviation(drawn),
+    thisSuite: possible(meanInterval(drawn)),
+    newPrompts: points.length < drawn.length ? null : possible(percentInterval(newPromptsInterval(points))),
+    thisModel: drawn.length === 1 && single !== undefined ? percentInterval(promptInterval(single)) : null,
     gate: gateOf(group),
   };
 }

@@ -1,5 +1,6 @@
 import { type Mode, modes } from '../../events/score.ts';
 import type { Group } from './groups.ts';
+import { misses } from './prompts.ts';
 
 /** An answer that is worth reading in the morning. */
 export interface TellingAnswer {
@@ -23,14 +24,14 @@ const instructive: readonly Mode[] = [
 ];
 
 /**
- * One answer that scored nothing, of the way of answering that failed answers most often went (ties: the more instructive
- * one), the first such prompt. Null: nothing scored 0, or the single answers are gone.
+ * One answer that missed by the scorer of its gate, of the way of answering that such answers most often went (ties: the
+ * more instructive one), the first such prompt. Null: nothing was missed, or the single answers are gone.
  */
 export function tellingAnswer(groups: readonly Group[]): TellingAnswer | null {
   const missed = groups.flatMap((group) =>
-    group.done.flatMap(({ run }) =>
+    group.done.flatMap(({ run, score_by }) =>
       (group.prompts.get(run) ?? [])
-        .filter(({ score }) => score === 0)
+        .filter(({ score, strict }) => misses(score_by === 'strict' ? strict : score))
         .map(({ id, repeat, mode }) => ({ run, prompt: id, repeat, mode })),
     ),
   );

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import type { Suite } from '../../events/suite.ts';

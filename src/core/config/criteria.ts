@@ -96,6 +96,25 @@ function explain(formula: string, fault: Fault, names: Names): string {
   return `\`${formula.trim()}\`: nothing is called ${name}${where}. ${known(names, name)}`;
 }
 
+/** `names` and one more, so that what else is wrong can be looked up; null: it cannot be declared. */
+function withName({ plain, groups }: Names, name: string): Names | null {
+  const [group = '', member] = name.split('.');
+  if (member === undefined)
+    return plain.includes(name) || !canBeNamed(name) ? null : { plain: [...plain, name], groups };
+  const members = groups[group];
+  if (members === undefined || members.includes(member)) return null;
+  return { plain, groups: { ...groups, [group]: [...members, member] } };
+}
+
+/** The first fault of a formula, and behind an unknown name the other unknown ones: the check itself stops at one. */
+function faultsOf(formula: string, names: Names): Fault[] {
+  const fault = checkFormula(formula, names);
+  if (fault?.unknown == null) return fault === null ? [] : [fault];
+  const wider = withName(names, fault.unknown);
+  const others = wider === null ? [] : faultsOf(formula, wider).filter(({ unknown }) => unknown !== null);
+  return [fault, ...others];
+}
+
 /** All faults of gate and outcomes at once: syntax with its place, unknown names, and what is not true or false. */
 export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
   const available = allNames(names);
@@ -103,10 +122,9 @@ export function checkCriteria(criteria: Criteria, names: CriteriaNames): Criteri
     { path: ['gate'], formula: criteria.gate },
     ...criteria.outcomes.map(({ when }, index) => ({ path: ['outcomes', index, 'when'], formula: when })),
   ];
-  return formulas.flatMap(({ path, formula }) => {
-    const fault = formula === undefined ? null : checkFormula(formula, available);
-    return fault === null || formula === undefined ? [] : [{ path, message: explain(formula, fault, available) }];
-  });
+  return formulas.flatMap(({ path, formula = 'true' }) =>
+    faultsOf(formula, available).map((fault) => ({ path, message: explain(formula, fault, available) })),
+  );
 }
 
 /** Sums of floats leave 60.00000000000001, which must not pass `domain > 60`: figures are rounded to 9 decimals. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { phase } from '../../events/phase.ts';
 import { stages } from '../../events/stages.ts';
 import { isMapping } from './mapping.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
 
 /** What python/facts.py prints: versions by name, and mlx_lm's own table of training settings. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { phase } from '../../events/phase.ts';
 import { get, getAt, isMapping, type Mapping } from './mapping.ts';
 import type { Finding } from './problem.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { closest } from './closest.ts';
 import { getAt, isMapping, type Mapping, without } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';

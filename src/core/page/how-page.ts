@@ -3,20 +3,21 @@ const sections: readonly (readonly [heading: string, text: string])[] = [
   [
     'Scores',
     `A prompt scores 0 to 1; a prompt that was asked several times has the mean of its repeats. A category and *overall* are means over prompts, in percent.
-*Lenient*: the wrapper was called and an expected name is in its code 1, wrapper without 0.1, no wrapper but the name somewhere in the answer 0.5. *Strict*: a name counts only as a whole identifier, and prose never scores.
+*Lenient*: the wrapper was called and an expected name is in its code 1, wrapper without 0.1, no wrapper but the name somewhere in the answer 0.5. *Strict*: a name counts only as a whole identifier, and prose never scores. A prompt with \`match: all\` scores the share of its names (0.1 more for the wrapper, at most 1); one with \`assert\` the weighted mean of its assertions, lenient and strict alike.
 \`eval.score_by\` says which of the two gate and outcomes read; both are kept. \`phasebox score\` gives them again from the kept answers, with no model.
 Suite, prompts, system prompt, temperature, max_tokens, stop, scorer, concurrency and versions are the identity of an evaluation: scores of different identity are not compared without saying so.`,
   ],
   [
     'Ways of answering',
     `The first that holds: timeout, error, empty, wrapped (wrapper and a name), wrong_tool (wrapper without, or an unexpected call), direct_call, cut (out of tokens), thinking (thoughts only), prose. Counts are over all answers.
+A prompt is *missed* with at most 0.1, the points of the wrapper alone, by the scorer of the gate. A run *alone gets* it where no other of three and more has over 0.5.
 Runs of one recipe that differ by many points often differ in the way of answering: then the mean of both describes neither.`,
   ],
   [
     'Range it may be in',
     `Student's t over the means of the runs, n - 1 degrees of freedom: where the mean of this recipe *on this suite* may lie. The runs (seeds) are the sample; the prompts are fixed.
 Simulated (20,000 repetitions, \`npm run bench:stats\`): a nominal 95 % range holds in 94.9, 95.1 and 95.1 % of cases with 3, 5 and 10 runs.
-It assumes that runs scatter like one bell. If runs fall into modes far apart, few runs may all show the same mode and the range misses. Two modes, equally likely, 3 standard deviations apart (+-1.5): it holds in 91.7 % with 3 runs, 93.3 % with 5; at +-3 in 81.6, 93.6 and 94.3 % with 3, 5 and 10; at +-6 in 75.5, 93.8 and 94.1 %. One mode in 80 % of the runs, the other in 20 %: at +-3 in 87.3, 81.9 and 88.9 %; at +-6 in 68.4, 67.7 and 88.9 %. So below 5 runs it can miss the mean in 1 of 4 cases, and where a rare mode exists 5 runs do not help. No bootstrap is used: with 3 to 5 runs one that draws prompts and runs covers 54 to 93 % instead of 95 %.`,
+It assumes that runs scatter like one bell. If runs fall into modes far apart, few runs may all show the same mode and the range misses. Two modes, equally likely, 3 standard deviations apart (+-1.5): it holds in 91.7 % with 3 runs, 93.3 % with 5; at +-3 in 81.6, 93.6 and 94.3 % with 3, 5 and 10; at +-6 in 75.5, 93.8 and 94.1 %. One mode in 80 % of the runs, the other in 20 %: at +-3 in 87.3, 81.9 and 88.9 %; at +-6 in 68.4, 67.7 and 88.9 %. So below 5 runs it can miss the mean in 1 of 4 cases; where one mode is rare in 1 of 3, and there 5 runs do not help. No bootstrap is used: with 3 to 5 runs one that draws prompts and runs covers 54 to 93 % instead of 95 %.`,
   ],
   [
     'On new prompts of this kind',
@@ -33,8 +34,9 @@ It assumes that runs scatter like one bell. If runs fall into modes far apart, f
     `*Two and more runs a side*: Welch's t test over run means. Runs of A and B are no pairs, whatever their seeds. Simulated with 3 a side: the 95 % range holds in 94.1 to 96.6 % over sd pairs 29/29, 29/5, 5/5, 3/3; with 5 a side in 94.7 to 95.9 %; with 3 against 5 in 93.6 to 95.6 %.
 *A variant against the runs that it branches off*: these do share a training, so they are pairs: Student's t over their differences, n - 1 degrees of freedom.
 *The same within 5 points?* Two one-sided Welch tests at 5 %: yes. The whole 95 % range outside: no. Else: cannot tell, which is the usual answer.
-*One run each*: sign-flip (Fisher-Pitman) test on the differences in points, exact where their common denominator is at most 10,000, else 100,000 random flips ("simulated"). It speaks of these two models. False alarms between models that are alike: 4.1 % (equal means, other shapes: 5.4 %). As a word on recipes its false alarms are about 11, 30, 45 and 67 % where runs of one recipe differ by sd 5, 10, 15 and 29 (\`npm run bench:stats\`: 12, 29, 44, 66).
+*One run each*: sign-flip (Fisher-Pitman) test on the differences in points, exact where their common denominator is at most 10,000 (and the prompts are not thousands), else 100,000 random flips ("simulated"). It speaks of these two models. False alarms between models that are alike: 4.1 % (equal means, other shapes: 5.4 %). As a word on recipes its false alarms are about 11, 30, 45 and 67 % where runs of one recipe differ by sd 5, 10, 15 and 29 (\`npm run bench:stats\`: 12, 29, 44, 66).
 *One run against several, or a reference of one figure*: could it be one more draw? t = (b - mean) / (s sqrt(1 + 1/n)), n - 1 degrees of freedom.
+*The very same model again* (a seed given twice can make the same bytes; a folder that several runs only evaluate): one draw of the recipe, however often it is judged. *All runs of both sides alike*: a formula would give a range without width and p = 0; that is no knowledge, so nothing is tested.
 *Categories*: from 3 runs a side Welch, adjusted by Holm over the categories; below, counts of prompts and "too few to test": with one run each no category of fewer than 6 prompts could ever reach p < .05.
 *Fixed, regressed*: prompts on which the first scores more, less than the second, by means over runs.`,
   ],

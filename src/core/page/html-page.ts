@@ -26,9 +26,9 @@ summary{cursor:pointer;color:var(--soft)}
 hr{border:0;border-top:1px solid var(--line);margin:2rem 0}
 .scroll{overflow-x:auto;margin:1rem 0;border:1px solid var(--line);border-radius:6px}
 table{border-collapse:separate;border-spacing:0;width:max-content;min-width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);max-width:22rem}
+th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);max-width:14rem}
 tr:last-child td{border-bottom:0}
-th{background:var(--shade);font-weight:600;white-space:nowrap}
+th{background:var(--shade);font-weight:600;max-width:9rem}
 th:first-child,td:first-child{position:sticky;left:0;z-index:1;background:var(--bg);border-right:1px solid var(--line);max-width:10rem;min-width:5.5rem;overflow-wrap:anywhere}
 th:first-child{background:var(--shade)}
 td code{white-space:nowrap;overflow-wrap:normal}

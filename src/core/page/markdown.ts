@@ -1,6 +1,10 @@
 /** A character that Markdown (GitHub's, with math and strike-through) would read as its own. */
 const special = /[\\`*[\]~|$]/g;
 
+/** What begins a heading, a list, a quote or a rule where it begins a line; the number of a list apart. */
+const opening = /^(?:([#=+-])(?=\1*(?:\s|$))|>)/;
+const numbered = /^(\d{1,9})([.)])(?=\s|$)/;
+
 /** Text of a person or a tool as Markdown that shows it as it is, on one line; safe in a table. */
 export function asText(text: string): string {
   return (
@@ -12,6 +16,8 @@ export function asText(text: string): string {
       .replace(/(?<!\w)_|_(?!\w)/g, '\\_')
       .replace(/&(?=[#\w]+;)/g, '&amp;')
       .replaceAll('<', '&lt;')
+      .replace(opening, '\\$&')
+      .replace(numbered, '$1\\$2')
   );
 }
 

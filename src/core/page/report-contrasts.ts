@@ -27,7 +27,10 @@ function promptLists({ prompts }: Contrast): string {
 
 function told({ finding, spread }: Contrast, names: Names): string {
   if (finding.kind === 'nothing') return `${findingWords(finding, names)}.`;
-  const from = spread === null || finding.kind === 'pairs' ? '' : spreadText(spread, spread.from.map(asText));
+  const from =
+    spread === null || finding.kind === 'pairs' || finding.kind === 'flat'
+      ? ''
+      : spreadText(spread, spread.from.map(asText));
   const head = `**${names.a} - ${names.b} = ${signed(finding.difference)} points.**`;
   return [head, findingText(finding, names), from].filter((text) => text !== '').join(' ');
 }

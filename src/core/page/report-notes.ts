@@ -95,7 +95,8 @@ function disordered(rows: readonly Row[]): string[] {
     );
     const [lowest] = [...own].sort((a, b) => a.val - b.val);
     const [best] = [...own].sort((a, b) => b.overall - a.overall);
-    if (own.length < 3 || lowest === undefined || best === undefined || lowest.overall >= best.overall) return [];
+    if (own.length < 3 || lowest === undefined || best === undefined) return [];
+    if (lowest.overall >= best.overall || lowest.val >= best.val) return [];
     const pair = [lowest, best].map(({ val, overall }) => `${loss(val)} -> ${percent(overall)}`);
     return [`- Val loss did not order the runs: ${pair.join(', ')} (${asText(lowest.run)}, ${asText(best.run)})`];
   });

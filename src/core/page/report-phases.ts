@@ -1,6 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import { figure, type Summary } from '../compare/summary.ts';
 import { oneMoreDraw } from '../stats/difference.ts';
+import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
 import { percent, time } from './format.ts';
 import { asText, none, table } from './markdown.ts';
@@ -45,14 +46,9 @@ function bases(rows: readonly Row[]): string[][] {
 }
 
 /** A reference of one figure: could it be one more draw of this recipe? */
-function drawn({ runs }: Summary, overall: number | null): string {
-  const draw =
-    overall === null
-      ? null
-      : oneMoreDraw(
-          overall,
-          runs.map((run) => run.overall),
-        );
+function drawn({ draws }: Summary, overall: number | null): string {
+  const scores = draws.map((run) => run.overall);
+  const draw = overall === null || allSame(scores) ? null : oneMoreDraw(overall, scores);
   if (draw === null) return 'one figure';
   return draw.p < 0.05
     ? `one figure; no usual run of this recipe (${pValue(draw.p)})`
@@ -90,7 +86,7 @@ export function phaseTable(summaries: readonly Summary[]): string {
 
 /** What the ranges leave out, once: it matters where there are few runs. */
 export function rangeNotes(summaries: readonly Summary[]): string {
-  const few = summaries.filter(({ runs }) => runs.length >= 2 && runs.length < 5);
+  const few = summaries.filter(({ draws }) => draws.length >= 2 && draws.length < 5);
   const one = summaries.filter(({ runs }) => runs.length === 1);
   const mixed = summaries.some(({ group }) => group.done.some((row) => figure(row) === null));
   return [

@@ -23,10 +23,13 @@ function named(ids: readonly string[]): string {
 export function promptNotes(groups: readonly Group[]): string {
   return groups
     .flatMap((group) => {
-      const { missedByAll, onlyOne } = tellingPrompts(promptTable(group));
-      const runs = group.done.length;
+      const answered = promptTable(group);
+      const { missedByAll, onlyOne } = tellingPrompts(answered);
+      const { runs } = answered;
       const all =
-        runs === 1 ? `${asText(group.done[0]?.run ?? '')} misses` : `all ${runs} runs of ${asText(group.name)} miss`;
+        runs.length === 1
+          ? `${asText(runs[0] ?? '')} misses`
+          : `${runs.length === 2 ? 'both' : `all ${runs.length}`} runs of ${asText(group.name)} miss`;
       return [
         ...(missedByAll.length === 0 ? [] : [`- Prompts that ${all}: ${named(missedByAll)}.`]),
         ...[...onlyOne].map(([run, ids]) => `- ${asText(run)} alone gets: ${named(ids)}.`),

@@ -4,7 +4,7 @@ import type { Summary } from '../compare/summary.ts';
 import { plural } from '../words.ts';
 import { percent, time } from './format.ts';
 import { asText, code } from './markdown.ts';
-import { findingWords, oneRun, shareText } from './report-words.ts';
+import { alone, findingWords, shareText } from './report-words.ts';
 
 /** `43a against 43b`, with their titles. */
 export function title(groups: readonly Group[]): string {
@@ -45,12 +45,14 @@ function sentence(summary: Summary): string {
     return `- **${name}: no run is done${why}, so there is no verdict.**`;
   }
   const { outcome, reason } = group.judgement;
+  if (mean === null)
+    return `- **${name}: ${plural(group.done.length, 'run')} done, none with a score, so there is no verdict.**`;
   const over = runs.length === 1 ? `in its one run` : `on average over ${plural(runs.length, 'run')}`;
   const told = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
   const bold = `**${name}${verdictWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
-  const first = oneRun.replace(/^one/, 'One');
+  const one = alone(summary);
   const behind = [
-    ...(runs.length === 1 ? [`${first}.`] : []),
+    ...(one === null ? [] : [`${one.replace(/^one/, 'One')}.`]),
     ...(gate?.because == null ? [] : [`At best undecided: ${gate.because}.`]),
     ...(trouble === '' ? [] : [`${trouble}.`]),
     ...(reason === null ? [] : [`${asText(reason)}.`]),

@@ -2,6 +2,7 @@ import { type Finding, margin } from '../compare/contrast.ts';
 import type { Spread } from '../compare/spread.ts';
 import type { GateSummary, Summary } from '../compare/summary.ts';
 import type { Interval } from '../stats/interval.ts';
+import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
 import { percent, share } from './format.ts';
 
@@ -14,7 +15,8 @@ export const signedSpan = ({ low, high }: Interval): string => `${signed(low, 0)
 /** `+26.8`, `-3.0`. */
 export function signed(value: number, digits = 1): string {
   const text = value.toFixed(digits);
-  return Number(text) > 0 ? `+${text}` : text;
+  if (Number(text) === 0) return text.replace('-', '');
+  return value > 0 ? `+${text}` : text;
 }
 
 /** `p = .27`, `p < .001`. */
@@ -30,15 +32,26 @@ export const meanText = ({ mean, sd }: Summary): string =>
 
 export const oneRun = 'one run: run-to-run variance unknown';
 
+/** Why nothing is said of another seed; null: two and more draws. */
+export function alone({ runs, draws }: Summary): string | null {
+  if (draws.length !== 1) return null;
+  return runs.length === 1 ? oneRun : `${runs.length} runs of the very same model: run-to-run variance unknown`;
+}
+
 /** Half of all scores that there are: runs that leave so much open tell nothing. */
 const tooWide = 50;
 
 /** Where the mean may lie, in words. */
-export function rangeText({ thisSuite, thisModel, runs }: Summary): string {
-  if (runs.length === 0) return '';
-  if (thisSuite === null) return thisModel === null ? oneRun : `${oneRun}; this model ${span(thisModel)}`;
-  const apart = thisSuite.high - thisSuite.low > tooWide;
-  return apart ? `${span(thisSuite)}: ${plural(runs.length, 'run')} this far apart say nothing` : span(thisSuite);
+export function rangeText(summary: Summary): string {
+  const { thisSuite, thisModel, draws } = summary;
+  if (draws.length === 0) return '';
+  const one = alone(summary) ?? oneRun;
+  if (thisSuite === null) return thisModel === null ? one : `${one}; this model ${span(thisModel)}`;
+  const width = thisSuite.high - thisSuite.low;
+  const runs = plural(draws.length, 'run');
+  // the same prompts may add up to the same score: then the formula gives a range without width, and no one knows it
+  if (allSame([thisSuite.low, thisSuite.high])) return `not known: ${runs} of the same score have no spread`;
+  return width > tooWide ? `${span(thisSuite)}: ${runs} this far apart say nothing` : span(thisSuite);
 }
 
 /** `passes in 1 of 3 runs (true share 1-91 %)`. */
@@ -71,6 +84,12 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
         ? `${a} and ${b} are the same within ${margin} points`
         : `${a} against ${b}: cannot say yet`;
     }
+    case 'flat': {
+      const size = Math.abs(finding.difference).toFixed(1);
+      const how = `${size} points ${finding.difference > 0 ? 'more' : 'less'} than`;
+      const score = Number(size) === 0 ? 'the same as' : how;
+      return `${a} scored ${score} ${b} in every run: cannot say of one more, there is no spread to test that against`;
+    }
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
@@ -80,7 +99,7 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
     case 'models':
       return finding.p !== null && finding.p < 0.05
         ? `${a} and ${b}: these two models differ, which says little about their recipes`
-        : `${a} against ${b}: cannot say, one run each`;
+        : `${a} against ${b}: cannot say, one ${finding.again ? 'model' : 'run'} each`;
   }
 }
 
@@ -104,14 +123,15 @@ function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
 }
 
 function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
-  if (finding.p === null) return 'One run each, and the single answers are gone, so nothing is tested.';
+  const each = finding.again ? 'One model each, judged more than once' : 'One run each';
+  if (finding.p === null) return `${each}, and the single answers are gone, so nothing is tested.`;
   const how = `sign-flip over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
   const claim = finding.p < 0.05 ? 'These two models differ' : 'These two models may score the same';
   const wrong =
     finding.falseAlarm === null
       ? 'how far runs of one recipe differ is not known here'
       : `as a word on recipes, "they differ" would be a false alarm in ${share(finding.falseAlarm)} of cases`;
-  return `One run each. ${claim} (${how}); nothing is said of another seed: ${wrong}.`;
+  return `${each}. ${claim} (${how}); nothing is said of another seed: ${wrong}.`;
 }
 
 /** What a difference means, whole, in sentences. */
@@ -119,6 +139,8 @@ export function findingText(finding: Finding, names: Names): string {
   switch (finding.kind) {
     case 'nothing':
       return '';
+    case 'flat':
+      return 'No run differs from another of its side, so nothing is tested.';
     case 'recipes':
       return recipesText(finding);
     case 'pairs':

@@ -93,6 +93,7 @@ function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
       `${asked.suite}: ${plural(prompts, 'prompt')} x ${asked.repeats}`,
       ...[`temperature ${asked.temperature}`, `max_tokens ${asked.max_tokens}`, `timeout_s ${asked.timeout_s}`],
       `scored ${asked.score_by}`,
+      ...(asked.base && draft.model !== null ? ['the base model too, once'] : []),
       ...(asked.engine === undefined ? [] : [`by ${shellLine(asked.engine.command)}`]),
     ]),
   ];

@@ -35,7 +35,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   },
   input_removed: {
     say: (about, detail) =>
-      `${about}: not retried, since cleanup took away what the stage reads. Use \`--stage ${detail}\`.`,
+      `${about}: not retried, since the model that the stage reads was removed. Use \`--stage ${detail}\`.`,
     refused: true,
   },
   paused: {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { asObject } from './tolerant-json.ts';
 
 /** For each token of a short answer the likeliest tokens: [id, log probability], by id. A NaN is null. */

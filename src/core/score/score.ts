@@ -1,5 +1,5 @@
 import { expectedCall } from '../../events/assertion.ts';
-import type { Mode, Score } from '../../events/score.ts';
+import { type Mode, type Score, wrapperAlone } from '../../events/score.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
 import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
@@ -30,7 +30,7 @@ export function judge(prompt: Prompt, wrapper: string, answer: Answer): Judged {
   if (deciding?.name === wrapper) {
     const score = wrapped(expected, (name) => deciding.code.includes(name));
     const strict = wrapped(expected, (name) => holdsIdentifier(deciding.code, name));
-    return { score, strict, mode: score > 0.1 ? 'wrapped' : 'wrong_tool' };
+    return { score, strict, mode: score > wrapperAlone ? 'wrapped' : 'wrong_tool' };
   }
   return { ...unwrapped(expected, read), mode: modeWithoutWrapper(prompt.expect, read) };
 }
@@ -55,8 +55,8 @@ function judgeAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswe
 
 /** With the wrapper: by the expected names in its code. */
 function wrapped({ names, match }: Expected, found: (name: string) => boolean): number {
-  if (match === 'all') return Math.min(1, shareOf(names, found) + 0.1);
-  return names.some(found) ? 1 : 0.1;
+  if (match === 'all') return Math.min(1, shareOf(names, found) + wrapperAlone);
+  return names.some(found) ? 1 : wrapperAlone;
 }
 
 /** Without it: lenient by names anywhere in the answer, strict by what is called. */

@@ -9,6 +9,12 @@ export function mean(values: readonly number[]): number {
   return first + sum / values.length;
 }
 
+/** Closer than this are two sums of the same points, added in another order. */
+export const rounding = 1e-9;
+
+/** Whether values tell no spread: all are the same but for the order in which their points were added. */
+export const allSame = (values: readonly number[]): boolean => Math.max(...values) - Math.min(...values) < rounding;
+
 /** The sample variance (n - 1); NaN below two values. */
 export function variance(values: readonly number[]): number {
   if (values.length < 2) return Number.NaN;

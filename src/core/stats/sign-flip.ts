@@ -4,19 +4,21 @@ import { seededRandom } from './random.ts';
 
 /** Up to here the distribution is computed; above it is simulated. */
 const largestDenominator = 10_000;
+/** Additions that the exact way may take: some 10 s. Thousands of prompts in ten-thousandths would take minutes, and `up` waits. */
+const mostAdditions = 5e9;
 const flips = 100_000;
 /** Scores are means of a few fractions, so their differences are off by some 1e-16; true fractions are 1e-8 apart. */
 const tolerance = 1e-12;
 
 /**
  * How often random signs before the differences give a sum at least as far from 0: two-sided, ties counted.
- * Exact when the differences have a common denominator of at most 10,000, else from 100,000 random flips as
+ * Exact when the differences have a common denominator of at most 10,000 (and are not thousands), else from 100,000 random flips as
  * p = (b + 1) / (m + 1), the same ones for the same seed. No differences, or all of them 0: p = 1.
  * @param differences score of A - score of B per prompt, in points (0, .1, .5, 1/3, ...)
  */
 export function signFlip(differences: readonly number[], seed: string): { p: number; simulated: boolean } {
   const whole = wholeNumbers(differences);
-  if (whole !== null) return { p: exactShare(whole), simulated: false };
+  if (whole !== null && additions(whole) <= mostAdditions) return { p: exactShare(whole), simulated: false };
   return { p: simulatedShare(differences, seed), simulated: true };
 }
 
@@ -46,6 +48,10 @@ function denominator(value: number): number | null {
   }
   return null;
 }
+
+/** What `exactShare` has to do at most. */
+const additions = (whole: readonly number[]): number =>
+  whole.length * whole.reduce((sum, value) => sum + Math.abs(value), 0);
 
 function greatestDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestDivisor(b, a % b);

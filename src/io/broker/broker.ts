@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -15,6 +14,8 @@ export interface Broker {
   readonly connection: RedisOptions;
   /** For logs: without the password. */
   readonly where: string;
+  /** A given broker only: throws CommandError 3 when it does not answer, since nobody would see `up` wait for it. */
+  reach(): Promise<void>;
   /** Own broker only: starts it again when it is gone. */
   ensure(): Promise<void>;
   /** Own broker only: ends it; what it holds is on the disk. */
@@ -22,6 +23,8 @@ export interface Broker {
 }
 
 const ready_ms = 15_000;
+const remedy =
+  'Take it off PATH, or install one that runs here (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.';
 /** One call and good-bye. ioredis keeps a timer for this long after `disconnect()` on a closed socket, and the process with it. */
 const brief: RedisOptions = {
   lazyConnect: true,
@@ -40,8 +43,10 @@ export async function openBroker(workspace: Workspace, say: (line: string) => vo
     if (!(await answers(connection))) await startOwn({ state: workspace.state, socket, say });
   };
   await ensure();
-  return { connection, where: socket, ensure, close: () => shutdown(connection) };
+  return { connection, where: socket, reach: nothing, ensure, close: () => shutdown(connection) };
 }
+
+const nothing = async (): Promise<void> => undefined;
 
 function givenBroker(url: string): Broker {
   let parsed: URL;
@@ -62,24 +67,36 @@ function givenBroker(url: string): Broker {
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
   };
-  const nothing = async (): Promise<void> => undefined;
-  return {
-    connection,
-    where: `${protocol}//${hostname}:${connection.port}/${connection.db}`,
-    ensure: nothing,
-    close: nothing,
-  };
+  const where = `${protocol}//${hostname}:${connection.port}/${connection.db}`;
+  return { connection, where, reach: () => reachGiven(connection, where), ensure: nothing, close: nothing };
 }
 
-/** True when a server answers PING; one that is still reading its files counts (it will answer). */
-async function answers(connection: RedisOptions): Promise<boolean> {
+async function reachGiven(connection: RedisOptions, where: string): Promise<void> {
+  const why = await silence(connection);
+  if (why === null) return;
+  throw new CommandError(
+    3,
+    `The broker at ${where} does not answer: ${why}\n` +
+      'Start it, or correct redis_url in phasebox.yaml (or REDIS_URL). Without one phasebox starts a broker of its own.',
+  );
+}
+
+const answers = async (connection: RedisOptions): Promise<boolean> => (await silence(connection)) === null;
+
+/** Null when a server answers PING; one that is still reading its files counts (it will answer). Else why not. */
+async function silence(connection: RedisOptions): Promise<string | null> {
   const redis = new Redis({ ...connection, ...brief, connectTimeout: 2000 });
-  redis.on('error', () => undefined); // told by the rejected call below
+  let broken: Error | null = null;
+  redis.on('error', (error: Error) => {
+    broken = error; // says more than the rejected call below: "Connection is closed."
+  });
   try {
     await redis.connect();
-    return (await redis.ping()) === 'PONG';
+    const said = await redis.ping();
+    return said === 'PONG' ? null : `it says ${said}`;
   } catch (error) {
-    return error instanceof Error && /LOADING/.test(error.message);
+    const { message } = broken ?? (error as Error);
+    return /LOADING/.test(message) ? null : message;
   } finally {
     redis.disconnect();
   }
@@ -125,12 +142,19 @@ async function startOwn(options: { state: string; socket: string; say: (line: st
   await rm(socket, { force: true });
   const output = await open(log, 'a');
   // Detached: a child of ours would get the terminal's Ctrl-C together with `up`.
-  const server = spawn(await brokerBinary(say), argv, { detached: true, stdio: ['ignore', output.fd, output.fd] });
-  const ended = once(server, 'exit').then(() => true);
+  const binary = await brokerBinary(say);
+  const server = spawn(binary, argv, { detached: true, stdio: ['ignore', output.fd, output.fd] });
+  let refused: Error | null = null; // one for another processor, an interpreter that is not there: no `exit` follows
+  server.once('error', (error) => {
+    refused = error;
+  });
   server.unref();
   await output.close();
   for (const end = performance.now() + ready_ms; !(await answers({ path: socket })); ) {
-    const gone = await Promise.race([ended, delay(5, false)]);
+    await delay(5);
+    if (refused !== null)
+      throw new CommandError(3, `The broker did not start: ${binary} cannot be run (${String(refused)}).\n${remedy}`);
+    const gone = server.exitCode !== null || server.signalCode !== null;
     if (gone || performance.now() > end) {
       const tail = ((await readText(log)) ?? '').trim().split('\n').slice(-5).join('\n');
       throw new CommandError(3, `The broker did not start. Its log, ${log}, ends with:\n${tail}`);

@@ -3,7 +3,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
 import { controlFiles } from '../tool/tool-process.ts';
 import { hasCode, readText, sync } from './files.ts';
-import { fileHash } from './hash.ts';
+import { fileHash, inParallel } from './hash.ts';
 
 /** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */
 export interface CommitFs {
@@ -88,14 +88,13 @@ const notOutputs: ReadonlySet<string> = new Set([
   ...['command.json', 'log.txt', 'manifest.json', draftName],
 ]);
 
-/** All outputs of an attempt folder, hashed; paths relative to it, with `/`. */
+/** All outputs of an attempt folder, hashed side by side (shards have a processor each); paths relative to it, with `/`. */
 export async function hashOutputs(dir: string): Promise<OutputFile[]> {
-  const outputs: OutputFile[] = [];
-  for (const path of await outputPaths(dir)) {
+  const outputs = await inParallel(await outputPaths(dir), async (path): Promise<OutputFile> => {
     const { size, mtimeMs, ino } = await lstat(path);
     const name = relative(dir, path).split(sep).join('/');
-    outputs.push({ path: name, bytes: size, mtime_ms: mtimeMs, inode: ino, sha256: await fileHash(path) });
-  }
+    return { path: name, bytes: size, mtime_ms: mtimeMs, inode: ino, sha256: await fileHash(path) };
+  });
   return outputs.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

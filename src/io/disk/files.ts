@@ -1,5 +1,5 @@
 import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** True for an error of node:fs with this code. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
@@ -29,9 +29,12 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
-/** Replaces a file as a whole: readers see the old text or the new one, also after a power cut. */
+/**
+ * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. Of several processes that
+ * do so at once (`up`, and `phasebox report` beside it) the last one wins.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
+  const temporary = join(dirname(path), `.${process.pid}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
     await handle.writeFile(text);

@@ -1,6 +1,6 @@
 import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { hasCode, readText } from './files.ts';
 
 /* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */

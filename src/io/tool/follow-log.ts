@@ -1,6 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
-import { setTimeout as delay } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 import { hasCode } from '../disk/files.ts';
 
@@ -12,16 +11,28 @@ const poll_ms = 200;
  */
 export async function followLog(path: string, ended: Promise<unknown>, onLine: (line: string) => void): Promise<void> {
   let over = false;
+  let wake = (): void => undefined;
   const end = ended.finally(() => {
     over = true;
+    wake();
   });
+  // Told below, also when it rejects while a line is refused; raced with every pause of a long night it would gather them all.
+  end.catch(() => undefined);
   const lines = splitter(onLine);
   let position = 0;
   for (;;) {
     const last = over;
     position += await readFrom(path, position, lines.take);
     if (last) break;
-    await Promise.race([end, delay(poll_ms)]);
+    if (!over)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, poll_ms);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    if (over) await end;
   }
   lines.end();
 }

@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { hasCode, readText } from '../disk/files.ts';
 import { claimByLink, generations, readClaim } from '../disk/generations.ts';
@@ -109,17 +109,18 @@ async function tryClaim(folder: string, claim: Claim, number: number): Promise<M
   const draft = join(folder, `draft.${nonce}`);
   const file = join(folder, `slot.${number}`);
   const content: ClaimFile = { ...claim, socket, pid: process.pid };
-  await writeFile(draft, JSON.stringify(content));
+  let kept = false;
   try {
-    if (!(await claimByLink(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) {
-      await live.close();
-      return null;
-    }
+    await writeFile(draft, JSON.stringify(content));
+    if (!(await claimByLink(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) return null;
+    await removeOlder(folder, number);
+    kept = true;
+    return { release: () => live.close() };
   } finally {
+    // Also when the disk is full: it is asked again and again, and each time would leave an open socket behind.
+    if (!kept) await live.close();
     await rm(draft, { force: true });
   }
-  await removeOlder(folder, number);
-  return { release: () => live.close() };
 }
 
 /** Whoever holds the machine by this claim, for someone who asks for `claim` (null: who only looks). */

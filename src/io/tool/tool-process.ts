@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { z } from 'zod';
+import * as z from 'zod';
 import { hasCode, readText } from '../disk/files.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
 
@@ -22,6 +22,8 @@ const revokedMark = 'revoked';
 export const controlFiles = ['alive', 'started', 'exit'] as const;
 const termGrace_ms = 8000;
 const poll_ms = 100;
+/** Whether the wrapper lives is asked more rarely: on macOS each look is a `ps`, and a night has many. */
+const look_ms = 1000;
 
 export interface ToolStart {
   /** Absolute; made when it is not there. Gets command.json, log.txt and the control files. */
@@ -117,12 +119,13 @@ export async function isAlive(dir: string): Promise<boolean> {
 
 /** Waits until nobody holds the fifo; then the exit code is final. */
 async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
-  while (await isAlive(dir)) {
+  for (let looked = 0; await isAlive(dir); await delay(poll_ms)) {
     if (left.aborted) return { code: null };
+    if (performance.now() - looked < look_ms) continue;
+    looked = performance.now();
     const leader = Number(await readText(join(dir, 'started')));
     // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
     if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
-    await delay(poll_ms);
   }
   const code = await exitCode(dir);
   if (code === null) return { code };

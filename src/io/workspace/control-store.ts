@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { CommandError } from '../../core/errors.ts';
 import { atRest } from '../../core/run/control.ts';
 import { type Control, control as schema } from '../../events/request.ts';

@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { claimByLink, type Generation, generations, readClaim } from '../disk/generations.ts';
 import { answers, listen } from './live-socket.ts';
 import { socketFolder } from './socket-path.ts';

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
 import type { PromptScores } from '../../core/compare/prompts.ts';
 import { summarise } from '../../core/compare/summary.ts';

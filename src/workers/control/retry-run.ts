@@ -100,11 +100,25 @@ async function usersOf({ shelf, rows }: Place, shelved: Shelved, gone: readonly 
   return users;
 }
 
-/** `quantize` reads the fused model, which `cleanup` takes away: then that is to be made anew first. */
-async function removedInput({ run, folder }: Shelved, stage: StageName): Promise<StageName | null> {
-  if (stage !== 'quantize' || !run.chain.includes('fuse')) return null;
-  const fused = await readManifest(folder, 'fuse');
-  const made = stages.fuse.makes.safeParse(fused?.made).data;
-  if (fused === null || made === undefined) return null;
-  return fused.removed?.paths.some((path) => path.startsWith(`${made.model}/`)) ? 'fuse' : null;
+const makesModel = ['fuse', 'quantize'] as const;
+
+/**
+ * The stage of this run that is to be made anew first: `quantize` reads the fused model, which `cleanup` takes away; what
+ * comes after reads the final one, which `keep_model` and `gc` take away. A row that is there would go for nothing.
+ */
+async function removedInput(shelved: Shelved, stage: StageName): Promise<StageName | null> {
+  const before = makesModel.filter((one) => stagesFrom(shelved, one).slice(1).includes(stage));
+  let first: StageName | null = null;
+  // Backwards: each is only read when the one behind it is to be made anew.
+  for (const maker of before.reverse()) {
+    if (!(await modelRemoved(shelved, maker))) break;
+    first = maker;
+  }
+  return first;
+}
+
+async function modelRemoved({ folder }: Shelved, stage: (typeof makesModel)[number]): Promise<boolean> {
+  const manifest = await readManifest(folder, stage);
+  const made = stages[stage].makes.safeParse(manifest?.made).data;
+  return made !== undefined && (manifest?.removed?.paths.some((path) => path.startsWith(`${made.model}/`)) ?? false);
 }

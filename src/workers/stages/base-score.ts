@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';

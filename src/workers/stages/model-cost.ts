@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { checkpointFile, costArgv, files } from '../../core/mlx/mlx-argv.ts';
 import { costAnswers } from '../../core/run/cost-answers.ts';

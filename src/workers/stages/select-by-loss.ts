@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { files, mlxDefaults, valLossArgv } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';

@@ -8,7 +8,7 @@ import { type Summary, summarise } from '../../../src/core/compare/summary.ts';
 import { tellingAnswer } from '../../../src/core/compare/telling.ts';
 import { criteria } from '../../../src/events/phase.ts';
 import type { Row } from '../../../src/events/row.ts';
-import { makeRow } from '../../helpers/rows.ts';
+import { makeRow, noCustody } from '../../helpers/rows.ts';
 
 const phaseNamed = (phase: string): PhaseOnPage => ({
   phase,
@@ -24,6 +24,8 @@ const rowsOf = (phase: string, scores: readonly number[], changed: Partial<Row> 
   scores.map((overall, seed) =>
     makeRow({ phase, run: `${phase}-s${seed}`, seed, overall, verdict: overall >= 60 ? 'pass' : 'fail', ...changed }),
   );
+
+const adapterOf = (adapter: string): Partial<Row> => ({ custody: { ...noCustody, adapter } });
 
 /** Points of prompts p0, p1 ... */
 const points = (...scores: readonly number[]): PromptScores =>
@@ -168,6 +170,35 @@ describe('contrast', () => {
     expect(spread?.df).to.equal(2);
   });
 
+  it('takes runs that are the same model again as one draw of the recipe', () => {
+    const again = pair([...rowsOf('a', [50, 50], adapterOf('aa')), ...rowsOf('b', [40, 40], adapterOf('bb'))]);
+    expect([again.finding.kind, again.spread]).to.eql(['models', null]);
+    expect([again.a.sd, again.a.thisSuite, again.a.runs.length]).to.eql([null, null, 2]);
+    const several = pair([...rowsOf('a', [50, 50], adapterOf('aa')), ...rowsOf('b', [40, 42, 47])]);
+    expect(several.finding).to.include({ kind: 'draw', single: 'a' });
+  });
+
+  it('claims nothing where no run differs from another of its side', () => {
+    const third = 100 / 3;
+    expect(pair([...rowsOf('a', [50, 50, 50]), ...rowsOf('b', [40, 40])]).finding).to.eql({
+      kind: 'flat',
+      difference: 10,
+    });
+    const alike = pair([...rowsOf('a', [third, third, third]), ...rowsOf('b', [third, third, third])]);
+    expect([alike.finding, alike.a.sd]).to.eql([{ kind: 'flat', difference: 0 }, 0]);
+    const all = (git: number) => ({ categories: { git } });
+    const { categories } = pair([...rowsOf('a', [50, 60, 55], all(100)), ...rowsOf('b', [40, 41, 42], all(67))]);
+    expect(categories.map(({ p }) => p)).to.eql([null]);
+    expect(pair([...rowsOf('a', [51]), ...rowsOf('b', [50, 50, 50])]).finding.kind).to.equal('nothing');
+  });
+
+  it('tells no difference where the runs of both sides were measured in several ways', () => {
+    const mixed = (phase: string, scores: readonly [number, number]): Row[] =>
+      rowsOf(phase, scores).map((row, at) => ({ ...row, eval_identity: `${at}`.repeat(64) }));
+    const { alike, finding, spread } = pair([...mixed('a', [50, 55]), ...mixed('b', [40, 41])]);
+    expect([alike, finding.kind, spread]).to.eql([false, 'nothing', null]);
+  });
+
   it('says when two phases were not measured alike', () => {
     expect(pair([...rowsOf('a', [50]), ...rowsOf('b', [40])]).alike).to.equal(true);
     const other = { eval_identity: 'f'.repeat(64) };
@@ -220,6 +251,21 @@ describe('prompts', () => {
       ['a-s0', ['p0']],
       ['a-s2', ['p2']],
     ]);
+  });
+
+  it('counts the wrapper around the wrong function as missed, however often it was asked', () => {
+    const wrong = { id: 'p1', score: 0.1, strict: 0.1, mode: 'wrong_tool' as const };
+    const scores = [...points(1), ...[0, 1, 2].map((repeat) => ({ ...wrong, repeat }))];
+    const wrapped = one(rowsOf('a', [40]), new Map([['a-s0', scores]])).group;
+    expect(tellingPrompts(promptTable(wrapped)).missedByAll).to.eql(['p1']);
+    expect(tellingAnswer([wrapped])).to.eql({ run: 'a-s0', prompt: 'p1', repeat: 0, mode: 'wrong_tool' });
+  });
+
+  it('are missed by the scorer of the gate', () => {
+    const scores = [{ id: 'p0', repeat: 0, score: 0.5, strict: 0, mode: 'prose' as const }];
+    const strictly = one(rowsOf('a', [50], { score_by: 'strict' }), new Map([['a-s0', scores]])).group;
+    expect(tellingPrompts(promptTable(strictly)).missedByAll).to.eql(['p0']);
+    expect(tellingAnswer([strictly])).to.eql({ run: 'a-s0', prompt: 'p0', repeat: 0, mode: 'prose' });
   });
 
   it('takes the mean of repeats, and leaves out prompts that a run was not asked', () => {

@@ -63,6 +63,16 @@ describe('checkCriteria', () => {
     expect(faults('zzz > 3')[0]).to.not.contain('Did you mean');
   });
 
+  it('names every unknown name of a formula, each once', () => {
+    const found = faults('overal >= 65 && (domian > 3 || modes.thnking > overal) && baseline.gti < 3');
+    expect(found.map((text) => /nothing is called (\S+ \(column \d+\))/.exec(text)?.[1])).to.deep.equal([
+      'overal (column 1)',
+      'domian (column 18)',
+      'modes.thnking (column 38)',
+      'baseline.gti (column 68)',
+    ]);
+  });
+
   it('counts lines and columns in the formula as it was written', () => {
     expect(faults('overall > 3 &&\n  domian > 4')[0]).to.contain('(line 2, column 3)');
     expect(faults('overall > 1 && strict > 2 && git > 33 && x > 1')[0]).to.contain('(column 42)');

@@ -5,7 +5,7 @@ import { renderComparison } from '../../../src/core/page/report.ts';
 import { criteria } from '../../../src/events/phase.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { night, nightPhases } from '../../helpers/night.ts';
-import { makeRow, modeCounts } from '../../helpers/rows.ts';
+import { makeRow, modeCounts, noCustody } from '../../helpers/rows.ts';
 
 const golden = new URL('../../fixtures/comparison.md', import.meta.url);
 
@@ -108,6 +108,18 @@ describe('renderComparison', () => {
     expect(made).to.contain('What to do: Lower learning_rate');
   });
 
+  it('shows a message as the line that it is, whatever it begins with', () => {
+    for (const [message, shown] of [
+      ['# boom', '\\# boom'],
+      ['- a', '\\- a'],
+      ['> a', '\\> a'],
+      ['2. a', '2\\. a'],
+      ['---', '\\---'],
+      ['-5 rows', '-5 rows'],
+    ] as const)
+      expect(page([failed(0, { message })])).to.contain(`attempt 4)\n\n${shown}\n\nWhat to do`);
+  });
+
   it('shows a cancelled run as cancelled', () => {
     const error = {
       code: 'CANCELLED',
@@ -133,6 +145,60 @@ describe('renderComparison', () => {
     expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: the same score (82.4)');
   });
 
+  it('does not take the same model judged again for another run of the recipe', () => {
+    const same = (of: string, overall: number) =>
+      [`${of}-s0`, `${of}-s0.2`].map((name) =>
+        makeRow({ phase: of, run: name, overall, custody: { ...noCustody, adapter: of.repeat(8) } }),
+      );
+    const made = page([...same('43a', 50), ...same('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
+    expect(made).to.contain(
+      'overall 50.0 on average over 2 runs.** 2 runs of the very same model: run-to-run variance unknown.',
+    );
+    expect(made).to.contain('| **50.0** | – | 2 runs of the very same model: run-to-run variance unknown |');
+    expect(made).to.contain('**43a against 43b: cannot say, one model each.**');
+  });
+
+  it('claims nothing of runs that all score the same', () => {
+    const of = (name: string, overall: number) =>
+      [0, 1, 2].map((seed) => makeRow({ phase: name, run: `${name}-s${seed}`, seed, overall }));
+    const baseline = { name: '33b', overall: 49, categories: {} };
+    const a = of('43a', 50).map((row) => ({ ...row, baseline }));
+    const made = page([...a, ...of('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
+    expect(made).to.contain('not known: 3 runs of the same score have no spread');
+    expect(made).to.contain('**43a scored 10.0 points more than 43b in every run: cannot say of one more');
+    expect(made).to.contain('| one figure |');
+    expect(made)
+      .to.not.contain('better')
+      .and.to.not.match(/p < \.001|sd 0\.0/);
+  });
+
+  it('shows a difference that rounds to nothing without a sign', () => {
+    const of = (name: string, scores: readonly number[]) =>
+      scores.map((overall, seed) => makeRow({ phase: name, run: `${name}-s${seed}`, seed, overall }));
+    const made = page([...of('43a', [38.9, 22.2, 82.4]), ...of('43b', [82.4, 38.9, 22.3])], [phase()]);
+    expect(made).to.contain('**43a - 43b = 0.0 points.**').and.to.not.contain('-0.0');
+  });
+
+  it('has no verdict when no done run has a score', () => {
+    expect(page([run(0, { overall: null }), run(1, { overall: null })])).to.contain(
+      '- **43a: 2 runs done, none with a score, so there is no verdict.**',
+    );
+  });
+
+  it('tells what all runs miss only of the runs whose answers are there', () => {
+    const prompts = new Map([['43a-s0', [{ id: 'dom-03', repeat: 0, score: 0, strict: 0, mode: 'prose' as const }]]]);
+    const made = renderComparison({ ...bare, prompts, rows: [run(0), run(1)], phases: [phase()], damaged: [] });
+    expect(made).to.contain('- Prompts that 43a-s0 misses: dom-03.');
+  });
+
+  it('asks for more runs only where fewer are accepted, and in words that the inbox takes', () => {
+    const five = [0, 1, 2, 3, 4].map((seed) => `43a-s${seed}`);
+    expect(page([run(0)], [phase({ runs: five })])).to.not.contain('five runs each');
+    expect(page([run(0)], [phase({ runs: ['43a-s0'] })])).to.contain('`seeds: 5` in the config of 43a,');
+    const odd = page([run(0), run(7)], [phase({ runs: ['43a-s0', '43a-s0.2', '43a-s7'] })]);
+    expect(odd).to.contain('five runs each before any claim: more `seeds` in the config of 43a,');
+  });
+
   it('tells how the answers of each category went', () => {
     const category_modes = { domain: modeCounts({ prose: 3, thinking: 6 }), git: modeCounts({ wrapped: 3 }) };
     expect(page([run(0, { category_modes }), run(1)])).to.contain('| 43a-s0 | 6 thinking, 3 prose | 3 wrapped |');
@@ -144,6 +210,8 @@ describe('renderComparison', () => {
     );
     expect(page(runs)).to.contain('- Val loss did not order the runs: 0.180 -> 42.0, 0.210 -> 82.0 (43a-s2, 43a-s0)');
     expect(page(runs.slice(0, 2))).to.not.contain('did not order');
+    const tie = { metrics: { val_loss: 0.21, train_loss: 0.1 } };
+    expect(page(runs.map((row) => ({ ...row, ...tie })).reverse())).to.not.contain('did not order');
   });
 
   it('shows names, titles and outcomes as they are, whatever is in them', () => {

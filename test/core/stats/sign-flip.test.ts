@@ -93,4 +93,10 @@ describe('signFlip', () => {
     const far = Array.from({ length: 40 }, (_, at) => 1 + Math.SQRT2 * 1e-5 * at);
     expect(signFlip(far, 'x')).to.eql({ p: 1 / 100_001, simulated: true });
   });
+
+  it('does not take minutes for thousands of prompts in fractions that have much in common', () => {
+    const many = Array.from({ length: 3000 }, (_, at) => (((at * 7919) % 9973) - 4986) / 9973);
+    expect(signFlip(many, 'seed').simulated).to.equal(true);
+    expect(signFlip(many.slice(0, 27), 'seed').simulated).to.equal(false);
+  }).timeout(20_000);
 });

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { logTail } from '../../../src/io/tool/follow-log.ts';
+import { followLog, logTail } from '../../../src/io/tool/follow-log.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 describe('io/tool/follow-log', () => {
@@ -11,6 +11,28 @@ describe('io/tool/follow-log', () => {
     await writeFile(log, `gone\nfirst\n${'l'.repeat(140_000)}\n 50%|#####     | 5/10\n${just}\n`);
     const lines = await logTail(log, 3);
     expect(lines).to.deep.equal(['first', `${'l'.repeat(1999)}…`, just]);
+  });
+
+  it('rejects with what a line is refused for, and is not troubled by how the tool ends after that', async () => {
+    const log = join(await tempDir('log'), 'log.txt');
+    await writeFile(log, 'nan\n');
+    let end: (error: Error) => void = () => undefined;
+    const ended = new Promise<void>((_, reject) => {
+      end = reject;
+    });
+    const loose: unknown[] = [];
+    const hear = (reason: unknown): void => void loose.push(reason);
+    process.on('unhandledRejection', hear);
+    const refuse = (): never => {
+      throw new Error('no number');
+    };
+    const told = await followLog(log, ended, refuse).catch(({ message }: Error) => message);
+    const other = followLog(log, ended, () => undefined).catch(({ message }: Error) => message);
+    end(new Error('no such folder'));
+    expect([told, await other]).to.eql(['no number', 'no such folder']);
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', hear);
+    expect(loose, 'rejections that nobody took: they would end `up`').to.eql([]);
   });
 
   it('has nothing of a log that is not there', async () => {

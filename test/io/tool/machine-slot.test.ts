@@ -4,6 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { execa } from 'execa';
 import { StageError } from '../../../src/core/errors.ts';
 import { acquireMachine, askMachine, type Claim, machineHolder } from '../../../src/io/tool/machine-slot.ts';
 import { isAlive, startTool } from '../../../src/io/tool/tool-process.ts';
@@ -55,6 +56,17 @@ describe('the machine slot', function () {
   afterEach(async () => {
     process.env.PHASEBOX_SLOT_DIR = before;
     for (const child of children.splice(0)) await end(child);
+  });
+
+  it('leaves no socket open when its claim cannot be written', async () => {
+    const source = new URL('../../../src/io/tool/machine-slot.ts', import.meta.url).pathname;
+    const ask = `const { askMachine } = await import(${JSON.stringify(source)});
+      await askMachine(${JSON.stringify(claim('a'))}).then(() => console.log('no error'), (error) => console.log(error.code));
+      console.log((await import('node:fs')).readdirSync(process.env.PHASEBOX_SLOT_DIR).filter((name) => name.startsWith('s.')).length);`;
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', ask];
+    // no file may grow: as on a full disk
+    const { stdout } = await execa('sh', ['-c', 'trap "" XFSZ; ulimit -f 0; exec "$@"', 'sh', ...node]);
+    expect(stdout.split('\n')).to.eql(['EFBIG', '0']);
   });
 
   it('has one holder at a time, however many race for it', async () => {
