@@ -63,7 +63,7 @@ export interface Chain {
   write(path: string, content: string | Uint8Array): Promise<string>;
   read(path: string): Promise<string>;
   rows(): Promise<Row[]>;
-  /** The row of a run, waited for. */
+  /** The row of a run, waited for, and noted in the run's journal, which comes after it. */
   row(run: string): Promise<Row>;
   journal(run: string): Promise<JournalLine[]>;
   /** Runs a command to its end. */
@@ -156,6 +156,7 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
   const start: Chain['start'] = (...args) => startUnder({}, ...args);
   const read: Chain['read'] = (path) => readFile(join(root, path), 'utf8');
   const rows: Chain['rows'] = async () => parseLines<Row>(await readText(join(root, 'artifacts/results.jsonl')));
+  const journal: Chain['journal'] = (name) => readJournal(join(root, 'artifacts', phaseOf(name), name));
   return {
     root,
     program,
@@ -171,8 +172,16 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
     },
     read,
     rows,
-    row: (name) => waitFor(`the row of ${name}`, async () => (await rows()).find((row) => row.run === name), 30_000),
-    journal: (name) => readJournal(join(root, 'artifacts', phaseOf(name), name)),
+    row: (name) =>
+      waitFor(
+        `the row of ${name}`,
+        async () => {
+          const row = (await rows()).find(({ run }) => run === name);
+          return row !== undefined && (await journal(name)).some(({ event }) => event === 'row') ? row : null;
+        },
+        30_000,
+      ),
+    journal,
     phasebox: async (...args) => (await start(...args)).ended,
     start,
     startUnder,
@@ -182,14 +191,29 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
       return running;
     },
     async remove() {
-      for (const running of living) await running.stop();
-      const left = await processesOf(root);
+      for (const running of living) await within('its end', running.stop(), running.out);
+      const left = await within('the list of its processes', processesOf(root));
       await endProcesses(root);
       ended();
-      await rm(root, { recursive: true, force: true, maxRetries: 5 });
+      await within('its removal', rm(root, { recursive: true, force: true, maxRetries: 5 }));
       if (left.length > 0) throw new Error(`left behind by the workspace:\n${left.join('\n')}`);
     },
   };
+}
+
+/** A hook that hangs tells nothing: what takes so long is an error that names it. */
+async function within<T>(what: string, work: Promise<T>, more = () => ''): Promise<T> {
+  const limit_s = 20;
+  const timer = new AbortController();
+  const late = delay(limit_s * 1000, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`a workspace waited ${limit_s} s in vain for ${what}\n${more()}`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined); // taken back
+  }
 }
 
 /** `43a-s0`, `43a-s0.2-q4` -> `43a`. */
@@ -245,8 +269,10 @@ async function lookForProcesses(root: string): Promise<string[]> {
 
 /** Ends what is left of a workspace, its broker too: all that has its unique folder in its argv or told its pid there. */
 async function endProcesses(root: string): Promise<void> {
+  const end = performance.now() + 20_000;
   // More than once: whoever ends last may have started something meanwhile.
   for (let left = await lookForProcesses(root); left.length > 0; left = await lookForProcesses(root)) {
+    if (performance.now() > end) throw new Error(`does not end by SIGKILL:\n${left.join('\n')}`);
     for (const line of left) {
       try {
         process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
