@@ -30,9 +30,7 @@ async function expectNothingLeft(root: string | undefined): Promise<void> {
   expect(existsSync(root)).to.equal(false);
 }
 
-describe('a test that does not remove its workspace', function () {
-  this.timeout(60_000);
-
+describe('a test that does not remove its workspace', () => {
   it('is told so when it fails, and its `up` and broker are ended', async () => {
     const test = startTest({});
     const { code, out } = await test.ended;
@@ -43,7 +41,7 @@ describe('a test that does not remove its workspace', function () {
 
   it('leaves nothing either when it is killed', async () => {
     const test = startTest({ STAY: '1' });
-    await waitFor('its workspace', test.root, 30_000);
+    await waitFor('its workspace', test.root);
     test.child.kill('SIGTERM');
     expect((await test.ended).code).to.equal(1);
     await expectNothingLeft(test.root());

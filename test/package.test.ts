@@ -43,9 +43,7 @@ async function filesBelow(root: string): Promise<string[]> {
   return files.map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1)).sort();
 }
 
-describe('the package', function () {
-  this.timeout(300_000);
-
+describe('the package', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'phasebox-package-'));
     // `prepack` builds.

@@ -31,8 +31,7 @@ const control = 'button, [role=button], [role=menuitem], [role=menuitemradio], i
 const mutating =
   /\b(pause|resume|retry|promote|clean|empty|obliterate|remove|delete|duplicate|add|edit|update|limit|concurrency)\b/i;
 
-describe('dashboard in a browser', function () {
-  this.timeout(120_000);
+describe('dashboard in a browser', () => {
   let board: Board;
   let browser: Browser;
   let page: Page;

@@ -29,8 +29,7 @@ const plots = ['overall', 'categories', 'modes', 'loss', 'timeline'];
 /** What no page may do: code for the browser, as text is all that it gets. */
 const pageWidth = 'document.scrollingElement.scrollWidth';
 
-describe('the report in a browser', function () {
-  this.timeout(120_000);
+describe('the report in a browser', () => {
   let artifacts = '';
   let dashboard: Dashboard;
   let browser: Browser;

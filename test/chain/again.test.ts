@@ -9,9 +9,7 @@ let up: Running;
 
 const starts = async (): Promise<string[]> => (await chain.calls('lora')).map(({ run }) => run ?? '');
 
-describe('a config that comes again', function () {
-  this.timeout(60_000);
-
+describe('a config that comes again', () => {
   before(async () => {
     chain = await makeChain();
     up = await chain.up();

@@ -8,8 +8,7 @@ import { startBroker } from '../helpers/broker.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 
-describe('the broker', function () {
-  this.timeout(60_000);
+describe('the broker', () => {
   let chains: Chain[] = [];
   let server: ChildProcess | undefined;
 

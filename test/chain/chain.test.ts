@@ -56,9 +56,7 @@ async function expectWhole(): Promise<void> {
   ]);
 }
 
-describe('two configs with a stand-in mlx_lm', function () {
-  this.timeout(60_000);
-
+describe('two configs with a stand-in mlx_lm', () => {
   beforeEach(async () => {
     chain = await makeChain();
   });

@@ -13,9 +13,7 @@ const training = (): Promise<unknown> =>
     /0\.300/.test(await chain.read('artifacts/p/p-s0/.1-train.a1/log.txt').catch(() => '')),
   );
 
-describe('the command around a chain', function () {
-  this.timeout(60_000);
-
+describe('the command around a chain', () => {
   beforeEach(async () => {
     chain = await makeChain();
   });

@@ -39,8 +39,7 @@ async function refused(...args: readonly string[]): Promise<string> {
   return err;
 }
 
-describe('cancel', function () {
-  this.timeout(90_000);
+describe('cancel', () => {
   let up: Running;
 
   beforeEach(async () => {
@@ -223,9 +222,7 @@ describe('cancel', function () {
   });
 });
 
-describe('pause and resume', function () {
-  this.timeout(90_000);
-
+describe('pause and resume', () => {
   beforeEach(async () => {
     chain = await makeChain();
   });
@@ -290,9 +287,7 @@ describe('pause and resume', function () {
   });
 });
 
-describe('stop', function () {
-  this.timeout(60_000);
-
+describe('stop', () => {
   it('ends `up` and leaves its tool, or ends both, or a tool that was left behind', async () => {
     chain = await makeChain();
     const up = await chain.up();

@@ -4,8 +4,7 @@ import { expect } from 'chai';
 import type { Answer } from '../../src/events/suite.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 
-describe('an eval that is interrupted', function () {
-  this.timeout(60_000);
+describe('an eval that is interrupted', () => {
   let chain: Chain;
   before(async () => {
     chain = await makeChain();

@@ -21,9 +21,7 @@ type Failed = Extract<JournalLine, { event: 'failed' }>;
 const failures = async (run: string): Promise<Failed[]> =>
   (await chain.journal(run)).filter((line): line is Failed => line.event === 'failed');
 
-describe('a run that fails', function () {
-  this.timeout(60_000);
-
+describe('a run that fails', () => {
   before(async () => {
     chain = await makeChain();
     up = await chain.up();

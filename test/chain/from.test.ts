@@ -21,9 +21,7 @@ async function stateOf(run: string): Promise<{ state: string; why: string | null
 
 const rest = { eval: { suite: 'four.yaml', base: false } };
 
-describe('a run that starts from another', function () {
-  this.timeout(60_000);
-
+describe('a run that starts from another', () => {
   before(async () => {
     chain = await makeChain({ in_flight: 2 });
     await chain.write('two.yaml', (await chain.read('four.yaml')).replace('suite: four', 'suite: two'));

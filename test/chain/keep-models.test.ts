@@ -24,9 +24,7 @@ async function live(over: Record<string, unknown>): Promise<Row[]> {
   return chain.rows();
 }
 
-describe('cleanup.keep_model', function () {
-  this.timeout(60_000);
-
+describe('cleanup.keep_model', () => {
   beforeEach(async () => {
     chain = await makeChain();
   });

@@ -15,8 +15,7 @@ async function overlaps(chain: Chain): Promise<string[]> {
 
 const statusOf = async (chain: Chain): Promise<Status> => JSON.parse((await chain.phasebox('status', '--json')).out);
 
-describe('the machine', function () {
-  this.timeout(60_000);
+describe('the machine', () => {
   const chains: Chain[] = [];
   const make = async (over: object = {}): Promise<Chain> => {
     const chain = await makeChain(over, { PHASEBOX_SLOT_DIR: slot });

@@ -18,13 +18,11 @@ const bytes = async (run: string, stage: string): Promise<string[]> =>
 const order = async (): Promise<(string | null)[]> => (await chain.calls('lora')).map(({ run }) => run);
 const rowsOf = async (): Promise<string[]> => (await chain.rows()).map(({ run, status }) => `${run} ${status}`);
 const anew = (run: string): Promise<unknown> =>
-  waitFor(`the new row of ${run}`, async () => (await rowsOf()).includes(`${run} done`), 30_000);
+  waitFor(`the new row of ${run}`, async () => (await rowsOf()).includes(`${run} done`));
 
 const refusal = { fail: 1, say: 'lora: error: unrecognized arguments: --no-such', code: 2 };
 
-describe('retry', function () {
-  this.timeout(90_000);
-
+describe('retry', () => {
   before(async () => {
     chain = await makeChain();
     up = await chain.up();
@@ -111,9 +109,7 @@ describe('retry', function () {
   });
 });
 
-describe('prioritize', function () {
-  this.timeout(60_000);
-
+describe('prioritize', () => {
   it('puts waiting runs first, the latest foremost, with what they start from; also without `up`', async () => {
     chain = await makeChain();
     const hold = { scene: { lora: { hold: 'go' } } };
@@ -140,9 +136,7 @@ describe('prioritize', function () {
   });
 });
 
-describe('a request', function () {
-  this.timeout(60_000);
-
+describe('a request', () => {
   it('about what nobody knows ends with 2 and the nearest name; a foreign file is no request', async () => {
     chain = await makeChain();
     await chain.write('p.yaml', config('p'));

@@ -31,8 +31,7 @@ const figures = (candidates: readonly Candidate[], figure: 'overall' | 'val_loss
   candidates.map((one) => one[figure] ?? Number.NaN);
 const beyondProse = (base: readonly string[]): string[] => base.filter((text) => !text.includes('prose'));
 
-describe('a checkpoint that is chosen', function () {
-  this.timeout(90_000);
+describe('a checkpoint that is chosen', () => {
   let chain: Chain;
   before(async () => {
     chain = await makeChain();

@@ -16,8 +16,7 @@ async function spans(tool: string): Promise<{ run: string | null; from: number; 
 const at = async (run: string, event: string): Promise<number> =>
   Date.parse((await chain.journal(run)).find((line) => line.event === event)?.at ?? 'never');
 
-describe('settings of a phase, and what is told of its rows', function () {
-  this.timeout(60_000);
+describe('settings of a phase, and what is told of its rows', () => {
   let rows: readonly Row[] = [];
 
   before(async () => {
@@ -70,8 +69,7 @@ describe('settings of a phase, and what is told of its rows', function () {
   });
 });
 
-describe('settings of the workspace', function () {
-  this.timeout(60_000);
+describe('settings of the workspace', () => {
   afterEach(() => chain.remove());
 
   it('notify: a command that hangs holds up neither the next rows nor the end of `up`', async () => {

@@ -4,8 +4,7 @@ import { expect } from 'chai';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 
 /** The commands that look after what is on the disk, on what a whole `up` has made. */
-describe('verify and gc after a night', function () {
-  this.timeout(60_000);
+describe('verify and gc after a night', () => {
   let chain: Chain;
   before(async () => {
     chain = await makeChain();

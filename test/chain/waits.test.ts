@@ -9,8 +9,7 @@ const memory =
 const gpu =
   '[METAL] Command buffer execution failed: Caused GPU Timeout Error (kIOGPUCommandBufferCallbackErrorTimeout)';
 
-describe('what a stage does when the machine is not up to it', function () {
-  this.timeout(60_000);
+describe('what a stage does when the machine is not up to it', () => {
   let chain: Chain;
   before(async () => {
     chain = await makeChain();

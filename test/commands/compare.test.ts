@@ -31,8 +31,7 @@ async function refusal(work: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
-describe('phasebox compare', function () {
-  this.timeout(30_000);
+describe('phasebox compare', () => {
   const rows = [
     ...rowsOf('43a', [82.4, 38.9, 22.2]),
     ...rowsOf('43a', [60, 61], 'q4'),

@@ -27,9 +27,7 @@ async function night() {
   return workspace;
 }
 
-describe('phasebox diff', function () {
-  this.timeout(30_000);
-
+describe('phasebox diff', () => {
   /** What it prints, as a person calls it. */
   const called = async (root: string, ...args: readonly string[]) => {
     const argv = ['--import', 'tsx', 'src/cli.ts', '--workspace', root, 'diff', ...args];

@@ -28,9 +28,7 @@ async function quickPython(text = 'exit 0'): Promise<string> {
   return path;
 }
 
-describe('doctor', function () {
-  this.timeout(60_000);
-
+describe('doctor', () => {
   it('finds all that is needed, leaves nothing, and says so', async () => {
     const workspace = await makeWorkspace(config());
     const diagnosis = await doctor(workspace.root);

@@ -49,8 +49,7 @@ async function state(folder: string): Promise<string[]> {
   return Promise.all(names.sort().map(async (name) => `${name} ${(await stat(join(folder, name))).mtimeMs}`));
 }
 
-describe('commands/plan', function () {
-  this.timeout(120_000);
+describe('commands/plan', () => {
   const hub = process.env.HF_HUB_CACHE;
   before(async () => {
     process.env.HF_HUB_CACHE = '/nowhere/hub';

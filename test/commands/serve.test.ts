@@ -63,9 +63,7 @@ async function errorOf(call: Promise<unknown>): Promise<CommandError> {
 
 const quiet = { signal: new AbortController().signal, out: () => undefined };
 
-describe('serve', function () {
-  this.timeout(120_000);
-
+describe('serve', () => {
   it('answers as default_model on the port that was asked for, and is gone afterwards', async () => {
     const workspace = await servedWorkspace();
     const port = await freePort();

@@ -50,9 +50,7 @@ async function refusal(workspace: Workspace): Promise<string | null> {
   );
 }
 
-describe('verify', function () {
-  this.timeout(60_000);
-
+describe('verify', () => {
   const second = (model: string, shards: readonly string[]): string => join(model, shards[1]!);
   const headerEnd = async (path: string): Promise<number> => 8 + Number((await readFile(path)).readBigUInt64LE());
   const cut = async (path: string, bytes: number): Promise<void> => truncate(path, bytes);

@@ -120,7 +120,7 @@ describe('a broker that is emptied', function () {
         await waitFor('the job', () => own.exists('p-s0-train-a2'));
         const wiped = performance.now();
         await (wipe === 'FLUSHALL' ? own.redis.flushall() : emptyFolder(chain, own.redis));
-        await waitFor('the job again', () => own.exists('p-s0-train-a2'), 30_000);
+        await waitFor('the job again', () => own.exists('p-s0-train-a2'));
         console.log(`      rebuilt after ${((performance.now() - wiped) / 1000).toFixed(1)} s`);
         own.redis.disconnect();
         await chain.row('p-s0');

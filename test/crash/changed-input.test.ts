@@ -17,9 +17,7 @@ const damages = {
   'cut to half': (path: string) => truncate(path, 1000),
 };
 
-describe('a committed output that was changed', function () {
-  this.timeout(60_000);
-
+describe('a committed output that was changed', () => {
   it('is refused before the next stage reads it', async () => {
     for (const damage of Object.values(damages)) {
       const chain = await crashChain();

@@ -53,7 +53,7 @@ async function play(chain: Chain, plan: Plan): Promise<void> {
     await chain.write('inbox/p.yaml', config('p'));
     await chain.write('inbox/q.yaml', config('q'));
     const up = await chain.startUnder(hooked(chain, plan), 'up', '--once', '--no-dashboard');
-    await waitFor('the full disk', () => hitOf(chain, plan), 30_000);
+    await waitFor('the full disk', () => hitOf(chain, plan));
     await delay(1500);
     await rm(join(chain.root, 'filler'));
     const { code, out, err } = await up.ended;

@@ -92,8 +92,7 @@ async function runTest(folder: string, { test: [file, name], cell }: Guard): Pro
   return JSON.parse(json) as Result;
 }
 
-describe('the guards are needed', function () {
-  this.timeout(180_000);
+describe('the guards are needed', () => {
   let folder = '';
   before(async () => {
     folder = await copyOfRepository();

@@ -88,7 +88,7 @@ async function sleepInCleanup(): Promise<void> {
     await chain.write('inbox/q.yaml', config('q'));
     const place = 'append \\S+/p-s0/\\S+ .*"event":"verified".*"cleanup"';
     const up = await chain.startUnder(hookedWait(chain, place), 'up', '--once', '--no-dashboard');
-    await waitFor('the cleanup', async () => (await hits(chain)).some(({ act }) => act === 'waits'), 30_000);
+    await waitFor('the cleanup', async () => (await hits(chain)).some(({ act }) => act === 'waits'));
     await sleepAll([up.pid, await brokerPid(chain)], short_s);
     await chain.release('go');
     const { code, out, err } = await up.ended;
@@ -99,8 +99,7 @@ async function sleepInCleanup(): Promise<void> {
   }
 }
 
-describe(`everything asleep, locks of ${lock_s} s`, function () {
-  this.timeout(240_000);
+describe(`everything asleep, locks of ${lock_s} s`, () => {
   let played: Promise<void>[] = [];
   before(() => {
     played = [...stages.map(sleepIn), sleepInCleanup()];

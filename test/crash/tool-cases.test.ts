@@ -21,9 +21,7 @@ const start = async (script: string) => {
   return { dir, tool: await startTool({ dir, argv: ['sh', '-c', script], env: {}, cwd: '/' }) };
 };
 
-describe('the case table of the tool wrapper', function () {
-  this.timeout(60_000);
-
+describe('the case table of the tool wrapper', () => {
   it('grandchild ignores TERM: killed with its group, no exit code', async () => {
     const { dir, tool } = await start('sh -c \'trap "" TERM; echo ready; while :; do sleep 1; done\' & wait');
     await ready(dir);
@@ -66,9 +64,7 @@ describe('the case table of the tool wrapper', function () {
   });
 });
 
-describe('killed right after the spawn', function () {
-  this.timeout(120_000);
-
+describe('killed right after the spawn', () => {
   const slow: Edit = {
     file: 'src/io/tool/wrap.sh',
     find: '{ echo $$',
@@ -138,9 +134,7 @@ async function bystander(dir: string, args: readonly string[], stdio: 'ignore' |
   return child;
 }
 
-describe('forged records', function () {
-  this.timeout(120_000);
-
+describe('forged records', () => {
   it('50 of 50 make nobody send a signal', async () => {
     const random = seeded(1);
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;

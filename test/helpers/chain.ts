@@ -8,9 +8,11 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import type { JournalLine } from '../../src/events/journal.ts';
 import type { Row } from '../../src/events/row.ts';
-import { hasCode, readText } from '../../src/io/disk/files.ts';
+import { readText } from '../../src/io/disk/files.ts';
 import { readJournal } from '../../src/io/workspace/run-folder.ts';
-import { atTheEnd, waitFor } from './temp.ts';
+import { parseLines } from './lines.ts';
+import { endProcesses, processesOf } from './processes.ts';
+import { atTheEnd, waitFor, within } from './temp.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const command = join(repository, 'dist/phasebox.js');
@@ -173,14 +175,10 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
     read,
     rows,
     row: (name) =>
-      waitFor(
-        `the row of ${name}`,
-        async () => {
-          const row = (await rows()).find(({ run }) => run === name);
-          return row !== undefined && (await journal(name)).some(({ event }) => event === 'row') ? row : null;
-        },
-        30_000,
-      ),
+      waitFor(`the row of ${name}`, async () => {
+        const row = (await rows()).find(({ run }) => run === name);
+        return row !== undefined && (await journal(name)).some(({ event }) => event === 'row') ? row : null;
+      }),
     journal,
     phasebox: async (...args) => (await start(...args)).ended,
     start,
@@ -201,28 +199,8 @@ function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {
   };
 }
 
-/** A hook that hangs tells nothing: what takes so long is an error that names it. */
-async function within<T>(what: string, work: Promise<T>, more = () => ''): Promise<T> {
-  const limit_s = 20;
-  const timer = new AbortController();
-  const late = delay(limit_s * 1000, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`a workspace waited ${limit_s} s in vain for ${what}\n${more()}`);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined); // taken back
-  }
-}
-
 /** `43a-s0`, `43a-s0.2-q4` -> `43a`. */
 const phaseOf = (name: string): string => name.replace(/-s\d+(?:\.\d+)?(?:-[a-z]\w*)?$/, '');
-
-function parseLines<T>(text: string | null): T[] {
-  const whole = (text ?? '').slice(0, (text ?? '').lastIndexOf('\n') + 1);
-  return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as T]));
-}
 
 function startCommand(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Running {
   const child = spawn(process.execPath, [...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -243,7 +221,7 @@ function startCommand(args: readonly string[], options: { cwd: string; env: Node
     ended,
     async says(text) {
       const found = (): boolean => (typeof text === 'string' ? out.includes(text) : text.test(out));
-      await waitFor(`phasebox ${args.slice(1).join(' ')} saying ${text}`, () => found() || over, 30_000);
+      await waitFor(`phasebox ${args.slice(1).join(' ')} saying ${text}`, () => found() || over);
       if (!found()) throw new Error(`it ended without saying ${text}:\n${out}\n${err}`);
     },
     deafen: () => void child.stdout.destroy(),
@@ -255,41 +233,4 @@ function startCommand(args: readonly string[], options: { cwd: string; env: Node
       return (await ended).code;
     },
   };
-}
-
-/** A process that runs in or for a workspace, as `ps` tells it: its pid first. */
-async function lookForProcesses(root: string): Promise<string[]> {
-  const { stdout } = await run('ps', ['-A', '-ww', '-o', 'pid=', '-o', 'args=']);
-  const named = stdout.split('\n').filter((line) => line.includes(root));
-  const calls = parseLines<Call>(await readText(join(root, 'calls.jsonl')));
-  const pids = new Set(calls.map(({ pid }) => String(pid)));
-  const tools = stdout.split('\n').filter((line) => pids.has(line.trim().split(' ')[0]!) && /stand-in/.test(line));
-  return [...new Set([...named, ...tools])];
-}
-
-/** Ends what is left of a workspace, its broker too: all that has its unique folder in its argv or told its pid there. */
-async function endProcesses(root: string): Promise<void> {
-  const end = performance.now() + 20_000;
-  // More than once: whoever ends last may have started something meanwhile.
-  for (let left = await lookForProcesses(root); left.length > 0; left = await lookForProcesses(root)) {
-    if (performance.now() > end) throw new Error(`does not end by SIGKILL:\n${left.join('\n')}`);
-    for (const line of left) {
-      try {
-        process.kill(Number(line.trim().split(' ')[0]), 'SIGKILL');
-      } catch (error) {
-        if (!hasCode(error, 'ESRCH')) throw error; // it has just ended
-      }
-    }
-    await delay(20);
-  }
-}
-
-/** What is left; a tool that was just told to end gets a moment. */
-async function processesOf(root: string): Promise<string[]> {
-  const end = performance.now() + 3000;
-  for (;;) {
-    const left = await lookForProcesses(root);
-    if (left.length === 0 || performance.now() > end) return left;
-    await delay(50);
-  }
 }

@@ -9,6 +9,7 @@ import { groupMembers } from '../../src/io/tool/process-facts.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { committedStages, readJournal, readManifest, readRun, runFolders } from '../../src/io/workspace/run-folder.ts';
 import { type Chain, makeChain } from './chain.ts';
+import { parseLines } from './lines.ts';
 import { productCommand } from './product.ts';
 import { waitFor } from './temp.ts';
 
@@ -51,8 +52,7 @@ export const hookedWait = (chain: Chain, at: string): NodeJS.ProcessEnv =>
 
 /** What the preload told so far. */
 export async function hits(chain: Chain): Promise<Hit[]> {
-  const text = (await readText(hitsFile(chain))) ?? '';
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Hit]));
+  return parseLines<Hit>(await readText(hitsFile(chain)));
 }
 
 /** The one line that says: the plan was carried out at its place. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Shared by all copies of this module: the root hook and the tests load it by different loaders. */
 const registry: typeof globalThis & {
@@ -51,13 +52,28 @@ export async function removeTempDirs(): Promise<void> {
 export async function waitFor<T>(
   what: string,
   condition: () => T | Promise<T>,
-  limit_ms = 15_000,
+  limit_ms = 60_000,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + limit_ms;
   for (;;) {
     const value = await condition();
     if (value) return value as NonNullable<T>;
     if (performance.now() > end) throw new Error(`waited ${limit_ms} ms in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delay(10);
+  }
+}
+
+/** A hook that hangs tells nothing: what takes so long is an error that names it. */
+export async function within<T>(what: string, work: Promise<T>, more = () => ''): Promise<T> {
+  const limit_s = 60;
+  const timer = new AbortController();
+  const late = delay(limit_s * 1000, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`waited ${limit_s} s in vain for ${what}\n${more()}`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined); // taken back
   }
 }

@@ -38,8 +38,7 @@ const scoresOf = ({ overall, strict, categories, strict_categories, modes }: Row
 /** What a command said, for the message of a failed test. */
 const told = ({ stdout, stderr }: Ended): string => `${stdout}\n${stderr}`;
 
-describe('the chain with the real mlx_lm, one `up --once`', function () {
-  this.timeout(300_000);
+describe('the chain with the real mlx_lm, one `up --once`', () => {
   let lived: Night;
   let workspace: RealWorkspace;
   before(async () => {
@@ -171,8 +170,7 @@ describe('the chain with the real mlx_lm, one `up --once`', function () {
   });
 });
 
-describe('runs that begin later, and strangers, with the real mlx_lm', function () {
-  this.timeout(300_000);
+describe('runs that begin later, and strangers, with the real mlx_lm', () => {
   let before_: Night;
   let workspace: RealWorkspace;
   let up: Ended;
@@ -237,9 +235,7 @@ describe('runs that begin later, and strangers, with the real mlx_lm', function 
 const old = process.env.PHASEBOX_TEST_PYTHON_OLD;
 const why = old === undefined ? ' (not now: PHASEBOX_TEST_PYTHON_OLD names no Python with it)' : '';
 
-describe('the chain with mlx-lm 0.30.7', function () {
-  this.timeout(300_000);
-
+describe('the chain with mlx-lm 0.30.7', () => {
   it(`direct and two_step make the same bytes and scores${why}`, async function () {
     if (old === undefined) return this.skip();
     const workspace = await realWorkspace(old);

@@ -69,9 +69,7 @@ const rows = (count: number): Row[] => Array.from({ length: count }, (_, index) 
 const long = 'read app.py and '.repeat(40);
 const messages = ({ stops }: Report): string[] => stops.map((stop) => stop.message);
 
-describe('python/check_data.py, with the real tokenizer', function () {
-  this.timeout(60_000);
-
+describe('python/check_data.py, with the real tokenizer', () => {
   it('profiles good data and stops nothing', async () => {
     const settings = { iters: 200, 'batch-size': 2, 'val-batches': 10 };
     const flags = ['--mask-prompt', '--min-rows', 'train=300', 'valid=40'];

@@ -8,8 +8,7 @@ import { waitFor } from '../helpers/temp.ts';
 
 /* What the README shows: `cp demo/*.yaml inbox/` while `up` runs; demo/ as it is, the real mlx_lm, nothing prepared. */
 
-describe("the demo's configs, copied into the inbox of a living `up`, with the real mlx_lm", function () {
-  this.timeout(240_000);
+describe("the demo's configs, copied into the inbox of a living `up`, with the real mlx_lm", () => {
   let chain: Chain;
   let A: Row;
   let B: Row;

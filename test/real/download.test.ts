@@ -36,9 +36,7 @@ async function downloadFolder(): Promise<string> {
   return join(folder, name);
 }
 
-describe('download: true, with the real huggingface_hub', function () {
-  this.timeout(120_000);
-
+describe('download: true, with the real huggingface_hub', () => {
   beforeEach(async () => {
     hub = await startHub('tiny/B', demoBase('B'));
     chain = await workspaceOn();
@@ -86,7 +84,7 @@ describe('download: true, with the real huggingface_hub', function () {
     const release = hub.hold();
     const up = await chain.up();
     await drop('a', { model: 'tiny/B', revision: 'main', download: true });
-    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)), 60_000);
+    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)));
     expect(await up.stop()).to.equal(0);
     const folder = await downloadFolder();
     expect(await isAlive(folder)).to.equal(true);
@@ -102,9 +100,7 @@ describe('download: true, with the real huggingface_hub', function () {
   });
 });
 
-describe('a model that cannot be fetched', function () {
-  this.timeout(120_000);
-
+describe('a model that cannot be fetched', () => {
   beforeEach(async () => {
     hub = await startHub('tiny/B', demoBase('B'));
   });
@@ -141,7 +137,7 @@ describe('a model that cannot be fetched', function () {
     const release = hub.hold();
     const up = await chain.up();
     await drop('a', { model: 'tiny/B', download: true });
-    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)), 60_000);
+    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)));
     await stopTool(await downloadFolder());
     release();
     expect(await chain.row('a-s0')).to.include({ status: 'done' });

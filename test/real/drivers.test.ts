@@ -26,9 +26,7 @@ function run(argv: readonly string[], more: Readonly<Record<string, string>> = {
   });
 }
 
-describe('python/facts.py, with the real mlx_lm', function () {
-  this.timeout(60_000);
-
+describe('python/facts.py, with the real mlx_lm', () => {
   it('tells versions and the training settings without importing mlx_lm', async () => {
     const { code, stdout, stderr } = await run(['-X', 'importtime', driver('facts')]);
     expect(code, stderr).to.equal(0);
@@ -52,9 +50,7 @@ describe('python/facts.py, with the real mlx_lm', function () {
   });
 });
 
-describe('python/download.py', function () {
-  this.timeout(60_000);
-
+describe('python/download.py', () => {
   it('prints the folder of a model in the cache as its last line', async () => {
     const cache = await tempDir('hub');
     const commit = 'a'.repeat(40);
@@ -77,9 +73,7 @@ describe('python/download.py', function () {
   });
 });
 
-describe('python/serve.py, with the real server', function () {
-  this.timeout(120_000);
-
+describe('python/serve.py, with the real server', () => {
   /** As the templates of Qwen3-Coder (XML) and Qwen3 (JSON) name tools: only their branch for tools differs from ours. */
   const templates = {
     coder:
@@ -132,7 +126,7 @@ describe('python/serve.py, with the real server', function () {
       return ((await response.json()) as { choices: [Choice] }).choices[0];
     };
     try {
-      await waitFor('the server', up, 60_000);
+      await waitFor('the server', up);
       return { whole: await ask(60), cut: await ask(10), log };
     } finally {
       child.kill();

@@ -50,8 +50,7 @@ const adapterMade: Made<'train'> = {
   ...{ profile: null, warm_restart: false },
 };
 
-describe('the disk estimate of a base of more than 100 MB, with the real mlx_lm', function () {
-  this.timeout(180_000);
+describe('the disk estimate of a base of more than 100 MB, with the real mlx_lm', () => {
   let root = '';
   let base = '';
 

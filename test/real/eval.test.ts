@@ -50,9 +50,7 @@ async function emptied(adapter: string): Promise<string> {
   return folder;
 }
 
-describe('eval with the real mlx_lm', function () {
-  this.timeout(180_000);
-
+describe('eval with the real mlx_lm', () => {
   it('scores 27 prompts on a demo base, the same asked one by one or four at once, and the base beside it', async () => {
     const suite = await demoSuite();
     const made = { fuse: { folder: await demoBase('A'), made: { model: '.' } } };

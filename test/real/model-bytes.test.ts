@@ -47,8 +47,7 @@ async function contents(folder: string): Promise<Record<string, string>> {
 const bases = { 'a mixture of experts': 'A-base', 'a dense model': 'B-base' };
 
 for (const [what, name] of Object.entries(bases)) {
-  describe(`model bytes of ${what}, with the real mlx_lm`, function () {
-    this.timeout(300_000);
+  describe(`model bytes of ${what}, with the real mlx_lm`, () => {
     const model = join(repository, 'demo/models', name);
     const grid = ['--q-bits', '5', '--q-group-size', '64'];
     let folder = '';
@@ -108,9 +107,7 @@ for (const [what, name] of Object.entries(bases)) {
   });
 }
 
-describe('python/fuse_direct.py', function () {
-  this.timeout(60_000);
-
+describe('python/fuse_direct.py', () => {
   it('tells all that is wrong at once and leaves an existing folder alone', async () => {
     const folder = await tempDir('fuse');
     const argv = [fuseDirect, '--model', folder, '--adapter', folder, '--out', folder];

@@ -39,8 +39,7 @@ const close = (found: number | null, wanted: number | null, what: string): void 
   else expect(found, what).to.be.closeTo(wanted, 1e-4 * Math.max(1, Math.abs(wanted)));
 };
 
-describe('python/model_cost.py, against the same figures in plain NumPy', function () {
-  this.timeout(180_000);
+describe('python/model_cost.py, against the same figures in plain NumPy', () => {
   let folder: string;
   const measured = new Map<Kind, Cost & { readonly peak_gb: Record<string, number> }>();
   const plain = new Map<Kind, Figures>();
@@ -99,9 +98,7 @@ describe('python/model_cost.py, against the same figures in plain NumPy', functi
   });
 });
 
-describe('what fusing and quantizing cost, in the rows of a real chain', function () {
-  this.timeout(300_000);
-
+describe('what fusing and quantizing cost, in the rows of a real chain', () => {
   it('is there for each fused model, and nowhere else', async () => {
     const { workspace, rows } = await night();
     const found = (run: string): Cost => {

@@ -7,8 +7,7 @@ import { commandFolder, contents, type Ended, moePhase, type Night, night, rowOf
 
 const runs = ['moe-s0', 'moe-s0-two', 'moe-s0-q4', 'moe-s0-raw'];
 
-describe('plan --sh of a phase that has run, by bash with the real mlx_lm', function () {
-  this.timeout(300_000);
+describe('plan --sh of a phase that has run, by bash with the real mlx_lm', () => {
   let lived: Night;
   let script: Ended;
   let made = '';

@@ -11,8 +11,7 @@ import { waitFor } from '../helpers/temp.ts';
 
 const linux = process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {};
 
-describe('kill -9 of up with the real mlx_lm', function () {
-  this.timeout(180_000);
+describe('kill -9 of up with the real mlx_lm', () => {
   let chain: Chain;
   before(async () => {
     chain = await makeChain({ python: testPython }, linux);

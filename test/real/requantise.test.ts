@@ -31,8 +31,7 @@ const figuresOf = ({ run, overall, cost }: Row): string => {
   return `${run}: ${figures.map(([name, value]) => `${name} ${value?.toFixed(3) ?? '-'}`).join(', ')}`;
 };
 
-describe('4 and 5 bits from one training, with the real mlx_lm', function () {
-  this.timeout(300_000);
+describe('4 and 5 bits from one training, with the real mlx_lm', () => {
   let rows: ReadonlyMap<string, Row>;
   let workspace: RealWorkspace;
 

@@ -25,8 +25,7 @@ const phase = demoPhase('pick', 'B', {
 
 const candidatesOf = (row: Row) => row.selection?.candidates ?? [];
 
-describe('a checkpoint chosen with the real mlx_lm', function () {
-  this.timeout(300_000);
+describe('a checkpoint chosen with the real mlx_lm', () => {
   let workspace: RealWorkspace;
   let made: Ended;
   let up: Ended;

@@ -108,8 +108,7 @@ const formats = {
 } as const;
 type Format = keyof typeof formats;
 
-describe('chat templates that name tools, with the real mlx_lm', function () {
-  this.timeout(300_000);
+describe('chat templates that name tools, with the real mlx_lm', () => {
   let folder = '';
   let models: Readonly<Record<Format, string>>;
   before(async () => {

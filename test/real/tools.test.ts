@@ -94,9 +94,7 @@ const suite: Suite = suiteOf(
   { tools: [tool('lint', 'path')] },
 );
 
-describe('tools and conversations, with the real mlx_lm', function () {
-  this.timeout(120_000);
-
+describe('tools and conversations, with the real mlx_lm', () => {
   it('reach the chat template as OpenAI clients send them, and no answer is swallowed', async () => {
     const at = await desk({ suite, real: true, settings: { stop: ['<|im_end|>'], max_tokens: 40 } });
     const made = await evaluate.run({ fuse: { folder: await modelWithTools(), made: { model: '.' } } }, at.context);

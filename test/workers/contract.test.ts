@@ -33,8 +33,7 @@ const weights: Partial<Record<StageName, string>> = {
   quantize: 'model/model.safetensors',
 };
 
-describe('every stage', function () {
-  this.timeout(60_000);
+describe('every stage', () => {
   const source = packageRoot().folder;
   let broker: Broker;
   let runtime: Runtime;

@@ -10,9 +10,7 @@ import { recipeFalseAlarm } from '../../../src/core/stats/power.ts';
 const repetitions = 2000;
 const standardErrors = 4;
 
-describe('how often the statistics hold', function () {
-  this.timeout(60_000);
-
+describe('how often the statistics hold', () => {
   for (const simulation of simulations) {
     const { name, bar } = simulation;
     if (bar === null) continue;

@@ -98,5 +98,5 @@ describe('signFlip', () => {
     const many = Array.from({ length: 3000 }, (_, at) => (((at * 7919) % 9973) - 4986) / 9973);
     expect(signFlip(many, 'seed').simulated).to.equal(true);
     expect(signFlip(many.slice(0, 27), 'seed').simulated).to.equal(false);
-  }).timeout(20_000);
+  });
 });

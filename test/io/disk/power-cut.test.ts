@@ -122,9 +122,7 @@ async function dangers(without: number | null): Promise<string[]> {
   return found;
 }
 
-describe('a power cut in commit()', function () {
-  this.timeout(60_000);
-
+describe('a power cut in commit()', () => {
   it('at every call, with any names and contents lost that were not synced: nothing published, or all of it', async () => {
     expect(await dangers(null)).to.eql([]);
     expect(seen.size, 'states of the disk that were looked at').to.be.greaterThan(40);

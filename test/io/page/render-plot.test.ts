@@ -39,8 +39,7 @@ const draw = async (given: PlotData): Promise<Map<PlotName, string>> => {
 /** Texts that the drawing shows. */
 const textsOf = (svg: string): string[] => [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text ?? '');
 
-describe('plots', function () {
-  this.timeout(20_000);
+describe('plots', () => {
   let drawn: Map<PlotName, string>;
   before(async () => {
     drawn = await draw(data);

@@ -47,8 +47,7 @@ const isSilent = (url: string): Promise<boolean> =>
     });
   });
 
-describe('io/model-server', function () {
-  this.timeout(60_000);
+describe('io/model-server', () => {
   let lookAlike: Server | null = null;
 
   /** Somebody else's server: healthy, and it echoes whatever model it is asked for. */
@@ -167,9 +166,7 @@ describe('io/model-server', function () {
   });
 });
 
-describe("io/model-server with mlx_lm's own server", function () {
-  this.timeout(120_000);
-
+describe("io/model-server with mlx_lm's own server", () => {
   afterEach(async () => {
     for (const { server } of open.splice(0)) await server.close();
   });

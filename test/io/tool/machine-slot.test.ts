@@ -45,9 +45,7 @@ const kindOf = async (wanted: Claim): Promise<string> => {
   return asked.kind;
 };
 
-describe('the machine slot', function () {
-  this.timeout(60_000);
-
+describe('the machine slot', () => {
   beforeEach(async () => {
     folder = await tempDir('slot');
     before = process.env.PHASEBOX_SLOT_DIR;

@@ -45,8 +45,7 @@ describe('a tool process', () => {
     expect(await group(folder)).to.deep.equal([]);
   });
 
-  it('is killed when it does not listen to TERM', async function () {
-    this.timeout(30_000);
+  it('is killed when it does not listen to TERM', async () => {
     const { folder, tool } = await start('trap "" TERM; echo ready; while :; do sleep 1; done');
     await waitFor('the tool', async () => (await log(folder).catch(() => '')).includes('ready'));
     await tool.stop();

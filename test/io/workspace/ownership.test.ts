@@ -39,8 +39,7 @@ describe('ownership of a workspace', () => {
     expect(await ownerOf(state)).to.equal(null);
   });
 
-  it('is free again after a SIGKILL of its owner, with nothing to clear by hand', async function () {
-    this.timeout(60_000);
+  it('is free again after a SIGKILL of its owner, with nothing to clear by hand', async () => {
     const state = await tempDir('own');
     for (let round = 0; round < 3; round++) {
       const racers = await Promise.all(Array.from({ length: 4 }, () => race(state)));

@@ -37,9 +37,7 @@ const failure = async (options: DeskOptions) => {
 const withPrompts = (...texts: readonly string[]): Suite =>
   suiteOf(texts.map((prompt, index) => ({ id: `p${index}`, prompt })));
 
-describe('workers/eval', function () {
-  this.timeout(60_000);
-
+describe('workers/eval', () => {
   it('asks, keeps every answer, scores, and tells how far it is', async () => {
     const { made, seen, answers, served } = await evaluated({ suite: easy, settings: { repeats: 2 } });
     expect([made.score.overall, made.score.strict].map(Math.round)).to.deep.equal([55, 55]);

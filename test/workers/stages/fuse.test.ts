@@ -37,9 +37,7 @@ function expectNear(estimate: number, real: number): void {
   expect(Math.abs(estimate - real), `estimate ${estimate}, real ${real}`).to.be.at.most(Math.max(real / 10, 65_536));
 }
 
-describe('workers/fuse, quantize and cleanup with the real mlx_lm', function () {
-  this.timeout(180_000);
-
+describe('workers/fuse, quantize and cleanup with the real mlx_lm', () => {
   for (const name of ['A', 'B'] as const) {
     it(`${name}: direct and two_step give the same model, and the disk that was estimated`, async () => {
       const selected = { keep_checkpoints: 'selected', keep_model: 'all' } as const;

@@ -27,9 +27,7 @@ async function scored(words: Record<string, string>, command?: readonly string[]
   return suiteOf(prompts, { scorer: { command: [...(command ?? [testPython, join(bin, 'scorer.py'), file])] } });
 }
 
-describe("a suite's scorer in the eval stage", function () {
-  this.timeout(60_000);
-
+describe("a suite's scorer in the eval stage", () => {
   it('gives every answer its points, of the base too; what it wrote is kept', async () => {
     const suite = await scored({ a: 'a()', b: 'z()', c: '[mode]' });
     const { made, at } = await sit({ suite, settings: { repeats: 2, base: true } });
@@ -73,8 +71,7 @@ describe("a suite's scorer in the eval stage", function () {
   });
 });
 
-describe('eval.engine in the eval stage', function () {
-  this.timeout(60_000);
+describe('eval.engine in the eval stage', () => {
   const suite = suiteOf([{ id: 'right', category: 'git' }]);
   const engine = (what: string, server = true) => ({ command: [testPython, join(bin, 'engine.py'), what], server });
 

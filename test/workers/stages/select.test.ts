@@ -42,9 +42,7 @@ async function choosing(dir?: string) {
   return { ...own, context: { ...own.context, run } };
 }
 
-describe('workers/select', function () {
-  this.timeout(60_000);
-
+describe('workers/select', () => {
   it('asks the base once, then each checkpoint through a server of its own; of equals the last goes on', async () => {
     const { context, served, seen } = await choosing();
     const train = await trained();

@@ -14,9 +14,7 @@ import {
 } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
-describe('workers/train with the real mlx_lm', function () {
-  this.timeout(120_000);
-
+describe('workers/train with the real mlx_lm', () => {
   it('trains: checkpoints, losses, profile, progress, what it read', async () => {
     const run = demoRun('A', { min_rows: { train: 100 } });
     const { made, seen, folder } = await runStage(train, {}, { run, dir: await tempDir('train') });
