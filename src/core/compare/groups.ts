@@ -94,6 +94,3 @@ export function groupRuns(
     return ordered.map((variant) => groupOf(phase, variant, { rows, prompts }));
   });
 }
-
-/** How many of the group's done runs pass the gate each on its own. */
-export const passing = (group: Group): number => group.done.filter((row) => row.verdict === 'pass').length;

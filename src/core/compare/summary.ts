@@ -1,7 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import { type Interval, meanInterval, newPromptsInterval, promptInterval, shareInterval } from '../stats/interval.ts';
 import { mean, variance } from '../stats/moments.ts';
-import { type Group, passing } from './groups.ts';
+import type { Group } from './groups.ts';
 import { promptTable } from './prompts.ts';
 
 /** What a phase (or a variant of it) may be said to score. Percent 0-100, unrounded, by the scorer of its gate. */
@@ -26,13 +26,16 @@ export interface Summary {
 /** The verdict on the mean, as written before the runs, and whether the runs agree with it. */
 export interface GateSummary {
   readonly verdict: 'pass' | 'fail' | null;
-  /** True: every done run agrees with the verdict. Null: there is no verdict, or one run alone. */
+  /** True: every done run agrees with the verdict. Null: there is no verdict, or one model alone. */
   readonly settled: boolean | null;
   /** Why it is not settled although all runs agree. */
   readonly because: string | null;
+  /** Done runs with a verdict of their own. */
+  readonly runs: number;
+  /** Of the models they made: a model that is judged again is no further witness. */
   readonly passing: number;
   readonly of: number;
-  /** Where the true share of passing runs may lie (95 %, Clopper-Pearson), percent; null: no run is done. */
+  /** Where the true share of passing runs may lie (95 %, Clopper-Pearson), percent; null: no run is judged. */
   readonly share: Interval | null;
 }
 
@@ -54,13 +57,16 @@ function gateOf(group: Group): GateSummary | null {
   const { phase, done, judgement } = group;
   if (phase.criteria?.gate === undefined) return null;
   const { verdict } = judgement;
-  const [k, n] = [passing(group), done.filter((row) => row.verdict !== null).length];
+  const judged = done.filter((row) => row.verdict !== null);
+  const models = firstOfModel(judged);
+  const [k, n] = [models.filter((row) => row.verdict === 'pass').length, models.length];
   const agree = done.every((row) => row.verdict === verdict);
   const chosenHere = done.some((row) => row.selection?.same_suite);
   return {
     verdict,
-    settled: verdict === null || done.length < 2 ? null : agree && !chosenHere,
+    settled: verdict === null || firstOfModel(done).length < 2 ? null : agree && !chosenHere,
     because: agree && chosenHere ? 'the checkpoint was chosen on the prompts that are reported' : null,
+    runs: judged.length,
     passing: k,
     of: n,
     share: n === 0 ? null : percentInterval(shareInterval(k, n)),

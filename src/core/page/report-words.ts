@@ -55,13 +55,14 @@ export function rangeText(summary: Summary): string {
 }
 
 /** `passes in 1 of 3 runs (true share 1-91 %)`. */
-export const shareText = ({ passing, of, share }: GateSummary): string =>
-  `passes in ${passing} of ${plural(of, 'run')}${share === null ? '' : ` (true share ${span(share)} %)`}`;
+export const shareText = ({ passing, of, runs, share }: GateSummary): string =>
+  `passes in ${passing} of ${plural(of, of === runs ? 'run' : 'model')}${share === null ? '' : ` (true share ${span(share)} %)`}`;
 
 /** The verdict as a cell: `fail, undecided: 1 of 3`. */
 export function gateText(gate: GateSummary): string {
   if (gate.verdict === null) return 'no verdict';
-  if (gate.settled === null) return gate.because === null ? `${gate.verdict}, one run` : `${gate.verdict}, undecided`;
+  if (gate.settled === null && gate.because !== null) return `${gate.verdict}, undecided`;
+  if (gate.settled === null) return `${gate.verdict}, one ${gate.runs > 1 ? 'model' : 'run'}`;
   return `${gate.verdict}, ${gate.settled ? 'settled' : 'undecided'}: ${gate.passing} of ${gate.of}`;
 }
 

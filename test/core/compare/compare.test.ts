@@ -62,6 +62,16 @@ describe('summarise', () => {
     expect(one(rowsOf('a', [10, 20])).gate).to.include({ verdict: 'fail', settled: true, passing: 0, of: 2 });
   });
 
+  it('counts a model once, however often it is judged: no share of 3 from one training', () => {
+    const judged = (models: string[], scores: number[]) =>
+      rowsOf('a', scores).map((row, at) => ({ ...row, custody: { ...row.custody, adapter: models[at] ?? null } }));
+    const same = one(judged(['x', 'x', 'x'], [90, 90, 90])).gate;
+    expect(same).to.deep.include({ verdict: 'pass', settled: null, runs: 3, passing: 1, of: 1 });
+    expect(same?.share?.low).to.be.closeTo(2.5, 1e-9);
+    expect(one(judged(['x', 'y', 'x'], [90, 80, 90])).gate).to.include({ settled: true, runs: 3, passing: 2, of: 2 });
+    expect(one(judged(['x', 'y', 'x'], [90, 80, 40])).gate).to.include({ settled: false, passing: 2, of: 2 });
+  });
+
   it('says of one run neither, and gives no range for the recipe but one for this model', () => {
     const single = one(rowsOf('a', [90]), new Map([['a-s0', points(1, 1, 1, 0)]]));
     expect(single.gate?.settled).to.equal(null);

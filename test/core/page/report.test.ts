@@ -156,6 +156,8 @@ describe('renderComparison', () => {
     );
     expect(made).to.contain('| **50.0** | – | 2 runs of the very same model: run-to-run variance unknown |');
     expect(made).to.contain('**43a against 43b: cannot say, one model each.**');
+    const gated = page(same('43a', 50).map((row) => ({ ...row, verdict: 'fail' as const })));
+    expect(gated).to.contain('**43a fails its gate: overall 50.0').and.contain('| fail, one model |');
   });
 
   it('claims nothing of runs that all score the same', () => {
