@@ -11,6 +11,7 @@ import { claimWorkspace, ownerOf } from '../io/workspace/ownership.ts';
 import { isPending, takeAnswer, writeRequest } from '../io/workspace/requests.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { look } from '../producers/look.ts';
 import { openRequestDesk } from '../workers/control/requests.ts';
 import { openPlace } from './open-runtime.ts';
 
@@ -30,13 +31,18 @@ export async function ask(workspace: Workspace, request: Request): Promise<numbe
   return exitCodeOf(outcomes);
 }
 
-async function refuseUnknown({ artifacts }: Workspace, name: string): Promise<void> {
+async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Promise<void> {
   const shelf = openShelf(artifacts);
   await shelf.refresh();
   const runs: readonly Run[] = shelf.all().map(({ run }) => run);
   if (findTarget(name, runs) !== null) return;
   const hint = didYouMean(name, targetNames(runs));
-  throw new CommandError(2, `There is no run or phase ${name}. ${hint}\`phasebox status\` lists the runs.`);
+  const unread = (await look(inbox)).found.map((file) => file.name);
+  const where =
+    unread.length === 0
+      ? '`phasebox status` lists the runs.'
+      : `Not read yet: ${unread.join(', ')} in the inbox. \`phasebox up\` makes runs of it; a file that should not run can be taken out.`;
+  throw new CommandError(2, `There is no run or phase ${name}. ${hint}${where}`);
 }
 
 /**
