@@ -61,12 +61,22 @@ export function openConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-async function deliver(job: Job, token: string | undefined, how: ConsumerOptions): Promise<unknown> {
-  // After a wipe of the broker both calls throw "Missing key": that must not fail a training of 42 minutes.
-  const board: Board = {
-    progress: (value) => void job.updateProgress(value).catch(how.quiet),
-    log: (line) => void job.log(line).catch(how.quiet),
+/** After a wipe of the broker its calls throw "Missing key": that must not fail a training of 42 minutes. */
+function boardOf(job: Job, quiet: (error: Error) => void): Board {
+  // Who takes a stage up again reads its tool's log from the start.
+  let repeats = job.attemptsStarted > 1;
+  return {
+    progress: (value) => void job.updateProgress(value).catch(quiet),
+    log(line) {
+      if (repeats) void job.clearLogs().catch(quiet);
+      repeats = false;
+      void job.log(line).catch(quiet);
+    },
   };
+}
+
+async function deliver(job: Job, token: string | undefined, how: ConsumerOptions): Promise<unknown> {
+  const board = boardOf(job, how.quiet);
   try {
     return await how.handle({ data: job.data, board });
   } catch (error) {
