@@ -29,6 +29,8 @@ export type Finding =
   | {
       readonly kind: 'pairs';
       readonly pairs: number;
+      /** Runs that are in no pair, their other half has no score: left out of everything here. */
+      readonly unpaired: number;
       readonly difference: number;
       readonly low: number;
       readonly high: number;
@@ -94,7 +96,7 @@ function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; chang
   }
   const difference = a.mean - b.mean;
   const shared = sharedTrainings(a, b);
-  if (shared.length >= 2) return pairs(shared);
+  if (shared.scores.length >= 2) return pairs(shared);
   if (ours.length >= 2 && others.length >= 2 && allSame(ours) && allSame(others)) return { kind: 'flat', difference };
   if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
   if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
@@ -105,8 +107,13 @@ function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; chang
     : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
 }
 
-/** Scores of those runs of which one branches off the other: [of a, of b]. */
-function sharedTrainings(a: Summary, b: Summary): [number, number][] {
+/** Scores of those runs of which one branches off the other ([of a, of b]), and how many runs are in no such pair. */
+interface Shared {
+  readonly scores: readonly (readonly [number, number])[];
+  readonly unpaired: number;
+}
+
+function sharedTrainings(a: Summary, b: Summary): Shared {
   const scores = new Map([...a.draws, ...b.draws].map(({ run, overall }) => [run, overall]));
   const branches = (from: Summary, off: Summary): [string, string][] =>
     from.group.done.flatMap((row): [string, string][] => {
@@ -114,21 +121,28 @@ function sharedTrainings(a: Summary, b: Summary): [number, number][] {
       return typeof source === 'string' && off.draws.some(({ run }) => run === source) ? [[row.run, source]] : [];
     });
   const found = [...branches(a, b), ...branches(b, a).map(([run, source]): [string, string] => [source, run])];
-  return found.flatMap(([ours, others]): [number, number][] => {
+  const whole = found.flatMap(([ours, others]) => {
     const [one, other] = [scores.get(ours), scores.get(others)];
-    return one === undefined || other === undefined ? [] : [[one, other]];
+    return one === undefined || other === undefined ? [] : [{ runs: [ours, others], points: [one, other] as const }];
   });
+  return {
+    scores: whole.map(({ points }) => points),
+    unpaired: scores.size - new Set(whole.flatMap(({ runs }) => runs)).size,
+  };
 }
 
-function pairs(shared: readonly (readonly [number, number])[]): Finding {
+function pairs({ scores, unpaired }: Shared): Finding {
   const found = paired(
-    shared.map(([ours]) => ours),
-    shared.map(([, others]) => others),
+    scores.map(([ours]) => ours),
+    scores.map(([, others]) => others),
   );
   if (found === null) throw new Error('two pairs always have a difference');
   const { difference, low, high, p } = found;
   if (allSame([low, high])) return { kind: 'flat', difference };
-  return { kind: 'pairs', pairs: shared.length, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
+  return {
+    ...{ kind: 'pairs', pairs: scores.length, unpaired, difference },
+    ...{ low: Math.max(-100, low), high: Math.min(100, high), p },
+  };
 }
 
 function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {

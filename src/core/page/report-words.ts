@@ -123,6 +123,12 @@ function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
   ].join(' ');
 }
 
+function pairsText(finding: Extract<Finding, { kind: 'pairs' }>): string {
+  const how = `t over ${finding.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
+  const rest = finding.unpaired === 0 ? '' : ` Left out: ${plural(finding.unpaired, 'run')} in no pair.`;
+  return `It may be anything from ${signedSpan(finding)} (${how}).${rest}`;
+}
+
 function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
   const each = finding.again ? 'One model each, judged more than once' : 'One run each';
   if (finding.p === null) return `${each}, and the single answers are gone, so nothing is tested.`;
@@ -145,7 +151,7 @@ export function findingText(finding: Finding, names: Names): string {
     case 'recipes':
       return recipesText(finding);
     case 'pairs':
-      return `It may be anything from ${signedSpan(finding)} (t over ${finding.pairs} pairs of runs that share a training, ${pValue(finding.p)}).`;
+      return pairsText(finding);
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [names.a, names.b] : [names.b, names.a];
       return `${single} has one run. Could it be one more run of ${several}? ${finding.p < 0.05 ? 'Hardly' : 'Quite possible'} (${pValue(finding.p)}).`;

@@ -6,6 +6,7 @@ import type { PromptScores } from '../../../src/core/compare/prompts.ts';
 import { promptChanges, promptTable, tellingPrompts } from '../../../src/core/compare/prompts.ts';
 import { type Summary, summarise } from '../../../src/core/compare/summary.ts';
 import { tellingAnswer } from '../../../src/core/compare/telling.ts';
+import { findingText } from '../../../src/core/page/report-words.ts';
 import { criteria } from '../../../src/events/phase.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { makeRow, noCustody } from '../../helpers/rows.ts';
@@ -140,12 +141,17 @@ describe('contrast', () => {
     if (first === undefined || second === undefined) throw new Error('no two groups');
     const { finding, spread } = contrast([first, second], all, () => null);
     if (finding.kind !== 'pairs') throw new Error(finding.kind);
-    expect([finding.pairs, Number(finding.difference.toFixed(2))]).to.eql([3, -12.1]);
+    expect([finding.pairs, finding.unpaired, Number(finding.difference.toFixed(2))]).to.eql([3, 0, -12.1]);
     expect(finding.p).to.be.below(0.05);
     expect(contrast([second, first], all, () => null).finding)
       .to.have.property('difference')
       .above(12);
     expect(spread?.from).to.eql(['a', 'a q4']);
+    const [plainOnly, oneLess] = summaries([...plain, ...q4.slice(1)]);
+    if (plainOnly === undefined || oneLess === undefined) throw new Error('no two groups');
+    const short = contrast([plainOnly, oneLess], [plainOnly, oneLess], () => null).finding;
+    expect(short).to.include({ kind: 'pairs', pairs: 2, unpaired: 1 });
+    expect(findingText(short, { a: 'a', b: 'a q4' })).to.match(/\(t over 2 pairs .*\)\. Left out: 1 run in no pair\.$/);
   });
 
   it('asks of one run against several whether it is one more of them', () => {
