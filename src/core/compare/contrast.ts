@@ -1,60 +1,9 @@
-import { equivalence, holm, oneMoreDraw, paired, welch } from '../stats/difference.ts';
-import type { Interval } from '../stats/interval.ts';
+import { holm, welch } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
-import { detectableDifference, recipeFalseAlarm, runsNeeded } from '../stats/power.ts';
-import { signFlip } from '../stats/sign-flip.ts';
+import { type Finding, findingOf } from './finding.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
 import { pooledSpread, type Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
-
-/** What can be said of the difference, by how many runs there are. Percent points, `a - b`. */
-export type Finding =
-  | { readonly kind: 'nothing'; readonly why: string }
-  /** Two and more runs a side: the recipes. */
-  | {
-      readonly kind: 'recipes';
-      readonly difference: number;
-      readonly low: number;
-      readonly high: number;
-      readonly p: number;
-      readonly equivalent: 'yes' | 'no' | 'cannot tell';
-      /** The smallest difference that these runs would find in 4 of 5 cases. */
-      readonly detectable: number;
-      /** Runs a side that would find this difference; `low` and `high` by the range of the spread. */
-      readonly needed: Interval;
-    }
-  /** The same, and no run (no pair) differs from another of its side: nothing tells how far one more would be off. */
-  | { readonly kind: 'flat'; readonly difference: number }
-  /** A variant against the runs that it branches off: pairs that share a training. */
-  | {
-      readonly kind: 'pairs';
-      readonly pairs: number;
-      /** Runs that are in no pair, their other half has no score: left out of everything here. */
-      readonly unpaired: number;
-      readonly difference: number;
-      readonly low: number;
-      readonly high: number;
-      readonly p: number;
-    }
-  /** One run against several: could it be one more of them? */
-  | {
-      readonly kind: 'draw';
-      /** The side with one run. */
-      readonly single: 'a' | 'b';
-      readonly difference: number;
-      readonly p: number;
-    }
-  /** One run each: these two models, not their recipes. */
-  | {
-      readonly kind: 'models';
-      /** More runs than one, all of the very same model. */
-      readonly again: boolean;
-      readonly difference: number;
-      readonly p: number | null;
-      readonly simulated: boolean;
-      /** How often "they differ" would be wrong as a word on recipes, 0-1; null: the spread of runs is not known. */
-      readonly falseAlarm: number | null;
-    };
 
 /** One category of the suite, `a` against `b`. */
 export interface CategoryContrast {
@@ -80,108 +29,9 @@ export interface Contrast {
   readonly prompts: PromptChanges;
 }
 
-/** Points of 100: closer than this is as good as the same. */
-export const margin = 5;
 const fewestForCategories = 3;
 
-const values = (summary: Summary): number[] => summary.draws.map(({ overall }) => overall);
-
 const identities = ({ group }: Summary): string[] => [...new Set(group.done.map((row) => row.eval_identity ?? ''))];
-
-function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; changes: PromptChanges }): Finding {
-  const [ours, others] = [values(a), values(b)];
-  if (a.mean === null || b.mean === null) {
-    const without = [a, b].filter(({ mean }) => mean === null).map(({ group }) => group.name);
-    return { kind: 'nothing', why: `no run of ${without.join(' and of ')} is done` };
-  }
-  const difference = a.mean - b.mean;
-  const shared = sharedTrainings(a, b);
-  if (shared.scores.length >= 2) return pairs(shared);
-  if (ours.length >= 2 && others.length >= 2 && allSame(ours) && allSame(others)) return { kind: 'flat', difference };
-  if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
-  if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
-  const [single, several] = ours.length === 1 ? [a.mean, others] : [b.mean, ours];
-  const draw = allSame(several) ? null : oneMoreDraw(single, several);
-  return draw === null
-    ? { kind: 'nothing', why: 'the runs have no spread that could be measured against' }
-    : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
-}
-
-/** Scores of those runs of which one branches off the other ([of a, of b]), and how many runs are in no such pair. */
-interface Shared {
-  readonly scores: readonly (readonly [number, number])[];
-  readonly unpaired: number;
-}
-
-function sharedTrainings(a: Summary, b: Summary): Shared {
-  const scores = new Map([...a.draws, ...b.draws].map(({ run, overall }) => [run, overall]));
-  const branches = (from: Summary, off: Summary): [string, string][] =>
-    from.group.done.flatMap((row): [string, string][] => {
-      const source = row.from?.run;
-      return typeof source === 'string' && off.draws.some(({ run }) => run === source) ? [[row.run, source]] : [];
-    });
-  const found = [...branches(a, b), ...branches(b, a).map(([run, source]): [string, string] => [source, run])];
-  const whole = found.flatMap(([ours, others]) => {
-    const [one, other] = [scores.get(ours), scores.get(others)];
-    return one === undefined || other === undefined ? [] : [{ runs: [ours, others], points: [one, other] as const }];
-  });
-  return {
-    scores: whole.map(({ points }) => points),
-    unpaired: scores.size - new Set(whole.flatMap(({ runs }) => runs)).size,
-  };
-}
-
-function pairs({ scores, unpaired }: Shared): Finding {
-  const found = paired(
-    scores.map(([ours]) => ours),
-    scores.map(([, others]) => others),
-  );
-  if (found === null) throw new Error('two pairs always have a difference');
-  const { difference, low, high, p } = found;
-  if (allSame([low, high])) return { kind: 'flat', difference };
-  return {
-    ...{ kind: 'pairs', pairs: scores.length, unpaired, difference },
-    ...{ low: Math.max(-100, low), high: Math.min(100, high), p },
-  };
-}
-
-function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {
-  const found = welch(ours, others);
-  const same = equivalence(ours, others, margin);
-  if (found === null || same === null) throw new Error('two runs a side always have a difference');
-  if (spread === null)
-    return { kind: 'nothing', why: 'their runs were measured in several ways, so their spread is not known' };
-  const { difference, low, high, p } = found;
-  const needed = (sd: number): number => runsNeeded(difference, sd);
-  return {
-    kind: 'recipes',
-    difference,
-    low: Math.max(-100, low),
-    high: Math.min(100, high),
-    p,
-    equivalent: same.answer,
-    detectable: detectableDifference(spread.sd, { a: ours.length, b: others.length }),
-    needed: { low: needed(spread.range.low), high: needed(spread.range.high) },
-  };
-}
-
-function models(
-  a: Summary,
-  b: Summary,
-  { spread, changes, difference }: { spread: Spread | null; changes: PromptChanges; difference: number },
-): Finding {
-  const flipped = [...changes.differences.values()];
-  const seed = [a, b].map(({ runs }) => runs[0]?.run ?? '').join(' ');
-  const test = flipped.length === 0 ? null : signFlip(flipped, seed);
-  return {
-    kind: 'models',
-    again: a.runs.length + b.runs.length > 2,
-    difference,
-    p: test?.p ?? null,
-    simulated: test?.simulated ?? false,
-    falseAlarm: spread === null ? null : recipeFalseAlarm(spread.sd),
-  };
-}
 
 type Table = Readonly<Record<string, number>>;
 

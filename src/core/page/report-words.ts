@@ -1,4 +1,4 @@
-import { type Finding, margin } from '../compare/contrast.ts';
+import { type Finding, margin } from '../compare/finding.ts';
 import type { Spread } from '../compare/spread.ts';
 import type { GateSummary, Summary } from '../compare/summary.ts';
 import type { Interval } from '../stats/interval.ts';
