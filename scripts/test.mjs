@@ -26,6 +26,7 @@ const suites = {
   chain: { folders: ['chain'], limit_min: 15 },
   browser: { folders: ['browser'], limit_min: 5 },
 };
+const linesOfFailure = 40;
 /** Suites at a time: one alone waits for its subprocesses and leaves half of two cores idle. */
 const lanes = Math.min(2, availableParallelism());
 
@@ -47,6 +48,8 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const lines = [];
+/** What failed, again at the end: who reads the last lines only sees it too. */
+const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
 for (const name of wanted.filter((one) => one in checks)) await report(name, (say) => check(checks[name], say));
@@ -59,6 +62,7 @@ await Promise.all(
     }
   }),
 );
+for (const text of red) process.stdout.write(`\n${text}\n`);
 process.stdout.write(`\n${lines.join('\n')}\n\n${sentence(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
@@ -71,6 +75,7 @@ async function report(name, work) {
   for (const key of Object.keys(total)) total[key] += counts[key];
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   const why = counts.why === undefined ? '' : `: ${counts.why}`;
+  for (const text of counts.told ?? []) red.push(`${name}: ${firstLines(text)}`);
   lines.push(`${name.padEnd(8)} ${seconds.padStart(6)} s   ${sentence(counts)}${why}`);
   say(`== ${lines.at(-1)}\n`);
   over();
@@ -99,6 +104,11 @@ function inTurn(write) {
       },
     };
   };
+}
+
+function firstLines(text) {
+  const all = text.split('\n');
+  return [...all.slice(0, linesOfFailure), ...(all.length > linesOfFailure ? ['...'] : [])].join('\n  ');
 }
 
 function sentence({ passed, failed, skipped }) {
