@@ -16,25 +16,29 @@ export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }:
   return waiting(runtime, attempt, (onWait) => acquireMachine(claim, { signal: runtime.signal, onWait }));
 }
 
+/** Shows what an attempt waits for: on terminal, board and log. */
+export function tellWait(runtime: Runtime, { shelved, event, board }: Attempt, text: string): void {
+  const live = runtime.inHand.get(event.run);
+  if (live !== undefined) live.waits = text;
+  board.log(text);
+  runtime.log.info({ run: event.run, stage: event.stage, attempt: event.attempt }, text);
+  runtime.notice({ kind: 'waits', shelved, stage: event.stage, text });
+}
+
 /** Waits for something outside, shown on terminal, board and log, its time not counted as the stage's. */
 export async function waiting<T>(
   runtime: Runtime,
-  { shelved, event, board, notes }: Attempt,
+  attempt: Attempt,
   wait: (onWait: (text: string) => void) => Promise<T>,
 ): Promise<T> {
-  const live = runtime.inHand.get(event.run);
+  const live = runtime.inHand.get(attempt.event.run);
   const since = Date.now();
   try {
-    return await wait((text) => {
-      if (live !== undefined) live.waits = text;
-      board.log(text);
-      runtime.log.info({ run: event.run, stage: event.stage, attempt: event.attempt }, text);
-      runtime.notice({ kind: 'waits', shelved, stage: event.stage, text });
-    });
+    return await wait((text) => tellWait(runtime, attempt, text));
   } finally {
     if (live !== undefined && live.waits !== null) {
       live.waits = null;
-      notes.waited_ms += Date.now() - since;
+      attempt.notes.waited_ms += Date.now() - since;
     }
   }
 }

@@ -11,9 +11,10 @@ import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
+import { watchStrays } from '../io/tool/strays.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
-import { holdMachine } from './machine.ts';
+import { holdMachine, tellWait } from './machine.ts';
 import { isDetaching, now, type Runtime } from './runtime.ts';
 import { makeShared } from './shared-folder.ts';
 import type { StageContext, Tool } from './stage.ts';
@@ -101,7 +102,12 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   const found = await findTool(folder);
   const running = found ?? (await startTool({ dir: folder, argv: tool.argv, env, cwd: tool.cwd ?? dir }));
   if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv: [...tool.argv] });
+  watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
+    runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
+  );
   const code = await watchTool(running, runtime.signal, tool.onLine);
+  const live = runtime.inHand.get(event.run);
+  if (live !== undefined) live.waits = null;
   await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);

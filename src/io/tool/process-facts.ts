@@ -31,6 +31,9 @@ export async function commandLine(pid: number): Promise<string | null> {
   return state === '' || state.startsWith('Z') ? null : args.join(' ');
 }
 
+const allPids = async (): Promise<number[]> =>
+  (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+
 /** Processes of a group that are not zombies. */
 export async function groupMembers(group: number): Promise<readonly number[]> {
   if (!isLinux) {
@@ -41,27 +44,26 @@ export async function groupMembers(group: number): Promise<readonly number[]> {
       .filter(([, pgid, state]) => Number(pgid) === group && state !== undefined && !state.startsWith('Z'))
       .map(([pid]) => Number(pid));
   }
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
-    pids.map(async (pid) => {
+    (await allPids()).map(async (pid) => {
       const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
       // pid (name, which may hold blanks and brackets) state ppid pgrp ...
       const [state, , pgid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [Number(pid)] : [];
+      return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [pid] : [];
     }),
   );
   return found.flat();
 }
 
-/** Those of these processes that have this file (or fifo) open. */
-export async function holdersOf(path: string, among: readonly number[]): Promise<readonly number[]> {
+/** Those of these processes (else of all that we may look at) that have this file (or fifo) open. */
+export async function holdersOf(path: string, among?: readonly number[]): Promise<readonly number[]> {
   if (!isLinux) {
-    const pids = new Set((await quiet('lsof', ['-t', '--', path])).split('\n').map(Number));
-    return among.filter((pid) => pids.has(pid));
+    const pids = (await quiet('lsof', ['-t', '--', path])).split('\n').filter((line) => line !== '');
+    return pids.map(Number).filter((pid) => among?.includes(pid) ?? true);
   }
   const { dev, ino } = await stat(path);
   const found = await Promise.all(
-    among.map(async (pid) => {
+    (among ?? (await allPids())).map(async (pid) => {
       const folder = `/proc/${pid}/fd`;
       const open = await readdir(folder).catch(() => []);
       const files = await Promise.all(open.map((fd) => stat(join(folder, fd)).catch(() => null)));

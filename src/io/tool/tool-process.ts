@@ -134,7 +134,7 @@ async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
 }
 
 /** Null: not written, or the wrapper was killed between making the file and writing into it. */
-async function exitCode(dir: string): Promise<number | null> {
+export async function exitCode(dir: string): Promise<number | null> {
   const text = await readText(join(dir, 'exit'));
   return text === null || !text.endsWith('\n') ? null : Number(text);
 }
