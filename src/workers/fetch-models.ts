@@ -8,7 +8,7 @@ import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
 import { resolveModel } from '../io/model/models.ts';
-import { download, downloadName, type Wanted } from '../io/tool/download.ts';
+import { type DownloadMeans, download, downloadName, type Wanted } from '../io/tool/download.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { emitDue } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
@@ -116,8 +116,12 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
   tell(runtime, source, 'fetching its model');
   let tail: readonly string[] = [];
   try {
-    const end = await download(listed, means(runtime, source));
+    const end = await download(listed, means(runtime, listed));
     if (end.kind === 'left') return false;
+    if (end.kind === 'unwanted') {
+      tell(runtime, source, 'no run waits for it any more: not fetched on; what came stays in the cache');
+      return true;
+    }
     tail = end.tail;
     const found = await resolveModel(source, revision, runtime.workspace.root);
     if (!found.found) throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, source);
@@ -128,17 +132,19 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
   }
 }
 
-function means(runtime: Runtime, source: string): Parameters<typeof download>[1] {
+function means(runtime: Runtime, listed: Listed): DownloadMeans {
   const { python, drivers, workspace, signal, log } = runtime;
   let bar = 0;
   const onLine = (line: string): void => {
     const isBar = isProgressBar(line);
     if (isBar && Date.now() - bar < bar_ms) return;
     if (isBar) bar = Date.now();
-    log.info({ model: source }, line);
+    log.info({ model: listed.source }, line);
   };
   const keepFree = Math.round(workspace.config.disk_reserve_gb * gigabyte);
-  return { python, driver: join(drivers, 'download.py'), state: workspace.state, keepFree, signal, onLine };
+  const wanted = (): Promise<boolean> => isWanted(runtime, downloadName(listed));
+  const driver = join(drivers, 'download.py');
+  return { python, driver, state: workspace.state, keepFree, signal, isWanted: wanted, onLine };
 }
 
 interface Failure {

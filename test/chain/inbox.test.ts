@@ -38,7 +38,7 @@ describe('the inbox of a running `up`', () => {
     await chain.write('inbox/4e3.yaml', config('number').replace('phase: number', 'phase: 4e3'));
     const dropped = [...Object.keys(bad), 'link.yaml', 'linked.yaml'];
     const rejected = async (): Promise<string[]> =>
-      (await readdir(join(chain.root, 'inbox/rejected'))).filter((name) => !name.endsWith('.reasons.txt')).sort();
+      (await readdir(join(chain.root, 'inbox/rejected'))).filter((name) => !/^\.|\.reasons\.txt$/.test(name)).sort();
     await waitFor('all of them rejected', async () => (await rejected()).length === dropped.length);
     expect(await rejected()).to.eql(dropped.sort());
     for (const [name, [, reason]] of Object.entries(bad))

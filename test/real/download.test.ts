@@ -80,6 +80,27 @@ describe('download: true, with the real huggingface_hub', () => {
     expect(await isAlive(await downloadFolder())).to.equal(false);
   });
 
+  it('goes on while one of its runs waits, and ends when all are cancelled; a later run gets it all the same', async () => {
+    const release = hub.hold();
+    const up = await chain.up();
+    await drop('a', { model: 'tiny/B', download: true });
+    await drop('b', { model: 'tiny/B', download: true });
+    await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)));
+    await up.says('phase b: new');
+    const folder = await downloadFolder();
+    const ended = 'tiny/B: no run waits for it any more';
+    expect(await chain.phasebox('cancel', 'a')).to.include({ code: 0 });
+    expect(await chain.row('a-s0')).to.include({ status: 'cancelled' });
+    expect([await isAlive(folder), up.out().includes(ended)]).to.eql([true, false]);
+    expect(await chain.phasebox('cancel', 'b')).to.include({ code: 0 });
+    await up.says(ended);
+    expect(await isAlive(folder)).to.equal(false);
+    release();
+    await drop('c', { model: 'tiny/B', download: true });
+    expect(await chain.row('c-s0')).to.include({ status: 'done' });
+    expect(await up.stop()).to.equal(0);
+  });
+
   it('goes on when `up` ends, and is taken up by the next one', async () => {
     const release = hub.hold();
     const up = await chain.up();

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { textHash } from '../disk/hash.ts';
 import { hubCache } from '../model/models.ts';
 import { followLog, logTail } from './follow-log.ts';
@@ -25,12 +26,15 @@ export interface DownloadMeans {
   readonly keepFree: number;
   /** Aborted: phasebox goes down. The download goes on and is taken up again. */
   readonly signal: AbortSignal;
+  /** Asked every now and then; a download that nobody wants any more is ended. */
+  readonly isWanted: () => Promise<boolean>;
   readonly onLine: (line: string) => void;
 }
 
-/** `left`: phasebox went down meanwhile. `code` null: killed or lost. */
+/** `left`: phasebox went down meanwhile. `unwanted`: it was ended. `code` null: killed or lost. */
 export type DownloadEnd =
   | { readonly kind: 'left' }
+  | { readonly kind: 'unwanted' }
   | { readonly kind: 'ended'; readonly code: number | null; readonly tail: readonly string[] };
 
 /** One name for the same model and commit, whoever asks for it. */
@@ -42,6 +46,7 @@ export const downloadFolder = (state: string, wanted: Pick<Wanted, 'source' | 'r
   join(state, 'downloads', downloadName(wanted));
 
 const tailLines = 20;
+const ask_ms = 2000;
 
 /** Fetches a model, or waits for one that an earlier life of phasebox began to fetch. */
 export async function download(wanted: Wanted, means: DownloadMeans): Promise<DownloadEnd> {
@@ -51,6 +56,7 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
   const left = new Promise<'left'>((resolve) =>
     signal.addEventListener('abort', () => resolve('left'), { once: true }),
   );
+  const unwanted = endUnwanted(running, means);
   await followLog(running.log, Promise.race([running.ended, left]), onLine);
   if (signal.aborted) {
     running.leave();
@@ -59,7 +65,21 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
   const { code } = await running.ended;
   const tail = await logTail(running.log, tailLines);
   await clearControl(dir);
-  return { kind: 'ended', code, tail };
+  return (await unwanted) ? { kind: 'unwanted' } : { kind: 'ended', code, tail };
+}
+
+/** True: it was ended because nobody wanted it any more. */
+async function endUnwanted(running: RunningTool, { signal, isWanted }: DownloadMeans): Promise<boolean> {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  void running.ended.then(end, end);
+  for (;;) {
+    await delay(ask_ms, undefined, { signal: AbortSignal.any([over.signal, signal]) }).catch(() => undefined); // over
+    if (over.signal.aborted || signal.aborted) return false;
+    if (await isWanted()) continue;
+    await running.stop();
+    return true;
+  }
 }
 
 async function takeUp(dir: string): Promise<RunningTool | null> {
