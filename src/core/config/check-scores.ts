@@ -18,9 +18,8 @@ export async function checkScores(phase: UsablePhase, scope: ScoresScope): Promi
   const findings: Finding[] = [];
   if (typeof baseline === 'string') findings.push(...(await checkBaseline(baseline, phase, scope)));
   if (criteria === undefined || phase.eval?.suite === undefined) return findings;
+  // A suite that cannot be read is told at eval.suite; only what may be a category is not looked at then.
   const categories = await categoriesAt(phase.eval.suite, scope);
-  // A suite that cannot be read is told at eval.suite; whether the names are right cannot be known then.
-  if (categories === null) return findings;
   const baselineCategories = await baselineNames(phase, categories, scope);
   const faults = checkCriteria(criteria, { categories, baselineCategories });
   return [
@@ -46,7 +45,7 @@ async function checkBaseline(name: string, phase: UsablePhase, { lookups }: Scor
 
 async function baselineNames(
   { baseline }: UsablePhase,
-  own: readonly string[],
+  own: readonly string[] | null,
   scope: ScoresScope,
 ): Promise<readonly string[] | null> {
   if (baseline === undefined) return null;
@@ -54,7 +53,7 @@ async function baselineNames(
   const record = await scope.lookups.phaseRecord(baseline);
   const suite = getAt(record?.config, ['eval', 'suite']);
   // Its suite is gone since: the best guess is that it was the same.
-  return (typeof suite === 'string' ? await categoriesAt(suite, scope) : null) ?? own;
+  return (typeof suite === 'string' ? await categoriesAt(suite, scope) : null) ?? own ?? [];
 }
 
 async function categoriesAt(suite: string, { lookups, suites }: ScoresScope): Promise<readonly string[] | null> {

@@ -3,9 +3,9 @@ import { type Mode, modes } from '../../events/score.ts';
 import { didYouMean } from './closest.ts';
 import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
 
-/** Categories of the suite, and of the baseline (null: the phase has no baseline). */
+/** Categories of the suite (null: it cannot be read), and of the baseline (null: the phase has no baseline). */
 export interface CriteriaNames {
-  readonly categories: readonly string[];
+  readonly categories: readonly string[] | null;
   readonly baselineCategories: readonly string[] | null;
 }
 
@@ -42,7 +42,8 @@ export interface Judgement {
   readonly reason: string | null;
 }
 
-function allNames({ categories, baselineCategories }: CriteriaNames): Names {
+function allNames({ categories: known, baselineCategories }: CriteriaNames): Names {
+  const categories = known ?? [];
   const groups: Record<string, readonly string[]> = { modes, metrics, base: ['overall', 'strict', ...categories] };
   if (baselineCategories !== null) groups.baseline = ['overall', ...baselineCategories];
   return { plain: ['overall', 'strict', ...categories], groups };
@@ -106,24 +107,35 @@ function withName({ plain, groups }: Names, name: string): Names | null {
   return { plain, groups: { ...groups, [group]: [...members, member] } };
 }
 
-/** The first fault of a formula, and behind an unknown name the other unknown ones: the check itself stops at one. */
-function faultsOf(formula: string, names: Names): Fault[] {
+/** `domain`, `base.domain`: where the suite cannot be read, nobody knows whether it is a category. */
+function mayBeCategory(name: string): boolean {
+  const [first = '', ...rest] = name.split('.');
+  return rest.length === 0 || (rest.length === 1 && (first === 'base' || first === 'baseline'));
+}
+
+/**
+ * The first fault of a formula, and behind an unknown name the other unknown ones: the check itself stops at one.
+ * `spared`: unknown names that are no fault.
+ */
+function faultsOf(formula: string, names: Names, spared: (name: string) => boolean): Fault[] {
   const fault = checkFormula(formula, names);
   if (fault?.unknown == null) return fault === null ? [] : [fault];
   const wider = withName(names, fault.unknown);
-  const others = wider === null ? [] : faultsOf(formula, wider).filter(({ unknown }) => unknown !== null);
-  return [fault, ...others];
+  if (wider === null) return [fault];
+  const others = faultsOf(formula, wider, spared);
+  return spared(fault.unknown) ? others : [fault, ...others.filter(({ unknown }) => unknown !== null)];
 }
 
 /** All faults of gate and outcomes at once: syntax with its place, unknown names, and what is not true or false. */
 export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
   const available = allNames(names);
+  const spared = names.categories === null ? mayBeCategory : () => false;
   const formulas: { readonly path: (string | number)[]; readonly formula: string | undefined }[] = [
     { path: ['gate'], formula: criteria.gate },
     ...criteria.outcomes.map(({ when }, index) => ({ path: ['outcomes', index, 'when'], formula: when })),
   ];
   return formulas.flatMap(({ path, formula = 'true' }) =>
-    faultsOf(formula, available).map((fault) => ({ path, message: explain(formula, fault, available) })),
+    faultsOf(formula, available, spared).map((fault) => ({ path, message: explain(formula, fault, available) })),
   );
 }
 

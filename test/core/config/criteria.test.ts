@@ -102,6 +102,16 @@ describe('checkCriteria', () => {
     ]);
   });
 
+  it('spares what may be a category where the suite cannot be read, and tells the rest', () => {
+    const unread = { categories: null, baselineCategories: [] };
+    const found = (text: string) => checkCriteria(gate(text), unread).map(({ message }) => message);
+    expect(found('dom > 60 && base.git < git && baseline.dom < 1')).to.deep.equal([]);
+    expect(found('dom > 60 && modes.thinkin < 1 && metrics.loss < 1')).to.have.length(2);
+    expect(found('dom >')).to.have.length(1);
+    expect(found('dom + 1')).to.have.length(1);
+    expect(checkCriteria(gate('baseline.dom > 1'), { ...unread, baselineCategories: null })).to.have.length(1);
+  });
+
   for (const [text, hint] of [
     ['overall > 3 and domain > 4', 'write && for "and"'],
     ['overall > 3 or domain > 4', 'write || for "or"'],
