@@ -59,6 +59,9 @@ export const plainConfig = {
   eval: { suite: 'suites/small.yaml' },
 };
 
+/** The same as a file. */
+export const plainText = stringify(plainConfig);
+
 export interface ConfigWorkspace {
   readonly root: string;
   readonly lookups: Lookups;

@@ -1,12 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import type { RunDraft } from '../../src/core/config/lookups.ts';
 import { readConfig } from '../../src/producers/read-config.ts';
-import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
-
-const text = stringify(plainConfig);
-const branches = (runs: readonly RunDraft[]) => runs.map(({ run, from, chain }) => [run, from, chain.join(' ')]);
+import { configWorkspace, plainConfig, plainText } from '../helpers/config-workspace.ts';
 
 describe('a config that is right', () => {
   it('becomes one run with all settings and absolute paths', async () => {
@@ -64,7 +60,7 @@ describe('a config that is right', () => {
   for (const name of ['43', '4e3', 'no', '0x1F', '1_000', '1.50', 'true', '2024-01-01', '"43"', "'4e3'"]) {
     it(`is called as it is written: ${name}`, async () => {
       const workspace = await configWorkspace();
-      const { runs } = await workspace.plan(text.replace('phase: 43a', `phase: ${name} # a comment`));
+      const { runs } = await workspace.plan(plainText.replace('phase: 43a', `phase: ${name} # a comment`));
       expect(runs[0]?.run).to.equal(`${name.replaceAll(/["']/g, '')}-s0`);
     });
   }
@@ -77,7 +73,7 @@ describe('a config that is right', () => {
 
   it('has names of other phases as they are written', async () => {
     const workspace = await configWorkspace();
-    await workspace.accept(text.replace('phase: 43a', 'phase: 4e3'));
+    await workspace.accept(plainText.replace('phase: 43a', 'phase: 4e3'));
     const { phase } = await workspace.plan('phase: 5e3\nextends: 4e3\nbaseline: 4e3\n');
     expect(phase).to.deep.include({ phase: '5e3', extends: '4e3', baseline: '4e3', train: plainConfig.train });
   });
@@ -116,106 +112,6 @@ describe('a config that is right', () => {
     expect(await chain({ mode: 'two_step' })).to.equal('train fuse quantize cleanup eval');
     expect(await chain({ mode: 'two_step', q_bits: null })).to.equal('train fuse cleanup eval');
     expect(await chain({ mode: 'none' })).to.equal('train cleanup eval');
-  });
-});
-
-describe('variants', () => {
-  const variants = {
-    q4: { fuse: { q_bits: 4 } },
-    raw: { fuse: { mode: 'none' } },
-    hot: { eval: { temperature: 0.7 } },
-    long: { train: { iters: 40 } },
-  };
-
-  it('branch off before the first stage that differs, plain run first, seed by seed', async () => {
-    const workspace = await configWorkspace();
-    const { runs } = await workspace.plan({ ...plainConfig, seeds: [0, 0], variants });
-    const expected = ['43a-s0', '43a-s0.2'].flatMap((plain) => [
-      [plain, null, 'train fuse cleanup eval'],
-      [`${plain}-q4`, { run: plain, after: 'train' }, 'fuse cleanup eval'],
-      [`${plain}-raw`, { run: plain, after: 'train' }, 'eval'],
-      [`${plain}-hot`, { run: plain, after: 'fuse' }, 'eval'],
-      [`${plain}-long`, null, 'train fuse cleanup eval'],
-    ]);
-    expect(branches(runs)).to.deep.equal(expected);
-    expect(runs[1]?.settings.fuse).to.deep.equal({ mode: 'direct', q_bits: 4, q_group_size: 64 });
-    expect(runs[4]?.settings.train).to.deep.equal({ iters: 40, learning_rate: 1e-4 });
-  });
-
-  it('share the last model that the plain run makes', async () => {
-    const workspace = await configWorkspace();
-    const ways = async (fuse: object) => {
-      const { runs } = await workspace.plan({
-        ...plainConfig,
-        fuse,
-        variants: { hot: variants.hot, q4: { fuse: { mode: 'direct', q_bits: 4 } } },
-      });
-      return branches(runs)
-        .slice(1)
-        .map(([, from, chain]) => [from, chain]);
-    };
-    const fused = [{ run: '43a-s0', after: 'train' }, 'fuse cleanup eval'];
-    expect(await ways({ mode: 'two_step' })).to.deep.equal([[{ run: '43a-s0', after: 'quantize' }, 'eval'], fused]);
-    expect(await ways({ mode: 'none' })).to.deep.equal([[{ run: '43a-s0', after: 'train' }, 'eval'], fused]);
-  });
-
-  it('may have another suite, and take settings back with null', async () => {
-    const workspace = await configWorkspace();
-    await workspace.write(
-      'suites/other.yaml',
-      'suite: o\nprompts: [{ id: a, category: lsp, prompt: x, expect: [y] }]\n',
-    );
-    const own = { other: { eval: { suite: 'suites/other.yaml' } }, slow: { train: { learning_rate: null } } };
-    const { runs, phase } = await workspace.plan({ ...plainConfig, variants: own });
-    expect(runs[1]?.settings.eval.suite).to.equal(`${workspace.root}/suites/other.yaml`);
-    expect(runs[1]?.chain).to.deep.equal(['eval']);
-    expect(runs[2]?.settings.train).to.deep.equal({ iters: 20 });
-    expect(phase.variants).to.deep.equal(own);
-  });
-
-  it('that only clean up differently are said to score the same model again', async () => {
-    const workspace = await configWorkspace();
-    const { warnings } = await workspace.plan({
-      ...plainConfig,
-      variants: { lean: { cleanup: { keep_model: 'none' } } },
-    });
-    expect(warnings).to.deep.equal(['variants.lean changes only cleanup: its run scores the same model again']);
-  });
-});
-
-describe('extends', () => {
-  it('merges key by key: lists and scalars replace, null removes, what a phase says of itself stays with it', async () => {
-    const workspace = await configWorkspace();
-    await workspace.accept({
-      ...plainConfig,
-      title: 'A',
-      notes: 'n',
-      seeds: [3],
-      hypothesis: 'h',
-      variants: { q4: { fuse: { q_bits: 4 } } },
-      fuse: { q_bits: 6, q_group_size: 32 },
-      cooldown_s: 5,
-      preflight: [['a'], ['b']],
-    });
-    const { phase } = await workspace.plan(
-      'phase: 43b\nextends: 43a\ntrain: { iters: null, num_layers: 12 }\nfuse: { q_bits: null }\ncooldown_s: null\npreflight: [[c]]\n',
-    );
-    expect(phase).to.deep.include({
-      train: { learning_rate: 1e-4, num_layers: 12 },
-      fuse: { mode: 'direct', q_bits: null, q_group_size: 32 },
-      cooldown_s: 0,
-      preflight: [['c']],
-      seeds: [0],
-      variants: {},
-    });
-    expect(phase).to.not.have.any.keys('title', 'notes', 'hypothesis');
-  });
-
-  it('takes a file of the workspace when no phase has the name', async () => {
-    const workspace = await configWorkspace();
-    await workspace.write('base/common.yaml', text.replace('phase: 43a', 'phase: base of all'));
-    const { runs } = await workspace.plan('phase: 43b\nextends: base/common.yaml\n');
-    expect(runs[0]?.settings.train).to.deep.equal(plainConfig.train);
   });
 });
 
