@@ -1,45 +1,25 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { Redis } from 'ioredis';
 import { folderBytes } from '../../src/io/disk/disk-usage.ts';
 import { commandLine } from '../../src/io/tool/process-facts.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { writeRequest } from '../../src/io/workspace/requests.ts';
 import { type Chain, config, makeChain, type Running } from '../helpers/chain.ts';
+import { events, fine, folder, held, status, trains } from '../helpers/control.ts';
 import { waitFor } from '../helpers/temp.ts';
 
-let chain: Chain;
-
-const held = (name = 'go') => ({ scene: { lora: { hold: name } } });
-const trains = (run: string): Promise<unknown> =>
-  waitFor(`the training of ${run}`, async () => (await chain.calls('lora')).some((call) => call.run === run));
-
-const folder = (run: string): string => join(chain.root, 'artifacts', run.replace(/-s\d.*$/, ''), run);
 const text = (path: string): Promise<string> => readFile(path, 'utf8');
 
-async function status() {
-  const told = JSON.parse((await chain.phasebox('status', '--json')).out);
-  return { ...told, of: (run: string) => told.runs.find((one: { run: string }) => one.run === run) };
-}
-
-const events = async (run: string): Promise<string[]> => (await chain.journal(run)).map(({ event }) => event);
-const order = async (): Promise<(string | null)[]> => (await chain.calls('lora')).map(({ run }) => run);
-
-async function fine(...args: readonly string[]): Promise<string> {
-  const { code, out, err } = await chain.phasebox(...args);
-  expect([code, err], args.join(' ')).to.eql([0, '']);
-  return out;
-}
-
 /** A command that is refused; what it says. */
-async function refused(...args: readonly string[]): Promise<string> {
+async function refused(chain: Chain, ...args: readonly string[]): Promise<string> {
   const { code, out, err } = await chain.phasebox(...args);
   expect([code, out], args.join(' ')).to.eql([2, '']);
   return err;
 }
 
 describe('cancel', () => {
+  let chain: Chain;
   let up: Running;
 
   beforeEach(async () => {
@@ -58,7 +38,7 @@ describe('cancel', () => {
     );
     await chain.write('inbox/3.yaml', config('next', { model: 'demo/models/A-base' }));
     const pid = await waitFor('the grandchild', async () => Number(await chain.read('pid.txt').catch(() => '')));
-    const dir = join(folder('p-s0'), '.1-train.a1');
+    const dir = join(folder(chain, 'p-s0'), '.1-train.a1');
     await writeFile(join(dir, 'half.safetensors'), Buffer.alloc(1_000_000));
     const { code, out } = await chain.phasebox('cancel', 'p');
     expect(code).to.equal(0);
@@ -78,10 +58,10 @@ describe('cancel', () => {
     expect(await chain.row('next-s0'), 'the next one starts').to.include({ status: 'done' });
     expect(await chain.calls('lora')).to.have.length(2);
     expect(
-      (await readdir(folder('p-s0'))).filter((name) => name.startsWith('.')),
+      (await readdir(folder(chain, 'p-s0'))).filter((name) => name.startsWith('.')),
       'no new attempt',
     ).to.eql(['.1-train.a1']);
-    expect(await fine('cancel', 'done')).to.equal('done-s0: was over already, its row stays\n');
+    expect(await fine(chain, 'cancel', 'done')).to.equal('done-s0: was over already, its row stays\n');
     expect((await chain.row('done-s0')).status).to.equal('done');
     await waitFor('the page', async () => /p-s1-q4/.test(await chain.read('artifacts/COMPARISON.md')));
     expect(await up.stop()).to.equal(0);
@@ -91,15 +71,15 @@ describe('cancel', () => {
     up = await chain.up();
     const variants = { q4: { fuse: { q_bits: 4 } }, raw: { fuse: { mode: 'none' } } };
     await chain.write('inbox/p.yaml', config('p', { ...held(), variants }));
-    await trains('p-s0');
-    expect(await fine('cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
+    await trains(chain, 'p-s0');
+    expect(await fine(chain, 'cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
     for (const run of ['p-s0-q4', 'p-s0-raw'])
       expect((await chain.row(run)).error).to.include({
         ...{ code: 'SOURCE_FAILED', message: 'p-s0 was cancelled before train was done' },
       });
-    expect(await refused('retry', 'p-s0-q4')).to.match(/p-s0-q4: not retried, since p-s0, .* Retry that one/);
+    expect(await refused(chain, 'retry', 'p-s0-q4')).to.match(/p-s0-q4: not retried, since p-s0, .* Retry that one/);
     await chain.release('go');
-    expect((await fine('retry', 'p-s0')).trim().split('\n')).to.eql([
+    expect((await fine(chain, 'retry', 'p-s0')).trim().split('\n')).to.eql([
       'p-s0: waits again, goes on at train',
       'p-s0-q4: waits again, as p-s0 does',
       'p-s0-raw: waits again, as p-s0 does',
@@ -109,7 +89,7 @@ describe('cancel', () => {
         (await chain.rows()).some((row) => row.run === run && row.status === 'done'),
       );
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['p-s0', 'p-s0-q4', 'p-s0-raw']);
-    expect(JSON.parse(await text(join(folder('p-s0'), '1-train/manifest.json'))).attempt).to.equal(2);
+    expect(JSON.parse(await text(join(folder(chain, 'p-s0'), '1-train/manifest.json'))).attempt).to.equal(2);
     expect(await up.stop()).to.equal(0);
   });
 
@@ -123,27 +103,27 @@ describe('cancel', () => {
       (await chain.journal('p-s0').catch(() => [])).some(({ event }) => event === 'failed'),
     );
     await up.stop('SIGTERM');
-    expect(await fine('cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
+    expect(await fine(chain, 'cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
     expect((await chain.rows()).map(({ run, status: how }) => [run, how])).to.eql([['p-s0', 'cancelled']]);
-    expect(await fine('retry', 'p-s0')).to.equal('p-s0: waits again, goes on at train\n');
+    expect(await fine(chain, 'retry', 'p-s0')).to.equal('p-s0: waits again, goes on at train\n');
   });
 
   it('works without `up`: of a waiting run, and of one whose tool was left behind', async () => {
     up = await chain.up();
     await chain.write('inbox/p.yaml', config('p', { ...held(), seeds: [0, 1] }));
-    await trains('p-s0');
+    await trains(chain, 'p-s0');
     expect(await up.stop('SIGTERM')).to.equal(0);
     const [tool] = await chain.calls('lora');
-    expect(await isAlive(join(folder('p-s0'), '.1-train.a1')), 'it goes on').to.equal(true);
-    expect(await fine('cancel', 'p-s1')).to.equal('p-s1: cancelled\n');
-    expect(await fine('cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
+    expect(await isAlive(join(folder(chain, 'p-s0'), '.1-train.a1')), 'it goes on').to.equal(true);
+    expect(await fine(chain, 'cancel', 'p-s1')).to.equal('p-s1: cancelled\n');
+    expect(await fine(chain, 'cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
     expect(await commandLine(tool!.pid)).to.equal(null);
     expect((await chain.rows()).map(({ run, status: how }) => [run, how])).to.eql([
       ['p-s0', 'cancelled'],
       ['p-s1', 'cancelled'],
     ]);
     expect(await chain.read('artifacts/COMPARISON.md')).to.contain('p-s1');
-    expect(await fine('up', '--once', '--no-dashboard'), 'nothing is left to do').not.to.contain('p-s0: train');
+    expect(await fine(chain, 'up', '--once', '--no-dashboard'), 'nothing is left to do').not.to.contain('p-s0: train');
     expect(await chain.calls('lora')).to.have.length(1);
     expect(await readdir(join(chain.root, '.phasebox/requests'))).to.eql([]);
   });
@@ -154,14 +134,14 @@ describe('cancel', () => {
     up = await chain.up();
     const broken = { lora: { fail: 1, say: 'kIOGPUCommandBufferCallbackErrorTimeout' } };
     await chain.write('inbox/1.yaml', config('retried', { scene: broken, seeds: [0, 1] }));
-    await waitFor('the waiting', async () => (await status()).of('retried-s0')?.state === 'retrying');
+    await waitFor('the waiting', async () => (await status(chain)).of('retried-s0')?.state === 'retrying');
     await chain.write('inbox/2.yaml', config('p', held()));
-    expect(await fine('cancel', 'retried')).to.equal('retried-s0: cancelled\nretried-s1: cancelled\n');
-    await trains('p-s0');
-    await fine('pause', 'p');
+    expect(await fine(chain, 'cancel', 'retried')).to.equal('retried-s0: cancelled\nretried-s1: cancelled\n');
+    await trains(chain, 'p-s0');
+    await fine(chain, 'pause', 'p');
     await chain.release('go');
-    await waitFor('the pause', async () => (await status()).of('p-s0').state === 'paused');
-    expect(await fine('cancel', 'p')).to.equal('p-s0: cancelled\n');
+    await waitFor('the pause', async () => (await status(chain)).of('p-s0').state === 'paused');
+    expect(await fine(chain, 'cancel', 'p')).to.equal('p-s0: cancelled\n');
     expect((await chain.row('p-s0')).error).to.include({
       code: 'CANCELLED',
       stage: 'fuse',
@@ -169,9 +149,9 @@ describe('cancel', () => {
     });
     expect((await chain.row('retried-s0')).error).to.include({ code: 'CANCELLED', stage: 'train', attempt: 2 });
     expect(await up.stop()).to.equal(0);
-    await fine('resume', 'p');
-    expect(await fine('retry', 'p')).to.equal('p-s0: waits again, goes on at fuse\n');
-    await fine('up', '--once', '--no-dashboard');
+    await fine(chain, 'resume', 'p');
+    expect(await fine(chain, 'retry', 'p')).to.equal('p-s0: waits again, goes on at fuse\n');
+    await fine(chain, 'up', '--once', '--no-dashboard');
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
   });
 
@@ -180,7 +160,7 @@ describe('cancel', () => {
     const env = { ANSWER_SECONDS: '30' };
     await chain.write('inbox/p.yaml', config('p', { env, eval: { suite: 'four.yaml', base: true } }));
     await chain.write('inbox/q.yaml', config('q'));
-    const server = join(folder('p-s0'), '.6-eval.a1/base');
+    const server = join(folder(chain, 'p-s0'), '.6-eval.a1/base');
     await waitFor('a question', async () =>
       /GET \/phasebox-/.test(await text(join(server, 'log.txt')).catch(() => '')),
     );
@@ -195,10 +175,10 @@ describe('cancel', () => {
   it('that a kill cut short is finished by the next `up`, which waits for a command that is at it', async () => {
     up = await chain.up();
     await chain.write('inbox/p.yaml', config('p', held()));
-    await trains('p-s0');
+    await trains(chain, 'p-s0');
     await up.stop('SIGKILL');
     await appendFile(
-      join(folder('p-s0'), 'journal.jsonl'),
+      join(folder(chain, 'p-s0'), 'journal.jsonl'),
       `${JSON.stringify({ event: 'cancelled', at: new Date().toISOString() })}\n`,
     );
     await writeRequest(join(chain.root, '.phasebox'), { kind: 'cancel', target: 'p-s0' });
@@ -211,106 +191,13 @@ describe('cancel', () => {
     expect([paused.code, once.code]).to.satisfy(
       ([first, second]: number[]) => first === 0 && (second === 0 || second === 1),
     );
-    expect(await isAlive(join(folder('p-s0'), '.1-train.a1'))).to.equal(false);
+    expect(await isAlive(join(folder(chain, 'p-s0'), '.1-train.a1'))).to.equal(false);
     expect((await chain.row('p-s0')).error).to.include({ code: 'CANCELLED', stage: 'train', attempt: 1 });
-    const told = await events('p-s0');
+    const told = await events(chain, 'p-s0');
     expect(told.filter((event) => ['cancelled', 'failed', 'row'].includes(event))).to.eql([
       'cancelled',
       'failed',
       'row',
     ]);
-  });
-});
-
-describe('pause and resume', () => {
-  beforeEach(async () => {
-    chain = await makeChain();
-  });
-  afterEach(() => chain.remove());
-
-  it('of the workspace: the stage is finished, no other begins; over a restart and FLUSHALL; `--once` says so', async () => {
-    const up = await chain.up();
-    await chain.write('inbox/p.yaml', config('p', held()));
-    await chain.write('inbox/q.yaml', config('q'));
-    await trains('p-s0');
-    await up.says('phase q: new');
-    expect(await fine('pause')).to.match(/paused: no new stage starts[\s\S]*p-s0: finishes train first/);
-    expect((await status()).of('p-s0')).to.include({ state: 'running', stage: 'train' });
-    await chain.release('go');
-    await up.says(/p-s0: train done/);
-    const now = await waitFor('the pause', async () => {
-      const told = await status();
-      return told.of('p-s0').state === 'paused' ? told : null;
-    });
-    expect(now).to.include({ paused: true });
-    expect(now.of('p-s0')).to.include({ stage: 'fuse', attempt: 1 });
-    expect(now.of('p-s0').why).to.match(/^fuse waits: the workspace is paused since .*phasebox resume/);
-    expect(now.of('q-s0')).to.include({ state: 'paused', stage: null });
-    const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock') });
-    await redis.flushall();
-    redis.disconnect();
-    expect(await up.stop('SIGTERM')).to.equal(0);
-    const once = await chain.phasebox('up', '--once', '--no-dashboard');
-    expect(once.code).to.equal(3);
-    expect(once.err).to.match(/2 runs left that may not go on:\n {2}the workspace is paused since .*: phasebox resume/);
-    expect(await chain.calls('fuse_direct'), 'nothing began').to.eql([]);
-    const again = await chain.up();
-    expect(await fine('resume')).to.equal('goes on\n');
-    for (const run of ['p-s0', 'q-s0']) expect(await chain.row(run)).to.include({ status: 'done' });
-    expect(await order()).to.eql(['p-s0', 'q-s0']);
-    expect(await fine('resume')).to.equal('The workspace was not paused.\n');
-    expect(await again.stop()).to.equal(0);
-  });
-
-  it('by name: a waiting one is passed over, a started one keeps its slot; without `up` too', async () => {
-    const up = await chain.up();
-    await chain.write('inbox/1.yaml', config('p', held()));
-    await chain.write('inbox/2.yaml', config('q'));
-    await chain.write('inbox/3.yaml', config('r'));
-    await trains('p-s0');
-    await up.says('phase r: new');
-    expect(await fine('pause', 'q')).to.equal('q: paused. `phasebox resume q` lifts it.\n');
-    expect(await fine('pause', 'p-s0')).to.contain('p-s0: finishes train first');
-    await chain.release('go');
-    await waitFor('the pause', async () => (await status()).of('p-s0').state === 'paused');
-    expect((await status()).of('r-s0'), 'the slot is taken').to.include({ state: 'waiting' });
-    expect(await fine('resume', 'p-s0')).to.equal('p-s0: goes on\n');
-    expect(await chain.row('r-s0'), 'q is passed over').to.include({ status: 'done' });
-    expect((await status()).of('q-s0').why).to.match(/^q is paused since/);
-    expect(await up.stop()).to.equal(0);
-    expect(await order()).to.eql(['p-s0', 'r-s0']);
-    expect(await fine('resume', 'q-s0'), 'its phase is paused').to.match(/q-s0: was not paused\nq: paused still/);
-    expect(await fine('pause', 'r')).to.match(/^r: paused/);
-    expect(await fine('resume', 'q')).to.equal('q: goes on\n');
-    await fine('up', '--once', '--no-dashboard');
-    expect(await chain.row('q-s0')).to.include({ status: 'done' });
-  });
-});
-
-describe('stop', () => {
-  it('ends `up` and leaves its tool, or ends both, or a tool that was left behind', async () => {
-    chain = await makeChain();
-    const up = await chain.up();
-    await chain.write('inbox/p.yaml', config('p', held()));
-    await trains('p-s0');
-    const dir = (attempt: number): string => join(folder('p-s0'), `.1-train.a${attempt}`);
-    expect(await fine('stop')).to.equal(`phasebox (pid ${up.pid}) is down; a tool that ran goes on\n`);
-    expect(await up.ended).to.include({ code: 0 });
-    expect(await isAlive(dir(1))).to.equal(true);
-    expect(await fine('stop', '--tools')).to.match(/^p-s0: its tool was ended/);
-    expect(await isAlive(dir(1))).to.equal(false);
-    expect((await chain.journal('p-s0')).at(-1)).to.include({ event: 'failed', code: 'STOPPED', attempt: 1 });
-    const again = await chain.up();
-    await waitFor('the second attempt', () => isAlive(dir(2)));
-    expect(await fine('stop', '--tools')).to.equal(`phasebox (pid ${again.pid}) is down, its tools too\n`);
-    expect(await again.ended).to.include({ code: 0 });
-    expect(await isAlive(dir(2))).to.equal(false);
-    expect(await fine('stop')).to.equal('phasebox is not up here: nothing to stop\n');
-    expect(await fine('stop', '--tools')).to.match(/no tool runs: nothing to stop/);
-    await chain.release('go');
-    await fine('up', '--once', '--no-dashboard');
-    expect(await chain.row('p-s0'), 'a request to stop is not left for the next one').to.include({ status: 'done' });
-    expect((await events('p-s0')).filter((event) => event === 'failed')).to.have.length(2);
-    await chain.remove();
   });
 });
