@@ -20,6 +20,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** What a command said, for the message of a failed test. */
+export const told = ({ stdout, stderr }: Ended): string => `${stdout}\n${stderr}`;
+
 /** A workspace in a folder with a space in its name, with the demo's models, data and suite, and the real mlx_lm. */
 export interface RealWorkspace {
   readonly root: string;
@@ -100,6 +103,11 @@ export function rowOf(rows: ReadonlyMap<string, Row>, run: string): Row {
   if (found === undefined) throw new Error(`no row of ${run}; there are ${[...rows.keys()].join(', ')}`);
   return found;
 }
+
+/** The scores of a row. */
+export const scoresOf = ({ overall, strict, categories, strict_categories, modes }: Row) => ({
+  ...{ overall, strict, categories, strict_categories, modes },
+});
 
 /** A program `phasebox` in a folder of its own, which goes first on PATH: the command as a person has it. */
 export async function commandFolder(workspace: RealWorkspace): Promise<string> {

@@ -8,15 +8,15 @@ import type { Row } from '../../src/events/row.ts';
 import {
   contents,
   demoEval,
-  demoPhase,
   type Ended,
   moePhase,
   type Night,
   night,
   type RealWorkspace,
-  realWorkspace,
   rowOf,
   scored,
+  scoresOf,
+  told,
 } from '../helpers/real-chain.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { grabPorts, hubCache } from '../helpers/strangers.ts';
@@ -30,13 +30,6 @@ const pairs: readonly (readonly [string, string])[] = [
   ['dense-s0', 'dense-two-s0'],
 ];
 const directs = ['moe-s0', 'moe-s0-q4', 'dense-s0'];
-
-const scoresOf = ({ overall, strict, categories, strict_categories, modes }: Row) => ({
-  ...{ overall, strict, categories, strict_categories, modes },
-});
-
-/** What a command said, for the message of a failed test. */
-const told = ({ stdout, stderr }: Ended): string => `${stdout}\n${stderr}`;
 
 describe('the chain with the real mlx_lm, one `up --once`', () => {
   let lived: Night;
@@ -229,26 +222,5 @@ describe('runs that begin later, and strangers, with the real mlx_lm', () => {
     const argv = ['--model', base, '--adapter', adapter, '--out', out, '--q-bits', '5', '--q-group-size', '64'];
     await execa(testPython, ['python/fuse_direct.py', ...argv], { env: toolEnv(moePhase.env) });
     expect(await contents(join(workspace.at('early-s0', 'fuse'), 'model'))).to.deep.equal(await contents(out));
-  });
-});
-
-const old = process.env.PHASEBOX_TEST_PYTHON_OLD;
-const why = old === undefined ? ' (not now: PHASEBOX_TEST_PYTHON_OLD names no Python with it)' : '';
-
-describe('the chain with mlx-lm 0.30.7', () => {
-  it(`direct and two_step make the same bytes and scores${why}`, async function () {
-    if (old === undefined) return this.skip();
-    const workspace = await realWorkspace(old);
-    const variants = { two: { fuse: { mode: 'two_step' } } };
-    await workspace.drop('1', demoPhase('old', 'A', { fuse: { mode: 'direct', q_bits: 5 }, variants }));
-    const up = await workspace.phasebox(['up', '--once', '--no-dashboard']);
-    expect(up.code, told(up)).to.equal(0);
-    const rows = await workspace.rows();
-    const [direct, two] = [rowOf(rows, 'old-s0'), rowOf(rows, 'old-s0-two')];
-    expect(direct.versions.mlx_lm).to.equal('0.30.7');
-    expect(direct.metrics.train_loss).to.be.a('number');
-    expect(scoresOf(two)).to.deep.equal(scoresOf(direct));
-    const [one, other] = [workspace.at('old-s0', 'fuse'), workspace.at('old-s0-two', 'quantize')];
-    expect(await contents(join(other, 'model'))).to.deep.equal(await contents(join(one, 'model')));
   });
 });
