@@ -17,6 +17,7 @@ describe('events that are not due', () => {
       await chain.write('inbox/r.yaml', config('r'));
       const up = await chain.up();
       await waitFor('the fuse of q', async () => (await chain.calls('fuse_direct')).length === 2);
+      const before = (await chain.calls()).length;
       const connection = new Redis({ path: join(chain.root, '.phasebox/broker.sock'), maxRetriesPerRequest: null });
       const prefix = `phasebox:${(await chain.read('.phasebox/id')).trim()}`;
       const queue = new Queue('train', { connection, prefix, skipVersionCheck: true });
@@ -27,8 +28,13 @@ describe('events that are not due', () => {
       const jobs = await queue.addBulk(
         stale.map((data, index) => ({ name: data.run, data, opts: { jobId: `stale-${index}` } })),
       );
+      const tools = async () => (await chain.calls()).length;
       for (const job of jobs)
-        await waitFor(`an answer to ${job.id}`, async () => ['completed', 'failed'].includes(await job.getState()));
+        await waitFor(
+          `an answer to ${job.id}`,
+          async () => ['completed', 'failed'].includes(await job.getState()) || (await tools()) > before,
+        );
+      expect(await tools(), 'no tool was started').to.equal(before);
       await chain.release('go');
       for (const run of ['p-s0', 'q-s0', 'r-s0']) await chain.row(run);
       await queue.close();
