@@ -7,7 +7,7 @@ const style = `
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:72rem;margin:0 auto;padding:1.5rem 1rem 4rem}
+main{max-width:80rem;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1,h2,h3{line-height:1.25;color:var(--strong);overflow-wrap:anywhere}
 h1{font-size:1.7rem;margin:.5rem 0 1rem}
 h2{font-size:1.25rem;margin:2.2rem 0 .8rem;padding-top:1.2rem;border-top:1px solid var(--line)}

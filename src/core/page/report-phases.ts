@@ -12,17 +12,25 @@ function fromTo({ runs }: Summary): string {
   return values.length < 2 ? none : `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`;
 }
 
-function phaseLine(summary: Summary): string[] {
+/** When all outcomes were written down, if that was at once; null: each line says its own time. */
+function writtenAtOnce(summaries: readonly Summary[]): string | null {
+  const times = new Set(summaries.map(({ group }) => time(group.phase.accepted)));
+  const [only] = times;
+  return times.size === 1 && only !== undefined ? only : null;
+}
+
+function phaseLine(summary: Summary, atOnce: string | null): string[] {
   const { group, gate, newPrompts } = summary;
   const { title } = group.phase;
   const range = rangeText(summary);
   const { outcome } = group.judgement;
+  const written = atOnce === null ? ` (written ${time(group.phase.accepted)})` : '';
   return [
     asText(title === null || group.variant !== null ? group.name : `${group.name} ${title}`),
     `${group.done.length} of ${group.accepted}`,
     `**${meanText(summary)}**`,
     gate === null ? none : gateText(gate),
-    outcome === null ? none : `${asText(outcome)} (written ${time(group.phase.accepted)})`,
+    outcome === null ? none : `${asText(outcome)}${written}`,
     range === '' ? none : range,
     newPrompts === null ? none : span(newPrompts),
     fromTo(summary),
@@ -70,18 +78,23 @@ function references(summaries: readonly Summary[]): string[][] {
 /** A line a phase and variant: mean and spread, where the mean may lie, gate and outcome; bases and references below. */
 export function phaseTable(summaries: readonly Summary[]): string {
   const strict = summaries.some(({ group }) => group.done.some((row) => row.score_by === 'strict'));
+  const atOnce = writtenAtOnce(summaries);
   const head = [
     'phase',
     'runs done',
     strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
     'gate',
-    'outcome',
+    atOnce === null ? 'outcome' : `outcome (written ${atOnce})`,
     'range it may be in (95 %)',
     'on new prompts of this kind',
     'from to',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
-  return table(head, [...summaries.map(phaseLine), ...bases(rows), ...references(summaries)]);
+  return table(head, [
+    ...summaries.map((summary) => phaseLine(summary, atOnce)),
+    ...bases(rows),
+    ...references(summaries),
+  ]);
 }
 
 /** What the ranges leave out, once: it matters where there are few runs. */

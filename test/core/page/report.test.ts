@@ -133,6 +133,17 @@ describe('renderComparison', () => {
     expect(made).to.match(/\| cancelled \|/);
   });
 
+  it('says when the outcomes were written down: once for all, or of each where they differ', () => {
+    const rows = [run(0, { outcome: 'low' }), run(0, { phase: '43b', run: '43b-s0', outcome: 'low' })];
+    const criteria = JSON.parse('{ "outcomes": [{ "then": "low" }] }');
+    const later = phase({ phase: '43b', criteria, accepted: '2026-11-22T08:00:00.000Z' });
+    const apart = page(rows, [phase({ criteria }), later]);
+    expect(apart).to.contain('| outcome |').and.contain('| low (written 2026-11-22 08:00 UTC) |');
+    expect(page(rows, [phase({ criteria }), phase({ phase: '43b', criteria })]))
+      .to.contain('| outcome (written 2026-11-21 22:14 UTC) |')
+      .and.contain('| low |');
+  });
+
   it('warns where scores cannot be compared', () => {
     const made = page([run(0), run(1, { eval_identity: 'f'.repeat(64) }), run(2)]);
     expect(made).to.contain('differ between 43a-s0 and 43a-s2 (eeeeeeee) and 43a-s1 (ffffffff)');
