@@ -27,7 +27,7 @@ It assumes that runs scatter like one bell. If runs fall into modes far apart, f
   [
     'Gate, settled, undecided',
     `Gate and outcomes belong to the config and are stored with its hash and the time of acceptance, before the first run. The verdict is the gate on the means of the done runs. *Settled*: every run agrees with it. *Undecided*: one does not, or the checkpoint was chosen on the prompts that are reported.
-*Passes in k of n runs (true share a-b %)*: Clopper-Pearson, 95 %, for any formula. Three of three runs still leave 29 to 100 %. A failed gate is a result, not an error.`,
+*Passes in k of n runs (true share a-b %)*: Clopper-Pearson, 95 %, for any formula. Runs that judged the very same model count once, as one model. Three of three runs still leave 29 to 100 %. A failed gate is a result, not an error.`,
   ],
   [
     'One against the other',
