@@ -19,6 +19,8 @@ const poll_ms = 20;
 const knock_ms = 1000;
 /** Ending a tool takes up to 8 s; after this a person wants to know what is waited for. */
 const patience_ms = 2000;
+/** Files of the inbox that an answer names. */
+const mostNamed = 5;
 
 /** Asks for something and tells what came of it. Returns the exit code. Throws CommandError 2: no such run or phase. */
 export async function ask(workspace: Workspace, request: Request): Promise<number> {
@@ -37,11 +39,10 @@ async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Pro
   const runs: readonly Run[] = shelf.all().map(({ run }) => run);
   if (findTarget(name, runs) !== null) return;
   const hint = didYouMean(name, targetNames(runs));
-  const unread = (await look(inbox)).found.map((file) => file.name);
-  const where =
-    unread.length === 0
-      ? '`phasebox status` lists the runs.'
-      : `Not read yet: ${unread.join(', ')} in the inbox. \`phasebox up\` makes runs of it; a file that should not run can be taken out.`;
+  const unread = (await look(inbox)).found.filter(({ kind }) => kind === 'file').map((file) => file.name);
+  const more = unread.length > mostNamed ? ` and ${unread.length - mostNamed} more` : '';
+  const notRead = `Not read yet: ${unread.slice(0, mostNamed).join(', ')}${more} in the inbox. `;
+  const where = `${unread.length === 0 ? '' : notRead}\`phasebox status\` lists the runs.`;
   throw new CommandError(2, `There is no run or phase ${name}. ${hint}${where}`);
 }
 

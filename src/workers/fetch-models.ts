@@ -8,7 +8,8 @@ import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
 import { resolveModel } from '../io/model/models.ts';
-import { type DownloadMeans, download, downloadName, type Wanted } from '../io/tool/download.ts';
+import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
+import { isAlive } from '../io/tool/tool-process.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { emitDue } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
@@ -60,11 +61,13 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
     async ready(shelved) {
       const { model, env } = shelved.run;
       if (model === null || model.folder !== null) return true;
-      if (await isFound(runtime, shelved)) return true;
-      // Its first stage tells what is missing.
-      if (!model.download) return true;
       const wanted = { source: model.source, revision: await revisionOf(runtime, shelved), env };
       const name = downloadName(wanted);
+      // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
+      const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
+      if (!isIncomplete && (await isFound(runtime, shelved))) return true;
+      // Its first stage reports what is missing.
+      if (!model.download) return true;
       if (!list.has(name)) list.set(name, { ...wanted, failures: [], notBefore: 0 });
       if (!signal.aborted) begin();
       return false;

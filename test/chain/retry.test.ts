@@ -143,7 +143,7 @@ describe('a request', () => {
     await chain.phasebox('submit', join(chain.root, 'p.yaml'));
     const early = await chain.phasebox('cancel', 'p');
     expect([early.code, early.out]).to.eql([2, '']);
-    expect(early.err).to.match(/There is no run or phase p\. Not read yet: p\.yaml in the inbox\. `phasebox up` makes/);
+    expect(early.err).to.match(/There is no run or phase p\. Not read yet: p\.yaml in the inbox\. `phasebox status`/);
     await chain.phasebox('pause');
     await chain.write('.phasebox/requests/0000000000000001.1-cancel.json', 'not JSON');
     const { code, err } = await chain.phasebox('up', '--once', '--no-dashboard');

@@ -15,8 +15,8 @@ export interface Hub {
   readonly requests: readonly string[];
   /** Answers this many further requests with 503. */
   fail(count: number): void;
-  /** Files are not answered before the function that this gives is called. */
-  hold(): () => void;
+  /** Requests for files that are like this (`GET /org/name/resolve/...`) wait until the function that this gives is called. */
+  hold(like?: RegExp): () => void;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export async function startHub(id: string, folder: string): Promise<Hub> {
   const files = await filesOf(folder);
   const requests: string[] = [];
   let failures = 0;
-  let gate: Promise<void> = Promise.resolve();
+  let gate: { readonly like: RegExp; readonly opened: Promise<void> } = { like: /./, opened: Promise.resolve() };
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', 'http://hub');
     requests.push(`${request.method} ${pathname}`);
@@ -55,7 +55,7 @@ export async function startHub(id: string, folder: string): Promise<Hub> {
     if (pathname === `/api/models/${id}` || rest?.startsWith('revision/')) json(response, info(id, files));
     else if (rest?.startsWith('tree/')) json(response, files.map(entry));
     else if (pathname.startsWith(`/${id}/resolve/`)) {
-      if (request.method === 'GET') await gate;
+      if (gate.like.test(`${request.method} ${pathname}`)) await gate.opened;
       sendFile(
         response,
         request,
@@ -72,11 +72,12 @@ export async function startHub(id: string, folder: string): Promise<Hub> {
     fail(count) {
       failures = count;
     },
-    hold() {
+    hold(like = /^GET /) {
       let open = (): void => undefined;
-      gate = new Promise((resolve) => {
+      const opened = new Promise<void>((resolve) => {
         open = resolve;
       });
+      gate = { like, opened };
       return () => open();
     },
     async close() {

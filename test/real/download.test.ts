@@ -9,14 +9,16 @@ import { tempDir, waitFor } from '../helpers/temp.ts';
 
 let hub: Hub;
 let chain: Chain;
+let hubCache: string;
 
 /** `up` and its tools see the small Hub and an empty cache. */
 async function workspaceOn(over: object = {}): Promise<Chain> {
+  hubCache = await tempDir('hub');
   const made = await makeChain(
     { python: resolve('test/fixtures/bin/python-with-hub'), ...over },
     {
       ...{ HUB_PYTHON: testPython, HF_ENDPOINT: hub.url, HF_HUB_OFFLINE: '0', HF_HUB_DISABLE_TELEMETRY: '1' },
-      ...{ HF_HUB_CACHE: await tempDir('hub'), MLX_DISABLE_COMPILE: '1' },
+      ...{ HF_HUB_CACHE: hubCache, MLX_DISABLE_COMPILE: '1' },
     },
   );
   return made;
@@ -98,6 +100,21 @@ describe('download: true, with the real huggingface_hub', () => {
     release();
     await drop('c', { model: 'tiny/B', download: true });
     expect(await chain.row('c-s0')).to.include({ status: 'done' });
+    expect(await up.stop()).to.equal(0);
+  });
+
+  it('starts no run before all files are there: weights alone are no model', async () => {
+    const release = hub.hold(/tokenizer/);
+    const up = await chain.up();
+    await drop('a', { model: 'tiny/B', download: true });
+    const cached = async () => readdir(hubCache, { recursive: true });
+    await waitFor('the weights', async () => (await cached()).some((name) => /snapshots.*\.safetensors$/.test(name)));
+    await drop('b', {});
+    expect(await chain.row('b-s0')).to.include({ status: 'done' });
+    expect((await chain.journal('a-s0')).map(({ event }) => event)).to.not.include('started');
+    release();
+    expect(await chain.row('a-s0')).to.deep.include({ status: 'done', error: null });
+    expect(weights()).to.equal(1);
     expect(await up.stop()).to.equal(0);
   });
 

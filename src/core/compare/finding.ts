@@ -7,6 +7,13 @@ import type { PromptChanges } from './prompts.ts';
 import type { Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
 
+/** Runs of both sides that share a training. */
+export interface SharedRuns {
+  readonly pairs: number;
+  /** Runs that are in no pair, their other half has no score: left out of everything here. */
+  readonly unpaired: number;
+}
+
 /** What can be said of the difference, by how many runs there are. Percent points, `a - b`. */
 export type Finding =
   | { readonly kind: 'nothing'; readonly why: string }
@@ -24,13 +31,11 @@ export type Finding =
       readonly needed: Interval;
     }
   /** The same, and no run (no pair) differs from another of its side: nothing tells how far one more would be off. */
-  | { readonly kind: 'flat'; readonly difference: number }
+  | { readonly kind: 'flat'; readonly difference: number; readonly shared: SharedRuns | null }
   /** A variant against the runs that it branches off: pairs that share a training. */
   | {
       readonly kind: 'pairs';
-      readonly pairs: number;
-      /** Runs that are in no pair, their other half has no score: left out of everything here. */
-      readonly unpaired: number;
+      readonly shared: SharedRuns;
       readonly difference: number;
       readonly low: number;
       readonly high: number;
@@ -71,7 +76,8 @@ export function findingOf(a: Summary, b: Summary, given: { spread: Spread | null
   const difference = a.mean - b.mean;
   const shared = sharedTrainings(a, b);
   if (shared.scores.length >= 2) return pairs(shared);
-  if (ours.length >= 2 && others.length >= 2 && allSame(ours) && allSame(others)) return { kind: 'flat', difference };
+  if (ours.length >= 2 && others.length >= 2 && allSame(ours) && allSame(others))
+    return { kind: 'flat', difference, shared: null };
   if (ours.length >= 2 && others.length >= 2) return recipes(ours, others, given.spread);
   if (ours.length === 1 && others.length === 1) return models(a, b, { ...given, difference });
   const [single, several] = ours.length === 1 ? [a.mean, others] : [b.mean, ours];
@@ -112,11 +118,9 @@ function pairs({ scores, unpaired }: Shared): Finding {
   );
   if (found === null) throw new Error('two pairs always have a difference');
   const { difference, low, high, p } = found;
-  if (allSame([low, high])) return { kind: 'flat', difference };
-  return {
-    ...{ kind: 'pairs', pairs: scores.length, unpaired, difference },
-    ...{ low: Math.max(-100, low), high: Math.min(100, high), p },
-  };
+  const shared = { pairs: scores.length, unpaired };
+  if (allSame([low, high])) return { kind: 'flat', difference, shared };
+  return { kind: 'pairs', shared, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
 }
 
 function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {

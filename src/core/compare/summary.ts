@@ -26,13 +26,13 @@ export interface Summary {
 /** The verdict on the mean, as written before the runs, and whether the runs agree with it. */
 export interface GateSummary {
   readonly verdict: 'pass' | 'fail' | null;
-  /** True: every done run agrees with the verdict. Null: there is no verdict, or one model alone. */
+  /** True: every done run agrees with the verdict. Null: there is no verdict, or one model alone, of one mind. */
   readonly settled: boolean | null;
   /** Why it is not settled although all runs agree. */
   readonly because: string | null;
   /** Done runs with a verdict of their own. */
   readonly runs: number;
-  /** Of the models they made: a model that is judged again is no further witness. */
+  /** Of the models they made, how many pass in all their runs: a model that is judged again is no further witness. */
   readonly passing: number;
   readonly of: number;
   /** Where the true share of passing runs may lie (95 %, Clopper-Pearson), percent; null: no run is judged. */
@@ -58,13 +58,14 @@ function gateOf(group: Group): GateSummary | null {
   if (phase.criteria?.gate === undefined) return null;
   const { verdict } = judgement;
   const judged = done.filter((row) => row.verdict !== null);
-  const models = firstOfModel(judged);
-  const [k, n] = [models.filter((row) => row.verdict === 'pass').length, models.length];
+  const models = byModel(judged);
+  const [k, n] = [models.filter((rows) => rows.every((row) => row.verdict === 'pass')).length, models.length];
+  const dissent = judged.some((row) => row.verdict !== verdict);
   const agree = done.every((row) => row.verdict === verdict);
   const chosenHere = done.some((row) => row.selection?.same_suite);
   return {
     verdict,
-    settled: verdict === null || firstOfModel(done).length < 2 ? null : agree && !chosenHere,
+    settled: verdict === null || (!dissent && byModel(done).length < 2) ? null : agree && !chosenHere,
     because: agree && chosenHere ? 'the checkpoint was chosen on the prompts that are reported' : null,
     runs: judged.length,
     passing: k,
@@ -76,13 +77,18 @@ function gateOf(group: Group): GateSummary | null {
 /** What was judged, by its bytes; null: not known. Runs of one model (a seed given twice on a CPU) share it. */
 export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
 
-/** The first row of each model. A model that is judged again tells nothing of what another seed would score. */
-function firstOfModel(rows: readonly Row[]): Row[] {
-  return rows.filter((row, at) => {
+/** The rows of each model, in the order of their first. */
+function byModel(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
+  return rows.flatMap((row, at) => {
     const model = modelOf(row);
-    return model === null || rows.findIndex((one) => modelOf(one) === model) === at;
+    if (model === null) return [[row] as const];
+    const first = rows.findIndex((one) => modelOf(one) === model) === at;
+    return first ? [[row, ...rows.slice(at + 1).filter((one) => modelOf(one) === model)] as const] : [];
   });
 }
+
+/** The first row of each model. A model that is judged again tells nothing of what another seed would score. */
+const firstOfModel = (rows: readonly Row[]): Row[] => byModel(rows).map(([first]) => first);
 
 const scoresOf = (rows: readonly Row[]): Summary['runs'] =>
   rows.flatMap((row) => {

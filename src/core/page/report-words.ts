@@ -1,4 +1,4 @@
-import { type Finding, margin } from '../compare/finding.ts';
+import { type Finding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { Spread } from '../compare/spread.ts';
 import type { GateSummary, Summary } from '../compare/summary.ts';
 import type { Interval } from '../stats/interval.ts';
@@ -89,7 +89,8 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
       const size = Math.abs(finding.difference).toFixed(1);
       const how = `${size} points ${finding.difference > 0 ? 'more' : 'less'} than`;
       const score = Number(size) === 0 ? 'the same as' : how;
-      return `${a} scored ${score} ${b} in every run: cannot say of one more, there is no spread to test that against`;
+      const where = finding.shared === null ? 'every run' : `each of ${finding.shared.pairs} pairs of runs`;
+      return `${a} scored ${score} ${b} in ${where}: cannot say of one more, there is no spread to test that against`;
     }
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
@@ -124,9 +125,16 @@ function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
 }
 
 function pairsText(finding: Extract<Finding, { kind: 'pairs' }>): string {
-  const how = `t over ${finding.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
-  const rest = finding.unpaired === 0 ? '' : ` Left out: ${plural(finding.unpaired, 'run')} in no pair.`;
-  return `It may be anything from ${signedSpan(finding)} (${how}).${rest}`;
+  const how = `t over ${finding.shared.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
+  return `It may be anything from ${signedSpan(finding)} (${how}).${leftOut(finding.shared)}`;
+}
+
+const leftOut = ({ unpaired }: SharedRuns): string =>
+  unpaired === 0 ? '' : ` Left out: ${plural(unpaired, 'run')} in no pair.`;
+
+function flatText({ shared }: Extract<Finding, { kind: 'flat' }>): string {
+  if (shared === null) return 'No run differs from another of its side, so nothing is tested.';
+  return `No pair differs from another, so nothing is tested.${leftOut(shared)}`;
 }
 
 function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
@@ -147,7 +155,7 @@ export function findingText(finding: Finding, names: Names): string {
     case 'nothing':
       return '';
     case 'flat':
-      return 'No run differs from another of its side, so nothing is tested.';
+      return flatText(finding);
     case 'recipes':
       return recipesText(finding);
     case 'pairs':

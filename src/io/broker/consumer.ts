@@ -61,22 +61,32 @@ export function openConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-/** After a wipe of the broker its calls throw "Missing key": that must not fail a training of 42 minutes. */
-function boardOf(job: Job, quiet: (error: Error) => void): Board {
-  // Who takes a stage up again reads its tool's log from the start.
-  let repeats = job.attemptsStarted > 1;
+/**
+ * After a wipe of the broker its calls throw "Missing key": that must not fail a training of 42 minutes. `shown`: the
+ * lines of an earlier delivery. Who takes a stage up again reads its tool's log from the start: each line stays once.
+ */
+function boardOf(job: Job, shown: readonly string[], quiet: (error: Error) => void): Board {
+  const again = [...shown];
   return {
     progress: (value) => void job.updateProgress(value).catch(quiet),
     log(line) {
-      if (repeats) void job.clearLogs().catch(quiet);
-      repeats = false;
-      void job.log(line).catch(quiet);
+      const at = again.indexOf(line);
+      if (at >= 0) again.splice(at, 1);
+      else void job.log(line).catch(quiet);
     },
   };
 }
 
+async function shownBefore(job: Job, { name, connection, prefix, quiet }: ConsumerOptions): Promise<string[]> {
+  if (job.attemptsStarted <= 1) return [];
+  return connection.lrange(`${prefix}:${name}:${job.id}:logs`, 0, -1).catch((error: Error) => {
+    quiet(error);
+    return [];
+  });
+}
+
 async function deliver(job: Job, token: string | undefined, how: ConsumerOptions): Promise<unknown> {
-  const board = boardOf(job, how.quiet);
+  const board = boardOf(job, await shownBefore(job, how), how.quiet);
   try {
     return await how.handle({ data: job.data, board });
   } catch (error) {

@@ -53,9 +53,11 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
   const { signal, onLine } = means;
   const dir = downloadFolder(means.state, wanted);
   const running = (await takeUp(dir)) ?? (await begin(dir, wanted, means));
-  const left = new Promise<'left'>((resolve) =>
-    signal.addEventListener('abort', () => resolve('left'), { once: true }),
-  );
+  const left = new Promise<'left'>((resolve) => {
+    signal.addEventListener('abort', () => resolve('left'), { once: true });
+    // It may have been aborted while the download was being started.
+    if (signal.aborted) resolve('left');
+  });
   const unwanted = endUnwanted(running, means);
   await followLog(running.log, Promise.race([running.ended, left]), onLine);
   if (signal.aborted) {

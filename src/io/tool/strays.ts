@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ifAbsent } from '../disk/files.ts';
 import { commandLine, holdersOf } from './process-facts.ts';
 import { exitCode } from './tool-process.ts';
 
@@ -20,14 +21,19 @@ export async function watchStrays(dir: string, ended: Promise<unknown>, tell: (t
   for (let code: number | null = null; !over.signal.aborted; code = await exitCode(dir)) {
     await pause();
     if (code === null || over.signal.aborted) continue;
-    // We open it ourselves for a moment, to ask whether anyone lives.
-    const pids = (await holdersOf(join(dir, 'alive'))).filter((pid) => pid !== process.pid);
-    const lines = await Promise.all(pids.map(async (pid) => ({ pid, line: await commandLine(pid) })));
-    const alive = lines.flatMap(({ pid, line }) =>
-      line === null ? [] : [`pid ${pid}: ${line.slice(0, longestLine)}`],
-    );
-    if (alive.length === 0) continue;
-    tell(`waits: its tool ended with code ${code}, but what it started still runs (${alive.join('; ')})`);
+    const who = await holders(dir);
+    if (over.signal.aborted) return;
+    const named = who.length === 0 ? 'which process, this user cannot see' : who.join('; ');
+    tell(`waits: its tool ended with code ${code}, but what it started still runs (${named})`);
     return;
   }
+}
+
+/** Who holds the fifo, by pid and arguments; nobody when it is gone meanwhile. */
+async function holders(dir: string): Promise<string[]> {
+  const pids = await holdersOf(join(dir, 'alive')).catch(ifAbsent<readonly number[]>([]));
+  // We open it ourselves for a moment, to ask whether anyone lives.
+  const others = pids.filter((pid) => pid !== process.pid);
+  const lines = await Promise.all(others.map(async (pid) => ({ pid, line: await commandLine(pid) })));
+  return lines.flatMap(({ pid, line }) => (line === null ? [] : [`pid ${pid}: ${line.slice(0, longestLine)}`]));
 }

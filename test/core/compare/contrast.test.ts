@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { contrast } from '../../../src/core/compare/contrast.ts';
 import type { PromptScores } from '../../../src/core/compare/prompts.ts';
-import { findingText } from '../../../src/core/page/report-words.ts';
+import { findingText, findingWords } from '../../../src/core/page/report-words.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { points, rowsOf, summaries } from '../../helpers/compared.ts';
 import { makeRow, noCustody } from '../../helpers/rows.ts';
@@ -42,7 +42,8 @@ describe('contrast', () => {
     if (first === undefined || second === undefined) throw new Error('no two groups');
     const { finding, spread } = contrast([first, second], all, () => null);
     if (finding.kind !== 'pairs') throw new Error(finding.kind);
-    expect([finding.pairs, finding.unpaired, Number(finding.difference.toFixed(2))]).to.eql([3, 0, -12.1]);
+    expect(finding.shared).to.eql({ pairs: 3, unpaired: 0 });
+    expect(finding.difference).to.be.closeTo(-12.1, 0.01);
     expect(finding.p).to.be.below(0.05);
     expect(contrast([second, first], all, () => null).finding)
       .to.have.property('difference')
@@ -51,8 +52,14 @@ describe('contrast', () => {
     const [plainOnly, oneLess] = summaries([...plain, ...q4.slice(1)]);
     if (plainOnly === undefined || oneLess === undefined) throw new Error('no two groups');
     const short = contrast([plainOnly, oneLess], [plainOnly, oneLess], () => null).finding;
-    expect(short).to.include({ kind: 'pairs', pairs: 2, unpaired: 1 });
+    expect(short).to.deep.include({ kind: 'pairs', shared: { pairs: 2, unpaired: 1 } });
     expect(findingText(short, { a: 'a', b: 'a q4' })).to.match(/\(t over 2 pairs .*\)\. Left out: 1 run in no pair\.$/);
+    const even = q4.slice(0, 2).map((row, at) => ({ ...row, overall: (plain[at]?.overall ?? 0) - 10 }));
+    const flat = pair([...plain, ...even]).finding;
+    expect(findingWords(flat, { a: 'a', b: 'a q4' })).to.contain(
+      '10.0 points more than a q4 in each of 2 pairs of runs',
+    );
+    expect(findingText(flat, { a: 'a', b: 'a q4' })).to.match(/^No pair differs .* Left out: 1 run in no pair\.$/);
   });
 
   it('asks of one run against several whether it is one more of them', () => {
@@ -100,9 +107,10 @@ describe('contrast', () => {
     expect(pair([...rowsOf('a', [50, 50, 50]), ...rowsOf('b', [40, 40])]).finding).to.eql({
       kind: 'flat',
       difference: 10,
+      shared: null,
     });
     const alike = pair([...rowsOf('a', [third, third, third]), ...rowsOf('b', [third, third, third])]);
-    expect([alike.finding, alike.a.sd]).to.eql([{ kind: 'flat', difference: 0 }, 0]);
+    expect([alike.finding, alike.a.sd]).to.eql([{ kind: 'flat', difference: 0, shared: null }, 0]);
     const all = (git: number) => ({ categories: { git } });
     const { categories } = pair([...rowsOf('a', [50, 60, 55], all(100)), ...rowsOf('b', [40, 41, 42], all(67))]);
     expect(categories.map(({ p }) => p)).to.eql([null]);

@@ -15,7 +15,16 @@ describe('summarise', () => {
     expect(same).to.deep.include({ verdict: 'pass', settled: null, runs: 3, passing: 1, of: 1 });
     expect(same?.share?.low).to.be.closeTo(2.5, 1e-9);
     expect(one(judged(['x', 'y', 'x'], [90, 80, 90])).gate).to.include({ settled: true, runs: 3, passing: 2, of: 2 });
-    expect(one(judged(['x', 'y', 'x'], [90, 80, 40])).gate).to.include({ settled: false, passing: 2, of: 2 });
+    for (const scores of [
+      [90, 80, 40],
+      [40, 80, 90],
+    ])
+      expect(one(judged(['x', 'y', 'x'], scores)).gate, 'in any order').to.include({
+        settled: false,
+        passing: 1,
+        of: 2,
+      });
+    expect(one(judged(['x', 'x'], [70, 40])).gate).to.include({ verdict: 'fail', settled: false, passing: 0, of: 1 });
   });
 
   it('says of one run neither, and gives no range for the recipe but one for this model', () => {
