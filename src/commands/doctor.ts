@@ -8,12 +8,15 @@ import { checkPlaces } from './check-places.ts';
 import { checkBroker, checkPython } from './check-tools.ts';
 import { type Check, checked, missing } from './checks.ts';
 import { example, globals, type Register } from './register.ts';
+import { warnOfWorkspace } from './warnings.ts';
 
 /** What `doctor --json` prints. */
 export interface Diagnosis {
   /** Nothing that is needed is missing. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
+  /** What is doubtful in phasebox.yaml. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -31,7 +34,8 @@ export async function doctor(folder: string, machine: Machine = thisMachine()): 
     workspace === null ? [missing('workspace', opened.problem, `phasebox init ${folder}`)] : checkPlaces(workspace),
   ]);
   const all = checks.flat();
-  return { ok: all.every(({ status }) => status !== 'missing'), checks: all };
+  const warnings = workspace?.warnings ?? [];
+  return { ok: all.every(({ status }) => status !== 'missing'), checks: all, warnings };
 }
 
 type Opened = { readonly config: Workspace['config'] } & (
@@ -73,6 +77,7 @@ export const registerDoctor: Register = (program, exit) => {
     .addHelpText('after', example('phasebox doctor', 'phasebox doctor --json'))
     .action(async (options: { json?: boolean }, command) => {
       const diagnosis = await doctor(globals(command).workspace);
+      warnOfWorkspace(diagnosis);
       process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : doctorText(diagnosis));
       exit(diagnosis.ok ? 0 : 3);
     });

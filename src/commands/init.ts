@@ -10,6 +10,7 @@ import { packageRoot } from '../io/package-root.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
 import { example, globals, type Register } from './register.ts';
 import { schemaFile } from './schema.ts';
+import { warnOfWorkspace } from './warnings.ts';
 
 /** What `init` did: files by name inside the folder, in the order that they are told. */
 export interface Initiated {
@@ -20,6 +21,8 @@ export interface Initiated {
   readonly ignores: boolean;
   /** Null: not looked for, since there is a phasebox.yaml already. */
   readonly search: PythonSearch | null;
+  /** What is doubtful in the phasebox.yaml that was there. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -31,7 +34,7 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
   try {
     await mkdir(root, { recursive: true });
     // First: a phasebox.yaml that is wrong is told before anything is made.
-    await openWorkspace(root, { create: true });
+    const { warnings = [] } = await openWorkspace(root, { create: true });
     const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
     const search = configured ? null : await findMlxPython(root, env);
     const made: string[] = [];
@@ -40,7 +43,7 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
       ((await writeNew(join(root, name), text)) ? made : kept).push(name);
     }
     const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
-    return { root, made, kept, ignores, search };
+    return { root, made, kept, ignores, search, warnings };
   } catch (error) {
     if (error instanceof CommandError) throw error;
     const message = error instanceof Error ? error.message : String(error);
@@ -161,6 +164,7 @@ export const registerInit: Register = (program) => {
     .addHelpText('after', example('phasebox init', 'phasebox init ~/experiments'))
     .action(async (folder: string | undefined, _options, command) => {
       const initiated = await init(folder ?? globals(command).workspace);
+      warnOfWorkspace(initiated);
       process.stdout.write(initText(initiated));
       process.stderr.write(pythonWarning(initiated) ?? '');
     });

@@ -22,6 +22,7 @@ import {
   suiteOf,
 } from '../producers/plan-desk.ts';
 import { example, type Register, workspaceOf } from './register.ts';
+import { warn, warnBesideOutput } from './warnings.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
@@ -30,6 +31,8 @@ export interface PlanOptions {
   readonly against?: string;
   readonly json?: boolean;
   readonly print: (text: string) => void;
+  /** Takes a line for each warning. */
+  readonly warn?: (line: string) => void;
 }
 
 /** `phasebox plan`: shows what configs would do and changes nothing. Returns the exit code; throws CommandError (2, 3). */
@@ -43,13 +46,14 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   const desk = await openDesk(workspace);
   const reads = await readAll(against === undefined ? files : [against, ...files], desk);
   const [first, ...others] = reads;
+  for (const { file, warnings } of reads) for (const text of warnings) options.warn?.(`${file}: ${text}`);
   if (against !== undefined && first !== undefined) await printDifferences(first, others, { desk, options });
   else if (options.sh && first !== undefined) print(await script(first, desk));
   else {
     const planned = await Promise.all(reads.map((read) => planPhase(read, desk)));
     print(
       options.json
-        ? `${JSON.stringify({ phases: planned.map(planJson) }, null, 2)}\n`
+        ? `${JSON.stringify({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] }, null, 2)}\n`
         : planned.map(planText).join('\n'),
     );
   }
@@ -154,6 +158,8 @@ export const registerPlan: Register = (program, exit) => {
     )
     .action(async (files: string[], options: Pick<PlanOptions, 'sh' | 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, false);
-      exit(await plan(files, { ...options, workspace, print: (text) => void process.stdout.write(text) }));
+      const print = (text: string): void => void process.stdout.write(text);
+      const shows = options.sh !== true && options.against === undefined;
+      exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnBesideOutput() : warn }));
     });
 };

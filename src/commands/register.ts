@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { openWorkspace, type Workspace } from '../io/workspace/workspace.ts';
+import { warnOfWorkspace } from './warnings.ts';
 
 /** Adds one command to the program; `exit` takes its exit code. */
 export type Register = (program: Command, exit: (code: number) => void) => void;
@@ -12,9 +13,12 @@ interface Globals {
 /** The options before the command. */
 export const globals = (command: Command): Globals => command.optsWithGlobals<Globals>();
 
-/** The workspace of `--workspace`. `create`: for the commands that may make one (up, submit, init). */
-export const workspaceOf = (command: Command, create: boolean): Promise<Workspace> =>
-  openWorkspace(globals(command).workspace, { create });
+/** The workspace of `--workspace`; what is doubtful in its phasebox.yaml goes to stderr. `create`: for the commands that may make one (up, submit, init). */
+export async function workspaceOf(command: Command, create: boolean): Promise<Workspace> {
+  const workspace = await openWorkspace(globals(command).workspace, { create });
+  warnOfWorkspace(workspace);
+  return workspace;
+}
 
 /** The part of a command's help that shows it in use. */
 export const example = (...lines: readonly string[]): string =>

@@ -11,6 +11,7 @@ import { findBaseModel } from '../io/model/base-model.ts';
 import { hasLiveTool } from '../io/tool/live-tools.ts';
 import { readControl } from '../io/workspace/control-store.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
+import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -27,6 +28,8 @@ export interface Status {
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
+  /** What was doubtful in the files that were accepted, by phase; null: in phasebox.yaml. */
+  readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
 
 /** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
@@ -53,12 +56,20 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   ]);
   const names = inbox.found.map(({ name }) => name);
   const runs = told.map(({ status }) => status);
-  const status = { up: owner !== null, paused: control.paused !== null, inbox: names, rejected, runs };
+  const warnings = await allWarnings(workspace, runs);
+  const status = { up: owner !== null, paused: control.paused !== null, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
     workspace,
     told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
   );
   return { status, disk, said: new Map(told.map((one) => [one.status.run, one.said])) };
+}
+
+async function allWarnings(workspace: Workspace, runs: readonly RunStatus[]): Promise<Status['warnings']> {
+  const found: Status['warnings'][number][] = (workspace.warnings ?? []).map((text) => ({ phase: null, text }));
+  for (const phase of new Set(runs.map((run) => run.phase)))
+    for (const text of await acceptanceWarnings(workspace.artifacts, phase)) found.push({ phase, text });
+  return found;
 }
 
 interface Now {
@@ -145,6 +156,7 @@ export function statusText(status: Status, { said, disk }: ForPeople): string {
     lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
   const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled'].includes(state)).length;
   if (open > 0) lines.push(`${plural(open, 'run')} to go`);
+  for (const { phase, text } of status.warnings) if (phase !== null) lines.push(`warning: ${phase}: ${text}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -21,6 +21,7 @@ import { openRuntime } from './open-runtime.ts';
 import { example, globals, type Register, workspaceOf } from './register.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { endingLine, liveLines, noticeLine, timed } from './up-lines.ts';
+import { warnBesideOutput } from './warnings.ts';
 
 export interface UpOptions {
   readonly once: boolean;
@@ -101,6 +102,7 @@ async function watch(setting: Setting): Promise<number> {
     events: options.events,
     python: runtime.python,
     say: (line) => screen.line(timed(line)),
+    warn: await warnBesideOutput(),
     onRejected: () => tally.rejected++,
     onAccepted: (runs) => {
       workers.accepted(runs).catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));

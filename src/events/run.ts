@@ -72,5 +72,7 @@ export const phaseRecord = z.strictObject({
   config: z.record(z.string(), z.unknown()),
   criteria_sha256: z.string(),
   runs: z.array(z.string()),
+  /** What was doubtful in the file. Records of 0.1.0 lack it. */
+  warnings: z.array(z.string()).optional(),
 });
 export type PhaseRecord = z.infer<typeof phaseRecord>;

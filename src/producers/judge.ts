@@ -9,6 +9,8 @@ import { canonical, phaseChanges } from './changes.ts';
 /** A config that was read without problems: the phase as resolved and the runs it asks for, in order. */
 export interface PhasePlan extends EarlierPhase {
   readonly warnings: readonly string[];
+  /** Those of `warnings` that are not kept. */
+  readonly passing?: readonly string[];
 }
 
 /** What a plan means beside what was accepted under its name: the runs to make and those that are there, or why not. */
@@ -54,13 +56,14 @@ export async function acceptedBatches(folder: string, record: PhaseRecord | null
   });
 }
 
-/** phase.json after this plan: the first acceptance keeps its date and file, runs are added. */
+/** phase.json after this plan: the first acceptance keeps its date and file; runs and warnings are added. */
 export function recordOf(
   plan: PhasePlan,
   before: PhaseRecord | null,
   file: { readonly acceptedAs: string },
 ): PhaseRecord {
   const runs = [...new Set([...(before?.runs ?? []), ...plan.runs.map(({ run }) => run)])];
+  const kept = plan.warnings.filter((warning) => !plan.passing?.includes(warning));
   return {
     version: 1,
     phase: plan.phase,
@@ -69,6 +72,7 @@ export function recordOf(
     config: { ...plan.config },
     criteria_sha256: criteriaHash(plan.config),
     runs,
+    warnings: [...new Set([...(before?.warnings ?? []), ...kept])],
   };
 }
 

@@ -15,13 +15,15 @@ export interface OpenInbox {
   readonly python: string;
   /** One line for people for each file that was taken. */
   readonly say: (line: string) => void;
+  /** One line for each warning about a file that was accepted. */
+  readonly warn: (line: string) => void;
   /** Runs are on the disk; called before their file is moved. */
   readonly onAccepted: (runs: readonly Run[]) => void;
   readonly onRejected: () => void;
 }
 
 /** The inbox of a workspace: watched, each file read, planned and turned into runs. */
-export function openInbox({ workspace, log, events, python, say, onAccepted, onRejected }: OpenInbox): Inbox {
+export function openInbox({ workspace, log, events, python, say, warn, onAccepted, onRejected }: OpenInbox): Inbox {
   const read = planReader(openLookups({ ...workspace, python }));
   const context: AcceptContext = {
     artifacts: workspace.artifacts,
@@ -30,7 +32,10 @@ export function openInbox({ workspace, log, events, python, say, onAccepted, onR
     onAccepted({ newRuns, summary, warnings }, file) {
       // Told first: what the runs do next is told by others.
       say(`accepted ${file.name}: ${summary}`);
-      for (const warning of warnings) say(`  warning: ${warning}`);
+      for (const warning of warnings) {
+        say(`  warning: ${warning}`);
+        warn(`${file.name}: ${warning}`);
+      }
       if (newRuns.length > 0) onAccepted(newRuns);
     },
   };

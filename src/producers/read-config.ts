@@ -19,6 +19,8 @@ export interface ReadPlan {
   readonly config: Record<string, unknown>;
   readonly runs: readonly RunDraft[];
   readonly warnings: readonly string[];
+  /** Those of `warnings` that mean nothing later, such as a download that is due: the phase's record leaves them out. */
+  readonly passing?: readonly string[];
 }
 
 /** `plan` beside problems: the config is right and only model or data are not here; it can be shown, not accepted. */
@@ -37,19 +39,19 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const base = await readBase(own, lookups);
   const raw = merged(inheritable(base.value, own), own);
   const config = { raw, own, lookups, suites: suiteReader(lookups) };
-  const { findings, resolved, warnings } = await check(config);
+  const { findings, resolved, ...doubts } = await check(config);
   // With nothing inherited, what the base would have given is not missing: the base is.
   const isWhole = base.findings.length + base.problems.length === 0;
   const told = isWhole ? findings : findings.filter((one) => !isMissing(one));
   const located = locate([...base.findings, ...told], [yaml.source, ...base.sources]);
   const problems = [...located, ...base.problems, ...(await config.suites.problems())];
-  const plan = resolved === null || !isWhole ? null : planOf(resolved, warnings);
+  const plan = resolved === null || !isWhole ? null : planOf(resolved, doubts);
   return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, ...plan };
 }
 
-const planOf = (resolved: ResolvedPhase, warnings: readonly string[]): ReadPlan => {
+const planOf = (resolved: ResolvedPhase, doubts: Doubts): ReadPlan => {
   const { phase } = resolved;
-  return { phase, config: { ...phase }, runs: planRuns(resolved), warnings };
+  return { phase, config: { ...phase }, runs: planRuns(resolved), ...doubts };
 };
 
 const isAbsent = (finding: Finding): boolean => finding.absent === true;
@@ -63,9 +65,10 @@ interface Config {
   readonly suites: SuiteReader;
 }
 
-interface Outcome {
+type Doubts = Required<Pick<ReadPlan, 'warnings' | 'passing'>>;
+
+interface Outcome extends Doubts {
   readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
   /** Null when there are findings beyond what this machine lacks. */
   readonly resolved: ResolvedPhase | null;
 }
@@ -92,11 +95,13 @@ async function check(config: Config): Promise<Outcome> {
   });
   const findings = [...found, ...variants.findings];
   const isRight = findings.every(isAbsent);
-  if (!isRight || settings === null || start.value === null) return { findings, warnings: [], resolved: null };
+  if (!isRight || settings === null || start.value === null)
+    return { findings, warnings: [], passing: [], resolved: null };
   const { phase, renamed } = await named(raw, lookups);
   const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
   const resolved = { phase, start: start.value, settings, variants: variants.variants, trainDefaults };
-  return { findings, warnings: [...renamed, ...notes(config, start.value), ...variants.warnings], resolved };
+  const passing = [...renamed, ...toFetch(start.value)];
+  return { findings, warnings: [...passing, ...unused(config), ...variants.warnings], passing, resolved };
 }
 
 /** The phase as its schema reads it, under the name that is accepted already if only the case differs. */
@@ -108,10 +113,12 @@ async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; re
   return { phase: { ...phase, phase: known, seeds: seedList(phase.seeds) }, renamed };
 }
 
-function notes({ raw, own }: Config, start: CheckedStart): string[] {
+function unused({ raw, own }: Config): string[] {
   const kind = fromKind(raw);
-  const unused = unusedKeys(raw, own).map((key) => `${key} has no use here: the phase begins with from.${kind}`);
-  const { model } = start;
-  if (model === null || model.folder !== null || !model.download) return unused;
-  return [...unused, `${model.source} is not here yet: it is fetched before the first run starts`];
+  return unusedKeys(raw, own).map((key) => `${key} has no use here: the phase begins with from.${kind}`);
+}
+
+function toFetch({ model }: CheckedStart): string[] {
+  if (model === null || model.folder !== null || !model.download) return [];
+  return [`${model.source} is not here yet: it is fetched before the first run starts`];
 }

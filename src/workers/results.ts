@@ -6,6 +6,7 @@ import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
 import type { Delivery } from '../io/broker/consumer.ts';
+import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
 import { readRows, upsertRow } from '../io/workspace/results-store.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { tidyModels } from './keep-models.ts';
@@ -38,7 +39,12 @@ export function recordRow(place: Place, shelved: Shelved): Promise<Row | null> {
     const state = await shelf.state(shelved);
     if (due(state, rows.has(run))?.event.stage !== 'results') return null;
     const manifests = await manifestsOf(place, shelved);
-    const row = makeRow({ state, manifests, rows: await readRows(workspace.artifacts), ended: now() });
+    const accepted = await acceptanceWarnings(workspace.artifacts, shelved.run.phase).catch((error: unknown) => {
+      // A record that cannot be read must not cost the row.
+      log.warn(`phase.json of ${shelved.run.phase} cannot be read: ${String(error)}`);
+      return [];
+    });
+    const row = makeRow({ state, manifests, rows: await readRows(workspace.artifacts), ended: now(), accepted });
     const order = (name: string): number => shelf.get(name)?.run.number ?? Number.NaN;
     for (const warning of await upsertRow(workspace.artifacts, row, order)) log.warn(warning);
     rows.add(run);

@@ -17,6 +17,8 @@ export interface RowInput {
   readonly rows: readonly Row[];
   /** ISO 8601 UTC. */
   readonly ended: string;
+  /** Warnings of the phase's acceptance. */
+  readonly accepted?: readonly string[];
 }
 
 const logLines = 20;
@@ -155,6 +157,7 @@ function finalBytes(input: RowInput): number | null {
 function warningsOf(input: RowInput): string[] {
   const unread = own(input).filter(({ stage }) => made(input, stage) === null);
   const warnings = [
+    ...(input.accepted ?? []),
     ...(made(input, 'train')?.warm_restart
       ? ['warm restart: weights were taken over, the optimizer began anew and iterations count from 1']
       : []),

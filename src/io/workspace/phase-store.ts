@@ -50,6 +50,11 @@ export async function readPhaseRecord(folder: string): Promise<PhaseRecord | nul
   return text === null ? null : phaseRecord.parse(JSON.parse(text));
 }
 
+/** What was doubtful in a phase's file when it was accepted. */
+export async function acceptanceWarnings(artifacts: string, phase: string): Promise<readonly string[]> {
+  return (await readPhaseRecord(join(artifacts, phase)))?.warnings ?? [];
+}
+
 /** Makes a run's folder appear by one rename: run.json and the first line of its journal, synced. `syncPhase` comes after. */
 export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore): Promise<void> {
   const building = join(folder, `.${run.run}.new`);

@@ -14,6 +14,8 @@ export interface Workspace {
   readonly inbox: string;
   readonly artifacts: string;
   readonly state: string;
+  /** What is doubtful in phasebox.yaml. */
+  readonly warnings?: readonly string[];
 }
 
 /**

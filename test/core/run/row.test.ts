@@ -296,6 +296,15 @@ describe('makeRow', () => {
     expect(row.warnings).to.deep.equal(['359 rows are never seen', 'the base could not be scored']);
   });
 
+  it('begins its warnings with those of the acceptance', () => {
+    const row = makeRow({ ...over(), accepted: ['train.iters is empty', '359 rows are never seen'] });
+    expect(row.warnings).to.deep.equal([
+      'train.iters is empty',
+      '359 rows are never seen',
+      'the base could not be scored',
+    ]);
+  });
+
   it('knows the checkpoint of an adapter from outside, and that base and adapter are the final model of mode none', () => {
     const { settings } = makeRun();
     const none = { ...settings, fuse: { ...settings.fuse, mode: 'none' as const } };
