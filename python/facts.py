@@ -1,34 +1,83 @@
 """Prints what phasebox wants to know about a Python with mlx_lm, as one JSON line, in well under 150 ms.
 
 usage: python facts.py
-    {"python": "/path/of/this/python", "versions": {"python", "mlx", "mlx_lm", "transformers"}, "defaults": {...}}
+    {"python": "/path/of/this/python", "versions": {"python", "mlx", "mlx_lm", "transformers"}, "defaults": {...},
+     "here": {"version", "implementation", "system", "machine", "bits", "translated", "glibc"}}
 
-`defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have.
-Exit code 3: this Python has no mlx_lm. Nothing of mlx_lm is imported unless its source cannot be read.
+`defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have. `here` decides
+whether mlx can be installed in this Python at all.
+Exit code 3: this Python has no mlx_lm; stderr then ends with such a line of `python` and `here` alone. Nothing of mlx_lm
+is imported unless its source cannot be read.
+
+This file runs on Python 2.7 and later: an old Python has to start it in order to report that it is too old.
 """
 
-import ast
-import importlib
-import importlib.metadata
-import importlib.util
 import json
+import os
 import platform
+import struct
+import subprocess
 import sys
-from pathlib import Path
 
 TABLE = "CONFIG_DEFAULTS"
 
 
+def is_translated():
+    """True in a process that macOS runs under Rosetta: an Intel program on Apple silicon."""
+    try:
+        answer = subprocess.check_output(["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"], stderr=subprocess.STDOUT)
+    except (OSError, subprocess.CalledProcessError):
+        return False  # an Intel Mac does not know the name
+    return answer.strip() == b"1"
+
+
+def glibc():
+    """The version of the C library; None where it is another one (musl) or the system is not Linux."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").split()[-1]
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def this_python():
+    """What decides whether there is an mlx for this Python."""
+    system, machine = platform.system(), platform.machine()
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": system,
+        "machine": machine,
+        "bits": 8 * struct.calcsize("P"),
+        "translated": system == "Darwin" and machine == "x86_64" and is_translated(),
+        "glibc": glibc(),
+    }
+
+
+def find_package():
+    """Where mlx_lm is installed; None when it is not, or when this Python is too old to be asked."""
+    try:
+        import importlib.metadata  # noqa: F401 (Python 3.8)
+        from importlib.util import find_spec
+    except ImportError:
+        return None
+    package = find_spec("mlx_lm")
+    return None if package is None or package.origin is None else package
+
+
 def installed(package):
     """The version of an installed package; None when it is not there."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
+        return version(package)
+    except PackageNotFoundError:
         return None
 
 
 def table_in_source(text):
     """The literal that `TABLE = {...}` assigns; None when it is no plain literal."""
+    import ast
+
     for node in ast.parse(text).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if any(isinstance(target, ast.Name) and target.id == TABLE for target in targets):
@@ -41,19 +90,23 @@ def table_in_source(text):
 
 def training_defaults(package):
     """CONFIG_DEFAULTS of mlx_lm/lora.py. Importing it takes seconds, so it is read from the source."""
+    import importlib
+    from pathlib import Path
+
     source = Path(package.origin).with_name("lora.py")
     defaults = table_in_source(source.read_text(encoding="utf-8")) if source.exists() else None
     return defaults if defaults is not None else getattr(importlib.import_module("mlx_lm.lora"), TABLE)
 
 
 def main():
-    package = importlib.util.find_spec("mlx_lm")
-    if package is None or package.origin is None:
-        print(f"mlx_lm is not installed in {sys.executable}.", file=sys.stderr)
+    facts = {"python": sys.executable, "here": this_python()}
+    package = find_package()
+    if package is None:
+        sys.stderr.write("mlx_lm is not installed in %s.\n%s\n" % (sys.executable, json.dumps(facts)))
         return 3
     versions = {"python": platform.python_version(), "mlx": installed("mlx"), "mlx_lm": installed("mlx-lm")}
     versions["transformers"] = installed("transformers")
-    print(json.dumps({"python": sys.executable, "versions": versions, "defaults": training_defaults(package)}))
+    print(json.dumps(dict(facts, versions=versions, defaults=training_defaults(package))))
     return 0
 
 

@@ -1,7 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { isAtLeast } from '../core/version.ts';
 import { commandLine, groupMembers } from '../io/tool/process-facts.ts';
-import { type Check, checked, isAtLeast, missing, ok, warn } from './checks.ts';
+import { type Check, checked, missing, ok, warn } from './checks.ts';
 
 /** What the checks of the machine look at: this process's own, unless a test says otherwise. */
 export interface Machine {

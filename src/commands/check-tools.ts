@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../core/config/lookups.ts';
+import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
 import { openBroker } from '../io/broker/broker.ts';
 import { installedBroker } from '../io/broker/broker-binary.ts';
 import { type BrokerFacts, readBrokerFacts } from '../io/broker/broker-facts.ts';
-import { installMlx, readFacts } from '../io/model/facts.ts';
+import { askFacts, installMlx, type NoFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
 import { packageRoot } from '../io/package-root.ts';
 import { socketFolder } from '../io/workspace/socket-path.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type Check, checked, isAtLeast, missing, ok, reasonOf, warn } from './checks.ts';
+import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;
 const drivers = ['check_data', 'fuse_direct', 'serve', 'download'] as const;
@@ -20,10 +21,9 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
   const found = await settle(findPython(at));
   if ('reason' in found) return [missing('python', found.reason, advice)];
   const path = found.value;
-  const facts = await settle(readFacts(path));
-  if ('reason' in facts)
-    return [ok('python', path), missing('mlx_lm', withoutMlx(path, facts.reason), installMlx(path))];
-  const { versions } = facts.value;
+  const answer = await askFacts(path);
+  if (!('facts' in answer)) return withoutFacts(path, answer);
+  const { versions } = answer.facts;
   const runs = await Promise.all([
     checked('mlx', () => checkMlx(path, versions)),
     checked('drivers', () => checkDrivers(path)),
@@ -33,8 +33,10 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
 
 const advice = '`phasebox init` in a new folder looks for one; or set `python` in phasebox.yaml.';
 
-const withoutMlx = (path: string, reason: string): string =>
-  /mlx_lm is not installed/.test(reason) ? `not installed in ${path}` : reason;
+function withoutFacts(path: string, { why, todo, unfit }: NoFacts): Check[] {
+  if (unfit) return [missing('python', why, todo)];
+  return [ok('python', path), missing('mlx_lm', why.replace('mlx_lm is not', 'not'), todo)];
+}
 
 type Versions = Facts['versions'];
 

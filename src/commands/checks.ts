@@ -23,12 +23,6 @@ export const missing = (name: string, detail: string, todo: string): Check => ({
 export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
 
-/** True for versions from `least` on: `20.19.0` of [20, 19]. Unknown parts count as 0. */
-export function isAtLeast(version: string, least: readonly [number, number]): boolean {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
-  return major > least[0] || (major === least[0] && minor >= least[1]);
-}
-
 /** A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice. */
 export async function checked(name: string, look: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
   try {

@@ -147,9 +147,15 @@ export function initText({ root, made, kept, ignores, search }: Initiated): stri
 /** What is missing when no Python has mlx_lm, and how to get it; null when one has. */
 export function pythonWarning({ root, search }: Initiated): string | null {
   if (search === null || search.found !== null) return null;
-  const asked = search.without.length === 0 ? 'there is no Python' : `without it: ${search.without.join(', ')}`;
+  const { without, unfit } = search;
+  const asked = without.length === 0 ? 'there is no Python' : `without it: ${without.join(', ')}`;
+  const [first] = unfit;
+  const install =
+    first !== undefined && unfit.length === without.length
+      ? first.todo
+      : `Install it (Python >= 3.11): cd ${shellWord(root)} && python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
   return `warning: no Python with mlx_lm was found (${asked}).
-Install it (Python >= 3.11): cd ${shellWord(root)} && python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}
+${[...unfit.map(({ why }) => `${why}.`), install].join('\n')}
 or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tells whether it works.
 `;
 }

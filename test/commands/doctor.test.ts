@@ -65,6 +65,20 @@ describe('doctor', () => {
     expect(doctorText(diagnosis)).to.match(/^\d+ things? missing$/m);
   });
 
+  it('says of a Python that is too old for mlx which one it is, and what to do instead of pip install', async () => {
+    const old = { version: '3.9.6', implementation: 'CPython', system: 'Darwin', machine: 'x86_64', bits: 64 };
+    const here = { ...old, translated: true, glibc: null };
+    const python = await quickPython();
+    await writeFile(python, `#!/bin/sh\necho '${JSON.stringify({ here })}' >&2\nexit 3\n`);
+    const diagnosis = await doctor((await makeWorkspace(config().replace(testPython, python))).root);
+    expect(diagnosis.ok).to.equal(false);
+    const [check] = named(diagnosis, 'python');
+    expect(check).to.include({ status: 'missing' });
+    expect(check?.detail).to.match(/python is Python 3\.9\.6 on x86_64: .*runs under Rosetta$/);
+    expect(check?.todo).to.contain('arm64').and.not.contain('pip install');
+    expect(named(diagnosis, 'mlx_lm')).to.eql([]);
+  });
+
   it('finds mlx_lm that does not compute and drivers that do not run', async () => {
     const python = await quickPython('echo "ImportError: no libmlx" >&2; exit 1');
     const diagnosis = await doctor((await makeWorkspace(config().replace(testPython, python))).root);

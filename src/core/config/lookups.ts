@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
+import { pythonHere } from '../mlx/python-fit.ts';
 
 /** What python/facts.py prints: versions by name, and mlx_lm's own table of training settings. */
 export const facts = z.looseObject({
@@ -10,6 +11,7 @@ export const facts = z.looseObject({
       Object.fromEntries(Object.entries(versions).filter((entry): entry is [string, string] => entry[1] !== null)),
     ),
   defaults: z.record(z.string(), z.unknown()),
+  here: pythonHere.optional(),
 });
 export type Facts = z.infer<typeof facts>;
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
+import * as z from 'zod';
 import { type Facts, facts } from '../../core/config/lookups.ts';
 import { CommandError } from '../../core/errors.ts';
+import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/plan/shell.ts';
 import { packageRoot } from '../package-root.ts';
 
@@ -15,40 +17,70 @@ export const installMlx = (python: string): string =>
 /** Exit code of facts.py when there is no mlx_lm. */
 const noMlx = 3;
 
-const known = new Map<string, Promise<Facts>>();
+/** What a Python without a working mlx_lm is asked to be replaced by. */
+const next =
+  'Set `python` in phasebox.yaml (or PHASEBOX_PYTHON) to a Python >= 3.11 with mlx-lm, then `phasebox doctor`.';
+
+/** Why a Python gives no facts, and what to do. `unfit`: no mlx can ever be installed in it. */
+export interface NoFacts {
+  readonly why: string;
+  readonly todo: string;
+  readonly unfit: boolean;
+}
+
+type Answer = { readonly facts: Facts } | NoFacts;
+
+const known = new Map<string, Promise<Answer>>();
 
 /**
  * Versions and mlx_lm's training defaults of a python, asked once a process (about 0.1 s: nothing of mlx is imported).
- * Throws CommandError 3 when it cannot be run or has no mlx_lm; then the next call asks again.
+ * A python that cannot answer is asked again by the next call.
  */
-export async function readFacts(python: string): Promise<Facts> {
+export async function askFacts(python: string): Promise<Answer> {
   const asked = known.get(python) ?? ask(python);
   known.set(python, asked);
-  try {
-    return await asked;
-  } catch (error) {
-    known.delete(python);
-    throw error;
-  }
+  const answer = await asked;
+  if (!('facts' in answer)) known.delete(python);
+  return answer;
 }
 
-async function ask(python: string): Promise<Facts> {
+/** The facts of a python. Throws CommandError 3 when it cannot be run, has no mlx_lm, or can never have mlx. */
+export async function readFacts(python: string): Promise<Facts> {
+  const answer = await askFacts(python);
+  if ('facts' in answer) return answer.facts;
+  throw new CommandError(3, `${answer.why}. ${answer.todo}`);
+}
+
+async function ask(python: string): Promise<Answer> {
   const script = join(packageRoot().folder, 'python', 'facts.py');
   const { stdout, stderr, exitCode, failed, code } = await execa(python, [script], { reject: false, timeout: 60_000 });
-  if (exitCode === undefined) {
-    throw new CommandError(3, `${python} cannot be run (${code ?? 'ended by a signal'}). ${next}`);
-  }
-  if (exitCode === noMlx) throw new CommandError(3, `mlx_lm is not installed in ${python}. ${installMlx(python)}`);
-  if (failed)
-    throw new CommandError(3, `${python} cannot tell its mlx_lm: ${stderr.trim() || `exit ${exitCode}`}. ${next}`);
+  const not = (why: string): NoFacts => ({ why, todo: next, unfit: false });
+  if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'ended by a signal'})`);
+  if (exitCode === noMlx) return withoutMlx(python, stderr);
+  if (failed) return not(`${python} cannot tell its mlx_lm: ${stderr.trim() || `exit ${exitCode}`}`);
   const answer = facts.safeParse(parse(stdout));
-  if (!answer.success)
-    throw new CommandError(3, `${python} ${script} printed no facts: ${stdout.slice(0, 200)}. ${next}`);
-  return answer.data;
+  if (!answer.success) return not(`${python} ${script} printed no facts: ${stdout.slice(0, 200)}`);
+  const { versions, here } = answer.data;
+  // mlx_lm alone installs everywhere; what computes does not.
+  const unfit = versions.mlx === undefined && here !== undefined ? unfitFor(here) : null;
+  return unfit === null ? { facts: answer.data } : unfitPython(python, unfit);
 }
 
-const next =
-  'Set `python` in phasebox.yaml (or PHASEBOX_PYTHON) to a Python >= 3.11 with mlx-lm, then `phasebox doctor`.';
+const onlyHere = z.object({ here: pythonHere });
+
+/** `stderr` of facts.py: a sentence, then the facts that decide whether mlx can be installed. */
+function withoutMlx(python: string, stderr: string): NoFacts {
+  const { data } = onlyHere.safeParse(parse(stderr.trim().split('\n').at(-1) ?? ''));
+  const unfit = data === undefined ? null : unfitFor(data.here);
+  if (unfit !== null) return unfitPython(python, unfit);
+  return { why: `mlx_lm is not installed in ${python}`, todo: installMlx(python), unfit: false };
+}
+
+const unfitPython = (python: string, { why, todo }: Unfit): NoFacts => ({
+  why: `${python} is ${why}`,
+  todo,
+  unfit: true,
+});
 
 function parse(text: string): unknown {
   try {

@@ -4,8 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
-import { CommandError } from '../../core/errors.ts';
-import { readFacts } from './facts.ts';
+import { askFacts, type NoFacts } from './facts.ts';
 
 /** A Python that has mlx_lm. */
 export interface MlxPython {
@@ -17,6 +16,8 @@ export interface MlxPython {
 export interface PythonSearch {
   readonly found: MlxPython | null;
   readonly without: readonly string[];
+  /** Why those of them in which no mlx can ever be installed are no use, and what to do. */
+  readonly unfit: readonly NoFacts[];
 }
 
 /**
@@ -25,20 +26,18 @@ export interface PythonSearch {
  */
 export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = process.env): Promise<PythonSearch> {
   const without: string[] = [];
+  const unfit: NoFacts[] = [];
   const asked = new Set<string>();
   for await (const path of candidates(root, env)) {
     if (asked.has(path) || !(await isExecutable(path)) || (await isAppleStub(path))) continue;
     asked.add(path);
-    try {
-      const { versions } = await readFacts(path);
-      return { found: { path, versions }, without };
-    } catch (error) {
-      // No mlx_lm, too old or broken: the next one may have it.
-      if (!(error instanceof CommandError)) throw error;
-      without.push(path);
-    }
+    const answer = await askFacts(path);
+    if ('facts' in answer) return { found: { path, versions: answer.facts.versions }, without, unfit };
+    // No mlx_lm, too old or broken: the next one may have it.
+    without.push(path);
+    if (answer.unfit) unfit.push(answer);
   }
-  return { found: null, without };
+  return { found: null, without, unfit };
 }
 
 async function* candidates(root: string, env: NodeJS.ProcessEnv): AsyncGenerator<string> {

@@ -1,8 +1,10 @@
-import { chmod, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
 import { CommandError } from '../../../src/core/errors.ts';
-import { installMlx, mlxPackages, readFacts } from '../../../src/io/model/facts.ts';
+import { askFacts, installMlx, mlxPackages, readFacts } from '../../../src/io/model/facts.ts';
 import { mlxFacts } from '../../helpers/config-workspace.ts';
 import { testPython } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
@@ -22,6 +24,12 @@ async function program(text: string): Promise<string> {
   await writeFile(path, `#!/bin/sh\n${text}\n`);
   await chmod(path, 0o755);
   return path;
+}
+
+/** Where pyenv keeps the Pythons that it has; none: it is not here. */
+async function pyenvFolders(): Promise<string[]> {
+  const root = join(process.env.PYENV_ROOT ?? join(homedir(), '.pyenv'), 'versions');
+  return (await readdir(root).catch(() => [])).map((version) => join(root, version, 'bin'));
 }
 
 describe('readFacts', () => {
@@ -51,5 +59,39 @@ describe('readFacts', () => {
     expect(await refusal(await program('echo hello'))).to.contain('printed no facts: hello');
     await writeFile(python, '#!/bin/sh\necho \'{"versions": {}, "defaults": {}}\'\n');
     expect(await readFacts(python)).to.deep.equal({ versions: {}, defaults: {} });
+  });
+
+  const here = { version: '3.12.1', implementation: 'CPython', system: 'Linux', machine: 'x86_64', bits: 64 };
+  const tooOld = { ...here, version: '3.8.2', translated: false, glibc: '2.36' };
+
+  it('says of a Python that can never have mlx why, and names no pip', async () => {
+    const without = await program(`echo gone >&2; echo '${JSON.stringify({ here: tooOld })}' >&2; exit 3`);
+    expect(await refusal(without))
+      .to.match(/python is Python 3\.8\.2 on x86_64: mlx needs Python 3\.10 or newer.*\. Install Python 3\.11 or newer/)
+      .and.not.contain('pip install');
+    // mlx_lm alone installs nearly everywhere
+    const half = { versions: { mlx_lm: '0.31.3', mlx: null }, defaults: {}, here: { ...tooOld, version: '3.11.7' } };
+    const musl = await program(`echo '${JSON.stringify({ ...half, here: { ...half.here, glibc: null } })}'`);
+    expect(await refusal(musl)).to.contain('mlx needs glibc 2.35 or newer, and this system has another C library');
+    expect((await readFacts(await program(`echo '${JSON.stringify(half)}'`))).versions).to.deep.equal({
+      mlx_lm: '0.31.3',
+    });
+    const fit = { here: { ...tooOld, version: '3.11.7' } };
+    expect(await refusal(await program(`echo '${JSON.stringify(fit)}' >&2; exit 3`))).to.contain('pip install');
+  });
+
+  it('is answered by every old Python of this machine', async function () {
+    const names = ['2.7', '3.6', '3.7', '3.8', '3.9', '3.10'].map((version) => `python${version}`);
+    // pyenv's shims are scripts that refuse a version which is not chosen
+    const onPath = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.endsWith('/shims'));
+    const folders = [...onPath, ...(await pyenvFolders())];
+    const places = folders.flatMap((folder) => names.map((name) => join(folder, name))).filter(existsSync);
+    if (places.length === 0) this.skip();
+    for (const python of places) {
+      const answer = await askFacts(python);
+      if ('facts' in answer) continue;
+      expect(answer.why, python).to.match(/ is Python [23]\.\d+\.\d+ on \w+: mlx needs /);
+      expect(answer.unfit).to.equal(true);
+    }
   });
 });
