@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { type RunStatus, runStatus } from '../core/run/status.ts';
-import { duration, plural } from '../core/words.ts';
+import { duration, plural, shownName } from '../core/words.ts';
 import type { Control } from '../events/request.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
@@ -16,6 +16,7 @@ import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
+import { leftAloneTexts } from '../producers/names.ts';
 import { diskLine, reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';
@@ -44,6 +45,8 @@ interface Told {
 export interface ForPeople {
   readonly said: ReadonlyMap<string, string | null>;
   readonly disk: string;
+  /** What lies in the inbox and is not taken, a line a reason. */
+  readonly ignored: readonly string[];
 }
 
 /** Everything is read from the disk: it works with and without a living `up`. */
@@ -62,7 +65,8 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     workspace,
     told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
   );
-  return { status, disk, said: new Map(told.map((one) => [one.status.run, one.said])) };
+  const said = new Map(told.map((one) => [one.status.run, one.said]));
+  return { status, disk, said, ignored: leftAloneTexts(inbox.left) };
 }
 
 async function allWarnings(workspace: Workspace, runs: readonly RunStatus[]): Promise<Status['warnings']> {
@@ -142,12 +146,15 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
 }
 
 /** The status for people. */
-export function statusText(status: Status, { said, disk }: ForPeople): string {
+export function statusText(status: Status, { said, disk, ignored }: ForPeople): string {
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
-  if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.join(', ')}`);
+  if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(shownName).join(', ')}`);
+  lines.push(...ignored);
   if (status.rejected.length > 0) {
-    lines.push(`rejected: ${status.rejected.map(({ file }) => file).join(', ')} (reasons in inbox/rejected/)`);
+    lines.push(
+      `rejected: ${status.rejected.map(({ file }) => shownName(file)).join(', ')} (reasons in inbox/rejected/)`,
+    );
   }
   lines.push(disk);
   if (status.runs.length === 0) lines.push('no runs yet');

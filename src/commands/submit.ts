@@ -11,6 +11,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { type ReadPlan, stateOf } from '../producers/accept.ts';
 import { type Dropped, dropFiles } from '../producers/drop.ts';
 import { lookAt } from '../producers/look.ts';
+import { inboxName } from '../producers/names.ts';
 import { planReader } from '../producers/read-plan.ts';
 import { type Prepared, prepareFiles } from '../producers/submission.ts';
 import { example, type Register, workspaceOf } from './register.ts';
@@ -58,7 +59,10 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
 
 async function drop(prepared: readonly Prepared[], workspace: Workspace): Promise<Dropped[]> {
   try {
-    return await dropFiles(workspace, prepared);
+    return await dropFiles(
+      workspace,
+      prepared.map(({ name, bytes }) => ({ name: inboxName(name), bytes })),
+    );
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new CommandError(3, `${workspace.inbox} cannot be written: ${message}`, { cause: error });

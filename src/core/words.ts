@@ -9,3 +9,38 @@ export function duration(seconds: number): string {
 
 /** `s` unless there is one. */
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+
+/** What a terminal would act on (control characters, line ends, changes of writing direction) instead of showing it. */
+const unshowable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
+const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+function escaped(character: string): string {
+  const code = character.charCodeAt(0);
+  const [mark, digits] = code < 0x100 ? ['x', 2] : ['u', 4];
+  return shortEscapes[character] ?? `\\${mark}${code.toString(16).padStart(digits, '0')}`;
+}
+
+/** A file name on one line for people: what cannot be shown is escaped (`Icon\r`), also bytes that are not UTF-8 (`\xe9`). */
+export function shownName(name: string | Uint8Array): string {
+  if (typeof name === 'string') return name.replace(unshowable, escaped);
+  let text = '';
+  for (let at = 0; at < name.length; ) {
+    const [character, length] = characterAt(name, at);
+    text += character;
+    at += length;
+  }
+  return text;
+}
+
+/** The UTF-8 character at a place, escaped where it must be, and its bytes; a byte that begins none is escaped itself. */
+function characterAt(bytes: Uint8Array, at: number): [character: string, length: number] {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  for (const length of [1, 2, 3, 4]) {
+    try {
+      return [shownName(decoder.decode(bytes.subarray(at, at + length))), length];
+    } catch {
+      // Not whole, or no character: one byte more may make it one.
+    }
+  }
+  return [escaped(String.fromCharCode(bytes[at] ?? 0)), 1];
+}

@@ -1,9 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
-import { look } from './look.ts';
+import { look, lookAtTaken } from './look.ts';
+import { isConfigName } from './names.ts';
 import { type InboxOptions, newScan, nextScan, once, type Scan, scanOnce } from './scan.ts';
-import { isIgnored } from './settle.ts';
 
 export interface Inbox {
   /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
@@ -48,8 +48,7 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
         hint();
       }),
     async isEmpty() {
-      const folders = [options.workspace.inbox, scan.intake.claimed];
-      const looks = await Promise.all(folders.map(look));
+      const looks = await Promise.all([look(options.workspace.inbox), lookAtTaken(scan.intake.claimed)]);
       return running === null && looks.every(({ found }) => found.length === 0);
     },
     async close() {
@@ -61,7 +60,8 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
   };
 }
 
-/** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". */
+/** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". Names that are
+ * not taken give none: a download that writes for an hour would have the inbox scanned all the time. */
 async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | null> {
   const trouble = (error: unknown): null => {
     const { inbox } = scan.intake;
@@ -75,11 +75,11 @@ async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | nu
     depth: 0,
     ignoreInitial: false,
     followSymlinks: false,
-    ignored: (path) => path !== folder && isIgnored(basename(path)),
+    ignored: (path) => path !== folder && !isConfigName(basename(path)),
   });
   watcher.on('all', hint);
   watcher.on('raw', (_event, path) => {
-    if (typeof path !== 'string' || !isIgnored(basename(path))) hint();
+    if (typeof path !== 'string' || isConfigName(basename(path))) hint();
   });
   watcher.on('error', trouble);
   return watcher;

@@ -3,34 +3,49 @@ import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { maxConfigBytes, readYaml } from '../core/config/read-yaml.ts';
-import { hasCode } from '../io/disk/files.ts';
-import { type Found, isIgnored } from './settle.ts';
+import { hasCode, ifAbsent } from '../io/disk/files.ts';
+import { isQuiet, type LeftAlone, type Named, sortName } from './names.ts';
+import type { Found } from './settle.ts';
 
-/** What lies in a folder now. Folders are left alone, so they are told apart. */
+/** What lies in a folder now: files that may be taken, folders (left alone), and what is not taken because of its name. */
 export interface Look {
   readonly found: readonly Found[];
   readonly folders: readonly string[];
+  readonly left: readonly LeftAlone[];
 }
 
-/** Lists the candidates of a folder; one that is not there is empty. Names that are never configs are left out. */
-export async function look(folder: string): Promise<Look> {
-  const names = (await listed(folder)).filter((name) => !isIgnored(name));
+/** Lists what lies in the inbox; one that is not there is empty. */
+export const look = (inbox: string): Promise<Look> => lookWith(inbox, sortName);
+
+/** Lists files that were taken before, whatever their names (`.claimed`). */
+export const lookAtTaken = (folder: string): Promise<Look> =>
+  lookWith(folder, (bytes) => {
+    const name = Buffer.from(bytes).toString();
+    return { kind: isQuiet(name) ? 'quiet' : 'config', name };
+  });
+
+async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Promise<Look> {
   const found: Found[] = [];
   const folders: string[] = [];
+  const left: LeftAlone[] = [];
   // One after the other: ten thousand files must not take all handles at once.
-  for (const name of names) {
-    const one = await lookAt(join(folder, name), name);
-    if (one === 'folder') folders.push(name);
+  for (const named of (await listed(folder)).map(sort)) {
+    if (named.kind === 'quiet') continue;
+    if (named.kind === 'left' && named.left.why !== 'extension') {
+      left.push(named.left);
+      continue;
+    }
+    const one = await lookAt(join(folder, named.name), named.name);
+    if (one === 'folder') folders.push(named.name);
+    else if (one !== null && named.kind === 'left') left.push(named.left);
     else if (one !== null) found.push(one);
   }
-  return { found, folders };
+  return { found, folders, left };
 }
 
-async function listed(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
+/** As bytes: a name that is not UTF-8 would be read as one that is not there. */
+async function listed(folder: string): Promise<Uint8Array[]> {
+  return readdir(folder, { encoding: 'buffer' }).catch(ifAbsent([]));
 }
 
 /** What is at a path; null when nothing is. Links are followed one way only: what they point to is never touched. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { shownName } from '../core/words.ts';
 import type { Run } from '../events/run.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
 import { acceptanceNumbers } from '../io/workspace/phase-store.ts';
@@ -31,10 +32,10 @@ export function openInbox({ workspace, log, events, python, say, warn, onAccepte
     read,
     onAccepted({ newRuns, summary, warnings }, file) {
       // Told first: what the runs do next is told by others.
-      say(`accepted ${file.name}: ${summary}`);
+      say(`accepted ${shownName(file.name)}: ${summary}`);
       for (const warning of warnings) {
         say(`  warning: ${warning}`);
-        warn(`${file.name}: ${warning}`);
+        warn(`${shownName(file.name)}: ${warning}`);
       }
       if (newRuns.length > 0) onAccepted(newRuns);
     },
@@ -44,10 +45,11 @@ export function openInbox({ workspace, log, events, python, say, warn, onAccepte
     events,
     log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
     accept: (file) => acceptConfig(file, context),
+    onNotice: say,
     onOutcome(outcome) {
       if (outcome.kind === 'accepted') return;
       onRejected();
-      say(`rejected ${outcome.file}:\n${outcome.reasons.trimEnd().replace(/^/gm, '  ')}`);
+      say(`rejected ${shownName(outcome.file)}:\n${outcome.reasons.trimEnd().replace(/^/gm, '  ')}`);
     },
   });
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { shownName } from '../core/words.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import {
@@ -12,7 +13,8 @@ import {
   takeSettled,
   takeTrusted,
 } from './intake.ts';
-import { look } from './look.ts';
+import { look, lookAtTaken } from './look.ts';
+import { type LeftAlone, leftAloneTexts } from './names.ts';
 import { type Sightings, watchSightings } from './sightings.ts';
 import { trustedFiles } from './tickets.ts';
 
@@ -27,6 +29,8 @@ export interface InboxOptions {
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
   readonly log: InboxLog;
   readonly onOutcome?: (outcome: Outcome) => void;
+  /** What a person should know of the inbox itself; the log has it too. */
+  readonly onNotice?: (text: string) => void;
   /** ms between scans, 2000 unless told. */
   readonly scanEvery?: number;
 }
@@ -34,10 +38,13 @@ export interface InboxOptions {
 /** What a scan works with. `open`: the folders are there; `leftOver`: claimed by an `up` before, not yet tried (null: not looked). */
 export interface Scan {
   readonly intake: Intake;
-  readonly log: InboxLog;
+  /** For the log and the person who watches. */
+  readonly notice: (text: string) => void;
   readonly dropped: Sightings;
   readonly claimed: Sightings;
   readonly namedFolders: Set<string>;
+  /** Names of files that are left alone and were told: each is told once. */
+  readonly namedFiles: Set<string>;
   /** Claimed files that met a fault of the disk -> when they are tried again. */
   readonly resting: Map<string, number>;
   readonly said: Set<string>;
@@ -49,7 +56,7 @@ export interface Scan {
 }
 
 /** A scan of this inbox that has not begun. */
-export function newScan({ workspace, accept, log, onOutcome, scanEvery = 2000 }: InboxOptions): Scan {
+export function newScan({ workspace, accept, log, onOutcome, onNotice, scanEvery = 2000 }: InboxOptions): Scan {
   const folders = intakeFolders(workspace.inbox);
   const tell = (outcome: Outcome): void => {
     say(log, outcome);
@@ -57,10 +64,14 @@ export function newScan({ workspace, accept, log, onOutcome, scanEvery = 2000 }:
   };
   return {
     intake: { ...folders, state: workspace.state, accept, onOutcome: tell, warn: (text) => log.warn(text) },
-    log,
-    dropped: watchSightings(folders.inbox),
-    claimed: watchSightings(folders.claimed),
+    notice(text) {
+      log.warn(text);
+      onNotice?.(text);
+    },
+    dropped: watchSightings(folders.inbox, look),
+    claimed: watchSightings(folders.claimed, lookAtTaken),
     namedFolders: new Set(),
+    namedFiles: new Set(),
     resting: new Map(),
     said: new Set(),
     scanEvery,
@@ -97,7 +108,7 @@ export async function scanOnce(scan: Scan): Promise<number> {
 
 async function open(scan: Scan): Promise<void> {
   await openIntake(scan.intake);
-  const { found } = await look(scan.intake.claimed);
+  const { found } = await lookAtTaken(scan.intake.claimed);
   scan.leftOver ??= new Set(found.map(({ name }) => name));
   scan.claimedWait = true;
   scan.open = true;
@@ -111,7 +122,7 @@ async function scanClaimed(scan: Scan): Promise<void> {
     if (isResting(scan, sighting.name) || !(await claimed.confirm(sighting))) continue;
     await attempt(scan, sighting.name, () => takeClaimed(intake, sighting));
   }
-  const { found } = await look(intake.claimed);
+  const { found } = await lookAtTaken(intake.claimed);
   scan.claimedWait = found.length > 0;
   const untried = found.map(({ name }) => name).filter((name) => scan.leftOver?.has(name) && !resting.has(name));
   scan.leftOver = new Set(untried);
@@ -119,9 +130,10 @@ async function scanClaimed(scan: Scan): Promise<void> {
 
 async function scanDropped(scan: Scan): Promise<void> {
   const { dropped, intake } = scan;
-  const { free, fresh, folders } = await dropped.look();
+  const { free, fresh, folders, left } = await dropped.look();
   for (const sighting of fresh) await noteSeen(intake, sighting);
   nameFolders(scan, folders);
+  nameFiles(scan, left);
   for (const sighting of free) {
     if (isResting(scan, sighting.name)) continue;
     // What changed after all keeps its place: those behind it wait for the next scan.
@@ -141,7 +153,7 @@ async function attempt(scan: Scan, name: string, take: () => Promise<Taken>): Pr
     scan.resting.set(name, performance.now() + scan.scanEvery);
     scan.claimedWait = true;
     scan.open = false;
-    once(scan, `${name} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
+    once(scan, `${shownName(name)} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
     return false;
   }
 }
@@ -150,27 +162,35 @@ function isResting({ resting }: Scan, name: string): boolean {
   return (resting.get(name) ?? 0) > performance.now();
 }
 
-function nameFolders({ namedFolders, log, intake }: Scan, folders: readonly string[]): void {
+function nameFolders({ namedFolders, notice, intake }: Scan, folders: readonly string[]): void {
   for (const name of folders) {
     if (namedFolders.has(name)) continue;
-    log.warn(`${join(intake.inbox, name)} is a folder and is left alone: copy config files into the inbox itself`);
+    const path = shownName(join(intake.inbox, name));
+    notice(`${path} is a folder and is left alone: copy config files into the inbox itself`);
   }
   namedFolders.clear();
   for (const name of folders) namedFolders.add(name);
 }
 
+/** Once for each name and not again when it is back: a program may write the same temporary file at every save. */
+function nameFiles({ namedFiles, notice }: Scan, left: readonly LeftAlone[]): void {
+  for (const text of leftAloneTexts(left.filter(({ name }) => !namedFiles.has(name)))) notice(text);
+  for (const { name } of left) namedFiles.add(name);
+}
+
 function say(log: InboxLog, outcome: Outcome): void {
   if (outcome.kind === 'rejected') {
-    log.warn(`${outcome.file} rejected:\n${outcome.reasons.trimEnd()}`);
+    log.warn(`${shownName(outcome.file)} rejected:\n${outcome.reasons.trimEnd()}`);
     return;
   }
-  log.info(`${outcome.file} accepted: ${outcome.acceptance.summary}`);
-  for (const warning of outcome.acceptance.warnings) log.warn(`${outcome.file}: ${warning}`);
+  const file = shownName(outcome.file);
+  log.info(`${file} accepted: ${outcome.acceptance.summary}`);
+  for (const warning of outcome.acceptance.warnings) log.warn(`${file}: ${warning}`);
 }
 
 /** The same trouble every two seconds is one line. */
 export function once(scan: Scan, text: string): void {
   if (scan.said.has(text)) return;
   scan.said.add(text);
-  scan.log.warn(text);
+  scan.notice(text);
 }

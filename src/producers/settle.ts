@@ -73,10 +73,3 @@ function inOrder(sightings: Iterable<Sighting>): Sighting[] {
 function droppedTogether(a: Sighting, b: Sighting): boolean {
   return Math.abs(a.firstSeen - b.firstSeen) <= together_ms;
 }
-
-const ignored = /^\.|~$|\.sw[a-z]$|^#.*#$|^4913$/;
-
-/** Names that are never configs: hidden files, what editors leave while they save, and our own folders. */
-export function isIgnored(name: string): boolean {
-  return ignored.test(name) || name === 'accepted' || name === 'rejected';
-}

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { hasCode } from '../io/disk/files.ts';
-import { type Content, look, lookAt, readContent } from './look.ts';
+import { type Content, type Look, lookAt, readContent } from './look.ts';
 import { nextLookAt, observe, type Sighting, takeable } from './settle.ts';
 
 /** The files of one folder that are watched until nobody writes to them. */
 export interface Sightings {
   readonly folder: string;
-  /** Looks once: what can be taken now, in order; what is new; the folders that lie there. */
-  look(): Promise<{ free: readonly Sighting[]; fresh: readonly Sighting[]; folders: readonly string[] }>;
+  /** Looks once: what can be taken now, in order; what is new; what lies there and is not taken. */
+  look(): Promise<{ free: readonly Sighting[]; fresh: readonly Sighting[] } & Omit<Look, 'found'>>;
   /** Reads a second time: true when it is still what was seen; otherwise its clock starts anew. */
   confirm(sighting: Sighting): Promise<boolean>;
   forget(name: string): void;
@@ -17,7 +17,7 @@ export interface Sightings {
 }
 
 /** Watches a folder by looking at it: no events needed. */
-export function watchSightings(folder: string): Sightings {
+export function watchSightings(folder: string, look: (folder: string) => Promise<Look>): Sightings {
   const known = new Map<string, Sighting>();
   let lastLook = 0;
   return {
@@ -25,7 +25,7 @@ export function watchSightings(folder: string): Sightings {
     async look() {
       // Taken before the look: a file counts as quiet only for the time that was seen on both sides.
       lastLook = performance.now();
-      const { found, folders } = await look(folder);
+      const { found, ...others } = await look(folder);
       const fresh: Sighting[] = [];
       const names = new Set(found.map(({ name }) => name));
       for (const name of known.keys()) if (!names.has(name)) known.delete(name);
@@ -34,7 +34,7 @@ export function watchSightings(folder: string): Sightings {
         if (!known.has(one.name)) fresh.push(sighting);
         known.set(one.name, sighting);
       }
-      return { free: takeable(known.values(), lastLook), fresh, folders };
+      return { free: takeable(known.values(), lastLook), fresh, ...others };
     },
     async confirm(sighting) {
       const same = await isSame(folder, sighting);

@@ -10,7 +10,7 @@ import type { ReadPlan } from './accept.ts';
 import { seedsAgain, withSeeds } from './again.ts';
 import { phaseChanges, seedList } from './changes.ts';
 import { acceptedBatches, judge, type PhasePlan, recordOf } from './judge.ts';
-import { look, readContent } from './look.ts';
+import { look, lookAtTaken, readContent } from './look.ts';
 import { byName } from './settle.ts';
 import { trustedFiles } from './tickets.ts';
 
@@ -69,7 +69,7 @@ export async function prepareFiles(files: readonly string[], options: Submission
 /** In the order in which they will be taken in. */
 async function waitingFiles({ inbox, state }: SubmissionOptions['workspace']): Promise<string[]> {
   const claimed = join(inbox, '.claimed');
-  const [inHand, waiting, tickets] = await Promise.all([look(claimed), look(inbox), trustedFiles(state, inbox)]);
+  const [inHand, waiting, tickets] = await Promise.all([lookAtTaken(claimed), look(inbox), trustedFiles(state, inbox)]);
   const trusted = tickets.map(({ file }) => file);
   const others = waiting.found.filter(({ name, kind }) => kind === 'file' && !trusted.includes(name)).sort(byName);
   return [

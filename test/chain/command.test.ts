@@ -31,7 +31,13 @@ describe('the command around a chain', () => {
       ['failing-s0', 'failed'],
       ['good-s0', 'done'],
     ]);
-    expect(await once(), 'nothing; old rows do not count').to.equal(0);
+    // A download that is under way is neither waited for nor refused.
+    await chain.write('inbox/half.yaml.part', 'phase: half\n');
+    const idle = await chain.phasebox('up', '--once', '--no-dashboard');
+    expect(idle.code, 'nothing; old rows do not count').to.equal(0);
+    expect(idle.out).to.contain('ignored in the inbox: 1 file, not .yaml, .yml or .json: half.yaml.part.');
+    const { out } = await chain.phasebox('status');
+    expect(out).to.contain('half.yaml.part').and.to.not.contain('\nin the inbox: ');
   });
 
   it('a second `up` ends with 3, `status` and `logs` tell of a run while it works and when it is over', async () => {

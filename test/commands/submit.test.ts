@@ -61,6 +61,18 @@ describe('commands/submit', () => {
     expect(await readFile(join(workspace.inbox, '43a.yaml'), 'utf8')).to.equal('# mine\nphase: 43a\nseeds: 2\n');
   });
 
+  it('takes a file of any name and gives it one that the inbox takes', async () => {
+    const names = ['night.txt', '43a', '.hidden.yaml', 'half.yaml.part', 'B.YML', 'night.md'];
+    const files = await Promise.all(names.map((name, index) => config(name, `phase: p${index}\n`)));
+    expect(await run(files)).to.equal(0);
+    const taken = ['43a.yaml', 'B.YML', 'half.yaml.part.yaml', 'hidden.yaml', 'night.md.yaml', 'night.txt.yaml'];
+    expect(await waiting()).to.deep.equal(taken);
+    const inbox = openInboxOf(workspace);
+    await inbox.settled();
+    expect(inbox.runs).to.deep.equal(names.map((_, index) => `p${index}-s0`));
+    expect(await inbox.names('accepted')).to.deep.equal(taken);
+  });
+
   it('writes none when one is wrong, and tells what is wrong with each', async () => {
     const good = await config('good.yaml', 'phase: good\n');
     const bad = await config('bad.yaml', 'phases: bad\n');

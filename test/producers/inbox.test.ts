@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, open, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { shownName } from '../../src/core/words.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
+import { leftNames } from '../helpers/left-names.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { acceptInto, closeInboxes, freshWorkspace, namesIn, openInboxOf } from './setting.ts';
 
@@ -109,6 +111,45 @@ describe('producers/inbox', () => {
     expect(await inbox.isEmpty()).to.equal(true);
   });
 
+  it('leaves what is no config by its name where it is, names it once and takes it when it is renamed', async () => {
+    const left = (process.platform === 'darwin' ? leftNames.filter((name) => !name.includes('\xe9')) : leftNames).map(
+      (name) => Buffer.from(name, 'latin1'), // APFS takes no name that is not UTF-8
+    );
+    for (const name of left) await writeFile(Buffer.concat([Buffer.from(`${workspace.inbox}/`), name]), config('half'));
+    await mkdir(inInbox('later.yaml.download'));
+    const inbox = openInboxOf(workspace, { scanEvery: 20 });
+    await inbox.settled();
+    await inbox.settled();
+    expect(await inbox.isEmpty()).to.equal(true);
+    expect(inbox.outcomes).to.deep.equal([]);
+    const told = inbox.log.join('\n');
+    const named = [...told.matchAll(/^ignored in the inbox: .*?: (.*)\. [A-Z]/gm)].flatMap(([, names]) =>
+      names?.split(', '),
+    );
+    expect(named.toSorted()).to.deep.equal(left.map(shownName).toSorted());
+    expect(told).to.match(/not downloaded yet from iCloud: \.night\.yaml\.icloud/);
+    expect(told).to.contain('later.yaml.download is a folder');
+    await rename(inInbox('half.yaml.part'), inInbox('half.yaml'));
+    await rename(inInbox('half.yml.crdownload'), inInbox('half2.YML'));
+    await waitFor('both are taken', () => inbox.outcomes.length === 2);
+    await inbox.settled();
+    expect(await inbox.names('accepted')).to.deep.equal(['half.yaml', 'half2.YML']);
+    expect(await inbox.names('rejected')).to.deep.equal([]);
+    expect(inbox.log.join('\n').split('ignored in the inbox').length).to.equal(
+      told.split('ignored in the inbox').length,
+    );
+    expect((await readdir(workspace.inbox, { encoding: 'buffer' })).length).to.equal(left.length + 2);
+  });
+
+  it('finishes what an earlier version took under any name', async () => {
+    await mkdir(inInbox('.claimed'));
+    await writeFile(join(inInbox('.claimed'), '43a'), config('claimed'));
+    const inbox = openInboxOf(workspace);
+    await inbox.settled();
+    expect(inbox.runs).to.deep.equal(['claimed-s0']);
+    expect(await inbox.names('accepted')).to.deep.equal(['43a']);
+  });
+
   it('keeps both files of one name, and says what is known', async () => {
     const inbox = openInboxOf(workspace);
     await writeFile(inInbox('a.yaml'), config('a'));
@@ -147,7 +188,7 @@ describe('producers/inbox', () => {
 
   it('moves broken links, pipes and links to folders to rejected/ without opening them; folders stay', async () => {
     await symlink('nowhere.yaml', inInbox('broken.yaml'));
-    await symlink('..', inInbox('folder-link'));
+    await symlink('..', inInbox('folder-link.yaml'));
     await mkdir(inInbox('folder'));
     await promisify(execFile)('mkfifo', [inInbox('pipe.yaml')]);
     await writeFile(inInbox('z.yaml'), config('z'));
@@ -155,7 +196,7 @@ describe('producers/inbox', () => {
     await inbox.settled();
     expect(inbox.runs).to.deep.equal(['z-s0']);
     expect(await inbox.reasons('broken.yaml')).to.contain('a link to nothing');
-    expect(await inbox.reasons('folder-link')).to.contain('a link to a folder');
+    expect(await inbox.reasons('folder-link.yaml')).to.contain('a link to a folder');
     expect(await inbox.reasons('pipe.yaml')).to.contain('a named pipe');
     expect(await inbox.names()).to.deep.equal(['folder']);
     await inbox.settled();

@@ -1,14 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  type Found,
-  isIgnored,
-  nextLookAt,
-  observe,
-  type Sighting,
-  settlesAt,
-  takeable,
-} from '../../src/producers/settle.ts';
+import { type Found, nextLookAt, observe, type Sighting, settlesAt, takeable } from '../../src/producers/settle.ts';
 
 const file = (name: string, signature = '1', size = 10): Found => ({
   name,
@@ -78,11 +70,5 @@ describe('producers/settle', () => {
             if (later.name < one.name) expect(Math.abs(later.firstSeen - one.firstSeen)).to.be.greaterThan(200);
       }),
     );
-  });
-
-  it('tells configs from what editors and systems leave', () => {
-    const left = ['.a.yaml.swp', 'a.yaml~', 'a.swp', '#a.yaml#', '.#a', '4913', '.DS_Store', 'accepted', 'rejected'];
-    expect(left.filter((name) => !isIgnored(name))).to.deep.equal([]);
-    expect(['a.yaml', '43a', 'a.json', '49131', 'no~tilde.yaml', '4e3'].filter(isIgnored)).to.deep.equal([]);
   });
 });
