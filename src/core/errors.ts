@@ -58,10 +58,25 @@ export const catalogue = {
     what: 'The tool refuses the settings',
     next: 'Correct the config and submit it under a new phase name.',
   },
+  BAD_MODEL: {
+    retry: 'never',
+    what: 'The base model cannot be used',
+    next: 'Repair or replace the model as the message says, then `phasebox retry RUN`.',
+  },
   BAD_DATA: {
     retry: 'never',
     what: 'The data cannot be trained on',
     next: 'Correct the data and submit the config again under a new phase name.',
+  },
+  BUFFER_LIMIT: {
+    retry: 'never',
+    what: 'The GPU has no buffer handles left, which is not a lack of memory',
+    next: 'Update mlx and mlx-lm, then `phasebox retry RUN`. If it happens again, train fewer iters at a time: resume_adapter_file continues from the weights of a checkpoint.',
+  },
+  NO_ACCESS: {
+    retry: 'never',
+    what: 'A file or folder cannot be read or written',
+    next: 'Correct its permissions, or make its disk writable, then `phasebox retry RUN`.',
   },
   NAN_LOSS: {
     retry: 'never',
@@ -85,8 +100,8 @@ export const catalogue = {
   },
   ADAPTER_IGNORED: {
     retry: 'never',
-    what: 'The adapter changes nothing: base and base + adapter give the same probabilities',
-    next: 'Update mlx-lm (the server of 0.31.3 and before can ignore --adapter-path) or use another fuse.mode; an adapter of zeros does nothing either.',
+    what: 'The server ignores the adapter: base and base + adapter give the same probabilities',
+    next: 'Update mlx-lm (the server of 0.31.3 and before can ignore --adapter-path) or use another fuse.mode.',
   },
   DOWNLOAD_FAILED: {
     retry: 'transient',
@@ -98,7 +113,11 @@ export const catalogue = {
     what: 'A preflight command failed',
     next: 'Correct what it complains about, then `phasebox retry RUN`.',
   },
-  ENVIRONMENT: { retry: 'never', what: 'Something that phasebox needs is missing', next: 'Run `phasebox doctor`.' },
+  ENVIRONMENT: {
+    retry: 'never',
+    what: 'The Python environment lacks something, or its packages do not fit together',
+    next: 'Do what the message says, then `phasebox retry RUN`; `phasebox doctor` checks the environment.',
+  },
   SOURCE_FAILED: {
     retry: 'never',
     what: 'The run that this one starts from failed or was cancelled',
@@ -132,12 +151,20 @@ export class CommandError extends Error {
   }
 }
 
+/** What an error of the file system means for a stage. */
+const causeOf: Readonly<Partial<Record<string, ErrorCode>>> = {
+  ...{ ENOSPC: 'DISK_FULL', EDQUOT: 'DISK_FULL' },
+  ...{ EACCES: 'NO_ACCESS', EPERM: 'NO_ACCESS', EROFS: 'NO_ACCESS' },
+};
+
 /** Any thrown value as a StageError: an unknown one is phasebox's own fault and says so. */
 export function asStageError(error: unknown): StageError {
   if (error instanceof StageError) return error;
   if (error instanceof Error) {
-    const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-    return new StageError(full ? 'DISK_FULL' : 'INTERNAL', error.message, { cause: error });
+    // A signal that may not be sent is no matter of files.
+    const known = 'code' in error && !('syscall' in error && error.syscall === 'kill');
+    const code = known ? causeOf[String(error.code)] : undefined;
+    return new StageError(code ?? 'INTERNAL', error.message, { cause: error });
   }
   return new StageError('INTERNAL', String(error));
 }

@@ -1,35 +1,6 @@
 import { type ErrorCode, StageError } from '../errors.ts';
 import { isProgressBar, plainLines } from './mlx-log.ts';
-
-interface Symptom {
-  readonly code: ErrorCode;
-  readonly pattern: RegExp;
-}
-
-/** First that matches a line of the log's tail decides. Memory before GPU: Metal reports both as callback errors. */
-const symptoms: readonly Symptom[] = [
-  {
-    code: 'DISK_FULL',
-    // mlx's writer names no errno: a short write to a file that it could open is a full disk.
-    pattern: /No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]|\[write\] Unable to write/,
-  },
-  {
-    code: 'OUT_OF_MEMORY',
-    pattern:
-      /\[metal::malloc\]|\[malloc(?:_or_wait)?\]|std::bad_alloc|\bMemoryError\b|CallbackErrorOutOfMemory|Insufficient Memory|Cannot allocate memory/i,
-  },
-  {
-    code: 'GPU_FAULT',
-    pattern:
-      /kIOGPUCommandBufferCallbackError|GPU (?:Timeout|Hang|Watchdog)|GPU watchdog|Command buffer execution failed/i,
-  },
-  { code: 'ENVIRONMENT', pattern: /No module named '?mlx(?:_lm)?\b|Library not loaded:|ImportError: .*mlx/ },
-  {
-    code: 'MISSING_INPUT',
-    pattern:
-      /FileNotFoundError|No such file or directory|\[load(?:_safetensors)?\] Failed to open|No safetensors found|HFValidationError|LocalEntryNotFoundError|OfflineModeIsEnabled|RepositoryNotFoundError|No module named 'datasets'|there is no \S+ in it/,
-  },
-];
+import { symptoms } from './symptoms.ts';
 
 const settingsError = /^(?:[\w.]*\.)?(?:ValueError|TypeError|KeyError|ScannerError|ParserError)\b/;
 const refusedArgument =
@@ -49,10 +20,14 @@ export function tellingLine(lines: readonly string[]): string | null {
   return line === undefined ? null : line.trim().slice(0, longest);
 }
 
-function symptomOf(lines: readonly string[]): { code: ErrorCode; line: string } | null {
-  for (const { code, pattern } of symptoms) {
+function symptomOf(lines: readonly string[]): { code: ErrorCode; detail: string } | null {
+  for (const { code, pattern, advice } of symptoms) {
     const line = lines.findLast((candidate) => pattern.test(candidate));
-    if (line !== undefined) return { code, line: line.trim().slice(0, longest) };
+    const match = line === undefined ? null : pattern.exec(line);
+    if (line === undefined || match === null) continue;
+    const told = line.trim().slice(0, longest);
+    const todo = typeof advice === 'function' ? advice(match) : advice;
+    return { code, detail: todo === undefined ? told : `${told.replace(/[:.]?$/, '.')} ${todo}` };
   }
   return null;
 }
@@ -67,7 +42,7 @@ function isSettings(lines: readonly string[]): boolean {
 export function diagnose(code: number, tail: readonly string[]): StageError {
   const lines = tail.flatMap(plainLines).filter((line) => !isProgressBar(line));
   const symptom = symptomOf(lines);
-  if (symptom) return new StageError(symptom.code, symptom.line);
+  if (symptom) return new StageError(symptom.code, symptom.detail);
   const sent = sentSignals[code];
   // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.
   if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
