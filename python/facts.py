@@ -2,10 +2,15 @@
 
 usage: python facts.py
     {"python": "/path/of/this/python", "versions": {"python", "mlx", "mlx_lm", "transformers"}, "defaults": {...},
+     "model_types": {"modules": [...], "remapping": {...}, "architectures": [[type, architecture, module], ...],
+                     "asks": true},
+     "schedules": [...],
      "here": {"version", "implementation", "system", "machine", "bits", "translated", "glibc"}}
 
-`defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have. `here` decides
-whether mlx can be installed in this Python at all.
+`defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have.
+`model_types` is what mlx_lm can load: its modules, the names that it reads as others, and whether it asks for
+`trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have. Both are null
+when the source does not say it. `here` decides whether mlx can be installed in this Python at all.
 Exit code 3: this Python has no mlx_lm; stderr then ends with such a line of `python` and `here` alone. Nothing of mlx_lm
 is imported unless its source cannot be read.
 
@@ -18,8 +23,6 @@ import platform
 import struct
 import subprocess
 import sys
-
-TABLE = "CONFIG_DEFAULTS"
 
 
 def is_translated():
@@ -74,30 +77,6 @@ def installed(package):
         return None
 
 
-def table_in_source(text):
-    """The literal that `TABLE = {...}` assigns; None when it is no plain literal."""
-    import ast
-
-    for node in ast.parse(text).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if any(isinstance(target, ast.Name) and target.id == TABLE for target in targets):
-            try:
-                return ast.literal_eval(node.value)
-            except ValueError:
-                return None
-    return None
-
-
-def training_defaults(package):
-    """CONFIG_DEFAULTS of mlx_lm/lora.py. Importing it takes seconds, so it is read from the source."""
-    import importlib
-    from pathlib import Path
-
-    source = Path(package.origin).with_name("lora.py")
-    defaults = table_in_source(source.read_text(encoding="utf-8")) if source.exists() else None
-    return defaults if defaults is not None else getattr(importlib.import_module("mlx_lm.lora"), TABLE)
-
-
 def main():
     facts = {"python": sys.executable, "here": this_python()}
     package = find_package()
@@ -106,7 +85,12 @@ def main():
         return 3
     versions = {"python": platform.python_version(), "mlx": installed("mlx"), "mlx_lm": installed("mlx-lm")}
     versions["transformers"] = installed("transformers")
-    print(json.dumps(dict(facts, versions=versions, defaults=training_defaults(package))))
+    import mlx_source  # not for an old Python
+    from pathlib import Path
+
+    folder = Path(package.origin).parent
+    facts.update(defaults=mlx_source.training_defaults(folder), model_types=mlx_source.model_types(folder))
+    print(json.dumps(dict(facts, versions=versions, schedules=mlx_source.schedules(folder))))
     return 0
 
 

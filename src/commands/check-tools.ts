@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../core/config/lookups.ts';
+import { badPairs, updateMlxLm } from '../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
 import { openBroker } from '../io/broker/broker.ts';
@@ -28,7 +29,8 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
     checked('mlx', () => checkMlx(path, versions)),
     checked('drivers', () => checkDrivers(path)),
   ]);
-  return [checkVersion(path, versions), checkMlxLm(versions), checkTransformers(path, versions), ...runs.flat()];
+  const known = [checkVersion(path, versions), checkMlxLm(versions), checkTransformers(path, versions)];
+  return [...known, ...checkPairs(versions), ...runs.flat()];
 }
 
 const advice = '`phasebox init` in a new folder looks for one; or set `python` in phasebox.yaml.';
@@ -54,6 +56,10 @@ function checkTransformers(path: string, { transformers }: Versions): Check {
   if (transformers !== undefined) return ok('transformers', transformers);
   return missing('transformers', 'not installed', installMlx(path));
 }
+
+/** Versions that are known to fail together. A warning: most models may work all the same. */
+const checkPairs = (versions: Versions): Check[] =>
+  badPairs(versions, null).map((text) => warn('versions', text, `Update mlx-lm: ${updateMlxLm}.`));
 
 /** One sum on its device: on Linux the package installs without anything that computes. */
 async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {

@@ -1,5 +1,6 @@
-/** True for versions from `least` on: `20.19.0` of [20, 19]. Unknown parts count as 0. */
-export function isAtLeast(version: string, least: readonly [number, number]): boolean {
-  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
-  return major > least[0] || (major === least[0] && minor >= least[1]);
+/** True for versions from `least` on: `20.19.0` of [20, 19]. Parts that are absent or no numbers count as 0. */
+export function isAtLeast(version: string, least: readonly number[]): boolean {
+  const parts = version.split('.').map((part) => Number.parseInt(part, 10) || 0);
+  const place = least.findIndex((part, index) => (parts[index] ?? 0) !== part);
+  return place < 0 || (parts[place] ?? 0) > (least[place] ?? 0);
 }

@@ -19,9 +19,9 @@ const named = ({ checks }: Diagnosis, name: string): Check[] => checks.filter((c
 const statusOf = (diagnosis: Diagnosis, name: string): string[] => named(diagnosis, name).map(({ status }) => status);
 
 /** A python that passes for one: what only costs time when it is not what a test is about. */
-async function quickPython(text = 'exit 0'): Promise<string> {
+async function quickPython(text = 'exit 0', mlx_lm = '0.32.2'): Promise<string> {
   const path = join(await tempDir('python'), 'python');
-  const facts = { versions: { python: '3.12.1', mlx: '0.32.4', mlx_lm: '0.32.2', transformers: '5.0' }, defaults: {} };
+  const facts = { versions: { python: '3.12.1', mlx: '0.32.4', mlx_lm, transformers: '5.0' }, defaults: {} };
   const script = `#!/bin/sh\ncase "$1" in *facts.py) echo '${JSON.stringify(facts)}'; exit;; -c) echo gpu;; esac\n${text}\n`;
   await writeFile(path, script);
   await chmod(path, 0o755);
@@ -86,6 +86,16 @@ describe('doctor', () => {
     expect(named(diagnosis, 'mlx')[0]).to.include({ status: 'missing' });
     expect(named(diagnosis, 'mlx')[0]?.detail).to.contain('no libmlx');
     expect(named(diagnosis, 'drivers')[0]?.detail).to.contain('check_data.py does not run').and.to.contain('no libmlx');
+  });
+
+  it('warns of versions that are known to fail together', async () => {
+    const python = await quickPython('exit 0', '0.31.3');
+    const diagnosis = await doctor((await makeWorkspace(config().replace(testPython, python))).root);
+    const [versions, ...more] = named(diagnosis, 'versions');
+    expect(more).to.eql([]);
+    expect(versions?.status).to.equal('warn');
+    expect(versions?.detail).to.contain('mlx-lm 0.31.3 does not work with mlx 0.32.4: the training of a mixture');
+    expect(versions?.todo).to.contain('pip install --upgrade mlx-lm');
   });
 
   it('looks at the rest when there is no workspace, and is not content', async () => {

@@ -2,7 +2,18 @@ import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
 import { pythonHere } from '../mlx/python-fit.ts';
 
-/** What python/facts.py prints: versions by name, and mlx_lm's own table of training settings. */
+/** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
+export const modelTypes = z.looseObject({
+  modules: z.array(z.string()),
+  remapping: z.record(z.string(), z.string()),
+  /** [model type, architecture, module] */
+  architectures: z.array(z.tuple([z.string(), z.string(), z.string()])),
+  /** True: it runs a model's own Python file only with `trust_remote_code`. */
+  asks: z.boolean(),
+});
+export type ModelTypes = z.infer<typeof modelTypes>;
+
+/** What python/facts.py prints: versions by name, mlx_lm's own table of training settings, and what it can load. */
 export const facts = z.looseObject({
   /** What is not installed is left out. */
   versions: z
@@ -11,6 +22,10 @@ export const facts = z.looseObject({
       Object.fromEntries(Object.entries(versions).filter((entry): entry is [string, string] => entry[1] !== null)),
     ),
   defaults: z.record(z.string(), z.unknown()),
+  /** Absent or null: not known, so it is not checked. */
+  model_types: modelTypes.nullish(),
+  /** Names that `train.lr_schedule` may have. Absent or null: not known. */
+  schedules: z.array(z.string()).nullish(),
   here: pythonHere.optional(),
 });
 export type Facts = z.infer<typeof facts>;

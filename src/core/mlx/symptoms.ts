@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import { updateMlxLm } from './known-pairs.ts';
 
 /** A line of a tool's log that tells what it died of. `advice`: what to do, when the code alone does not say it. */
 export interface Symptom {
@@ -6,8 +7,6 @@ export interface Symptom {
   readonly pattern: RegExp;
   readonly advice?: string | ((match: RegExpExecArray) => string);
 }
-
-const updateMlxLm = 'python -m pip install --upgrade mlx-lm';
 
 /** Names of packages on PyPI that differ from the module that is imported. */
 const packages: Readonly<Partial<Record<string, string>>> = {
