@@ -163,8 +163,7 @@ export const registerSubmit: Register = (program, exit) => {
     .addHelpText('after', example('phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'))
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, true);
-      const { root, artifacts } = workspace;
-      const read = planReader(openLookups({ root, artifacts, python: () => findPython(workspace) }));
+      const read = planReader(openLookups({ ...workspace, python: () => findPython(workspace) }));
       const out = (line: string): void => void process.stdout.write(`${line}\n`);
       const err = (text: string): void => void process.stderr.write(text);
       exit(await submit(files, { ...options, workspace, read, out, err }));

@@ -1,3 +1,4 @@
+import { checkPrompts } from '../core/config/check-prompts.ts';
 import { checkScores } from '../core/config/check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from '../core/config/check-settings.ts';
 import { type CheckedStart, checkStart } from '../core/config/check-start.ts';
@@ -101,7 +102,10 @@ async function check(config: Config): Promise<Outcome> {
   const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
   const resolved = { phase, start: start.value, settings, variants: variants.variants, trainDefaults };
   const passing = [...renamed, ...toFetch(start.value)];
-  return { findings, warnings: [...passing, ...unused(config), ...variants.warnings], passing, resolved };
+  const prompts = await checkPrompts(planRuns(resolved), lookups, config.suites);
+  const warnings = [...passing, ...unused(config), ...variants.warnings, ...prompts.warnings];
+  const isRefused = prompts.findings.length > 0;
+  return { findings: [...findings, ...prompts.findings], warnings, passing, resolved: isRefused ? null : resolved };
 }
 
 /** The phase as its schema reads it, under the name that is accepted already if only the case differs. */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Facts, type Lookups, withEarlier } from '../../src/core/config/lookups.ts';
 import { formatProblems } from '../../src/core/config/problem.ts';
+import type { Rendering } from '../../src/core/score/rendering.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
 import { type ReadPlan, readConfig } from '../../src/producers/read-config.ts';
 import { tempDir } from './temp.ts';
@@ -41,6 +42,11 @@ export const mlxFacts: Facts = {
     report_to: null,
     project_name: null,
   },
+};
+
+/** What python/render_prompts.py says of prompts that a template takes. */
+export const plainRendering: Rendering = {
+  ...{ sha256: 'd'.repeat(64), tokens: {}, refused: [], skipped: [], templated: true, dated: false, date_args: [] },
 };
 
 /** A suite in two categories. */
@@ -93,7 +99,11 @@ export async function configWorkspace(): Promise<ConfigWorkspace> {
   await write('data/rows/train.jsonl', '{"text": "a"}\n');
   await write('data/rows/valid.jsonl', '{"text": "b"}\n');
   await write('suites/small.yaml', smallSuite);
-  const lookups = { ...openLookups({ root, artifacts, python: 'python' }), facts: async () => mlxFacts };
+  const lookups: Lookups = {
+    ...openLookups({ root, artifacts, python: 'python' }),
+    facts: async () => mlxFacts,
+    render: async (jobs) => jobs.map(() => ({ ok: true, rendering: plainRendering })),
+  };
   const read = (config: string | object, earlier: readonly ReadPlan[] = []) => {
     const before = earlier.map(({ phase, ...rest }) => ({ ...rest, phase: phase.phase }));
     return readConfig(bytesOf(config), 'a.yaml', withEarlier(lookups, before));

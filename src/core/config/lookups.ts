@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
 import { pythonHere } from '../mlx/python-fit.ts';
+import type { Rendered, RenderJob } from '../score/rendering.ts';
 
 /** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
 export const modelTypes = z.looseObject({
@@ -62,6 +63,8 @@ export interface Lookups {
   /** Throws CommandError when there is no python or no mlx_lm. */
   facts(): Promise<Facts>;
   resolveModel(source: string, revision: string | null): Promise<FoundModel>;
+  /** What the chat templates of these models make of prompts, an answer for each job. Never throws. */
+  render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
   /** Content hash of a file or folder; `message`: why it cannot be read whole. */
   hash(path: string): Promise<{ readonly sha256: string } | { readonly message: string }>;
   /** What was accepted under a name, whatever its case; null: nothing. */

@@ -4,10 +4,12 @@ import { join, relative, sep } from 'node:path';
 import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
 import { phaseOfRun } from '../../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../../core/config/read-yaml.ts';
+import { promptDate } from '../../core/score/rendering.ts';
 import { hasCode } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
 import { readFacts } from '../model/facts.ts';
 import { absolutePath, listNames, resolveModel } from '../model/models.ts';
+import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
 import { phaseFolder, readPhaseRecord } from './phase-store.ts';
 import { readRun } from './run-folder.ts';
 
@@ -17,17 +19,29 @@ export interface LookupPlaces {
   readonly artifacts: string;
   /** The user's python; asked for its mlx_lm only when a config trains. A function: none may be found. */
   readonly python: string | (() => Promise<string>);
+  /** `.phasebox` of the workspace, where rendered prompts are kept; absent: what is there is read, nothing is written. */
+  readonly state?: string;
 }
 
 /** What configs may refer to, on this machine. */
-export function openLookups({ root, artifacts, python }: LookupPlaces): Lookups {
+export function openLookups({ root, artifacts, python, state }: LookupPlaces): Lookups {
+  const pythonPath = async (): Promise<string> => (typeof python === 'string' ? python : python());
   return {
     absolute: (path) => absolutePath(path, root),
     isInside: (path) => !relative(root, path).startsWith('..') && relative(root, path) !== '',
     look,
     list: listNames,
     read: readSmallFile,
-    facts: async () => readFacts(typeof python === 'string' ? python : await python()),
+    facts: async () => readFacts(await pythonPath()),
+    async render(jobs) {
+      const date = promptDate(new Date().toISOString());
+      const kept = renderedFolder(state ?? join(root, '.phasebox'));
+      try {
+        return await renderPrompts(jobs, { python: await pythonPath(), date, kept, keeps: state !== undefined });
+      } catch (error) {
+        return jobs.map(() => ({ ok: false, failed: error instanceof Error ? error.message : String(error) }));
+      }
+    },
     resolveModel: (source, revision) => resolveModel(source, revision, root),
     hash: hashOf,
     async phaseRecord(name) {

@@ -1,0 +1,60 @@
+"""How mlx_lm's server makes a prompt out of a chat request, as phasebox runs it.
+
+serve.py answers with it and render_prompts.py only looks at the prompts: what both must do alike is here.
+"""
+
+import importlib
+import pkgutil
+from datetime import datetime
+
+DATE_VARIABLE = "PHASEBOX_PROMPT_DATE"
+
+
+def fixed_clock(moment):
+    """A datetime class whose now() is always `moment`, in every time zone."""
+
+    class FixedClock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls.fromisoformat(moment).replace(tzinfo=tz)
+
+    return FixedClock
+
+
+def renderers():
+    """The modules that fill in chat templates; one that reads the clock has imported `datetime` by name."""
+    from transformers.utils import chat_template_utils
+
+    yield chat_template_utils
+    try:
+        own = importlib.import_module("mlx_lm.chat_templates")
+    except ModuleNotFoundError:  # this version has none of its own
+        return
+    for found in pkgutil.iter_modules(own.__path__, f"{own.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def fix_date(moment):
+    """From now on chat templates read this date (ISO 8601) off the clock: a prompt is the same text on every day."""
+    for module in renderers():
+        if hasattr(module, "datetime"):
+            module.datetime = fixed_clock(moment)
+
+
+def without_tool_parser():
+    """From now on no tokenizer brings a tool parser along, whatever its files or the model's defaults say."""
+    from mlx_lm import tokenizer_utils, utils
+
+    load = tokenizer_utils.load
+
+    def load_without_parser(model_path, tokenizer_config_extra=None, *args, **kwargs):
+        # Settings given here win over tokenizer_config.json and over the model's defaults.
+        extra = {**(tokenizer_config_extra or {}), "tool_parser_type": None}
+        tokenizer = load(model_path, extra, *args, **kwargs)
+        if tokenizer.has_tool_calling:
+            raise RuntimeError("this mlx_lm still parses tool calls: answers would be lost, so nothing is served")
+        return tokenizer
+
+    tokenizer_utils._infer_tool_parser = lambda *_: None
+    tokenizer_utils.load = load_without_parser
+    utils._load_tokenizer = load_without_parser

@@ -1,0 +1,157 @@
+"""Renders the prompts of a suite as mlx_lm's server will, before a model is trained that they are asked of.
+
+usage: python render_prompts.py <REQUEST >ANSWER
+    REQUEST: {"date": "2026-11-28", "jobs": [{"model": DIR, "requests": [{"id", "messages", "tools"?,
+             "chat_template_kwargs"?}]}]}, a request as it is sent to the server
+    ANSWER:  a list with a line for each job: {"failed": why}, or what core/score/rendering.ts reads
+
+Only tokenizers are loaded, no weights. A prompt is made by the server's own function, so that it is the one that the
+server will make. `dated` is measured: the prompts are rendered again for a moment more than a year later.
+"""
+
+import contextlib
+import copy
+import hashlib
+import json
+import os
+import re
+import sys
+import traceback
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import chat_prompts  # noqa: E402
+
+IMAGES = ("image_url", "input_image", "image")
+LATER = timedelta(days=400, hours=13, minutes=57, seconds=31)
+WIDEST = 160
+
+
+def load(model):
+    """The tokenizer as the server loads it, and whether the model has an image processor."""
+    from mlx_lm import utils
+
+    folder = Path(model)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    eos = config.get("eos_token_id")
+    return utils.load_tokenizer(folder, {"trust_remote_code": False}, eos_token_ids=eos), "vision_config" in config
+
+
+def tokens_of(tokenizer, request, messages):
+    """The prompt as the server makes it; raises what the chat template raises."""
+    from mlx_lm import server
+
+    arguments = SimpleNamespace(cli_args=SimpleNamespace(chat_template_args={}), processor=None)
+    asked = server.CompletionRequest("chat", "", copy.deepcopy(messages), request.get("tools") or None, None)
+    given = SimpleNamespace(chat_template_kwargs=request.get("chat_template_kwargs"))
+    made = server.ResponseGenerator._tokenize(SimpleNamespace(model_provider=arguments), tokenizer, asked, given)
+    # Up to 0.31 the tokens alone, later their segments as well.
+    return list(made[0] if isinstance(made, tuple) else made)
+
+
+def source_of(tokenizer, request):
+    """The text of the template that is used; empty where the tokenizer renders by itself."""
+    try:
+        return tokenizer.get_chat_template(None, request.get("tools") or None)
+    except Exception:  # a tokenizer of the model's own kind may know no such thing
+        return ""
+
+
+def part_of(source, error):
+    """The line of the template that raised, cut to what is around the call; null when no line is to blame."""
+    lines = source.splitlines()
+    frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    at = frames[-1] if frames else getattr(error, "lineno", None)
+    if not isinstance(at, int) or not 1 <= at <= len(lines):
+        return None
+    line = lines[at - 1].strip()
+    if len(line) > WIDEST:
+        # A template on one line: the message itself says where.
+        found = max(line.find(str(error)), 0)
+        start = max(0, found - WIDEST // 2)
+        line = f"{'...' if start else ''}{line[start : start + WIDEST]}..."
+    return f"line {at}: {line}"
+
+
+def refusal(tokenizer, request, error):
+    """What the template does not take, in its own words, and whether it is the system prompt."""
+    messages = request["messages"]
+    without = False
+    if messages[0]["role"] == "system" and len(messages) > 1:
+        with contextlib.suppress(Exception):
+            tokens_of(tokenizer, request, messages[1:])
+            without = True
+    text = str(error) or type(error).__name__
+    part = part_of(source_of(tokenizer, request), error)
+    return {"id": request["id"], "error": text, "part": part, "without_system": without}
+
+
+def has_image(request):
+    """True when a message holds an image: only a processor of the model can render it."""
+    contents = [message.get("content") for message in request["messages"]]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    return any(part.get("type") in IMAGES for part in parts)
+
+
+def digest(prompts):
+    """sha256 over the token ids of all prompts, in order."""
+    return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()
+
+
+def render(tokenizer, requests):
+    """([tokens of each prompt that could be made], [refusals])."""
+    made, refused = [], []
+    for request in requests:
+        try:
+            made.append(tokens_of(tokenizer, request, request["messages"]))
+        except Exception as error:  # a template may raise anything; which prompt it was is what helps
+            refused.append(refusal(tokenizer, request, error))
+    return made, refused
+
+
+def examine(model, requests, date):
+    """What becomes of these requests under the model's chat template."""
+    tokenizer, sees = load(model)
+    skipped = [request["id"] for request in requests if sees and has_image(request)]
+    asked = [request for request in requests if request["id"] not in skipped]
+    chat_prompts.fix_date(date.isoformat())
+    made, refused = render(tokenizer, asked)
+    chat_prompts.fix_date((date + LATER).isoformat())
+    later, _ = render(tokenizer, asked)
+    whole = not refused and not skipped
+    sources = {source_of(tokenizer, request) for request in asked}
+    names = {name for text in sources for name in re.findall(r"(\w*(?:date|today)\w*) is (?:not )?defined", text)}
+    return {
+        "sha256": digest(made) if whole else None,
+        "tokens": {request["id"]: len(tokens) for request, tokens in zip(asked, made)} if whole else {},
+        "refused": refused,
+        "skipped": skipped,
+        "templated": bool(tokenizer.has_chat_template),
+        "dated": digest(made) != digest(later),
+        "date_args": sorted(names - {"strftime_now"}),
+    }
+
+
+def answer(job, date):
+    try:
+        return examine(job["model"], job["requests"], date)
+    except Exception as error:  # a tokenizer that cannot be loaded is the training's to report
+        return {"failed": f"{type(error).__name__}: {error}"}
+
+
+def main():
+    asked = json.load(sys.stdin)
+    # What a tokenizer prints while it is loaded is no answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        chat_prompts.without_tool_parser()
+        answers = [answer(job, datetime.fromisoformat(asked["date"])) for job in asked["jobs"]]
+    json.dump(answers, sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+import {
+  clockWarning,
+  type Rendered,
+  type RenderJob,
+  refusalHint,
+  refusalText,
+  renderRequests,
+} from '../score/rendering.ts';
+import { promptSubset } from '../select/prompt-subset.ts';
+import type { SuiteReader } from './check-settings.ts';
+import type { Lookups, RunDraft } from './lookups.ts';
+import type { Finding, Path } from './problem.ts';
+
+export interface CheckedPrompts {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+type PromptLookups = Pick<Lookups, 'render' | 'hash'>;
+
+/** A suite that a run asks of a model, and which key of the config says so. */
+interface Asking {
+  readonly path: Path;
+  readonly job: RenderJob;
+  /** An engine has the server, and may ask it other prompts than the suite's: a refusal is no more than likely. */
+  readonly byEngine: boolean;
+}
+
+/**
+ * Every prompt that the runs will ask, rendered by the chat template of the model that is asked. Models that are not here
+ * yet are checked once they are. Throws nothing: what cannot be checked is a warning.
+ */
+export async function checkPrompts(
+  runs: readonly RunDraft[],
+  lookups: PromptLookups,
+  suites: Pick<SuiteReader, 'read'>,
+): Promise<CheckedPrompts> {
+  // The seeds of a variant ask the same prompts.
+  const variants = [...new Map(runs.map((run) => [run.variant, run])).values()];
+  const askings = (await Promise.all(variants.map((run) => askingsOf(run, lookups, suites)))).flat();
+  const distinct = [...new Map(askings.map((one) => [JSON.stringify([one.job, one.byEngine]), one])).values()];
+  if (distinct.length === 0) return { findings: [], warnings: [] };
+  const rendered = await lookups.render(distinct.map(({ job }) => job));
+  const checked = distinct.map((asking, index) => checkAsking(asking, rendered[index]));
+  return {
+    findings: checked.flatMap(({ findings }) => findings),
+    warnings: [...new Set(checked.flatMap(({ warnings }) => warnings))],
+  };
+}
+
+async function askingsOf(run: RunDraft, lookups: PromptLookups, suites: Pick<SuiteReader, 'read'>): Promise<Asking[]> {
+  const { eval: evaluated, select } = run.settings;
+  const model = run.from !== null && 'model' in run.from ? run.from.model : (run.model?.folder ?? null);
+  if (model === null) return [];
+  const above = run.variant === null ? [] : ['variants', run.variant];
+  const asked: Asking[] = [];
+  const evalSuite = evaluated.engine?.server === false ? null : await suites.read(evaluated.suite);
+  if (evalSuite !== null && 'suite' in evalSuite) {
+    const job = { model, requests: renderRequests(evalSuite.suite, evaluated) };
+    asked.push({ path: [...above, 'eval', 'suite'], job, byEngine: evaluated.engine !== undefined });
+  }
+  const path = run.chain.includes('select') ? select.suite : undefined;
+  const selectSuite = path === undefined ? null : await suites.read(path);
+  if (path !== undefined && selectSuite !== null && 'suite' in selectSuite) {
+    const hash = await lookups.hash(path);
+    const whole = selectSuite.suite;
+    const suite = 'sha256' in hash ? promptSubset(whole, select.prompts ?? null, hash.sha256) : whole;
+    const job = { model, requests: renderRequests(suite, evaluated) };
+    asked.push({ path: [...above, 'select', 'suite'], job, byEngine: false });
+  }
+  return asked;
+}
+
+function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undefined): CheckedPrompts {
+  const key = path.join('.');
+  if (rendered?.ok !== true) {
+    const why = rendered?.failed ?? 'no answer';
+    return { findings: [], warnings: [`${key}: the prompts were not checked against the chat template: ${why}`] };
+  }
+  const { refused, skipped, templated } = rendered.rendering;
+  const said = `${refusalText(refused)}. The template is that of ${job.model}`;
+  const hint = refusalHint(refused);
+  const clock = clockWarning(rendered.rendering);
+  return {
+    findings: refused.length === 0 || byEngine ? [] : [{ path, message: said, hint }],
+    warnings: [
+      ...(refused.length > 0 && byEngine ? [`${key}: ${said}; ${hint}. eval.engine may ask other prompts`] : []),
+      ...(clock === null ? [] : [`${key}: ${clock}`]),
+      ...(templated ? [] : [`${key}: ${job.model} has no chat template, so mlx_lm writes prompts as \`USER: ...\``]),
+      ...(skipped.length === 0
+        ? []
+        : [`${key}: ${skipped.length} prompts with images were not checked against the chat template`]),
+    ],
+  };
+}

@@ -1,0 +1,105 @@
+import * as z from 'zod';
+import type { Settings } from '../../events/stages.ts';
+import type { Suite } from '../../events/suite.ts';
+import { chatRequest } from './chat.ts';
+
+/** What python/render_prompts.py says of a suite's prompts under the chat template of a model. */
+export const rendering = z.strictObject({
+  /** Over the token ids of all prompts, in order. Null: a prompt was refused or skipped. */
+  sha256: z.string().nullable(),
+  /** Tokens of each prompt, by id. */
+  tokens: z.record(z.string(), z.int()),
+  refused: z.array(
+    z.strictObject({
+      id: z.string(),
+      /** The template's own words. */
+      error: z.string(),
+      /** The line of the template that refuses: `line 3: {{ raise_exception(...) }}`. */
+      part: z.string().nullable(),
+      /** The same prompt without its system message is taken. */
+      without_system: z.boolean(),
+    }),
+  ),
+  /** Prompts with images: only the model's own image processor can render them. */
+  skipped: z.array(z.string()),
+  /** False: the tokenizer has no chat template. */
+  templated: z.boolean(),
+  /** The prompts are another text at another time: the template reads the clock. */
+  dated: z.boolean(),
+  /** Arguments of the template that look like a date, for `eval.chat_template_args`. */
+  date_args: z.array(z.string()),
+});
+export type Rendering = z.infer<typeof rendering>;
+export type Refusal = Rendering['refused'][number];
+
+/** One prompt, with everything that a chat template gets to see. */
+export interface RenderRequest {
+  readonly id: string;
+  readonly messages: unknown;
+  readonly tools?: unknown;
+  readonly chat_template_kwargs?: unknown;
+}
+
+/** Prompts to render. `model`: the absolute folder with the tokenizer. */
+export interface RenderJob {
+  readonly model: string;
+  readonly requests: readonly RenderRequest[];
+}
+
+/** `failed`: why there is no answer (no Python, no mlx_lm, a tokenizer that cannot be loaded). */
+export type Rendered =
+  | { readonly ok: true; readonly rendering: Rendering }
+  | { readonly ok: false; readonly failed: string };
+
+/** The prompts of a suite as the model server is asked them. */
+export function renderRequests(suite: Suite, settings: Settings<'eval'>): RenderRequest[] {
+  return suite.prompts.map((prompt) => {
+    const { messages, tools, chat_template_kwargs } = chatRequest({ prompt, seed: null }, suite, settings).body;
+    return {
+      id: prompt.id,
+      messages,
+      ...(tools !== undefined && { tools }),
+      ...(chat_template_kwargs !== undefined && { chat_template_kwargs }),
+    };
+  });
+}
+
+/** The UTC date (2026-11-28) of an instant: what chat templates read off the clock in all runs of one phase. */
+export const promptDate = (instant: string): string => instant.slice(0, 10);
+
+/** `read-1`, `read-1 and 2 more`. */
+const idsText = ([first, ...others]: readonly { readonly id: string }[]): string =>
+  others.length === 0 ? `${first?.id}` : `${first?.id} and ${others.length} more`;
+
+/** What the template refuses, in its own words: a sentence for each thing that it says. */
+export function refusalText(refused: readonly Refusal[]): string {
+  const byError = new Map<string, Refusal[]>();
+  for (const one of refused) byError.set(one.error, [...(byError.get(one.error) ?? []), one]);
+  const sentences = [...byError.values()].map((same) => {
+    const [{ error, part }] = same as [Refusal, ...Refusal[]];
+    const where = part === null ? '' : ` (${part})`;
+    return `the chat template refuses ${same.length === 1 ? 'prompt' : 'prompts'} ${idsText(same)}: "${error}"${where}`;
+  });
+  return sentences.join('; ');
+}
+
+/** What to do about it. */
+export function refusalHint(refused: readonly Refusal[]): string {
+  if (refused.every(({ without_system }) => without_system))
+    return 'this template takes no system prompt: write `eval.system: ""`, and put what it says into the prompts that need it';
+  return 'change the prompt, or give the template what it asks for with `eval.chat_template_args`';
+}
+
+/** Why two days would give two evaluations, and how to fix the date. Null: the template reads no clock. */
+export function clockWarning({ dated, date_args }: Rendering): string | null {
+  if (!dated) return null;
+  const [name] = date_args;
+  const remedy =
+    name === undefined
+      ? 'Remove `strftime_now` from the chat template to make phases of different days comparable'
+      : `To make phases of different days comparable, fix it: \`eval.chat_template_args: { ${name}: "26 Jul 2024" }\``;
+  return (
+    'the chat template prints the date of the day (strftime_now): the same suite is another set of prompts tomorrow. ' +
+    `All runs of this phase get the date on which the phase was accepted. ${remedy}`
+  );
+}

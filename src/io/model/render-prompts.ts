@@ -1,0 +1,122 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import * as z from 'zod';
+import { toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { canonicalJson } from '../../core/score/eval-identity.ts';
+import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
+import { readText } from '../disk/files.ts';
+import { contentHash, textHash } from '../disk/hash.ts';
+import { packageRoot } from '../package-root.ts';
+import { readFacts } from './facts.ts';
+import { listNames } from './models.ts';
+
+/** Who renders, and as if it were which day. */
+export interface Renderer {
+  /** The user's python. */
+  readonly python: string;
+  /** UTC date, 2026-11-28: what a template reads off the clock. */
+  readonly date: string;
+  /** Environment variables of the config. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Folder of what was rendered before; null: nothing is kept on the disk. */
+  readonly kept: string | null;
+  /** False: `kept` is only read. */
+  readonly keeps: boolean;
+}
+
+/** Where a workspace keeps what was rendered; may be removed at any time. */
+export const renderedFolder = (state: string): string => join(state, 'prompts');
+
+/** A tokenizer is loaded in seconds; a Python that takes this long hangs. */
+const longest_ms = 120_000;
+
+const known = new Map<string, Rendered>();
+
+/**
+ * What chat templates make of prompts, by python/render_prompts.py: an answer for each job. One Python is started for all
+ * that was not rendered before (about 2 s, no weights are loaded). Never throws.
+ */
+export async function renderPrompts(jobs: readonly RenderJob[], renderer: Renderer): Promise<Rendered[]> {
+  try {
+    const { versions } = await readFacts(renderer.python);
+    const keys = await Promise.all(jobs.map((job) => keyOf(job, renderer, versions)));
+    const before = await Promise.all(keys.map((key) => recall(key, renderer)));
+    const open = jobs.filter((_, index) => before[index] === null);
+    const fresh = open.length === 0 ? [] : await ask(open, renderer);
+    const answers = jobs.map((job, index) => before[index] ?? fresh[open.indexOf(job)] ?? failed('no answer'));
+    await Promise.all(answers.map((answer, index) => keep(keys[index] ?? '', answer, renderer)));
+    return answers;
+  } catch (error) {
+    return jobs.map(() => failed(error instanceof Error ? error.message : String(error)));
+  }
+}
+
+const failed = (why: string): Rendered => ({ ok: false, failed: why });
+
+let driver: string | undefined;
+const script = (): string => {
+  driver ??= join(packageRoot().folder, 'python', 'render_prompts.py');
+  return driver;
+};
+
+/** Everything that a prompt follows from; the weights are no part of it. */
+async function keyOf(job: RenderJob, { python, date }: Renderer, versions: object): Promise<string> {
+  const by = await contentHash(script());
+  const names = (await listNames(job.model)).filter((name) => tokenizerFile.test(name)).sort();
+  const files = await Promise.all(names.map(async (name) => [name, await contentHash(join(job.model, name))]));
+  return textHash(canonicalJson({ by, python, versions, date, files, requests: job.requests }));
+}
+
+const tokenizerFile = /(?<!\.index)\.(?:json|jsonl|jinja|model|txt|tiktoken|py)$/;
+
+const fileOf = (folder: string, key: string): string => join(folder, `${key.slice(0, 32)}.json`);
+
+async function recall(key: string, { kept }: Renderer): Promise<Rendered | null> {
+  const seen = known.get(key);
+  if (seen !== undefined || kept === null) return seen ?? null;
+  const read = rendering.safeParse(parsed((await readText(fileOf(kept, key))) ?? ''));
+  return read.success ? { ok: true, rendering: read.data } : null;
+}
+
+/** A failure is not kept: it may be mended by the next time. */
+async function keep(key: string, answer: Rendered, { kept, keeps }: Renderer): Promise<void> {
+  if (!answer.ok || known.has(key)) return;
+  known.set(key, answer);
+  if (kept === null || !keeps) return;
+  const file = fileOf(kept, key);
+  const temporary = `${file}.${process.pid}.tmp`;
+  // A cache: where it cannot be written, the next process renders again.
+  await mkdir(dirname(file), { recursive: true })
+    .then(() => writeFile(temporary, `${JSON.stringify(answer.rendering)}\n`))
+    .then(() => rename(temporary, file))
+    .catch(() => undefined);
+}
+
+const answerList = z.array(z.union([rendering, z.strictObject({ failed: z.string() })]));
+
+async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Renderer): Promise<Rendered[]> {
+  const {
+    stdout,
+    stderr,
+    failed: broken,
+  } = await execa(python, [script()], {
+    input: JSON.stringify({ date, jobs }),
+    env: toolEnv(env),
+    timeout: longest_ms,
+    reject: false,
+  });
+  const answers = answerList.safeParse(parsed(stdout));
+  if (broken || !answers.success) return jobs.map(() => failed(lastLine(stderr)));
+  return answers.data.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'python gave no answer';
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // no answer, or a kept one that a crash cut
+  }
+}
