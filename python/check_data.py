@@ -1,14 +1,18 @@
 """Reads the data as mlx_lm's training will read it and says what is taught, before hours are spent on it.
 
-usage: python check_data.py --model DIR --data DIR --out FILE
-       --iters N --batch-size N --val-batches N --max-seq-length N [--mask-prompt]
+usage: python check_data.py --model DIR --data DIR|FILE --out FILE [--mask-prompt] [--max-seq-length 2048]
+       [--iters N] [--batch-size 1] [--val-batches -1] [--steps-per-eval 200]
        [--min-rows train=1000 valid=100] [--chat-key messages] [--prompt-key prompt]
-       [--completion-key completion] [--text-key text] [--trust-remote-code]
+       [--completion-key completion] [--text-key text] [--trust-remote-code] [--show N]
 
 Writes {"profile": {...}, "stops": [{"code": "BAD_DATA", "message"}], "warnings": [sentence]}: `profile` as in
 src/events/profile.ts, its counts those of the readable rows of train.jsonl; `stops` = reasons not to train. Exit code 0
 with stops too; another one only when this program itself failed. Rows go through mlx_lm's own dataset classes with the
 model's own tokenizer, so that lengths and masks are exactly those of the training. No weights are loaded.
+
+Without --iters the data alone is checked: every row is looked at once. With a FILE, that file alone is checked. With
+--show there is also "shown": N rows of the training data, those with findings first, each as {"file", "line",
+"pieces": [{"text", "taught"}], "findings": [sentence]}; the pieces together are the text of the row.
 """
 
 import argparse
@@ -17,19 +21,25 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import data_findings
+import data_measure
 import data_part
 import data_rows
+import data_show
 import data_tokens
+
+KINDS = ("chat", "prompt", "completion", "text")
+NUMBERS = {"iters": None, "batch-size": 1, "val-batches": -1, "max-seq-length": 2048, "steps-per-eval": 200, "show": 0}
 
 
 def arguments():
     parser = argparse.ArgumentParser(description="Check and profile training data.")
     for name in ("model", "data", "out"):
         parser.add_argument(f"--{name}", required=True)
-    for name in ("iters", "batch-size", "val-batches", "max-seq-length"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    for kind, key in (("chat", "messages"), ("prompt", "prompt"), ("completion", "completion"), ("text", "text")):
-        parser.add_argument(f"--{kind}-key", default=key)
+    for name, default in NUMBERS.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    for kind in KINDS:
+        parser.add_argument(f"--{kind}-key", default="messages" if kind == "chat" else kind)
     parser.add_argument("--mask-prompt", action="store_true")
     parser.add_argument("--min-rows", nargs="*", default=[], metavar="FILE=N")
     parser.add_argument("--trust-remote-code", action="store_true")
@@ -41,9 +51,10 @@ def profile(train, valid, args, talks):
     rows, limit = len(train.rows), args.max_seq_length
     answers = Counter(data_rows.first_answer(talk) for talk in talks)
     systems = {data_rows.text_of(m.get("content")) for talk in talks for m in talk if m["role"] == "system"}
+    iters = len(train.batches) if args.iters is None else args.iters
     return {
         "rows": {"train": rows, "valid": len(valid.rows)},
-        "epochs": args.iters * args.batch_size / rows if rows else 0,
+        "epochs": iters * args.batch_size / rows if rows else 0,
         "rows_never_seen": rows - train.looks * args.batch_size,
         "val_share": valid.looks * args.batch_size / len(valid.rows) if valid.rows else 0,
         "longest_row_tokens": max((tokens for _, tokens, _ in train.measured), default=0),
@@ -51,41 +62,49 @@ def profile(train, valid, args, talks):
         "rows_answer_cut": len(data_tokens.cut(train.measured, limit)),
         "rows_answer_lost": len(data_tokens.lost(train.measured, limit)),
         "first_answers": {kind: answers[kind] / rows if rows else 0 for kind in ("call", "prose")},
+        "taught": data_findings.counts(train.taught, args.mask_prompt),
         "system_prompts": len(systems),
         "roles": dict(Counter(m["role"] for talk in talks for m in talk)) if train.kind == "chat" else {},
     }
 
 
-def taught(train, valid, args, facts):
+def notes(train, valid, args, facts):
     """What a person should know about the training before reading its score: sentences."""
-    rows, shares = facts["rows"], facts["first_answers"]
+    rows = facts["rows"]
     if facts["split_marks"]:
         marks = ", ".join(facts["split_marks"])
         yield f"{marks}: not one token for this model's tokenizer; it has to spell them, and may get them wrong"
     if train.batches and facts["rows_never_seen"]:
         yield (
-            f"{facts['rows_never_seen']} of {rows['train']} rows of train.jsonl are never seen: {args.iters} "
+            f"{facts['rows_never_seen']} of {rows['train']} rows of {train.name} are never seen: {args.iters} "
             f"iterations with batch_size {args.batch_size} are {facts['epochs']:.2f} epochs"
         )
     if valid.batches and facts["val_share"] < 1:
         yield (
-            f"a val loss is measured on {valid.looks * args.batch_size} of {rows['valid']} rows of valid.jsonl "
+            f"a val loss is measured on {valid.looks * args.batch_size} of {rows['valid']} rows of {valid.name} "
             f"({100 * facts['val_share']:.0f} %), other ones each time, so it jumps; val_batches: -1 takes all of them"
         )
-    if shares["call"] and shares["prose"]:
-        call, prose = (f"{100 * shares[kind]:.1f} %" for kind in ("call", "prose"))
-        yield f"{prose} of the first answers in train.jsonl are prose, {call} are calls"
+    yield from data_findings.notes(facts["taught"])
+
+
+def read_parts(args, keys):
+    """The parts: train, valid, and what else mlx_lm reads."""
+    data = Path(args.data)
+    if data.is_file():
+        return data_part.read(data, "train", keys), data_part.Part("valid.jsonl", "valid"), []
+    train, valid = (data_part.read(data / f"{role}.jsonl", role, keys) for role in ("train", "valid"))
+    # mlx_lm reads test.jsonl whether it is asked to test or not, and fails when it cannot.
+    test = data / "test.jsonl"
+    return train, valid, [data_part.read(test, "test", keys)] if test.exists() else []
 
 
 def check(args):
-    keys = {kind: getattr(args, f"{kind}_key") for kind in ("chat", "prompt", "completion", "text")}
+    keys = {kind: getattr(args, f"{kind}_key") for kind in KINDS}
     min_rows = {name: int(count) for name, _, count in (pair.partition("=") for pair in args.min_rows)}
-    train, valid = (data_part.read(args.data, f"{name}.jsonl", keys) for name in ("train", "valid"))
-    # mlx_lm reads test.jsonl whether it is asked to test or not, and fails when it cannot.
-    others = [data_part.read(args.data, "test.jsonl", keys)] if Path(args.data, "test.jsonl").exists() else []
+    train, valid, others = read_parts(args, keys)
     tokenizer = data_tokens.load_tokenizer(args.model, args.trust_remote_code)
     for part in (train, valid):
-        data_part.measure(part, tokenizer, keys, args)
+        data_measure.measure(part, tokenizer, keys, args)
     talks = [data_rows.messages_of(row, train.kind, keys) for _, row in train.rows]
     texts = [data_rows.text_of(message.get("content")) for talk in talks for message in talk]
     facts = {**profile(train, valid, args, talks), "split_marks": data_tokens.split_marks(texts, tokenizer)}
@@ -94,8 +113,9 @@ def check(args):
         *data_part.stops(valid, args, min_rows.get("valid", 0)),
         *(sentence for part in others for sentence in part.wrong),
     ]
-    warnings = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *taught(train, valid, args, facts)]
-    return {"profile": facts, "stops": [{"code": "BAD_DATA", "message": stop} for stop in stops], "warnings": warnings}
+    warnings = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
+    report = {"profile": facts, "stops": [{"code": "BAD_DATA", "message": stop} for stop in stops], "warnings": warnings}
+    return {**report, "shown": data_show.rows(train, tokenizer, keys, args)} if args.show else report
 
 
 def main():
@@ -103,8 +123,11 @@ def main():
     if not Path(args.model).is_dir():
         print(f"--model {args.model}: no such folder", file=sys.stderr)
         return 2
+    # A row may hold half of a surrogate pair, which is no UTF-8: it is written as the JSON escape that it was.
+    sys.stdout.reconfigure(errors="backslashreplace")
     result = check(args)
-    Path(args.out).write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    Path(args.out).write_text(text, encoding="utf-8", errors="backslashreplace")
     for stop in result["stops"]:
         print(f"Stop: {stop['message']}")
     for warning in result["warnings"]:

@@ -2,27 +2,25 @@
 
 import collections
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import data_chance
+import data_findings
 import data_rows
 import data_tokens
+from data_findings import where
 
 
 @dataclass
 class Part:
     name: str
+    role: str = "train"  # or valid, test: what mlx_lm uses it for
     kind: str | None = None  # chat, completion, text; None = nothing readable
     rows: list = field(default_factory=list)  # [(line, row)]
     measured: list = field(default_factory=list)  # [(line, tokens, offset)]
+    taught: list = field(default_factory=list)  # [data_taught.Taught] of the measured rows
     batches: list = field(default_factory=list)  # of measured rows; empty while something is wrong
     looks: int = 0  # how many different batches are looked at: each pass is a new order of all of them
     wrong: list = field(default_factory=list)  # sentences
-
-
-def where(lines, shown=5):
-    """`line 7`, `lines 3, 7`, `lines 1, 2, 3, 4, 5 and 12 more`."""
-    more = f" and {len(lines) - shown} more" if len(lines) > shown else ""
-    return f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:shown]))}{more}"
 
 
 def grouped(name, problems):
@@ -33,58 +31,38 @@ def grouped(name, problems):
     return [f"{name}, {where(found)}: {problem}" for problem, found in lines.items()]
 
 
-def read(folder, name, keys):
+def read(path, role, keys):
     """A part with its readable rows."""
-    path = Path(folder, name)
     if not path.is_file():
-        return Part(name, wrong=[f"{path} is missing; mlx_lm looks for its rows there, one JSON object a line"])
+        return Part(path.name, role, wrong=[f"{path} is missing; mlx_lm looks for its rows there, one JSON object a line"])
     kind, rows, problems = data_rows.read_rows(path, keys)
-    return Part(name, kind, rows, wrong=grouped(name, problems))
-
-
-def as_trained(part, keys, args):
-    """The part's rows, for a dataset that tells where answers start, also when the training masks nothing.
-
-    Then prompt/completion rows are given as the two messages that they are: mlx_lm < 0.31 cannot mask them otherwise.
-    """
-    rows = [row for _, row in part.rows]
-    if part.kind != "completion" or args.mask_prompt:
-        return rows
-    pair = (keys["prompt"], keys["completion"])
-    others = ({key: value for key, value in row.items() if key not in pair} for row in rows)
-    return [{**other, keys["chat"]: data_rows.messages_of(row, part.kind, keys)} for row, other in zip(rows, others)]
-
-
-def measure(part, tokenizer, keys, args):
-    """Fills in lengths and batches."""
-    if part.kind == "text" and args.mask_prompt:
-        part.wrong.append(f"{part.name}: rows with `{keys['text']}` have no prompt to mask; remove mask_prompt")
-    if not part.rows or part.kind == "text" and args.mask_prompt:
-        return
-    rows = as_trained(part, keys, args)
-    data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=part.kind != "text")
-    part.measured, problems = data_tokens.measure([line for line, _ in part.rows], data)
-    part.wrong += grouped(part.name, problems)
-    if not part.wrong:
-        part.batches = data_tokens.batches(part.measured, data, args.batch_size)
-        wanted = args.iters if part.name == "train.jsonl" else args.val_batches
-        part.looks = len(part.batches) if wanted < 0 else min(wanted, len(part.batches))
+    return Part(path.name, role, kind, rows, wrong=grouped(path.name, problems))
 
 
 def blind_lines(part, args):
     """Lines of the rows in batches without a token to learn from. Only a masked prompt can leave nothing."""
-    if not args.mask_prompt:
-        return []
-    blind = [batch for batch in part.batches if data_tokens.targets(batch, args.max_seq_length) == 0]
-    return sorted(line for batch in blind for line, _, _ in batch)
+    return sorted(line for batch in blind_batches(part, args) for line, _, _ in batch)
+
+
+def blind_batches(part, args):
+    limit = args.max_seq_length
+    return [batch for batch in part.batches if data_tokens.targets(batch, limit) == 0] if args.mask_prompt else []
 
 
 def blindness(part, args):
-    return (
+    """(chance to meet a batch of which nothing is taught, sentence on it)."""
+    times = data_chance.evaluations(args.iters, args.steps_per_eval) if part.role == "valid" and args.iters else 1
+    chance = data_chance.meets(len(part.batches), len(blind_batches(part, args)), part.looks, times)
+    return chance, (
         f"{part.name}, {where(blind_lines(part, args))}: mask_prompt and max_seq_length {args.max_seq_length} leave "
-        "nothing of the answer, so the loss of the batch is NaN and spoils the adapter; raise max_seq_length, or "
-        "shorten or remove the row"
+        f"nothing of the answer, so the loss of the batch is NaN and spoils the adapter; the chance that this training "
+        f"meets such a batch is {percent(chance)}; raise max_seq_length, or shorten or remove the row"
     )
+
+
+def percent(chance):
+    """A chance in percent; `100 %` only for what is certain to the last digit."""
+    return "100 %" if chance == 1 else f"{min(100 * chance, 99.99):.{2 if chance > 0.99 else 0}f} %"
 
 
 def nothing_whole(part, args):
@@ -108,13 +86,14 @@ def stops(part, args, min_rows):
         yield f"{part.name} has {rows} rows that can be read; min_rows asks for {min_rows}"
     if 0 < rows < args.batch_size:
         yield f"{part.name} has {rows} rows, fewer than one batch (batch_size {args.batch_size}); mlx_lm refuses that"
-    if part.name == "valid.jsonl" and rows and args.val_batches == 0:
+    if part.role == "valid" and rows and args.val_batches == 0:
         yield "val_batches is 0: mlx_lm then reports a val loss of NaN; use -1 for all rows, or 1 and more"
     incomplete = nothing_whole(part, args)
     if incomplete:
         yield incomplete
-    elif part.looks == len(part.batches) and blind_lines(part, args):
-        yield blindness(part, args)
+    elif blindness(part, args)[0] > 0.5:
+        yield blindness(part, args)[1]
+    yield from data_findings.stops(part)
 
 
 def warnings(part, args):
@@ -130,6 +109,7 @@ def warnings(part, args):
     if cut or lost:
         lines = where(sorted(line for line, _, _ in cut + lost))
         yield f"{part.name}, {lines}: the end of {len(cut)} answers is cut off, {len(lost)} are lost as a whole"
-    if part.looks < len(part.batches) and blind_lines(part, args):
-        share = f"{100 * part.looks / len(part.batches):.0f} %"
-        yield f"{blindness(part, args)} ({share} of the batches are looked at, so it may go well)"
+    chance, sentence = blindness(part, args)
+    if 0 < chance <= 0.5:
+        yield sentence
+    yield from data_findings.warnings(part)

@@ -6,12 +6,22 @@ A problem is (line, sentence); lines count from 1. Rows are (line, row) and only
 import json
 
 ROLES = ("system", "user", "assistant", "tool")
+# How other formats name a role of ROLES. A template may print these too, but nobody asks the model with them.
+FOREIGN_ROLES = {
+    **{"human": "user", "customer": "user"},
+    **{name: "assistant" for name in ("gpt", "bot", "chatbot", "chatgpt", "robot", "ai", "bing")},
+}
+# Beside `content`: what a message may say instead.
+SAYS = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
 CALL_MARKS = ("<tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]", "<function_call>")
 
 
 def shown(value, limit=60):
     """A value as a person recognises it, cut to one short line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # what the parser could just read may be too deep for the printer
+        text = f"{type(value).__name__}, deeply nested"
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
@@ -38,6 +48,8 @@ def parse(line):
     except json.JSONDecodeError as error:
         place = f"not JSON: {error.msg} at character {error.pos + 1} (seen: {shown(line)})"
         return None, f"{place}; a row is one JSON object on one line"
+    except (ValueError, RecursionError) as error:  # a number of more than 4,300 digits, or a thousand brackets
+        return None, f"not JSON that Python can read: {error} (seen: {shown(line)}); remove or shorten the row"
     if not isinstance(row, dict):
         return None, f'a row must be a JSON object like {{"messages": [...]}} (seen: {shown(row)})'
     return row, None
@@ -50,21 +62,25 @@ def kind_of(row, keys):
     return "chat" if keys["chat"] in row else "text" if keys["text"] in row else None
 
 
+def fragment_text(fragment):
+    """The text of a fragment of a message's content; empty for an image and for anything else that is no text."""
+    text = fragment.get("text") if isinstance(fragment, dict) else fragment
+    return text if isinstance(text, str) else ""
+
+
 def text_of(content):
     """The text of a message's content, which may also be a list of fragments."""
-    if isinstance(content, list):
-        return "".join(part.get("text") or "" for part in content if isinstance(part, dict))
-    return content or ""
+    return "".join(map(fragment_text, content if isinstance(content, list) else [content]))
 
 
 def wrong_message(message, place):
     if not isinstance(message, dict):
         return f"{place} must be an object with role and content (seen: {shown(message)})"
     role = message.get("role")
-    if role not in ROLES:
+    if not isinstance(role, str) or role in FOREIGN_ROLES:
         return f"{place} has the role {shown(role)}; known roles are {', '.join(ROLES)}"
     content = message.get("content")
-    if content is None and not message.get("tool_calls"):
+    if content is None and not any(map(message.get, SAYS)):
         return f"{place} ({role}) has neither content nor tool_calls"
     if content is not None and not isinstance(content, (str, list)):
         return f"{place} ({role}): content must be text (seen: {shown(content)})"
@@ -80,7 +96,7 @@ def wrong_row(row, kind, keys):
         return next(filter(None, (wrong_message(m, f"message {i}") for i, m in enumerate(messages, 1))), None)
     for key in ("prompt", "completion") if kind == "completion" else ("text",):
         value = row.get(keys[key])
-        if not isinstance(value, str) or not value:
+        if not isinstance(value, str) or not value and kind == "text":
             return f"`{keys[key]}` must be a text that is not empty (seen: {shown(value)})"
     return None
 
@@ -111,10 +127,13 @@ def messages_of(row, kind, keys):
     return [{"role": "assistant", "content": row[keys["text"]]}]
 
 
+def is_call(message):
+    """Whether a message calls a tool, in its fields or in its text."""
+    text = text_of(message.get("content"))
+    return bool(message.get("tool_calls") or message.get("function_call")) or any(mark in text for mark in CALL_MARKS)
+
+
 def first_answer(messages):
     """`call`, `prose`, or None when no message is the assistant's."""
     answer = next((message for message in messages if message["role"] == "assistant"), None)
-    if answer is None:
-        return None
-    text = text_of(answer.get("content"))
-    return "call" if answer.get("tool_calls") or any(mark in text for mark in CALL_MARKS) else "prose"
+    return None if answer is None else "call" if is_call(answer) else "prose"

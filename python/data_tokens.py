@@ -1,6 +1,6 @@
 """Rows as token counts, through mlx_lm's own dataset classes, and the batches that its training makes of them.
 
-A measured row is (line, tokens, offset): its length, and the index of the first token of its last answer.
+A measured row is (line, tokens, offset): its length, and how many tokens precede its last message.
 """
 
 import math
@@ -34,18 +34,14 @@ def dataset(rows, tokenizer, keys, mask_prompt):
     return create_dataset(rows, tokenizer, types.SimpleNamespace(mask_prompt=mask_prompt, **features))
 
 
-def measure(lines, data):
-    """(measured rows, problems) of the rows of a dataset, which are on these lines of the file."""
-    measured, problems = [], []
-    for index, line in enumerate(lines):
-        try:
-            tokens, offset = data.process(data[index])
-        except Exception as error:  # a chat template may raise anything; which row it was is what helps
-            reason = f"{type(error).__name__}: {error}"
-            problems.append((line, f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"))
-            continue
-        measured.append((line, len(tokens), offset))
-    return measured, problems
+def attempt(function, *arguments):
+    """(result, None) or (None, the error as text): what raises of one row is that row's problem, whatever it is."""
+    try:
+        return function(*arguments), None
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a panic of the tokenizer is no Exception
+        return None, f"{type(error).__name__}: {error}"
 
 
 def batches(measured, data, size):

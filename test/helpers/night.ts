@@ -16,6 +16,12 @@ const profile: DataProfile = {
   rows_answer_cut: 0,
   rows_answer_lost: 0,
   first_answers: { call: 0.85, prose: 0.15 },
+  taught: {
+    masked: true,
+    answers: { total: 1159, call: 689, prose: 470, other: 0, nothing: 0 },
+    calls: { total: 1074, never_taught: 385 },
+    turns: { total: 1648, never_taught: 489 },
+  },
   system_prompts: 1,
   roles: { system: 1159, user: 1159, assistant: 1159 },
   split_marks: [],

@@ -85,13 +85,19 @@ describe('python/check_data.py, with the real tokenizer', () => {
       rows_answer_cut: 0,
       rows_answer_lost: 0,
       first_answers: { call: 0.94, prose: 0.06 },
+      taught: {
+        masked: true,
+        answers: { total: 300, call: 282, prose: 18, other: 0, nothing: 0 },
+        calls: { total: 282, never_taught: 0 },
+        turns: { total: 300, never_taught: 0 },
+      },
       system_prompts: 1,
       roles: { system: 300, user: 300, assistant: 300 },
       split_marks: [],
     });
     expect(warnings).to.have.length(2);
     expect(warnings[0]).to.match(/val loss is measured on 20 of 40 rows of valid\.jsonl \(50 %\)/);
-    expect(warnings[1]).to.include('6.0 % of the first answers in train.jsonl are prose, 94.0 % are calls');
+    expect(warnings[1]).to.include('18 of 300 rows teach prose (6.0 %), 282 calls (94.0 %)');
   });
 
   it('stops when the files are missing, and names them', async () => {
@@ -168,9 +174,12 @@ describe('python/check_data.py, with the real tokenizer', () => {
     const sure = await check({ data, flags, settings: { iters: 5 } });
     expect(messages(sure)).to.have.length(1);
     expect(messages(sure)[0]).to.match(/train\.jsonl, line 5: mask_prompt and max_seq_length 128 leave nothing/);
-    const maybe = await check({ data, flags, settings: { iters: 4 } });
+    const maybe = await check({ data, flags, settings: { iters: 2 } });
     expect(maybe.stops).to.deep.equal([]);
-    expect(maybe.warnings.join('\n')).to.match(/line 5: mask_prompt .* \(80 % of the batches are looked at/);
+    expect(maybe.warnings.join('\n')).to.match(/line 5: mask_prompt .* the chance .* meets such a batch is 40 %/);
+    const likely = await check({ data, flags, settings: { iters: 4 } });
+    expect(messages(likely)).to.have.length(1);
+    expect(messages(likely)[0]).to.match(/line 5: mask_prompt .* the chance .* meets such a batch is 80 %/);
     const unmasked = await check({ data, settings: { iters: 5 } });
     expect(unmasked.stops).to.deep.equal([]);
     expect(unmasked.profile.rows_answer_lost).to.equal(1);
@@ -241,14 +250,21 @@ describe('python/check_data.py, with the real tokenizer', () => {
     );
     if (!there) this.skip();
     const settings = { iters: 800, 'val-batches': 10, 'max-seq-length': 2048 };
-    const { profile, stops } = await check({ data, settings, flags: ['--mask-prompt', '--min-rows', 'train=1000'] });
+    const { profile, stops, warnings } = await check({
+      data,
+      settings,
+      flags: ['--mask-prompt', '--min-rows', 'train=1000'],
+    });
     expect(stops).to.deep.equal([]);
     expect(profile.rows).to.deep.equal({ train: 1159, valid: 123 });
     expect(profile.rows_never_seen).to.equal(359);
     expect(profile.epochs).to.be.closeTo(0.69, 0.001);
     expect(profile.val_share).to.be.closeTo(10 / 123, 1e-9);
-    expect(profile.first_answers.prose).to.be.closeTo(0.154, 0.001);
+    expect(profile.first_answers?.prose).to.be.closeTo(0.154, 0.001);
     expect(profile.system_prompts).to.equal(4);
+    expect(warnings.join('\n'))
+      .to.contain('470 of 1,159 rows teach prose (40.6 %)')
+      .and.to.contain('385 of 1,074 calls are never taught');
   });
 });
 

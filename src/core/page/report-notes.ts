@@ -1,6 +1,7 @@
 import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
+import { taughtText } from '../taught-text.ts';
 import { count, list, loss, percent, share } from './format.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
 
@@ -118,15 +119,19 @@ export function warnings(rows: readonly Row[], damaged: readonly string[]): stri
 }
 
 function profileText(profile: DataProfile): string {
-  const { rows, epochs, first_answers } = profile;
+  const { rows, epochs } = profile;
   const seen = profile.rows_never_seen === 0 ? 'every row seen' : `${count(profile.rows_never_seen)} rows never seen`;
-  const prose = `${share(first_answers.prose)} of first answers are prose, ${share(first_answers.call)} calls`;
   const cut = [
     ...(profile.rows_answer_lost > 0 ? [`${count(profile.rows_answer_lost)} answers lost to max_seq_length`] : []),
     ...(profile.rows_answer_cut > 0 ? [`${count(profile.rows_answer_cut)} answers cut`] : []),
   ];
   const valid = `a val loss of the log is measured on ${share(profile.val_share)} of ${count(rows.valid)} valid rows`;
-  return [`${count(rows.train)} rows, ${epochs.toFixed(2)} epochs, ${seen}`, prose, ...cut, valid].join('; ');
+  return [
+    `${count(rows.train)} rows, ${epochs.toFixed(2)} epochs, ${seen}`,
+    ...taughtText(profile),
+    ...cut,
+    valid,
+  ].join('; ');
 }
 
 const two = (value: number | null): string => (value === null ? none : value.toFixed(2));

@@ -55,7 +55,7 @@ describe('core/mlx-argv', () => {
     };
     expect(checkArgv('py', 'check_data.py', call).join(' ')).to.equal(
       'py check_data.py --model M --data D --out profile.json --iters 800 --batch-size 4 --val-batches 25 ' +
-        '--max-seq-length 2048 --mask-prompt --min-rows train=1000 valid=9',
+        '--max-seq-length 2048 --steps-per-eval 200 --mask-prompt --min-rows train=1000 valid=9',
     );
   });
 

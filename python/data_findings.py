@@ -1,0 +1,111 @@
+"""What may be wrong with what is taught of a row, in sentences, and when it is a reason not to train.
+
+A row is wrong when each of its answers (with mask_prompt its one answer, the last message) has a finding of `STOPS`:
+something else is taught in its place, or nothing. When more than half of the rows of a file are wrong, their findings are
+stops: the training would not be the one that the data describes. Below that they are warnings with the lines. All other
+findings are warnings, however many rows have them: the answer is taught, but not all that surrounds it is there.
+"""
+
+from collections import Counter, defaultdict
+
+STOPS = frozenset(("last", "silence", "calls", "repr", "masked", "prompt", "changed"))
+
+KINDS = {
+    "last": "the row does not end with a message of the assistant, and mask_prompt teaches the last message whoever it "
+    "is from; end the row with the answer",
+    "silence": "the answer is empty, so nothing but the end of the turn is taught; write the answer or remove the row",
+    "calls": "the chat template does not print the calls of `tool_calls` as the row has them, so they are not taught; "
+    "write them into `content` as the model must write them, or use a model whose template prints them",
+    "repr": "the content of the answer is a list, and the chat template prints it as Python code; make it a text",
+    "masked": "the mask covers the first tokens of the answer: the chat template opens an answer with more (for example "
+    "<think>) than it prints for the answer of the row; remove mask_prompt, or change the chat template of the model",
+    "prompt": "the mask ends before the prompt does, so words of the prompt are taught; remove mask_prompt, or change "
+    "the chat template of the model",
+    "changed": "the chat template does not print the answer as the row has it",
+    "thoughts": "the chat template does not print the thoughts of the answer, so they are not taught",
+    "only_thoughts": "the answer is thoughts alone, and the chat template does not print them, so nothing of it is taught",
+    "text": "the chat template does not print the text of an answer that has calls, so the text is not taught",
+    "quoted": "the arguments of the calls are JSON as text, and the chat template quotes them again, so calls with "
+    "quoted arguments are taught; write the arguments as a JSON object",
+    "characters": "the tokenizer does not know {detail}, so the answer is taught without",
+    "unclear": "what is taught could not be compared with the row ({detail})",
+    "no_answer": "the row has no message of the assistant, so no answer is taught",
+    "role": "the role {detail} is not named in the chat template of the model; make sure that it is meant",
+    "dropped": "the chat template does not print the whole {detail} message, so the model does not see it",
+    "repr_prompt": "the content of the {detail} message is a list, and the chat template prints it as Python code; make "
+    "it a text",
+    "merged": "the chat template has no system turn: it prints the system message as the beginning of the user's",
+}
+
+BY_DETAIL = frozenset(("role", "dropped", "repr_prompt"))  # one sentence for each role
+
+
+def counts(rows, masked):
+    """What is taught of the rows of a file: `taught` of src/events/profile.ts."""
+    answers = Counter(answer for row in rows for answer in row.answers)
+    kinds = {kind: answers[kind] for kind in ("call", "prose", "other", "nothing")}
+
+    def summed(name):
+        pairs = [getattr(row, name) for row in rows]
+        return {"total": sum(total for total, _ in pairs), "never_taught": sum(never for _, never in pairs)}
+
+    answers = {"total": answers.total(), **kinds}
+    return {"masked": masked, "answers": answers, "calls": summed("calls"), "turns": summed("turns")}
+
+
+def notes(taught):
+    """Sentences on the counts of what is taught."""
+    answers, calls, turns = taught["answers"], taught["calls"], taught["turns"]
+    of_all = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'answers are'}"
+    if answers["prose"] and answers["call"]:
+        prose, call = (f"{100 * answers[kind] / answers['total']:.1f} %" for kind in ("prose", "call"))
+        yield f"{answers['prose']:,} {of_all} prose ({prose}), {answers['call']:,} calls ({call})"
+    if turns["never_taught"]:
+        what = (calls, "calls") if calls["never_taught"] else (turns, "assistant messages")
+        why = "mask_prompt teaches only the last message of a row" if taught["masked"] else "see the lines above"
+        yield f"{what[0]['never_taught']:,} of {what[0]['total']:,} {what[1]} are never taught: {why}"
+
+
+def where(lines, shown=5):
+    """`line 7`, `lines 3, 7`, `lines 1, 2, 3, 4, 5 and 12 more`."""
+    more = f" and {len(lines) - shown:,} more" if len(lines) > shown else ""
+    return f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:shown]))}{more}"
+
+
+def sentence(kind, detail):
+    return KINDS[kind].format(detail=detail)
+
+
+def grouped(rows):
+    """(kind, detail, rows with it) for each kind of finding. A quote is of the first row; characters are of all rows."""
+    found, details = defaultdict(list), defaultdict(list)
+    for row in rows:
+        for kind, detail in row.findings:
+            key = (kind, detail) if kind in BY_DETAIL else kind
+            found[key].append(row)
+            details[key].append(detail)
+    for key, having in found.items():
+        kind = key if isinstance(key, str) else key[0]
+        joined = ", ".join(sorted(set("".join(details[key])))) if kind == "characters" else details[key][0]
+        yield kind, joined, having
+
+
+def sentences(part):
+    """(kind, sentence) of each kind of finding in a file, with its lines."""
+    for kind, detail, rows in grouped(part.taught):
+        quoted = detail is not None and "{detail}" not in KINDS[kind]
+        example = f" (line {rows[0].line} teaches {detail})" if quoted else ""
+        count = f"{len(rows):,} of {len(part.taught):,} rows"
+        yield kind, f"{part.name}, {where([row.line for row in rows])} ({count}): {sentence(kind, detail)}{example}"
+
+
+def stops(part):
+    """Sentences on why the file must not be trained on."""
+    wrong = sum(row.wrong for row in part.taught)
+    return [text for kind, text in sentences(part) if kind in STOPS] if 2 * wrong > len(part.taught) else []
+
+
+def warnings(part):
+    """Sentences on the findings that are no stops."""
+    stopped = set(stops(part))
+    return [text for _, text in sentences(part) if text not in stopped]

@@ -1,0 +1,89 @@
+"""Puts the rows of a file through mlx_lm's own dataset classes: lengths, what is taught, batches."""
+
+import data_rows
+import data_tokens
+from data_part import grouped
+from data_taught import Taught, look
+from data_text import Renderer
+
+
+def as_trained(part, keys, args):
+    """The part's rows, for a dataset that tells where answers start, also when the training masks nothing.
+
+    Then prompt/completion rows are given as the two messages that they are: mlx_lm < 0.31 cannot mask them otherwise.
+    """
+    rows = [row for _, row in part.rows]
+    if part.kind != "completion" or args.mask_prompt:
+        return rows
+    pair = (keys["prompt"], keys["completion"])
+    others = ({key: value for key, value in row.items() if key not in pair} for row in rows)
+    return [{**other, keys["chat"]: data_rows.messages_of(row, part.kind, keys)} for row, other in zip(rows, others)]
+
+
+class Encoder:
+    """Makes tokens of the rows of a part as the training does."""
+
+    def __init__(self, part, tokenizer, keys, args):
+        rows = as_trained(part, keys, args)
+        self.masks = args.mask_prompt
+        self.data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=part.kind != "text")
+        self.unmasked = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=False)
+
+    def encode(self, index):
+        """((tokens, how many precede the last message), None) or (None, why mlx_lm makes none of the row)."""
+        encoded, reason = data_tokens.attempt(lambda: self.data.process(self.data[index]))
+        if reason is None or self.masks:
+            return encoded, reason
+        # The template may refuse the prompt alone; a training that masks nothing never asks for that.
+        return data_tokens.attempt(lambda: self.unmasked.process(self.unmasked[index]))
+
+
+def refusal(messages, tools, reason, renderer):
+    """Why mlx_lm makes no tokens of a row, in a sentence."""
+    others = [message for message in messages if message["role"] != "system"]
+    if 0 < len(others) < len(messages) and data_tokens.attempt(renderer.render, others, tools)[1] is None:
+        return (
+            f"the chat template of the model refuses the system message ({reason}); put its text in front of the user's "
+            'message or remove it, and write `eval.system: ""` if the suite has one'
+        )
+    return f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"
+
+
+def taught_of(line, messages, tools, encoded, limit, renderer):
+    """What is taught of a row. A row that cannot be compared is no reason to stop, but it is said."""
+    taught, reason = data_tokens.attempt(look, line, messages, tools, encoded, limit, renderer)
+    return taught or Taught(line, ["other"], [("unclear", data_rows.shown(reason))], False, (0, 0), (0, 0))
+
+
+def taught_text(line, messages):
+    """A `text` row: all of it is taught, without a template."""
+    call = data_rows.is_call(messages[0])
+    return Taught(line, ["call" if call else "prose"], [], False, (int(call), 0), (1, 0))
+
+
+def measure(part, tokenizer, keys, args):
+    """Fills in lengths, what is taught, and batches."""
+    if part.kind == "text" and args.mask_prompt:
+        part.wrong.append(f"{part.name}: rows with `{keys['text']}` have no prompt to mask; remove mask_prompt")
+        return
+    if not part.rows:
+        return
+    encoder, renderer, problems = Encoder(part, tokenizer, keys, args), Renderer(tokenizer), []
+    for index, (line, row) in enumerate(part.rows):
+        encoded, reason = encoder.encode(index)
+        messages, tools = data_rows.messages_of(row, part.kind, keys), row.get("tools")
+        if reason:
+            problems.append((line, refusal(messages, tools, reason, renderer)))
+            continue
+        tokens, offset = encoded
+        part.measured.append((line, len(tokens), offset))
+        if part.kind == "text":
+            part.taught.append(taught_text(line, messages))
+        else:
+            masked = (tokens, offset if args.mask_prompt else None)
+            part.taught.append(taught_of(line, messages, tools, masked, args.max_seq_length, renderer))
+    part.wrong += grouped(part.name, problems)
+    if not part.wrong:
+        part.batches = data_tokens.batches(part.measured, encoder.data, args.batch_size)
+        wanted = args.val_batches if part.role == "valid" else args.iters
+        part.looks = len(part.batches) if wanted is None or wanted < 0 else min(wanted, len(part.batches))
