@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { commands } from './commands/index.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
+import { expandArgument } from './io/home.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
 
@@ -29,7 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
       exitCode = code;
     });
   }
-  await program.parseAsync([...argv]);
+  await program.parseAsync(argv.map(expandArgument));
   return exitCode;
 }
 

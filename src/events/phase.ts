@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { command, path } from './paths.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
 
 const text = z.string();
@@ -47,9 +48,9 @@ export const from = z.union([
     run: z.string().min(1).describe('A run: 43a-s0.'),
     after: z.enum(['train', 'select', 'fuse', 'quantize']).describe('Its last stage that is taken over.'),
   }),
-  z.strictObject({ model: z.string().min(1).describe('A whole model, to be evaluated.') }),
+  z.strictObject({ model: path.describe('A whole model, to be evaluated.') }),
   z.strictObject({
-    adapter: z.string().min(1).describe('A folder with an adapter of mlx_lm.'),
+    adapter: path.describe('A folder with an adapter of mlx_lm.'),
     checkpoint: z.int().min(1).optional().describe('600 = 0000600_adapters.safetensors; absent: adapters.safetensors.'),
   }),
 ]);
@@ -77,10 +78,10 @@ export const phase = z.strictObject({
   title: text.optional().describe('What it is, in a line.'),
   hypothesis: text.optional().describe('What is expected, before it is known.'),
   notes: text.optional().describe('Free text.'),
-  model: z.string().min(1).optional().describe('Base model: a folder, or a hub id that is in the cache.'),
+  model: path.optional().describe('Base model: a folder, or a hub id that is in the cache.'),
   revision: z.string().min(1).optional().describe('Commit, branch or tag of the hub model.'),
   download: z.boolean().default(false).describe('Fetch the model after acceptance if it is not in the cache.'),
-  data: z.string().min(1).optional().describe('Folder with train.jsonl and valid.jsonl, its path from the workspace.'),
+  data: path.optional().describe('Folder with train.jsonl and valid.jsonl, its path from the workspace.'),
   min_rows: z
     .strictObject({ train: z.int().min(1).optional(), valid: z.int().min(1).optional() })
     .optional()
@@ -101,10 +102,10 @@ export const phase = z.strictObject({
     .default({})
     .describe('Further runs that differ from the phase in what is given here: { q4: { fuse: { q_bits: 4 } } }'),
   from: from.optional().describe('Begin later: after a stage of another run, with an adapter, or with a whole model.'),
-  extends: z.string().min(1).optional().describe('A phase, or a file in the workspace, whose settings are taken over.'),
+  extends: path.optional().describe('A phase, or a file in the workspace, whose settings are taken over.'),
   env: z.record(variableName, z.string()).default({}).describe('Environment variables of the tools.'),
   preflight: z
-    .array(z.array(z.string().min(1)).min(1))
+    .array(command)
     .default([])
     .describe('Commands (lists of words) before the training; one that fails, fails the run.'),
   cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run, before the next.'),

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { cost } from './cost.ts';
+import { path } from './paths.ts';
 import { dataProfile } from './profile.ts';
 import { baseScore, score } from './score.ts';
 
@@ -20,9 +21,7 @@ export const trainSettings = z.looseObject({
   steps_per_report: count.optional().describe('The train loss is reported every n iterations.'),
   steps_per_eval: count.optional().describe('The val loss is measured every n iterations.'),
   val_batches: z.int().min(-1).optional().describe('Batches that a val loss is measured on; -1 = all.'),
-  resume_adapter_file: z
-    .string()
-    .min(1)
+  resume_adapter_file: path
     .optional()
     .describe('Weights to start from (a warm restart: no optimizer state, the counter begins at 1).'),
 });
@@ -32,7 +31,7 @@ export const selectSettings = z.strictObject({
     .enum(['last', 'val_loss', 'suite'])
     .default('last')
     .describe('Which checkpoint goes on: the last, the one with the best val loss, or the best on a suite.'),
-  suite: z.string().min(1).optional().describe('With `by: suite`: the suite that decides.'),
+  suite: path.optional().describe('With `by: suite`: the suite that decides.'),
   prompts: count.optional().describe('With `by: suite`: how many of its prompts.'),
 });
 
@@ -59,7 +58,7 @@ export const cleanupSettings = z.strictObject({
 });
 
 export const evalSettings = z.strictObject({
-  suite: z.string().min(1).describe('The suite of prompts: a YAML file, its path from the workspace.'),
+  suite: path.describe('The suite of prompts: a YAML file, its path from the workspace.'),
   /** Absent: the suite's own system prompt. Empty: none. */
   system: z.string().optional().describe("System prompt; absent: the suite's own, empty: none."),
   temperature: z.number().min(0).default(0).describe('0 = the likeliest token each time.'),

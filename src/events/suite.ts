@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { assertion, assertionProblem } from './assertion.ts';
+import { command } from './paths.ts';
 
 /** A category as suites and engines name it: formulas read its score by this name. */
 export const categoryName = z
@@ -52,7 +53,7 @@ export const prompt = z.strictObject({
 export type Prompt = z.infer<typeof prompt>;
 
 /** A program that scores the answers: it reads them as JSON lines and writes a line with the score of each. */
-const scorer = z.strictObject({ command: z.array(z.string().min(1)).min(1) });
+const scorer = z.strictObject({ command });
 
 /** What is wrong, and where in the suite. */
 interface Fault {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { checkWords, path } from './paths.ts';
 
 const text = z.string().min(1);
 const dashboard = z.strictObject({
@@ -8,9 +9,9 @@ const dashboard = z.strictObject({
 
 /** phasebox.yaml, all optional: how this workspace runs. */
 export const workspaceConfig = z.strictObject({
-  python: text.optional().describe('A Python with mlx_lm; absent: .venv, VIRTUAL_ENV, PATH.'),
-  inbox: text.default('inbox').describe('Folder that configs are dropped into.'),
-  artifacts: text.default('artifacts').describe('Folder of runs, results and comparison.'),
+  python: path.optional().describe('A Python with mlx_lm; absent: .venv, VIRTUAL_ENV, PATH.'),
+  inbox: path.default('inbox').describe('Folder that configs are dropped into.'),
+  artifacts: path.default('artifacts').describe('Folder of runs, results and comparison.'),
   redis_url: text.optional().describe('Redis or Valkey to use; absent: a server of its own.'),
   in_flight: z.int().min(1).default(1).describe('Runs that may be started and not over.'),
   dashboard: dashboard.prefault({}).describe('Where the queues can be looked at.'),
@@ -26,6 +27,7 @@ export const workspaceConfig = z.strictObject({
     .array(z.string())
     .min(1)
     .refine(([command]) => command !== '', { path: [0], error: 'the command has no name: its first word is empty' })
+    .check(checkWords)
     .optional()
     .describe('Command (a list of words) run after each row, the row as JSON in PHASEBOX_ROW.'),
 });

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Row } from '../events/row.ts';
 import { hasCode } from './disk/files.ts';
+import { expandWords } from './home.ts';
 
 /** How long a `notify` command may take, and how long it still has when `up` goes down before the end of its work. */
 const limit_ms = 30_000;
@@ -25,7 +26,7 @@ export interface Bell {
 export function openBell(argv: readonly string[] | undefined, cwd: string, log: Logger): Bell {
   const closing = new AbortController();
   const ringing = new Set<Promise<void>>();
-  const [command, ...args] = argv ?? [];
+  const [command, ...args] = expandWords(argv ?? []);
   const silent = async (): Promise<void> => void (await Promise.all(ringing));
   return {
     ring(row) {

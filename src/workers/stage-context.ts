@@ -8,6 +8,7 @@ import { servedModel } from '../core/score/chat.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
+import { absolutePath, expandWords } from '../io/home.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
@@ -45,6 +46,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     driver: (name) => join(runtime.drivers, `${name}.py`),
     tool: (tool) => runTool(runtime, attempt, tool),
     serve: (options) => serve(runtime, attempt, options),
+    absolute: absolutePath,
     hash: (path) => contentHash(path),
     prove: proveModel,
     input: (name, sha256) => {
@@ -95,13 +97,14 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   const { shelved, event, dir, notes } = attempt;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   const folder = folderOf(attempt, tool);
-  notes.commands.push([...tool.argv]);
+  const argv = expandWords(tool.argv);
+  notes.commands.push(argv);
   const env = { ...toolEnv(shelved.run.env), ...tool.env };
   const line = { at: now(), stage: event.stage, attempt: event.attempt };
   if (tool.fresh === true) await clearTool(folder);
   const found = await findTool(folder);
-  const running = found ?? (await startTool({ dir: folder, argv: tool.argv, env, cwd: tool.cwd ?? dir }));
-  if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv: [...tool.argv] });
+  const running = found ?? (await startTool({ dir: folder, argv, env, cwd: tool.cwd ?? dir }));
+  if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv });
   watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
     runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
   );
@@ -111,7 +114,7 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
-  if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${tool.argv.join(' ')}`);
+  if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${argv.join(' ')}`);
   throw diagnose(code, await logTail(running.log, tailLines));
 }
 

@@ -22,6 +22,7 @@ export interface Progress {
 export interface Tool {
   /** Absent: the stage's main tool, log.txt and command.json in the stage folder itself. Else they lie in a subfolder of this name. */
   readonly name?: string;
+  /** Words `~` and `~/x` mean the home folder, since people write preflights, scorers and engines. */
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs; absent: in the stage's folder. */
@@ -65,6 +66,8 @@ export interface StageContext {
   /** Runs a tool to its end. A non-zero exit throws the StageError that its log tells. */
   tool(tool: Tool): Promise<void>;
   serve(options: { readonly name: string; readonly model: string; readonly adapter?: string }): Promise<ModelServer>;
+  /** A path as a person wrote it, relative to `folder`; `~` is the home folder. */
+  absolute(path: string, folder: string): string;
   /** Content hash (sha256) of a file or folder, remembered by size, mtime and inode. */
   hash(path: string): Promise<string>;
   /** Proves a model folder, or one .safetensors file, whole by its headers: io/model/model-folder.ts. Throws OUTPUT_DAMAGED. */

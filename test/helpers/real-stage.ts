@@ -8,6 +8,7 @@ import type { Made, StageName } from '../../src/events/stages.ts';
 import { folderBytes } from '../../src/io/disk/disk-usage.ts';
 import { readText } from '../../src/io/disk/files.ts';
 import { contentHash } from '../../src/io/disk/hash.ts';
+import { absolutePath } from '../../src/io/home.ts';
 import { proveModel } from '../../src/io/model/model-folder.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
@@ -79,6 +80,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
       if (run.model?.folder) return run.model.folder;
       throw new StageError('MISSING_INPUT', 'no base model');
     },
+    absolute: absolutePath,
     driver: (name) => join(repository, 'python', `${name}.py`),
     async tool({ name, argv, env, onLine, cwd, fresh }) {
       seen.argv.push(argv);

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { othersHome, othersHomeAt } from '../../events/paths.ts';
 import { phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import type { Suite } from '../../events/suite.ts';
@@ -67,7 +68,15 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
   }
   const evaluated = given.eval?.suite;
   const suite = evaluated === undefined ? [] : await checkSuite(evaluated, ['eval', 'suite'], scope);
-  return [...findings, ...(await checkSelect(given, scope)), ...suite];
+  return [...findings, ...(await checkSelect(given, scope)), ...suite, ...checkEngine(given, path)];
+}
+
+/** Not in the schema, which reads the run.json of earlier versions too. */
+function checkEngine(given: Sections, path: Path): Finding[] {
+  const words = given.eval?.engine?.command ?? [];
+  const index = othersHomeAt(words);
+  if (index < 0) return [];
+  return [{ path: [...path, 'eval', 'engine', 'command', index], seen: words[index], message: othersHome }];
 }
 
 /** What decides instead of a suite. */

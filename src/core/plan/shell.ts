@@ -12,8 +12,12 @@ export function shellWord(text: string): string {
   return `"$${variable}"${rest === '' ? '' : quote(rest)}`;
 }
 
-/** A command as one line that a shell reads back as the same words. */
-export const shellLine = (argv: readonly string[]): string => argv.map(shellWord).join(' ');
+/** `~/my file` as `~/'my file'`, so that the shell expands it as phasebox does. */
+const commandWord = (word: string): string =>
+  word === '~' || word === '~/' ? word : word.startsWith('~/') ? `~/${quote(word.slice(2))}` : shellWord(word);
+
+/** A command as one line that a shell reads back as the same words; `~/x` is in the home folder. */
+export const shellLine = (argv: readonly string[]): string => argv.map(commandWord).join(' ');
 
 /** A file written by a here-document, byte for byte. `text` ends with a line break. */
 export function hereDocument(file: string, text: string): string {

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { access, open, realpath } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
+import { givenPath, homeOrNull } from '../home.ts';
 import { askFacts, type NoFacts } from './facts.ts';
 
 /** A Python that has mlx_lm. */
@@ -43,7 +43,7 @@ export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = proce
 async function* candidates(root: string, env: NodeJS.ProcessEnv): AsyncGenerator<string> {
   const { PHASEBOX_PYTHON, VIRTUAL_ENV, CONDA_PREFIX } = env;
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  if (PHASEBOX_PYTHON?.includes(sep)) yield resolve(root, PHASEBOX_PYTHON);
+  if (PHASEBOX_PYTHON?.includes(sep)) yield givenPath(PHASEBOX_PYTHON, root);
   else if (PHASEBOX_PYTHON) for (const folder of folders) yield join(folder, PHASEBOX_PYTHON);
   yield inEnvironment(join(root, '.venv'));
   if (VIRTUAL_ENV) yield inEnvironment(resolve(VIRTUAL_ENV));
@@ -53,13 +53,13 @@ async function* candidates(root: string, env: NodeJS.ProcessEnv): AsyncGenerator
   }
   for (const folder of folders) for (const name of ['python3', 'python']) yield join(folder, name);
   if (CONDA_PREFIX) yield inEnvironment(resolve(CONDA_PREFIX));
-  yield* commonPlaces(env.HOME ?? homedir());
+  yield* commonPlaces(homeOrNull(env));
 }
 
 const inEnvironment = (folder: string): string => join(folder, 'bin', 'python');
 
 /** Where people and tools (brew, pipx, uv, conda) put environments. */
-function commonPlaces(home: string): string[] {
+function commonPlaces(home: string | null): string[] {
   const inHome = [
     ...['.venv', 'venv', 'mlx', '.mlx', 'mlx-env', '.venvs/mlx', '.virtualenvs/mlx'],
     ...['.local/share/uv/tools/mlx-lm', '.local/pipx/venvs/mlx-lm', '.local/share/pipx/venvs/mlx-lm'],
@@ -67,7 +67,7 @@ function commonPlaces(home: string): string[] {
   ];
   const homebrew = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
   return [
-    ...inHome.map((folder) => inEnvironment(join(home, folder))),
+    ...(home === null ? [] : inHome.map((folder) => inEnvironment(join(home, folder)))),
     ...homebrew.flatMap((prefix) => [
       inEnvironment(join(prefix, 'opt/mlx-lm/libexec')),
       join(prefix, 'bin', 'python3'),

@@ -1,23 +1,18 @@
 import { readdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { isMapping } from '../../core/config/mapping.ts';
 import { hasCode, readText } from '../disk/files.ts';
+import { absolutePath, homeFolder } from '../home.ts';
 
 const indexFile = 'model.safetensors.index.json';
 const hubId = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const revisionName = /^(?!.*\.\.)[A-Za-z0-9][\w.-]{0,99}(?:\/[\w.-]{1,99}){0,4}$/;
 
-/** A path as people write it: relative to `root`, `~` for the home folder. */
-export function absolutePath(path: string, root: string): string {
-  return resolve(root, path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path);
-}
-
 /** Where models of the Hub are kept, by the same variables and in the same order as huggingface_hub. */
 export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
-  const home = HF_HOME || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface');
+  const home = HF_HOME || join(XDG_CACHE_HOME || join(homeFolder(), '.cache'), 'huggingface');
   return absolutePath(HF_HUB_CACHE || HUGGINGFACE_HUB_CACHE || join(home, 'hub'), process.cwd());
 }
 

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { delimiter, isAbsolute, join, resolve, sep } from 'node:path';
+import { delimiter, isAbsolute, join, sep } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
+import { givenPath } from '../home.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /**
@@ -11,7 +12,7 @@ import type { Workspace } from '../workspace/workspace.ts';
 export async function findPython(workspace: Pick<Workspace, 'root' | 'config'>): Promise<string> {
   const wanted = workspace.config.python;
   if (wanted !== undefined) {
-    const path = wanted.includes(sep) ? resolve(workspace.root, wanted) : await onPath(wanted);
+    const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await onPath(wanted);
     if (path !== null && (await isExecutable(path))) return path;
     throw new CommandError(
       3,

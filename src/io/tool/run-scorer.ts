@@ -1,4 +1,5 @@
 import { execa } from 'execa';
+import { expandWords } from '../home.ts';
 
 /** How a scorer ended: what it wrote, or why that cannot be had. */
 export type ScorerRun = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
@@ -11,7 +12,7 @@ export async function runScorer(
   command: readonly string[],
   options: { readonly cwd: string; readonly input: string },
 ): Promise<ScorerRun> {
-  const [program = '', ...rest] = command;
+  const [program = '', ...rest] = expandWords(command);
   const { cwd, input } = options;
   const ended = await execa(program, rest, { cwd, input, reject: false, stderr: 'inherit', maxBuffer: 2 ** 30 });
   if (ended.exitCode === 0) return { ok: true, text: ended.stdout };

@@ -6,6 +6,7 @@ import { findIssues } from '../../core/config/validate.ts';
 import { CommandError } from '../../core/errors.ts';
 import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
 import { readText } from '../disk/files.ts';
+import { absolutePath } from '../home.ts';
 
 /** The folder with inbox, artifacts and phasebox.yaml. All paths absolute; `state` is .phasebox/. */
 export interface Workspace {
@@ -31,9 +32,10 @@ export async function openWorkspace(folder: string, options: { readonly create: 
   const workspace: Workspace = {
     root,
     config,
-    inbox: resolve(root, config.inbox),
-    artifacts: resolve(root, config.artifacts),
+    inbox: absolutePath(config.inbox, root),
+    artifacts: absolutePath(config.artifacts, root),
     state: join(root, '.phasebox'),
+    warnings: await leftBehind(root, config),
   };
   if (!options.create && !(await isFolder(workspace.state))) {
     throw new CommandError(
@@ -45,6 +47,19 @@ export async function openWorkspace(folder: string, options: { readonly create: 
     for (const path of [workspace.inbox, workspace.artifacts, join(workspace.state, 'log')])
       await mkdir(path, { recursive: true });
   return workspace;
+}
+
+/** Folders named `~` that versions before this one made in the workspace, instead of using the home folder. */
+async function leftBehind(root: string, config: WorkspaceConfig): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const key of ['inbox', 'artifacts'] as const) {
+    const [literal, meant] = [resolve(root, config[key]), absolutePath(config[key], root)];
+    if (literal === meant || !(await isFolder(literal))) continue;
+    warnings.push(
+      `${key}: ${config[key]} means ${meant}. An earlier version used ${literal}, which is still there: move what you need out of it, then remove it.`,
+    );
+  }
+  return warnings;
 }
 
 async function readConfig(root: string): Promise<WorkspaceConfig> {

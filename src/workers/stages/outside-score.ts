@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { catalogue, StageError } from '../../core/errors.ts';
 import { servedModel } from '../../core/score/chat.ts';
 import { wordsOfCommand } from '../../core/score/eval-identity.ts';
@@ -35,7 +35,7 @@ export async function commandFiles(context: StageContext, exam: Exam): Promise<R
   const files: Record<string, string> = {};
   for (const { kind, command, folder } of places)
     for (const word of wordsOfCommand(command)) {
-      const hash = await fileHash(context, isAbsolute(word) ? word : join(folder, word));
+      const hash = await fileHash(context, context.absolute(word, folder));
       if (hash !== null) files[`${kind} ${word}`] = hash;
     }
   for (const [name, hash] of Object.entries(files)) context.input(name, hash);

@@ -2,7 +2,8 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { absolutePath, hubCache, resolveModel } from '../../../src/io/model/models.ts';
+import { absolutePath } from '../../../src/io/home.ts';
+import { hubCache, resolveModel } from '../../../src/io/model/models.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 const commit = 'a'.repeat(40);

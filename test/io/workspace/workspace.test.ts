@@ -1,8 +1,9 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CommandError } from '../../../src/core/errors.ts';
 import { workspaceConfig } from '../../../src/events/workspace.ts';
+import { findPython } from '../../../src/io/model/python.ts';
 import { openWorkspace } from '../../../src/io/workspace/workspace.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
@@ -58,6 +59,43 @@ WS/phasebox.yaml:4: dashboard.host: text is expected
 WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed here: host, port
     seen: 3100`,
     );
+  });
+
+  it('takes ~ for the home folder, makes no folder of that name and tells of one that an earlier version made', async () => {
+    const before = process.env.HOME;
+    const home = await tempDir('home');
+    const root = await folderWith('inbox: ~/phin\nartifacts: ~/phart\npython: ~/v/bin/python\n');
+    await mkdir(join(home, 'v/bin'), { recursive: true });
+    await symlink(process.execPath, join(home, 'v/bin/python'));
+    try {
+      process.env.HOME = home;
+      const workspace = await openWorkspace(root, { create: true });
+      expect(workspace).to.include({ inbox: join(home, 'phin'), artifacts: join(home, 'phart') });
+      expect(workspace.warnings).to.deep.equal([]);
+      expect((await readdir(root)).sort()).to.eql(['.phasebox', 'phasebox.yaml']);
+      expect((await readdir(home)).sort()).to.eql(['phart', 'phin', 'v']);
+      expect(await findPython(workspace)).to.equal(join(home, 'v/bin/python'));
+      expect(await findPython({ root, config: { ...workspace.config, python: '~/v/bin/python' } })).to.equal(
+        join(home, 'v/bin/python'),
+      );
+      await mkdir(join(root, '~/phart'), { recursive: true });
+      const { warnings } = await openWorkspace(root, { create: false });
+      expect(warnings).to.have.length(1);
+      expect(warnings?.[0])
+        .to.contain(`artifacts: ~/phart means ${join(home, 'phart')}.`)
+        .and.contain(join(root, '~/phart'));
+    } finally {
+      process.env.HOME = before;
+    }
+  });
+
+  it("refuses another user's home folder in each key that is a path or a command", async () => {
+    const text = 'python: ~bob/python\ninbox: ~bob\nartifacts: ~bob/a\nnotify: [~bob/ring, x]\n';
+    const refused = await refusal(text);
+    for (const place of ['1: python', '2: inbox', '3: artifacts', '4: notify[0]'])
+      expect(refused).to.contain(`phasebox.yaml:${place}: the home folder of another user (~name) is not looked up`);
+    expect(await refusal('notify: [sh, ~bob/ring.sh]\n')).to.contain('notify[1]');
+    await openWorkspace(await folderWith("notify: [grep, '~5', ~/x]\n"), { create: false });
   });
 
   it('refuses a notify whose command has no name, and takes an empty word after it', async () => {

@@ -1,0 +1,28 @@
+import * as z from 'zod';
+
+/** What a path or a command is refused with that names the home folder of another user. */
+export const othersHome =
+  'the home folder of another user (~name) is not looked up: write the whole path. ~ and ~/... are your own home folder';
+
+/** `~bob`, `~bob/x`; not `~` and `~/x`. */
+export const isOthersHome = (path: string): boolean => /^~[^/]/.test(path);
+
+/** Index of the first word of a command that names another user's home folder. An argument like `~5` is no path: it needs a `/`. */
+export const othersHomeAt = (words: readonly string[]): number =>
+  words.findIndex((word, index) => isOthersHome(word) && (index === 0 || /^~[\w.-]+\//.test(word)));
+
+/** A path as a person writes it: `~` and `~/x` are in the home folder. */
+export const path = z
+  .string()
+  .min(1)
+  .refine((text) => !isOthersHome(text), othersHome);
+
+/** Refuses a command that names another user's home folder, at the word that does. */
+export function checkWords(context: z.core.ParsePayload<string[]>): void {
+  const { value, issues } = context;
+  const index = othersHomeAt(value);
+  if (index >= 0) issues.push({ code: 'custom', input: value, path: [index], message: othersHome });
+}
+
+/** A command: a list of words, of which `~` and `~/x` mean the home folder. */
+export const command = z.array(z.string().min(1)).min(1).check(checkWords);
