@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { commands } from './commands/index.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
+import { pythonEnv } from './core/mlx/mlx-argv.ts';
 import { expandArgument } from './io/home.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
@@ -51,6 +52,9 @@ function exitCodeOf(error: unknown): number {
 const unexpected = (error: unknown): string =>
   `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 
+// For every Python that is started from here, also those that ask for facts only; nobody's terminal is at its other end.
+Object.assign(process.env, pythonEnv);
+delete process.env.PYTHONIOENCODING;
 // A closed pipe (`phasebox status | head`) ends the command; it is no failure. A dead `tee` must not end `up` and the night.
 process.stdout.on('error', () => {
   if (!worksOn) process.exit(0);

@@ -88,7 +88,7 @@ describe('core/mlx-argv', () => {
 
   it('keeps tools offline and unbuffered, whatever the run sets', () => {
     expect(toolEnv({ PYTHONUNBUFFERED: '', A: 'b' })).to.deep.equal({
-      ...{ A: 'b', COLUMNS: '120', PYTHONUNBUFFERED: '1', HF_HUB_OFFLINE: '1' },
+      ...{ A: 'b', COLUMNS: '120', PYTHONUNBUFFERED: '1', PYTHONUTF8: '1', HF_HUB_OFFLINE: '1' },
     });
   });
 });
