@@ -64,9 +64,7 @@ describe('a night in the home folder, under LC_ALL=C', () => {
     await mkdir(join(home, 'w'));
     const made = await chain.phasebox('--workspace=~/w', 'init');
     expect(made.code, made.err).to.equal(0);
-    expect(made.out)
-      .to.contain(`${join(home, 'w')} is a phasebox workspace`)
-      ;
+    expect(made.out).to.contain(`${join(home, 'w')} is a phasebox workspace`);
     const refused = await chain.phasebox('--workspace=~bob/w', 'status');
     expect(refused).to.include({ code: 2, out: '' });
     expect(refused.err).to.match(/^--workspace=~bob\/w: the home folder of another user .*\n$/);
