@@ -41,7 +41,13 @@ export const row = z.strictObject({
     .nullable(),
   /** The phase's pre-registered reference as it was when the verdict was made: lenient or strict as `score_by` says. */
   baseline: z
-    .strictObject({ name: z.string(), overall: z.number().nullable(), categories: z.record(z.string(), z.number()) })
+    .strictObject({
+      name: z.string(),
+      overall: z.number().nullable(),
+      categories: z.record(z.string(), z.number()),
+      /** Figures: measured on the suite of this run. A phase: its runs were evaluated like this one. Null: not known. */
+      comparable: z.boolean().nullable().default(null),
+    })
     .nullable(),
   checkpoint: z.int().nullable(),
   /** How the checkpoint was chosen; null: the last one, or given with an adapter. Percent; `optimism` in points. */

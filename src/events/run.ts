@@ -53,6 +53,10 @@ export const run = z.strictObject({
         name: z.string(),
         overall: z.number().nullable(),
         categories: z.record(z.string(), z.number()),
+        /** As written; absent: not given. */
+        suite: z.string().optional(),
+        /** Whether that is the suite of this run; absent: not known. */
+        comparable: z.boolean().optional(),
       }),
     ])
     .nullable(),

@@ -1,3 +1,4 @@
+import { baselineDoubts } from '../core/config/check-baseline.ts';
 import { checkPrompts } from '../core/config/check-prompts.ts';
 import { checkScores } from '../core/config/check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from '../core/config/check-settings.ts';
@@ -100,10 +101,12 @@ async function check(config: Config): Promise<Outcome> {
     return { findings, warnings: [], passing: [], resolved: null };
   const { phase, renamed } = await named(raw, lookups);
   const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
-  const resolved = { phase, start: start.value, settings, variants: variants.variants, trainDefaults };
+  const runs = { settings, variants: variants.variants };
+  const baseline = await baselineDoubts(phase, runs, config);
+  const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
   const passing = [...renamed, ...toFetch(start.value)];
   const prompts = await checkPrompts(planRuns(resolved), lookups, config.suites);
-  const warnings = [...passing, ...unused(config), ...variants.warnings, ...prompts.warnings];
+  const warnings = [...passing, ...unused(config), ...variants.warnings, ...baseline.warnings, ...prompts.warnings];
   const isRefused = prompts.findings.length > 0;
   return { findings: [...findings, ...prompts.findings], warnings, passing, resolved: isRefused ? null : resolved };
 }

@@ -100,13 +100,14 @@ describe('commands/plan', () => {
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
+    expect(text).to.match(/^ {2}warning {5}The suite on which baseline 33b was measured is unknown/m);
     expect(await state(root)).to.deep.equal(before);
   });
 
   it('tells just what differs between A and B', async () => {
     const text = await planned(await workspaceFolder(), [b], { against: a });
     const paths = text.split('\n').flatMap((line) => /^ {2}([\w.]+):(?: |$)/.exec(line)?.[1] ?? []);
-    expect(paths).to.deep.equal(['model', 'train.num_layers', 'criteria.outcomes']);
+    expect(paths).to.deep.equal(['model', 'seeds', 'train.num_layers', 'criteria.gate', 'criteria.outcomes']);
     expect(text).to.contain('train.num_layers: 8 -> 12').and.contain('43a -> 43b');
     const outcomes = text.split('criteria.outcomes:\n')[1]?.split('\n') ?? [];
     expect(outcomes.slice(0, -1).every((line) => /^ {4}[-+] \S.* -> /.test(line) && line.length < 100)).to.equal(true);

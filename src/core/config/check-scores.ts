@@ -1,3 +1,4 @@
+import { checkBaseline } from './check-baseline.ts';
 import type { SuiteReader } from './check-settings.ts';
 import { checkCriteria } from './criteria.ts';
 import type { Lookups } from './lookups.ts';
@@ -5,7 +6,6 @@ import { getAt } from './mapping.ts';
 import type { Finding } from './problem.ts';
 import type { UsablePhase } from './read-phase.ts';
 import { categoriesOf } from './read-suite.ts';
-import { suggestion } from './validate.ts';
 
 export interface ScoresScope {
   readonly lookups: Lookups;
@@ -14,9 +14,8 @@ export interface ScoresScope {
 
 /** Baseline known, and every name in gate and outcomes: a slip costs a minute here and a night later. */
 export async function checkScores(phase: UsablePhase, scope: ScoresScope): Promise<Finding[]> {
-  const { baseline, criteria } = phase;
-  const findings: Finding[] = [];
-  if (typeof baseline === 'string') findings.push(...(await checkBaseline(baseline, phase, scope)));
+  const { criteria } = phase;
+  const findings = await checkBaseline(phase, scope);
   if (criteria === undefined || phase.eval?.suite === undefined) return findings;
   // A suite that cannot be read is told at eval.suite; only what may be a category is not looked at then.
   const categories = await categoriesAt(phase.eval.suite, scope);
@@ -30,17 +29,6 @@ export async function checkScores(phase: UsablePhase, scope: ScoresScope): Promi
       message,
     })),
   ];
-}
-
-async function checkBaseline(name: string, phase: UsablePhase, { lookups }: ScoresScope): Promise<Finding[]> {
-  const at = { path: ['baseline'], seen: name };
-  if (name.toLowerCase() === phase.phase?.toLowerCase()) {
-    return [{ ...at, message: 'a phase cannot be its own baseline' }];
-  }
-  if ((await lookups.phaseRecord(name)) !== null) return [];
-  const message =
-    'there is no phase of this name; allowed: an accepted phase, or figures: { name, overall, categories }';
-  return [{ ...at, message, hint: suggestion(name, await lookups.phaseNames()) }];
 }
 
 async function baselineNames(

@@ -28,6 +28,8 @@ export interface ResolvedPhase {
   readonly variants: readonly Variant[];
   /** mlx_lm's own: a setting that says the same is no difference. */
   readonly trainDefaults: Readonly<Record<string, unknown>>;
+  /** Whether the figures of the baseline were measured on the suite of this path; absent: not known. */
+  readonly comparable: ReadonlyMap<string, boolean>;
 }
 
 const place = (stage: StageName | null): number => (stage === null ? -1 : stageNames.indexOf(stage));
@@ -100,7 +102,7 @@ interface Place {
   readonly variant: Variant | null;
 }
 
-function draft({ phase, start, settings }: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
+function draft({ phase, start, settings, comparable }: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
   const own = variant?.settings ?? settings;
   return {
     run: runId(phase.phase, { seed, k }, variant?.name ?? null),
@@ -116,7 +118,7 @@ function draft({ phase, start, settings }: ResolvedPhase, { seed, k, variant }: 
     chain: chainAfter(start.done, own),
     settings: own,
     criteria: phase.criteria ?? null,
-    baseline: baselineOf(phase),
+    baseline: baselineOf(phase, comparable.get(own.eval.suite)),
     env: phase.env,
     preflight: phase.preflight,
     cooldown_s: phase.cooldown_s,
@@ -133,7 +135,9 @@ function branch(resolved: ResolvedPhase, plain: RunDraft, at: Place & { readonly
   return { ...own, from: { run: plain.run, after }, chain: chainAfter(after, own.settings) };
 }
 
-function baselineOf({ baseline }: Phase): RunDraft['baseline'] {
+function baselineOf({ baseline }: Phase, comparable: boolean | undefined): RunDraft['baseline'] {
   if (baseline === undefined || typeof baseline === 'string') return baseline ?? null;
-  return { name: baseline.name, overall: baseline.overall ?? null, categories: baseline.categories };
+  const { name, overall = null, categories, suite } = baseline;
+  // What is not known is left out, so that an unchanged config keeps the hash that it had before there was the key.
+  return { name, overall, categories, ...(suite && { suite }), ...(comparable !== undefined && { comparable }) };
 }

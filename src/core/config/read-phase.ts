@@ -6,7 +6,15 @@ import type { YamlSource } from './read-yaml.ts';
 import { validate } from './validate.ts';
 
 /** Names that look like numbers or words of YAML are read as they are written. */
-const namePaths = [['phase'], ['extends'], ['revision'], ['baseline'], ['baseline', 'name'], ['from', 'run']];
+const namePaths = [
+  ['phase'],
+  ['extends'],
+  ['revision'],
+  ['baseline'],
+  ['baseline', 'name'],
+  ['baseline', 'suite'],
+  ['from', 'run'],
+];
 
 const usable = phase.partial({ phase: true });
 /** A phase as far as it is right: what is wrong in it is left out. */

@@ -53,14 +53,15 @@ function bases(rows: readonly Row[]): string[][] {
   });
 }
 
-/** A reference of one figure: could it be one more draw of this recipe? */
-function drawn({ draws }: Summary, overall: number | null): string {
+/** A reference of one figure: could it be one more draw of this recipe? Only a figure on the same suite could. */
+function drawn({ draws }: Summary, { overall, comparable }: NonNullable<Row['baseline']>): string {
+  if (comparable === false) return 'one figure, on another suite: not comparable';
+  const what = comparable === null ? 'one figure, on an unknown suite' : 'one figure';
   const scores = draws.map((run) => run.overall);
   const draw = overall === null || allSame(scores) ? null : oneMoreDraw(overall, scores);
-  if (draw === null) return 'one figure';
-  return draw.p < 0.05
-    ? `one figure; no usual run of this recipe (${pValue(draw.p)})`
-    : `one figure; may be one more run of this recipe (${pValue(draw.p)})`;
+  if (draw === null) return what;
+  const isUsual = draw.p < 0.05 ? 'no usual run of this recipe' : 'may be one more run of this recipe';
+  return `${what}; ${comparable === null ? 'if comparable, ' : ''}${isUsual} (${pValue(draw.p)})`;
 }
 
 function references(summaries: readonly Summary[]): string[][] {
@@ -70,7 +71,9 @@ function references(summaries: readonly Summary[]): string[][] {
     const { name, overall } = row.baseline;
     // A phase of this workspace has a line of its own, and runs.
     const own = summaries.some(({ group }) => group.phase.phase.toLowerCase() === name.toLowerCase());
-    return own ? [] : [besideLine(`${name}, reference of ${summary.group.name}`, overall, drawn(summary, overall))];
+    return own
+      ? []
+      : [besideLine(`${name}, reference of ${summary.group.name}`, overall, drawn(summary, row.baseline))];
   });
   return [...new Map(lines.map((line) => [line[0] ?? '', line])).values()];
 }

@@ -86,6 +86,12 @@ interface Beside {
 
 const phasesOf = (rows: readonly Row[]): string => list([...new Set(rows.map((row) => row.phase))]);
 
+/** Whether the figures of a reference may be set against the scores above it. */
+function referenceWords(comparable: boolean | null): string {
+  if (comparable === null) return 'reference; not shown to be comparable';
+  return comparable ? 'reference' : 'reference; not comparable';
+}
+
 function besides(rows: readonly Row[]): Beside[] {
   const bases = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
   const baselines = new Map(
@@ -98,10 +104,10 @@ function besides(rows: readonly Row[]): Beside[] {
       const name = `base of ${phasesOf(rows.filter((row) => row.base?.key === base.key))}`;
       return { name, ...base, status: 'untrained' };
     }),
-    ...[...baselines.values()].map(({ name, overall, categories, score_by }): Beside => {
+    ...[...baselines.values()].map(({ name, overall, categories, comparable, score_by }): Beside => {
       const scores = score_by === 'strict' ? { overall: null, strict: overall } : { overall, strict: null };
       const label = score_by === 'strict' ? `baseline ${name}, strict figures` : `baseline ${name}`;
-      return { name: label, ...scores, categories, status: 'reference' };
+      return { name: label, ...scores, categories, status: referenceWords(comparable) };
     }),
   ];
 }

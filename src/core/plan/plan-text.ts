@@ -55,7 +55,8 @@ function baselineText(baseline: NonNullable<Phase['baseline']>): string {
   if (typeof baseline === 'string') return `phase ${baseline}`;
   const figures = Object.entries({ overall: baseline.overall, ...baseline.categories });
   const known = figures.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value}`]));
-  return [baseline.name, ...known].join(', ');
+  const { name, suite } = baseline;
+  return [name, ...known, ...(suite === undefined ? [] : [`measured on ${suite}`])].join(', ');
 }
 
 /** Settings as a config writes them, a line of at most 100 characters after the other. */

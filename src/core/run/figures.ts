@@ -80,13 +80,27 @@ export function meanValues(runs: readonly CriteriaValues[]): CriteriaValues {
   };
 }
 
+interface BaselineFacts {
+  readonly rows: readonly Row[];
+  /** Of the run that asks; null: not known. */
+  readonly eval_identity: string | null;
+}
+
+/** Null: one of them is not known, or there is nothing to compare with. */
+const evaluatedAlike = (identities: readonly (string | null)[]): boolean | null =>
+  identities.length < 2 || identities.includes(null) ? null : new Set(identities).size === 1;
+
 /**
  * The pre-registered reference as it is now: figures as written, or the means over a phase's done runs (its plain ones:
  * a variant is another experiment), lenient or strict as the run that asks is scored.
  */
-export function baselineOf(run: Run, rows: readonly Row[]): Row['baseline'] {
+export function baselineOf(run: Run, { rows, eval_identity }: BaselineFacts): Row['baseline'] {
   const { baseline } = run;
-  if (baseline === null || typeof baseline !== 'string') return baseline;
+  if (baseline === null) return null;
+  if (typeof baseline !== 'string') {
+    const { name, overall, categories, comparable = null } = baseline;
+    return { name, overall, categories, comparable };
+  }
   const strict = run.settings.eval.score_by === 'strict';
   const done = rows.filter(
     (row) =>
@@ -99,5 +113,6 @@ export function baselineOf(run: Run, rows: readonly Row[]): Row['baseline'] {
     name: baseline,
     overall: mean(done.flatMap((row) => (strict ? row.strict : row.overall) ?? [])),
     categories: meanTable(done.map((row) => (strict ? row.strict_categories : row.categories) ?? {})),
+    comparable: evaluatedAlike([eval_identity, ...done.map((row) => row.eval_identity)]),
   };
 }

@@ -36,7 +36,7 @@ export function makeRow(input: RowInput): Row {
     status: statusOf(input.state),
     score_by: run.settings.eval.score_by,
     ...scores(made(input, 'eval')),
-    baseline: baselineOf(run, input.rows),
+    baseline: baselineOf(run, { rows: input.rows, eval_identity: made(input, 'eval')?.eval_identity ?? null }),
     checkpoint: checkpointOf(input),
     selection: selectionOf(made(input, 'select')),
     cost: made(input, 'eval')?.cost ?? null,

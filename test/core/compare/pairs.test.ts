@@ -18,7 +18,7 @@ describe('pairsOf', () => {
   });
 
   it('sets a phase against the baseline that it names, once', () => {
-    const baseline = { name: 'A', overall: 50, categories: {} };
+    const baseline = { name: 'A', overall: 50, categories: {}, comparable: true };
     expect(names([...rowsOf('a', [50]), ...rowsOf('b', [40]), ...rowsOf('c', [30], { baseline })])).to.eql([
       ['a', 'b'],
       ['b', 'c'],

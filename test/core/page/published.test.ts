@@ -32,7 +32,7 @@ describe('43a as it was, against the figures of 33b', () => {
   if (!scored.ok) throw new Error('not scored');
   const { overall, strict, categories, strict_categories, modes, prompts } = scored.score;
   const gate = criteria.parse({ gate: 'overall >= 82.4 && (domain > 60 || multi_tool > 35)' });
-  const baseline = { name: '33b', overall: 82.4, categories: { domain: 60, multi_tool: 35 } };
+  const baseline = { name: '33b', overall: 82.4, categories: { domain: 60, multi_tool: 35 }, comparable: null };
   const facts = makeRow({ overall, strict, categories, strict_categories, modes, baseline });
   const { verdict, outcome } = judge(gate, figuresOf(facts));
   const page = renderComparison({

@@ -62,12 +62,29 @@ describe('renderComparison', () => {
   });
 
   it('shows the reference of a strictly scored run as strict, beside that of a lenient one', () => {
-    const baseline = { name: '33b', overall: 71.5, categories: { domain: 44 } };
+    const baseline = { name: '33b', overall: 71.5, categories: { domain: 44 }, comparable: true };
     const made = page([run(0, { baseline, score_by: 'strict' }), run(1, { baseline })]);
     const lines = made.split('\n').filter((line) => line.startsWith('| baseline'));
     expect(lines.map((line) => line.split(' | ').slice(0, 3))).to.deep.equal([
       ['| baseline 33b, strict figures', 'reference', '– (71.5)'],
       ['| baseline 33b', 'reference', '71.5'],
+    ]);
+  });
+
+  it('says of the figures of a reference whether they may be set against the scores', () => {
+    const said = (comparable: boolean | null): string[] => {
+      const baseline = { name: '33b', overall: 71.5, categories: {}, comparable };
+      const made = page([80, 82, 84].map((overall, seed) => run(seed, { overall, baseline })));
+      const cells = made
+        .split('\n')
+        .flatMap((line) => (/^\| (baseline 33b|33b, )/.test(line) ? line.split(' | ') : []));
+      return cells.filter((cell) => /^(one figure|reference)/.test(cell));
+    };
+    expect(said(true)).to.deep.equal(['one figure; no usual run of this recipe (p = .045)', 'reference']);
+    expect(said(false)).to.deep.equal(['one figure, on another suite: not comparable', 'reference; not comparable']);
+    expect(said(null)).to.deep.equal([
+      'one figure, on an unknown suite; if comparable, no usual run of this recipe (p = .045)',
+      'reference; not shown to be comparable',
     ]);
   });
 
@@ -79,7 +96,7 @@ describe('renderComparison', () => {
 
   it('says why there is no verdict', () => {
     const unknown = phase({ criteria: criteria.parse({ gate: 'overall > baseline.overall' }) });
-    const row = run(0, { baseline: { name: '33b', overall: null, categories: {} } });
+    const row = run(0, { baseline: { name: '33b', overall: null, categories: {}, comparable: null } });
     const made = page([row], [unknown]);
     expect(made).to.contain(
       '**43a has no verdict: overall 82.4 in its one run.** One run: run-to-run variance unknown. 2 of 3 runs not over yet.',
@@ -174,7 +191,7 @@ describe('renderComparison', () => {
   it('claims nothing of runs that all score the same', () => {
     const of = (name: string, overall: number) =>
       [0, 1, 2].map((seed) => makeRow({ phase: name, run: `${name}-s${seed}`, seed, overall }));
-    const baseline = { name: '33b', overall: 49, categories: {} };
+    const baseline = { name: '33b', overall: 49, categories: {}, comparable: true };
     const a = of('43a', 50).map((row) => ({ ...row, baseline }));
     const made = page([...a, ...of('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
     expect(made).to.contain('not known: 3 runs of the same score have no spread');

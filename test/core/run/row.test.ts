@@ -213,10 +213,13 @@ describe('makeRow', () => {
       exampleRow({ phase: '33b', run: '33b-s2', status: 'failed', overall: null }),
     ];
     const row = makeRow({ ...over({ run: { criteria, baseline: '33B' } }), rows });
-    expect(row.baseline).to.deep.equal({ name: '33B', overall: 82, categories: { git: 95 } });
+    expect(row.baseline).to.deep.equal({ name: '33B', overall: 82, categories: { git: 95 }, comparable: true });
     expect(row.verdict).to.equal('pass');
+    const [first, ...others] = rows;
+    const changed = first === undefined ? rows : [{ ...first, eval_identity: 'f'.repeat(64) }, ...others];
+    expect(makeRow({ ...over({ run: { baseline: '33B' } }), rows: changed }).baseline?.comparable).to.equal(false);
     const none = makeRow(over({ run: { criteria, baseline: '33b' } }));
-    expect(none.baseline).to.deep.equal({ name: '33b', overall: null, categories: {} });
+    expect(none.baseline).to.deep.equal({ name: '33b', overall: null, categories: {}, comparable: null });
     expect(none.verdict).to.equal(null);
     expect(none.verdict_reason).to.contain('baseline has no rows');
   });
