@@ -1,3 +1,5 @@
+import { escaped, printable } from './printable.ts';
+
 /** Seconds as a person says them: `42 s`, `4 min 10 s`, `2 h 05 min`. */
 export function duration(seconds: number): string {
   const whole = Math.round(seconds);
@@ -10,19 +12,9 @@ export function duration(seconds: number): string {
 /** `s` unless there is one. */
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-/** What a terminal would act on (control characters, line ends, changes of writing direction) instead of showing it. */
-const unshowable = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu;
-const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-function escaped(character: string): string {
-  const code = character.charCodeAt(0);
-  const [mark, digits] = code < 0x100 ? ['x', 2] : ['u', 4];
-  return shortEscapes[character] ?? `\\${mark}${code.toString(16).padStart(digits, '0')}`;
-}
-
 /** A file name on one line for people: what cannot be shown is escaped (`Icon\r`), also bytes that are not UTF-8 (`\xe9`). */
 export function shownName(name: string | Uint8Array): string {
-  if (typeof name === 'string') return name.replace(unshowable, escaped);
+  if (typeof name === 'string') return printable(name);
   let text = '';
   for (let at = 0; at < name.length; ) {
     const [character, length] = characterAt(name, at);

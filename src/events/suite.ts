@@ -90,12 +90,19 @@ function* promptFaults(given: Prompt, scored: boolean): Generator<Fault> {
     yield { path: ['assert'], message: 'one of the weights must be more than 0: the score is their weighted mean' };
 }
 
-function* suiteFaults({ prompts, scorer: own }: { prompts: Prompt[]; scorer?: unknown }): Generator<Fault> {
-  const ids = new Set<string>();
-  for (const [index, one] of prompts.entries()) {
-    if (ids.has(one.id)) yield { path: ['prompts', index, 'id'], message: 'two prompts have this id' };
-    ids.add(one.id);
-    for (const { path, message: text } of promptFaults(one, own !== undefined))
+/** What the schema of a suite cannot say. A prompt that has faults of its own may come without its readings. */
+export interface ReadPrompt {
+  readonly id: unknown;
+  /** Null: it is not what its schema asks for. */
+  readonly prompt: Prompt | null;
+}
+
+export function* suiteFaults(prompts: readonly ReadPrompt[], scored: boolean): Generator<Fault> {
+  const ids = new Set<unknown>();
+  for (const [index, { id, prompt: one }] of prompts.entries()) {
+    if (ids.has(id)) yield { path: ['prompts', index, 'id'], message: 'two prompts have this id' };
+    if (typeof id === 'string') ids.add(id);
+    for (const { path, message: text } of one === null ? [] : promptFaults(one, scored))
       yield { path: ['prompts', index, ...path], message: text };
   }
 }
@@ -112,7 +119,9 @@ export const suite = z
     prompts: z.array(prompt).min(1),
   })
   .superRefine((given, context) => {
-    for (const { path, message: text } of suiteFaults(given)) context.addIssue({ code: 'custom', path, message: text });
+    const prompts = given.prompts.map((one) => ({ id: one.id, prompt: one }));
+    for (const { path, message: text } of suiteFaults(prompts, given.scorer !== undefined))
+      context.addIssue({ code: 'custom', path, message: text });
   });
 export type Suite = z.infer<typeof suite>;
 

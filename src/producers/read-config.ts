@@ -2,13 +2,14 @@ import { baselineDoubts } from '../core/config/check-baseline.ts';
 import { checkPrompts } from '../core/config/check-prompts.ts';
 import { checkScores } from '../core/config/check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from '../core/config/check-settings.ts';
-import { type CheckedStart, checkStart } from '../core/config/check-start.ts';
+import { type CheckedStart, checkBrokenFrom, checkStart } from '../core/config/check-start.ts';
 import { checkVariants } from '../core/config/check-variants.ts';
 import { merged } from '../core/config/extend.ts';
 import type { Lookups, RunDraft } from '../core/config/lookups.ts';
 import type { Mapping } from '../core/config/mapping.ts';
+import { readPhaseNulls } from '../core/config/phase-nulls.ts';
 import { planRuns, type ResolvedPhase, seedList } from '../core/config/plan-runs.ts';
-import { type Finding, locate, type Problem } from '../core/config/problem.ts';
+import { type Finding, locate, type Problem, pathText } from '../core/config/problem.ts';
 import { readBase } from '../core/config/read-base.ts';
 import { asWritten, fromKind, inheritable, readPhase, unusedKeys } from '../core/config/read-phase.ts';
 import { readYaml } from '../core/config/read-yaml.ts';
@@ -38,16 +39,19 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const yaml = readYaml(bytes, file);
   if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };
   const own = asWritten(yaml.source);
-  const base = await readBase(own, lookups);
+  const [base, nulls] = await Promise.all([readBase(own, lookups), readPhaseNulls(yaml.source, lookups)]);
   const raw = merged(inheritable(base.value, own), own);
   const config = { raw, own, lookups, suites: suiteReader(lookups) };
   const { findings, resolved, ...doubts } = await check(config);
   // With nothing inherited, what the base would have given is not missing: the base is.
   const isWhole = base.findings.length + base.problems.length === 0;
-  const told = isWhole ? findings : findings.filter((one) => !isMissing(one));
-  const located = locate([...base.findings, ...told], [yaml.source, ...base.sources]);
+  const empty = new Set(nulls.findings.map(({ path }) => pathText(path)));
+  const told = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
+  const located = locate([...base.findings, ...nulls.findings, ...told], [yaml.source, ...base.sources]);
   const problems = [...located, ...base.problems, ...(await config.suites.problems())];
-  const plan = resolved === null || !isWhole ? null : planOf(resolved, doubts);
+  const warnings = [...nulls.warnings, ...base.warnings, ...(await config.suites.warnings()), ...doubts.warnings];
+  const isPlain = resolved !== null && isWhole && nulls.findings.length === 0;
+  const plan = isPlain ? planOf(resolved, { ...doubts, warnings }) : null;
   return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, ...plan };
 }
 
@@ -78,12 +82,13 @@ interface Outcome extends Doubts {
 async function check(config: Config): Promise<Outcome> {
   const { raw, own, lookups } = config;
   const read = readPhase(raw, own);
-  const [start, used, scores] = await Promise.all([
+  const [start, broken, used, scores] = await Promise.all([
     checkStart(read.value, lookups),
+    read.value.from === undefined ? checkBrokenFrom(raw.from, lookups) : [],
     checkSettings(read.value, { ...config, path: [] }),
     checkScores(read.value, config),
   ]);
-  const found = [...read.findings, ...start.findings, ...used, ...scores];
+  const found = [...read.findings, ...start.findings, ...broken, ...used, ...scores];
   const plain = resolveSettings(read.value, lookups);
   const inherited = start.value?.inherited ?? {};
   const settings = plain === null ? null : { ...plain, ...inherited };

@@ -353,7 +353,7 @@ base.yaml:3: train.batch_size: a number is expected
     ).to.equal(`a.yaml:2: extends: base.yaml itself extends "other.yaml"; allowed: one level
     seen: "base.yaml"
     write out what base.yaml takes over`);
-    expect(await workspace.reasons('phase: x\nextends: broken.yaml\n')).to.match(/^broken\.yaml:2: this is no YAML: /);
+    expect(await workspace.reasons('phase: x\nextends: broken.yaml\n')).to.match(/^broken\.yaml:2: not valid YAML: /);
     expect(await workspace.reasons('phase: x\nextends: X\n')).to.contain('a phase cannot extend itself');
   });
 });

@@ -14,7 +14,7 @@ export type Sections = Partial<z.infer<typeof sections>>;
 
 /** A suite as a config names it; `problems` are in its own file, `message` is why it cannot be read at all. */
 export type FoundSuite =
-  | { readonly suite: Suite }
+  | { readonly suite: Suite; readonly warnings?: readonly string[] }
   | { readonly problems: readonly Problem[] }
   | { readonly message: string };
 
@@ -22,6 +22,8 @@ export type FoundSuite =
 export interface SuiteReader {
   read(path: string): Promise<FoundSuite>;
   problems(): Promise<Problem[]>;
+  /** What is doubtful in the others, with the file's path. */
+  warnings(): Promise<string[]>;
 }
 
 export function suiteReader(lookups: Lookups): SuiteReader {
@@ -39,6 +41,12 @@ export function suiteReader(lookups: Lookups): SuiteReader {
     async problems() {
       const all = await Promise.all(known.values());
       return all.flatMap((found) => ('problems' in found ? found.problems : []));
+    },
+    async warnings() {
+      const all = await Promise.all([...known].map(async ([path, found]) => ({ path, found: await found })));
+      return all.flatMap(({ path, found }) =>
+        'suite' in found ? (found.warnings ?? []).map((text) => `${path}: ${text}`) : [],
+      );
     },
   };
 }

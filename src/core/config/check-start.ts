@@ -3,6 +3,7 @@ import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { cleanupSettings, fuseSettings, type StageName, selectSettings, stageNames } from '../../events/stages.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
+import { get } from './mapping.ts';
 import type { Start } from './plan-runs.ts';
 import type { Finding } from './problem.ts';
 import type { UsablePhase } from './read-phase.ts';
@@ -82,6 +83,30 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
   return { value, findings };
 }
 
+/**
+ * What a `from` names that its schema refuses: a slip in one of its keys must not hide that the run or the folder is not
+ * there.
+ */
+export async function checkBrokenFrom(from: unknown, lookups: Lookups): Promise<readonly Finding[]> {
+  const [run, adapter, model] = ['run', 'adapter', 'model'].map((key) => get(from, key));
+  if ([run, adapter, model].filter((one) => one !== undefined).length !== 1) return [];
+  if (typeof run === 'string') return (await lookups.runPlan(run)) === null ? [await noSuchRun(run, lookups)] : [];
+  if (typeof adapter === 'string') return noSuchFolder(adapter, lookups);
+  return typeof model === 'string' ? (await checkFolder({ model }, lookups)).findings : [];
+}
+
+async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
+  const message = 'there is no such run; allowed: a run of an accepted phase, as `43a-s0`';
+  return { path: ['from', 'run'], seen: run, message, hint: await nearestPhase(run, lookups) };
+}
+
+async function noSuchFolder(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
+  const folder = lookups.absolute(adapter);
+  if ((await lookups.look(folder))?.kind === 'folder') return [];
+  const message = `there is no folder ${folder}`;
+  return [{ path: ['from', 'adapter'], seen: adapter, message, hint: 'paths start at the workspace' }];
+}
+
 type FromFolder = Exclude<From, { run: string }>;
 type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
 
@@ -132,10 +157,7 @@ async function startFromRun(
   lookups: Lookups,
 ): Promise<Checked<CheckedStart>> {
   const source = await lookups.runPlan(run);
-  if (source === null) {
-    const message = 'there is no such run; allowed: a run of an accepted phase, as `43a-s0`';
-    return nothing({ path: ['from', 'run'], seen: run, message, hint: await nearestPhase(run, lookups) });
-  }
+  if (source === null) return nothing(await noSuchRun(run, lookups));
   const fault = cannotBranch(source, after);
   if (fault !== null) return nothing({ path: ['from', 'after'], seen: after, ...fault });
   if (after === 'train' && own !== undefined && own.by !== 'last' && keepsOne(source.settings)) {

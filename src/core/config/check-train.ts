@@ -21,18 +21,20 @@ const ours: Readonly<Record<string, string>> = {
 export function checkTrain(train: Mapping, defaults: Mapping, path: Path): Finding[] {
   return Object.entries(train).flatMap(([key, value]) => {
     const at = { path: [...path, key], seen: value };
-    if (Object.hasOwn(ours, key)) return [{ ...at, message: 'phasebox sets this', hint: ours[key] }];
-    if (Object.hasOwn(trainSettings.shape, key)) return unknownKey(key, defaults, at);
-    return [...unknownKey(key, defaults, at), ...checkValue(key, value, { defaults, at })];
+    const refused = checkTrainKey(key, defaults, at);
+    const isChecked = Object.hasOwn(ours, key) || Object.hasOwn(trainSettings.shape, key);
+    return isChecked ? refused : [...refused, ...checkValue(key, value, { defaults, at })];
   });
 }
 
 type At = Pick<Finding, 'path' | 'seen'>;
 
-function unknownKey(key: string, defaults: Mapping, at: At): Finding[] {
+/** A key that mlx_lm does not know, or that is not the phase's to set. */
+export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[] {
+  if (Object.hasOwn(ours, key)) return [{ ...at, message: 'phasebox sets this', hint: ours[key] }];
   if (Object.hasOwn(defaults, key)) return [];
   const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
-  return [{ ...at, message: notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()) }];
+  return [{ ...at, ...notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()) }];
 }
 
 function checkValue(key: string, value: unknown, { defaults, at }: { defaults: Mapping; at: At }): Finding[] {

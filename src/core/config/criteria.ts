@@ -2,6 +2,7 @@ import type { Criteria } from '../../events/phase.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import { didYouMean } from './closest.ts';
 import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
+import { formulaHint } from './formula-slips.ts';
 
 /** Categories of the suite (null: it cannot be read), and of the baseline (null: the phase has no baseline). */
 export interface CriteriaNames {
@@ -49,44 +50,31 @@ function allNames({ categories: known, baselineCategories }: CriteriaNames): Nam
   return { plain: ['overall', 'strict', ...categories], groups };
 }
 
-/** What people write who know another language: what to write instead. */
-const slips: readonly (readonly [RegExp, string])[] = [
-  [/^\s*and\b/i, 'write && for "and"'],
-  [/^\s*or\b/i, 'write || for "or"'],
-  [/^\s*≥/, 'write >='],
-  [/^\s*≤/, 'write <='],
-  [/^\s*=/, 'write == to compare'],
-  [/^,\d/, 'write a decimal point, not a comma'],
-  [/^\s*%/, 'leave out %: all scores are in percent'],
-];
-
-function slip(formula: string, at: number): string | undefined {
-  // cel-js points behind a word or sign that it could still read, so what stands before the place counts as well
-  const before = formula.slice(0, at).match(/(and|or|%)\s*$/i)?.[0];
-  return [formula.slice(at), before ?? ''].flatMap(
-    (text) => slips.find(([pattern]) => pattern.test(text))?.[1] ?? [],
-  )[0];
-}
-
 function place(formula: string, at: number): string {
   const lines = formula.slice(0, at).split('\n');
   const column = (lines.at(-1)?.length ?? 0) + 1;
   return formula.trimEnd().includes('\n') ? `line ${lines.length}, column ${column}` : `column ${column}`;
 }
 
-function known(names: Names, unknown: string): string {
+function known(names: Names, unknown: string): { readonly meant: string; readonly list: string } {
   const all = [
     ...names.plain,
     ...Object.entries(names.groups).flatMap(([group, members]) => members.map((name) => `${group}.${name}`)),
   ];
   const groups = Object.entries(names.groups).map(([group, members]) => `${group}.{${members.join(', ')}}`);
-  return `${didYouMean(unknown, all)}There is: ${[...names.plain, ...groups].join(', ')}`;
+  return { meant: didYouMean(unknown, all).trim(), list: `There is: ${[...names.plain, ...groups].join(', ')}` };
 }
 
-function explain(formula: string, fault: Fault, names: Names): string {
+interface Explained {
+  readonly names: Names;
+  /** Whether all names are listed behind an unknown one: once is enough. */
+  readonly lists: boolean;
+}
+
+function explain(formula: string, fault: Fault, { names, lists }: Explained): string {
   const where = fault.at === null ? '' : ` (${place(formula, fault.at)})`;
   if (fault.unknown === null) {
-    const hint = fault.at === null ? undefined : slip(formula, fault.at);
+    const hint = fault.at === null ? undefined : formulaHint(formula, fault.at);
     return `\`${formula.trim()}\`: ${fault.message}${where}${hint === undefined ? '' : `; ${hint}`}`;
   }
   const name = fault.unknown;
@@ -94,7 +82,9 @@ function explain(formula: string, fault: Fault, names: Names): string {
     return `\`${formula.trim()}\`: ${name}${where} is asked for, but the phase has no baseline: add one`;
   if (names.plain.includes(name) && !canBeNamed(name))
     return `\`${formula.trim()}\`: the category ${name}${where} is also a word of CEL: it cannot stand in a formula`;
-  return `\`${formula.trim()}\`: nothing is called ${name}${where}. ${known(names, name)}`;
+  const { meant, list } = known(names, name);
+  const parts = [`\`${formula.trim()}\`: nothing is called ${name}${where}.`, meant, lists ? list : ''];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 /** `names` and one more, so that what else is wrong can be looked up; null: it cannot be declared. */
@@ -134,9 +124,14 @@ export function checkCriteria(criteria: Criteria, names: CriteriaNames): Criteri
     { path: ['gate'], formula: criteria.gate },
     ...criteria.outcomes.map(({ when }, index) => ({ path: ['outcomes', index, 'when'], formula: when })),
   ];
-  return formulas.flatMap(({ path, formula = 'true' }) =>
-    faultsOf(formula, available, spared).map((fault) => ({ path, message: explain(formula, fault, available) })),
+  const faults = formulas.flatMap(({ path, formula = 'true' }) =>
+    faultsOf(formula, available, spared).map((fault) => ({ path, formula, fault })),
   );
+  const first = faults.find(({ fault }) => fault.unknown !== null);
+  return faults.map((one) => ({
+    path: one.path,
+    message: explain(one.formula, one.fault, { names: available, lists: one === first }),
+  }));
 }
 
 /** Sums of floats leave 60.00000000000001, which must not pass `domain > 60`: figures are rounded to 9 decimals. */

@@ -1,3 +1,5 @@
+import { printable, printableLines, visible } from '../printable.ts';
+
 /** Place of a value in a config: keys and list indexes. */
 export type Path = readonly (string | number)[];
 
@@ -9,6 +11,8 @@ export interface Finding {
   /** The value that was found; absent: nothing is there. */
   readonly seen?: unknown;
   readonly hint?: string | undefined;
+  /** What may stand there: said with the message, but only once of all findings that have the same. */
+  readonly allowed?: readonly string[] | undefined;
   /** The config is right, this machine lacks something: the phase can be planned all the same, not accepted. */
   readonly absent?: true;
 }
@@ -37,7 +41,7 @@ const longest = 80;
 export function pathText(path: Path): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
-    const name = key.length > longest ? `${key.slice(0, longest)}...` : key;
+    const name = visible(key.length > longest ? `${key.slice(0, longest)}...` : key);
     return text === '' ? name : `${text}.${name}`;
   }, '');
 }
@@ -46,7 +50,7 @@ export function pathText(path: Path): string {
 export function seenText(value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
-  return text.length > longest ? `${text.slice(0, longest)}...` : text;
+  return visible(text.length > longest ? `${text.slice(0, longest)}...` : text);
 }
 
 /** Findings with their lines, from the source that has most of their path (the first of equals), in the order of the files. */
@@ -63,23 +67,35 @@ export function locate(findings: readonly Finding[], sources: readonly [Source, 
       line: place?.line ?? null,
       path: pathText(finding.path),
       seen: seenText(finding.seen),
-      message: finding.message,
-      hint: finding.hint ?? null,
+      message: printableLines(finding.message),
+      hint: finding.hint === undefined ? null : printableLines(finding.hint),
     };
-    return { problem, rank: place?.rank ?? 0, line: place?.line ?? Number.MAX_SAFE_INTEGER };
+    const line = place?.line ?? Number.MAX_SAFE_INTEGER;
+    return { problem, allowed: finding.allowed?.join(', '), rank: place?.rank ?? 0, line };
   });
-  return problems.toSorted((a, b) => a.rank - b.rank || a.line - b.line).map(({ problem }) => problem);
+  const told = new Set<string>();
+  return problems
+    .toSorted((a, b) => a.rank - b.rank || a.line - b.line)
+    .map(({ problem, allowed }) => {
+      if (allowed === undefined || told.has(allowed)) return problem;
+      told.add(allowed);
+      return { ...problem, message: `${problem.message}${listed(problem.message, allowed)}` };
+    });
 }
+
+/** What was meant comes before the long list. */
+const listed = (message: string, allowed: string): string =>
+  message.endsWith('?') ? ` Allowed here: ${allowed}` : `; allowed here: ${allowed}`;
 
 /** For `.reasons.txt` and the terminal: a line each (`43a.yaml:7: train.itres: unknown key ...`), with what was seen and a hint below. */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const lines = problems.map((problem) => {
-    const place = `${problem.file}${problem.line === null ? '' : `:${problem.line}`}`;
+    const place = `${printable(problem.file)}${problem.line === null ? '' : `:${problem.line}`}`;
     const about = problem.path === '' ? '' : `${problem.path}: `;
     const seen = problem.seen === null ? '' : `\n    seen: ${problem.seen}`;
     const hint = problem.hint === null ? '' : `\n    ${problem.hint}`;
     return `${place}: ${about}${problem.message}${seen}${hint}\n`;
   });
-  return `${file} is not accepted: ${count}.\n\n${lines.join('\n')}`;
+  return `${printable(file)} is not accepted: ${count}.\n\n${lines.join('\n')}`;
 }

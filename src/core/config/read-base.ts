@@ -1,6 +1,7 @@
 import type { Lookups } from './lookups.ts';
 import { getAt, type Mapping } from './mapping.ts';
-import { type Finding, type Path, type Problem, type Source, seenText } from './problem.ts';
+import { readPhaseNulls } from './phase-nulls.ts';
+import { type Finding, locate, type Path, type Problem, type Source, seenText } from './problem.ts';
 import { asWritten } from './read-phase.ts';
 import { readYaml } from './read-yaml.ts';
 import { suggestion } from './validate.ts';
@@ -11,9 +12,11 @@ export interface Base {
   readonly sources: readonly Source[];
   readonly findings: readonly Finding[];
   readonly problems: readonly Problem[];
+  /** Doubts about the other file. */
+  readonly warnings: readonly string[];
 }
 
-const none: Base = { value: {}, sources: [], findings: [], problems: [] };
+const none: Base = { value: {}, sources: [], findings: [], problems: [], warnings: [] };
 
 /** The accepted phase or the file that `extends:` names; an empty mapping when there is none. */
 export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
@@ -42,7 +45,11 @@ export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
   }
   const yaml = readYaml(file.bytes, name);
   if (!yaml.ok) return { ...none, problems: yaml.problems };
-  return oneLevel({ ...none, value: asWritten(yaml.source), sources: [yaml.source] }, name, fail);
+  const { findings, warnings } = await readPhaseNulls(yaml.source, lookups);
+  const problems = locate(findings, [yaml.source]);
+  const told = warnings.map((text) => `${name}: ${text}`);
+  const base = { ...none, value: asWritten(yaml.source), sources: [yaml.source], problems, warnings: told };
+  return oneLevel(base, name, fail);
 }
 
 function oneLevel(base: Base, name: string, fail: (message: string, hint?: string) => Base): Base {

@@ -13,8 +13,12 @@ import {
   Parser,
   visit,
 } from 'yaml';
+import { printable } from '../printable.ts';
+import { type EmptyKey, emptyKeys, entriesHint, keyText, numberBefore } from './empty-keys.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
+import { spaceHint } from './slips.ts';
+import { syntaxHint } from './yaml-hints.ts';
 
 /** Bytes: a config is a page of text, anything larger is another kind of file. */
 export const maxConfigBytes = 2 ** 20;
@@ -30,6 +34,8 @@ export interface YamlSource extends Source {
   readonly value: Mapping;
   /** A scalar as it is written (`4e3`, `no`), without quotes; undefined when there is none at the path. */
   text(path: Path): string | undefined;
+  /** Every key without a value, as it is written. */
+  readonly empty: readonly EmptyKey[];
 }
 
 export type Yaml =
@@ -53,23 +59,24 @@ export function decode(bytes: Uint8Array): { readonly text: string } | { readonl
 /** Reads one YAML 1.2 (or JSON) mapping. `file`: its name in problems. Never throws. */
 export function readYaml(bytes: Uint8Array | string, file: string): Yaml {
   const decoded = typeof bytes === 'string' ? { text: bytes } : decode(bytes);
-  const fail = (message: string, line: number | null = null, seen: string | null = null): Yaml => ({
-    ok: false,
-    problems: [{ file, line, path: '', seen, message, hint: null }],
-  });
+  const fail = (message: string, line: number | null = null, value?: unknown): Yaml => {
+    const hint = typeof value === 'string' ? (spaceHint(value) ?? null) : null;
+    return { ok: false, problems: [{ file, line, path: '', seen: seenText(value), message, hint }] };
+  };
   if ('message' in decoded) return fail(decoded.message);
   const lines = new LineCounter();
   const tokens = [...new Parser(lines.addNewLine).parse(decoded.text)];
   const deep = tooDeepAt(tokens);
   if (deep !== null) return fail(`nested too deep; allowed: ${maxDepth} levels`, lines.linePos(deep).line);
   const { document, faults } = compose(tokens, decoded.text);
-  if (faults.length > 0) return { ok: false, problems: faultProblems(faults, { file, lines }) };
+  if (faults.length > 0) return { ok: false, problems: faultProblems(faults, { file, text: decoded.text, lines }) };
   try {
     const value: unknown = document?.toJS({ maxAliasCount: maxAliases }) ?? null;
     if (value === null || document === undefined)
       return fail('the file is empty; allowed: a mapping (`key: value` lines)');
-    if (isMapping(value)) return { ok: true, source: { file, value, ...finder(document, lines) } };
-    return fail('the file holds no mapping; allowed: `key: value` lines', 1, seenText(value));
+    if (isMapping(value))
+      return { ok: true, source: { file, value, empty: emptyKeys(document), ...finder(document, lines) } };
+    return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
   } catch (error) {
     // yaml's word for a bomb
     if (error instanceof ReferenceError) return fail(explode);
@@ -112,18 +119,31 @@ function compose(tokens: readonly CST.Token[], text: string) {
 interface Fault {
   readonly offset: number;
   readonly message: string;
+  readonly hint?: string;
+  /** The parser's own words, for the hint. */
+  readonly error?: string;
 }
 
 const syntaxFaults = (document: Document.Parsed): Fault[] =>
-  document.errors.map(({ message, pos: [offset] }) => ({ offset, message: `this is no YAML: ${message}` }));
+  document.errors.map(({ message, pos: [offset] }) => {
+    const error = printable(message);
+    return { offset, message: `not valid YAML: ${error}`, error };
+  });
+
+interface FaultsAt {
+  readonly file: string;
+  readonly text: string;
+  readonly lines: LineCounter;
+}
 
 /** One a line at most, since one slip makes many. */
-function faultProblems(faults: readonly Fault[], at: { readonly file: string; readonly lines: LineCounter }) {
+function faultProblems(faults: readonly Fault[], { file, text, lines }: FaultsAt): Problem[] {
   const byLine = new Map<number, Problem>();
-  for (const { offset, message } of faults) {
-    const line = at.lines.linePos(offset).line;
-    const first = byLine.get(line);
-    if (first === undefined) byLine.set(line, { file: at.file, line, path: '', seen: null, message, hint: null });
+  for (const { offset, message, error, hint: own = null } of faults) {
+    const { line } = lines.linePos(offset);
+    const written = text.slice(lines.lineStarts[line - 1], lines.lineStarts[line]).trimEnd();
+    const hint = error === undefined ? own : syntaxHint(written, error);
+    if (!byLine.has(line)) byLine.set(line, { file, line, path: '', seen: null, message, hint });
   }
   return [...byLine.values()].slice(0, maxSyntaxProblems);
 }
@@ -133,8 +153,8 @@ function structureFaults(document: Document): Fault[] {
   const faults: Fault[] = [];
   const anchors = new Map<string, unknown>();
   let aliases = 0;
-  const add = (node: { range?: [number, number, number] | null | undefined }, message: string) =>
-    faults.push({ offset: node.range?.[0] ?? 0, message });
+  const add = (node: { range?: [number, number, number] | null | undefined }, message: string, hint?: string) =>
+    faults.push({ offset: node.range?.[0] ?? 0, message: printable(message), ...(hint === undefined ? {} : { hint }) });
   if (document.directives?.yaml.version === '1.1') faults.push({ offset: 0, message: 'YAML 1.1; allowed: YAML 1.2' });
   const note = (node: Node): void => {
     if ('anchor' in node && node.anchor !== undefined) anchors.set(node.anchor, node);
@@ -156,10 +176,16 @@ function structureFaults(document: Document): Fault[] {
     Map(_key, node) {
       note(node);
       const keys = new Set<string>();
-      for (const { key } of node.items) {
+      for (const [index, { key, value }] of node.items.entries()) {
+        const number = value === null ? numberBefore(node.items, index) : null;
         if (!isScalar(key)) add(isNode(key) ? key : node, 'a key that is no word; allowed: `key: value`');
-        else if (keys.has(keyText(key))) add(key, `the key ${keyText(key)} is there twice; allowed: once`);
-        else keys.add(keyText(key));
+        else if (!keys.has(keyText(key))) keys.add(keyText(key));
+        else
+          add(
+            key,
+            `the key ${keyText(key)} is there twice; allowed: once`,
+            number === null ? undefined : entriesHint(number),
+          );
       }
     },
   });
@@ -197,6 +223,3 @@ function finder(document: Document, lines: LineCounter): Pick<YamlSource, 'find'
     },
   };
 }
-
-/** As `toJS` writes a key. */
-const keyText = (key: { readonly value: unknown }): string => (key.value === null ? '' : String(key.value));

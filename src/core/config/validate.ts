@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { closest } from './closest.ts';
-import { getAt, isMapping, type Mapping, without } from './mapping.ts';
+import { getAt, type Mapping, without } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
+import { formOf, formsOf, keysOf, placeIn, type Schema, schemaAt } from './schema-place.ts';
+import { commaHint, listHint, oddSpaceHint, spaceHint } from './slips.ts';
 
 type Issue = z.core.$ZodIssue;
-type Schema = z.core.$ZodType;
 
 /** Longer words are no typing slips. */
 const longestWord = 64;
@@ -14,15 +15,24 @@ const mostKeys = 20;
 
 /** `did you mean "iters"?` for a word that is close to an allowed one. */
 export function suggestion(word: unknown, allowed: readonly string[]): string | undefined {
-  if (typeof word !== 'string' || word.length > longestWord) return undefined;
-  const name = closest(word, allowed) ?? closest(word.replaceAll('-', '_'), allowed);
+  const name = typeof word === 'string' ? closestName(word, allowed) : undefined;
   return name === undefined ? undefined : `did you mean "${name}"?`;
 }
 
-/** `unknown key; did you mean "iters"? Allowed here: ...`: what was meant comes before the long list. */
-export function notAllowed(what: string, word: string, allowed: readonly string[]): string {
+/** The allowed word that was meant, `-` for `_` too. */
+export function closestName(word: string, allowed: readonly string[]): string | undefined {
+  if (word.length > longestWord) return undefined;
+  return closest(word, allowed) ?? closest(word.replaceAll('-', '_'), allowed);
+}
+
+/** `unknown key; did you mean "iters"?`, with what is allowed in its place. */
+export function notAllowed(
+  what: string,
+  word: string,
+  allowed: readonly string[],
+): Pick<Finding, 'message' | 'allowed'> {
   const meant = suggestion(word, allowed);
-  return `${what}; ${meant === undefined ? 'allowed here' : `${meant} Allowed here`}: ${allowed.join(', ')}`;
+  return { message: meant === undefined ? what : `${what}; ${meant}`, allowed };
 }
 
 /** Everything that a schema has against a value, in the words of people who write configs. */
@@ -78,7 +88,8 @@ function explain(issue: Issue, scope: Scope): Finding[] {
     const findings: Finding[] = issue.keys.slice(0, mostKeys).map((key) => ({
       path: [...path, key],
       seen: getAt(seen, [key]),
-      message: notAllowed('unknown key', key, allowed),
+      ...notAllowed('unknown key', key, allowed),
+      hint: oddSpaceHint(key, 'this key'),
     }));
     const more = issue.keys.length - mostKeys;
     return more > 0 ? [...findings, { path, message: `and ${more} unknown keys more` }] : findings;
@@ -112,20 +123,12 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, scope: U
   const fits = errors.filter((each) => each.every(notAboutAll));
   const only = fits.length === 1 ? fits[0] : undefined;
   const meant = form === undefined ? only : errors[forms.indexOf(form)];
-  if (meant === undefined) return [{ path: prefix, seen: scope.seen, message: `allowed: ${formsText(here)}` }];
+  if (meant === undefined) {
+    const message = `allowed: ${formsText(here)}`;
+    return [{ path: prefix, seen: scope.seen, message, hint: listHint(scope.seen) }];
+  }
   const schema = form ?? forms[errors.indexOf(meant)] ?? here;
   return meant.flatMap((error) => explain(error, { schema, value: scope.seen, prefix }));
-}
-
-const formsOf = (schema: Schema): Schema[] => (schema instanceof z.ZodUnion ? schema.options.map(plain) : []);
-
-/** The form whose first key is there: no other form's may be. */
-function formOf(union: Schema, seen: unknown): Schema | undefined {
-  const led = formsOf(union).filter((form) => {
-    const [lead] = keysOf(form);
-    return lead !== undefined && isMapping(seen) && Object.hasOwn(seen, lead);
-  });
-  return led.length === 1 ? led[0] : undefined;
 }
 
 /** False when the value is of another kind altogether than this form. */
@@ -177,10 +180,15 @@ export function wordHint(expected: string, seen: string): string | undefined {
   if (expected === 'boolean' && /^(yes|no|on|off)$/i.test(seen)) {
     return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
   }
+  if (isMappingType(expected)) return spaceHint(seen);
+  if (!['number', 'int'].includes(expected)) return undefined;
   const number = Number(seen.replaceAll('_', ''));
-  const isNumber = ['number', 'int'].includes(expected) && seen.trim() !== '' && Number.isFinite(number);
-  return isNumber ? `write it as a number, without quotes: ${number}` : undefined;
+  const isNumber = /^[^\S ]|[^\S ]$/.test(seen) ? false : seen.trim() !== '' && Number.isFinite(number);
+  if (isNumber) return `write it as a number, without quotes: ${number}`;
+  return commaHint(seen) ?? oddSpaceHint(seen, 'it');
 }
+
+const isMappingType = (expected: string): boolean => ['object', 'record'].includes(expected);
 
 const words: Readonly<Record<string, string>> = {
   string: 'text',
@@ -194,29 +202,3 @@ const words: Readonly<Record<string, string>> = {
 
 /** `int` -> `a whole number`. */
 export const typeWord = (type: string): string => words[type] ?? type;
-
-function plain(schema: Schema): Schema {
-  if (
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodNullable ||
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodPrefault
-  ) {
-    return plain(schema.unwrap());
-  }
-  return schema;
-}
-
-/** The part of a schema that a path leads to, as it is wrapped there (optional, with a default). */
-function placeIn(schema: Schema, path: readonly (string | number)[]): Schema {
-  return path.reduce<Schema>((outer, key) => {
-    const here = plain(outer);
-    if (here instanceof z.ZodObject) return here.shape[key] ?? here;
-    if (here instanceof z.ZodRecord) return here.valueType;
-    return here instanceof z.ZodArray ? here.element : here;
-  }, schema);
-}
-
-const schemaAt = (schema: Schema, path: readonly (string | number)[]): Schema => plain(placeIn(schema, path));
-
-const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readNulls } from '../../core/config/nulls.ts';
 import { formatProblems, locate } from '../../core/config/problem.ts';
 import { readYaml } from '../../core/config/read-yaml.ts';
 import { findIssues } from '../../core/config/validate.ts';
@@ -28,14 +29,14 @@ export async function openWorkspace(folder: string, options: { readonly create: 
   const root = resolve(folder);
   if (!(await isFolder(root)))
     throw new CommandError(3, `${root} is not a folder. Give an existing one with --workspace.`);
-  const config = await readConfig(root);
+  const { config, warnings } = await readConfig(root);
   const workspace: Workspace = {
     root,
     config,
     inbox: absolutePath(config.inbox, root),
     artifacts: absolutePath(config.artifacts, root),
     state: join(root, '.phasebox'),
-    warnings: await leftBehind(root, config),
+    warnings: [...warnings, ...(await leftBehind(root, config))],
   };
   if (!options.create && !(await isFolder(workspace.state))) {
     throw new CommandError(
@@ -62,28 +63,34 @@ async function leftBehind(root: string, config: WorkspaceConfig): Promise<string
   return warnings;
 }
 
-async function readConfig(root: string): Promise<WorkspaceConfig> {
+interface ConfigRead {
+  readonly config: WorkspaceConfig;
+  readonly warnings: readonly string[];
+}
+
+async function readConfig(root: string): Promise<ConfigRead> {
   const path = join(root, 'phasebox.yaml');
-  const config = parseConfig((await readText(path)) ?? '', path);
+  const { config, ...read } = parseConfig((await readText(path)) ?? '', path);
   const { PHASEBOX_PYTHON, REDIS_URL } = process.env;
-  return {
-    ...config,
+  const env = {
     ...(PHASEBOX_PYTHON ? { python: PHASEBOX_PYTHON } : {}),
     ...(REDIS_URL ? { redis_url: REDIS_URL } : {}),
   };
+  return { ...read, config: { ...config, ...env } };
 }
 
 /** A file of comments alone, as `init` may leave it, sets nothing. */
 const saysNothing = (text: string): boolean => text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));
 
-function parseConfig(text: string, path: string): WorkspaceConfig {
-  if (saysNothing(text)) return workspaceConfig.parse({});
+function parseConfig(text: string, path: string): ConfigRead {
+  if (saysNothing(text)) return { config: workspaceConfig.parse({}), warnings: [] };
   const yaml = readYaml(text, path);
   if (!yaml.ok) throw new CommandError(2, formatProblems(path, yaml.problems).trimEnd());
-  const { value } = yaml.source;
-  const problems = locate(findIssues(workspaceConfig, value), [yaml.source]);
+  const { value, empty } = yaml.source;
+  const nulls = readNulls(value, { schema: workspaceConfig, empty, lineOf: (at) => yaml.source.find(at).line });
+  const problems = locate([...nulls.findings, ...findIssues(workspaceConfig, nulls.value)], [yaml.source]);
   if (problems.length > 0) throw new CommandError(2, formatProblems(path, problems).trimEnd());
-  return workspaceConfig.parse(value);
+  return { config: workspaceConfig.parse(nulls.value), warnings: nulls.warnings };
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -73,6 +73,13 @@ describe('checkCriteria', () => {
     ]);
   });
 
+  it('lists the names that there are once for all formulas', () => {
+    const given = { gate: 'overal > 3 && zzz > 1', outcomes: outcomesOf(['stric > 1', 'x'], [null, 'y']) };
+    const found = checkCriteria(given, names).map(({ message }) => message);
+    expect(found.map((message) => message.includes('There is: overall, strict'))).to.eql([true, false, false]);
+    expect(found[2]).to.equal('`stric > 1`: nothing is called stric (column 1). Did you mean strict?');
+  });
+
   it('counts lines and columns in the formula as it was written', () => {
     expect(faults('overall > 3 &&\n  domian > 4')[0]).to.contain('(line 2, column 3)');
     expect(faults('overall > 1 && strict > 2 && git > 33 && x > 1')[0]).to.contain('(column 42)');
@@ -116,6 +123,17 @@ describe('checkCriteria', () => {
     ['overall > 3 and domain > 4', 'write && for "and"'],
     ['overall > 3 or domain > 4', 'write || for "or"'],
     ['overall = 3', 'write == to compare'],
+    ['overall > = 3', 'write >='],
+    ['overall < = 3', 'write <='],
+    ['overall = = 3', 'write =='],
+    ['overall ! = 3', 'write !='],
+    ['overall => 3', 'write >='],
+    ['overall =< 3', 'write <='],
+    ['overall === 3', 'write =='],
+    ['overall <> 3', 'write !='],
+    ['overall > 3 & & domain > 4', 'write &&'],
+    ['overall > 3 | domain > 4', 'write ||'],
+    ['overall >=\u00a03', 'there is a non-breaking space'],
     ['overall ≥ 3', 'write >='],
     ['overall > 82,4', 'write a decimal point, not a comma'],
     ['overall > 82%', 'leave out %'],

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { seenText } from '../../../src/core/config/problem.ts';
+import { formatProblems, locate, seenText } from '../../../src/core/config/problem.ts';
 import { readSuite } from '../../../src/core/config/read-suite.ts';
 import { readYaml } from '../../../src/core/config/read-yaml.ts';
 
@@ -20,9 +20,9 @@ const lol = Array.from(
 
 describe('readYaml', () => {
   const table: readonly (readonly [string, string | Uint8Array, readonly (string | RegExp)[]])[] = [
-    ['unreadable YAML', 'phase: 43a\ntrain: [1,\nmodel: x\n', [/^\d: this is no YAML: /]],
-    ['an open quote', 'phase: "43a\n', ['2: this is no YAML: Missing closing "quote']],
-    ['a tab', 'a:\n\tb: 1\n', [/^2: this is no YAML: Tabs are not allowed as indentation/]],
+    ['unreadable YAML', 'phase: 43a\ntrain: [1,\nmodel: x\n', [/^\d: not valid YAML: /]],
+    ['an open quote', 'phase: "43a\n', ['2: not valid YAML: Missing closing "quote']],
+    ['a tab', 'a:\n\tb: 1\n', [/^2: not valid YAML: Tabs are not allowed as indentation/]],
     ['a duplicate key', 'phase: 1\nx: 2\nphase: 3\n', ['3: the key phase is there twice; allowed: once']],
     ['a duplicate key in JSON', '{"a": 1,\n "a": 2}', ['2: the key a is there twice; allowed: once']],
     ['a duplicate key further down', 'a:\n  b: 1\n  b: 2\n', ['3: the key b is there twice; allowed: once']],
@@ -75,6 +75,52 @@ describe('readYaml', () => {
       }
     });
   }
+
+  const hints: readonly (readonly [string, string, string])[] = [
+    ['a Markdown fence', '```yaml\nphase: 43a\nmodel: m\n```\n', '1: this is a Markdown fence'],
+    ['only the end of a fence', 'phase: 43a\n~~~\n', '2: this is a Markdown fence'],
+    ['a tab', 'train:\n\titers: 1\n', '2: a tab indents this line: YAML takes spaces only'],
+    ['a tab behind spaces', 'train:\n  a: 1\n  \tb: 2\n', '3: a tab indents this line'],
+    ['a non-breaking space', 'train:\n  iters:\u00a0800\n  b: 1\n', '2: there is a non-breaking space (\\xa0) in this'],
+    ['a narrow one', 'phase:\u202f43a\nmodel: m\n', '1: there is an unusual space (\\u202f) in this line'],
+    [
+      'a text with a colon',
+      'title: Coder: 2nd\n',
+      '1: text with a colon and a space in it needs quotes: `title: "Coder: 2nd"`',
+    ],
+    [
+      'a list item with a colon',
+      'x:\n  - a: b: c\n',
+      '2: text with a colon and a space in it needs quotes: `a: "b: c"`',
+    ],
+    ['a line that is indented too far', 'train:\n  a: 1\n   b: 2\n', '2: the line below is indented further'],
+    ['no space in the first line', 'phase:43a\nmodel: m\n', '1: write a space after the colon: `phase: 43a`'],
+    ['no space in the last line', 'phase: a\nmodel:m\n', '2: write a space after the colon: `model: m`'],
+    ['no space in the only line', 'phase:43a', '1: write a space after the colon: `phase: 43a`'],
+    ['a sign that cannot begin a text', 'data: @rows\n', '1: text that begins with @ needs quotes'],
+  ];
+  for (const [what, text, expected] of hints) {
+    it(`says what to type instead of ${what}`, () => {
+      const yaml = readYaml(text, 'a.yaml');
+      expect(yaml.ok || `${yaml.problems[0]?.line}: ${yaml.problems[0]?.hint}`).to.satisfy((told: unknown) =>
+        String(told).startsWith(expected),
+      );
+    });
+  }
+
+  it('prints no control character of a key, a value, a file name or an anchor', () => {
+    const told = [
+      readYaml('"\\e[31mphase": 1\n"\\e[31mphase": 2\n', 'a\u001b[2J\n.yaml'),
+      readYaml('a: *x\u009b\n', 'a.yaml'),
+      readYaml('"a\\e"', 'a.yaml'),
+    ].map((yaml) => (yaml.ok ? 'accepted' : formatProblems('b\u0007.yaml', yaml.problems)));
+    const text = told.join('').replaceAll('\n', '');
+    expect(text).to.not.match(/\p{Cc}/u);
+    expect(text).to.contain('\\x1b[2J\\n.yaml:2: the key \\x1b[31mphase');
+    const source = { file: 'a.yaml', find: () => ({ depth: 0, line: 1 }) };
+    const [problem] = locate([{ path: ['a\u009b\u202e'], seen: '\u007f\u00a0', message: 'x\u001b' }], [source]);
+    expect(problem).to.include({ path: 'a\\x9b\\u202e', seen: '"\\x7f\\xa0"', message: 'x\\x1b' });
+  });
 
   it('finds the line of every part, also in flow style and behind an alias', () => {
     const yaml = readYaml('a: 1\nb:\n  - c\n  - { d: 2,\n      e: 3 }\nf: &f\n  g: 4\nh: *f\n', 'a.yaml');
@@ -131,6 +177,33 @@ prompts:
       '6 prompts[2].category: allowed: a category is a name in small letters, digits and _ (it is a variable in `gate`)',
       '6 prompts[2].prompt: must not be empty',
       '6 prompts[2].expect: a list is expected',
+    ]);
+  });
+
+  it('tells of ids, patterns and JSON Schemas together with what is wrong with the form', () => {
+    const text = `suite: s
+systm: x
+prompts:
+  - { id: a, category: git, prompt: p, expect: [] }
+  - { id: a, category: git, prompt: p, assert: [{ type: regex, value: "(" }, { type: is-json, value: { type: 3 } }] }
+  - { id: a, category: git, prompt: p, assert: [{ type: regex, value: "[" }, { typ: equals }], max_tokens:900 }
+  - { id: d, category: git, prompt: p, expect: [x], assert: [{ type: equals, value: x }] }
+`;
+    const read = readSuite(text, 's.yaml');
+    const told =
+      'problems' in read ? read.problems.map(({ line, path, message }) => `${line} ${path}: ${message}`) : [];
+    expect(told.map((line) => line.replace(/(required: equals),.*/, '$1'))).to.eql([
+      '2 systm: unknown key; did you mean "system"? Allowed here: suite, system, wrapper, tools, scorer, prompts',
+      '4 prompts[0].expect: allowed: a list of at least 1',
+      '5 prompts[1].id: two prompts have this id',
+      '5 prompts[1].assert[0].value: Invalid regular expression: /(/: Unterminated group',
+      '5 prompts[1].assert[1].value: this is no valid JSON Schema: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf',
+      '6 prompts[2].max_tokens:900: unknown key',
+      '6 prompts[2].assert[1].typ: unknown key; did you mean "type"? Allowed here: type, value, weight',
+      '6 prompts[2].assert[1].type: required: equals',
+      '6 prompts[2].id: two prompts have this id',
+      '6 prompts[2].assert[0].value: Invalid regular expression: /[/: Unterminated character class',
+      '7 prompts[3].assert: `expect` and `assert` exclude each other: each of them alone makes the score',
     ]);
   });
 

@@ -106,13 +106,28 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     expect(config.notify).to.deep.equal(['curl', '']);
   });
 
+  it('warns of a key that is left empty, and refuses one that it does not know, whatever its value', async () => {
+    const root = await folderWith('stage_retries:\nnotify: null\ndashboard: { port: }\n');
+    const { config, warnings } = await openWorkspace(root, { create: true });
+    expect(config).to.deep.include({ stage_retries: 3, dashboard: { host: '127.0.0.1', port: 3100 } });
+    expect(warnings).to.eql([
+      'line 1: stage_retries is empty, so its default applies; write a value, or null if that is meant',
+      'line 3: dashboard.port is empty, so its default applies; write a value, or null if that is meant',
+    ]);
+    const reasons = await refusal('pyton:\ndashboard: {port:3200}\ndisk_reserve_gb: 1,5\nretries: ~\n');
+    expect(reasons).to.match(/:1: pyton: unknown key; did you mean "python"\?/);
+    expect(reasons).to.match(/:2: dashboard\.port:3200: unknown key\n {4}write a space after the colon: `port: 3200`/);
+    expect(reasons).to.match(/:3: disk_reserve_gb: .*\n.*\n {4}a comma is no part of a number: write 1\.5/);
+    expect(reasons).to.match(/:4: retries: unknown key/);
+  });
+
   it('tells where it is no YAML, and what else it holds', async () => {
     expect(await refusal('in_flight: 1\nin_flight: 2\n')).to.contain(
       'phasebox.yaml:2: the key in_flight is there twice',
     );
     expect(await refusal('a: [1\n'))
       .to.contain('phasebox.yaml:')
-      .and.contain('this is no YAML');
+      .and.contain('not valid YAML');
     expect(await refusal('just words\n')).to.contain('the file holds no mapping');
   });
 

@@ -1,0 +1,62 @@
+import { type Document, isMap, isScalar, isSeq, type Pair } from 'yaml';
+import type { Path } from './problem.ts';
+import { withoutComma } from './slips.ts';
+
+/** A key that is written without a value. */
+export interface EmptyKey {
+  readonly path: Path;
+  /** `bare`: no colon either, as in `{ mask_prompt }`. `blank`: nothing after the colon. */
+  readonly kind: 'bare' | 'blank';
+  /** The key as it is written. */
+  readonly text: string;
+  /** The whole number that a comma took apart: `1,000` is an entry with the value 1 and a key 000. Null: it is none. */
+  readonly number: { readonly written: string; readonly meant: string } | null;
+}
+
+/** As `toJS` writes a key. */
+export const keyText = (key: { readonly value: unknown }): string => (key.value === null ? '' : String(key.value));
+
+const sourceOf = (node: unknown): string => (isScalar(node) ? (node.source ?? keyText(node)) : '');
+
+/** Every key of a document that has no value. An explicit `null` or `~` is one. */
+export function emptyKeys(document: Document): EmptyKey[] {
+  const found: EmptyKey[] = [];
+  const walk = (node: unknown, path: Path): void => {
+    if (isSeq(node)) for (const [index, item] of node.items.entries()) walk(item, [...path, index]);
+    if (!isMap(node)) return;
+    for (const [index, pair] of node.items.entries()) {
+      if (!isScalar(pair.key)) continue;
+      const place = [...path, keyText(pair.key)];
+      const kind = emptiness(pair);
+      const number = kind === 'bare' ? numberBefore(node.items, index) : null;
+      if (kind !== null) found.push({ path: place, kind, text: sourceOf(pair.key), number });
+      walk(pair.value, place);
+    }
+  };
+  walk(document.contents, []);
+  return found;
+}
+
+function emptiness({ value }: Pair): EmptyKey['kind'] | null {
+  if (value === null) return 'bare';
+  return isScalar(value) && value.value === null && value.source === '' && value.tag === undefined ? 'blank' : null;
+}
+
+/** The number that ends with the bare key at this place. */
+export function numberBefore(items: readonly Pair[], index: number): EmptyKey['number'] {
+  const first = items.slice(0, index).findLastIndex((pair) => emptiness(pair) !== 'bare');
+  const start = items[first];
+  if (start === undefined) return null;
+  const parts = [sourceOf(start.value), ...items.slice(first + 1, index + 1).map((pair) => sourceOf(pair.key))];
+  const written = parts.join(',');
+  const meant = withoutComma(written);
+  return meant === undefined ? null : { written, meant };
+}
+
+const counts: Readonly<Record<number, string>> = { 2: 'two', 3: 'three', 4: 'four' };
+
+/** What to write instead of a number that a comma took apart. */
+export function entriesHint({ written, meant }: NonNullable<EmptyKey['number']>): string {
+  const parts = written.split(',').length;
+  return `\`${written}\` is ${counts[parts] ?? parts} entries in YAML: write ${meant}`;
+}

@@ -1,0 +1,168 @@
+import * as z from 'zod';
+import { type EmptyKey, entriesHint } from './empty-keys.ts';
+import { isMapping, type Mapping } from './mapping.ts';
+import { type Finding, type Path, pathText } from './problem.ts';
+import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
+import { unspaced } from './slips.ts';
+import { closestName, notAllowed } from './validate.ts';
+
+/** Keys of a mapping that its schema leaves to somebody else: those of `train` are the installed mlx_lm's. */
+export interface FurtherKeys {
+  readonly names: readonly string[];
+  refuse(key: string, path: Path): readonly Finding[];
+}
+
+export interface NullsScope {
+  readonly schema: Schema;
+  /** The keys of the file that are written without a value. */
+  readonly empty: readonly EmptyKey[];
+  readonly lineOf: (path: Path) => number | null;
+  readonly further?: FurtherKeys | undefined;
+}
+
+/** `value`: without the nulls that mean absent, and without the keys that the findings are about. */
+export interface NullsRead {
+  readonly value: Mapping;
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * The one place that says what null means: "as if absent" for a key that is known, and for no other. An unknown key is
+ * refused although it has no value, since it is nearly always a known one with a slip in it (`{iters:800}`). A known one
+ * that is left empty is worth a warning, and `{ mask_prompt }` is refused: who writes it means true.
+ */
+export function readNulls(value: Mapping, scope: NullsScope): NullsRead {
+  const nulls: NullKey[] = [];
+  const rest = settle(value, { schema: scope.schema, path: [], scope, note: (one) => void nulls.push(one) });
+  const written = new Map(scope.empty.map((one) => [JSON.stringify(one.path), one]));
+  const judged = nulls.map((one) => judge(one, written.get(JSON.stringify(one.path)), scope));
+  return {
+    value: isMapping(rest) ? rest : {},
+    findings: judged.flatMap(({ findings }) => findings),
+    warnings: judged.flatMap(({ warning }) => warning ?? []),
+  };
+}
+
+/**
+ * A key whose value is null. `absent`: known, null means that it is not there. `value`: null is a value like others.
+ * `free`: its mapping takes any key. `unknown`: its mapping does not.
+ */
+interface NullKey {
+  readonly path: Path;
+  readonly key: string;
+  readonly kind: 'absent' | 'value' | 'free' | 'unknown';
+  readonly shape: Shape;
+}
+
+/** What a mapping may hold. `others`: the schema of the keys that are not named; null: there are none. */
+interface Shape {
+  readonly known: Readonly<Record<string, Schema>>;
+  readonly others: Schema | null;
+  readonly further: FurtherKeys | null;
+}
+
+const anything: Shape = { known: {}, others: z.unknown(), further: null };
+
+function shapeOf(schema: Schema, value: Mapping, further: FurtherKeys | null): Shape {
+  const here = schemaAt(schema, []);
+  if (here instanceof z.ZodRecord) return { known: {}, others: here.valueType, further: null };
+  if (here instanceof z.ZodObject) {
+    const { catchall } = here.def;
+    const open = catchall !== undefined && !(catchall instanceof z.ZodNever);
+    if (open && further !== null) return { known: here.shape, others: null, further };
+    return { known: here.shape, others: open ? catchall : null, further: null };
+  }
+  if (!(here instanceof z.ZodUnion)) return anything;
+  const form = formOf(here, value);
+  if (form !== undefined) return shapeOf(form, value, null);
+  const shapes = formsOf(here).flatMap((one) => (one instanceof z.ZodObject ? [one.shape] : []));
+  return { known: Object.assign({}, ...shapes), others: null, further: null };
+}
+
+interface Walk {
+  readonly schema: Schema;
+  readonly path: Path;
+  readonly scope: NullsScope;
+  readonly note: (one: NullKey) => void;
+}
+
+function settle(value: unknown, walk: Walk): unknown {
+  const { schema, path, scope, note } = walk;
+  if (Array.isArray(value)) {
+    const here = schemaAt(schema, []);
+    const element = here instanceof z.ZodArray ? here.element : z.unknown();
+    return value.map((item, index) => settle(item, { ...walk, schema: element, path: [...path, index] }));
+  }
+  if (!isMapping(value)) return value;
+  const shape = shapeOf(schema, value, scope.further ?? null);
+  const entries = Object.entries(value).flatMap(([key, item]): [string, unknown][] => {
+    const place = [...path, key];
+    const own = Object.hasOwn(shape.known, key) ? shape.known[key] : undefined;
+    if (item !== null)
+      return [[key, settle(item, { ...walk, schema: own ?? shape.others ?? z.unknown(), path: place })]];
+    const kind = kindOf(key, own, shape);
+    note({ path: place, key, kind, shape });
+    return kind === 'absent' || kind === 'unknown' ? [] : [[key, item]];
+  });
+  return Object.fromEntries(entries);
+}
+
+function kindOf(key: string, own: Schema | undefined, { others, further }: Shape): NullKey['kind'] {
+  if (own !== undefined) return z.safeParse(own, null).success ? 'value' : 'absent';
+  if (further?.names.includes(key)) return 'absent';
+  return others === null ? 'unknown' : 'free';
+}
+
+interface Judged {
+  readonly findings: readonly Finding[];
+  readonly warning?: string;
+}
+
+function judge(one: NullKey, written: EmptyKey | undefined, { lineOf }: NullsScope): Judged {
+  const { path, key, kind, shape } = one;
+  const seen = written === undefined ? { seen: null } : {};
+  const own = shape.known[key];
+  const refused = own === undefined ? (shape.further?.refuse(key, path) ?? []) : [];
+  if (kind !== 'unknown' && refused.length > 0) return { findings: refused };
+  if (written?.kind === 'bare') return { findings: [{ path, ...bareSlip(one, written, refused) }] };
+  if (kind === 'unknown') return { findings: [{ path, ...seen, ...unknownKey(one, refused) }] };
+  if (written === undefined) return { findings: [] };
+  if (kind === 'value' && own !== undefined && (z.safeParse(own, undefined).data ?? null) !== null)
+    return { findings: [{ path, message: 'a value is missing', hint: `write one, or \`${key}: null\`` }] };
+  const line = lineOf(path);
+  const where = line === null ? '' : `line ${line}: `;
+  const effect = kind === 'free' ? '' : ', so its default applies';
+  return {
+    findings: [],
+    warning: `${where}${pathText(path)} is empty${effect}; write a value, or null if that is meant`,
+  };
+}
+
+const namesOf = ({ known, further }: Shape): string[] => [...Object.keys(known), ...(further?.names ?? [])];
+
+const unknownKey = ({ key, shape }: NullKey, [refused]: readonly Finding[]): Pick<Finding, 'message' | 'allowed'> =>
+  refused ?? notAllowed('unknown key', key, namesOf(shape));
+
+/** What is wrong with an entry that is a name alone, and what was meant. */
+function bareSlip(
+  one: NullKey,
+  { text, number }: EmptyKey,
+  refused: readonly Finding[],
+): Pick<Finding, 'message' | 'allowed' | 'hint'> {
+  const { key, kind, shape } = one;
+  const names = namesOf(shape);
+  const message = kind === 'unknown' ? 'unknown key' : 'a value is missing';
+  if (number !== null) return { message, hint: entriesHint(number) };
+  const parts = unspaced(text);
+  const word = parts?.key ?? key.replace(/^-+/, '');
+  const name = kind === 'unknown' ? closestName(word, names) : word;
+  const about = name === undefined ? unknownKey(one, refused) : { message };
+  const meant = name ?? word;
+  if (parts !== null) return { ...about, hint: `write a space after the colon: \`${meant}: ${parts.value}\`` };
+  return { ...about, hint: `a bare name has no value: \`${meant}: ${sample(shape.known[meant] ?? shape.others)}\`` };
+}
+
+/** A name alone is mostly meant as a flag. */
+const sample = (schema: Schema | null): string =>
+  schema === null || z.safeParse(schema, true).success ? 'true' : 'VALUE';

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+import { phase } from '../../events/phase.ts';
+import { trainSettings } from '../../events/stages.ts';
+import { sections } from './check-settings.ts';
+import { checkTrainKey } from './check-train.ts';
+import type { Lookups } from './lookups.ts';
+import { get, isMapping, type Mapping } from './mapping.ts';
+import { type NullsRead, readNulls } from './nulls.ts';
+import type { YamlSource } from './read-yaml.ts';
+
+/** A config as it is written: its variants hold sections of the phase. */
+const written = phase.extend({ variants: z.record(z.string(), sections) });
+
+/** What is wrong or doubtful about the null keys of one file: a config, or the file that it extends. */
+export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Promise<NullsRead> {
+  const { value, empty } = source;
+  const asks = trainSections(value).some((train) => Object.entries(train).some(isForeignNull));
+  // Only mlx_lm knows its keys; who left none of them empty need not have it.
+  const defaults: Mapping = asks ? (await lookups.facts()).defaults : {};
+  return readNulls(value, {
+    schema: written,
+    empty,
+    lineOf: (path) => source.find(path).line,
+    further: {
+      names: Object.keys(defaults),
+      refuse: (key, path) => checkTrainKey(key, defaults, { path }),
+    },
+  });
+}
+
+const isForeignNull = ([key, value]: [string, unknown]): boolean =>
+  value === null && !Object.hasOwn(trainSettings.shape, key);
+
+function trainSections(value: Mapping): Mapping[] {
+  const variants = get(value, 'variants');
+  const overlays = isMapping(variants) ? Object.values(variants) : [];
+  return [value, ...overlays].map((one) => get(one, 'train')).filter(isMapping);
+}

@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { isMapping } from './mapping.ts';
+import type { Path } from './problem.ts';
+
+export type Schema = z.core.$ZodType;
+
+/** A schema without what it is wrapped in (optional, nullable, with a default). */
+function plain(schema: Schema): Schema {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  ) {
+    return plain(schema.unwrap());
+  }
+  return schema;
+}
+
+/** The part of a schema that a path leads to, as it is wrapped there. */
+export function placeIn(schema: Schema, path: Path): Schema {
+  return path.reduce<Schema>((outer, key) => {
+    const here = plain(outer);
+    if (here instanceof z.ZodObject) return here.shape[key] ?? here;
+    if (here instanceof z.ZodRecord) return here.valueType;
+    return here instanceof z.ZodArray ? here.element : here;
+  }, schema);
+}
+
+/** The same without its wrapping. */
+export const schemaAt = (schema: Schema, path: Path): Schema => plain(placeIn(schema, path));
+
+/** The keys that a schema names. */
+export const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);
+
+/** The forms that a value may have. */
+export const formsOf = (schema: Schema): Schema[] => (schema instanceof z.ZodUnion ? schema.options.map(plain) : []);
+
+/** The form whose first key is there: no other form's may be. */
+export function formOf(union: Schema, seen: unknown): Schema | undefined {
+  const led = formsOf(union).filter((form) => {
+    const [lead] = keysOf(form);
+    return lead !== undefined && isMapping(seen) && Object.hasOwn(seen, lead);
+  });
+  return led.length === 1 ? led[0] : undefined;
+}

@@ -1,0 +1,46 @@
+import { visible } from '../printable.ts';
+
+/** `1,000`, `12,345.6`: groups of three. */
+const thousands = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
+/** `1,5e-4`. */
+const decimal = /^[+-]?\d+,\d+(e[+-]?\d+)?$/i;
+
+/** What to write instead of a number with a comma in it; undefined: it is none. */
+export function withoutComma(text: string): string | undefined {
+  if (thousands.test(text)) return text.replaceAll(',', '');
+  return decimal.test(text) ? text.replace(',', '.') : undefined;
+}
+
+/** `write 1000: numbers have no commas`. */
+export function commaHint(text: string): string | undefined {
+  const number = withoutComma(text.trim());
+  return number === undefined ? undefined : `a comma is no part of a number: write ${number}`;
+}
+
+/** `1,2` in place of a list. */
+export function listHint(seen: unknown): string | undefined {
+  if (typeof seen !== 'string' || !/^\d+(\s*,\s*\d+)+$/.test(seen)) return undefined;
+  return `write a list: [${seen.split(',').map(Number).join(', ')}]`;
+}
+
+/** The parts of `iters:800`, where YAML sees one word; null: it is another word. */
+export function unspaced(text: string): { readonly key: string; readonly value: string } | null {
+  const [, key = '', value = ''] = /^([\w-]+):([^\s:/].*)$/s.exec(text) ?? [];
+  return key === '' ? null : { key, value };
+}
+
+/** What to write instead of `iters:800 batch_size:1`. */
+export function spaceHint(text: string): string | undefined {
+  const [first = ''] = text.trim().split(/\s+/);
+  const parts = unspaced(first);
+  return parts === null ? undefined : `write a space after the colon: \`${parts.key}: ${parts.value}\``;
+}
+
+const spaceNames: Readonly<Record<string, string>> = { '\u00a0': 'a non-breaking space', '\t': 'a tab' };
+
+/** A space that only looks like one. `where`: what it stands in. */
+export function oddSpaceHint(text: string, where: string): string | undefined {
+  const [odd] = /[^\S \r\n]|[\u200b\u2060\ufeff]/u.exec(text) ?? [];
+  if (odd === undefined) return undefined;
+  return `there is ${spaceNames[odd] ?? 'an unusual space'} (${visible(odd)}) in ${where}: type a plain one, or none`;
+}

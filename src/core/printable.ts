@@ -1,0 +1,25 @@
+/**
+ * Characters that a terminal or an editor acts on instead of showing them: control characters, line separators, and the
+ * marks that turn the direction of what follows.
+ */
+const acting = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+/** Spaces that look like one and are none to YAML, mlx_lm or a shell. */
+const oddSpaces = /[^\S ]|[\u200b\u2060]/gu;
+
+const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** `\\n`, `\\x1b`, `\\u202e`. */
+export function escaped(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const hex = (digits: number): string => code.toString(16).padStart(digits, '0');
+  return short[character] ?? (code < 0x100 ? `\\x${hex(2)}` : `\\u${hex(4)}`);
+}
+
+/** Text from a file, a file name or a tool on one line, so that nothing in it moves the cursor or turns the text. */
+export const printable = (text: string): string => text.replace(acting, escaped);
+
+/** The same for text of several lines, which stay lines. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
+/** One line, and every space that is no plain one is seen. */
+export const visible = (text: string): string => printable(text).replace(oddSpaces, escaped);

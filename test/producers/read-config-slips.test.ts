@@ -1,0 +1,222 @@
+import { expect } from 'chai';
+import { type ConfigWorkspace, configWorkspace } from '../helpers/config-workspace.ts';
+
+const good = `phase: 43a
+model: models/tiny
+data: data/rows
+train: { iters: 20 }
+eval: { suite: suites/small.yaml }
+`;
+/** The same with another train section. */
+const training = (train: string): string => good.replace('{ iters: 20 }', train);
+
+/** A slip that makes a key without a value, and what its author reads about it. */
+const refused: readonly (readonly [string, string, readonly string[]])[] = [
+  [
+    'no space behind the colons',
+    `${training('{iters:800, mask_prompt:true}')}criteria: {gate:overall>=80}\nfuse: {q_bits:4}\nmin_rows: {train:9}\n`,
+    [
+      '4: train.iters:800: unknown key | write a space after the colon: `iters: 800`',
+      '4: train.mask_prompt:true: unknown key | write a space after the colon: `mask_prompt: true`',
+      '6: criteria.gate:overall>=80: unknown key | write a space after the colon: `gate: overall>=80`',
+      '7: fuse.q_bits:4: unknown key | write a space after the colon: `q_bits: 4`',
+      '8: min_rows.train:9: unknown key | write a space after the colon: `train: 9`',
+    ],
+  ],
+  [
+    'no space, and a slip in the name',
+    training('{itres:800}'),
+    ['4: train.itres:800: unknown key | write a space after the colon: `iters: 800`'],
+  ],
+  [
+    'a thousands comma',
+    training('{ iters: 1,000, save_every: 100 }'),
+    ['4: train.0: unknown key | `1,000` is two entries in YAML: write 1000'],
+  ],
+  [
+    'two thousands commas',
+    training('{ iters: 1,000,000 }'),
+    ['4: the key 0 is there twice; allowed: once | `1,000,000` is three entries in YAML: write 1000000'],
+  ],
+  [
+    'a decimal comma',
+    training('{ iters: 20, learning_rate: 1,5e-4 }'),
+    ['4: train.0.0005: unknown key | `1,5e-4` is two entries in YAML: write 1.5e-4'],
+  ],
+  [
+    'bare names, one of them an option of a command line',
+    training('{ iters: 20, mask_promt, --grad-checkpoint, save_every }'),
+    [
+      '4: train.mask_promt: unknown key | a bare name has no value: `mask_prompt: true`',
+      '4: train.--grad-checkpoint: unknown key | a bare name has no value: `grad_checkpoint: true`',
+      '4: train.save_every: a value is missing | a bare name has no value: `save_every: VALUE`',
+    ],
+  ],
+  [
+    'a known bare name, also as `? key`',
+    `${training('{ iters: 20, mask_prompt }')}? download\n`,
+    [
+      '4: train.mask_prompt: a value is missing | a bare name has no value: `mask_prompt: true`',
+      '6: download: a value is missing | a bare name has no value: `download: true`',
+    ],
+  ],
+  [
+    'unknown keys that say null or nothing',
+    `${training('{ iters: 20, seed: null }')}nots:\nfuse: { q_bit: ~ }\n`,
+    [
+      '4: train.seed: phasebox sets this | write `seeds:` in the phase, outside train',
+      '6: nots: unknown key; did you mean "notes"?',
+      '7: fuse.q_bit: unknown key; did you mean "q_bits"?',
+    ],
+  ],
+  [
+    'keys that any mapping may have, without a value',
+    `${training('{ iters: 20, lora_parameters: {rank:8, rank: 8, dropout: 0, scale: 20} }').replace(
+      'small.yaml',
+      'small.yaml, chat_template_args: {enable_thinking:false}',
+    )}env: {A:1}\n`,
+    [
+      '4: train.lora_parameters.rank:8: a value is missing | write a space after the colon: `rank: 8`',
+      '5: eval.chat_template_args.enable_thinking:false: a value is missing | write a space after the colon: `enable_thinking: false`',
+      '6: env.A:1: a value is missing | write a space after the colon: `A: 1`',
+    ],
+  ],
+  [
+    'slips in variants, baseline and outcomes',
+    `${good}variants: { q4: { fuse: {q_bits:4}, evl: null }, r }
+baseline: { name: x, overall:82.4 }
+criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
+    [
+      '6: variants.q4.fuse.q_bits:4: unknown key | write a space after the colon: `q_bits: 4`',
+      '6: variants.q4.evl: unknown key; did you mean "eval"?',
+      '6: variants.r: a value is missing | a bare name has no value: `r: VALUE`',
+      '7: baseline.overall:82.4: unknown key | write a space after the colon: `overall: 82.4`',
+      '8: criteria.outcomes[0].wen:b: unknown key | write a space after the colon: `when: b`',
+    ],
+  ],
+  [
+    'bits that are left open, since no bits are a choice',
+    `${good}fuse: { q_bits: }\n`,
+    ['6: fuse.q_bits: a value is missing | write one, or `q_bits: null`'],
+  ],
+  [
+    'commas in numbers in block style',
+    `${training('\n  iters: 1,000\n  learning_rate: 1,5e-4\n  grad_checkpoint: 1,5')}seeds: 1,2\n`,
+    [
+      '5: train.iters: a number is expected | a comma is no part of a number: write 1000',
+      '6: train.learning_rate: a number is expected | a comma is no part of a number: write 1.5e-4',
+      "7: train.grad_checkpoint: true or false is expected (mlx_lm's default: false)",
+      '9: seeds: allowed: a whole number, or a list | write a list: [1, 2]',
+    ],
+  ],
+  [
+    'a section that is one word',
+    training('\n  iters:800\n  batch_size:1'),
+    ['4: train: a mapping (`key: value`) is expected | write a space after the colon: `iters: 800`'],
+  ],
+  [
+    'spaces that are none',
+    `${training('{ iters: "20\u00a0" }')}mask\u2009: 1\n`,
+    [
+      '4: train.iters: a number is expected | there is a non-breaking space (\\xa0) in it: type a plain one, or none',
+      '6: mask\\u2009: unknown key | there is an unusual space (\\u2009) in this key: type a plain one, or none',
+    ],
+  ],
+  [
+    'a slip in `from`, with what it names',
+    good.replace(/train.*\n/, 'from: { adapter: nowhere, checkpoint:600 }\n').replace(/data.*\n/, ''),
+    [
+      '3: from.checkpoint:600: unknown key | write a space after the colon: `checkpoint: 600`',
+      '3: from.adapter: there is no folder WS/nowhere | paths start at the workspace',
+    ],
+  ],
+  [
+    '`from` with a stage that is none, and a run that is none',
+    'phase: 43a\nfrom: { run: x-s0, after: fus }\neval: { suite: suites/small.yaml }\n',
+    [
+      '2: from.after: allowed: train, select, fuse, quantize | did you mean "fuse"?',
+      '2: from.run: there is no such run; allowed: a run of an accepted phase, as `43a-s0`',
+    ],
+  ],
+];
+
+describe('a key without a value', () => {
+  let workspace: ConfigWorkspace;
+  before(async () => {
+    workspace = await configWorkspace();
+  });
+
+  /** `line: path: message | hint`, without the list of what is allowed. */
+  const told = async (text: string): Promise<string[]> =>
+    (await workspace.reasons(text)).split('\n\n').map((block) => {
+      const [first = '', ...rest] = block.split('\n');
+      const hint = rest.filter((line) => !line.startsWith('    seen: ')).map((line) => ` | ${line.trim()}`);
+      return `${first.replace(/^a\.yaml:/, '').replace(/[;?] allowed here: .*/i, (list) => (list[0] === '?' ? '?' : ''))}${hint.join('')}`;
+    });
+
+  for (const [what, text, expected] of refused)
+    it(`is refused: ${what}`, async () => expect(await told(text)).to.eql(expected));
+
+  it('keeps the default of a known key that is left empty, and warns', async () => {
+    const text = `${training('\n  iters: 20\n  mask_prompt:\n  grad_checkpoint:\n  save_every: null')}notes:\ntitle: ~\n`;
+    const { config, warnings } = await workspace.plan(text);
+    expect(config.train).to.eql({ iters: 20 });
+    expect(config).to.not.have.any.keys('notes', 'title');
+    expect(warnings).to.eql([
+      'line 6: train.mask_prompt is empty, so its default applies; write a value, or null if that is meant',
+      'line 7: train.grad_checkpoint is empty, so its default applies; write a value, or null if that is meant',
+      'line 10: notes is empty, so its default applies; write a value, or null if that is meant',
+    ]);
+  });
+
+  it('takes away what is inherited, in a file that extends and in a variant', async () => {
+    await workspace.write(
+      'base.yaml',
+      `${training('{ iters: 20, save_every: 5, batch_size: 2 }')}fuse: { q_bits: 4 }\n`,
+    );
+    const { config, runs, warnings } = await workspace.plan(
+      `phase: b\nextends: base.yaml\ntrain: { save_every: null, batch_size: }\nfuse: { q_bits: null }
+variants: { v: { train: { iters: null, grad_checkpoint: null } } }\n`,
+    );
+    expect(config.train).to.eql({ iters: 20 });
+    expect(config.fuse).to.include({ q_bits: null });
+    expect(runs[1]?.settings.train).to.eql({});
+    expect(warnings)
+      .to.have.length(1)
+      .and.to.match(/^line 3: train\.batch_size is empty/);
+  });
+
+  it('is refused, and warned of, in the file that is extended as well', async () => {
+    await workspace.write('slip.yaml', training('{iters:800, seed: null}'));
+    const reasons = await workspace.reasons('phase: b\nextends: slip.yaml\n');
+    expect(reasons).to.match(/^slip\.yaml:4: train\.iters:800: unknown key\n {4}write a space after the colon/);
+    expect(reasons).to.contain('slip.yaml:4: train.seed: phasebox sets this');
+    await workspace.write('empty.yaml', `${good}notes:\n`);
+    const { warnings } = await workspace.plan('phase: b\nextends: empty.yaml\n');
+    expect(warnings)
+      .to.have.length(1)
+      .and.to.match(/^empty\.yaml: line 6: notes is empty/);
+  });
+
+  it('is refused, and warned of, in a suite', async () => {
+    const suite = (prompt: string): string => `suite: s\nsystem:\nprompts:\n  - { id: a, category: git, ${prompt} }\n`;
+    const text = good.replace('small.yaml', 'own.yaml');
+    await workspace.write('suites/own.yaml', suite('prompt: p, expect: [x], max_tokens:900, match'));
+    expect(await workspace.reasons(text)).to.match(
+      /max_tokens:900: unknown key\n {4}write a space.*\n\n.*match: a value is/s,
+    );
+    await workspace.write('suites/own.yaml', suite('prompt: p, expect: [x], max_tokens: null'));
+    const { warnings } = await workspace.plan(text);
+    expect(warnings).to.have.length(1);
+    expect(warnings[0]).to.match(/suites\/own\.yaml: line 2: system is empty/);
+  });
+
+  it('lists what is allowed once, however many keys are unknown', async () => {
+    const reasons = await workspace.reasons(
+      `${good}modl: 1\nseedz: 1\nvariants: { q4: { a: 1, b: 2 }, q5: { c: 1 } }\n`,
+    );
+    expect(reasons.match(/unknown key/g)).to.have.length(5);
+    expect(reasons.match(/allowed here: phase, /gi)).to.have.length(1);
+    expect(reasons.match(/allowed here: train, select/gi)).to.have.length(1);
+  });
+});
