@@ -17,12 +17,16 @@ import { sourcesHash, stampName } from './lib/sources.mjs';
 
 const repository = join(import.meta.dirname, '..');
 
+const shebang = '#!/usr/bin/env node';
+
 /** CommonJS packages inside an ES module look for `require`. The import's name keeps clear of what the source imports. */
-const banner = [
-  '#!/usr/bin/env node',
+const requires = [
   "import { createRequire as requireOfBundle } from 'node:module';",
   'const require = requireOfBundle(import.meta.url);',
 ].join('\n');
+
+/** The command as the entry loads it: a file beside it, not a part of it. */
+const builtCli = { path: './cli.js', external: true };
 
 /** esbuild's name of a part: `render-plot-R6ZTXZBB.js`. */
 const part = /-[A-Z0-9]{8}\.js$/;
@@ -32,7 +36,7 @@ const dist = join(repository, 'dist');
 const hash = sourcesHash(repository);
 rmSync(join(dist, stampName), { force: true });
 try {
-  await bundle(join(repository, 'src/cli.ts'), dist);
+  await bundle(join(repository, 'src'), dist);
   writeSchema(join(dist, 'phasebox.js'), join(repository, 'schemas/phase.schema.json'));
   writeFileSync(join(dist, stampName), hash);
 } catch (error) {
@@ -42,18 +46,19 @@ try {
 }
 
 /**
- * `entry` as `<dist>/phasebox.js`, and beside it what it imports later: a part for each command (`status` starts in half
- * the time that all of them take), the dashboard, the plots. Whole or not at all: the command may be started meanwhile.
+ * `entry.ts` as `<dist>/phasebox.js`, which loads `cli.ts` as `cli.js` when Node is new enough, and beside it what that imports
+ * later: a part for each command (`status` starts in half the time that all of them take), the dashboard, the plots. Whole
+ * or not at all: the command may be started meanwhile.
  * Bundled, it starts in half the time (230 ms against 450 ms); minified it would not start sooner, and stack traces
  * would say nothing. What lies beside code in node_modules and is read at run time (bull-board's pages, pino-pretty)
  * is found there: npm installs our dependencies with us.
  */
-async function bundle(entry, dist) {
+async function bundle(source, dist) {
   const unfinished = join(dist, `.unfinished.${process.pid}`);
   mkdirSync(unfinished, { recursive: true });
   try {
     const { metafile } = await build({
-      entryPoints: { phasebox: entry },
+      entryPoints: [join(source, 'cli.ts')],
       outdir: unfinished,
       bundle: true,
       splitting: true,
@@ -61,9 +66,22 @@ async function bundle(entry, dist) {
       platform: 'node',
       format: 'esm',
       target: 'node20.19',
-      banner: { js: banner },
+      banner: { js: requires },
       // Other datastores of bullmq: it loads them only when it is asked to use one.
       external: ['pg', 'redis', '@electric-sql/pglite'],
+      legalComments: 'none',
+      logLevel: 'warning',
+    });
+    await build({
+      entryPoints: { phasebox: join(source, 'entry.ts') },
+      outdir: unfinished,
+      bundle: true,
+      plugins: [{ name: 'cli', setup: (own) => own.onResolve({ filter: /^\.\/cli\.ts$/ }, () => builtCli) }],
+      platform: 'node',
+      format: 'esm',
+      // Not ours: what an old Node can still read, so that it says how old it is.
+      target: 'node12.20',
+      banner: { js: shebang },
       legalComments: 'none',
       logLevel: 'warning',
     });

@@ -20,9 +20,10 @@ const steps = [
 ];
 
 try {
-  const due = steps.filter((step) => !step.isReady());
   // What we cannot install ourselves is looked for first: not after minutes of downloads.
-  const python = due.some((step) => step.make === makePython) ? prerequisites() : undefined;
+  checkThisSystem();
+  const due = steps.filter((step) => !step.isReady());
+  const python = due.some((step) => step.make === makePython) ? findPython(process.env, process.platform) : undefined;
   for (const { what, make } of due) {
     const start = performance.now();
     process.stdout.write(`set-up: ${what} ...\n`);
@@ -35,11 +36,10 @@ try {
   process.exitCode = 3;
 }
 
-function prerequisites() {
+function checkThisSystem() {
   const { platform, arch, versions } = process;
   const glibc = platform === 'linux' ? process.report.getReport().header.glibcVersionRuntime : undefined;
   checkSystem({ platform, arch, node: versions.node, glibc });
-  return findPython(process.env, platform);
 }
 
 /** npm writes node_modules/.package-lock.json last, so where that says what the lock says, the install was finished. */

@@ -20,6 +20,7 @@ async function bareClone() {
   for (const part of ['bin', 'python', 'src/io/tool', 'elsewhere']) await mkdir(at(part), { recursive: true });
   await cp(join(repository, 'scripts'), at('scripts'), { recursive: true });
   await cp(join(repository, 'src/io/tool/wrap.sh'), at('src/io/tool/wrap.sh'));
+  for (const part of ['src/entry.ts', 'src/core/version.ts']) await cp(join(repository, part), at(part));
   await writeFile(at('package.json'), '{ "type": "module" }');
   await writeFile(at('python', requirements), 'mlx-lm==0.32.2\n');
   await writeFile(at('src/cli.ts'), 'console.log(JSON.stringify({ said: process.argv[2] as string }));\n');
@@ -166,7 +167,7 @@ describe('set-up', () => {
       expect({ code, stderr }, what).to.deep.equal({ code: 0, stderr: '' });
       expect((await called()).join(' '), what).to.match(calls);
     }
-    expect(await readFile(at('dist/phasebox.js'), 'utf8')).to.contain('console.log("{}")');
+    expect(await readFile(at('dist/cli.js'), 'utf8')).to.contain('console.log("{}")');
     expect(await readFile(at('schemas/phase.schema.json'), 'utf8')).to.equal('{}\n');
   });
 

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { isAtLeast } from '../core/version.ts';
+import { isAtLeast, oldestNode } from '../core/version.ts';
 import { commandLine, groupMembers } from '../io/tool/process-facts.ts';
 import { type Check, checked, missing, ok, warn } from './checks.ts';
 
@@ -32,8 +32,12 @@ export async function checkMachine(machine: Machine): Promise<Check[]> {
 }
 
 function checkNode({ node }: Machine): Check {
-  if (isAtLeast(node, [20, 19])) return ok('node', node);
-  return missing('node', `${node} is too old`, 'Install Node 20.19 or newer (macOS: brew install node).');
+  if (isAtLeast(node, oldestNode)) return ok('node', node);
+  return missing(
+    'node',
+    `${node} is too old`,
+    `Install Node ${oldestNode.join('.')} or newer (macOS: brew install node).`,
+  );
 }
 
 function checkSystem({ platform, arch }: Machine): Check {
