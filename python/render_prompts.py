@@ -131,7 +131,7 @@ def examine(model, requests, date):
         "refused": refused,
         "skipped": skipped,
         "templated": bool(tokenizer.has_chat_template),
-        "dated": digest(made) != digest(later),
+        "dated": date.date().isoformat() if digest(made) != digest(later) else None,
         "date_args": sorted(names - {"strftime_now"}),
     }
 

@@ -1,5 +1,6 @@
 import { type Contrast, contrast } from '../core/compare/contrast.ts';
 import { groupRuns } from '../core/compare/groups.ts';
+import { partText, unrecordedText } from '../core/compare/measured.ts';
 import { type Summary, summarise } from '../core/compare/summary.ts';
 import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
@@ -71,9 +72,9 @@ function summaryJson(summary: Summary): object {
   };
 }
 
-function asJson({ a, b, alike, finding, spread, categories, prompts }: Contrast): string {
+function asJson({ a, b, alike, measured, finding, spread, categories, prompts }: Contrast): string {
   const { fixed, regressed, same } = prompts;
-  const told = { a: summaryJson(a), b: summaryJson(b), alike, finding, spread, categories };
+  const told = { a: summaryJson(a), b: summaryJson(b), alike, measured, finding, spread, categories };
   return `${JSON.stringify({ ...told, prompts: { fixed, regressed, same } }, null, 2)}\n`;
 }
 
@@ -107,15 +108,16 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
 }
 
 function asText(found: Contrast): string {
-  const { a, b, alike, finding, spread, categories, prompts } = found;
+  const { a, b, alike, measured, finding, spread, categories, prompts } = found;
   const names = { a: a.group.name, b: b.group.name };
   const ids = (list: readonly string[]) => (list.length === 0 ? 'none' : list.join(', '));
-  const unlike = `Not measured alike: suite, prompts or settings differ, so the difference may come from there. See \`phasebox diff ${a.runs[0]?.run ?? 'RUN'} ${b.runs[0]?.run ?? 'RUN'}\`.`;
+  const unlike = `Not measured alike: ${measured.differ.map(partText).join(', ')} differ, so the difference may come from there. See \`phasebox diff ${a.runs[0]?.run ?? 'RUN'} ${b.runs[0]?.run ?? 'RUN'}\`.`;
   const lines = [
     ...sideText(a),
     ...sideText(b),
     '',
     ...(alike ? [] : [unlike]),
+    ...measured.unrecorded.map((one) => `${unrecordedText(one)}.`),
     `${findingWords(finding, names)}.`,
     ...(finding.kind === 'nothing'
       ? []

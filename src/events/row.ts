@@ -78,6 +78,8 @@ export const row = z.strictObject({
     final: z.int().nullable(),
   }),
   eval_identity: z.string().nullable(),
+  /** What the identity is made of, sha256 by part: core/score/identity-parts.ts. Null: written by 0.1.0. */
+  eval_parts: z.record(z.string(), z.string()).nullable().default(null),
   /** What was used, by content (sha256), and how it is known to be that. Null: not known. */
   custody: z.strictObject({
     data: z.string().nullable(),
@@ -89,6 +91,10 @@ export const row = z.strictObject({
     resume: z.string().nullable().default(null),
     model: z.string().nullable(),
     suite: z.string().nullable(),
+    /** The suite's prompts as the chat template rendered them, over their token ids. */
+    prompts: z.string().nullable().default(null),
+    /** The date that the chat template printed into them (2026-11-28); null: it printed none. */
+    prompts_date: z.string().nullable().default(null),
     /** Of what the config asks for, without names and seed. */
     config: z.string().nullable().default(null),
     /** The server whose answers were judged. */

@@ -151,6 +151,10 @@ export const stages = {
       score,
       /** sha256 over all that can change a score beside the model: see core/score/eval-identity.ts. */
       eval_identity: z.string(),
+      /** What it is made of: core/score/identity-parts.ts. Old manifests lack it. */
+      eval_parts: z.record(z.string(), z.string()).optional(),
+      /** The date in the prompts; null: the chat template prints none. Old manifests lack it. */
+      prompts_date: z.string().nullable().optional(),
       suite_sha256: z.string(),
       /** Null: not asked for, or it could not be measured (a warning says why). Old manifests lack strict_categories. */
       base: baseScore.partial({ strict_categories: true }).nullable(),

@@ -11,6 +11,7 @@ import { resolveModel } from '../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
 import { isAlive } from '../io/tool/tool-process.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
+import { refusalOfFetched } from './check-fetched.ts';
 import { emitDue } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
 
@@ -65,7 +66,8 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
       const name = downloadName(wanted);
       // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
       const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
-      if (!isIncomplete && (await isFound(runtime, shelved))) return true;
+      const seen = isIncomplete ? 'missing' : await look(runtime, shelved);
+      if (seen !== 'missing') return seen === 'found';
       // Its first stage reports what is missing.
       if (!model.download) return true;
       if (!list.has(name)) list.set(name, { ...wanted, failures: [], notBefore: 0 });
@@ -81,14 +83,23 @@ function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | n
   return [...list].sort(([, a], [, b]) => a.notBefore - b.notBefore)[0] ?? null;
 }
 
-/** True when the model is here; from then on the run stays at this commit. */
-async function isFound(runtime: Runtime, shelved: Shelved): Promise<boolean> {
+/**
+ * Whether the model is here; from then on the run stays at this commit. `refused`: what was fetched cannot do what the
+ * config asks of it, and the run is ended.
+ */
+async function look(runtime: Runtime, shelved: Shelved): Promise<'found' | 'missing' | 'refused'> {
   const journal = await runtime.shelf.journal(shelved);
   const found = await findBaseModel(shelved.run, journal, runtime.workspace.root);
-  if (!found?.found) return false;
-  if (!journal.some((line) => line.event === 'fetched'))
+  if (!found?.found) return 'missing';
+  if (journal.some((line) => line.event === 'fetched')) return 'found';
+  const error = await refusalOfFetched(runtime, shelved, found.folder);
+  if (error === null) {
     await runtime.shelf.append(shelved, { event: 'fetched', at: now(), revision: found.revision });
-  return true;
+    return 'found';
+  }
+  runtime.log.error({ model: shelved.run.model?.source, code: error.code, err: error }, error.message);
+  await giveUp(runtime, shelved, { error, tail: [] });
+  return 'refused';
 }
 
 async function revisionOf({ shelf }: Runtime, shelved: Shelved): Promise<string | null> {

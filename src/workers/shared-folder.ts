@@ -10,15 +10,20 @@ import { now } from './runtime.ts';
 import type { SharedWork } from './stage.ts';
 
 /**
- * artifacts/base/<key>, made and committed if it is not there or does not hold. What an earlier try left is gone on with:
- * the key says what it was made from. Throws what `make` throws.
+ * artifacts/base/<key>, made and committed if neither it nor one of the `older` keys is there and holds. What an earlier
+ * try left is resumed: the key says what it was made from. Throws what `make` throws.
  */
-export async function makeShared(artifacts: string, key: string, { make, holds }: SharedWork): Promise<string> {
+export async function makeShared(
+  artifacts: string,
+  key: string,
+  { make, holds, older = [] }: SharedWork,
+): Promise<string> {
+  const manifestOf = (folder: string): Promise<string | null> => readText(join(folder, 'manifest.json'));
+  for (const folder of [key, ...older].map((one) => sharedFolder(artifacts, one)))
+    if (readSharedManifest(await manifestOf(folder)) !== null && (await holds(folder))) return folder;
   const target = sharedFolder(artifacts, key);
   const dir = sharedFolder(artifacts, `.${key}`);
-  const text = await readText(join(target, 'manifest.json'));
-  if (text !== null) {
-    if (readSharedManifest(text) !== null && (await holds(target))) return target;
+  if ((await manifestOf(target)) !== null) {
     await rm(dir, { recursive: true, force: true });
     await rename(target, dir);
   }

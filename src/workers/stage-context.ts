@@ -10,12 +10,14 @@ import { contentHash } from '../io/disk/hash.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { absolutePath, expandWords } from '../io/home.ts';
 import { proveModel } from '../io/model/model-folder.ts';
+import { renderedFolder, renderPrompts } from '../io/model/render-prompts.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
 import { watchStrays } from '../io/tool/strays.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
 import { holdMachine, tellWait } from './machine.ts';
+import { promptDateOf } from './prompt-date.ts';
 import { isDetaching, now, type Runtime } from './runtime.ts';
 import { makeShared } from './shared-folder.ts';
 import type { StageContext, Tool } from './stage.ts';
@@ -45,6 +47,11 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     },
     driver: (name) => join(runtime.drivers, `${name}.py`),
     tool: (tool) => runTool(runtime, attempt, tool),
+    async render(jobs) {
+      const { python, workspace } = runtime;
+      const kept = renderedFolder(workspace.state);
+      return renderPrompts(jobs, { python, date: await promptDateOf(shelved), env: run.env, kept, keeps: true });
+    },
     serve: (options) => serve(runtime, attempt, options),
     absolute: absolutePath,
     hash: (path) => contentHash(path),
@@ -174,7 +181,7 @@ async function serve(
       model: options.model,
       ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
       dir,
-      env: toolEnv(attempt.shelved.run.env),
+      env: { ...toolEnv(attempt.shelved.run.env), PHASEBOX_PROMPT_DATE: await promptDateOf(attempt.shelved) },
       signal: runtime.signal,
     });
     return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };

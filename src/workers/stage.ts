@@ -1,4 +1,5 @@
 import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
+import type { Rendered, RenderJob } from '../core/score/rendering.ts';
 import type { Run } from '../events/run.ts';
 import type { Made, StageName } from '../events/stages.ts';
 
@@ -65,6 +66,8 @@ export interface StageContext {
   driver(name: string): string;
   /** Runs a tool to its end. A non-zero exit throws the StageError that its log tells. */
   tool(tool: Tool): Promise<void>;
+  /** What chat templates make of prompts, read on the date of the run's phase as by `serve`. Never throws. */
+  render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
   serve(options: { readonly name: string; readonly model: string; readonly adapter?: string }): Promise<ModelServer>;
   /** A path as a person wrote it, relative to `folder`; `~` is the home folder. */
   absolute(path: string, folder: string): string;
@@ -96,6 +99,8 @@ export interface SharedWork {
   readonly make: (dir: string) => Promise<void>;
   /** False: what is there is of no use (damaged, or of an older version), and it is made again. */
   readonly holds: (dir: string) => Promise<boolean>;
+  /** Keys under which earlier versions committed the same: one that is there and `holds` is taken, and nothing is made. */
+  readonly older?: readonly string[];
 }
 
 /** One stage = one file = this interface. The runner checks, hashes, commits and emits; the stage works. */

@@ -72,6 +72,7 @@ function custody(row: Row): Row['custody'] {
   return {
     ...{ data: hash('data'), base: hash(row.phase), adapter: hash(`a${row.run}`), iteration: 800, resume: null },
     ...{ model: hash(`m${row.run}`), suite: hash('suite'), config: hash(`c${row.phase}`) },
+    ...{ prompts: hash(`p${row.phase}`), prompts_date: null },
     server: { name: 'server', nonce: hash(`n${row.run}`).slice(0, 32), model_id: 'default_model', answers: 27 },
     host: { name: 'mini.local', system: 'darwin 25.1.0 arm64', cpu: 'Apple M4 Pro', memory_bytes: 64 * 2 ** 30 },
   };

@@ -36,6 +36,8 @@ export interface DeskOptions {
   /** Where committed base scores lie; a fresh folder if none is given. */
   readonly shelf?: string;
   readonly dir?: string;
+  /** What the chat template makes of the prompts; by default it takes them all. */
+  readonly render?: StageContext['render'];
 }
 
 /** A context for `evaluate` on demo model A. */
@@ -68,10 +70,14 @@ export async function desk(options: DeskOptions): Promise<Desk> {
       const start = { python: plain.python, driver, model, dir: join(dir, name), signal };
       return startModelServer({ ...start, env: toolEnv(run.env), ...(adapter === undefined ? {} : { adapter }) });
     },
-    async shared(key, { make, holds }) {
+    ...(options.render !== undefined && { render: options.render }),
+    async shared(key, { make, holds, older = [] }) {
+      const there = async (folder: string): Promise<boolean> => (await readText(join(folder, 'score.json'))) !== null;
+      for (const folder of older.map((one) => join(shelf, one)))
+        if ((await there(folder)) && (await holds(folder))) return folder;
       const target = join(shelf, key);
       const fresh = join(shelf, `.${key}`);
-      if ((await readText(join(target, 'score.json'))) !== null) {
+      if (await there(target)) {
         if (await holds(target)) return target;
         await rename(target, fresh);
       }

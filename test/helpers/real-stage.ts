@@ -13,6 +13,7 @@ import { proveModel } from '../../src/io/model/model-folder.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Progress, Stage, StageContext } from '../../src/workers/stage.ts';
+import { plainRendering } from './config-workspace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 
@@ -97,6 +98,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
       const { code } = await tool.ended;
       if (code !== 0) throw diagnose(code ?? 137, await logTail(tool.log, 20));
     },
+    render: async (jobs) => jobs.map(() => ({ ok: true, rendering: plainRendering })),
     ...{ serve: unused, shared: unused, prove: proveModel, hash: contentHash, read: readText },
     input: (name, sha256) => void Object.assign(seen.inputs, { [name]: sha256 }),
     warn: (text) => void seen.warnings.push(text),

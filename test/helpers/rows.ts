@@ -86,7 +86,7 @@ export function makeManifest(stage: StageName, changed: Partial<Manifest> = {}):
 /** Nothing known of what was used. */
 export const noCustody: Row['custody'] = {
   ...{ data: null, base: null, adapter: null, iteration: null, resume: null, model: null, suite: null },
-  ...{ config: null, server: null, host: null },
+  ...{ prompts: null, prompts_date: null, config: null, server: null, host: null },
 };
 
 /** A done row of 43a, with changes. */
@@ -120,6 +120,7 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 },
     bytes: { temp_peak: 2 ** 30, estimated_peak: null, final: 20 * 2 ** 30 },
     eval_identity: 'e'.repeat(64),
+    eval_parts: null,
     custody: noCustody,
     versions: {},
     profile: null,

@@ -133,8 +133,9 @@ describe('prompts as the model server will render them', () => {
   });
 
   it('finds the clock by what it prints, not by its name', () => {
-    const dated = Object.keys(cases).filter((name) => name !== 'nowhere' && renderingOf(name).dated);
+    const dated = Object.keys(cases).filter((name) => name !== 'nowhere' && renderingOf(name).dated !== null);
     expect(dated).to.eql(['llama']);
+    expect(renderingOf('llama').dated).to.equal('2026-11-28');
     expect(renderingOf('llama').date_args).to.eql(['date_string']);
     expect(renderingOf('tomorrow').sha256).not.to.equal(renderingOf('llama').sha256);
   });

@@ -1,6 +1,7 @@
 import { holm, welch } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
 import { type Finding, findingOf } from './finding.ts';
+import { type Measured, measuredAlike } from './measured.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
 import { pooledSpread, type Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
@@ -21,8 +22,9 @@ export interface CategoryContrast {
 export interface Contrast {
   readonly a: Summary;
   readonly b: Summary;
-  /** False: suite, prompts or settings of the evaluation differ, so nothing is compared without saying so. */
+  /** False: something that both recorded of their evaluations differs, so nothing is compared without saying so. */
   readonly alike: boolean;
+  readonly measured: Measured;
   readonly finding: Finding;
   readonly spread: Spread | null;
   readonly categories: readonly CategoryContrast[];
@@ -30,8 +32,6 @@ export interface Contrast {
 }
 
 const fewestForCategories = 3;
-
-const identities = ({ group }: Summary): string[] => [...new Set(group.done.map((row) => row.eval_identity ?? ''))];
 
 type Table = Readonly<Record<string, number>>;
 
@@ -89,10 +89,12 @@ export function contrast(
 ): Contrast {
   const changes = promptChanges(promptTable(a.group), promptTable(b.group));
   const spread = pooledSpread([a, b], all);
+  const measured = measuredAlike([...a.group.done, ...b.group.done]);
   return {
     a,
     b,
-    alike: new Set([...identities(a), ...identities(b)]).size <= 1,
+    alike: measured.differ.length === 0,
+    measured,
     finding: findingOf(a, b, { spread, changes }),
     spread,
     categories: categoriesOf(a, b, { changes, categoryOf }),

@@ -2,6 +2,7 @@ import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import { isMapping, isSame } from '../config/mapping.ts';
 import { valueText } from '../plan/settings-shown.ts';
+import { partsOf } from '../score/identity-parts.ts';
 
 /** What is known of one of the two runs; it need not be over. */
 export interface DiffSide {
@@ -53,6 +54,11 @@ function resumeOf({ plan, custody }: DiffSide): unknown {
   return custody.resume ?? plan.settings.train?.resume_adapter_file ?? null;
 }
 
+/** The date that the chat template printed comes first: it is why they differ when the suite does not. */
+function promptsOf({ custody: { prompts, prompts_date } }: DiffSide): unknown {
+  return orUnknown(prompts === null || prompts_date === null ? prompts : `${prompts_date}: ${prompts}`);
+}
+
 /** What ran the tools, and phasebox itself; others (a tool of a later version) come after. */
 const versionNames = ['mlx', 'mlx_lm', 'transformers', 'python', 'phasebox'];
 
@@ -67,6 +73,7 @@ function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
     ['temperature', asked?.temperature],
     ['stop', asked?.stop],
     ['system prompt', systemOf(side)],
+    ['rendered prompts', promptsOf(side)],
     ...versions.map((name) => [`version of ${name}`, side.versions[name]] as const),
     ['resume (warm restart)', resumeOf(side)],
   ];
@@ -109,7 +116,7 @@ function contents({ custody, row }: DiffSide): Fact[] {
   const facts: readonly (readonly [name: string, kind: DiffKind, value: unknown])[] = [
     ['data, content', 'content', custody.data],
     ['base model, content', 'content', custody.base],
-    ['eval identity', 'content', row?.eval_identity],
+    ['eval identity', 'content', row === null ? undefined : partsOf(row).exam],
     ['machine', 'content', custody.host?.name],
     ['adapter, content', 'made', custody.adapter],
     ['final model, content', 'made', custody.model],

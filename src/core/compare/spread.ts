@@ -1,5 +1,7 @@
+import type { Row } from '../../events/row.ts';
 import type { Interval } from '../stats/interval.ts';
 import { pooledSd, sdInterval } from '../stats/power.ts';
+import { isAlike } from './measured.ts';
 import { modelOf, type Summary } from './summary.ts';
 
 /** Spread between runs of one recipe: over which phases it was pooled, percent points. */
@@ -12,9 +14,9 @@ export interface Spread {
   readonly from: readonly string[];
 }
 
-/** What makes two groups' spreads one: base model and everything that the evaluation is made of. */
-function spreadKeys({ group }: Summary): string[] {
-  return [...new Set(group.done.map((row) => JSON.stringify([row.model, row.eval_identity])))];
+/** Runs of one base model, evaluated alike: their spread is one. */
+function isOneSpread(rows: readonly Row[]): boolean {
+  return new Set(rows.map(({ model }) => model)).size <= 1 && isAlike(rows);
 }
 
 /**
@@ -22,11 +24,10 @@ function spreadKeys({ group }: Summary): string[] {
  * their trainings with the plain runs, so they would only be counted twice.
  */
 export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
-  const keys = new Set(of.flatMap(spreadKeys));
-  const alike = all.filter((summary) => {
-    const own = spreadKeys(summary);
-    const counts = summary.group.variant === null || of.includes(summary);
-    return counts && summary.draws.length >= 2 && own.length === 1 && own.every((key) => keys.has(key));
+  const alike = all.filter(({ group, ...summary }) => {
+    const counts = group.variant === null || of.some((one) => one.group === group);
+    const fits = (one: Summary): boolean => one.group.done.some((row) => isOneSpread([row, ...group.done]));
+    return counts && summary.draws.length >= 2 && isOneSpread(group.done) && of.some(fits);
   });
   const fresh = withoutRepeats(alike).filter(({ scores }) => scores.length >= 2);
   const pooled = pooledSd(fresh.map(({ scores }) => scores));

@@ -48,6 +48,7 @@ function section(row: Row): string {
     ['base model', custody.base],
     ['final model', custody.model],
     ['suite', custody.suite],
+    [`rendered prompts${custody.prompts_date === null ? '' : ` (dated ${custody.prompts_date})`}`, custody.prompts],
     ['config', custody.config],
     ['eval identity', row.eval_identity],
   ];

@@ -1,4 +1,5 @@
 import type { CategoryContrast, Contrast } from '../compare/contrast.ts';
+import { unrecordedText } from '../compare/measured.ts';
 import { percent } from './format.ts';
 import { asText, code, details, none, table } from './markdown.ts';
 import { findingText, findingWords, type Names, pValue, signed, spreadText } from './report-words.ts';
@@ -37,16 +38,20 @@ function told({ finding, spread }: Contrast, names: Names): string {
 
 /** `a - b` in words, with its range; categories and prompts folded behind it. */
 export function contrastText(contrast: Contrast): string {
-  const { a, b, alike, categories, prompts } = contrast;
+  const { a, b, alike, measured, categories, prompts } = contrast;
   const names = { a: asText(a.group.name), b: asText(b.group.name) };
   if (!alike) {
     const runs = [a, b].map(({ runs: [first] }) => first?.run ?? '').join(' ');
     return `${names.a} against ${names.b}: not measured alike (${code(`phasebox diff ${runs}`)} shows how), so no difference is told.`;
   }
+  const caveats = measured.unrecorded.map((one) => `${asText(unrecordedText(one))}.`);
   const behind = [
     ...(categories.length === 0 ? [] : [categoryTable(categories, names)]),
     ...(prompts.differences.size === 0 ? [] : [promptLists(contrast)]),
   ];
   const summary = `${a.group.name} against ${b.group.name}: categories and prompts`;
-  return [told(contrast, names), ...(behind.length === 0 ? [] : [details(summary, behind.join('\n\n'))])].join('\n\n');
+  return [
+    [told(contrast, names), ...caveats].join(' '),
+    ...(behind.length === 0 ? [] : [details(summary, behind.join('\n\n'))]),
+  ].join('\n\n');
 }

@@ -1,6 +1,8 @@
 import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
+import { measuredAlike, partText } from '../compare/measured.ts';
 import { catalogue } from '../errors.ts';
+import { type PartName, partsOf } from '../score/identity-parts.ts';
 import { taughtText } from '../taught-text.ts';
 import { count, list, loss, percent, share } from './format.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
@@ -58,14 +60,41 @@ function scoreWarnings(row: Row): string[] {
 
 /** Scores under another suite, prompt or temperature are other scores. */
 function unlike(rows: readonly Row[]): string[] {
-  const byIdentity = new Map<string, string[]>();
-  for (const { eval_identity, run } of rows)
-    if (eval_identity !== null) byIdentity.set(eval_identity, [...(byIdentity.get(eval_identity) ?? []), asText(run)]);
-  if (byIdentity.size < 2) return [];
-  const sets = [...byIdentity].map(([identity, runs]) => `${list(runs)} (${identity.slice(0, 8)})`);
-  return [
+  const byExam = new Map<string, Row[]>();
+  for (const row of rows) {
+    const { exam } = partsOf(row);
+    if (exam !== undefined) byExam.set(exam, [...(byExam.get(exam) ?? []), row]);
+  }
+  const sets = [...byExam].map(([exam, own]) => `${list(own.map(({ run }) => asText(run)))} (${exam.slice(0, 8)})`);
+  const other =
     `- **Not measured alike**: suite, prompts or settings of the evaluation differ between ${list(sets)}. ` +
-      'Scores of one set say nothing about those of another.',
+    'Scores of one set say nothing about those of another.';
+  return [...(sets.length < 2 ? [] : [other]), ...[...byExam.values()].flatMap(otherParts)];
+}
+
+/** The same suite and settings; what the chat template made of them may differ, or may not be recorded. */
+function otherParts(rows: readonly Row[]): string[] {
+  const { differ, unrecorded } = measuredAlike(rows);
+  const sets = (part: PartName): string => {
+    const runs = rows.flatMap((row) => (partsOf(row)[part] === undefined ? [] : [[row, partsOf(row)[part]] as const]));
+    const hashes = [...new Set(runs.map(([, hash]) => hash))];
+    return list(
+      hashes.map((hash) => {
+        const own = runs.filter(([, one]) => one === hash).map(([{ run }]) => asText(run));
+        return `${list(own)} (${hash?.slice(0, 8)})`;
+      }),
+    );
+  };
+  return [
+    ...differ.map(
+      (part) =>
+        `- **Not measured alike**: the ${partText(part)} of one base model differ between ${sets(part)}, although suite and ` +
+        'settings are the same. A chat template that prints the date does that.',
+    ),
+    ...unrecorded.map(
+      ({ part, runs }) =>
+        `- ${list(runs.map(asText))}: ${partText(part)} not recorded (an earlier version of phasebox); compared as if they were the same`,
+    ),
   ];
 }
 
@@ -73,7 +102,7 @@ function unlike(rows: readonly Row[]): string[] {
 function repeated(rows: readonly Row[]): string[] {
   const sameSeed = new Map<string, Row[]>();
   for (const row of rows.filter(({ status, from }) => status === 'done' && from === null)) {
-    const key = JSON.stringify([row.phase, row.variant, row.seed, row.eval_identity]);
+    const key = JSON.stringify([row.phase, row.variant, row.seed, partsOf(row).exam]);
     sameSeed.set(key, [...(sameSeed.get(key) ?? []), row]);
   }
   return [...sameSeed.values()]

@@ -31,11 +31,15 @@ export function custodyOf({
     resume: input('resume_adapter_file', 'train'),
     model: input('model', 'eval'),
     suite: input('suite', 'eval'),
+    prompts: input('prompts', 'eval'),
+    prompts_date: asDate(manifests.eval?.made.prompts_date),
     config: last?.config_sha256 ?? null,
     server: manifests.eval?.servers.findLast(({ name }) => /^server(?:\.\d+)?$/.test(name)) ?? null,
     host: last?.host ?? null,
   };
 }
+
+const asDate = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
 /** What ran the stages of the run itself: `mlx`, `mlx_lm`, `transformers`, `python`, `phasebox` -> version. */
 export function versionsOf(noted: Noted): Record<string, string> {

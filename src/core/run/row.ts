@@ -46,6 +46,7 @@ export function makeRow(input: RowInput): Row {
     seconds: secondsOf(input),
     bytes: bytesOf(input),
     eval_identity: made(input, 'eval')?.eval_identity ?? null,
+    eval_parts: made(input, 'eval')?.eval_parts ?? null,
     custody: custodyOf({ run, manifests: input.manifests, iteration: checkpointOf(input) }),
     versions: versionsOf({ run, manifests: input.manifests }),
     profile: made(input, 'train')?.profile ?? null,

@@ -24,8 +24,8 @@ export const rendering = z.strictObject({
   skipped: z.array(z.string()),
   /** False: the tokenizer has no chat template. */
   templated: z.boolean(),
-  /** The prompts are another text at another time: the template reads the clock. */
-  dated: z.boolean(),
+  /** The date of which they were rendered (2026-11-28), where they are another text on another day. Null: they are not. */
+  dated: z.string().nullable(),
   /** Arguments of the template that look like a date, for `eval.chat_template_args`. */
   date_args: z.array(z.string()),
 });
@@ -92,7 +92,7 @@ export function refusalHint(refused: readonly Refusal[]): string {
 
 /** Why two days would give two evaluations, and how to fix the date. Null: the template reads no clock. */
 export function clockWarning({ dated, date_args }: Rendering): string | null {
-  if (!dated) return null;
+  if (dated === null) return null;
   const [name] = date_args;
   const remedy =
     name === undefined

@@ -3,6 +3,7 @@ import { StageError } from '../../core/errors.ts';
 import { answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { scoreSuite } from '../../core/score/score.ts';
+import { asObject } from '../../core/score/tolerant-json.ts';
 import type { Score } from '../../events/score.ts';
 import type { Settings } from '../../events/stages.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
@@ -12,6 +13,8 @@ import type { ModelServer, StageContext } from '../stage.ts';
 export interface Exam {
   readonly suite: Suite;
   readonly settings: Settings<'eval'>;
+  /** Tokens of each prompt as it was rendered, by id. Absent: not known. */
+  readonly tokens?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface Sitting {
@@ -60,7 +63,20 @@ export async function askSuite(context: StageContext, sitting: Sitting): Promise
   );
   await Promise.all(seats);
   if (failures.length > 0) throw failures[0];
+  tellOfPrompts(context, sitting.exam, answers);
   return answers;
+}
+
+/** Warns when the server was asked other prompts than the ones that are recorded: it counts the tokens of each. */
+function tellOfPrompts(context: StageContext, { tokens = {} }: Exam, answers: readonly Answer[]): void {
+  const off = answers.flatMap(({ prompt, response }) => {
+    const counted = asObject(asObject(response)?.usage)?.prompt_tokens;
+    const rendered = tokens[prompt];
+    const differs = typeof counted === 'number' && rendered !== undefined && counted !== rendered;
+    return differs ? [`${prompt}: ${counted} tokens, not ${rendered}`] : [];
+  });
+  if (off.length > 0)
+    context.warn(`the model server rendered ${off.length} prompts otherwise than recorded (${off[0]})`);
 }
 
 function questionsOf({ suite, settings }: Exam): readonly Question[] {

@@ -7,6 +7,7 @@ import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
+import { type Pinned, pinExam } from './eval-parts.ts';
 import { takeExam } from './take-exam.ts';
 import { withServer } from './with-server.ts';
 
@@ -15,6 +16,8 @@ export const baseFile = z.strictObject({
   base: baseScore,
   model: z.string(),
   eval_identity: z.string(),
+  /** Of the prompts as they were rendered. Null: not recorded (0.1.0). */
+  prompts: z.string().nullable().default(null),
   probe: probe.nullable(),
 });
 export type BaseFile = z.infer<typeof baseFile>;
@@ -25,20 +28,26 @@ const scoreFile = 'score.json';
  * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
  * with a warning when it cannot be measured: the run's own score does not depend on it.
  */
-export async function measureBase(context: StageContext, exam: Exam, identity: string): Promise<BaseFile | null> {
+export async function measureBase(context: StageContext, exam: Exam): Promise<BaseFile | null> {
   try {
     const model = await context.hash(context.baseModel);
     context.input('base', model);
-    const key = createHash('sha256')
-      .update(model + identity)
-      .digest('hex')
-      .slice(0, 12);
+    // Of its own tokenizer: that of the fused model may render another prompt.
+    const pinned = await pinExam(context, exam, context.baseModel);
+    const keyOf = (identity: string): string =>
+      createHash('sha256')
+        .update(model + identity)
+        .digest('hex')
+        .slice(0, 12);
+    const key = keyOf(pinned.identity);
     const folder = await context.shared(key, {
-      make: (dir) => make(context, exam, { dir, key, model, identity }),
+      make: (dir) => make(context, exam, { dir, key, model, pinned }),
       holds: async (dir) => (await readScore(context, dir)) !== null,
+      older: pinned.olderIdentities.map(keyOf),
     });
     const found = await readScore(context, folder);
     if (found === null) throw new StageError('MISSING_INPUT', join(folder, scoreFile));
+    if (found.prompts === null && (pinned.rendering?.dated ?? null) !== null) context.warn(undatedBase(found.base.key));
     return found;
   } catch (error) {
     if (context.signal.aborted || asStageError(error).code === 'STOPPED') throw error;
@@ -46,6 +55,11 @@ export async function measureBase(context: StageContext, exam: Exam, identity: s
     return null;
   }
 }
+
+/** Without a clock the model's content and the suite say what the prompts were; with one, nobody knows the day. */
+const undatedBase = (key: string): string =>
+  `the base model's score (artifacts/base/${key}) is of an earlier version of phasebox: rendered prompts not recorded, and the ` +
+  'chat template prints the date. Remove that folder to have it measured again';
 
 const readScore = async (context: StageContext, folder: string): Promise<BaseFile | null> =>
   readBaseFile(await context.read(join(folder, scoreFile)));
@@ -63,25 +77,30 @@ interface Place {
   readonly dir: string;
   readonly key: string;
   readonly model: string;
-  readonly identity: string;
+  readonly pinned: Pinned;
 }
 
-async function make(context: StageContext, exam: Exam, { dir, key, model, identity }: Place): Promise<void> {
+async function make(context: StageContext, exam: Exam, { dir, key, model, pinned }: Place): Promise<void> {
   context.log('scoring the base model (once per model and eval identity)');
   await context.prove(context.baseModel);
   let probed: Probe | null = null;
-  const { overall, strict, categories, strict_categories } = await takeExam(context, exam, {
-    // Seed 0: the same base for every run, whatever its own seed is.
-    ...{ server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 },
-    // First of all, as for an adapter: a server that has answered before rounds differently.
-    async first(server) {
-      probed = await askProbe(server, exam);
+  const { overall, strict, categories, strict_categories } = await takeExam(
+    context,
+    { ...exam, tokens: pinned.rendering?.tokens },
+    {
+      // Seed 0: the same base for every run, whatever its own seed is.
+      ...{ server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 },
+      // First of all, as for an adapter: a server that has answered before rounds differently.
+      async first(server) {
+        probed = await askProbe(server, exam);
+      },
     },
-  });
+  );
   const file: BaseFile = {
     base: { key, overall, strict, categories, strict_categories },
     model,
-    eval_identity: identity,
+    eval_identity: pinned.identity,
+    prompts: pinned.parts.prompts ?? null,
     probe: probed,
   };
   await context.write(join(dir, scoreFile), `${JSON.stringify(file, null, 2)}\n`);

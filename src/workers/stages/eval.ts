@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
 import { readSuite } from '../../core/config/read-suite.ts';
 import { StageError } from '../../core/errors.ts';
 import { readAnswers } from '../../core/score/answers.ts';
-import { canonicalJson, evalIdentity } from '../../core/score/eval-identity.ts';
+import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreSuite } from '../../core/score/score.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
@@ -13,8 +12,9 @@ import type { Suite } from '../../events/suite.ts';
 import type { ModelServer, Stage, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
+import { pinExam } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
-import { commandFiles, readEngine, scoresFile } from './outside-score.ts';
+import { readEngine, scoresFile } from './outside-score.ts';
 import { type Served, servedModel, tidyServed } from './served-model.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
@@ -77,18 +77,21 @@ export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> =
     const exam: Exam = { suite: await suiteAt(settings.suite, context), settings };
     const suite_sha256 = await context.hash(settings.suite);
     context.input('suite', suite_sha256);
-    const identity = createHash('sha256')
-      .update(evalIdentity({ ...exam, versions: context.versions, files: await commandFiles(context, exam) }))
-      .digest('hex');
     const served = await servedModel(made, context);
+    const { identity, parts, rendering } = await pinExam(context, exam, served.model);
+    if (parts.prompts !== undefined) context.input('prompts', parts.prompts);
     await pinAnswers(context, identity, served);
     // One model in memory at a time: the base has come and gone before the run's own is loaded.
-    const measured = settings.base && context.run.model !== null ? await measureBase(context, exam, identity) : null;
+    const measured = settings.base && context.run.model !== null ? await measureBase(context, exam) : null;
     const base = served.adapter === null ? null : (measured?.probe ?? (await probeBase(context, exam)));
-    const score = await examine(context, exam, { served, base });
+    const score = await examine(context, { ...exam, tokens: rendering?.tokens }, { served, base });
     await tidyServed(served, context);
     const cost = await measureCost(context, made, { exam, file: join(context.dir, answersFile) });
-    return { answers: answersFile, score, eval_identity: identity, suite_sha256, base: measured?.base ?? null, cost };
+    return {
+      ...{ answers: answersFile, score, suite_sha256, base: measured?.base ?? null, cost },
+      ...{ eval_identity: identity, eval_parts: { ...parts } },
+      prompts_date: rendering?.dated ?? null,
+    };
   },
   async verify(made, context) {
     const path = join(context.dir, made.answers);

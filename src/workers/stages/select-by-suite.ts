@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { candidateFolder, files, layCandidateArgv } from '../../core/mlx/mlx-argv.ts';
 import { percent } from '../../core/page/format.ts';
 import { readAnswers } from '../../core/score/answers.ts';
-import { evalIdentity } from '../../core/score/eval-identity.ts';
 import { type Probe, probe } from '../../core/score/probe.ts';
 import { optimism } from '../../core/select/optimism.ts';
 import { promptSubset, sharedPrompts } from '../../core/select/prompt-subset.ts';
@@ -14,7 +12,8 @@ import type { ModelServer, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
-import { commandFiles, scoreKept } from './outside-score.ts';
+import { pinExam } from './eval-parts.ts';
+import { scoreKept } from './outside-score.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
@@ -36,12 +35,11 @@ async function examOf(context: StageContext): Promise<Exam & { readonly suite_sh
 
 /** Scores every checkpoint through base + adapter, each proven to act. */
 export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measured> {
-  const { suite_sha256, ...exam } = await examOf(context);
+  const { suite_sha256, ...asked } = await examOf(context);
   const base = await context.hash(context.baseModel);
   context.input('base', base);
-  const identity = createHash('sha256')
-    .update(evalIdentity({ ...exam, versions: context.versions, files: await commandFiles(context, exam) }))
-    .digest('hex');
+  const { identity, rendering } = await pinExam(context, asked, context.baseModel);
+  const exam: Exam = { ...asked, tokens: rendering?.tokens };
   await pinMeasures({ by: 'suite', eval_identity: identity, base, saved: choices.saved }, context);
   for (const { iteration, file } of choices.saved)
     await context.tool({

@@ -8,6 +8,7 @@ const hash = (letter: string): string => letter.repeat(64);
 const custody: DiffSide['custody'] = {
   ...noCustody,
   ...{ data: hash('d'), base: hash('b'), adapter: hash('a'), iteration: 800, model: hash('e'), suite: hash('c') },
+  prompts: hash('9'),
   host: { name: 'mini', system: 'darwin 25.1.0 arm64', cpu: 'Apple M4 Pro', memory_bytes: 2 ** 36 },
 };
 const versions = { mlx: '0.32.4', mlx_lm: '0.32.2', transformers: '5.1.0', python: '3.12.1', phasebox: '0.1.0' };

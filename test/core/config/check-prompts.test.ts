@@ -83,9 +83,9 @@ describe('the suite meets the chat template when a config is read', () => {
       answer(rendering);
       return (await workspace.plan(config(more))).warnings.join('\n');
     };
-    const clock = await warnings({ dated: true, date_args: ['date_string'] });
+    const clock = await warnings({ dated: '2026-11-28', date_args: ['date_string'] });
     expect(clock).to.contain('strftime_now').and.contain('chat_template_args: { date_string: ');
-    expect(await warnings({ dated: true }))
+    expect(await warnings({ dated: '2026-11-28' }))
       .to.contain('strftime_now')
       .and.not.contain('chat_template_args');
     expect(await warnings({ templated: false })).to.contain('no chat template');

@@ -8,7 +8,7 @@ describe('the custody page', () => {
   it('shows equal contents side by side and every hash whole', () => {
     const custody = {
       ...{ data: hash('d'), base: hash('b'), adapter: hash('a'), iteration: 600, resume: hash('r'), model: hash('e') },
-      ...{ suite: hash('c'), config: hash('f') },
+      ...{ suite: hash('c'), prompts: hash('9'), prompts_date: '2026-11-28', config: hash('f') },
       server: { name: 'server.2', nonce: '00ff', model_id: 'default_model', answers: 27 },
       host: { name: 'mini|1', system: 'darwin 25.1.0 arm64', cpu: 'Apple M4 Pro', memory_bytes: 64 * 2 ** 30 },
     };
@@ -16,6 +16,7 @@ describe('the custody page', () => {
     const page = renderCustody([makeRow({ custody, versions }), makeRow({ run: '43a-s1', seed: 1 })]);
     expect(page).to.contain('| 43a-s0 | `dddddddddddd` | `bbbbbbbbbbbb` | `aaaaaaaaaaaa` |');
     expect(page).to.contain('| proven | mini\\|1 |').and.to.contain('| 43a-s1 | – | – |');
+    expect(page).to.contain(`rendered prompts (dated 2026-11-28): \`${hash('9')}\``);
     for (const letter of 'dbaecfr') expect(page, letter).to.contain(hash(letter));
     expect(page).to.contain('adapter of iteration 600').and.to.contain('(a warm restart)');
     expect(page).to.contain(

@@ -16,7 +16,8 @@ describe('the chain of custody', () => {
         train: makeManifest('train', { inputs: { data: 'd', base: 'b', resume_adapter_file: 'r' } }),
         fuse: makeManifest('fuse', { inputs: { base: 'b', adapter: 'a' } }),
         eval: makeManifest('eval', {
-          inputs: { model: 'm', suite: 's' },
+          inputs: { model: 'm', suite: 's', prompts: 'p' },
+          made: { prompts_date: '2026-11-28' },
           host,
           config_sha256: 'c',
           servers: [
@@ -30,6 +31,7 @@ describe('the chain of custody', () => {
     });
     expect(custody).to.eql({
       ...{ data: 'd', base: 'b', adapter: 'a', iteration: 600, resume: 'r', model: 'm', suite: 's', config: 'c', host },
+      ...{ prompts: 'p', prompts_date: '2026-11-28' },
       server: { ...server, name: 'server.2', nonce: 'judged' },
     });
   });

@@ -140,9 +140,10 @@ describe('makeRow', () => {
       // fuse at work: 60 + 300; what stays: 30 + 208 + 5
       bytes: { temp_peak: 117, estimated_peak: 0, final: 201 },
       eval_identity: 'e'.repeat(64),
+      eval_parts: null,
       custody: {
         ...{ data: 'd', base: 'b', adapter: 'a', iteration: 800, resume: null, model: 'm', suite: 's' },
-        ...{ config: null, server: null, host: null },
+        ...{ prompts: null, prompts_date: null, config: null, server: null, host: null },
       },
       versions: { 'mlx-lm': '0.32.2', mlx: '0.32.4' },
       profile: null,

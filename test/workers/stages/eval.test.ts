@@ -7,6 +7,7 @@ import type { Answer, Suite } from '../../../src/events/suite.ts';
 import { contentHash } from '../../../src/io/disk/hash.ts';
 import { evaluate } from '../../../src/workers/stages/eval.ts';
 import { said, suiteOf } from '../../helpers/answers.ts';
+import { plainRendering } from '../../helpers/config-workspace.ts';
 import { type DeskOptions, desk } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf } from '../../helpers/real-stage.ts';
 import { waitFor } from '../../helpers/temp.ts';
@@ -45,7 +46,10 @@ describe('workers/eval', () => {
     expect(made.score.modes).to.include({ wrapped: 2, wrong_tool: 2 });
     expect(made).to.include({ answers: 'answers.jsonl', base: null });
     expect(made.eval_identity).to.match(/^[0-9a-f]{64}$/);
-    expect(seen.inputs).to.deep.equal({ model: await contentHash(await demoBase('A')), suite: made.suite_sha256 });
+    expect(seen.inputs).to.deep.equal({
+      ...{ model: await contentHash(await demoBase('A')), suite: made.suite_sha256, prompts: plainRendering.sha256 },
+    });
+    expect(made.eval_parts).to.include({ prompts: plainRendering.sha256 }).and.have.property('exam');
     expect(seen.progress.map(({ iteration, of }) => `${iteration}/${of}`)).to.deep.equal(
       [0, 1, 2, 3, 4].map((done) => `${done}/4`),
     );

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { StageError } from '../../core/errors.ts';
+import { evalIdentity } from '../../core/score/eval-identity.ts';
+import { type EvalParts, identitiesOf } from '../../core/score/identity-parts.ts';
+import { type Rendering, refusalHint, refusalText, renderRequests } from '../../core/score/rendering.ts';
+import type { StageContext } from '../stage.ts';
+import type { Exam } from './ask-suite.ts';
+import { commandFiles } from './outside-score.ts';
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** All that can change a score beside the weights, by content. */
+export interface Pinned {
+  readonly parts: EvalParts;
+  readonly identity: string;
+  /** What earlier versions called the same eval. */
+  readonly olderIdentities: readonly string[];
+  /** Null: the prompts could not be rendered, or an engine asks its own. */
+  readonly rendering: Rendering | null;
+}
+
+/**
+ * Pins what a model (absolute folder) is asked and how it is scored. Throws BAD_SETTINGS when its chat template refuses a
+ * prompt: no server needs to be started for that.
+ */
+export async function pinExam(context: StageContext, exam: Exam, model: string): Promise<Pinned> {
+  const rendering = await renderExam(context, exam, model);
+  const files = await commandFiles(context, exam);
+  const parts: EvalParts = {
+    exam: sha256(evalIdentity({ ...exam, versions: context.versions, files })),
+    ...(rendering !== null && rendering.sha256 !== null && { prompts: rendering.sha256 }),
+  };
+  const [identity = '', ...olderIdentities] = identitiesOf(parts, sha256);
+  return { parts, identity, olderIdentities, rendering };
+}
+
+async function renderExam(context: StageContext, { suite, settings }: Exam, model: string): Promise<Rendering | null> {
+  if (settings.engine?.server === false) return null;
+  const [rendered] = await context.render([{ model, requests: renderRequests(suite, settings) }]);
+  if (rendered?.ok !== true) {
+    context.warn(`the rendered prompts are not recorded: ${rendered?.failed ?? 'no answer'}`);
+    return null;
+  }
+  const { refused } = rendered.rendering;
+  // An engine may ask other prompts than the suite's.
+  if (refused.length === 0 || settings.engine !== undefined) return rendered.rendering;
+  throw new StageError('BAD_SETTINGS', `${refusalText(refused)}. ${refusalHint(refused)}`);
+}
