@@ -3,11 +3,13 @@ import { formatProblems } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
-import { readAnswers } from '../core/score/answers.ts';
+import { readScorableAnswers } from '../core/score/answers.ts';
+import { readAnswer } from '../core/score/read-answer.ts';
 import { judge, type Place, scoreSuite, scoreSuiteBy } from '../core/score/score.ts';
 import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
+import { plural } from '../core/words.ts';
 import { modes, type Score } from '../events/score.ts';
-import type { Answer, Suite } from '../events/suite.ts';
+import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
 import { example, type Register } from './register.ts';
@@ -28,14 +30,24 @@ const mostShown = 20;
 export async function score(options: ScoreOptions): Promise<number> {
   const suite = await suiteAt(options.suite);
   const text = await textAt(options.answers);
-  const { answers, problems } = readAnswers(text);
+  const { answers, problems } = readScorableAnswers(text);
   if (answers.length === 0 && isOfEngine(text)) throw new CommandError(2, engineText(options.answers));
   const wrong = problems.map(({ line, what }) => `${options.answers}:${line}: ${what}`);
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
   const result =
     suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
+  process.stderr.write(unreadable(suite, answers));
   process.stdout.write(options.json ? jsonOf(result) : table(suite, result));
   return 0;
+}
+
+/** A warning of answers that score 0 because they are no chat completions; empty when there are none. */
+function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): string {
+  const empty = answers.filter(({ error, response }) => error === null && readAnswer(response, wrapper) === null);
+  if (empty.length === 0) return '';
+  const ids = [...new Set(empty.map(({ prompt }) => prompt))];
+  const named = `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', ...' : ''}`;
+  return `warning: ${plural(empty.length, 'response')} (${named}) without choices[0].message score 0: the whole chat completion is expected.\n`;
 }
 
 /** An engine's lines have an id and a score, an answer has neither. */
@@ -44,13 +56,13 @@ const isOfEngine = (text: string): boolean => readGiven(text).given.length > 0;
 const engineText = (file: string): string =>
   `${file} holds what eval.engine wrote: scores, no answers.\nOnly the engine itself can score again: phasebox retry RUN --stage eval.`;
 
-function byRules(options: ScoreOptions, suite: Suite, answers: readonly Answer[]): Score {
+function byRules(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Score {
   const scored = scoreSuite(suite, answers);
   if (scored.ok) return scored.score;
   throw new CommandError(2, misfit(options, scored));
 }
 
-async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly Answer[]): Promise<Score> {
+async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Promise<Score> {
   // First of all: a scorer need not run for answers that are not all there.
   const fits = scoreSuiteBy(suite, answers, { judge: (prompt, answer) => judge(prompt, suite.wrapper, answer) });
   if (!fits.ok) throw new CommandError(2, misfit(options, fits));

@@ -125,7 +125,25 @@ export const suite = z
   });
 export type Suite = z.infer<typeof suite>;
 
-/** One line of answers.jsonl. `response`: the whole chat completion as the server sent it. */
+/**
+ * What a score is made from, whichever program asked: the prompt's id, and the whole chat completion or an error
+ * (TIMEOUT: no answer in time). Other keys are ignored.
+ */
+export const scorableAnswer = z
+  .object({
+    prompt: z.string(),
+    repeat: z.int().min(0),
+    response: z.unknown().optional(),
+    error: z.string().nullable().default(null),
+  })
+  .refine(({ response, error }) => response !== undefined || error !== null, {
+    path: ['response'],
+    message: 'the whole chat completion is expected, {"choices": [{"message": {...}}]}, or a text as `error`',
+  })
+  .transform(({ response = null, ...rest }) => ({ ...rest, response }));
+export type ScorableAnswer = z.infer<typeof scorableAnswer>;
+
+/** One line of answers.jsonl as phasebox writes it. `response`: the whole chat completion as the server sent it. */
 export const answer = z.strictObject({
   prompt: z.string(),
   repeat: z.int().min(0),

@@ -59,6 +59,25 @@ describe('phasebox score', () => {
     });
   });
 
+  it('scores the answers of another program the same, and warns of those that are no chat completions', async () => {
+    const bare = answers
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const { prompt, repeat, response } = JSON.parse(line);
+        return JSON.stringify({ prompt, repeat, response, note: 'mine' });
+      });
+    const text = (lines: readonly string[]): string => `\uFEFF${lines.join('\r\n\r\n')}`;
+    const [own, other] = await Promise.all([run(answers, 'json'), run(text(bare), 'json')]);
+    expect(other).to.deep.equal({ ...own, stderr: '' });
+    const said = '{"prompt": "p0", "repeat": 0, "response": "read_file()"}';
+    const { code, stdout, stderr } = await run(text([...bare, said]), 'json');
+    expect([code, JSON.parse(stdout).modes.error]).to.deep.equal([0, 1]);
+    expect(stderr).to.equal(
+      'warning: 1 response (p0) without choices[0].message score 0: the whole chat completion is expected.\n',
+    );
+  });
+
   it('prints a table for people', async () => {
     expect((await run(answers)).stdout.split('\n')).to.deep.equal([
       'category   lenient    strict   prompts',

@@ -1,35 +1,45 @@
-import { type Answer, answer as answerLine } from '../../events/suite.ts';
+import type * as z from 'zod';
+import { type Answer, answer as answerLine, type ScorableAnswer, scorableAnswer } from '../../events/suite.ts';
 import { parseTolerant } from './tolerant-json.ts';
 
 /** answers.jsonl as read: what can be used, and which lines (from 1) cannot, and why. */
-export interface ReadAnswers {
-  readonly answers: readonly Answer[];
+export interface ReadAnswers<A = Answer> {
+  readonly answers: readonly A[];
   readonly problems: readonly { readonly line: number; readonly what: string }[];
 }
 
-/** Reads answers.jsonl. A line that is no answer (one torn by a crash, say) is a problem, not an end. */
-export function readAnswers(text: string): ReadAnswers {
-  const answers: Answer[] = [];
+/** Reads answers.jsonl as phasebox wrote it. A line that is no answer (one torn by a crash, say) is a problem, not an end. */
+export const readAnswers = (text: string): ReadAnswers => readLines(text, answerLine);
+
+/** The same of answers that any program may have written: what a score does not need may be absent, or something else. */
+export const readScorableAnswers = (text: string): ReadAnswers<ScorableAnswer> => readLines(text, scorableAnswer);
+
+function readLines<A>(text: string, schema: z.ZodType<A>): ReadAnswers<A> {
+  const answers: A[] = [];
   const problems: { line: number; what: string }[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
+  for (const [index, line] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
     if (line.trim() === '') continue;
-    const read = readLine(line);
-    if (typeof read === 'string') problems.push({ line: index + 1, what: read });
-    else answers.push(read);
+    const read = readLine(line, schema);
+    if ('what' in read) problems.push({ line: index + 1, what: read.what });
+    else answers.push(read.answer);
   }
   return { answers, problems };
 }
 
-function readLine(line: string): Answer | string {
+function readLine<A>(line: string, schema: z.ZodType<A>): { readonly answer: A } | { readonly what: string } {
   let value: unknown;
   try {
     value = parseTolerant(line);
   } catch {
-    return 'is no JSON';
+    return { what: 'is no JSON' };
   }
-  const checked = answerLine.safeParse(value);
-  if (checked.success) return checked.data;
-  return checked.error.issues.map((issue) => `${issue.path.join('.') || 'the line'}: ${issue.message}`).join('; ');
+  const checked = schema.safeParse(value);
+  if (checked.success) return { answer: checked.data };
+  const issues = checked.error.issues.map((issue) => `${issue.path.join('.') || 'the line'}: ${issue.message}`);
+  return { what: issues.join('; ') };
 }
 
 /** One line of answers.jsonl. */

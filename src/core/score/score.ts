@@ -1,6 +1,6 @@
 import { expectedCall } from '../../events/assertion.ts';
 import { type Mode, type Score, wrapperAlone } from '../../events/score.ts';
-import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
@@ -19,7 +19,7 @@ const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
   items.filter(holds).length / items.length;
 
 /** The points of one answer (README, "Scores"). Never throws, whatever came back. */
-export function judge(prompt: Prompt, wrapper: string, answer: Answer): Judged {
+export function judge(prompt: Prompt, wrapper: string, answer: ScorableAnswer): Judged {
   if (answer.error !== null) return { score: 0, strict: 0, mode: answer.error === 'TIMEOUT' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);
   // Neither an error nor a chat completion: nothing that can be judged came back.
@@ -107,14 +107,14 @@ export type SuiteScore =
 export const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
 
 /** How an answer gets its points; null: it has none. */
-export type JudgeAnswer = (prompt: Prompt, answer: Answer) => Judged | null;
+export type JudgeAnswer = (prompt: Prompt, answer: ScorableAnswer) => Judged | null;
 
 /**
  * Scores the answers to a suite by our own rules (`expect`, `assert`). Of two lines for the same (prompt, repeat) the
  * last counts. `repeats` absent: as many as the highest repeat in the answers says. A suite with a `scorer` is scored by
  * what its command wrote: `scoreByCommand` (scorer.ts); asked for here it is a fault of the caller, and throws.
  */
-export function scoreSuite(suite: Suite, answers: readonly Answer[], repeats?: number): SuiteScore {
+export function scoreSuite(suite: Suite, answers: readonly ScorableAnswer[], repeats?: number): SuiteScore {
   if (suite.scorer !== undefined) throw new Error(`the suite ${suite.suite} is scored by its own command`);
   const judgeOne: JudgeAnswer = (prompt, answer) => judge(prompt, suite.wrapper, answer);
   return scoreSuiteBy(suite, answers, { judge: judgeOne, repeats });
@@ -123,7 +123,7 @@ export function scoreSuite(suite: Suite, answers: readonly Answer[], repeats?: n
 /** The same by any judge; an answer that it gives nothing counts as missing. */
 export function scoreSuiteBy(
   suite: Suite,
-  answers: readonly Answer[],
+  answers: readonly ScorableAnswer[],
   by: { readonly judge: JudgeAnswer; readonly repeats?: number | undefined },
 ): SuiteScore {
   const known = new Set(suite.prompts.map((prompt) => prompt.id));
@@ -143,7 +143,7 @@ export function scoreSuiteBy(
 }
 
 /** How often each prompt was asked. A complete table cannot have more repeats than lines, whatever figure one of them bears. */
-export function repeatsIn(answers: readonly Answer[]): number {
+export function repeatsIn(answers: readonly ScorableAnswer[]): number {
   const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
   return Math.max(1, Math.min(highest, answers.length));
 }

@@ -1,5 +1,5 @@
 import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
-import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { type Judged, judge, type Place, placeKey, repeatsIn, scoreSuiteBy } from './score.ts';
 import { summarize } from './summary.ts';
 
@@ -12,7 +12,7 @@ export type OutsideScore =
  * What a suite's `scorer` reads: a JSON line an answer, `{id, repeat, prompt | messages, response, error}`, and the
  * prompt's `expect` and `match` when it has them. Of two answers to the same (prompt, repeat) only the last is in it.
  */
-export function scorerInput(suite: Suite, answers: readonly Answer[]): string {
+export function scorerInput(suite: Suite, answers: readonly ScorableAnswer[]): string {
   const prompts = new Map(suite.prompts.map((prompt) => [prompt.id, prompt]));
   const last = new Map(answers.map((answer) => [placeKey(answer), answer]));
   const lines = [...last.values()].flatMap(({ prompt: id, repeat, response, error }) => {
@@ -32,7 +32,7 @@ function askedOf({ prompt, messages, expect, match }: Prompt): Record<string, un
  */
 export function scoreByCommand(
   suite: Suite,
-  answers: readonly Answer[],
+  answers: readonly ScorableAnswer[],
   written: { readonly text: string; readonly repeats?: number | undefined },
 ): OutsideScore {
   const { given, problems } = readGiven(written.text);
@@ -42,7 +42,7 @@ export function scoreByCommand(
     .filter(({ id, repeat }) => !asked.has(placeKey({ prompt: id, repeat })))
     .map(({ id, repeat }) => `no answer ${id}, repeat ${repeat}, was given to it: ${JSON.stringify({ id, repeat })}`);
   if (problems.length > 0 || foreign.length > 0) return { ok: false, problems: [...problems, ...foreign] };
-  const judgeGiven = (prompt: Prompt, answer: Answer): Judged | null => {
+  const judgeGiven = (prompt: Prompt, answer: ScorableAnswer): Judged | null => {
     const one = scores.get(placeKey(answer));
     if (one === undefined) return null;
     const mode: Mode = one.mode ?? judge(prompt, suite.wrapper, answer).mode;
