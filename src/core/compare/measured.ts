@@ -1,6 +1,9 @@
 import type { Row } from '../../events/row.ts';
 import { type PartName, partNames, partsOf } from '../score/identity-parts.ts';
 
+/** What a comparison of evaluations needs of a row. */
+export type MeasuredRow = Pick<Row, 'run' | 'model' | 'custody' | 'eval_identity' | 'eval_parts'>;
+
 /** Whether scores were measured alike, part by part of their eval identities. */
 export interface Measured {
   /** Parts in which some of the rows differ. */
@@ -24,10 +27,10 @@ const kinds: Readonly<Record<PartName, PartKind>> = {
 export const partText = (part: PartName): string => kinds[part].text;
 
 /** The model whose template made the prompts: the base; of a run that starts from a whole model, that. */
-const templateOf = ({ custody, model }: Row): string => custody.base ?? model ?? custody.model ?? '';
+const templateOf = ({ custody, model }: MeasuredRow): string => custody.base ?? model ?? custody.model ?? '';
 
 /** Compares what rows were measured with. Every comparison of eval identities goes through here. */
-export function measuredAlike(rows: readonly Row[]): Measured {
+export function measuredAlike(rows: readonly MeasuredRow[]): Measured {
   const sets = partNames.map((part) => ({ part, groups: groupsOf(rows, part) }));
   return {
     differ: sets.flatMap(({ part, groups }) =>
@@ -42,8 +45,8 @@ export function measuredAlike(rows: readonly Row[]): Measured {
 }
 
 /** The rows that can be compared in this part. */
-function groupsOf(rows: readonly Row[], part: PartName): Row[][] {
-  const groups = new Map<string, Row[]>();
+function groupsOf(rows: readonly MeasuredRow[], part: PartName): MeasuredRow[][] {
+  const groups = new Map<string, MeasuredRow[]>();
   for (const row of rows) {
     const key = kinds[part].ofModel ? templateOf(row) : '';
     groups.set(key, [...(groups.get(key) ?? []), row]);
@@ -51,9 +54,10 @@ function groupsOf(rows: readonly Row[], part: PartName): Row[][] {
   return [...groups.values()];
 }
 
-const recordedIn = (rows: readonly Row[], part: PartName): string[] => rows.flatMap((row) => partsOf(row)[part] ?? []);
+const recordedIn = (rows: readonly MeasuredRow[], part: PartName): string[] =>
+  rows.flatMap((row) => partsOf(row)[part] ?? []);
 
-export const isAlike = (rows: readonly Row[]): boolean => measuredAlike(rows).differ.length === 0;
+export const isAlike = (rows: readonly MeasuredRow[]): boolean => measuredAlike(rows).differ.length === 0;
 
 /** `rendered prompts not recorded: 43a-s0`, `43a-s0 and 3 more`: rows of an earlier version. */
 export function unrecordedText({ part, runs }: Measured['unrecorded'][number]): string {

@@ -1,6 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import { modes } from '../../events/score.ts';
+import { isAlike, type MeasuredRow } from '../compare/measured.ts';
 import type { CriteriaValues, Figure } from '../config/criteria.ts';
 
 type Table = Readonly<Record<string, number>>;
@@ -80,21 +81,17 @@ export function meanValues(runs: readonly CriteriaValues[]): CriteriaValues {
   };
 }
 
-interface BaselineFacts {
-  readonly rows: readonly Row[];
-  /** Of the run that asks; null: not known. */
-  readonly eval_identity: string | null;
+/** Whether a run was evaluated like all of these; null: one of them has no eval identity, or there are none. */
+function evaluatedAlike(own: MeasuredRow, others: readonly MeasuredRow[]): boolean | null {
+  const all = [own, ...others];
+  return others.length === 0 || all.some((row) => row.eval_identity === null) ? null : isAlike(all);
 }
-
-/** Null: one of them is not known, or there is nothing to compare with. */
-const evaluatedAlike = (identities: readonly (string | null)[]): boolean | null =>
-  identities.length < 2 || identities.includes(null) ? null : new Set(identities).size === 1;
 
 /**
  * The pre-registered reference as it is now: figures as written, or the means over a phase's done runs (its plain ones:
- * a variant is another experiment), lenient or strict as the run that asks is scored.
+ * a variant is another experiment), lenient or strict as the run that asks is scored. `own`: that run's row so far.
  */
-export function baselineOf(run: Run, { rows, eval_identity }: BaselineFacts): Row['baseline'] {
+export function baselineOf(run: Run, own: MeasuredRow, rows: readonly Row[]): Row['baseline'] {
   const { baseline } = run;
   if (baseline === null) return null;
   if (typeof baseline !== 'string') {
@@ -113,6 +110,6 @@ export function baselineOf(run: Run, { rows, eval_identity }: BaselineFacts): Ro
     name: baseline,
     overall: mean(done.flatMap((row) => (strict ? row.strict : row.overall) ?? [])),
     categories: meanTable(done.map((row) => (strict ? row.strict_categories : row.categories) ?? {})),
-    comparable: evaluatedAlike([eval_identity, ...done.map((row) => row.eval_identity)]),
+    comparable: evaluatedAlike(own, done),
   };
 }

@@ -26,7 +26,7 @@ const logLines = 20;
 /** The row of a run that is over. Throws when it is not: nobody asks for a row before `due` says results. */
 export function makeRow(input: RowInput): Row {
   const { run } = input.state;
-  const facts: Omit<Row, 'verdict' | 'outcome' | 'verdict_reason'> = {
+  const measured: Omit<Row, 'baseline' | 'verdict' | 'outcome' | 'verdict_reason'> = {
     run: run.run,
     phase: run.phase,
     seed: run.seed,
@@ -36,7 +36,6 @@ export function makeRow(input: RowInput): Row {
     status: statusOf(input.state),
     score_by: run.settings.eval.score_by,
     ...scores(made(input, 'eval')),
-    baseline: baselineOf(run, { rows: input.rows, eval_identity: made(input, 'eval')?.eval_identity ?? null }),
     checkpoint: checkpointOf(input),
     selection: selectionOf(made(input, 'select')),
     cost: made(input, 'eval')?.cost ?? null,
@@ -53,6 +52,7 @@ export function makeRow(input: RowInput): Row {
     warnings: warningsOf(input),
     error: errorOf(input.state),
   };
+  const facts = { ...measured, baseline: baselineOf(run, measured, input.rows) };
   const judged =
     facts.status === 'done' && run.criteria !== null
       ? judge(run.criteria, figuresOf(facts))

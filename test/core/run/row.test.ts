@@ -219,6 +219,13 @@ describe('makeRow', () => {
     const [first, ...others] = rows;
     const changed = first === undefined ? rows : [{ ...first, eval_identity: 'f'.repeat(64) }, ...others];
     expect(makeRow({ ...over({ run: { baseline: '33B' } }), rows: changed }).baseline?.comparable).to.equal(false);
+    // a row that recorded more than this one is not different
+    const newer = rows.map((one) => ({
+      ...one,
+      eval_identity: 'f',
+      eval_parts: { exam: row.eval_identity ?? '', prompts: 'e' },
+    }));
+    expect(makeRow({ ...over({ run: { baseline: '33B' } }), rows: newer }).baseline?.comparable).to.equal(true);
     const none = makeRow(over({ run: { criteria, baseline: '33b' } }));
     expect(none.baseline).to.deep.equal({ name: '33b', overall: null, categories: {}, comparable: null });
     expect(none.verdict).to.equal(null);
