@@ -30,7 +30,6 @@ import data_rows
 import data_show
 import data_tokens
 
-KINDS = ("chat", "prompt", "completion", "text")
 NUMBERS = {"iters": None, "batch-size": 1, "val-batches": -1, "max-seq-length": 2048, "steps-per-eval": 200, "show": 0}
 
 
@@ -40,8 +39,7 @@ def arguments():
         parser.add_argument(f"--{name}", required=True)
     for name, default in NUMBERS.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    for kind in KINDS:
-        parser.add_argument(f"--{kind}-key", default="messages" if kind == "chat" else kind)
+    data_rows.add_key_arguments(parser)
     parser.add_argument("--mask-prompt", action="store_true")
     parser.add_argument("--min-rows", nargs="*", default=[], metavar="FILE=N")
     parser.add_argument("--show-line", action="append", default=[], metavar="FILE:LINE")
@@ -103,7 +101,7 @@ def read_parts(args, keys):
 
 
 def check(args):
-    keys = {kind: getattr(args, f"{kind}_key") for kind in KINDS}
+    keys = data_rows.keys_of(args)
     min_rows = {name: int(count) for name, _, count in (pair.partition("=") for pair in args.min_rows)}
     train, valid, others = read_parts(args, keys)
     tokenizer = data_tokens.load_tokenizer(args.model, args.trust_remote_code)

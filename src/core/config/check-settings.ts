@@ -4,7 +4,7 @@ import { phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import type { Suite } from '../../events/suite.ts';
 import { checkTrain } from './check-train.ts';
-import type { Lookups } from './lookups.ts';
+import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Finding, Path, Problem } from './problem.ts';
 import { readSuite } from './read-suite.ts';
 
@@ -62,8 +62,7 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
   const { lookups, path } = scope;
   const findings: Finding[] = [];
   if (given.train !== undefined && Object.keys(given.train).length > 0) {
-    const { defaults } = await lookups.facts();
-    findings.push(...checkTrain(given.train, defaults, [...path, 'train']));
+    findings.push(...checkTrain(given.train, knownTrainSettings(await lookups.facts()), [...path, 'train']));
   }
   const resume = given.train?.resume_adapter_file;
   if (resume !== undefined && (await lookups.look(lookups.absolute(resume)))?.kind !== 'file') {

@@ -3,7 +3,7 @@ import { phase } from '../../events/phase.ts';
 import { trainSettings } from '../../events/stages.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';
-import type { Lookups } from './lookups.ts';
+import { knownTrainSettings, type Lookups } from './lookups.ts';
 import { get, isMapping, type Mapping } from './mapping.ts';
 import { type NullsRead, readNulls } from './nulls.ts';
 import type { YamlSource } from './read-yaml.ts';
@@ -16,7 +16,7 @@ export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Prom
   const { value, empty } = source;
   const asks = trainSections(value).some((train) => Object.entries(train).some(isForeignNull));
   // Only mlx_lm knows its keys; who left none of them empty need not have it.
-  const defaults: Mapping = asks ? (await lookups.facts()).defaults : {};
+  const defaults: Mapping = asks ? knownTrainSettings(await lookups.facts()) : {};
   return readNulls(value, {
     schema: written,
     empty,
