@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
+import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
 import { checkMachine, type Machine, thisMachine } from './check-machine.ts';
 import { checkPlaces } from './check-places.ts';
 import { checkBroker, checkPython } from './check-tools.ts';
 import { type Check, checked, missing } from './checks.ts';
+import { print } from './output.ts';
 import { example, globals, type Register } from './register.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
@@ -59,7 +61,7 @@ export const registerDoctor: Register = (program, exit) => {
     .action(async (options: { json?: boolean }, command) => {
       const diagnosis = await doctor(globals(command).workspace);
       warnOfWorkspace(diagnosis);
-      process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : doctorText(diagnosis));
+      print(options.json ? `${printableJson(diagnosis)}\n` : doctorText(diagnosis));
       exit(diagnosis.ok ? 0 : 3);
     });
 };

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printableJson } from '../core/printable.ts';
 import type { RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { type RunStatus, runStatus } from '../core/run/status.ts';
@@ -20,6 +21,7 @@ import { leftAloneTexts } from '../producers/names.ts';
 import { diskLine, reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 /** What `status --json` prints. */
@@ -188,6 +190,6 @@ export const registerStatus: Register = (program) => {
     .addHelpText('after', example('phasebox status', 'phasebox status --json'))
     .action(async (options: { json?: boolean }, command) => {
       const { status, ...forPeople } = await readStatus(await workspaceOf(command, false));
-      process.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, forPeople));
+      print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople));
     });
 };
