@@ -13,6 +13,7 @@ import { workspaceConfig } from '../src/events/workspace.ts';
 import { packageRoot } from '../src/io/package-root.ts';
 import { type ConfigWorkspace, configWorkspace } from './helpers/config-workspace.ts';
 import { everyCommand } from './helpers/every-command.ts';
+import { tinyAdapter } from './helpers/tiny-model.ts';
 
 const { folder, version } = packageRoot();
 const page = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
@@ -145,9 +146,7 @@ describe('README', () => {
     }
     await cp(join(workspace.root, 'data/rows'), join(workspace.root, 'data/phase33_merged'), { recursive: true });
     await cp(join(folder, 'suites'), join(workspace.root, 'suites'), { recursive: true });
-    for (const file of ['adapter_config.json', '0000600_adapters.safetensors']) {
-      await workspace.write(join('old/adapter', file), '{}');
-    }
+    await tinyAdapter(join(workspace.root, 'old/adapter'), ['0000600_adapters.safetensors']);
     const phases = fenced(readme, 'yaml').filter((block) => block.startsWith('phase:'));
     const names = await acceptedPhases(workspace, phases);
     expect(names).to.deep.equal(['43a', '43a-temperature', 'adapter-600', 'published', '43a-lower']);
@@ -175,7 +174,7 @@ describe('README', () => {
 });
 
 describe('the pages', () => {
-  const guides = ['docs/data.md', 'docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
+  const guides = ['docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
   for (const name of [...guides, 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'demo/make/README.md']) {
     it(`${name}: every relative link and image leads somewhere`, async () => {
       const text = (await page(name)).replace(/^```[\s\S]*?^```$/gm, '').replace(/^>.*$/gm, '');

@@ -3,7 +3,6 @@ import { formatProblems } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
-import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';
 import { judge, type Place, scoreSuite, scoreSuiteBy } from '../core/score/score.ts';
@@ -13,7 +12,6 @@ import { modes, type Score } from '../events/score.ts';
 import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
-import { print, printError } from './output.ts';
 import { example, type Register } from './register.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
@@ -38,8 +36,8 @@ export async function score(options: ScoreOptions): Promise<number> {
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
   const result =
     suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
-  printError(unreadable(suite, answers));
-  print(options.json ? jsonOf(result) : table(suite, result));
+  process.stderr.write(unreadable(suite, answers));
+  process.stdout.write(options.json ? jsonOf(result) : table(suite, result));
   return 0;
 }
 
@@ -105,7 +103,7 @@ const shown = (lines: readonly string[]): string =>
     : [...lines.slice(0, mostShown), `  and ${lines.length - mostShown} more`].join('\n');
 
 function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score): string {
-  return `${printableJson({ overall, strict, categories, modes: counts, prompts })}\n`;
+  return `${JSON.stringify({ overall, strict, categories, modes: counts, prompts }, null, 2)}\n`;
 }
 
 function table(suite: Suite, result: Score): string {

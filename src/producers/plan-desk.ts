@@ -36,9 +36,15 @@ export interface Read {
 /** Looks up python, the finished runs and how configs are read here. */
 export async function openDesk(workspace: Workspace): Promise<Desk> {
   const { root, artifacts } = workspace;
-  const python = await findPython(workspace);
-  const lookups = openLookups({ root, artifacts, python });
+  const lookups = openLookups({ root, artifacts, python: () => findPython(workspace), pythonOptional: true });
+  const python = await findPython(workspace).catch(toShow);
   return { workspace, lookups, python, finished: await finishedRuns(artifacts) };
+}
+
+/** Commands can be shown without a Python; a warning of each config says that there is none. */
+function toShow(error: unknown): string {
+  if (error instanceof CommandError) return 'python3';
+  throw error;
 }
 
 /** Done runs with their plans: what times are told from. */

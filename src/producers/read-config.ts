@@ -1,3 +1,4 @@
+import { type ModelReader, modelReader, pairWarnings } from '../core/config/base-model.ts';
 import { baselineDoubts } from '../core/config/check-baseline.ts';
 import { checkPrompts } from '../core/config/check-prompts.ts';
 import { checkScores } from '../core/config/check-scores.ts';
@@ -11,7 +12,14 @@ import { readPhaseNulls } from '../core/config/phase-nulls.ts';
 import { planRuns, type ResolvedPhase, seedList } from '../core/config/plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from '../core/config/problem.ts';
 import { readBase } from '../core/config/read-base.ts';
-import { asWritten, fromKind, inheritable, readPhase, unusedKeys } from '../core/config/read-phase.ts';
+import {
+  asWritten,
+  fromKind,
+  inheritable,
+  readPhase,
+  type UsablePhase,
+  unusedKeys,
+} from '../core/config/read-phase.ts';
 import { readYaml } from '../core/config/read-yaml.ts';
 import { type Phase, phase as phaseSchema } from '../events/phase.ts';
 
@@ -82,18 +90,19 @@ interface Outcome extends Doubts {
 async function check(config: Config): Promise<Outcome> {
   const { raw, own, lookups } = config;
   const read = readPhase(raw, own);
+  const models = modelReader(lookups, read.value);
   const [start, broken, used, scores] = await Promise.all([
-    checkStart(read.value, lookups),
-    read.value.from === undefined ? checkBrokenFrom(raw.from, lookups) : [],
-    checkSettings(read.value, { ...config, path: [] }),
+    checkStart(read.value, lookups, models),
+    read.value.from === undefined ? checkBrokenFrom(raw.from, lookups, models) : [],
+    checkSettings(read.value, { ...config, models, path: [] }),
     checkScores(read.value, config),
   ]);
-  const found = [...read.findings, ...start.findings, ...broken, ...used, ...scores];
+  const found = [...read.findings, ...start.findings, ...broken, ...used.findings, ...scores];
   const plain = resolveSettings(read.value, lookups);
   const inherited = start.value?.inherited ?? {};
   const settings = plain === null ? null : { ...plain, ...inherited };
   const variants = await checkVariants({
-    ...config,
+    ...{ ...config, models, doubts: used.warnings },
     overlays: read.value.variants,
     done: start.value?.done ?? null,
     plain: found.every(isAbsent) ? settings : null,
@@ -109,9 +118,10 @@ async function check(config: Config): Promise<Outcome> {
   const runs = { settings, variants: variants.variants };
   const baseline = await baselineDoubts(phase, runs, config);
   const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
-  const passing = [...renamed, ...toFetch(start.value)];
+  const passing = [...renamed, ...toFetch(start.value), ...(await unchecked(read.value, lookups))];
   const prompts = await checkPrompts(planRuns(resolved), lookups, config.suites);
-  const warnings = [...passing, ...unused(config), ...variants.warnings, ...baseline.warnings, ...prompts.warnings];
+  const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
+  const warnings = [...passing, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
   const isRefused = prompts.findings.length > 0;
   return { findings: [...findings, ...prompts.findings], warnings, passing, resolved: isRefused ? null : resolved };
 }
@@ -123,6 +133,20 @@ async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; re
   const renamed =
     known === phase.phase ? [] : [`phase ${phase.phase} is read as ${known}: names that differ only in case are one`];
   return { phase: { ...phase, phase: known, seeds: seedList(phase.seeds) }, renamed };
+}
+
+/** What only mlx_lm knows, and was not asked. A run of another phase was checked when that was accepted. */
+async function unchecked({ from }: UsablePhase, lookups: Lookups): Promise<string[]> {
+  const { unchecked: why } = from !== undefined && 'run' in from ? {} : await lookups.facts();
+  if (why === undefined) return [];
+  return [`not checked here: the keys of train, and whether mlx_lm can load the model. ${why}`];
+}
+
+/** Versions that are known to fail when they train this model. */
+async function modelDoubts(phase: UsablePhase, lookups: Lookups, models: ModelReader): Promise<string[]> {
+  const { model, revision = null, train } = phase;
+  if (model === undefined || train === undefined) return [];
+  return pairWarnings(await models.read(model, revision), await lookups.facts());
 }
 
 function unused({ raw, own }: Config): string[] {

@@ -7,6 +7,7 @@ import type { Rendering } from '../../src/core/score/rendering.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
 import { type ReadPlan, readConfig } from '../../src/producers/read-config.ts';
 import { tempDir } from './temp.ts';
+import { tinyModel } from './tiny-model.ts';
 
 /** What python/facts.py printed with mlx-lm 0.32.2; test/io/facts.test.ts asks the real one. */
 export const mlxFacts: Facts = {
@@ -42,6 +43,13 @@ export const mlxFacts: Facts = {
     report_to: null,
     project_name: null,
   },
+  model_types: {
+    modules: ['gemma4', 'llama', 'qwen2_vl', 'qwen3', 'qwen3_moe'],
+    remapping: { mistral: 'llama', qwen2_5_vl: 'qwen2_vl' },
+    architectures: [['bailing_hybrid', 'BailingMoeV3ForCausalLM', 'llama']],
+    asks: true,
+  },
+  schedules: ['exponential_decay', 'step_decay', 'cosine_decay', 'linear_schedule'],
 };
 
 /** What python/render_prompts.py says of prompts that a template takes. */
@@ -94,8 +102,7 @@ export async function configWorkspace(): Promise<ConfigWorkspace> {
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), text);
   };
-  await write('models/tiny/config.json', '{}');
-  await write('models/tiny/model.safetensors', 'weights');
+  await tinyModel(join(root, 'models/tiny'), { isMlx: false });
   await write('data/rows/train.jsonl', '{"text": "a"}\n');
   await write('data/rows/valid.jsonl', '{"text": "b"}\n');
   await write('suites/small.yaml', smallSuite);

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { contentHash } from '../../src/io/disk/hash.ts';
 import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
+import { tinyAdapter } from '../helpers/tiny-model.ts';
 
 const { train: _train, data: _data, model: _model, ...bare } = plainConfig;
 const evalOnly = { ...bare, phase: '44' };
@@ -61,8 +62,7 @@ describe('a config that begins elsewhere', () => {
 
   it('with an adapter and one of its checkpoints', async () => {
     const workspace = await configWorkspace();
-    await workspace.write('adapter/adapter_config.json', '{}');
-    await workspace.write('adapter/0000600_adapters.safetensors', 'x');
+    await tinyAdapter(`${workspace.root}/adapter`, ['0000600_adapters.safetensors']);
     const config = { ...evalOnly, model: 'models/tiny', from: { adapter: 'adapter', checkpoint: 600 } };
     const { runs } = await workspace.plan({ ...config, variants: { raw: { fuse: { mode: 'none' } } } });
     const adapter = `${workspace.root}/adapter`;
@@ -130,8 +130,8 @@ describe('a config that begins elsewhere', () => {
 
   it('names the checkpoints that an adapter has', async () => {
     const workspace = await configWorkspace();
-    await workspace.write('adapter/adapter_config.json', '{}');
-    for (const n of ['0000600', '0000200']) await workspace.write(`adapter/${n}_adapters.safetensors`, 'x');
+    const files = ['0000600', '0000200'].map((n) => `${n}_adapters.safetensors`);
+    await tinyAdapter(`${workspace.root}/adapter`, files);
     const { train: _, data: __, ...rest } = plainConfig;
     expect(
       await workspace.reasons({ ...rest, from: { adapter: 'adapter', checkpoint: 800 } }),

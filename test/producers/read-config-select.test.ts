@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type ConfigWorkspace, configWorkspace, plainConfig, smallSuite } from '../helpers/config-workspace.ts';
+import { tinyAdapter } from '../helpers/tiny-model.ts';
 
 const bySuite = { by: 'suite', suite: 'suites/other.yaml' };
 
@@ -76,9 +76,7 @@ describe('a config that chooses its checkpoint', () => {
   });
 
   it('has nothing to choose when its adapter comes from outside', async () => {
-    const folder = join(workspace.root, 'adapters');
-    await mkdir(folder);
-    for (const name of ['adapter_config.json', 'adapters.safetensors']) await writeFile(join(folder, name), '{}');
+    await tinyAdapter(join(workspace.root, 'adapters'), ['adapters.safetensors']);
     const { eval: evaluation, model } = plainConfig;
     const from = { adapter: 'adapters' };
     const own = { phase: 'outside', model, eval: evaluation, from };

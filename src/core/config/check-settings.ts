@@ -3,8 +3,10 @@ import { othersHome, othersHomeAt } from '../../events/paths.ts';
 import { phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import type { Suite } from '../../events/suite.ts';
+import type { ModelReader } from './base-model.ts';
+import { weightsProblem } from './check-adapter.ts';
 import { checkTrain } from './check-train.ts';
-import { knownTrainSettings, type Lookups } from './lookups.ts';
+import type { Lookups } from './lookups.ts';
 import type { Finding, Path, Problem } from './problem.ts';
 import { readSuite } from './read-suite.ts';
 
@@ -54,28 +56,36 @@ export function suiteReader(lookups: Lookups): SuiteReader {
 export interface SettingsScope {
   readonly lookups: Lookups;
   readonly suites: SuiteReader;
+  readonly models: ModelReader;
   readonly path: Path;
 }
 
-/** What the sections refer to: train keys of the installed mlx_lm, files, the suite. */
-export async function checkSettings(given: Sections, scope: SettingsScope): Promise<Finding[]> {
+/** Problems, and what is doubtful without being wrong. */
+export interface CheckedSettings {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+/** What the sections refer to: train keys of the installed mlx_lm, layers of the model, files, the suite. */
+export async function checkSettings(given: Sections, scope: SettingsScope): Promise<CheckedSettings> {
   const { lookups, path } = scope;
   const findings: Finding[] = [];
-  if (given.train !== undefined && Object.keys(given.train).length > 0) {
-    findings.push(...checkTrain(given.train, knownTrainSettings(await lookups.facts()), [...path, 'train']));
+  const warnings: string[] = [];
+  if (given.train !== undefined) {
+    const { defaults, schedules = null } = await lookups.facts();
+    const layers = await scope.models.layers();
+    const train = checkTrain(given.train, { defaults, schedules, layers, path: [...path, 'train'] });
+    findings.push(...train.findings);
+    warnings.push(...train.warnings);
   }
   const resume = given.train?.resume_adapter_file;
-  if (resume !== undefined && (await lookups.look(lookups.absolute(resume)))?.kind !== 'file') {
-    const at = { path: [...path, 'train', 'resume_adapter_file'], seen: resume };
-    findings.push({
-      ...at,
-      message: `there is no file ${lookups.absolute(resume)}`,
-      hint: 'paths start at the workspace',
-    });
-  }
+  if (resume !== undefined) findings.push(...(await checkResume(resume, scope)));
   const evaluated = given.eval?.suite;
   const suite = evaluated === undefined ? [] : await checkSuite(evaluated, ['eval', 'suite'], scope);
-  return [...findings, ...(await checkSelect(given, scope)), ...suite, ...checkEngine(given, path)];
+  return {
+    findings: [...findings, ...(await checkSelect(given, scope)), ...suite, ...checkEngine(given, path)],
+    warnings,
+  };
 }
 
 /** Not in the schema, which reads the run.json of earlier versions too. */
@@ -84,6 +94,16 @@ function checkEngine(given: Sections, path: Path): Finding[] {
   const index = othersHomeAt(words);
   if (index < 0) return [];
   return [{ path: [...path, 'eval', 'engine', 'command', index], seen: words[index], message: othersHome }];
+}
+
+/** mlx_lm takes over what it finds by name and says nothing of the rest: a foreign file would change nothing. */
+async function checkResume(file: string, { lookups, models, path }: SettingsScope): Promise<Finding[]> {
+  const at = { path: [...path, 'train', 'resume_adapter_file'], seen: file };
+  const absolute = lookups.absolute(file);
+  if ((await lookups.look(absolute))?.kind !== 'file')
+    return [{ ...at, message: `there is no file ${absolute}`, hint: 'paths start at the workspace' }];
+  const message = await weightsProblem(absolute, lookups, await models.layers());
+  return message === null ? [] : [{ ...at, message }];
 }
 
 /** What decides instead of a suite. */

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { cleanupSettings, fuseSettings, type StageName, selectSettings, stageNames } from '../../events/stages.ts';
+import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
+import { checkAdapter, noSuchFolder } from './check-adapter.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
 import { get } from './mapping.ts';
 import type { Start } from './plan-runs.ts';
@@ -24,12 +26,16 @@ export interface CheckedStart extends Start {
 const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: null, findings });
 
 /** Looks up model, data, adapter and source run. What the phase lacks is told elsewhere (`required`). */
-export async function checkStart(phase: UsablePhase, lookups: Lookups): Promise<Checked<CheckedStart>> {
+export async function checkStart(
+  phase: UsablePhase,
+  lookups: Lookups,
+  models: ModelReader,
+): Promise<Checked<CheckedStart>> {
   const { from } = phase;
   if (from !== undefined && 'run' in from) return startFromRun(from, phase, lookups);
   const [model, rest] = await Promise.all([
-    checkModel(phase, lookups),
-    from === undefined ? checkData(phase, lookups) : checkFolder(from, lookups),
+    checkModel(phase, lookups, models),
+    from === undefined ? checkData(phase, lookups) : checkFolder(from, lookups, models),
   ]);
   const findings = [...model.findings, ...rest.findings, ...nothingToSelect(phase)];
   const incomplete = model.value === null && !(from !== undefined && 'model' in from && phase.model === undefined);
@@ -53,16 +59,27 @@ function nothingToSelect({ from, select }: UsablePhase): Finding[] {
   return [{ path: ['select', 'by'], seen: select.by, message, hint: 'from.checkpoint names one' }];
 }
 
-async function checkModel(phase: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['model']>>> {
+async function checkModel(
+  phase: UsablePhase,
+  lookups: Lookups,
+  models: ModelReader,
+): Promise<Checked<NonNullable<Run['model']>>> {
   const { model: source, revision = null, download } = phase;
   if (source === undefined) return nothing();
-  const found = await lookups.resolveModel(source, revision);
-  if (found.found) {
-    return { value: { source, folder: found.folder, revision: found.revision ?? revision, download }, findings: [] };
+  const named = await models.read(source, revision);
+  const { found } = named;
+  const absent = { source, folder: null, revision, download };
+  if (!found.found) {
+    if (found.kind === 'hub' && download) return { value: absent, findings: [] };
+    const finding = { path: ['model'], seen: source, message: found.message, hint: found.hint, absent: true } as const;
+    return { value: absent, findings: [finding] };
   }
-  if (found.kind === 'hub' && download) return { value: { source, folder: null, revision, download }, findings: [] };
-  const finding = { path: ['model'], seen: source, message: found.message, hint: found.hint, absent: true } as const;
-  return { value: { source, folder: null, revision, download }, findings: [finding] };
+  const trusts = phase.train?.trust_remote_code === true;
+  const fault = await faultOf(named, lookups, trusts);
+  // What is not there of a model of the Hub comes with the download.
+  if (fault?.kind === 'missing' && found.revision !== null && download) return { value: absent, findings: [] };
+  const value = { source, folder: found.folder, revision: found.revision ?? revision, download };
+  return { value, findings: fault === null ? [] : [faultFinding(fault, named, ['model'])] };
 }
 
 async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['data']>>> {
@@ -87,12 +104,16 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
  * What a `from` names that its schema refuses: a slip in one of its keys must not hide that the run or the folder is not
  * there.
  */
-export async function checkBrokenFrom(from: unknown, lookups: Lookups): Promise<readonly Finding[]> {
+export async function checkBrokenFrom(
+  from: unknown,
+  lookups: Lookups,
+  models: ModelReader,
+): Promise<readonly Finding[]> {
   const [run, adapter, model] = ['run', 'adapter', 'model'].map((key) => get(from, key));
   if ([run, adapter, model].filter((one) => one !== undefined).length !== 1) return [];
   if (typeof run === 'string') return (await lookups.runPlan(run)) === null ? [await noSuchRun(run, lookups)] : [];
   if (typeof adapter === 'string') return noSuchFolder(adapter, lookups);
-  return typeof model === 'string' ? (await checkFolder({ model }, lookups)).findings : [];
+  return typeof model === 'string' ? (await checkFolder({ model }, lookups, models)).findings : [];
 }
 
 async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
@@ -100,55 +121,26 @@ async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
   return { path: ['from', 'run'], seen: run, message, hint: await nearestPhase(run, lookups) };
 }
 
-async function noSuchFolder(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
-  const folder = lookups.absolute(adapter);
-  if ((await lookups.look(folder))?.kind === 'folder') return [];
-  const message = `there is no folder ${folder}`;
-  return [{ path: ['from', 'adapter'], seen: adapter, message, hint: 'paths start at the workspace' }];
-}
-
 type FromFolder = Exclude<From, { run: string }>;
 type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
 
-async function checkFolder(from: FromFolder, lookups: Lookups): Promise<Checked<FolderOrigin>> {
-  if ('adapter' in from) return checkAdapter(from, lookups);
-  const found = await lookups.resolveModel(from.model, null);
+async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<Checked<FolderOrigin>> {
+  if ('adapter' in from) return checkAdapter(from, lookups, await models.layers());
+  const named = await models.read(from.model, null);
+  const { found } = named;
   if (!found.found) {
     const at = { path: ['from', 'model'], seen: from.model, absent: true } as const;
     const model = found.kind === 'hub' ? from.model : lookups.absolute(from.model);
     return { value: { model, sha256: '' }, findings: [{ ...at, message: found.message, hint: found.hint }] };
   }
+  const fault = await faultOf(named, lookups, false);
+  if (fault !== null) {
+    const finding = faultFinding(fault, named, ['from', 'model']);
+    return { value: { model: found.folder, sha256: '' }, findings: [finding] };
+  }
   const hash = await lookups.hash(found.folder);
   if ('message' in hash) return nothing({ path: ['from', 'model'], seen: from.model, message: hash.message });
   return { value: { model: found.folder, sha256: hash.sha256 }, findings: [] };
-}
-
-async function checkAdapter(
-  from: Extract<FromFolder, { adapter: string }>,
-  lookups: Lookups,
-): Promise<Checked<FolderOrigin>> {
-  const folder = lookups.absolute(from.adapter);
-  const at = { path: ['from', 'adapter'], seen: from.adapter };
-  if ((await lookups.look(folder))?.kind !== 'folder') {
-    return nothing({ ...at, message: `there is no folder ${folder}`, hint: 'paths start at the workspace' });
-  }
-  const { checkpoint = null } = from;
-  const files = await lookups.list(folder);
-  const findings: Finding[] = [];
-  if (!files.includes('adapter_config.json'))
-    findings.push({ ...at, message: `there is no adapter_config.json in ${folder}` });
-  const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
-  if (!files.includes(weights)) {
-    const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
-    const hint =
-      there.length === 0 ? undefined : `checkpoints that are there: ${there.toSorted((a, b) => a - b).join(', ')}`;
-    const place = checkpoint === null ? at : { path: ['from', 'checkpoint'], seen: checkpoint };
-    findings.push({ ...place, message: `there is no ${weights} in ${folder}`, hint });
-  }
-  if (findings.length > 0) return { value: null, findings };
-  const hash = await lookups.hash(folder);
-  if ('message' in hash) return nothing({ ...at, message: hash.message });
-  return { value: { adapter: folder, checkpoint, sha256: hash.sha256 }, findings };
 }
 
 async function startFromRun(

@@ -1,4 +1,8 @@
 import { trainSettings } from '../../events/stages.ts';
+import { mlxDefaults } from '../mlx/mlx-argv.ts';
+import { plural } from '../words.ts';
+import { checkLora, type LoraScope } from './check-lora.ts';
+import { checkSchedule } from './check-schedule.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';
@@ -17,14 +21,64 @@ const ours: Readonly<Record<string, string>> = {
   report_to: 'figures are kept in artifacts/',
 };
 
-/** What `train:` says beyond its schema, against the defaults of the installed mlx_lm. */
-export function checkTrain(train: Mapping, defaults: Mapping, path: Path): Finding[] {
-  return Object.entries(train).flatMap(([key, value]) => {
-    const at = { path: [...path, key], seen: value };
-    const refused = checkTrainKey(key, defaults, at);
-    const isChecked = Object.hasOwn(ours, key) || Object.hasOwn(trainSettings.shape, key);
-    return isChecked ? refused : [...refused, ...checkValue(key, value, { defaults, at })];
-  });
+export interface TrainScope extends LoraScope {
+  /** Schedules that the installed mlx has; null: not known. */
+  readonly schedules: readonly string[] | null;
+}
+
+/** What `train:` says beyond its schema, against the defaults of the installed mlx_lm and the layers of the model. */
+export function checkTrain(
+  train: Mapping,
+  scope: TrainScope,
+): { readonly findings: readonly Finding[]; readonly warnings: readonly string[] } {
+  const { path, defaults } = scope;
+  const keys = Object.entries(train).flatMap(([key, value]) => checkKey(key, value, { path, defaults }));
+  const wrong = new Set(keys.map((finding) => finding.path[path.length]));
+  const right = Object.fromEntries(Object.entries(train).filter(([key]) => !wrong.has(key)));
+  const lora = checkLora(right, scope);
+  const steps = checkSteps(right, scope);
+  const { lr_schedule: schedule } = right;
+  const rates = isMapping(schedule)
+    ? checkSchedule(schedule, { path: [...path, 'lr_schedule'], known: scope.schedules, updates: steps.updates })
+    : { findings: [], warnings: [] };
+  return {
+    findings: [...keys, ...steps.findings, ...lora.findings, ...rates.findings],
+    warnings: [...steps.warnings, ...lora.warnings, ...rates.warnings],
+  };
+}
+
+function checkKey(key: string, value: unknown, { path, defaults }: { path: Path; defaults: Mapping }): Finding[] {
+  const at = { path: [...path, key], seen: value };
+  const refused = checkTrainKey(key, defaults, at);
+  const isChecked = Object.hasOwn(ours, key) || Object.hasOwn(trainSettings.shape, key);
+  return isChecked ? refused : [...refused, ...checkValue(key, value, { defaults, at })];
+}
+
+interface Steps {
+  /** Steps that the optimizer makes. */
+  readonly updates: number;
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+/** mlx_lm steps its optimizer when the iteration, counted from 1, is a multiple of grad_accumulation_steps. */
+function checkSteps(train: Mapping, { path, defaults }: Pick<TrainScope, 'path' | 'defaults'>): Steps {
+  const numbers: Mapping = { ...mlxDefaults, ...defaults, ...train };
+  const [iters, gathered] = [Number(numbers.iters), Number(numbers.grad_accumulation_steps ?? 1)];
+  const updates = Math.floor(iters / gathered);
+  const findings: Finding[] = [];
+  if (updates < 1) {
+    const at = { path: [...path, 'grad_accumulation_steps'], seen: train.grad_accumulation_steps };
+    const message = `more than the ${iters} iterations: the optimizer would make no step and nothing would be learned`;
+    findings.push({ ...at, message, hint: `allowed: 1 to ${iters}` });
+  }
+  if (train.val_batches === 0) {
+    const message = 'mlx_lm divides by it, so the val loss would be no number; allowed: at least 1, or -1 for all';
+    findings.push({ path: [...path, 'val_batches'], seen: 0, message });
+  }
+  const lost = iters % gathered;
+  const warning = `train: the last ${plural(lost, 'iteration')} change nothing, since iters (${iters}) is no multiple of grad_accumulation_steps (${gathered})`;
+  return { updates, findings, warnings: updates >= 1 && lost > 0 ? [warning] : [] };
 }
 
 type At = Pick<Finding, 'path' | 'seen'>;
@@ -32,7 +86,8 @@ type At = Pick<Finding, 'path' | 'seen'>;
 /** A key that mlx_lm does not know, or that is not the phase's to set. */
 export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[] {
   if (Object.hasOwn(ours, key)) return [{ ...at, message: 'phasebox sets this', hint: ours[key] }];
-  if (Object.hasOwn(defaults, key)) return [];
+  // No defaults at all: there is no mlx_lm to ask.
+  if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
   const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
   return [{ ...at, ...notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()) }];
 }
@@ -41,7 +96,6 @@ function checkValue(key: string, value: unknown, { defaults, at }: { defaults: M
   if (key === 'fine_tune_type') return checkKind(value, at);
   if (key === 'optimizer' && typeof value === 'string') return checkOptimizer(value, defaults.optimizer_config, at);
   if (key === 'lr_schedule' && !isMapping(value)) return [{ ...at, message: `${typeWord('object')} is expected` }];
-  if (key === 'lora_parameters' && isMapping(value)) return checkLora(value, defaults.lora_parameters, at);
   const wanted = typeOf(defaults[key]);
   if (wanted === null || fits(value, wanted)) return [];
   const hint = typeof value === 'string' ? wordHint(wanted, value) : undefined;
@@ -60,15 +114,6 @@ function checkOptimizer(value: string, known: unknown, at: At): Finding[] {
   const names = isMapping(known) ? Object.keys(known) : [];
   if (names.length === 0 || names.includes(value.toLowerCase())) return [];
   return [{ ...at, message: `allowed: ${names.join(', ')}`, hint: suggestion(value, names) }];
-}
-
-/** mlx_lm takes the section as a whole: what is left out is not its default, it is missing. */
-function checkLora(value: Mapping, usual: unknown, at: At): Finding[] {
-  const missing = isMapping(usual) ? Object.entries(usual).filter(([key]) => !Object.hasOwn(value, key)) : [];
-  if (missing.length === 0) return [];
-  const [keys, defaults] = [missing.map(([key]) => key), missing.map(([key, is]) => `${key}: ${JSON.stringify(is)}`)];
-  const message = `mlx_lm replaces its own as a whole, so these are missing: ${keys.join(', ')}`;
-  return [{ ...at, message, hint: `its own: ${defaults.join(', ')}` }];
 }
 
 /** The type of a default; null: any (mlx_lm's default is None). A whole number is a fine float, not the other way round. */

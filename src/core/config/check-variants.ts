@@ -20,6 +20,8 @@ export interface VariantsScope extends Omit<SettingsScope, 'path'> {
   readonly inherited: Partial<Run['settings']>;
   /** What is wrong with the phase is not said again of each variant. */
   readonly known: readonly Finding[];
+  /** What the phase's own sections are warned of, which is not said again either. */
+  readonly doubts: readonly string[];
 }
 
 export interface CheckedVariants {
@@ -56,12 +58,16 @@ async function checkVariant([name, over]: [string, unknown], scope: VariantsScop
   const { value, findings } = validate(sections, overlay(base, own), path);
   const used = await checkSettings(value ?? {}, { ...scope, path });
   const known = new Set(scope.known.map((finding) => said(finding, [])));
-  const fresh = [...findings, ...used].filter((finding) => !known.has(said(finding, path)));
+  const fresh = [...findings, ...used.findings].filter((finding) => !known.has(said(finding, path)));
   const all = [...misplaced, ...fresh];
   const settings = value === null || all.length > 0 ? null : resolveSettings(value, scope.lookups);
   if (settings === null || scope.plain === null) return { variant: null, findings: all, warnings: [] };
   const variant = { name, settings: { ...settings, ...scope.inherited } };
-  return { variant, ...(await compare(variant, scope.plain, scope)) };
+  const compared = await compare(variant, scope.plain, scope);
+  const doubts = used.warnings
+    .filter((text) => !scope.doubts.includes(text))
+    .map((text) => `variants.${name}: ${text}`);
+  return { variant, findings: compared.findings, warnings: [...doubts, ...compared.warnings] };
 }
 
 /** A finding as the phase itself would have it, without the variant's path in front. */

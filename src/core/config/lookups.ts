@@ -1,6 +1,9 @@
 import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
+import type { ModelFault } from '../mlx/model-fault.ts';
+import type { ModelFolder } from '../mlx/model-support.ts';
 import { pythonHere } from '../mlx/python-fit.ts';
+import type { Tensor } from '../mlx/safetensors.ts';
 import type { Rendered, RenderJob } from '../score/rendering.ts';
 
 /** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
@@ -27,17 +30,11 @@ export const facts = z.looseObject({
   model_types: modelTypes.nullish(),
   /** Names that `train.lr_schedule` may have. Absent or null: not known. */
   schedules: z.array(z.string()).nullish(),
-  /** Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent: not known. */
-  row_features: z.record(z.string(), z.string()).optional(),
   here: pythonHere.optional(),
+  /** Why this Python could not be asked; then versions and defaults are empty, and nothing is compared with them. */
+  unchecked: z.string().optional(),
 });
 export type Facts = z.infer<typeof facts>;
-
-/** Every training setting that the installed mlx_lm reads, with its default. */
-export const knownTrainSettings = ({ defaults, row_features }: Facts): Readonly<Record<string, unknown>> => ({
-  ...defaults,
-  ...row_features,
-});
 
 /** A base model as it is here. `revision`: the commit of a hub model; null for a folder. */
 export type FoundModel =
@@ -50,6 +47,10 @@ export type FoundModel =
       /** What to do, with the command that fetches it. */
       readonly hint: string;
     };
+
+export type InspectedTensors =
+  | { readonly ok: true; readonly value: readonly Tensor[] }
+  | { readonly ok: false; readonly fault: ModelFault };
 
 /** What a path leads to (links followed); null: nothing. */
 export type Entry = { readonly kind: 'file' | 'folder' | 'other'; readonly bytes: number } | null;
@@ -68,9 +69,13 @@ export interface Lookups {
   look(path: string): Promise<Entry>;
   list(folder: string): Promise<readonly string[]>;
   read(path: string): Promise<FileBytes>;
-  /** Throws CommandError when there is no python or no mlx_lm. */
+  /** Throws CommandError when there is no python or no mlx_lm, unless the lookups do without (`unchecked`). */
   facts(): Promise<Facts>;
   resolveModel(source: string, revision: string | null): Promise<FoundModel>;
+  /** A model folder by its headers: whole, or what is wrong with it. */
+  inspectModel(folder: string): Promise<ModelFolder>;
+  /** The tensors of one .safetensors file by its header. */
+  inspectTensors(file: string): Promise<InspectedTensors>;
   /** What the chat templates of these models make of prompts, an answer for each job. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
   /** Content hash of a file or folder; `message`: why it cannot be read whole. */

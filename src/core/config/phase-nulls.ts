@@ -3,9 +3,10 @@ import { phase } from '../../events/phase.ts';
 import { trainSettings } from '../../events/stages.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';
-import { knownTrainSettings, type Lookups } from './lookups.ts';
+import type { Lookups } from './lookups.ts';
 import { get, isMapping, type Mapping } from './mapping.ts';
 import { type NullsRead, readNulls } from './nulls.ts';
+import type { Path } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 
 /** A config as it is written: its variants hold sections of the phase. */
@@ -16,17 +17,19 @@ export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Prom
   const { value, empty } = source;
   const asks = trainSections(value).some((train) => Object.entries(train).some(isForeignNull));
   // Only mlx_lm knows its keys; who left none of them empty need not have it.
-  const defaults: Mapping = asks ? knownTrainSettings(await lookups.facts()) : {};
+  const { defaults, unchecked } = asks ? await lookups.facts() : { defaults: {}, unchecked: undefined };
   return readNulls(value, {
     schema: written,
     empty,
     lineOf: (path) => source.find(path).line,
-    further: {
-      names: Object.keys(defaults),
-      refuse: (key, path) => checkTrainKey(key, defaults, { path }),
-    },
+    ...(unchecked === undefined ? { further: foreignKeys(defaults) } : {}),
   });
 }
+
+const foreignKeys = (defaults: Mapping) => ({
+  names: Object.keys(defaults),
+  refuse: (key: string, path: Path) => checkTrainKey(key, defaults, { path }),
+});
 
 const isForeignNull = ([key, value]: [string, unknown]): boolean =>
   value === null && !Object.hasOwn(trainSettings.shape, key);

@@ -64,6 +64,9 @@ function parseHeader(header: string): Checked<Record<string, unknown>> {
   }
 }
 
+/** True for a header that mlx wrote: the tensors have the names of mlx_lm's own layers. */
+export const isMlxHeader = (header: string): boolean => /"__metadata__"\s*:\s*\{[^}]*"format"\s*:\s*"mlx"/.test(header);
+
 /** Tensors must follow each other without gap or overlap and end where the file ends. */
 function coverage(tensors: readonly Tensor[], dataBytes: number): string | null {
   let at = 0;

@@ -1,78 +1,52 @@
-import { open, readdir, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { isMapping, type Mapping } from '../../core/config/mapping.ts';
 import { StageError } from '../../core/errors.ts';
+import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { elements, type ModelShape, shapeOfName, shapeOfTensors, weightsOf } from '../../core/mlx/model-shape.ts';
-import {
-  type Checked,
-  headerLength,
-  indexProblem,
-  prefixBytes,
-  readTensors,
-  shardSetProblem,
-  type Tensor,
-} from '../../core/mlx/safetensors.ts';
-import { hasCode, ifAbsent, readText } from '../disk/files.ts';
-
-/** How a model says that it is quantized: `config.json`'s own section. */
-export interface Quantization {
-  readonly bits: number;
-  readonly group_size: number;
-}
-
-/** A model folder as its headers tell it. `bytes`: all its files; `parameters`: unpacked, quantized ones counted too. */
-export type ModelFolder =
-  | {
-      readonly whole: true;
-      readonly tensors: readonly Tensor[];
-      readonly bytes: number;
-      readonly parameters: number;
-      readonly quantization: Quantization | null;
-      readonly config: Readonly<Record<string, unknown>>;
-    }
-  | { readonly whole: false; readonly problem: string };
+import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts';
+import { parsePythonJson, refusedStart } from '../../core/mlx/python-json.ts';
+import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
+import { hasCode, ifAbsent } from '../disk/files.ts';
+import { absence, damaged, missing, type Read, type TensorFile, tensorFileOrFault } from './tensor-file.ts';
 
 const indexFile = 'model.safetensors.index.json';
-const tokenizerFiles = ['tokenizer.json', 'tokenizer.model', 'vocab.json', 'tiktoken.model'];
+/** One of these is enough; they are looked for in this order. */
+const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer.model',
+  'vocab.json',
+  'tiktoken.model',
+  'vocab.txt',
+  'tekken.json',
+];
+const otherTokenizers = /\.tiktoken$|^(?:spiece|sentencepiece\.bpe)\.model$|^tokenization_\w+\.py$/;
+/** Read when they are there. Not JSON: a template that is a pointer would be taught as it is, without an error. */
+const besideTokenizer = ['tokenizer_config.json', 'chat_template.jinja'];
 
-/** All tensors of one .safetensors file, proven to be of the file's size. Only the header is read. */
-export async function readTensorFile(path: string): Promise<Checked<readonly Tensor[]>> {
-  const handle = await open(path, 'r');
-  try {
-    const { size } = await handle.stat();
-    const prefix = new Uint8Array(prefixBytes);
-    await handle.read(prefix, 0, prefixBytes, 0);
-    const length = headerLength(prefix, size);
-    if (!length.ok) return length;
-    const header = Buffer.alloc(length.value);
-    const { bytesRead } = await handle.read(header, 0, length.value, prefixBytes);
-    return readTensors(header.toString('utf8', 0, bytesRead), length.value, size);
-  } finally {
-    await handle.close();
-  }
-}
-
-const broken = (file: string, problem: string): ModelFolder => ({ whole: false, problem: `${file}: ${problem}` });
+const broken = (fault: ModelFault, file?: string): ModelFolder => ({
+  ...fault,
+  whole: false,
+  problem: file === undefined ? fault.problem : `${file}: ${fault.problem}`,
+});
 
 /** What lies in a model folder, and whether it can be loaded: only headers, sizes and the small JSON files are read. */
 export async function readModelFolder(folder: string): Promise<ModelFolder> {
   const names = await listFolder(folder);
-  if (names === null) return { whole: false, problem: `${folder} is not there or no folder` };
+  if (names === null) return broken({ kind: 'missing', problem: `${folder} is not there or no folder` });
   const config = await readJson(join(folder, 'config.json'));
-  if (!config.ok) return broken('config.json', config.problem);
-  const tokenizer = await tokenizerProblem(folder, names);
-  if (tokenizer !== null) return { whole: false, problem: tokenizer };
+  if (!config.ok) return broken(namesOtherForm(config.fault, names) ?? config.fault, 'config.json');
   const shards = await readShards(folder, names);
-  if (!shards.ok) return { whole: false, problem: shards.problem };
-  if (names.includes(indexFile)) {
-    const index = await readJson(join(folder, indexFile));
-    const tensorNames = new Map([...shards.value].map(([file, tensors]) => [file, tensors.map((one) => one.name)]));
-    const problem = index.ok ? indexProblem(index.value, tensorNames) : index.problem;
-    if (problem !== null) return broken(indexFile, problem);
-  }
-  const tensors = [...shards.value.values()].flat();
+  if (!shards.ok) return broken(shards.fault);
+  const index = names.includes(indexFile) ? await indexFault(folder, shards.value) : null;
+  if (index !== null) return broken(index, indexFile);
+  const tokenizer = await tokenizerFault(folder, names);
+  if (tokenizer !== null) return broken(tokenizer);
+  const tensors = [...shards.value.values()].flatMap((file) => file.tensors);
   return {
     whole: true,
     tensors,
+    isMlx: [...shards.value.values()].every(({ isMlx }) => isMlx),
     bytes: await folderBytes(folder, names),
     parameters: weightsOf(tensors, config.value).reduce((sum, weight) => sum + elements(weight), 0),
     quantization: quantizationOf(config.value),
@@ -105,65 +79,96 @@ async function shapeOfFolder(source: string, folder: string): Promise<ModelShape
 /** Throws OUTPUT_DAMAGED, naming file and problem, unless a model folder or one .safetensors file is whole. */
 export async function proveModel(path: string): Promise<void> {
   if (path.endsWith('.safetensors')) {
-    const file = await tensorFileOrProblem(path);
-    if (!file.ok) throw new StageError('OUTPUT_DAMAGED', `${path}: ${file.problem}`);
-    if (file.value.length === 0) throw new StageError('OUTPUT_DAMAGED', `${path}: no tensor in it`);
+    const file = await tensorFileOrFault(path);
+    if (!file.ok) throw new StageError('OUTPUT_DAMAGED', `${path}: ${file.fault.problem}`);
     return;
   }
   const model = await readModelFolder(path);
   if (!model.whole) throw new StageError('OUTPUT_DAMAGED', join(path, model.problem));
 }
 
-async function tensorFileOrProblem(path: string): Promise<Checked<readonly Tensor[]>> {
-  try {
-    return await readTensorFile(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return { ok: false, problem: 'not there' };
-    throw error;
-  }
-}
-
-async function readShards(
-  folder: string,
-  names: readonly string[],
-): Promise<Checked<ReadonlyMap<string, readonly Tensor[]>>> {
+async function readShards(folder: string, names: readonly string[]): Promise<Read<ReadonlyMap<string, TensorFile>>> {
   const files = names.filter((name) => /^model.*\.safetensors$/.test(name)).sort();
-  if (files.length === 0) return { ok: false, problem: `${basename(folder)}: no model*.safetensors in it` };
-  const missing = shardSetProblem(files);
-  if (missing !== null) return { ok: false, problem: `${basename(folder)}: ${missing}` };
-  const shards = new Map<string, readonly Tensor[]>();
-  const read = await Promise.all(files.map((file) => tensorFileOrProblem(join(folder, file))));
+  if (files.length === 0) {
+    const nothing: ModelFault = { kind: 'missing', problem: 'no model*.safetensors in it' };
+    const fault = namesOtherForm(nothing, names) ?? nothing;
+    return { ok: false, fault: { ...fault, problem: `${basename(folder)}: ${fault.problem}` } };
+  }
+  const lacking = shardSetProblem(files);
+  if (lacking !== null) return missing(`${basename(folder)}: ${lacking}`);
+  const shards = new Map<string, TensorFile>();
+  const read = await Promise.all(files.map((file) => tensorFileOrFault(join(folder, file))));
   for (const [index, file] of files.entries()) {
-    const tensors = read[index];
-    if (tensors?.ok !== true) return { ok: false, problem: `${file}: ${tensors?.problem ?? 'not read'}` };
-    if (tensors.value.length === 0) return { ok: false, problem: `${file}: no tensor in it` };
-    shards.set(file, tensors.value);
+    const one = read[index];
+    if (one === undefined) continue;
+    if (!one.ok) return { ok: false, fault: { ...one.fault, problem: `${file}: ${one.fault.problem}` } };
+    shards.set(file, one.value);
   }
   return { ok: true, value: shards };
 }
 
-async function tokenizerProblem(folder: string, names: readonly string[]): Promise<string | null> {
-  const file = tokenizerFiles.find((name) => names.includes(name));
-  if (file === undefined) return `${tokenizerFiles[0]}: not there`;
-  if ((await stat(join(folder, file))).size === 0) return `${file}: empty`;
-  if (!file.endsWith('.json')) return null;
-  const json = await readJson(join(folder, file));
-  return json.ok ? null : `${file}: ${json.problem}`;
+/** A file that is not there may be one that this kind of model does not have. */
+const namesOtherForm = (fault: ModelFault, names: readonly string[]): ModelFault | null => {
+  const form = fault.kind === 'missing' ? otherForm(names) : null;
+  return form === null ? null : { ...form, problem: `${fault.problem}; ${form.problem}` };
+};
+
+async function indexFault(folder: string, shards: ReadonlyMap<string, TensorFile>): Promise<ModelFault | null> {
+  const index = await readJson(join(folder, indexFile));
+  if (!index.ok) return index.fault;
+  const tensorNames = new Map([...shards].map(([file, { tensors }]) => [file, tensors.map(({ name }) => name)]));
+  const problem = indexProblem(index.value, tensorNames);
+  if (problem === null) return null;
+  return { kind: /which is not there$/.test(problem) ? 'missing' : 'damaged', problem };
 }
 
-async function readJson(path: string): Promise<Checked<Record<string, unknown>>> {
-  const text = await readText(path);
-  if (text === null) return { ok: false, problem: 'not there' };
+async function tokenizerFault(folder: string, names: readonly string[]): Promise<ModelFault | null> {
+  const file = tokenizerFiles.find((name) => names.includes(name)) ?? names.find((name) => otherTokenizers.test(name));
+  if (file === undefined)
+    return { kind: 'missing', problem: `${tokenizerFiles[0]}: not there, and no other tokenizer is` };
+  for (const name of [file, ...besideTokenizer.filter((one) => names.includes(one))]) {
+    const fault = name.endsWith('.json') ? await jsonFault(join(folder, name)) : await fileFault(join(folder, name));
+    if (fault !== null) return { ...fault, problem: `${name}: ${fault.problem}` };
+  }
+  return null;
+}
+
+async function jsonFault(path: string): Promise<ModelFault | null> {
+  const json = await readJson(path);
+  return json.ok ? null : json.fault;
+}
+
+/** Of a file that is not read as a whole: that it is there, has something in it, and is no pointer. */
+async function fileFault(path: string): Promise<ModelFault | null> {
+  const handle = await open(path, 'r').catch(ifAbsent(null));
+  if (handle === null) return { kind: 'missing', problem: await absence(path) };
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return { ok: true, value: { ...value } };
-    return { ok: false, problem: 'no JSON object' };
-  } catch (error) {
-    return { ok: false, problem: `not JSON (${error instanceof Error ? error.message : String(error)})` };
+    const start = new Uint8Array(signatureBytes);
+    const { bytesRead } = await handle.read(start, 0, signatureBytes, 0);
+    // An empty template or vocabulary is not what anybody saved.
+    return bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
+  } finally {
+    await handle.close();
   }
 }
 
-function quantizationOf(config: Record<string, unknown>): Quantization | null {
+async function readJson(path: string): Promise<Read<Mapping>> {
+  const bytes = await readFile(path).catch(ifAbsent(null));
+  if (bytes === null) return missing(await absence(path));
+  const other = impostor(bytes);
+  if (other !== null) return { ok: false, fault: other };
+  const text = bytes.toString();
+  const refused = refusedStart(text);
+  if (refused !== null) return damaged(refused);
+  try {
+    const value = parsePythonJson(text);
+    return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
+  } catch (error) {
+    return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+function quantizationOf(config: Mapping): Quantization | null {
   const { quantization: section } = config;
   if (typeof section !== 'object' || section === null || !('bits' in section) || !('group_size' in section))
     return null;
@@ -183,8 +188,9 @@ async function listFolder(folder: string): Promise<string[] | null> {
 async function folderBytes(folder: string, names: readonly string[]): Promise<number> {
   const sizes = await Promise.all(
     names.map(async (name) => {
-      const entry = await stat(join(folder, name));
-      return entry.isFile() ? entry.size : 0;
+      // A link that leads nowhere (a README in the Hub cache) takes no space.
+      const entry = await stat(join(folder, name)).catch(ifAbsent(null));
+      return entry?.isFile() ? entry.size : 0;
     }),
   );
   return sizes.reduce((sum, size) => sum + size, 0);

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { isMapping } from '../../core/config/mapping.ts';
+import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.ts';
 import { hasCode, readText } from '../disk/files.ts';
 import { absolutePath, homeFolder } from '../home.ts';
 
@@ -35,10 +36,13 @@ export async function resolveModel(source: string, revision: string | null, root
 }
 
 async function inFolder(folder: string): Promise<FoundModel> {
-  const problem = await incomplete(folder);
-  if (problem === null) return { found: true, folder, revision: null };
-  return { found: false, kind: 'folder', message: problem, hint: 'give a folder with config.json and its safetensors' };
+  const fault = await incomplete(folder);
+  if (fault === null) return { found: true, folder, revision: null };
+  const hint = fault.kind === 'form' ? remedy(fault, { folder, hub: null }) : wholeFolder;
+  return { found: false, kind: 'folder', message: fault.problem, hint };
 }
+
+const wholeFolder = 'give a folder with config.json and its safetensors';
 
 async function inCache(id: string, revision: string | null): Promise<FoundModel> {
   const wanted = revision === null ? '' : ` --revision ${revision}`;
@@ -66,8 +70,8 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   // A download that was killed leaves `<etag>.<random>.incomplete` for ever; what was fetched since then is whole.
   const cut = blobs.find((name) => name.endsWith('.incomplete') && !blobs.includes(name.split('.')[0] ?? name));
   if (cut !== undefined) return missing(`${id} is only partly fetched: ${join(home, 'blobs', cut)} is there`);
-  const problem = await incomplete(folder);
-  return problem === null ? { found: true, folder, revision: commit } : missing(`${id} is not whole: ${problem}`);
+  const fault = await incomplete(folder);
+  return fault === null ? { found: true, folder, revision: commit } : missing(`${id} is not whole: ${fault.problem}`);
 }
 
 /** The snapshot that a revision means: itself, or what its ref names. */
@@ -79,18 +83,22 @@ async function commitOf(home: string, revision: string | null): Promise<string |
 }
 
 /** What a model folder lacks; null: config.json and all shards are there and their links lead somewhere. */
-async function incomplete(folder: string): Promise<string | null> {
+async function incomplete(folder: string): Promise<ModelFault | null> {
   const names = await listNames(folder);
-  if (!names.includes('config.json')) return `there is no config.json in ${folder}`;
+  const absent = (problem: string): ModelFault => {
+    const form = otherForm(names);
+    return form === null ? { kind: 'missing', problem } : { ...form, problem: `${problem}; ${form.problem}` };
+  };
+  if (!names.includes('config.json')) return absent(`there is no config.json in ${folder}`);
   const weights = names.filter((name) => name.endsWith('.safetensors'));
-  if (weights.length === 0) return `there is no .safetensors file in ${folder}`;
+  if (weights.length === 0) return absent(`there is no .safetensors file in ${folder}`);
   for (const name of ['config.json', ...new Set([...weights, ...(await indexed(folder))])]) {
     const bytes = await stat(join(folder, name)).then(
       (entry) => entry.size,
       (error: unknown) => (hasCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR') ? null : Promise.reject(error)),
     );
-    if (bytes === null) return `${join(folder, name)} is missing`;
-    if (bytes === 0) return `${join(folder, name)} is empty`;
+    if (bytes === null) return { kind: 'missing', problem: `${join(folder, name)} is missing` };
+    if (bytes === 0) return { kind: 'missing', problem: `${join(folder, name)} is empty` };
   }
   return null;
 }

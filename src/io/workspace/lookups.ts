@@ -4,13 +4,16 @@ import { join, relative, sep } from 'node:path';
 import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
 import { phaseOfRun } from '../../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../../core/config/read-yaml.ts';
+import { CommandError } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
 import { hasCode } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
 import { absolutePath } from '../home.ts';
 import { readFacts } from '../model/facts.ts';
+import { readModelFolder } from '../model/model-folder.ts';
 import { listNames, resolveModel } from '../model/models.ts';
 import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
+import { inspectTensors } from '../model/tensor-file.ts';
 import { phaseFolder, readPhaseRecord } from './phase-store.ts';
 import { readRun } from './run-folder.ts';
 
@@ -22,10 +25,12 @@ export interface LookupPlaces {
   readonly python: string | (() => Promise<string>);
   /** `.phasebox` of the workspace, where rendered prompts are kept; absent: what is there is read, nothing is written. */
   readonly state?: string;
+  /** True: without a working python what only mlx_lm knows is not checked, and the facts say so. */
+  readonly pythonOptional?: boolean;
 }
 
 /** What configs may refer to, on this machine. */
-export function openLookups({ root, artifacts, python, state }: LookupPlaces): Lookups {
+export function openLookups({ root, artifacts, python, state, pythonOptional }: LookupPlaces): Lookups {
   const pythonPath = async (): Promise<string> => (typeof python === 'string' ? python : python());
   return {
     absolute: (path) => absolutePath(path, root),
@@ -33,7 +38,14 @@ export function openLookups({ root, artifacts, python, state }: LookupPlaces): L
     look,
     list: listNames,
     read: readSmallFile,
-    facts: async () => readFacts(await pythonPath()),
+    facts: async () => {
+      try {
+        return await readFacts(await pythonPath());
+      } catch (error) {
+        if (pythonOptional !== true || !(error instanceof CommandError)) throw error;
+        return { versions: {}, defaults: {}, unchecked: error.message };
+      }
+    },
     async render(jobs) {
       const date = promptDate(new Date().toISOString());
       const kept = renderedFolder(state ?? join(root, '.phasebox'));
@@ -44,6 +56,8 @@ export function openLookups({ root, artifacts, python, state }: LookupPlaces): L
       }
     },
     resolveModel: (source, revision) => resolveModel(source, revision, root),
+    inspectModel: readModelFolder,
+    inspectTensors,
     hash: hashOf,
     async phaseRecord(name) {
       if (!isName(name)) return null;

@@ -1,0 +1,75 @@
+import { layersOf, type ModelLayers } from '../mlx/adapted-layers.ts';
+import { badPairs } from '../mlx/known-pairs.ts';
+import { type ModelFault, remedy } from '../mlx/model-fault.ts';
+import { type ModelFolder, supportFault } from '../mlx/model-support.ts';
+import type { Facts, FoundModel, Lookups } from './lookups.ts';
+import type { Finding, Path } from './problem.ts';
+
+/** A model that a config names, as it is here. */
+export interface NamedModel {
+  readonly source: string;
+  readonly revision: string | null;
+  readonly found: FoundModel;
+  /** What its headers say; null: it is not here. */
+  readonly folder: ModelFolder | null;
+}
+
+/** Looks models up by name, each once, however many sections and variants ask. */
+export interface ModelReader {
+  read(source: string, revision: string | null): Promise<NamedModel>;
+  /** The layers of the phase's base model; null: it is not here, or its headers do not tell. */
+  layers(): Promise<ModelLayers | null>;
+}
+
+/** `base`: what the phase itself names; a model that is undefined is reported elsewhere. */
+export function modelReader(
+  lookups: Pick<Lookups, 'resolveModel' | 'inspectModel'>,
+  base: { readonly model?: string | undefined; readonly revision?: string | undefined },
+): ModelReader {
+  const known = new Map<string, Promise<NamedModel>>();
+  const look = async (source: string, revision: string | null): Promise<NamedModel> => {
+    const found = await lookups.resolveModel(source, revision);
+    return { source, revision, found, folder: found.found ? await lookups.inspectModel(found.folder) : null };
+  };
+  const read: ModelReader['read'] = (source, revision) => {
+    const key = JSON.stringify([source, revision]);
+    const model = known.get(key) ?? look(source, revision);
+    known.set(key, model);
+    return model;
+  };
+  return {
+    read,
+    async layers() {
+      const { model, revision = null } = base;
+      const folder = model === undefined ? null : (await read(model, revision)).folder;
+      return folder?.whole === true ? layersOf(folder) : null;
+    },
+  };
+}
+
+/** Why a model that is here cannot be used; null: by its headers and by what the installed mlx_lm loads it can. */
+export async function faultOf(
+  { folder }: NamedModel,
+  lookups: Pick<Lookups, 'facts'>,
+  trusts: boolean,
+): Promise<ModelFault | null> {
+  if (folder === null) return null;
+  if (!folder.whole) return folder;
+  const { model_types: loadable = null, versions } = await lookups.facts();
+  return supportFault(folder, { loadable, version: versions.mlx_lm ?? '', trusts });
+}
+
+/** The fault as a problem of the config. One that a fetch mends leaves the phase plannable, as a model that is not here does. */
+export function faultFinding(fault: ModelFault, { source, revision, found }: NamedModel, path: Path): Finding {
+  const place = found.found ? found.folder : source;
+  const hub = found.found && found.revision !== null ? { id: source, revision } : null;
+  const hint = remedy(fault, { folder: place, hub });
+  const finding = { path, seen: source, message: `${place}: ${fault.problem}`, hint };
+  return fault.kind === 'missing' ? { ...finding, absent: true } : finding;
+}
+
+/** Versions that are known to fail when they train this model, a warning each. */
+export function pairWarnings({ folder }: NamedModel, { versions }: Facts): string[] {
+  if (folder?.whole !== true) return [];
+  return badPairs(versions, folder.config).map((text) => `${text}; update mlx-lm before the run starts`);
+}

@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import type { From } from '../../events/phase.ts';
+import type { ModelLayers } from '../mlx/adapted-layers.ts';
+import { foreignTensors } from '../mlx/adapter-tensors.ts';
+import { refusedStart } from '../mlx/python-json.ts';
+import type { Lookups } from './lookups.ts';
+import { isMapping } from './mapping.ts';
+import type { Finding } from './problem.ts';
+
+type FromAdapter = Extract<From, { adapter: string }>;
+
+/** An adapter from outside, as it is pinned at acceptance; null: the findings say why not. */
+export interface CheckedAdapter {
+  readonly value: { readonly adapter: string; readonly checkpoint: number | null; readonly sha256: string } | null;
+  readonly findings: readonly Finding[];
+}
+
+/** `from.adapter`: files, settings and headers, so that mlx_lm can load it onto the base model. `layers`: those of the base. */
+export async function checkAdapter(
+  from: FromAdapter,
+  lookups: Lookups,
+  layers: ModelLayers | null,
+): Promise<CheckedAdapter> {
+  const folder = lookups.absolute(from.adapter);
+  const at = { path: ['from', 'adapter'], seen: from.adapter };
+  const absent = await noSuchFolder(from.adapter, lookups);
+  if (absent.length > 0) return { value: null, findings: absent };
+  const { checkpoint = null } = from;
+  const files = await lookups.list(folder);
+  const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
+  const findings: Finding[] = files.includes('adapter_config.json')
+    ? await configFindings(folder, at, lookups)
+    : [{ ...at, message: `there is no adapter_config.json in ${folder}` }];
+  if (files.includes(weights)) {
+    const message = await weightsProblem(join(folder, weights), lookups, layers);
+    if (message !== null) findings.push({ ...at, message });
+  } else findings.push(weightsMissing(from, { folder, weights, files }));
+  if (findings.length > 0) return { value: null, findings };
+  const hash = await lookups.hash(folder);
+  if ('message' in hash) return { value: null, findings: [{ ...at, message: hash.message }] };
+  return { value: { adapter: folder, checkpoint, sha256: hash.sha256 }, findings };
+}
+
+/** A finding when `from.adapter` is no folder. */
+export async function noSuchFolder(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
+  const folder = lookups.absolute(adapter);
+  if ((await lookups.look(folder))?.kind === 'folder') return [];
+  const message = `there is no folder ${folder}`;
+  return [{ path: ['from', 'adapter'], seen: adapter, message, hint: 'paths start at the workspace' }];
+}
+
+interface Weights {
+  readonly folder: string;
+  readonly weights: string;
+  readonly files: readonly string[];
+}
+
+function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights, files }: Weights): Finding {
+  const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
+  const list = there.toSorted((a, b) => a - b).join(', ');
+  const hint = there.length === 0 ? undefined : `checkpoints that are there: ${list}`;
+  const place: Pick<Finding, 'path' | 'seen'> =
+    checkpoint === undefined
+      ? { path: ['from', 'adapter'], seen: adapter }
+      : { path: ['from', 'checkpoint'], seen: checkpoint };
+  return { ...place, message: `there is no ${weights} in ${folder}`, hint };
+}
+
+/** What mlx_lm's load_adapters reads of adapter_config.json, and stops without. */
+async function configFindings(
+  folder: string,
+  at: Pick<Finding, 'path' | 'seen'>,
+  lookups: Pick<Lookups, 'read'>,
+): Promise<Finding[]> {
+  const file = join(folder, 'adapter_config.json');
+  const read = await lookups.read(file);
+  if (!read.ok) return [{ ...at, message: read.message }];
+  // TextDecoder would take the mark away.
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(read.bytes);
+  const refused = refusedStart(text);
+  if (refused !== null) return [{ ...at, message: `${file}: ${refused}` }];
+  const config = parsed(text);
+  if (!isMapping(config)) return [{ ...at, message: `${file}: not a JSON object` }];
+  if (config.fine_tune_type === 'full') return [];
+  const { num_layers: layers, lora_layers: old, lora_parameters: parameters } = config;
+  const findings: Finding[] = [];
+  if (layers === undefined) {
+    const message =
+      old === undefined
+        ? `${file}: has no num_layers, which mlx_lm needs to load the adapter`
+        : `${file}: has the old key lora_layers; mlx_lm reads num_layers`;
+    const hint = old === undefined ? undefined : `rename the key: "num_layers": ${JSON.stringify(old)}`;
+    findings.push({ ...at, message, hint });
+  }
+  if (!isMapping(parameters)) {
+    const message = `${file}: has no lora_parameters, which mlx_lm needs to load the adapter`;
+    findings.push({
+      ...at,
+      message,
+      hint: 'with the values of the training: "lora_parameters": {"rank": 8, "scale": 20.0, "dropout": 0.0}',
+    });
+  }
+  return findings;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // reported as not a JSON object
+  }
+}
+
+/** Why a file of adapter weights cannot be put onto the model with these layers; null: nothing that is known. */
+export async function weightsProblem(
+  file: string,
+  lookups: Pick<Lookups, 'inspectTensors'>,
+  layers: ModelLayers | null,
+): Promise<string | null> {
+  const read = await lookups.inspectTensors(file);
+  if (!read.ok) return `${file}: ${read.fault.problem}`;
+  const foreign = layers === null || !layers.isMlx ? null : foreignTensors(read.value, layers);
+  return foreign === null ? null : `${file}: ${foreign}`;
+}

@@ -1,0 +1,96 @@
+import { learningRate, type Schedule, scheduleKinds } from '../mlx/schedule.ts';
+import { plural } from '../words.ts';
+import type { Mapping } from './mapping.ts';
+import type { Finding, Path } from './problem.ts';
+import { notAllowed, typeWord } from './validate.ts';
+
+/** A schedule that was checked: its problems, else what is doubtful about it. */
+interface Checked {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+/** Longer trainings are not counted through step by step. */
+const mostSteps = 200_000;
+/** A schedule that ends at 0 does so at its last step; more of the training than this at 0 is a slip. */
+const idleShare = 0.05;
+
+/** What is left of a rate, against its highest, when float arithmetic means 0. */
+const rounding = 1e-6;
+
+const sections = ['name', 'arguments', 'warmup', 'warmup_init'];
+
+/**
+ * `train.lr_schedule` against what mlx makes of it. `known`: names that the installed mlx has; null: not known.
+ * `updates`: steps that the optimizer makes.
+ */
+export function checkSchedule(
+  value: Mapping,
+  { path, known, updates }: { path: Path; known: readonly string[] | null; updates: number },
+): Checked {
+  const findings = shapeFindings(value, path, known);
+  const schedule = findings.length > 0 ? null : readSchedule(value);
+  if (schedule === null) return { findings, warnings: [] };
+  return checkRates(schedule, { path, updates, seen: value.arguments });
+}
+
+function shapeFindings(value: Mapping, path: Path, known: readonly string[] | null): Finding[] {
+  const { name, arguments: args } = value;
+  const unknown = Object.keys(value).filter((key) => !sections.includes(key));
+  const findings: Finding[] = unknown.map((key) => ({
+    path: [...path, key],
+    seen: value[key],
+    ...notAllowed('mlx_lm does not read this key', key, sections),
+  }));
+  if (typeof name !== 'string') findings.push({ path: [...path, 'name'], seen: name, message: 'required: its name' });
+  else if (known !== null && !known.includes(name))
+    findings.push({
+      path: [...path, 'name'],
+      seen: name,
+      ...notAllowed('mlx has no such schedule', name, known),
+    });
+  const kind = typeof name === 'string' ? scheduleKinds[name] : undefined;
+  const form = kind === undefined ? '' : `: ${kind.usage}`;
+  if (!Array.isArray(args) || args.length === 0 || !args.every((one) => Number.isFinite(one)))
+    findings.push({ path: [...path, 'arguments'], seen: args, message: `a list of numbers is expected${form}` });
+  else if (kind !== undefined && (args.length < kind.least || args.length > kind.most))
+    findings.push({ path: [...path, 'arguments'], seen: args, message: `${name} takes ${kind.usage}` });
+  for (const key of ['warmup', 'warmup_init'])
+    if (value[key] !== undefined && value[key] !== null && !(Number.isFinite(value[key]) && Number(value[key]) >= 0))
+      findings.push({ path: [...path, key], seen: value[key], message: `${typeWord('number')} from 0 on is expected` });
+  return findings;
+}
+
+/** Null: of a name that phasebox does not know, so nothing can be said of its rates. */
+function readSchedule(value: Mapping): Schedule | null {
+  const { name, arguments: args, warmup, warmup_init: warmupInit } = value;
+  if (typeof name !== 'string' || scheduleKinds[name] === undefined || !Array.isArray(args)) return null;
+  return { name, args: args.map(Number), warmup: Number(warmup ?? 0), warmupInit: Number(warmupInit ?? 0) };
+}
+
+function checkRates(
+  schedule: Schedule,
+  { path, updates, seen }: { path: Path; updates: number; seen: unknown },
+): Checked {
+  if (updates < 1 || updates > mostSteps) return { findings: [], warnings: [] };
+  const rates = Array.from({ length: updates }, (_, step) => learningRate(schedule, step));
+  const fault = (message: string): Checked => ({
+    findings: [{ path: [...path, 'arguments'], seen, message }],
+    warnings: [],
+  });
+  if (rates.some((rate) => !Number.isFinite(rate))) return fault(`${schedule.name} gives no learning rate with these`);
+  const none = rounding * rates.reduce((most, rate) => Math.max(most, rate), 0);
+  if (rates.some((rate) => rate < -none)) return fault('the learning rate becomes negative');
+  const idle = rates.filter((rate) => rate <= none).length;
+  const steps = plural(updates, 'step');
+  if (idle === updates)
+    return fault(`the learning rate stays at 0 for the whole training (${steps} of the optimizer): nothing is learned`);
+  const warnings: string[] = [];
+  if (idle > 1 && idle > idleShare * updates)
+    warnings.push(`train.lr_schedule: the learning rate is 0 in ${idle} of ${steps} of the optimizer`);
+  if (schedule.warmup >= updates)
+    warnings.push(
+      `train.lr_schedule: the warmup takes ${plural(schedule.warmup, 'step')}, but the optimizer makes ${updates}: the learning rate stays below ${schedule.args[0]}`,
+    );
+  return { findings: [], warnings };
+}

@@ -1,0 +1,21 @@
+import type { ModelLayers } from './adapted-layers.ts';
+import type { Tensor } from './safetensors.ts';
+
+/** Names that mlx_lm gives the tensors of an adapter: LoRA's two, and DoRA's magnitudes. */
+const leaves = ['lora_a', 'lora_b', 'm'];
+
+/** Why the tensors of an adapter do not belong to a model; null: they do, as far as names and sizes tell. */
+export function foreignTensors(tensors: readonly Tensor[], { paths }: Pick<ModelLayers, 'paths'>): string | null {
+  for (const { name, shape } of tensors) {
+    const dot = name.lastIndexOf('.');
+    const [path, leaf] = [name.slice(0, dot), name.slice(dot + 1)];
+    if (!leaves.includes(leaf)) return `${name} is no tensor of an mlx_lm adapter (they end in lora_a and lora_b)`;
+    const weight = paths.get(path);
+    if (weight === undefined) return `it belongs to another model: the base model has no layer ${path}`;
+    // A linear layer's outer sizes are those of its weight; an embedding's come in the other order.
+    const outer = leaf === 'lora_a' ? shape[0] : leaf === 'lora_b' ? shape[1] : undefined;
+    if (weight.length === 2 && shape.length === 2 && outer !== undefined && !weight.includes(outer))
+      return `it belongs to another model: ${name} has the size ${outer}, the layer of the base model is ${weight.join(' x ')}`;
+  }
+  return null;
+}

@@ -1,0 +1,67 @@
+import { open, readlink } from 'node:fs/promises';
+import type { InspectedTensors } from '../../core/config/lookups.ts';
+import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
+import { headerLength, isMlxHeader, prefixBytes, readTensors, type Tensor } from '../../core/mlx/safetensors.ts';
+import { hasCode } from '../disk/files.ts';
+
+/** What was read of a file, or why it is of no use. */
+export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
+
+export interface TensorFile {
+  readonly tensors: readonly Tensor[];
+  readonly isMlx: boolean;
+}
+
+export const damaged = (problem: string): { ok: false; fault: ModelFault } => ({
+  ok: false,
+  fault: { kind: 'damaged', problem },
+});
+export const missing = (problem: string): { ok: false; fault: ModelFault } => ({
+  ok: false,
+  fault: { kind: 'missing', problem },
+});
+/** All tensors of one .safetensors file, proven to be of the file's size. Only the header is read. */
+async function readTensorFile(path: string): Promise<Read<TensorFile>> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const start = new Uint8Array(signatureBytes);
+    await handle.read(start, 0, signatureBytes, 0);
+    const other = impostor(start);
+    if (other !== null) return { ok: false, fault: other };
+    const length = headerLength(start.subarray(0, prefixBytes), size);
+    if (!length.ok) return damaged(length.problem);
+    const bytes = Buffer.alloc(length.value);
+    const { bytesRead } = await handle.read(bytes, 0, length.value, prefixBytes);
+    const header = bytes.toString('utf8', 0, bytesRead);
+    const tensors = readTensors(header, length.value, size);
+    if (!tensors.ok) return damaged(tensors.problem);
+    if (tensors.value.length === 0) return damaged('no tensor in it');
+    return { ok: true, value: { tensors: tensors.value, isMlx: isMlxHeader(header) } };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The tensors of one .safetensors file by its header, or why it is of no use. */
+export async function inspectTensors(path: string): Promise<InspectedTensors> {
+  const file = await tensorFileOrFault(path);
+  return file.ok ? { ok: true, value: file.value.tensors } : file;
+}
+
+/** The same with what the reader of a model folder needs. */
+export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>> {
+  try {
+    return await readTensorFile(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return missing(await absence(path));
+    if (hasCode(error, 'EISDIR')) return damaged('is a folder');
+    throw error;
+  }
+}
+
+/** `not there`, or where a link leads that leads nowhere: the Hub cache is made of links. */
+export async function absence(path: string): Promise<string> {
+  const target = await readlink(path).catch(() => null);
+  return target === null ? 'not there' : `is a link to ${target}, which is not there`;
+}
