@@ -6,24 +6,24 @@ its own and nothing is padded.
 """
 
 import types
+from pathlib import Path
 
+import data_measure
 import data_part
 import data_tokens
 
-KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
 
-
-def answer_rows(folder, name, tokenizer, limit):
+def answer_rows(path, keys, tokenizer, limit):
     """[(tokens, first)] of one data file: a row cut at `limit` tokens, and the index of its answer's first token.
 
     Rows of which no answer is left are not among them. A row with `text` has no prompt: all but its first token count.
     Raises ValueError with what is wrong with the file.
     """
-    part = data_part.read(folder, name, KEYS)
+    part = data_part.read(Path(path), "valid", keys)
     if part.wrong:
         raise ValueError("; ".join(part.wrong))
-    rows = data_part.as_trained(part, KEYS, types.SimpleNamespace(mask_prompt=False))
-    data = data_tokens.dataset(rows, tokenizer, KEYS, mask_prompt=part.kind != "text")
+    rows = data_measure.as_trained(part, keys, types.SimpleNamespace(mask_prompt=False))
+    data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=part.kind != "text")
     measured = (data.process(row) for row in rows)
     cut = ((tokens[:limit], max(first, 1)) for tokens, first in measured)
     return [(tokens, first) for tokens, first in cut if first < len(tokens)]

@@ -3,7 +3,8 @@
 usage: python check_data.py --model DIR --data DIR|FILE --out FILE [--mask-prompt] [--max-seq-length 2048]
        [--iters N] [--batch-size 1] [--val-batches -1] [--steps-per-eval 200]
        [--min-rows train=1000 valid=100] [--chat-key messages] [--prompt-key prompt]
-       [--completion-key completion] [--text-key text] [--trust-remote-code] [--show N]
+       [--completion-key completion] [--text-key text] [--trust-remote-code]
+       [--show N] [--show-line FILE:LINE ...]
 
 Writes {"profile": {...}, "stops": [{"code": "BAD_DATA", "message"}], "warnings": [sentence]}: `profile` as in
 src/events/profile.ts, its counts those of the readable rows of train.jsonl; `stops` = reasons not to train. Exit code 0
@@ -11,8 +12,9 @@ with stops too; another one only when this program itself failed. Rows go throug
 model's own tokenizer, so that lengths and masks are exactly those of the training. No weights are loaded.
 
 Without --iters the data alone is checked: every row is looked at once. With a FILE, that file alone is checked. With
---show there is also "shown": N rows of the training data, those with findings first, each as {"file", "line",
-"pieces": [{"text", "taught"}], "findings": [sentence]}; the pieces together are the text of the row.
+--show and --show-line there is also "shown": the rows on those lines, and N rows of the training data, those with
+findings first, each as {"file", "line", "pieces": [{"text", "taught"}], "findings": [sentence]}; the pieces together are
+the text of the row.
 """
 
 import argparse
@@ -28,7 +30,6 @@ import data_rows
 import data_show
 import data_tokens
 
-KINDS = ("chat", "prompt", "completion", "text")
 NUMBERS = {"iters": None, "batch-size": 1, "val-batches": -1, "max-seq-length": 2048, "steps-per-eval": 200, "show": 0}
 
 
@@ -38,10 +39,10 @@ def arguments():
         parser.add_argument(f"--{name}", required=True)
     for name, default in NUMBERS.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    for kind in KINDS:
-        parser.add_argument(f"--{kind}-key", default="messages" if kind == "chat" else kind)
+    data_rows.add_key_arguments(parser)
     parser.add_argument("--mask-prompt", action="store_true")
     parser.add_argument("--min-rows", nargs="*", default=[], metavar="FILE=N")
+    parser.add_argument("--show-line", action="append", default=[], metavar="FILE:LINE")
     parser.add_argument("--trust-remote-code", action="store_true")
     return parser.parse_args()
 
@@ -57,6 +58,7 @@ def profile(train, valid, args, talks):
         "epochs": iters * args.batch_size / rows if rows else 0,
         "rows_never_seen": rows - train.looks * args.batch_size,
         "val_share": valid.looks * args.batch_size / len(valid.rows) if valid.rows else 0,
+        "tokens": {part.role: sum(tokens for _, tokens, _ in part.measured) for part in (train, valid)},
         "longest_row_tokens": max((tokens for _, tokens, _ in train.measured), default=0),
         "rows_over_max_seq_length": len(data_tokens.over(train.measured, limit)),
         "rows_answer_cut": len(data_tokens.cut(train.measured, limit)),
@@ -99,7 +101,7 @@ def read_parts(args, keys):
 
 
 def check(args):
-    keys = {kind: getattr(args, f"{kind}_key") for kind in KINDS}
+    keys = data_rows.keys_of(args)
     min_rows = {name: int(count) for name, _, count in (pair.partition("=") for pair in args.min_rows)}
     train, valid, others = read_parts(args, keys)
     tokenizer = data_tokens.load_tokenizer(args.model, args.trust_remote_code)
@@ -115,7 +117,9 @@ def check(args):
     ]
     warnings = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
     report = {"profile": facts, "stops": [{"code": "BAD_DATA", "message": stop} for stop in stops], "warnings": warnings}
-    return {**report, "shown": data_show.rows(train, tokenizer, keys, args)} if args.show else report
+    if args.show or args.show_line:
+        report["shown"] = [row for part in (train, valid) for row in data_show.rows(part, tokenizer, keys, args)]
+    return report
 
 
 def main():

@@ -22,6 +22,11 @@ KINDS = {
     "prompt": "the mask ends before the prompt does, so words of the prompt are taught; remove mask_prompt, or change "
     "the chat template of the model",
     "changed": "the chat template does not print the answer as the row has it",
+    "joined": "the first characters of the answer and the last ones of the prompt are one token, which is masked, so the "
+    "first characters are not taught",
+    "whitespace": "the chat template changes the whitespace inside the answer",
+    "other_prompt": "the chat template opens an answer with other text than it prints in front of the answer of the row, "
+    "so the answer is taught after another prompt than the model gets when it is asked",
     "thoughts": "the chat template does not print the thoughts of the answer, so they are not taught",
     "only_thoughts": "the answer is thoughts alone, and the chat template does not print them, so nothing of it is taught",
     "text": "the chat template does not print the text of an answer that has calls, so the text is not taught",
@@ -56,14 +61,15 @@ def counts(rows, masked):
 def notes(taught):
     """Sentences on the counts of what is taught."""
     answers, calls, turns = taught["answers"], taught["calls"], taught["turns"]
-    of_all = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'answers are'}"
-    if answers["prose"] and answers["call"]:
-        prose, call = (f"{100 * answers[kind] / answers['total']:.1f} %" for kind in ("prose", "call"))
-        yield f"{answers['prose']:,} {of_all} prose ({prose}), {answers['call']:,} calls ({call})"
+    if answers["prose"] and calls["total"]:
+        subject = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'taught answers are'}"
+        prose, call = (f"({100 * answers[kind] / answers['total']:.1f} %)" for kind in ("prose", "call"))
+        yield f"{answers['prose']:,} {subject} prose {prose}, {answers['call']:,} calls {call}"
     if turns["never_taught"]:
-        what = (calls, "calls") if calls["never_taught"] else (turns, "assistant messages")
-        why = "mask_prompt teaches only the last message of a row" if taught["masked"] else "see the lines above"
-        yield f"{what[0]['never_taught']:,} of {what[0]['total']:,} {what[1]} are never taught: {why}"
+        counts, what = (calls, "calls") if calls["never_taught"] else (turns, "assistant messages")
+        by_mask = taught["masked"] and turns["never_taught"] > answers["other"] + answers["nothing"]
+        why = ": mask_prompt teaches only the last message of a row" if by_mask else ""
+        yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never taught{why}"
 
 
 def where(lines, shown=5):
@@ -94,7 +100,7 @@ def sentences(part):
     """(kind, sentence) of each kind of finding in a file, with its lines."""
     for kind, detail, rows in grouped(part.taught):
         quoted = detail is not None and "{detail}" not in KINDS[kind]
-        example = f" (line {rows[0].line} teaches {detail})" if quoted else ""
+        example = f" (line {rows[0].line} teaches \"{detail}\")" if quoted else ""
         count = f"{len(rows):,} of {len(part.taught):,} rows"
         yield kind, f"{part.name}, {where([row.line for row in rows])} ({count}): {sentence(kind, detail)}{example}"
 

@@ -5,6 +5,8 @@ A problem is (line, sentence); lines count from 1. Rows are (line, row) and only
 
 import json
 
+# The key of a row for each kind of text, by default; mlx_lm lets a config rename them (`prompt_feature`, ...).
+KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
 ROLES = ("system", "user", "assistant", "tool")
 # How other formats name a role of ROLES. A template may print these too, but nobody asks the model with them.
 FOREIGN_ROLES = {
@@ -14,6 +16,16 @@ FOREIGN_ROLES = {
 # Beside `content`: what a message may say instead.
 SAYS = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
 CALL_MARKS = ("<tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]", "<function_call>")
+
+
+def add_key_arguments(parser):
+    """--chat-key and the others to the arguments of a program that reads data."""
+    for kind, key in KEYS.items():
+        parser.add_argument(f"--{kind}-key", default=key)
+
+
+def keys_of(args):
+    return {kind: getattr(args, f"{kind}_key") for kind in KEYS}
 
 
 def shown(value, limit=60):

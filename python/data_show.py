@@ -5,14 +5,19 @@ import data_measure
 from data_text import Renderer
 
 
-def chosen(part, count):
-    """Indexes of the rows to show: one for each kind of finding, then from the beginning, in the order of the file."""
+def chosen(part, lines, count):
+    """Indexes of the rows to show, in the order of the file: those on `lines`, and `count` others.
+
+    The others are one for each kind of finding, then rows spread over the file.
+    """
     first = {}
     for index, row in enumerate(part.taught):
         for kind, _ in row.findings:
             first.setdefault(kind, index)
-    indexes = dict.fromkeys([*first.values(), *range(len(part.taught))])
-    return sorted(list(indexes)[:count])
+    asked = [index for index, row in enumerate(part.taught) if row.line in lines]
+    spread = (number * len(part.taught) // count for number in range(count))
+    others = dict.fromkeys(index for index in (*first.values(), *spread, *range(len(part.taught))) if index not in asked)
+    return sorted([*asked, *list(others)[:count]])
 
 
 def pieces(tokens, offset, limit, renderer):
@@ -23,13 +28,15 @@ def pieces(tokens, offset, limit, renderer):
 
 
 def rows(part, tokenizer, keys, args):
-    """The rows to show, as check_data.py describes them."""
-    if not part.taught:
+    """The rows of a part to show, as check_data.py describes them."""
+    lines = {int(line) for name, line in (place.rsplit(":", 1) for place in args.show_line) if name == part.name}
+    indexes = chosen(part, lines, args.show if part.role == "train" else 0)
+    if not indexes:
         return []
     encoder, renderer = data_measure.Encoder(part, tokenizer, keys, args), Renderer(tokenizer)
     place = {line: index for index, (line, _) in enumerate(part.rows)}
     shown = []
-    for row in (part.taught[index] for index in chosen(part, args.show)):
+    for row in (part.taught[index] for index in indexes):
         (tokens, offset), _ = encoder.encode(place[row.line])
         parts = pieces(tokens, offset if args.mask_prompt else 0, args.max_seq_length, renderer)
         sentences = [data_findings.sentence(*finding) for finding in row.findings]

@@ -53,9 +53,10 @@ def find_text(row, message, place):
     texts, content = written(message), message.get("content")
     if isinstance(content, list) and (found := row.find(str(content), *place)):
         return *found, "repr"
-    if found := within(row, texts, place):
-        return *found, None
     whole = "".join(texts)
+    if found := within(row, texts, place):
+        kept = row.renderer.spelled(whole.strip()) in row.written or row.find(whole, *place) is None
+        return *found, None if kept else "whitespace"
     rest = whole.rpartition(THOUGHTS_END)[2]
     if rest.strip() and rest != whole and (found := row.find(rest, *place)):
         return *found, "thoughts"
@@ -90,17 +91,23 @@ def parts_of(row, message, place):
     return parts or [("prose", *find_thoughts(row, message, place))]
 
 
-def border(row, start):
-    """What the mask of the last message does wrong: it covers the beginning of the answer, or words of the prompt not."""
+def border(row, start, end):
+    """What is wrong with the end of the mask, for an answer at these positions; None when nothing is.
+
+    mlx_lm masks as many tokens as the prompt alone has. When the row goes on where that prompt ends, only a token that
+    joins the last characters of the prompt with the first ones of the answer can make a difference.
+    """
     if row.prompt is not None:
         if row.start < row.prompt:
             return "prompt"
-        return "masked" if max(start, row.prompt) < row.start else None
+        return None if row.start <= max(start, row.prompt) else "masked" if row.start >= end else "joined"
     if start < row.start:
         return "masked"
     before = [text for message in row.messages[:-1] for text in written(message)][-1:]
     found = row.find(before[0], 0, start) if before else None
-    return "prompt" if found and found[1] > row.start else None
+    if found and found[1] > row.start:
+        return "prompt"
+    return "other_prompt" if row.is_repeatable() else None
 
 
 def answer(row, index):
@@ -118,7 +125,7 @@ def answer(row, index):
     if not printed:
         return Answer("other", wrong)
     start = exact[0] if exact else min(part[1] for part in printed)
-    if row.masked and (problem := border(row, start)):
+    if row.masked and (problem := border(row, start, max(part[2] for part in printed))):
         wrong.append(problem)
     seen = [part for part in printed if part[1] < row.end and part[2] > row.start]
     kinds = {"other" if problem == "repr" else kind for kind, *_, problem in seen}

@@ -34,27 +34,31 @@ class Renderer:
         """The text encoded and decoded again, without whitespace."""
         return squeezed(self.decode(self.tokenizer.encode(text, add_special_tokens=False)))
 
-    def normal(self, text):
-        """`decoded`, but character by character: the same for nearly every tokenizer, and a hundred times faster."""
-        text = squeezed(text)
+    def spelled(self, text):
+        """The text with every character as the tokenizer gives it back; whitespace stays."""
         for character in set(text):
             if ord(character) not in self.characters:
-                self.characters[ord(character)] = self.decoded(character)
+                self.characters[ord(character)] = character if character.isspace() else self.decoded(character)
         return text.translate(self.characters)
+
+    def normal(self, text):
+        """`decoded`, but character by character: the same for nearly every tokenizer, and a hundred times faster."""
+        return self.spelled(squeezed(text))
 
 
 class RenderedRow:
     """The messages of a row beside its tokens.
 
-    `offset`: the number of masked tokens; None without mask_prompt. `text`: everything that was tokenized. `start`,
-    `end`: what of it is taught. `prompt`: the length of the prompt that precedes the last message when the model is
+    `offset`: the number of masked tokens; None without mask_prompt. `written`: everything that was tokenized; `text`: the
+    same without whitespace. `start`, `end`: what of it is taught. `prompt`: the length of the prompt that precedes the last message when the model is
     asked; None without mask_prompt, and when the row does not begin with that prompt.
     """
 
     def __init__(self, messages, tools, tokens, offset, limit, renderer):
         self.messages, self.tools, self.renderer, self.masked = messages, tools, renderer, offset is not None
         self.taught = renderer.decode(tokens[offset:limit])
-        self.text = squeezed(renderer.decode(tokens))
+        self.written = renderer.decode(tokens)
+        self.text = squeezed(self.written)
         self.start = 0 if offset is None else len(squeezed(renderer.decode(tokens[:offset])))
         self.end = len(self.text) if len(tokens) <= limit else len(squeezed(renderer.decode(tokens[:limit])))
         self.prompt = None if offset is None else self._prompt()
@@ -64,6 +68,10 @@ class RenderedRow:
         prompt = self.renderer.render(self.messages[:-1], self.tools, add_generation_prompt=asks)
         prompt = self.renderer.normal(prompt)
         return len(prompt) if self.text.startswith(prompt) else None
+
+    def is_repeatable(self):
+        """False for a template that prints the time: then a row never begins with the prompt that was rendered after it."""
+        return self.text == self.renderer.normal(self.renderer.render(self.messages, self.tools))
 
     def body(self, index):
         """(start, end) of what the template prints for a message, its header and its end aside; None: not known.

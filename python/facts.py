@@ -4,12 +4,12 @@ usage: python facts.py
     {"python": "/path/of/this/python", "versions": {"python", "mlx", "mlx_lm", "transformers"}, "defaults": {...},
      "model_types": {"modules": [...], "remapping": {...}, "architectures": [[type, architecture, module], ...],
                      "asks": true},
-     "schedules": [...],
+     "schedules": [...], "row_features": {...},
      "here": {"version", "implementation", "system", "machine", "bits", "translated", "glibc"}}
 
 `defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have.
 `model_types` is what mlx_lm can load: its modules, the names that it reads as others, and whether it asks for
-`trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have. Both are null
+`trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have; `row_features` are settings that `defaults` lacks. Both are null
 when the source does not say it. `here` decides whether mlx can be installed in this Python at all.
 Exit code 3: this Python has no mlx_lm; stderr then ends with such a line of `python` and `here` alone. Nothing of mlx_lm
 is imported unless its source cannot be read.
@@ -90,7 +90,8 @@ def main():
 
     folder = Path(package.origin).parent
     facts.update(defaults=mlx_source.training_defaults(folder), model_types=mlx_source.model_types(folder))
-    print(json.dumps(dict(facts, versions=versions, schedules=mlx_source.schedules(folder))))
+    facts.update(schedules=mlx_source.schedules(folder), row_features=mlx_source.row_features(folder))
+    print(json.dumps(dict(facts, versions=versions)))
     return 0
 
 

@@ -28,6 +28,13 @@ def training_defaults(folder):
     return defaults if defaults is not None else importlib.import_module("mlx_lm.lora").CONFIG_DEFAULTS
 
 
+def row_features(folder):
+    """Training settings that CONFIG_DEFAULTS lacks: the keys of a data row, as {"prompt_feature": "prompt"}."""
+    source = folder / "tuner" / "datasets.py"
+    text = source.read_text(encoding="utf-8") if source.exists() else ""
+    return dict(re.findall(r"""getattr\(config, ["'](\w+_feature)["'], ["'](\w+)["']\)""", text))
+
+
 def model_types(folder):
     """The modules of mlx_lm/models, and the tables of mlx_lm/utils.py that rename types; None: not known."""
     statements = parsed(folder / "utils.py")

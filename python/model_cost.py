@@ -2,6 +2,7 @@
 
 usage: python model_cost.py --base DIR --adapter DIR --final DIR --out FILE
        [--weights adapters.safetensors] [--answers FILE] [--data DIR --max-seq-length N]
+       [--chat-key messages] [--prompt-key prompt] [--completion-key completion] [--text-key text]
 
 Writes {"bits": {base, final}, "step", "kept", "snr", "layers"    cost_weights.py
         "top1", "kl", "tokens", "outside"                         cost_answers.py: base + adapter against the final model
@@ -18,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import data_rows
+
 ADAPTER_FILE = "adapters.safetensors"
 
 
@@ -29,6 +32,7 @@ def arguments():
     parser.add_argument("--answers", help="file of answers, see cost_answers.py")
     parser.add_argument("--data", help="folder with valid.jsonl")
     parser.add_argument("--max-seq-length", type=int, default=2048)
+    data_rows.add_key_arguments(parser)
     return parser.parse_args()
 
 
@@ -108,7 +112,7 @@ def from_models(args):
     model = load_model(args.base)
     rows, answers = [], []
     if args.data is not None:
-        rows = answer_loss.answer_rows(args.data, "valid.jsonl", tokenizer, args.max_seq_length)
+        rows = answer_loss.answer_rows(Path(args.data, "valid.jsonl"), data_rows.keys_of(args), tokenizer, args.max_seq_length)
     if args.answers is not None:
         answers = cost_answers.read_answers(args.answers, tokenizer)
     losses = {}

@@ -2,6 +2,7 @@
 
 usage: python val_loss.py --model DIR --data DIR --adapter DIR --out FILE.jsonl --checkpoint ITERATION=NAME ...
        [--mask-prompt] [--max-seq-length N] [--batch-size N] [--trust-remote-code]
+       [--chat-key messages] [--prompt-key prompt] [--completion-key completion] [--text-key text]
 
 The base is loaded once, with the adapter's layers; then the weights of one checkpoint after the other go in. A line a
 checkpoint is appended to FILE.jsonl: {"iteration", "loss", "tokens", "rows", "left_out"}; `loss` null = not a number;
@@ -20,21 +21,20 @@ from pathlib import Path
 import data_rows
 import data_tokens
 
-KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
 TELL_SECONDS = 1
 
 
-def read_rows(path):
+def read_rows(path, keys):
     """The rows of a data file (dicts of one kind); SystemExit when mlx_lm could not read them all."""
-    _, rows, problems = data_rows.read_rows(Path(path), KEYS)
+    _, rows, problems = data_rows.read_rows(Path(path), keys)
     if problems:
         raise SystemExit("\n".join(f"{path}:{line}: {problem}" for line, problem in problems[:20]))
     return [row for _, row in rows]
 
 
-def tokenized(tokenizer, rows, mask_prompt):
+def tokenized(tokenizer, rows, keys, mask_prompt):
     """(tokens, offset) of each row through mlx_lm's own dataset classes."""
-    data = data_tokens.dataset(rows, tokenizer, KEYS, mask_prompt)
+    data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt)
     return [data.process(data[index]) for index in range(len(data))]
 
 
@@ -125,6 +125,7 @@ def arguments():
     parser.add_argument("--checkpoint", action="append", required=True, metavar="ITERATION=NAME")
     parser.add_argument("--max-seq-length", type=int, default=2048)
     parser.add_argument("--batch-size", type=int, default=1)
+    data_rows.add_key_arguments(parser)
     for name in ("mask-prompt", "trust-remote-code"):
         parser.add_argument(f"--{name}", action="store_true")
     return parser.parse_args()
@@ -137,12 +138,13 @@ def main():
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     done = measured(out)
-    rows = read_rows(Path(args.data, "valid.jsonl"))
+    keys = data_rows.keys_of(args)
+    rows = read_rows(Path(args.data, "valid.jsonl"), keys)
     if all(iteration in done for iteration, _ in checkpoints):
         return 0
     model, tokenizer = load_base(args.model, args.trust_remote_code)
     names = load_layers(model, args.adapter)
-    items = tokenized(tokenizer, rows, args.mask_prompt)
+    items = tokenized(tokenizer, rows, keys, args.mask_prompt)
     for nth, (iteration, file) in enumerate(checkpoints, 1):
         if iteration in done:
             continue

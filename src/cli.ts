@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { commands } from './commands/index.ts';
+import { printError } from './commands/output.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
@@ -45,7 +46,7 @@ function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
 /** Commander has printed its own message by then; help and version are no errors. */
 function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  process.stderr.write(`${error instanceof CommandError ? error.message : unexpected(error)}\n`);
+  printError(`${error instanceof CommandError ? error.message : unexpected(error)}\n`);
   return error instanceof CommandError ? error.exitCode : 3;
 }
 

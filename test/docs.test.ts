@@ -174,7 +174,7 @@ describe('README', () => {
 });
 
 describe('the pages', () => {
-  const guides = ['docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
+  const guides = ['docs/data.md', 'docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
   for (const name of [...guides, 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'demo/make/README.md']) {
     it(`${name}: every relative link and image leads somewhere`, async () => {
       const text = (await page(name)).replace(/^```[\s\S]*?^```$/gm, '').replace(/^>.*$/gm, '');

@@ -14,6 +14,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
 import { openRequestDesk } from '../workers/control/requests.ts';
 import { openPlace } from './open-runtime.ts';
+import { printError } from './output.ts';
 
 const poll_ms = 20;
 const knock_ms = 1000;
@@ -65,12 +66,12 @@ export async function askOwner(workspace: Workspace, request: Request): Promise<
     next = performance.now() + knock_ms;
     if (!told && performance.now() - since > patience_ms) {
       told = true;
-      process.stderr.write(`${requestText(request)}: waiting for \`phasebox up\` (pid ${owner})\n`);
+      printError(`${requestText(request)}: waiting for \`phasebox up\` (pid ${owner})\n`);
     }
   }
   const outcomes = await takeAnswer(path);
   if (outcomes !== null) return outcomes;
-  process.stderr.write('It was handled, but what came of it could not be written down: see `phasebox status`.\n');
+  printError('It was handled, but what came of it could not be written down: see `phasebox status`.\n');
   return [];
 }
 

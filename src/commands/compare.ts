@@ -16,10 +16,12 @@ import {
   signed,
   spreadText,
 } from '../core/page/report-words.ts';
+import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
 import { readPhases, readScores } from '../io/workspace/pages.ts';
 import { readResults } from '../io/workspace/results-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 /** `43a`, or a variant of it: `43a-q4`. */
@@ -75,7 +77,7 @@ function summaryJson(summary: Summary): object {
 function asJson({ a, b, alike, measured, finding, spread, categories, prompts }: Contrast): string {
   const { fixed, regressed, same } = prompts;
   const told = { a: summaryJson(a), b: summaryJson(b), alike, measured, finding, spread, categories };
-  return `${JSON.stringify({ ...told, prompts: { fixed, regressed, same } }, null, 2)}\n`;
+  return `${printableJson({ ...told, prompts: { fixed, regressed, same } })}\n`;
 }
 
 function sideText(summary: Summary): string[] {
@@ -144,7 +146,7 @@ export const registerCompare: Register = (program, exit) => {
     .addHelpText('after', example('phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'))
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
       const found = await compare(await workspaceOf(command, false), [a, b]);
-      process.stdout.write(options.json ? asJson(found) : asText(found));
+      print(options.json ? asJson(found) : asText(found));
       exit(0);
     });
 };

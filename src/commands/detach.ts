@@ -7,6 +7,7 @@ import { CommandError } from '../core/errors.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { print } from './output.ts';
 
 /** What earlier nights said stays, in two files of about this many bytes. */
 const logBytes = 4_000_000;
@@ -41,7 +42,7 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
     // Read once more when it is over: `--once` may have come up and done all within these 50 ms.
     over = await Promise.race([ended, delay(50, false)]);
   }
-  process.stdout.write(
+  print(
     `up in the background (pid ${child.pid}), log in ${path}\nsee how it is going: phasebox status; end it: phasebox stop\n`,
   );
   return 0;

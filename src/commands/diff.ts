@@ -1,5 +1,6 @@
 import { type DiffSide, diffRuns, diffText } from '../core/compare/diff.ts';
 import { CommandError } from '../core/errors.ts';
+import { printableJson } from '../core/printable.ts';
 import { custodyOf, versionsOf } from '../core/run/custody.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
@@ -7,6 +8,7 @@ import { type StageName, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface DiffOptions {
@@ -22,7 +24,7 @@ export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): P
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
   const side = (name: string): Promise<DiffSide> => sideOf(name, shelf, rows.get(name) ?? null);
   const result = diffRuns(await side(a), await side(b));
-  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : diffText(result));
+  print(json ? `${printableJson(result)}\n` : diffText(result));
   return 0;
 }
 

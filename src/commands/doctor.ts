@@ -1,12 +1,13 @@
 import { resolve } from 'node:path';
-import { CommandError } from '../core/errors.ts';
+import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
-import { workspaceConfig } from '../events/workspace.ts';
-import { openWorkspace, type Workspace } from '../io/workspace/workspace.ts';
+import { openFolder } from '../io/workspace/workspace.ts';
+import { checkBroker } from './check-broker.ts';
 import { checkMachine, type Machine, thisMachine } from './check-machine.ts';
 import { checkPlaces } from './check-places.ts';
-import { checkBroker, checkPython } from './check-tools.ts';
+import { checkPython } from './check-tools.ts';
 import { type Check, checked, missing } from './checks.ts';
+import { print } from './output.ts';
 import { example, globals, type Register } from './register.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
@@ -24,7 +25,7 @@ export interface Diagnosis {
  * rest is looked at all the same. Throws CommandError 2 when phasebox.yaml is wrong.
  */
 export async function doctor(folder: string, machine: Machine = thisMachine()): Promise<Diagnosis> {
-  const opened = await open(folder);
+  const opened = await openFolder(folder);
   const { workspace, config } = opened;
   const root = resolve(folder);
   const checks = await Promise.all([
@@ -36,23 +37,6 @@ export async function doctor(folder: string, machine: Machine = thisMachine()): 
   const all = checks.flat();
   const warnings = workspace?.warnings ?? [];
   return { ok: all.every(({ status }) => status !== 'missing'), checks: all, warnings };
-}
-
-type Opened = { readonly config: Workspace['config'] } & (
-  | { readonly workspace: Workspace }
-  | { readonly workspace: null; readonly problem: string }
-);
-
-async function open(folder: string): Promise<Opened> {
-  try {
-    const workspace = await openWorkspace(folder, { create: false });
-    return { workspace, config: workspace.config };
-  } catch (error) {
-    if (!(error instanceof CommandError) || error.exitCode !== 3) throw error;
-    const { PHASEBOX_PYTHON: python, REDIS_URL: redis_url } = process.env;
-    const config = workspaceConfig.parse({ ...(python ? { python } : {}), ...(redis_url ? { redis_url } : {}) });
-    return { workspace: null, config, problem: error.message };
-  }
 }
 
 /** A line a check, what to do below it, and a sentence at the end. */
@@ -78,7 +62,7 @@ export const registerDoctor: Register = (program, exit) => {
     .action(async (options: { json?: boolean }, command) => {
       const diagnosis = await doctor(globals(command).workspace);
       warnOfWorkspace(diagnosis);
-      process.stdout.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : doctorText(diagnosis));
+      print(options.json ? `${printableJson(diagnosis)}\n` : doctorText(diagnosis));
       exit(diagnosis.ok ? 0 : 3);
     });
 };

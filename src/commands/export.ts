@@ -11,6 +11,7 @@ import { packageRoot } from '../io/package-root.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, type FoundRun, finalModel, findRun, modelFiles } from './final-model.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 /** What an export came to, for the line that tells it. */
@@ -145,7 +146,7 @@ export const registerExport: Register = (program) => {
       process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
       try {
         const exported = await exportRun(await workspaceOf(command, false), { run, target, signal: stop.signal });
-        process.stdout.write(exportText(exported, run));
+        print(exportText(exported, run));
       } finally {
         process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
       }

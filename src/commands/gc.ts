@@ -6,6 +6,7 @@ import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type Premises } from './garbage.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 import { sharedGarbage } from './shared-garbage.ts';
 
@@ -86,7 +87,7 @@ export const registerGc: Register = (program) => {
     .addHelpText('after', example('phasebox gc', 'phasebox gc --models --yes'))
     .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
       const { models = false, checkpoints = false, yes = false } = options;
-      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      const out = (line: string): void => print(`${line}\n`);
       await gc(await workspaceOf(command, false), { models, checkpoints, yes, out });
     });
 };

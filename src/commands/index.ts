@@ -20,6 +20,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   diff: async () => (await import('./diff.ts')).registerDiff,
   score: async () => (await import('./score.ts')).registerScore,
   suite: async () => (await import('./suite.ts')).registerSuite,
+  data: async () => (await import('./data.ts')).registerData,
   export: async () => (await import('./export.ts')).registerExport,
   serve: async () => (await import('./serve.ts')).registerServe,
   verify: async () => (await import('./verify.ts')).registerVerify,

@@ -8,6 +8,7 @@ import { mlxPackages } from '../io/model/facts.ts';
 import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
 import { packageRoot } from '../io/package-root.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
+import { print, printError } from './output.ts';
 import { example, globals, type Register } from './register.ts';
 import { schemaFile } from './schema.ts';
 import { warnOfWorkspace } from './warnings.ts';
@@ -171,7 +172,7 @@ export const registerInit: Register = (program) => {
     .action(async (folder: string | undefined, _options, command) => {
       const initiated = await init(folder ?? globals(command).workspace);
       warnOfWorkspace(initiated);
-      process.stdout.write(initText(initiated));
-      process.stderr.write(pythonWarning(initiated) ?? '');
+      print(initText(initiated));
+      printError(pythonWarning(initiated) ?? '');
     });
 };

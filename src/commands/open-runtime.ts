@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { openBell } from '../io/bell.ts';
 import type { Broker } from '../io/broker/broker.ts';
-import { openBus } from '../io/broker/bus.ts';
+import { brokerPrefix, openBus } from '../io/broker/bus.ts';
 import { readFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
 import { packageRoot } from '../io/package-root.ts';
@@ -48,11 +48,12 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
 export async function openRuntime({ workspace, log, broker, signal, notice }: RuntimeParts): Promise<Runtime> {
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
-  await broker.reach();
+  const id = await workspaceId(workspace.state);
+  await broker.reach(brokerPrefix(id));
   const root = packageRoot();
   return {
     ...(await openPlace({ workspace, log, notice })),
-    bus: openBus(broker, await workspaceId(workspace.state), log),
+    bus: openBus(broker, id, log),
     python,
     versions: { ...versions, phasebox: root.version },
     drivers: join(root.folder, 'python'),

@@ -9,6 +9,7 @@ import { differencesText, type PlannedPhase, type PlannedRun, planText } from '.
 import { differences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
+import { printableJson, printableLines } from '../core/printable.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -53,8 +54,8 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     const planned = await Promise.all(reads.map((read) => planPhase(read, desk)));
     print(
       options.json
-        ? `${JSON.stringify({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] }, null, 2)}\n`
-        : planned.map(planText).join('\n'),
+        ? `${printableJson({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] })}\n`
+        : printableLines(planned.map(planText).join('\n')),
     );
   }
   return 0;
@@ -136,7 +137,7 @@ async function printDifferences(
     differences: differences(before.config, read.config, defaults),
   }));
   const text = found.map((one) => differencesText(one.names, one.differences)).join('\n');
-  options.print(options.json ? `${JSON.stringify(found, null, 2)}\n` : text);
+  options.print(options.json ? `${printableJson(found)}\n` : printableLines(text));
 }
 
 /** `phasebox plan FILE... [--sh] [--against FILE] [--json]` */

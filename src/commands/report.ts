@@ -3,6 +3,7 @@ import { CommandError } from '../core/errors.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { writePages } from '../io/workspace/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { print, printError } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface ReportOptions {
@@ -18,8 +19,8 @@ export async function report(workspace: Workspace, options: ReportOptions = { pr
     throw new CommandError(3, `${workspace.artifacts} is not there. ${todo}`);
   }
   const { path, rendered, warnings } = await writePages(workspace);
-  for (const warning of warnings) process.stderr.write(`phasebox: ${warning}\n`);
-  process.stdout.write(options.print ? rendered : `${path}\n`);
+  for (const warning of warnings) printError(`phasebox: ${warning}\n`);
+  print(options.print ? rendered : `${path}\n`);
   return 0;
 }
 

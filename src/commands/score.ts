@@ -3,6 +3,7 @@ import { formatProblems } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
+import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';
 import { judge, type Place, scoreSuite, scoreSuiteBy } from '../core/score/score.ts';
@@ -12,6 +13,7 @@ import { modes, type Score } from '../events/score.ts';
 import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
+import { print, printError } from './output.ts';
 import { example, type Register } from './register.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
@@ -36,8 +38,8 @@ export async function score(options: ScoreOptions): Promise<number> {
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
   const result =
     suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
-  process.stderr.write(unreadable(suite, answers));
-  process.stdout.write(options.json ? jsonOf(result) : table(suite, result));
+  printError(unreadable(suite, answers));
+  print(options.json ? jsonOf(result) : table(suite, result));
   return 0;
 }
 
@@ -103,7 +105,7 @@ const shown = (lines: readonly string[]): string =>
     : [...lines.slice(0, mostShown), `  and ${lines.length - mostShown} more`].join('\n');
 
 function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score): string {
-  return `${JSON.stringify({ overall, strict, categories, modes: counts, prompts }, null, 2)}\n`;
+  return `${printableJson({ overall, strict, categories, modes: counts, prompts })}\n`;
 }
 
 function table(suite: Suite, result: Score): string {

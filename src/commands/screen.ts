@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { printable, printableLines } from '../core/printable.ts';
 import { hasCode } from '../io/disk/files.ts';
 
 /** Where `up` tells what happens: lines that stay, and below them, on a terminal, lines that change. */
@@ -35,14 +36,15 @@ export function openScreen(
   let shown: readonly string[] = [];
   const width = (): number => ('columns' in output && typeof output.columns === 'number' ? output.columns : 80);
   const draw = (lines: readonly string[], above: string): void => {
-    const cut = lines.map((line) => line.slice(0, Math.max(10, width() - 1)));
+    const cut = lines.map((line) => printable(line).slice(0, Math.max(10, width() - 1)));
     write(`${up(shown.length)}${clearBelow}${above}${cut.map((line) => `${line}\n`).join('')}`);
     shown = cut;
   };
   return {
     line(text) {
-      if (isTerminal) draw(shown, `${text}\n`);
-      else write(`${text}\n`);
+      const line = `${printableLines(text)}\n`;
+      if (isTerminal) draw(shown, line);
+      else write(line);
     },
     live(lines) {
       if (isTerminal && lines.join('\n') !== shown.join('\n')) draw(lines, '');

@@ -16,6 +16,7 @@ import { commandLine } from '../io/tool/process-facts.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, finalModel, findRun } from './final-model.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface ServeOptions {
@@ -177,7 +178,7 @@ export const registerServe: Register = (program) => {
         () => undefined, // served until the end without a signal
       );
       const port = options.port === undefined ? {} : { port: portOf(options.port) };
-      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      const out = (line: string): void => print(`${line}\n`);
       try {
         await serve(await workspaceOf(command, false), { run, ...port, signal: stop.signal, out });
       } finally {

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printableJson } from '../core/printable.ts';
 import type { RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { type RunStatus, runStatus } from '../core/run/status.ts';
@@ -9,6 +10,7 @@ import { attemptFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { hasLiveTool } from '../io/tool/live-tools.ts';
+import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
@@ -20,12 +22,15 @@ import { leftAloneTexts } from '../producers/names.ts';
 import { diskLine, reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 /** What `status --json` prints. */
 export interface Status {
   readonly up: boolean;
   readonly paused: boolean;
+  /** Why nothing new starts: what the broker of the living `up` refuses, since when (ISO 8601). Null: nothing. */
+  readonly broker: BrokerNote | null;
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
@@ -52,7 +57,8 @@ export interface ForPeople {
 /** Everything is read from the disk: it works with and without a living `up`. */
 export async function readStatus(workspace: Workspace): Promise<{ readonly status: Status } & ForPeople> {
   const [control, owner] = await Promise.all([readControl(workspace.state), ownerOf(workspace.state)]);
-  const [inbox, rejected, told] = await Promise.all([
+  const [broker, inbox, rejected, told] = await Promise.all([
+    owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
     tellRuns(workspace, { control, up: owner !== null }),
@@ -60,7 +66,8 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const names = inbox.found.map(({ name }) => name);
   const runs = told.map(({ status }) => status);
   const warnings = await allWarnings(workspace, runs);
-  const status = { up: owner !== null, paused: control.paused !== null, inbox: names, rejected, runs, warnings };
+  const paused = control.paused !== null;
+  const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
     workspace,
     told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
@@ -148,6 +155,7 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
 /** The status for people. */
 export function statusText(status: Status, { said, disk, ignored }: ForPeople): string {
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
+  if (status.broker !== null) lines.push(`since ${status.broker.since}: ${status.broker.message}`);
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
   if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(shownName).join(', ')}`);
   lines.push(...ignored);
@@ -188,6 +196,6 @@ export const registerStatus: Register = (program) => {
     .addHelpText('after', example('phasebox status', 'phasebox status --json'))
     .action(async (options: { json?: boolean }, command) => {
       const { status, ...forPeople } = await readStatus(await workspaceOf(command, false));
-      process.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status, forPeople));
+      print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople));
     });
 };

@@ -4,6 +4,7 @@ import { hasCode } from '../io/disk/files.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { askOwner } from './ask.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 const poll_ms = 200;
@@ -15,13 +16,13 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
     if (tools) await askOwner(workspace, { kind: 'stop' });
     else terminate(owner);
     while ((await ownerOf(workspace.state)) === owner) await delay(poll_ms);
-    process.stdout.write(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran goes on'}\n`);
+    print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran goes on'}\n`);
   }
   // Also after the end of an `up`: it may have died before it had ended them.
   const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];
-  for (const outcome of left) process.stdout.write(`${outcomeText(outcome)}\n`);
+  for (const outcome of left) print(`${outcomeText(outcome)}\n`);
   if (owner === null && left.length === 0)
-    process.stdout.write(`phasebox is not up here${tools ? ', and no tool runs' : ''}: nothing to stop\n`);
+    print(`phasebox is not up here${tools ? ', and no tool runs' : ''}: nothing to stop\n`);
   return 0;
 }
 

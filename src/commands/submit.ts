@@ -14,6 +14,7 @@ import { lookAt } from '../producers/look.ts';
 import { inboxName } from '../producers/names.ts';
 import { planReader } from '../producers/read-plan.ts';
 import { type Prepared, prepareFiles } from '../producers/submission.ts';
+import { print, printError } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 export interface SubmitOptions {
@@ -164,8 +165,7 @@ export const registerSubmit: Register = (program, exit) => {
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, true);
       const read = planReader(openLookups({ ...workspace, python: () => findPython(workspace), pythonOptional: true }));
-      const out = (line: string): void => void process.stdout.write(`${line}\n`);
-      const err = (text: string): void => void process.stderr.write(text);
-      exit(await submit(files, { ...options, workspace, read, out, err }));
+      const out = (line: string): void => print(`${line}\n`);
+      exit(await submit(files, { ...options, workspace, read, out, err: printError }));
     });
 };

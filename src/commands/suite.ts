@@ -4,6 +4,7 @@ import { CommandError } from '../core/errors.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
+import { printError } from './output.ts';
 import { example, type Register } from './register.ts';
 
 export interface SuiteOptions {
@@ -72,7 +73,7 @@ export const registerSuite: Register = (program, exit) => {
           ...(name === undefined ? {} : { name }),
           wrapper,
           print: (text) => void process.stdout.write(text),
-          tell: (text) => void process.stderr.write(`${text}\n`),
+          tell: (text) => printError(`${text}\n`),
         }),
       );
     });

@@ -11,6 +11,7 @@ import { openShelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts'
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { readSharedManifest } from '../workers/shared-folder.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
+import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 /** One committed stage, or the score of a base model. */
@@ -104,7 +105,7 @@ export const registerVerify: Register = (program, exit) => {
     .option('--deep', 'read every byte again and compare hashes')
     .addHelpText('after', example('phasebox verify', 'phasebox verify 43a-s0 --deep'))
     .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
-      const out = (line: string): void => void process.stdout.write(`${line}\n`);
+      const out = (line: string): void => print(`${line}\n`);
       const deep = options.deep ?? false;
       const damaged = await verify(await workspaceOf(command, false), {
         ...(run === undefined ? {} : { run }),

@@ -1,11 +1,12 @@
 import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { printError } from './output.ts';
 
 const statOf = promisify(fstat);
 
 /** Writes one warning to stderr. */
-export const warn = (line: string): void => void process.stderr.write(`${line}\n`);
+export const warn = (line: string): void => printError(`${line}\n`);
 
 /**
  * Writes warnings to stderr for a command whose stdout shows them as well. Where both are the same terminal, file or

@@ -18,8 +18,16 @@ export function escaped(character: string): string {
 /** Text from a file, a file name or a tool on one line, so that nothing in it moves the cursor or turns the text. */
 export const printable = (text: string): string => text.replace(acting, escaped);
 
-/** The same for text of several lines, which stay lines. */
-export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+/** The same for text whose lines and tabs are meant. */
+export const printableLines = (text: string): string =>
+  text.replace(acting, (character) => (/[\n\t]/.test(character) ? character : escaped(character)));
+
+/** A value as JSON that reads back the same, with nothing in it that a terminal acts on. `indent`: spaces; 0: one line. */
+export function printableJson(value: unknown, indent = 2): string {
+  const text = JSON.stringify(value, null, indent);
+  const unicode = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(acting, (character) => (character === '\n' ? character : unicode(character)));
+}
 
 /** One line, and every space that is no plain one is seen. */
 export const visible = (text: string): string => printable(text).replace(oddSpaces, escaped);

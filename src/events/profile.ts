@@ -26,6 +26,8 @@ export const dataProfile = z.strictObject({
   rows_never_seen: z.int(),
   /** Share of the valid rows that one val loss of the log is measured on. */
   val_share: z.number(),
+  /** Of all rows, before any is cut. 0.1.0 did not count them. */
+  tokens: z.strictObject({ train: z.int(), valid: z.int() }).optional(),
   longest_row_tokens: z.int(),
   rows_over_max_seq_length: z.int(),
   rows_answer_cut: z.int(),

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { CommandError } from '../core/errors.ts';
+import { printableJson, printableLines } from '../core/printable.ts';
 
 /** What `--log-level` may be, from all to nothing. */
 export const logLevels: readonly string[] = [...Object.keys(pino.levels.values), 'silent'];
@@ -36,9 +37,9 @@ export function openLogger(options: LogOptions): Logger {
   const toScreen = options.pretty ? screen() : undefined;
   const known = secretValues(process.env);
   const write = (line: string): void => {
-    const safe = `${JSON.stringify(withoutSecrets(JSON.parse(line), known))}\n`;
-    toFile(safe);
-    toScreen?.(safe);
+    const safe: unknown = withoutSecrets(JSON.parse(line), known);
+    toFile(`${printableJson(safe, 0)}\n`);
+    toScreen?.(`${JSON.stringify(safe, (_key, item) => (typeof item === 'string' ? printableLines(item) : item))}\n`);
   };
   const settings = { level: options.level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
   return pino(settings, { write });

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rename, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
+import { printableLines } from '../core/printable.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
@@ -102,7 +103,8 @@ async function handle(intake: Intake, name: string, expected: Expected): Promise
   return 'done';
 }
 
-async function refuse(intake: Intake, from: string, reasons: string): Promise<Taken> {
+async function refuse(intake: Intake, from: string, why: string): Promise<Taken> {
+  const reasons = printableLines(why);
   const file = basename(from);
   const as = await unlessGone(from, () => reject(from, intake.rejected, { name: file, reasons }));
   if (as === null) return 'gone';

@@ -1,4 +1,5 @@
 import type { Run } from '../events/run.ts';
+import { openBrokerTrouble } from './broker-trouble.ts';
 import { attendRequests } from './control/attend.ts';
 import { tidyModels } from './keep-models.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
@@ -13,6 +14,7 @@ import { fuse } from './stages/fuse.ts';
 import { quantize } from './stages/quantize.ts';
 import { select } from './stages/select.ts';
 import { train } from './stages/train.ts';
+import { openWithoutQueue } from './without-queue.ts';
 
 /** Every stage there is. */
 export const stageList: readonly Stage[] = [train, select, fuse, quantize, cleanup, evaluate];
@@ -34,7 +36,12 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
     runtime.bus.consume(stage.name, (delivery) => runStage(runtime, stage, delivery)),
   );
   const results = runtime.bus.consume('results', (delivery) => writeRow(runtime, admission, delivery));
-  const reconciler: Reconciler = startReconciler(runtime, admission);
+  const reconciler: Reconciler = startReconciler({
+    runtime,
+    admission,
+    trouble: await openBrokerTrouble(runtime),
+    withoutQueue: openWithoutQueue({ runtime, admission, list }),
+  });
   const attendance = attendRequests(runtime, () => reconciler.now());
   // Nobody else works in this workspace: what is active was in the hands of an `up` that is gone.
   await runtime.bus.dropActive();

@@ -1,10 +1,17 @@
-import { due } from '../core/run/due.ts';
+import { type Refusal, refusalOf } from '../core/broker/refusal.ts';
+import { type Due, due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
+import { isReply } from '../io/broker/broker-probe.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
+import type { BrokerTrouble } from './broker-trouble.ts';
 import { isHeld } from './run-stage.ts';
 import type { Admission } from './runs.ts';
 import type { Runtime } from './runtime.ts';
+import type { WithoutQueue } from './without-queue.ts';
 
 const every_ms = 5000;
+/** While the broker takes nothing. */
+const look_ms = 1000;
 
 /** Compares the queues with the disk and mends the queues: the disk is the truth, the broker may be emptied at any time. */
 export interface Reconciler {
@@ -12,14 +19,22 @@ export interface Reconciler {
   close(): Promise<void>;
 }
 
-/** One pass at a time: every 5 s, and at once when jobs may have been lost. */
-export function startReconciler(runtime: Runtime, admission: Admission): Reconciler {
+interface Parts {
+  readonly runtime: Runtime;
+  readonly admission: Admission;
+  readonly trouble: BrokerTrouble;
+  readonly withoutQueue: WithoutQueue;
+}
+
+/** One pass at a time: every 5 s, at once when jobs may have been lost, and each second while the broker takes nothing. */
+export function startReconciler(parts: Parts): Reconciler {
+  const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;
   let again = false;
   const passes = async (): Promise<void> => {
     do {
       again = false;
-      await pass(runtime, admission);
+      await pass(parts, inBackground);
     } while (again && !runtime.signal.aborted);
   };
   const now = (): Promise<void> => {
@@ -30,35 +45,72 @@ export function startReconciler(runtime: Runtime, admission: Admission): Reconci
     return running;
   };
   const inBackground = (): void => {
-    // A broker that is away makes this fail; it is tried again at the next tick and when the connection is back.
     now().catch((error: unknown) => runtime.log.warn({ err: error }, 'queues could not be compared with the disk'));
   };
   runtime.bus.onDoubt(inBackground);
-  const timer = setInterval(inBackground, every_ms);
+  // Workers that are refused say so again and again: a pass that is on its way, or the next look, sees it too.
+  let heard = Number.NEGATIVE_INFINITY;
+  runtime.bus.onRefused(() => {
+    if (running !== null || trouble.now() !== null || performance.now() - heard < look_ms) return;
+    heard = performance.now();
+    inBackground();
+  });
+  const timers = [
+    setInterval(inBackground, every_ms),
+    setInterval(() => trouble.now() !== null && running === null && inBackground(), look_ms),
+  ];
   return {
     now,
     async close() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       await running?.catch(() => undefined); // told by inBackground
+      await parts.withoutQueue.settled();
     },
   };
 }
 
-async function pass(runtime: Runtime, admission: Admission): Promise<void> {
-  const { shelf, rows, bus, inHand } = runtime;
+async function pass({ runtime, admission, trouble, withoutQueue }: Parts, again: () => void): Promise<void> {
+  const { bus, shelf } = runtime;
   await shelf.refresh();
+  const refusal = (await bus.look()) ?? (await mend(runtime, admission));
+  await trouble.report(refusal);
+  if (refusal === null) return bus.release();
+  // A connection that is away keeps its consumers waiting by itself.
+  if (refusal.kind === 'refuses') await bus.hold();
+  if (trouble.now() === null) return;
+  for (const { shelved, next } of await dueRuns(runtime)) withoutQueue.begin(shelved, next, again);
+}
+
+/** Adds the jobs that are due and not there. Returns why the broker does not take them; null: it does. */
+async function mend(runtime: Runtime, admission: Admission): Promise<Refusal | null> {
+  const { shelf, rows, bus, inHand } = runtime;
+  try {
+    for (const { shelved, next } of await dueRuns(runtime))
+      await bus.ensure(next, async () => {
+        const name = shelved.run.run;
+        if (inHand.has(name)) return false;
+        const later = due(await shelf.state(shelved), rows.has(name));
+        return later !== null && later.event.stage === next.event.stage && later.event.attempt === next.event.attempt;
+      });
+    await admission.ensure();
+    return null;
+  } catch (error) {
+    if (isReply(error)) return refusalOf(error.message);
+    throw error;
+  }
+}
+
+/** Started runs that nobody has in hand and nothing holds, with what is due for them. */
+async function dueRuns(runtime: Runtime): Promise<{ readonly shelved: Shelved; readonly next: Due }[]> {
+  const { shelf, rows, inHand } = runtime;
+  const found: { shelved: Shelved; next: Due }[] = [];
   for (const shelved of shelf.all()) {
     const name = shelved.run.run;
     if (rows.has(name) || inHand.has(name)) continue;
     if (standing(await shelf.journal(shelved), false) === 'waiting') continue;
     const state = await shelf.state(shelved);
     const next = due(state, false);
-    if (next === null || isHeld(runtime, state, next)) continue;
-    await bus.ensure(next, async () => {
-      if (inHand.has(name)) return false;
-      const later = due(await shelf.state(shelved), rows.has(name));
-      return later !== null && later.event.stage === next.event.stage && later.event.attempt === next.event.attempt;
-    });
+    if (next !== null && !isHeld(runtime, state, next)) found.push({ shelved, next });
   }
-  await admission.ensure();
+  return found;
 }

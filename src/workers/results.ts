@@ -21,14 +21,19 @@ export async function writeRow(runtime: Runtime, admission: Admission, delivery:
   if (shelved === undefined) return 'no such run on the disk';
   // Whoever has it in hand is about to end it, and writes the row.
   if (runtime.inHand.has(event.run)) return 'in hand already';
+  const row = await endRun(runtime, admission, shelved);
+  if (row !== null) return rowLine(row);
+  const next = await emitDue(runtime, shelved);
+  return next === null ? 'the run has its row' : `due is ${next.event.stage}`;
+}
+
+/** The same without a job, for a broker that takes none. Null: the run is not over, or has its row. */
+export async function endRun(runtime: Runtime, admission: Admission, shelved: Shelved): Promise<Row | null> {
   const row = await recordRow(runtime, shelved);
-  if (row === null) {
-    const next = await emitDue(runtime, shelved);
-    return next === null ? 'the run has its row' : `due is ${next.event.stage}`;
-  }
+  if (row === null) return null;
   await admission.openAfter(shelved.run.cooldown_s);
   tellRow(runtime, shelved, row);
-  return rowLine(row);
+  return row;
 }
 
 /** Writes the row of a run that is over and has none; null: it is not, or has one. */

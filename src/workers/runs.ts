@@ -11,7 +11,7 @@ import { now, type Runtime } from './runtime.ts';
 export interface Admission {
   /** Opens the gate if the disk says that one more run may start; safe to call at any time. */
   open(): Promise<void>;
-  /** The same, and looks whether the job that lets the next run in is still there. */
+  /** The same, and looks whether the job that lets the next run in is still there. Throws what the broker refuses. */
   ensure(): Promise<void>;
   /** True when runs are left that have no row, and only pauses keep them from going on. */
   isHeldBack(): Promise<boolean>;

@@ -80,6 +80,7 @@ export type Notice =
   | { readonly kind: 'waits'; readonly shelved: Shelved; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
   | { readonly kind: 'page'; readonly text: string }
+  | { readonly kind: 'broker'; readonly text: string }
   | { readonly kind: 'row'; readonly shelved: Shelved; readonly status: Row['status']; readonly line: string };
 
 export const now = (): string => new Date().toISOString();

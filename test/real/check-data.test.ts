@@ -80,6 +80,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
       epochs: 400 / 300,
       rows_never_seen: 0,
       val_share: 0.5,
+      tokens: { train: 16592, valid: 2268 },
       longest_row_tokens: 79,
       rows_over_max_seq_length: 0,
       rows_answer_cut: 0,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { isAlive, stopTool } from '../../src/io/tool/tool-process.ts';
@@ -37,6 +37,33 @@ async function downloadFolder(): Promise<string> {
   const [name = ''] = await waitFor('a download', () => readdir(folder).catch(() => []));
   return join(folder, name);
 }
+
+describe('download: true of a model whose chat template refuses the suite', () => {
+  afterEach(async () => {
+    await chain.remove();
+    await hub.close();
+  });
+
+  it('is told once it is here, before the run starts, and the next run starts', async () => {
+    const folder = join(await tempDir('refusing'), 'model');
+    await cp(demoBase('B'), folder, { recursive: true });
+    const template = "{{ raise_exception('no system turn here') }}";
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ chat_template: template }));
+    hub = await startHub('tiny/B', folder);
+    chain = await workspaceOn();
+    const asking = { suite: 'four.yaml', base: false, cost: false, system: 'Call the tools.' };
+    await drop('a', { model: 'tiny/B', download: true, eval: asking });
+    await drop('b', { model: 'tiny/B', download: true, eval: { ...asking, system: '' } });
+    expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(1);
+    const [refused, done] = await chain.rows();
+    expect(refused).to.include({ run: 'a-s0', status: 'failed', started: null });
+    expect(refused?.error).to.include({ code: 'BAD_SETTINGS', stage: 'train' });
+    for (const text of ['eval.suite', 'no system turn here', '`eval.system: ""`'])
+      expect(refused?.error?.message).to.contain(text);
+    expect(done).to.include({ run: 'b-s0', status: 'done' });
+    expect((await chain.calls('lora')).map(({ run }) => run)).to.eql(['b-s0']);
+  });
+});
 
 describe('download: true, with the real huggingface_hub', () => {
   beforeEach(async () => {

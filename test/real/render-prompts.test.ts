@@ -1,8 +1,10 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expect } from 'chai';
+import { servedModel } from '../../src/core/score/chat.ts';
 import type { Rendered, Rendering, RenderJob, RenderRequest } from '../../src/core/score/rendering.ts';
 import { renderPrompts } from '../../src/io/model/render-prompts.ts';
+import { startModelServer } from '../../src/io/server/model-server.ts';
 import { demoBase, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -28,9 +30,9 @@ const templates = {
 };
 type Name = keyof typeof templates | 'none' | 'nowhere';
 
-async function modelOf(template: string | null): Promise<string> {
+async function modelOf(template: string | null, more: readonly string[] = []): Promise<string> {
   const folder = await tempDir('rendered');
-  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json'])
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', ...more])
     await cp(join(demoBase('B'), name), join(folder, name));
   const file = join(folder, 'tokenizer_config.json');
   const { chat_template: _own, ...config } = JSON.parse(await readFile(file, 'utf8'));
@@ -148,5 +150,30 @@ describe('prompts as the model server will render them', () => {
     expect(renderingOf('chatml').tokens.system).to.be.above(renderingOf('chatml').tokens.plain ?? 0);
     expect([renderingOf('chatml').templated, renderingOf('none').templated]).to.eql([true, false]);
     expect(answers.nowhere).to.have.property('failed').that.contains('config.json');
+  });
+
+  it('are the ones that the server answers, on the date that it is given', async () => {
+    // As many letters as days of the year have passed: the count of tokens tells the date.
+    const folder = await modelOf(`{{ 'x ' * (strftime_now('%j') | int) }}${turns}${asks}`, ['model.safetensors']);
+    const given = { python: testPython, kept: null, keeps: false };
+    const tokensOn = async (date: string): Promise<number> => {
+      const [answer] = await renderPrompts([{ model: folder, requests: pair }], { ...given, date });
+      return (answer?.ok === true && answer.rendering.tokens.system) || 0;
+    };
+    const date = '2026-02-10';
+    const server = await startModelServer({
+      ...{ python: testPython, driver: resolve('python/serve.py'), model: folder, dir: await tempDir('dated') },
+      ...{ env: { PHASEBOX_PROMPT_DATE: date }, signal: new AbortController().signal },
+    });
+    try {
+      const body = { model: servedModel, messages: [system, user], max_tokens: 1 };
+      const { response } = await server.ask({ body, timeout_s: 60, retries: 0 });
+      const { usage } = response as { usage: { prompt_tokens: number } };
+      const [asked, earlier] = [await tokensOn(date), await tokensOn('2026-01-05')];
+      expect(asked).to.be.above(earlier);
+      expect(usage.prompt_tokens).to.equal(asked);
+    } finally {
+      await server.close();
+    }
   });
 });

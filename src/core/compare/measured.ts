@@ -59,8 +59,9 @@ const recordedIn = (rows: readonly MeasuredRow[], part: PartName): string[] =>
 
 export const isAlike = (rows: readonly MeasuredRow[]): boolean => measuredAlike(rows).differ.length === 0;
 
-/** `rendered prompts not recorded: 43a-s0`, `43a-s0 and 3 more`: rows of an earlier version. */
+/** `Rendered prompts not recorded: 43a-s0`, `43a-s0 and 3 more`: rows of an earlier version. */
 export function unrecordedText({ part, runs }: Measured['unrecorded'][number]): string {
   const more = runs.length > 1 ? ` and ${runs.length - 1} more` : '';
-  return `${partText(part)} not recorded: ${runs[0]}${more}`;
+  const text = partText(part);
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)} not recorded: ${runs[0]}${more}`;
 }

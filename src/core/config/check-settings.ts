@@ -6,7 +6,7 @@ import type { Suite } from '../../events/suite.ts';
 import type { ModelReader } from './base-model.ts';
 import { weightsProblem } from './check-adapter.ts';
 import { checkTrain } from './check-train.ts';
-import type { Lookups } from './lookups.ts';
+import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Finding, Path, Problem } from './problem.ts';
 import { readSuite } from './read-suite.ts';
 
@@ -72,7 +72,8 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
   const findings: Finding[] = [];
   const warnings: string[] = [];
   if (given.train !== undefined) {
-    const { defaults, schedules = null } = await lookups.facts();
+    const facts = await lookups.facts();
+    const [defaults, schedules] = [knownTrainSettings(facts), facts.schedules ?? null];
     const layers = await scope.models.layers();
     const train = checkTrain(given.train, { defaults, schedules, layers, path: [...path, 'train'] });
     findings.push(...train.findings);

@@ -30,11 +30,19 @@ export const facts = z.looseObject({
   model_types: modelTypes.nullish(),
   /** Names that `train.lr_schedule` may have. Absent or null: not known. */
   schedules: z.array(z.string()).nullish(),
+  /** Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent: not known. */
+  row_features: z.record(z.string(), z.string()).optional(),
   here: pythonHere.optional(),
   /** Why this Python could not be asked; then versions and defaults are empty, and nothing is compared with them. */
   unchecked: z.string().optional(),
 });
 export type Facts = z.infer<typeof facts>;
+
+/** Every training setting that the installed mlx_lm reads, with its default. */
+export const knownTrainSettings = ({ defaults, row_features }: Facts): Readonly<Record<string, unknown>> => ({
+  ...defaults,
+  ...row_features,
+});
 
 /** A base model as it is here. `revision`: the commit of a hub model; null for a folder. */
 export type FoundModel =

@@ -3,7 +3,7 @@ import { phase } from '../../events/phase.ts';
 import { trainSettings } from '../../events/stages.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';
-import type { Lookups } from './lookups.ts';
+import { knownTrainSettings, type Lookups } from './lookups.ts';
 import { get, isMapping, type Mapping } from './mapping.ts';
 import { type NullsRead, readNulls } from './nulls.ts';
 import type { Path } from './problem.ts';
@@ -17,12 +17,13 @@ export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Prom
   const { value, empty } = source;
   const asks = trainSections(value).some((train) => Object.entries(train).some(isForeignNull));
   // Only mlx_lm knows its keys; who left none of them empty need not have it.
-  const { defaults, unchecked } = asks ? await lookups.facts() : { defaults: {}, unchecked: undefined };
+  const facts = asks ? await lookups.facts() : null;
+  const defaults: Mapping = facts === null ? {} : knownTrainSettings(facts);
   return readNulls(value, {
     schema: written,
     empty,
     lineOf: (path) => source.find(path).line,
-    ...(unchecked === undefined ? { further: foreignKeys(defaults) } : {}),
+    ...(facts?.unchecked === undefined ? { further: foreignKeys(defaults) } : {}),
   });
 }
 

@@ -74,6 +74,13 @@ export function trainYaml({ model, data, seed, settings }: TrainCall): string {
 const remoteCode = (train: Train | null): string[] =>
   train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
 
+/** The keys of a data row where the config renames them, for the drivers that read the data. */
+const rowKeys = (train: Train | null): string[] =>
+  ['chat', 'prompt', 'completion', 'text'].flatMap((kind) => {
+    const key = train?.[`${kind}_feature`];
+    return typeof key === 'string' ? [`--${kind}-key`, key] : [];
+  });
+
 /** `mlx_lm lora`, in the folder with train.yaml. */
 export function trainArgv(python: string, settings: Train): string[] {
   const { clear_cache_threshold: threshold } = settings;
@@ -102,6 +109,7 @@ export function checkArgv(python: string, driver: string, { model, data, setting
     ...['--steps-per-eval', String(used.steps_per_eval)],
     ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
     ...(rows.length === 0 ? [] : ['--min-rows', ...rows]),
+    ...rowKeys(settings),
     ...remoteCode(settings),
   ];
 }
@@ -191,6 +199,7 @@ export function valLossArgv(python: string, driver: string, call: LossCall): str
     ...checkpoints.flatMap(({ iteration, file }) => ['--checkpoint', `${iteration}=${file}`]),
     ...['--max-seq-length', String(used.max_seq_length), '--batch-size', String(used.batch_size)],
     ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...rowKeys(settings),
     ...remoteCode(settings),
   ];
 }
@@ -218,6 +227,6 @@ export function costArgv(python: string, driver: string, call: CostCall): string
   return [
     ...[python, driver, '--base', base, '--adapter', adapter, '--weights', weights, '--final', final],
     ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
-    ...(data === null ? [] : ['--data', data, '--max-seq-length', limit]),
+    ...(data === null ? [] : ['--data', data, '--max-seq-length', limit, ...rowKeys(train)]),
   ];
 }

@@ -1,3 +1,5 @@
+import { printable } from '../printable.ts';
+
 /** A character that Markdown (GitHub's, with math and strike-through) would read as its own. */
 const special = /[\\`*[\]~|$]/g;
 
@@ -8,9 +10,7 @@ const numbered = /^(\d{1,9})([.)])(?=\s|$)/;
 /** Text of a person or a tool as Markdown that shows it as it is, on one line; safe in a table. */
 export function asText(text: string): string {
   return (
-    text
-      .replace(/\s+/g, ' ')
-      .trim()
+    printable(text.replace(/\s+/g, ' ').trim())
       .replace(special, '\\$&')
       // within a word (text_tools) an underscore is only itself
       .replace(/(?<!\w)_|_(?!\w)/g, '\\_')
@@ -27,14 +27,14 @@ function longestRun(text: string): number {
 
 /** Inline code on one line; not for table cells (a `|` ends those). */
 export function code(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = printable(text.replace(/\s+/g, ' ').trim());
   const tick = '`'.repeat(longestRun(line) + 1);
   const pad = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
   return `${tick}${pad}${line}${pad}${tick}`;
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours and other control codes are what is taken out
-const control = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f]/g;
+const control = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
 /** A fenced block that survives any backticks inside; line ends become LF, control codes are left out. */
 export function fence(text: string, language = 'text'): string {

@@ -29,6 +29,8 @@ export interface Comparison {
   readonly plots: readonly { readonly file: string; readonly title: string }[];
   /** Lines of results.jsonl that are no rows, in words. */
   readonly damaged: readonly string[];
+  /** Why nothing new starts, as `up` last reported it. */
+  readonly trouble?: { readonly since: string; readonly message: string } | null;
 }
 
 function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
@@ -40,6 +42,9 @@ function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   ].join(' ');
 }
 
+const troubleText = ({ since, message }: { since: string; message: string }): string =>
+  `> **Since ${since.slice(0, 16).replace('T', ' ')} UTC:** ${asText(message)}`;
+
 /** The comparison document as Markdown, answers first: what goes between the marks of COMPARISON.md. */
 export function renderComparison(page: Comparison): string {
   const { rows, phases, answers, damaged } = page;
@@ -48,6 +53,7 @@ export function renderComparison(page: Comparison): string {
   const contrasts = pairsOf(summaries).map((pair) => contrast(pair, summaries, page.categoryOf));
   const sections: readonly (readonly [heading: string, text: string])[] = [
     ['', title(groups)],
+    ['', page.trouble == null ? '' : troubleText(page.trouble)],
     ['', verdicts(summaries, contrasts)],
     ['', nextSteps(summaries, contrasts)],
     ['## Phases', groups.length === 0 ? '' : phaseTable(summaries)],

@@ -3,6 +3,7 @@ import type { StageName } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
+import { printable } from '../printable.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
 import { engineLines } from './engine-script.ts';
 import { type SelectSuite, selectChecks, selectFunctions, selectLines } from './select-script.ts';
@@ -213,7 +214,7 @@ export function planScript(plan: ScriptPlan): string {
   const env = Object.entries(toolEnv(plan.runs[0]?.draft.env ?? {})).map(
     ([name, value]) => `export ${name}=${shellWord(value)}`,
   );
-  const title = plan.title === null ? '' : `: ${plan.title.replaceAll(/\s+/g, ' ')}`;
+  const title = plan.title === null ? '' : `: ${printable(plan.title.replaceAll(/\s+/g, ' '))}`;
   const lines = [
     '#!/usr/bin/env bash',
     `# Phase ${plan.phase}${title}`,

@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
+import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
 import type { Broker } from './broker.ts';
+import { isReply, within, writeOnce } from './broker-probe.ts';
 
 export interface BrokerLog {
   debug(message: string): void;
@@ -9,6 +11,10 @@ export interface BrokerLog {
 /** The connection that all queues share. */
 export interface BrokerConnection {
   readonly redis: Redis;
+  /** Since when it has been away, ms since the epoch; null: it is connected, or connects for the first time. */
+  awaySince(): number | null;
+  /** Writes once under the prefix; null: it was taken. */
+  look(prefix: string): Promise<Refusal | null>;
   close(): void;
 }
 
@@ -23,14 +29,19 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
     retryStrategy: (times) => Math.min(50 * times, 1000),
   });
   let closed = false;
-  let awaySince: number | null = null;
+  let away: { readonly since: number; said: string } | null = null;
   let mending = false;
-  redis.on('error', (error) => log.debug(`broker: ${error.message}`));
+  redis.on('error', (error) => {
+    if (away !== null) away.said = error.message;
+    log.debug(`broker: ${broker.hide(error.message)}`);
+  });
   redis.on('close', () => {
     if (closed) return;
-    if (awaySince === null) {
-      awaySince = Date.now();
-      log.warn(`the broker at ${broker.where} is away since ${new Date(awaySince).toISOString()}; running tools go on`);
+    if (away === null) {
+      away = { since: Date.now(), said: 'Connection is closed.' };
+      log.warn(
+        `the broker at ${broker.where} is away since ${new Date(away.since).toISOString()}; running tools go on`,
+      );
     }
     // Each try to reconnect that fails comes by here again.
     if (mending) return;
@@ -43,12 +54,23 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
       });
   });
   redis.on('ready', () => {
-    if (awaySince !== null) log.warn(`the broker is back after ${((Date.now() - awaySince) / 1000).toFixed(1)} s`);
-    awaySince = null;
+    if (away !== null) log.warn(`the broker is back after ${((Date.now() - away.since) / 1000).toFixed(1)} s`);
+    away = null;
     onReady();
   });
   return {
     redis,
+    awaySince: () => away?.since ?? null,
+    async look(prefix) {
+      if (away !== null) return silenceOf(broker.hide(away.said));
+      try {
+        await within(writeOnce(redis, prefix));
+        return null;
+      } catch (error) {
+        const said = broker.hide((error as Error).message);
+        return isReply(error) ? refusalOf(said) : silenceOf(said);
+      }
+    },
     close() {
       closed = true;
       redis.disconnect();

@@ -3,19 +3,24 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
+import { readBrokerUrl } from '../../core/broker/read-url.ts';
+import { refusalText } from '../../core/broker/refusal.ts';
 import { CommandError } from '../../core/errors.ts';
 import { readText } from '../disk/files.ts';
 import { socketFolder } from '../workspace/socket-path.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { brokerBinary } from './broker-binary.ts';
+import { probeBroker } from './broker-probe.ts';
 
 /** How to reach the broker, and whose it is. */
 export interface Broker {
   readonly connection: RedisOptions;
   /** For logs: without the password. */
   readonly where: string;
-  /** A given broker only: throws CommandError 3 when it does not answer, since nobody would see `up` wait for it. */
-  reach(): Promise<void>;
+  /** The same text without the broker's password: a server may quote what it was sent. */
+  hide(text: string): string;
+  /** Writes once under the prefix; throws CommandError 3 when it is refused: nobody would see `up` wait for it. */
+  reach(prefix: string): Promise<void>;
   /** Own broker only: starts it again when it is gone. */
   ensure(): Promise<void>;
   /** Own broker only: ends it; what it holds is on the disk. */
@@ -36,67 +41,75 @@ const brief: RedisOptions = {
 /** REDIS_URL or redis_url if there is one; else the workspace's own server on a unix socket: adopted if it lives, else started. */
 export async function openBroker(workspace: Workspace, say: (line: string) => void): Promise<Broker> {
   const url = workspace.config.redis_url;
-  if (url !== undefined) return givenBroker(url);
+  if (url !== undefined) return givenBroker(url, say);
   const socket = join(await socketFolder(workspace.state), 'broker.sock');
   const connection: RedisOptions = { path: socket };
   const ensure = async (): Promise<void> => {
     if (!(await answers(connection))) await startOwn({ state: workspace.state, socket, say });
   };
   await ensure();
-  return { connection, where: socket, reach: nothing, ensure, close: () => shutdown(connection) };
+  const reach = (prefix: string): Promise<void> => reachBroker({ connection, where: socket, advice: '', say }, prefix);
+  return { connection, where: socket, hide: (text) => text, reach, ensure, close: () => shutdown(connection) };
 }
 
 const nothing = async (): Promise<void> => undefined;
 
-function givenBroker(url: string): Broker {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch (error) {
-    throw new CommandError(2, 'redis_url is no URL. Example: redis://:password@127.0.0.1:6379/0', { cause: error });
-  }
-  const { hostname, port, username, password, pathname, protocol } = parsed;
-  if (protocol !== 'redis:' && protocol !== 'rediss:') {
-    throw new CommandError(2, `redis_url starts with ${protocol}//; allowed: redis:// and rediss:// (TLS)`);
-  }
+const source = 'REDIS_URL, or redis_url in phasebox.yaml,';
+const advice =
+  'Else correct redis_url in phasebox.yaml (or REDIS_URL). Without one phasebox starts a broker of its own.';
+
+/** The broker of REDIS_URL or redis_url. Throws CommandError 3 when the URL is wrong. */
+export function givenBroker(text: string, say: (line: string) => void): Broker {
+  const read = readBrokerUrl(text);
+  if ('problem' in read) throw new CommandError(3, `${source} is wrong. ${read.problem}`);
+  const { host, port, db, username, password, tls, where } = read.url;
   const connection: RedisOptions = {
-    host: hostname === '' ? '127.0.0.1' : hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 6379 : Number(port),
-    db: Number(pathname.slice(1) || 0),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    host,
+    port,
+    db,
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password }),
+    ...(tls ? { tls: {} } : {}),
   };
-  const where = `${protocol}//${hostname}:${connection.port}/${connection.db}`;
-  return { connection, where, reach: () => reachGiven(connection, where), ensure: nothing, close: nothing };
+  return {
+    connection,
+    where,
+    hide: (text) => (password === null ? text : text.replaceAll(password, '[redacted]')),
+    reach: (prefix) => reachBroker({ connection, where, advice, say }, prefix),
+    ensure: nothing,
+    close: nothing,
+  };
 }
 
-async function reachGiven(connection: RedisOptions, where: string): Promise<void> {
-  const why = await silence(connection);
-  if (why === null) return;
-  throw new CommandError(
-    3,
-    `The broker at ${where} does not answer: ${why}\n` +
-      'Start it, or correct redis_url in phasebox.yaml (or REDIS_URL). Without one phasebox starts a broker of its own.',
-  );
+const loading_ms = 500;
+
+interface Reached {
+  readonly connection: RedisOptions;
+  readonly where: string;
+  /** What can be done beside mending this broker. */
+  readonly advice: string;
+  readonly say: (line: string) => void;
 }
 
-const answers = async (connection: RedisOptions): Promise<boolean> => (await silence(connection)) === null;
+async function reachBroker({ connection, where, advice: beside, say }: Reached, prefix: string): Promise<void> {
+  let probe = await probeBroker(connection, prefix);
+  if (probe.loading) say(`the broker at ${where} is still reading its data; waiting for it`);
+  for (; probe.loading; probe = await probeBroker(connection, prefix)) await delay(loading_ms);
+  if (probe.refusal !== null)
+    throw new CommandError(3, [refusalText(where, probe.refusal), beside].filter((line) => line !== '').join('\n'));
+  // ioredis asks INFO at each connection to see whether it is ready, and complains on stderr where an ACL refuses it.
+  if (probe.facts?.informs === false) connection.enableReadyCheck = false;
+}
 
-/** Null when a server answers PING; one that is still reading its files counts (it will answer). Else why not. */
-async function silence(connection: RedisOptions): Promise<string | null> {
+/** True when a server answers PING; one that is still reading its files counts (it will answer). */
+async function answers(connection: RedisOptions): Promise<boolean> {
   const redis = new Redis({ ...connection, ...brief, connectTimeout: 2000 });
-  let broken: Error | null = null;
-  redis.on('error', (error: Error) => {
-    broken = error; // says more than the rejected call below: "Connection is closed."
-  });
+  redis.on('error', () => undefined); // the rejected call below says enough
   try {
     await redis.connect();
-    const said = await redis.ping();
-    return said === 'PONG' ? null : `it says ${said}`;
+    return (await redis.ping()) === 'PONG';
   } catch (error) {
-    const { message } = broken ?? (error as Error);
-    return /LOADING/.test(message) ? null : message;
+    return /LOADING/.test((error as Error).message);
   } finally {
     redis.disconnect();
   }

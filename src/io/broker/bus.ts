@@ -1,10 +1,12 @@
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { Refusal } from '../../core/broker/refusal.ts';
 import type { Due } from '../../core/run/due.ts';
 import { eventId } from '../../events/events.ts';
 import { stageNames } from '../../events/stages.ts';
 import type { Broker } from './broker.ts';
 import { type BrokerLog, connectBroker } from './broker-connection.ts';
+import { isReply, NoAnswer, within } from './broker-probe.ts';
 import { type Consumer, type Delivery, openConsumer } from './consumer.ts';
 
 /** One queue a stage, named as the stage, so that the dashboard reads like the pipeline. */
@@ -16,12 +18,17 @@ const kept = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 5000 } 
 const pending: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export interface Bus {
+  /** The broker's address, without its password. */
+  readonly where: string;
   readonly queues: ReadonlyMap<QueueName, Queue>;
-  /** Adds the job of an event; twice is harmless. */
+  /**
+   * Adds the job of an event; twice is harmless. A broker that refuses or is away fails nothing: `onRefused` hears of it,
+   * and what is due is emitted again when the broker takes it.
+   */
   emit(due: Due): Promise<void>;
   /** Adds the job of an event unless it is going to run anyway; `stillDue` is asked before anything is replaced. */
   ensure(due: Due, stillDue: () => Promise<boolean>): Promise<void>;
-  /** Adds the job in `runs` for the next admission, the `nth` of this workspace; twice is harmless. */
+  /** Adds the job in `runs` for the next admission, the `nth` of this workspace; as `emit`. */
   emitAdmission(nth: number): Promise<void>;
   /** The same unless it is going to run anyway, also when a job of that number is kept. */
   ensureAdmission(nth: number): Promise<void>;
@@ -31,20 +38,92 @@ export interface Bus {
   consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;
   /** Called when jobs may have been lost: the connection came back, or locks could not be renewed. */
   onDoubt(listener: () => void): void;
+  /** Called when the broker refused what was sent to it. */
+  onRefused(listener: () => void): void;
+  /** One write under our prefix; null: the broker took it. */
+  look(): Promise<Refusal | null>;
+  /** Since when the broker has been away, ms since the epoch; null: it is not. */
+  awaySince(): number | null;
+  /** No consumer takes jobs until `release`: one that is refused asks again at once, for ever. */
+  hold(): Promise<void>;
+  release(): void;
   close(): Promise<void>;
 }
+
+/** What all our keys on a broker begin with. */
+export const brokerPrefix = (id: string): string => `phasebox:${id}`;
 
 const admissionId = (nth: number): string => `admission-${nth}`;
 
 /** Connects to the broker; all keys start with `phasebox:<id>:`. */
 export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
-  const prefix = `phasebox:${id}`;
-  const doubts: (() => void)[] = [];
-  const doubt = (): void => {
-    for (const listener of doubts) listener();
+  const prefix = brokerPrefix(id);
+  const doubt = listeners();
+  const refused = listeners();
+  const { redis: connection, ...link } = connectBroker(broker, log, doubt.call);
+  const quiet = (error: Error): void => {
+    log.debug(`broker: ${broker.hide(error.message)}`);
+    if (isReply(error)) refused.call();
   };
-  const { redis: connection, close } = connectBroker(broker, log, doubt);
-  const quiet = (error: Error): void => log.debug(`broker: ${error.message}`);
+  const { queues, queue } = openQueues({ connection, prefix, quiet });
+  const add = async ({ event, notBefore }: Due): Promise<void> => {
+    const delay = notBefore === null ? 0 : Math.max(0, notBefore - Date.now());
+    await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay });
+  };
+  const admit = async (nth: number): Promise<void> => {
+    await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
+  };
+  const consumers: Consumer[] = [];
+  const unlessRefused = async (work: () => Promise<void>): Promise<void> => {
+    if (link.awaySince() !== null) return;
+    await within(work()).catch((error: unknown) => {
+      if (!isReply(error) && !(error instanceof NoAnswer)) throw error;
+      log.debug(`broker: ${broker.hide(error.message)}`);
+      refused.call();
+    });
+  };
+  return {
+    where: broker.where,
+    queues,
+    emit: (due) => unlessRefused(() => add(due)),
+    ensure: (due, stillDue) =>
+      within(replaceUnlessPending(queue(due.event.stage), eventId(due.event), { stillDue, add: () => add(due) })),
+    emitAdmission: (nth) => unlessRefused(() => admit(nth)),
+    ensureAdmission: (nth) =>
+      within(
+        replaceUnlessPending(queue('runs'), admissionId(nth), { stillDue: async () => true, add: () => admit(nth) }),
+      ),
+    dropActive: () => dropActive([...queues.values()], connection),
+    consume(name, handle) {
+      const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt: doubt.call });
+      consumers.push(consumer);
+      return consumer;
+    },
+    onDoubt: doubt.add,
+    onRefused: refused.add,
+    look: () => link.look(prefix),
+    awaySince: link.awaySince,
+    async hold() {
+      await Promise.all(consumers.map((consumer) => consumer.hold()));
+    },
+    release() {
+      for (const consumer of consumers) consumer.release();
+    },
+    async close() {
+      await Promise.all(consumers.map((consumer) => consumer.close()));
+      await Promise.all([...queues.values()].map((one) => one.close()));
+      link.close();
+    },
+  };
+}
+
+interface QueuesOf {
+  readonly connection: Redis;
+  readonly prefix: string;
+  readonly quiet: (error: Error) => void;
+}
+
+function openQueues({ connection, prefix, quiet }: QueuesOf) {
   const queues = new Map(
     queueNames.map((name) => {
       const queue = new Queue(name, {
@@ -62,39 +141,15 @@ export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
     if (found === undefined) throw new Error(`no queue ${name}`);
     return found;
   };
-  const add = async ({ event, notBefore }: Due): Promise<void> => {
-    const delay = notBefore === null ? 0 : Math.max(0, notBefore - Date.now());
-    await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay });
-  };
-  const admit = async (nth: number): Promise<void> => {
-    await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
-  };
-  const consumers: Consumer[] = [];
+  return { queues, queue };
+}
+
+function listeners() {
+  const all: (() => void)[] = [];
   return {
-    queues,
-    emit: add,
-    async ensure(due, stillDue) {
-      await replaceUnlessPending(queue(due.event.stage), eventId(due.event), stillDue, () => add(due));
-    },
-    emitAdmission: admit,
-    ensureAdmission: (nth) =>
-      replaceUnlessPending(
-        queue('runs'),
-        admissionId(nth),
-        async () => true,
-        () => admit(nth),
-      ),
-    dropActive: () => dropActive([...queues.values()], connection),
-    consume(name, handle) {
-      const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt });
-      consumers.push(consumer);
-      return consumer;
-    },
-    onDoubt: (listener) => void doubts.push(listener),
-    async close() {
-      await Promise.all(consumers.map((consumer) => consumer.close()));
-      await Promise.all([...queues.values()].map((one) => one.close()));
-      close();
+    add: (listener: () => void): void => void all.push(listener),
+    call: (): void => {
+      for (const listener of all) listener();
     },
   };
 }
@@ -114,8 +169,7 @@ async function dropActive(queues: readonly Queue[], connection: Redis): Promise<
 async function replaceUnlessPending(
   queue: Queue,
   jobId: string,
-  stillDue: () => Promise<boolean>,
-  add: () => Promise<void>,
+  { stillDue, add }: { readonly stillDue: () => Promise<boolean>; readonly add: () => Promise<void> },
 ): Promise<void> {
   const job = await queue.getJob(jobId);
   if (job !== undefined) {

@@ -24,6 +24,9 @@ export class PutBack extends Error {
 export interface Consumer {
   open(): void;
   pause(): Promise<void>;
+  /** Takes nothing until `release`, open or not. */
+  hold(): Promise<void>;
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -51,12 +54,31 @@ export function openConsumer(options: ConsumerOptions): Consumer {
   });
   worker.on('error', quiet);
   worker.on('lockRenewalFailed', doubt);
+  let [isOpen, isHeld] = [false, false];
+  const take = (): void => {
+    if (!isOpen || isHeld) return;
+    if (worker.isPaused()) worker.resume().catch(quiet);
+    else if (!worker.isRunning()) worker.run().catch(quiet);
+  };
   return {
     open() {
-      if (worker.isPaused()) worker.resume().catch(quiet);
-      else if (!worker.isRunning()) worker.run().catch(quiet);
+      isOpen = true;
+      take();
     },
-    pause: () => worker.pause(true),
+    pause() {
+      isOpen = false;
+      return worker.pause(true);
+    },
+    async hold() {
+      if (isHeld) return;
+      isHeld = true;
+      if (worker.isRunning()) await worker.pause(true);
+    },
+    release() {
+      if (!isHeld) return;
+      isHeld = false;
+      take();
+    },
     close: () => worker.close(),
   };
 }

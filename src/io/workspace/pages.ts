@@ -17,6 +17,7 @@ import { hasCode, readText, writeWhole } from '../disk/files.ts';
 import { drawPlots, plotsThere } from '../page/draw-plots.ts';
 import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
+import { readBrokerNote } from './broker-note.ts';
 import { readResults, writeComparison } from './results-store.ts';
 
 /** What was written, and what could not be shown. */
@@ -151,7 +152,7 @@ export interface PageOptions {
  * report.html and its siblings from these.
  */
 export async function writePages(
-  { artifacts }: { readonly artifacts: string },
+  { artifacts, state }: { readonly artifacts: string; readonly state?: string },
   { only, reader, pictures = true }: PageOptions = {},
 ): Promise<Pages> {
   const { rows, damaged } = await readResults(artifacts);
@@ -171,6 +172,7 @@ export async function writePages(
     phases,
     answers,
     damaged: torn,
+    trouble: state === undefined ? null : await readBrokerNote(state),
     ...scores,
     quote,
     plots: plots ?? (await plotsThere(artifacts)),

@@ -3,11 +3,16 @@ import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, readText } from '../disk/files.ts';
 
+const idFile = (state: string): string => join(state, 'id');
+
+/** The id that the workspace has; null: no `up` has made one yet. */
+export const knownId = async (state: string): Promise<string | null> => (await readText(idFile(state)))?.trim() ?? null;
+
 /** `.phasebox/id`: two workspaces on one Redis must not take each other's jobs. Made once, by whoever is first. */
 export async function workspaceId(state: string): Promise<string> {
-  const path = join(state, 'id');
-  const known = await readText(path);
-  if (known !== null) return known.trim();
+  const known = await knownId(state);
+  if (known !== null) return known;
+  const path = idFile(state);
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, randomBytes(8).toString('hex'));
   await link(draft, path).catch((error: unknown) => {

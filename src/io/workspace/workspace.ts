@@ -50,6 +50,23 @@ export async function openWorkspace(folder: string, options: { readonly create: 
   return workspace;
 }
 
+/** A workspace, or the settings that hold where there is none. */
+export type OpenedFolder =
+  | { readonly workspace: Workspace; readonly config: WorkspaceConfig }
+  | { readonly workspace: null; readonly config: WorkspaceConfig; readonly problem: string };
+
+/** For commands that work outside of a workspace too. Throws CommandError 2 when phasebox.yaml is wrong. */
+export async function openFolder(folder: string): Promise<OpenedFolder> {
+  try {
+    const workspace = await openWorkspace(folder, { create: false });
+    return { workspace, config: workspace.config };
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exitCode !== 3) throw error;
+    const { config } = await readConfig(resolve(folder));
+    return { workspace: null, config, problem: error.message };
+  }
+}
+
 /** Folders named `~` that versions before this one made in the workspace, instead of using the home folder. */
 async function leftBehind(root: string, config: WorkspaceConfig): Promise<string[]> {
   const warnings: string[] = [];

@@ -12,7 +12,7 @@ import type { Suite } from '../../events/suite.ts';
 import type { ModelServer, Stage, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
-import { pinExam } from './eval-parts.ts';
+import { type Pinned, pinExam } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
 import { type Served, servedModel, tidyServed } from './served-model.ts';
@@ -46,11 +46,14 @@ function examine(
  * What the answers are answers to, in a file of its own: those that an earlier attempt handed on count only if all of
  * it is the same.
  */
-async function pinAnswers(context: StageContext, identity: string, { hashes }: Served): Promise<void> {
-  const text = `${canonicalJson({ eval_identity: identity, ...hashes })}\n`;
+async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Served): Promise<void> {
+  const textOf = (identity: string): string => `${canonicalJson({ eval_identity: identity, ...hashes })}\n`;
+  const text = textOf(pinned.identity);
   const before = await context.read(join(context.dir, askedFile));
   if (before === text) return;
-  if (before !== null) {
+  // An attempt that began under an earlier version: without a clock in the template its prompts were the same.
+  const isSame = pinned.olderIdentities.some((identity) => before === textOf(identity)) && !pinned.rendering?.dated;
+  if (before !== null && !isSame) {
     await context.write(answersFile, '');
     context.log('model or suite changed since the last attempt: everything is asked again');
   }
@@ -78,9 +81,10 @@ export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> =
     const suite_sha256 = await context.hash(settings.suite);
     context.input('suite', suite_sha256);
     const served = await servedModel(made, context);
-    const { identity, parts, rendering } = await pinExam(context, exam, served.model);
+    const pinned = await pinExam(context, exam, served.model);
+    const { identity, parts, rendering } = pinned;
     if (parts.prompts !== undefined) context.input('prompts', parts.prompts);
-    await pinAnswers(context, identity, served);
+    await pinAnswers(context, pinned, served);
     // One model in memory at a time: the base has come and gone before the run's own is loaded.
     const measured = settings.base && context.run.model !== null ? await measureBase(context, exam) : null;
     const base = served.adapter === null ? null : (measured?.probe ?? (await probeBase(context, exam)));

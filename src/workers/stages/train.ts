@@ -12,16 +12,10 @@ import {
 } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
 import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
-import { type DataProfile, dataProfile } from '../../events/profile.ts';
+import { checkReport } from '../../events/data-report.ts';
+import type { DataProfile } from '../../events/profile.ts';
 import type { Made, Settings } from '../../events/stages.ts';
 import type { Stage, StageContext } from '../stage.ts';
-
-/** What python/check_data.py writes. */
-const checkReport = z.object({
-  profile: dataProfile.nullable(),
-  stops: z.array(z.object({ code: z.string(), message: z.string() })),
-  warnings: z.array(z.string()),
-});
 
 /** What mlx_lm notes beside the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });

@@ -94,6 +94,19 @@ describe('contrast', () => {
     expect(spread?.df).to.equal(2);
   });
 
+  it('compares and pools runs of 0.1.0 with later ones, and says what they did not record', () => {
+    const exam = 'e'.repeat(64);
+    const later = { eval_identity: 'f'.repeat(64), eval_parts: { exam, prompts: 'p' } };
+    const { alike, measured, spread } = pair([...rowsOf('a', [50, 60]), ...rowsOf('b', [40, 52], later)]);
+    expect([alike, spread?.from]).to.eql([true, ['a', 'b']]);
+    expect(measured.unrecorded).to.eql([{ part: 'prompts', runs: ['a-s0', 'a-s1'] }]);
+    const other = { ...later, eval_parts: { exam, prompts: 'q' } };
+    const unlike = pair([...rowsOf('a', [50, 60], later), ...rowsOf('b', [40, 52], other)]);
+    expect([unlike.alike, unlike.measured.differ]).to.eql([false, ['prompts']]);
+    const models = pair([...rowsOf('a', [50, 60], later), ...rowsOf('b', [40, 52], { ...other, model: 'another' })]);
+    expect(models.alike, 'each base model has a template of its own').to.equal(true);
+  });
+
   it('takes runs that are the same model again as one draw of the recipe', () => {
     const again = pair([...rowsOf('a', [50, 50], adapterOf('aa')), ...rowsOf('b', [40, 40], adapterOf('bb'))]);
     expect([again.finding.kind, again.spread]).to.eql(['models', null]);

@@ -75,6 +75,28 @@ describe('the difference of two runs', () => {
     expect(made.conclusion).to.contain('noise of the machine');
   });
 
+  it('finds other prompts where suite and settings are the same, and the date that made them', () => {
+    const eval_parts = { exam: hash('8'), prompts: hash('9') };
+    const asked = (run: string, prompts: string, prompts_date: string | null): DiffSide =>
+      side(run, {
+        custody: { ...custody, prompts, prompts_date },
+        row: makeRow({ run, eval_identity: prompts, eval_parts: { ...eval_parts, prompts } }),
+      });
+    const dated = diffRuns(asked('a', hash('1'), '2026-11-27'), asked('b', hash('2'), '2026-11-28'));
+    expect(dated.differences.map(({ name, kind }) => [name, kind])).to.eql([['rendered prompts', 'jumper']]);
+    expect(dated.conclusion).to.contain('rendered prompts comes first');
+    expect(diffText(dated)).to.match(/rendered prompts +2026-11-27: 1+… +2026-11-28: 2+…/);
+    expect(namesOf(asked('a', hash('1'), null), asked('b', hash('1'), null))).to.eql([]);
+    const old = side('old', {
+      custody: { ...custody, prompts: null },
+      row: makeRow({ run: 'old', eval_identity: hash('8'), eval_parts: null }),
+    });
+    const older = diffRuns(old, asked('b', hash('2'), null));
+    expect([older.differences, older.unknown]).to.eql([[], [{ name: 'rendered prompts', of: ['old'] }]]);
+    expect(older.conclusion).to.contain('Nothing of what is known differs');
+    expect(diffRuns(old, { ...old, run: 'old.2' }).unknown).to.eql([]);
+  });
+
   it('says what is not known yet of a run that is not over', () => {
     const waiting = side('43a-s1', { row: null, custody: noCustody, versions: {} }, { seed: 1 });
     const { differences, unknown, conclusion } = diffRuns(side('43a-s0'), waiting);

@@ -4,6 +4,7 @@ import {
   checkArgv,
   checkpointFile,
   checkpointIteration,
+  costArgv,
   fuseDirectArgv,
   fuseTwoStepArgv,
   prepareAdapterArgv,
@@ -11,6 +12,7 @@ import {
   toolEnv,
   trainArgv,
   trainYaml,
+  valLossArgv,
 } from '../../../src/core/mlx/mlx-argv.ts';
 import type { Settings } from '../../../src/events/stages.ts';
 
@@ -57,6 +59,17 @@ describe('core/mlx-argv', () => {
       'py check_data.py --model M --data D --out profile.json --iters 800 --batch-size 4 --val-batches 25 ' +
         '--max-seq-length 2048 --steps-per-eval 200 --mask-prompt --min-rows train=1000 valid=9',
     );
+  });
+
+  it('names the keys of a data row to every driver that reads data, where the config renames them', () => {
+    const settings = { prompt_feature: 'question', completion_feature: 'answer' };
+    const keys = '--prompt-key question --completion-key answer';
+    const check = checkArgv('py', 'c.py', { model: 'M', data: 'D', settings, minRows: {} });
+    const loss = valLossArgv('py', 'v.py', { model: 'M', data: 'D', adapter: 'A', checkpoints: [], settings });
+    const paths = { base: 'B', adapter: 'A', weights: 'w', final: 'F' };
+    const cost = costArgv('py', 'm.py', { ...paths, data: 'D', train: settings });
+    for (const argv of [check, loss, cost]) expect(argv.join(' ')).to.contain(keys);
+    expect(costArgv('py', 'm.py', { ...paths, data: null, train: settings }).join(' ')).not.to.contain('-key');
   });
 
   it('fuses and quantizes', () => {

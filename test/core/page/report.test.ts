@@ -161,6 +161,18 @@ describe('renderComparison', () => {
       .and.contain('| low |');
   });
 
+  it('says where rendered prompts differ or were not recorded', () => {
+    const exam = 'e'.repeat(64);
+    const asked = (seed: number, prompts: string): Row =>
+      run(seed, { eval_identity: prompts, eval_parts: { exam, prompts } });
+    const differing = page([asked(0, '1'.repeat(64)), asked(1, '2'.repeat(64)), asked(2, '1'.repeat(64))]);
+    expect(differing).to.contain(
+      'the rendered prompts of one base model differ between 43a-s0 and 43a-s2 (11111111) and 43a-s1 (22222222)',
+    );
+    const older = page([run(0), asked(1, '2'.repeat(64))]);
+    expect(older).to.contain('43a-s0: rendered prompts not recorded').and.not.contain('Not measured alike');
+  });
+
   it('warns where scores cannot be compared', () => {
     const made = page([run(0), run(1, { eval_identity: 'f'.repeat(64) }), run(2)]);
     expect(made).to.contain('differ between 43a-s0 and 43a-s2 (eeeeeeee) and 43a-s1 (ffffffff)');

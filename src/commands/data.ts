@@ -1,0 +1,161 @@
+import { stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { CommandError } from '../core/errors.ts';
+import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
+import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
+import { dataText } from '../core/page/data-text.ts';
+import type { CheckReport } from '../events/data-report.ts';
+import { ifAbsent } from '../io/disk/files.ts';
+import { newFolder } from '../io/disk/new-folder.ts';
+import { mlxPackages, readFacts } from '../io/model/facts.ts';
+import { lookAtData, splitData } from '../io/model/look-at-data.ts';
+import { findMlxPython } from '../io/model/mlx-pythons.ts';
+import { resolveModel } from '../io/model/models.ts';
+import { findPython } from '../io/model/python.ts';
+import { pagePlace, writeDataPage } from '../io/page/write-data-page.ts';
+import { openFolder } from '../io/workspace/workspace.ts';
+import { dataFlags, type Flags, rowAddress } from './data-flags.ts';
+import { globals, type Register } from './register.ts';
+import { warnOfWorkspace } from './warnings.ts';
+
+export interface DataOptions {
+  /** The folder where Python is looked for: a workspace, or any other. */
+  readonly folder: string;
+  /** A file of rows or a folder with train.jsonl. All paths but `folder` are relative to the current folder. */
+  readonly data: string;
+  readonly model: string;
+  readonly maskPrompt: boolean;
+  readonly maxSeqLength: number;
+  /** How many rows are shown, and which in any case: `7` or `valid.jsonl:7`. */
+  readonly rows: number;
+  readonly row: readonly string[];
+  /** The folder that gets the data with one row per assistant turn. */
+  readonly split?: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Finds out what a training on this data would teach, and splits the data where that is asked for. Throws CommandError 2
+ * (no such data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
+ */
+export async function lookAt(options: DataOptions): Promise<DataReport> {
+  const { maskPrompt, maxSeqLength, rows, signal } = options;
+  const data = resolve(options.data);
+  const file = await countedFile(data);
+  const lines = options.row.map((row) => rowAddress(row, file));
+  const model = await modelFolder(options.model);
+  const python = await mlxPython(options.folder);
+  const look = (folder: string, shown: Pick<LookCall, 'rows' | 'lines'>): Promise<CheckReport> =>
+    lookAtData(python, { model, data: folder, maskPrompt, maxSeqLength, ...shown }, signal);
+  const lookBefore = async (): Promise<CheckReport> => withAll(lines, await look(data, { rows, lines }));
+  const report = { data, file, model, maskPrompt, maxSeqLength };
+  if (options.split === undefined) return { ...report, before: await lookBefore(), split: null };
+  const folder = resolve(options.split);
+  return newFolder(folder, async (draft) => {
+    const { files } = await splitData(python, { data, out: draft }, signal);
+    const written = file === basename(data) ? join(draft, file) : draft;
+    const [before, after] = await Promise.all([lookBefore(), look(written, { rows: 0, lines: [] })]);
+    return { ...report, before, split: { folder, files, after: underName(after, { draft, folder }) } };
+  });
+}
+
+/** The report, if it shows all rows that were asked for. */
+function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport {
+  const missing = lines.find(({ file, line }) => !report.shown.some((row) => row.file === file && row.line === line));
+  if (missing === undefined) return report;
+  const why = 'there is no such row, or no tokens can be made of it';
+  throw new CommandError(2, `--row ${missing.file}:${missing.line}: ${why}.`);
+}
+
+/** The file whose rows are counted. */
+async function countedFile(data: string): Promise<string> {
+  const found = await stat(data).catch(ifAbsent(null));
+  if (found === null)
+    throw new CommandError(2, `${data} is not there. Give a .jsonl file, or a folder with train.jsonl.`);
+  return found.isDirectory() ? 'train.jsonl' : basename(data);
+}
+
+/** The folder of a model. Paths start at the current folder, and nothing is fetched. */
+async function modelFolder(source: string): Promise<string> {
+  const found = await resolveModel(source, null, process.cwd());
+  if (found.found) return found.folder;
+  const todo =
+    found.kind === 'hub'
+      ? `Fetch it: hf download ${source}`
+      : 'Give the folder of a model, or a hub id that is in the cache.';
+  throw new CommandError(2, `--model ${source}: ${found.message}. ${todo}`);
+}
+
+/** The Python that a training in this folder would use; without a workspace one that has mlx_lm is looked for, as by `init`. */
+async function mlxPython(folder: string): Promise<string> {
+  const { workspace, config } = await openFolder(folder);
+  if (workspace !== null) warnOfWorkspace(workspace);
+  const root = resolve(folder);
+  if (workspace !== null || config.python !== undefined) {
+    const python = await findPython({ root, config });
+    await readFacts(python);
+    return python;
+  }
+  const { found, without } = await findMlxPython(root);
+  if (found !== null) return found.path;
+  const asked = without.length === 0 ? '' : ` Without it: ${without.join(', ')}.`;
+  throw new CommandError(
+    3,
+    `No Python with mlx_lm found (.venv, VIRTUAL_ENV, PATH).${asked} Install it (pip install ${mlxPackages}), or set PHASEBOX_PYTHON.`,
+  );
+}
+
+/** Messages about a folder that is not in its place yet name the place. */
+function underName(
+  report: CheckReport,
+  { draft, folder }: { readonly draft: string; readonly folder: string },
+): CheckReport {
+  const placed = (text: string): string => text.replaceAll(draft, folder);
+  return {
+    ...report,
+    stops: report.stops.map((stop) => ({ ...stop, message: placed(stop.message) })),
+    warnings: report.warnings.map(placed),
+  };
+}
+
+/** `phasebox data FILE|FOLDER --model M` */
+export const registerData: Register = (program, exit) => {
+  dataFlags(program.command('data')).action(async (data: string, flags: Flags, command) => {
+    const stop = new AbortController();
+    const onSignal = (): void => stop.abort(new CommandError(1, 'Stopped.'));
+    // Not `once`: what execa watches signals with ends a process that has no other listener left.
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    try {
+      const { json = false, html, row = [], ...options } = flags;
+      const rows = flags.rows ?? (row.length > 0 ? 0 : html === undefined ? 3 : 20);
+      const folder = globals(command).workspace;
+      const page = html === undefined ? null : await pagePlace(html);
+      const report = await lookAt({ ...options, folder, data, rows, row, signal: stop.signal });
+      if (page !== null) await writeDataPage(page, report);
+      process.stdout.write(json ? dataJson(report) : dataText(report));
+      if (page !== null) process.stderr.write(`Written: ${page}\n`);
+      exit(lastReport(report).stops.length > 0 ? 2 : 0);
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  });
+};
+
+function dataJson({ data, file, model, maskPrompt, maxSeqLength, before, split }: DataReport): string {
+  const settings = { mask_prompt: maskPrompt, max_seq_length: maxSeqLength };
+  const { shown, ...found } = flat(before);
+  const document = { data, file, model, ...settings, ...found, shown, split: split === null ? null : flatSplit(split) };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+const flat = ({ profile, stops, warnings, shown }: CheckReport) => ({
+  profile,
+  stops: stops.map(({ message }) => message),
+  warnings,
+  shown,
+});
+
+function flatSplit({ folder, files, after }: SplitResult) {
+  const { profile, stops, warnings } = flat(after);
+  return { folder, files, profile, stops, warnings };
+}

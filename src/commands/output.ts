@@ -1,0 +1,7 @@
+import { printableLines } from '../core/printable.ts';
+
+/** Text for people on stdout: what names, keys or messages hold cannot move the cursor. */
+export const print = (text: string): void => void process.stdout.write(printableLines(text));
+
+/** The same on stderr. */
+export const printError = (text: string): void => void process.stderr.write(printableLines(text));

@@ -1,0 +1,63 @@
+import type { ShownRow } from '../../events/data-report.ts';
+import { dataFigures } from './data-figures.ts';
+import { conclusion, type DataReport, lastReport, markedPieces, settingsText, splitText } from './data-report.ts';
+import { shownText } from './data-text.ts';
+import { escaped, htmlDocument } from './html-document.ts';
+
+/** A mark is seen without colour too: by its border, or by the line through it. */
+const style = `
+.row{white-space:pre-wrap;overflow-wrap:anywhere}
+mark,.cut{border-radius:3px;padding:.1em 0;-webkit-box-decoration-break:clone;box-decoration-break:clone}
+mark{background:#d4f4dd;color:#0b3d1c;border-bottom:2px solid #1a7f37}
+.cut{color:var(--soft);text-decoration:line-through}
+@media (prefers-color-scheme:dark){mark{background:#12391f;color:#c6f0d2;border-bottom-color:#3fb950}}
+`;
+
+const text = (value: string): string => escaped(shownText(value));
+const tag = (name: string, inner: string): string => `<${name}>${inner}</${name}>\n`;
+const items = (list: readonly string[]): string =>
+  list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));
+
+/** The report as one HTML file that needs no other and no script, with the whole text of the rows that it shows. */
+export function dataPage(report: DataReport): string {
+  const title = `What ${report.data} teaches`;
+  const last = lastReport(report);
+  const body = [
+    tag('h1', text(title)),
+    tag('p', `Read with <code>${text(report.model)}</code> ${text(settingsText(report))}.`),
+    figureTable(report),
+    items(splitText(report)),
+    tag('h2', 'Findings'),
+    tag('p', text(conclusion(last))),
+    items([...last.stops.map(({ message }) => `Stop: ${message}`), ...last.warnings.map((one) => `Warning: ${one}`)]),
+    ...(report.before.shown.length === 0 ? [] : [tag('h2', 'Rows'), legend, ...report.before.shown.map(rowSection)]),
+  ];
+  return htmlDocument({ title, body: body.join(''), style });
+}
+
+const legend = tag(
+  'p',
+  'The model learns to write what is <mark>marked like this</mark>. It reads the rest. ' +
+    'What is <span class="cut">struck through</span> is longer than max_seq_length, and not read.',
+);
+
+function figureTable({ file, before, split }: DataReport): string {
+  if (before.profile === null) return '';
+  const after = split?.after.profile ?? null;
+  const figures = dataFigures(file, after === null ? [before.profile] : [before.profile, after]);
+  const row = (cell: 'td' | 'th', cells: readonly string[]): string =>
+    tag('tr', cells.map((one) => `<${cell}>${text(one)}</${cell}>`).join(''));
+  const head = after === null ? '' : tag('thead', row('th', ['', 'before', 'after the split']));
+  const rows = figures.map(({ name, cells }) => row('td', [name, ...cells])).join('');
+  return `<div class="scroll" tabindex="0"><table>\n${head}${tag('tbody', rows)}</table></div>\n`;
+}
+
+function rowSection(row: ShownRow): string {
+  const marked = markedPieces(row).map(({ mark, text: piece }) => {
+    const inner = text(piece);
+    if (mark === 'taught') return `<mark>${inner}</mark>`;
+    return mark === 'cut' ? `<span class="cut">${inner}</span>` : inner;
+  });
+  // The first line end of a <pre> is not shown: this one is given up for it.
+  return `${tag('h3', text(`${row.file}, line ${row.line}`))}${items(row.findings)}<pre class="row">\n${marked.join('')}</pre>\n`;
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis, type RedisOptions } from 'ioredis';
+import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
+
+/** What a broker says of itself; null: it does not say (hosted ones refuse CONFIG, an ACL may refuse INFO). */
+export interface BrokerFacts {
+  readonly version: string | null;
+  /** `maxmemory-policy` */
+  readonly policy: string | null;
+  /** `appendonly`: true when what it is told reaches the disk. */
+  readonly appends: boolean | null;
+  /** Bytes left below `maxmemory`; null: no limit. */
+  readonly room: number | null;
+  /** False: its ACL does not let this user ask. */
+  readonly informs: boolean;
+}
+
+export interface Probe {
+  readonly facts: BrokerFacts | null;
+  /** Null: it took a write under our prefix. */
+  readonly refusal: Refusal | null;
+  /** It reads its files: it will answer. */
+  readonly loading: boolean;
+}
+
+const limit_ms = 4000;
+/** Connections, queues and kept jobs; and more than the measurement itself changes. */
+const leastRoom = 4 * 2 ** 20;
+
+/**
+ * Adding a job is a script over several keys that writes each of these types. Two keys: in a cluster they lie in two
+ * slots, as the keys of a queue do. Nothing of it stays.
+ */
+const write = `
+for _, call in ipairs({ {'set', '1'}, {'hset', 'a', '1'}, {'zadd', '1', 'a'}, {'rpush', 'a'}, {'xadd', '*', 'a', '1'} }) do
+  redis.call(call[1], KEYS[1], unpack(call, 2))
+  redis.call('del', KEYS[1])
+end
+return redis.call('exists', KEYS[2])`;
+
+/** Writes once under the prefix, as adding a job does, and waits for none. Throws what the broker replies. */
+export async function writeOnce(redis: Redis, prefix: string): Promise<void> {
+  await redis.eval(write, 2, `${prefix}:check`, `${prefix}:check:2`);
+  // How a worker waits for a job: another permission in an ACL.
+  await redis.bzpopmin(`${prefix}:check`, 0.001);
+}
+
+/** Connects as the queues will, on a connection of its own, and writes once under the prefix. Takes seconds at most. */
+export async function probeBroker(connection: RedisOptions, prefix: string): Promise<Probe> {
+  const { db = 0, ...rest } = connection;
+  const redis = new Redis({
+    ...rest,
+    lazyConnect: true,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: limit_ms,
+    // ioredis keeps a timer for this long after `disconnect()` on a closed socket, and the process with it.
+    disconnectTimeout: 50,
+    // It asks INFO, which an ACL may refuse.
+    enableReadyCheck: false,
+  });
+  let broken: Error | null = null;
+  redis.on('error', (error: Error) => {
+    broken ??= error; // says more than what the rejected call says: "Connection is closed."
+  });
+  try {
+    await within(redis.connect());
+    // Not left to ioredis: where this fails it works on in database 0.
+    await within(redis.select(db));
+    await within(writeOnce(redis, prefix));
+    const facts = await factsOf(redis);
+    return { facts, refusal: roomRefusal(facts), loading: false };
+  } catch (error) {
+    const { message } = isReply(error) ? error : (broken ?? (error as Error));
+    const refusal = isReply(error) ? refusalOf(message) : silenceOf(message);
+    return { facts: null, refusal, loading: message.startsWith('LOADING') };
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** A limit that the queues themselves would reach: better said now than at night. */
+function roomRefusal({ room, policy }: BrokerFacts): Refusal | null {
+  if (room === null || policy !== 'noeviction' || room >= leastRoom) return null;
+  const what = `its memory is almost full (${Math.max(0, Math.floor(room / 1024))} KB are left below maxmemory, phasebox needs ${leastRoom / 1024} KB)`;
+  return { ...refusalOf('OOM'), what };
+}
+
+/** An error that the broker sent: it answers, and refuses. */
+export const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError';
+
+/** A call that was not answered in time; it may still be. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** Rejects when a call has not been answered in seconds: ioredis keeps one for as long as the broker is away. */
+export async function within<T>(call: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  // The second pause is for an answer that lies there unread, after the machine slept.
+  const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal: over.signal });
+  const late = pause(limit_ms)
+    .then(() => pause(100))
+    .then(() => {
+      throw new NoAnswer(`no answer within ${limit_ms / 1000} s`);
+    });
+  late.catch(() => undefined); // aborted: the call came first
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function factsOf(redis: Redis): Promise<BrokerFacts> {
+  const info = await within(redis.info()).catch((error: unknown) => {
+    if (isReply(error)) return null;
+    throw error;
+  });
+  const field = (name: string): string | null =>
+    new RegExp(`^${name}:(.*)$`, 'm').exec(info ?? '')?.[1]?.trim() ?? null;
+  const limit = Number(field('maxmemory') ?? 0);
+  return {
+    version: field('valkey_version') ?? field('redis_version'),
+    policy: field('maxmemory_policy'),
+    appends: field('aof_enabled') === null ? null : field('aof_enabled') === '1',
+    room: limit === 0 ? null : limit - Number(field('used_memory') ?? 0),
+    informs: info !== null,
+  };
+}

@@ -1,0 +1,42 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { CommandError } from '../../core/errors.ts';
+import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
+import { files, toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
+import { packageRoot } from '../package-root.ts';
+
+const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
+
+/** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 when the check itself fails. */
+export async function lookAtData(python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> {
+  const folder = await mkdtemp(join(tmpdir(), 'phasebox-data-'));
+  try {
+    await run(lookArgv(python, driver('check_data'), call), folder, signal);
+    return checkReport.parse(JSON.parse(await readFile(join(folder, files.profile), 'utf8')));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes the data with one row per assistant turn into a folder, with python/split_data.py. */
+export async function splitData(
+  python: string,
+  call: { readonly data: string; readonly out: string },
+  signal: AbortSignal,
+): Promise<SplitReport> {
+  const argv = [python, driver('split_data'), '--data', call.data, '--out', call.out];
+  return splitReport.parse(JSON.parse(await run(argv, call.out, signal)));
+}
+
+/** What a driver prints. Throws CommandError 3 with what it said last when it fails. */
+async function run(argv: readonly string[], cwd: string, cancelSignal: AbortSignal): Promise<string> {
+  const [program = '', ...words] = argv;
+  const ended = await execa(program, words, { cwd, env: toolEnv({}), reject: false, cancelSignal });
+  cancelSignal.throwIfAborted();
+  if (!ended.failed) return ended.stdout;
+  const said = ended.stderr.trim().split('\n').slice(-5).join('\n');
+  throw new CommandError(3, `The data could not be read with ${program}:\n${said || ended.shortMessage}`);
+}

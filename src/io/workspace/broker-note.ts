@@ -1,0 +1,27 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { readText, writeWhole } from '../disk/files.ts';
+
+const schema = z.object({ since: z.string(), message: z.string() });
+
+/** Why nothing new starts: what the broker of a living `up` refuses, and since when. */
+export type BrokerNote = z.infer<typeof schema>;
+
+const noteFile = (state: string): string => join(state, 'broker.json');
+
+/** Null: the broker takes writes, as far as anyone knows. A note that cannot be read says nothing. */
+export async function readBrokerNote(state: string): Promise<BrokerNote | null> {
+  const text = await readText(noteFile(state));
+  try {
+    return text === null ? null : schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** For the owner of the workspace. Null: takes the note away. */
+export async function writeBrokerNote(state: string, note: BrokerNote | null): Promise<void> {
+  if (note === null) await rm(noteFile(state), { force: true });
+  else await writeWhole(noteFile(state), `${JSON.stringify(note, null, 2)}\n`);
+}

@@ -1,0 +1,53 @@
+import { type Refusal, refusalText } from '../core/broker/refusal.ts';
+import { duration } from '../core/words.ts';
+import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../io/workspace/broker-note.ts';
+import type { Runtime } from './runtime.ts';
+
+/** A broker that restarts is away for a moment: nobody needs to hear of it. */
+const patience_ms = 3000;
+const meanwhile = 'No new run starts until it does; runs that have started continue to their rows.';
+
+/** Reports a broker that refuses or stays away: terminal, log, `status`, page. Each cause once, and that it passed. */
+export interface BrokerTrouble {
+  /** Null: the broker takes writes, or is away for a moment only. */
+  now(): BrokerNote | null;
+  report(refusal: Refusal | null): Promise<void>;
+}
+
+/** An `up` that is gone may have left a note: it is taken away, or replaced, by the first report. */
+export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble> {
+  const { workspace, bus, log } = runtime;
+  let current = await readBrokerNote(workspace.state);
+  let isOurs = false;
+  const put = async (note: BrokerNote | null): Promise<void> => {
+    current = note;
+    // On a full disk terminal and log must do.
+    await writeBrokerNote(workspace.state, note).catch((error: unknown) => log.warn({ err: error }, 'no broker note'));
+    const open = runtime.shelf.all().filter(({ run }) => !runtime.rows.has(run.run));
+    for (const phase of new Set((open.length > 0 ? open : runtime.shelf.all()).map(({ run }) => run.phase)))
+      runtime.pages.changed(phase);
+  };
+  const tell = (text: string): void => {
+    log.warn(text);
+    runtime.notice({ kind: 'broker', text });
+  };
+  return {
+    now: () => (isOurs ? current : null),
+    async report(refusal) {
+      const away = bus.awaySince();
+      if (refusal?.kind === 'away' && away !== null && Date.now() - away < patience_ms) return;
+      if (refusal === null) {
+        if (current === null) return;
+        const seconds = (Date.now() - Date.parse(current.since)) / 1000;
+        if (isOurs) tell(`the broker takes writes again after ${duration(seconds)}`);
+        return put(null);
+      }
+      const message = `${refusalText(runtime.bus.where, refusal)} ${meanwhile}`;
+      if (isOurs && current?.message === message) return;
+      const since = isOurs && current !== null ? current.since : new Date(away ?? Date.now()).toISOString();
+      isOurs = true;
+      tell(message);
+      await put({ since, message });
+    },
+  };
+}
