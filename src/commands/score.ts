@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from 'node:path';
 import { formatProblems } from '../core/config/problem.ts';
-import { readSuite } from '../core/config/read-suite.ts';
+import { readSuite, type SuiteResult } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
 import { printableJson } from '../core/printable.ts';
@@ -13,8 +13,9 @@ import { modes, type Score } from '../events/score.ts';
 import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
-import { print, printError } from './output.ts';
+import { print } from './output.ts';
 import { example, type Register } from './register.ts';
+import { warn } from './warnings.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
 export interface ScoreOptions {
@@ -30,7 +31,7 @@ const mostShown = 20;
  * they do not fit the suite, 1 when the scorer fails.
  */
 export async function score(options: ScoreOptions): Promise<number> {
-  const suite = await suiteAt(options.suite);
+  const { suite, warnings: doubts = [] } = await suiteAt(options.suite);
   const text = await textAt(options.answers);
   const { answers, problems } = readScorableAnswers(text);
   if (answers.length === 0 && isOfEngine(text)) throw new CommandError(2, engineText(options.answers));
@@ -38,18 +39,20 @@ export async function score(options: ScoreOptions): Promise<number> {
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
   const result =
     suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
-  printError(unreadable(suite, answers));
-  print(options.json ? jsonOf(result) : table(suite, result));
+  const warnings = [...doubts.map((text) => `${options.suite}: ${text}`), ...unreadable(suite, answers)];
+  for (const warning of warnings) warn(`warning: ${warning}`);
+  print(options.json ? jsonOf(result, warnings) : table(suite, result));
   return 0;
 }
 
-/** A warning of answers that score 0 because they are no chat completions; empty when there are none. */
-function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): string {
+/** A warning of answers that score 0 because they are no chat completions; none when there are none. */
+function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): string[] {
   const empty = answers.filter(({ error, response }) => error === null && readAnswer(response, wrapper) === null);
-  if (empty.length === 0) return '';
+  if (empty.length === 0) return [];
   const ids = [...new Set(empty.map(({ prompt }) => prompt))];
   const named = `${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', ...' : ''}`;
-  return `warning: ${plural(empty.length, 'response')} (${named}) without choices[0].message score 0: the whole chat completion is expected.\n`;
+  const count = plural(empty.length, 'response');
+  return [`${count} (${named}) without choices[0].message score 0: the whole chat completion is expected.`];
 }
 
 /** An engine's lines have an id and a score, an answer has neither. */
@@ -83,9 +86,9 @@ async function textAt(path: string): Promise<string> {
   return text;
 }
 
-async function suiteAt(path: string): Promise<Suite> {
+async function suiteAt(path: string): Promise<Extract<SuiteResult, { suite: Suite }>> {
   const read = readSuite(await textAt(path), basename(path));
-  if ('suite' in read) return read.suite;
+  if ('suite' in read) return read;
   throw new CommandError(2, formatProblems(path, read.problems));
 }
 
@@ -104,8 +107,8 @@ const shown = (lines: readonly string[]): string =>
     ? lines.join('\n')
     : [...lines.slice(0, mostShown), `  and ${lines.length - mostShown} more`].join('\n');
 
-function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score): string {
-  return `${printableJson({ overall, strict, categories, modes: counts, prompts })}\n`;
+function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score, warnings: readonly string[]): string {
+  return `${printableJson({ ...{ overall, strict, categories, modes: counts, prompts }, ...(warnings.length > 0 ? { warnings } : {}) })}\n`;
 }
 
 function table(suite: Suite, result: Score): string {

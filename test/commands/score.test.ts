@@ -21,10 +21,14 @@ score({ suite, answers, json: json === 'json' }).then(
 const suite = suiteOf([{ category: 'git' }, { category: 'lsp', expect: ['lint', 'read_file'], match: 'all' }]);
 const at = (prompt: string, text: string): Answer => ({ ...said(text), prompt });
 
-async function run(text: string, json = '', of = suite): Promise<{ code: number; stdout: string; stderr: string }> {
+async function run(
+  text: string,
+  json = '',
+  of: object | string = suite,
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const folder = await tempDir('score');
   const files = [join(folder, 'suite.yaml'), join(folder, 'answers.jsonl')] as const;
-  await writeFile(files[0], stringify(of));
+  await writeFile(files[0], typeof of === 'string' ? of : stringify(of));
   await writeFile(files[1], text);
   const argv = ['--import', 'tsx', '--input-type=module', '-e', program, ...files, json];
   return call(process.execPath, argv).then(
@@ -76,6 +80,14 @@ describe('phasebox score', () => {
     expect(stderr).to.equal(
       'warning: 1 response (p0) without choices[0].message score 0: the whole chat completion is expected.\n',
     );
+  });
+
+  it('warns of a key of the suite that is left empty, and refuses one that it does not know', async () => {
+    const { stdout, stderr } = await run(answers, 'json', `${stringify(suite)}tools:\n`);
+    expect(stderr).to.match(/^warning: .*suite\.yaml: line \d+: tools is empty, so its default applies/);
+    expect(JSON.parse(stdout).warnings.join()).to.contain('tools is empty');
+    const wrong = await run(answers, 'json', `${stringify(suite)}tols:\n`);
+    expect(wrong.stderr).to.contain('tols: unknown key; did you mean "tools"?');
   });
 
   it('prints a table for people', async () => {

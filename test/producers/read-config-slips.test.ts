@@ -110,6 +110,16 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     ],
   ],
   [
+    'ends of lines as JSON has them',
+    training('\n  iters: 800,\n  mask_prompt: true,\n  save_every: 10;\n  grad_checkpoint: "True"'),
+    [
+      '5: train.iters: a number is expected | YAML takes no , at the end of a line: write 800',
+      '6: train.mask_prompt: true or false is expected | YAML takes no , at the end of a line: write true',
+      '7: train.save_every: a number is expected | YAML takes no ; at the end of a line: write 10',
+      "8: train.grad_checkpoint: true or false is expected (mlx_lm's default: false) | write it without quotes: true",
+    ],
+  ],
+  [
     'a section that is one word',
     training('\n  iters:800\n  batch_size:1'),
     ['4: train: a mapping (`key: value`) is expected | write a space after the colon: `iters: 800`'],

@@ -11,10 +11,16 @@ export function withoutComma(text: string): string | undefined {
   return decimal.test(text) ? text.replace(',', '.') : undefined;
 }
 
-/** `write 1000: numbers have no commas`. */
+/** `1,000` in a place for a number. */
 export function commaHint(text: string): string | undefined {
   const number = withoutComma(text.trim());
   return number === undefined ? undefined : `a comma is no part of a number: write ${number}`;
+}
+
+/** `800,` or `true;`, as other languages end a line. */
+export function lineEndHint(text: string): string | undefined {
+  const [, value, sign] = /^(.*\S)\s*([,;])$/s.exec(text) ?? [];
+  return value === undefined ? undefined : `YAML takes no ${sign} at the end of a line: write ${value}`;
 }
 
 /** `1,2` in place of a list. */

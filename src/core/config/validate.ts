@@ -3,7 +3,7 @@ import { closest } from './closest.ts';
 import { getAt, type Mapping, without } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { formOf, formsOf, keysOf, placeIn, type Schema, schemaAt } from './schema-place.ts';
-import { commaHint, listHint, oddSpaceHint, spaceHint } from './slips.ts';
+import { commaHint, lineEndHint, listHint, oddSpaceHint, spaceHint } from './slips.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -175,21 +175,25 @@ function hintFor(issue: Issue, seen: unknown): string | undefined {
   return typeof seen === 'string' ? wordHint(issue.expected, seen) : undefined;
 }
 
-/** What to write instead of a text that was meant as a number, a yes or a no. */
+/** What to write instead of a text that was meant as a number, a yes or a no, or a mapping. */
 export function wordHint(expected: string, seen: string): string | undefined {
-  if (expected === 'boolean' && /^(yes|no|on|off)$/i.test(seen)) {
-    return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
-  }
-  if (isMappingType(expected)) return spaceHint(seen);
-  if (!['number', 'int'].includes(expected)) return undefined;
-  const number = Number(seen.replaceAll('_', ''));
-  const isNumber = /^[^\S ]|[^\S ]$/.test(seen) ? false : seen.trim() !== '' && Number.isFinite(number);
-  if (isNumber) return `write it as a number, without quotes: ${number}`;
-  return commaHint(seen) ?? oddSpaceHint(seen, 'it');
+  if (['object', 'record'].includes(expected)) return spaceHint(seen);
+  if (!['boolean', 'number', 'int'].includes(expected)) return undefined;
+  const common = oddSpaceHint(seen, 'it') ?? lineEndHint(seen);
+  return common ?? (expected === 'boolean' ? booleanHint(seen) : numberHint(seen));
 }
 
-const isMappingType = (expected: string): boolean => ['object', 'record'].includes(expected);
+function booleanHint(seen: string): string | undefined {
+  if (/^(true|false)$/i.test(seen)) return `write it without quotes: ${seen.toLowerCase()}`;
+  if (!/^(yes|no|on|off)$/i.test(seen)) return undefined;
+  return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
+}
 
+function numberHint(seen: string): string | undefined {
+  const number = Number(seen.replaceAll('_', ''));
+  if (seen.trim() === '' || !Number.isFinite(number)) return commaHint(seen);
+  return `write it as a number, without quotes: ${number}`;
+}
 const words: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
