@@ -8,6 +8,8 @@ findings are warnings, however many rows have them: the answer is taught, but no
 
 from collections import Counter, defaultdict
 
+import data_turns
+
 STOPS = frozenset(("last", "silence", "calls", "repr", "masked", "prompt", "changed"))
 
 KINDS = {
@@ -49,13 +51,8 @@ def counts(rows, masked):
     """What is taught of the rows of a file: `taught` of src/events/profile.ts."""
     answers = Counter(answer for row in rows for answer in row.answers)
     kinds = {kind: answers[kind] for kind in ("call", "prose", "other", "nothing")}
-
-    def summed(name):
-        pairs = [getattr(row, name) for row in rows]
-        return {"total": sum(total for total, _ in pairs), "never_taught": sum(never for _, never in pairs)}
-
     answers = {"total": answers.total(), **kinds}
-    return {"masked": masked, "answers": answers, "calls": summed("calls"), "turns": summed("turns")}
+    return {"masked": masked, "answers": answers, **data_turns.counts([turn for row in rows for turn in row.turns])}
 
 
 def notes(taught):

@@ -5,6 +5,7 @@ import data_tokens
 from data_part import grouped
 from data_taught import Taught, look
 from data_text import Renderer
+from data_turns import turns_of
 
 
 def as_trained(part, keys, args):
@@ -52,13 +53,13 @@ def refusal(messages, tools, reason, renderer):
 def taught_of(line, messages, tools, encoded, limit, renderer):
     """What is taught of a row. A row that cannot be compared is no reason to stop, but it is said."""
     taught, reason = data_tokens.attempt(look, line, messages, tools, encoded, limit, renderer)
-    return taught or Taught(line, ["other"], [("unclear", data_rows.shown(reason))], False, (0, 0), (0, 0))
+    return taught or Taught(line, ["other"], [("unclear", data_rows.shown(reason))], False, [])
 
 
 def taught_text(line, messages):
     """A `text` row: all of it is taught, without a template."""
-    call = data_rows.is_call(messages[0])
-    return Taught(line, ["call" if call else "prose"], [], False, (int(call), 0), (1, 0))
+    taught = "call" if data_rows.is_call(messages[0]) else "prose"
+    return Taught(line, [taught], [], False, turns_of(messages, None, {0: taught}))
 
 
 def measure(part, tokenizer, keys, args):

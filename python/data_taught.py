@@ -6,6 +6,7 @@ import data_calls
 import data_rows
 from data_findings import STOPS
 from data_text import RenderedRow, squeezed
+from data_turns import turns_of
 
 THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 THOUGHTS_END = "</think>"
@@ -27,8 +28,7 @@ class Taught:
     answers: list  # kinds, as `Answer.taught`
     findings: list
     wrong: bool  # no answer of the row is taught as it is written
-    calls: tuple  # of the assistant's messages, those with a call: (all, those of which nothing is taught)
-    turns: tuple  # the assistant's messages: (all, those of which nothing is taught)
+    turns: list  # [data_turns.Turn]
 
 
 def written(message):
@@ -136,7 +136,7 @@ def answer(row, index):
 def unknown_characters(row, index):
     """The characters of an answer that the tokenizer does not keep."""
     text = squeezed("".join(written(row.messages[index])))
-    return "".join(sorted({one for one in text if row.renderer.normal(one) != one}))
+    return "".join(sorted(one for one in set(text) if row.renderer.normal(one) != one))
 
 
 def is_printed(row, text):
@@ -163,14 +163,11 @@ def merges_system(row):
     first, second = [*row.messages, {}, {}][:2]
     if first.get("role") != "system" or second.get("role") != "user" or not (written(first) and written(second)):
         return False
-    texts = [data_rows.text_of(message["content"]) for message in (first, second)]
-    merged = [{**second, "content": "\n\n".join(texts)}, *row.messages[2:]]
+    text = "\n\n".join(data_rows.text_of(message["content"]) for message in (first, second))
+    if row.renderer.normal(text) not in row.text:
+        return False  # the usual case, and much faster than another rendering
+    merged = [{**second, "content": text}, *row.messages[2:]]
     return row.text == row.renderer.normal(row.renderer.render(merged, row.tools))
-
-
-def counted(taught, all_of_them, kinds):
-    """(how many messages there are, of how many nothing is taught)."""
-    return len(all_of_them), sum(taught.get(index) not in kinds for index in all_of_them)
 
 
 def look(line, messages, tools, encoded, limit, renderer):
@@ -181,8 +178,9 @@ def look(line, messages, tools, encoded, limit, renderer):
     indexes = spoken if offset is None else [len(messages) - 1]
     answers = {index: answer(row, index) for index in indexes}
     others = [message for index, message in enumerate(messages) if index not in answers]
-    quote = data_rows.shown(row.taught) if row.masked else None
-    findings = [(kind, quote) for one in answers.values() for kind in one.findings]
+    wrong = [kind for one in answers.values() for kind in one.findings]
+    quote = data_rows.shown(row.taught()) if row.masked and wrong else None
+    findings = [(kind, quote) for kind in wrong]
     findings += prompt_findings(row, others)
     if unknown := "".join(unknown_characters(row, index) for index in answers):
         findings.append(("characters", unknown))
@@ -194,6 +192,5 @@ def look(line, messages, tools, encoded, limit, renderer):
         list(taught.values()),
         list(dict.fromkeys(findings)),
         bool(answers) and all(STOPS.intersection(one.findings) for one in answers.values()),
-        calls=counted(taught, [index for index in spoken if data_rows.is_call(messages[index])], ("call",)),
-        turns=counted(taught, spoken, ("call", "prose")),
+        turns=turns_of(messages, tools, taught),
     )

@@ -56,12 +56,16 @@ class RenderedRow:
 
     def __init__(self, messages, tools, tokens, offset, limit, renderer):
         self.messages, self.tools, self.renderer, self.masked = messages, tools, renderer, offset is not None
-        self.taught = renderer.decode(tokens[offset:limit])
+        self.tokens = tokens[offset:limit]
         self.written = renderer.decode(tokens)
         self.text = squeezed(self.written)
         self.start = 0 if offset is None else len(squeezed(renderer.decode(tokens[:offset])))
         self.end = len(self.text) if len(tokens) <= limit else len(squeezed(renderer.decode(tokens[:limit])))
         self.prompt = None if offset is None else self._prompt()
+
+    def taught(self):
+        """What is taught of the row, as it is written."""
+        return self.renderer.decode(self.tokens)
 
     def _prompt(self):
         asks = self.messages[-1].get("role") == "assistant"
