@@ -128,6 +128,70 @@ describe('a config that begins elsewhere', () => {
     ]);
   });
 
+  it('names what is given as an adapter and is none, and what to do with it', async () => {
+    const workspace = await configWorkspace();
+    const { train: _, data: __, ...rest } = plainConfig;
+    const files = {
+      'peft/adapter_config.json': '\uFEFF{"peft_type": "LORA", "r": 8}',
+      'peft/adapter_model.safetensors': 'x',
+      'bare/adapters.safetensors': 'x',
+      'numbered/adapter_config.json': '{"num_layers": 2, "lora_parameters": {"rank": 8, "scale": 20, "dropout": 0}}',
+      'numbered/0000200_adapters.safetensors': 'x',
+      'numbered/0001000_adapters.safetensors': 'x',
+      'run/1-train/adapter_config.json': '{}',
+      'old/adapters.npz': 'x',
+      'lora.gguf': 'x',
+    };
+    for (const [path, text] of Object.entries(files)) await workspace.write(path, text);
+    const told = async (adapter: string): Promise<string> =>
+      (await workspace.reasons({ ...rest, from: { adapter } })).replace(/^a\.yaml:\d+: from\.adapter: /, '');
+    const seen = (adapter: string): string => `\n    seen: "${adapter}"\n    `;
+    const cases: readonly (readonly [adapter: string, message: string, hint: string])[] = [
+      [
+        'peft',
+        'WS/peft is an adapter of Hugging Face PEFT (peft_type LORA in adapter_config.json), which mlx_lm cannot load',
+        'train it again',
+      ],
+      [
+        'bare',
+        'there is no adapter_config.json in WS/bare',
+        '`mlx_lm lora` wrote it beside the weights: copy it from there',
+      ],
+      [
+        'bare/adapters.safetensors',
+        'WS/bare/adapters.safetensors is a file; allowed: a folder',
+        'write from: { adapter: WS/bare }',
+      ],
+      [
+        'numbered/0000200_adapters.safetensors',
+        'WS/numbered/0000200_adapters.safetensors is a file; allowed: a folder',
+        'write from: { adapter: WS/numbered, checkpoint: 200 }',
+      ],
+      [
+        'numbered',
+        'there is no adapters.safetensors in WS/numbered',
+        'checkpoints that are there: 200, 1000; name one: checkpoint: 1000',
+      ],
+      ['run', 'there is no adapter_config.json in WS/run', 'did you mean WS/run/1-train?'],
+      [
+        'old',
+        'WS/old holds adapters.npz, the format of early versions of mlx_lm; it reads adapters.safetensors now',
+        'convert it: python',
+      ],
+      ['models/tiny', 'WS/models/tiny is a whole model, no adapter', 'write from: { model: DIR }'],
+      [
+        'lora.gguf',
+        'WS holds lora.gguf, a file of llama.cpp, which mlx_lm cannot load',
+        'from.adapter takes the folder',
+      ],
+      ['none', 'there is no folder WS/none', 'paths start at the workspace'],
+    ];
+    for (const [adapter, message, hint] of cases)
+      expect(await told(adapter), adapter).to.satisfy((text: string) =>
+        text.startsWith(`${message}${seen(adapter)}${hint}`),
+      );
+  });
+
   it('names the checkpoints that an adapter has', async () => {
     const workspace = await configWorkspace();
     const files = ['0000600', '0000200'].map((n) => `${n}_adapters.safetensors`);

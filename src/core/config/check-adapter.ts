@@ -3,6 +3,7 @@ import type { From } from '../../events/phase.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
 import { foreignTensors } from '../mlx/adapter-tensors.ts';
 import { refusedStart } from '../mlx/python-json.ts';
+import { notAnAdapter } from './adapter-folder.ts';
 import type { Lookups } from './lookups.ts';
 import { isMapping } from './mapping.ts';
 import type { Finding } from './problem.ts';
@@ -23,8 +24,8 @@ export async function checkAdapter(
 ): Promise<CheckedAdapter> {
   const folder = lookups.absolute(from.adapter);
   const at = { path: ['from', 'adapter'], seen: from.adapter };
-  const absent = await noSuchFolder(from.adapter, lookups);
-  if (absent.length > 0) return { value: null, findings: absent };
+  const other = await noAdapter(from.adapter, lookups);
+  if (other.length > 0) return { value: null, findings: other };
   const { checkpoint = null } = from;
   const files = await lookups.list(folder);
   const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
@@ -41,12 +42,10 @@ export async function checkAdapter(
   return { value: { adapter: folder, checkpoint, sha256: hash.sha256 }, findings };
 }
 
-/** A finding when `from.adapter` is no folder. */
-export async function noSuchFolder(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
-  const folder = lookups.absolute(adapter);
-  if ((await lookups.look(folder))?.kind === 'folder') return [];
-  const message = `there is no folder ${folder}`;
-  return [{ path: ['from', 'adapter'], seen: adapter, message, hint: 'paths start at the workspace' }];
+/** A finding when `from.adapter` is no folder, or holds something else than an adapter of mlx_lm. */
+export async function noAdapter(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
+  const other = await notAnAdapter(lookups.absolute(adapter), lookups);
+  return other === null ? [] : [{ path: ['from', 'adapter'], seen: adapter, ...other }];
 }
 
 interface Weights {
@@ -57,8 +56,9 @@ interface Weights {
 
 function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights, files }: Weights): Finding {
   const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
-  const list = there.toSorted((a, b) => a - b).join(', ');
-  const hint = there.length === 0 ? undefined : `checkpoints that are there: ${list}`;
+  const sorted = there.toSorted((a, b) => a - b);
+  const choose = checkpoint === undefined ? `; name one: checkpoint: ${sorted.at(-1)}` : '';
+  const hint = there.length === 0 ? undefined : `checkpoints that are there: ${sorted.join(', ')}${choose}`;
   const place: Pick<Finding, 'path' | 'seen'> =
     checkpoint === undefined
       ? { path: ['from', 'adapter'], seen: adapter }

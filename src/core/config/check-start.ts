@@ -3,7 +3,7 @@ import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { cleanupSettings, fuseSettings, type StageName, selectSettings, stageNames } from '../../events/stages.ts';
 import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
-import { checkAdapter, noSuchFolder } from './check-adapter.ts';
+import { checkAdapter, noAdapter } from './check-adapter.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
 import { get } from './mapping.ts';
 import type { Start } from './plan-runs.ts';
@@ -112,7 +112,7 @@ export async function checkBrokenFrom(
   const [run, adapter, model] = ['run', 'adapter', 'model'].map((key) => get(from, key));
   if ([run, adapter, model].filter((one) => one !== undefined).length !== 1) return [];
   if (typeof run === 'string') return (await lookups.runPlan(run)) === null ? [await noSuchRun(run, lookups)] : [];
-  if (typeof adapter === 'string') return noSuchFolder(adapter, lookups);
+  if (typeof adapter === 'string') return noAdapter(adapter, lookups);
   return typeof model === 'string' ? (await checkFolder({ model }, lookups, models)).findings : [];
 }
 

@@ -71,7 +71,11 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   const cut = blobs.find((name) => name.endsWith('.incomplete') && !blobs.includes(name.split('.')[0] ?? name));
   if (cut !== undefined) return missing(`${id} is only partly fetched: ${join(home, 'blobs', cut)} is there`);
   const fault = await incomplete(folder);
-  return fault === null ? { found: true, folder, revision: commit } : missing(`${id} is not whole: ${fault.problem}`);
+  if (fault === null) return { found: true, folder, revision: commit };
+  if (fault.kind !== 'form') return missing(`${id} is not whole: ${fault.problem}`);
+  // Fetching it again would bring the same files.
+  const hint = remedy(fault, { folder, hub: null });
+  return { found: false, kind: 'folder', message: `${id}: ${fault.problem}`, hint };
 }
 
 /** The snapshot that a revision means: itself, or what its ref names. */

@@ -46,6 +46,20 @@ describe('resolveModel', () => {
     return `${found.kind}: ${found.message} | ${found.hint}`.replaceAll(root, 'R');
   };
 
+  it('names an adapter that is given as a model', async () => {
+    await write(join(root, 'old/adapter/adapter_config.json'), '{}');
+    await write(join(root, 'old/adapter/adapters.safetensors'), 'x');
+    expect(await why('old/adapter')).to.match(
+      /^folder: .* R\/old\/adapter; this folder holds an adapter .* \| write its base model/,
+    );
+    const snapshot = join(await hub(root, 'org/peft'), 'snapshots', commit);
+    await rm(join(snapshot, 'config.json'));
+    await write(join(snapshot, 'adapter_config.json'), '{"peft_type": "LORA"}');
+    expect(await why('org/peft')).to.match(
+      /^folder: org\/peft: .*this folder holds an adapter .* \| write its base model/,
+    );
+  });
+
   it('takes the snapshot that main, another ref or a commit means', async () => {
     const home = await hub(root);
     const at = (name: string) => ({ found: true, folder: join(home, 'snapshots', name), revision: name });
