@@ -29,6 +29,7 @@ import chat_prompts  # noqa: E402
 IMAGES = ("image_url", "input_image", "image")
 LATER = timedelta(days=400, hours=13, minutes=57, seconds=31)
 WIDEST = 160
+SAMPLE = 20
 
 
 def load(model):
@@ -80,14 +81,14 @@ def part_of(source, error):
 def refusal(tokenizer, request, error):
     """What the template does not take, in its own words, and whether it is the system prompt."""
     messages = request["messages"]
-    without = False
+    freed = False
     if messages[0]["role"] == "system" and len(messages) > 1:
         with contextlib.suppress(Exception):
             tokens_of(tokenizer, request, messages[1:])
-            without = True
+            freed = True
     text = str(error) or type(error).__name__
     part = part_of(source_of(tokenizer, request), error)
-    return {"id": request["id"], "error": text, "part": part, "without_system": without}
+    return {"id": request["id"], "error": text, "part": part, "without_system": freed}
 
 
 def has_image(request):
@@ -113,6 +114,29 @@ def render(tokenizer, requests):
     return made, refused
 
 
+def without(request, key):
+    """The request without its system prompt, its tools or an argument of the template; null when it has none."""
+    messages, given = request["messages"], request.get("chat_template_kwargs") or {}
+    if key == "system":
+        has = messages[0]["role"] == "system" and len(messages) > 1
+        return {**request, "messages": messages[1:]} if has else None
+    if key == "tools":
+        return {**request, "tools": None} if request.get("tools") else None
+    return {**request, "chat_template_kwargs": {k: v for k, v in given.items() if k != key}} if key in given else None
+
+
+def ignored(tokenizer, requests, sources):
+    """What the requests say and no prompt shows: `system`, `tools`, names of arguments that the template does not know."""
+    names = {name for request in requests for name in request.get("chat_template_kwargs") or {}}
+    for key in ("system", "tools", *sorted(name for name in names if not any(name in text for text in sources))):
+        pairs = [(request, without(request, key)) for request in requests[:SAMPLE]]
+        pairs = [(request, less) for request, less in pairs if less is not None]
+        prompts = ([tokens_of(tokenizer, one, one["messages"]) for one in pair] for pair in pairs)
+        with contextlib.suppress(Exception):  # a template that does not go without it reads it
+            if pairs and all(whole == less for whole, less in prompts):
+                yield key
+
+
 def examine(model, requests, date):
     """What becomes of these requests under the model's chat template."""
     tokenizer, sees = load(model)
@@ -133,6 +157,7 @@ def examine(model, requests, date):
         "templated": bool(tokenizer.has_chat_template),
         "dated": date.date().isoformat() if digest(made) != digest(later) else None,
         "date_args": sorted(names - {"strftime_now"}),
+        "ignored": [] if refused else list(ignored(tokenizer, asked, sources)),
     }
 
 

@@ -54,7 +54,16 @@ export const mlxFacts: Facts = {
 
 /** What python/render_prompts.py says of prompts that a template takes. */
 export const plainRendering: Rendering = {
-  ...{ sha256: 'd'.repeat(64), tokens: {}, refused: [], skipped: [], templated: true, dated: null, date_args: [] },
+  ...{
+    sha256: 'd'.repeat(64),
+    tokens: {},
+    refused: [],
+    skipped: [],
+    templated: true,
+    dated: null,
+    date_args: [],
+    ignored: [],
+  },
 };
 
 /** A suite in two categories. */

@@ -26,6 +26,7 @@ const templates = {
   unknown: `{{ now().strftime('%d') }}${turns}${asks}`,
   broken: `{% if messages %}${turns}`,
   tools: `{% if tools %}{{ raise_exception('no tools here') }}{% endif %}${turns}${asks}`,
+  deaf: `{{ messages[-1]['content'] }}`,
   long: `${turns}${turns}${'{# a comment #}'.repeat(20)}{% if messages|length > 1 %}{{ raise_exception('one turn only') }}{% endif %}`,
 };
 type Name = keyof typeof templates | 'none' | 'nowhere';
@@ -56,6 +57,10 @@ const cases: Record<string, readonly [Name, RenderRequest[]]> = {
   'a fixed date': ['llama', pair.map((one) => ({ ...one, chat_template_kwargs: { date_string: '1 Jan 2020' } }))],
   'no thoughts': ['qwen3', pair.map((one) => ({ ...one, chat_template_kwargs: { enable_thinking: false } }))],
   'with tools': ['tools', pair.map((one) => ({ ...one, tools: [tool] }))],
+  'deaf to all': [
+    'deaf',
+    pair.map((one) => ({ ...one, tools: [tool], chat_template_kwargs: { enable_thinkin: false } })),
+  ],
   'in parts': [
     'chatml',
     [{ id: 'plain', messages: [{ role: 'user', content: [{ type: 'text', text: 'read a.py' }] }] }],
@@ -108,6 +113,8 @@ describe('prompts as the model server will render them', () => {
     const none = Object.keys(refused).filter((name) => refused[name]?.length === 0);
     expect(none).to.have.members([
       'chatml',
+      'deaf',
+      'deaf to all',
       'llama',
       'qwen3',
       'tools',
@@ -140,6 +147,13 @@ describe('prompts as the model server will render them', () => {
     expect(renderingOf('llama').dated).to.equal('2026-11-28');
     expect(renderingOf('llama').date_args).to.eql(['date_string']);
     expect(renderingOf('tomorrow').sha256).not.to.equal(renderingOf('llama').sha256);
+  });
+
+  it('finds what a prompt is given and does not show', () => {
+    const found = Object.keys(cases).flatMap((name) =>
+      name === 'nowhere' ? [] : renderingOf(name).ignored.map((what) => `${name}: ${what}`),
+    );
+    expect(found).to.eql(['deaf: system', 'deaf to all: system', 'deaf to all: tools', 'deaf to all: enable_thinkin']);
   });
 
   it('hashes the prompt that is asked, however the request writes it', () => {

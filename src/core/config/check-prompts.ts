@@ -1,5 +1,6 @@
 import {
   clockWarning,
+  ignoredTexts,
   type Rendered,
   type RenderJob,
   refusalHint,
@@ -86,6 +87,7 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
     warnings: [
       ...(refused.length > 0 && byEngine ? [`${key}: ${said}; ${hint}. eval.engine may ask other prompts`] : []),
       ...(clock === null ? [] : [`${key}: ${clock}`]),
+      ...ignoredTexts(rendered.rendering).map((text) => `${key}: ${text}`),
       ...(templated ? [] : [`${key}: ${job.model} has no chat template, so mlx_lm writes prompts as \`USER: ...\``]),
       ...(skipped.length === 0
         ? []

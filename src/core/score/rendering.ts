@@ -28,6 +28,8 @@ export const rendering = z.strictObject({
   dated: z.string().nullable(),
   /** Arguments of the template that look like a date, for `eval.chat_template_args`. */
   date_args: z.array(z.string()),
+  /** What is given and changes no prompt: `system`, `tools`, names of `chat_template_args`. */
+  ignored: z.array(z.string()),
 });
 export type Rendering = z.infer<typeof rendering>;
 export type Refusal = Rendering['refused'][number];
@@ -88,6 +90,15 @@ export function refusalHint(refused: readonly Refusal[]): string {
   if (refused.every(({ without_system }) => without_system))
     return 'this template takes no system prompt: write `eval.system: ""`, and put what it says into the prompts that need it';
   return 'change the prompt, or give the template what it asks for with `eval.chat_template_args`';
+}
+
+/** What the model never reads although suite or config say it: a sentence for each. */
+export function ignoredTexts({ ignored }: Rendering): string[] {
+  return ignored.map((name) => {
+    if (name === 'system') return 'the chat template leaves the system prompt out, so the model never reads it';
+    if (name === 'tools') return 'the chat template prints no tools, so the model never reads them';
+    return `the chat template does not read ${name}: \`eval.chat_template_args.${name}\` does nothing`;
+  });
 }
 
 /** Why two days would give two evaluations, and how to fix the date. Null: the template reads no clock. */

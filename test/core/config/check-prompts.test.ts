@@ -89,6 +89,13 @@ describe('the suite meets the chat template when a config is read', () => {
       .to.contain('strftime_now')
       .and.not.contain('chat_template_args');
     expect(await warnings({ templated: false })).to.contain('no chat template');
+    const ignored = await warnings({ ignored: ['system', 'tools', 'enable_thinkin'] });
+    for (const text of [
+      'leaves the system prompt out',
+      'prints no tools',
+      '`eval.chat_template_args.enable_thinkin` does nothing',
+    ])
+      expect(ignored).to.contain(text);
     expect(await warnings({ skipped: ['a'], sha256: null })).to.contain('images');
     const refused = [{ ...refusal, without_system: true }];
     expect(await warnings({ refused }, { engine: { command: ['sh', 'run.sh'] } })).to.contain('no system turn here');
