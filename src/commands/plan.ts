@@ -13,6 +13,7 @@ import { printableJson, printableLines } from '../core/printable.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { dataChecks } from '../producers/plan-data.ts';
 import {
   type Desk,
   openDesk,
@@ -66,12 +67,19 @@ const driver = (name: string): string => join(packageRoot().folder, 'python', `$
 async function planPhase(read: Read, desk: Desk): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, desk.lookups);
   const suites = await Promise.all(read.runs.map((run) => suiteOf(run, desk.lookups)));
-  const runs = await Promise.all(read.runs.map((run) => planRun(run, plans, desk)));
+  const check = dataChecks(desk.python, desk.lookups);
+  const runs = await Promise.all(
+    read.runs.map(async (run) => ({ ...(await planRun(run, plans, desk)), data: await check(run) })),
+  );
   const { file, phase, missing, warnings } = read;
   return { file, phase, prompts: suites[0]?.prompts.length ?? 0, missing, warnings, runs };
 }
 
-async function planRun(draft: RunDraft, plans: ReadonlyMap<string, RunPlan>, desk: Desk): Promise<PlannedRun> {
+async function planRun(
+  draft: RunDraft,
+  plans: ReadonlyMap<string, RunPlan>,
+  desk: Desk,
+): Promise<Omit<PlannedRun, 'data'>> {
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
   const shape = await readModelShape(source, draft.model?.folder ?? null);

@@ -65,6 +65,7 @@ describe('commands/plan', () => {
     const before = await state(root);
     const { phases } = JSON.parse(await planned(root, [a], { json: true }));
     const [run] = phases[0].runs;
+    expect(run.data_check).to.deep.equal({ checked: false, reason: 'the model is not here' });
     const set = Object.fromEntries(run.train.map((one: { name: string; value: unknown }) => [one.name, one.value]));
     expect(set).to.include({
       iters: 800,
@@ -100,6 +101,7 @@ describe('commands/plan', () => {
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
+    expect(text).to.match(/^ {4}taught {4}not checked: the model is not here$/m);
     expect(text).to.match(/^ {2}warning {5}The suite on which baseline 33b was measured is unknown/m);
     expect(await state(root)).to.deep.equal(before);
   });
@@ -167,6 +169,11 @@ describe('commands/plan', () => {
     ]);
     expect(phases[0].runs[1].stages[0].commands[0]).to.include(join(root, 'artifacts/B/B-s0/1-train/adapter'));
     expect(phases[0].runs[0].size_source).to.contain('headers');
+    const [trained, ...others] = phases[0].runs.map((run: { data_check: unknown }) => run.data_check);
+    expect(others).to.deep.equal([null, null]);
+    expect(trained).to.deep.include({ checked: true, stops: [] });
+    expect(trained.profile.taught.answers).to.include({ total: 300, call: 282, prose: 18 });
+    expect(trained.warnings.join('\n')).to.contain('18 of 300 rows teach prose (6.0 %)');
   });
 
   it('refuses --sh together with what it would have to leave out', async () => {

@@ -5,8 +5,9 @@ export function planJson({ file, phase, missing, warnings, prompts, runs }: Plan
   const { criteria = null, baseline = null } = phase;
   return {
     ...{ file, phase: phase.phase, title: phase.title ?? null, missing, warnings, prompts, criteria, baseline },
-    runs: runs.map(({ draft, train, stages, disk, sizeSource, times }) => ({
+    runs: runs.map(({ draft, train, data, stages, disk, sizeSource, times }) => ({
       ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train },
+      data_check: data === null ? null : data.checked ? { checked: true, ...data.report } : data,
       stages: stages.map((one) => ({ ...one, seconds: times.seconds[one.stage] ?? null })),
       ...{ disk, size_source: sizeSource, earlier_runs: times.runs },
     })),

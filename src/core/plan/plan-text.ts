@@ -6,6 +6,7 @@ import { get } from '../config/mapping.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
 import { sizeText } from '../size-text.ts';
 import { duration, plural } from '../words.ts';
+import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
 import { type Difference, saysSomething, type TrainSetting, valueText } from './settings-shown.ts';
 import { shellLine } from './shell.ts';
 import type { StageCommands } from './stage-commands.ts';
@@ -15,6 +16,8 @@ import type { StageTimes } from './stage-times.ts';
 export interface PlannedRun {
   readonly draft: RunDraft;
   readonly train: readonly TrainSetting[];
+  /** Null: it does not train. */
+  readonly data: PlannedData | null;
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
   /** What the sizes are counted from. */
@@ -35,7 +38,8 @@ export interface PlannedPhase {
 
 const unknownTime = 'unknown until a first run';
 
-function headLines({ phase, missing, warnings, file }: PlannedPhase): string[] {
+function headLines({ phase, missing, warnings, file, runs }: PlannedPhase): string[] {
+  const data = dataFindings(runs.map((run) => run.data));
   const { title, hypothesis, baseline, criteria } = phase;
   const outcomes = criteria?.outcomes.map(outcomeText) ?? [];
   return [
@@ -45,7 +49,8 @@ function headLines({ phase, missing, warnings, file }: PlannedPhase): string[] {
     ...(criteria?.gate === undefined ? [] : [`  gate        ${criteria.gate}`]),
     ...outcomes.map((text, index) => `  ${index === 0 ? 'outcomes  ' : '          '}  ${text}`),
     ...missing.map((text) => `  missing     ${text}`),
-    ...warnings.map((text) => `  warning     ${text}`),
+    ...data.stops.map((text) => `  stop        ${text}`),
+    ...[...warnings, ...data.warnings].map((text) => `  warning     ${text}`),
   ];
 }
 
@@ -70,7 +75,7 @@ function wrapped(label: string, items: readonly string[]): string[] {
   return lines.map((line, index) => `    ${(index === 0 ? label : '').padEnd(10)}${line}`);
 }
 
-function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
+function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
   const { select, fuse, cleanup, eval: asked } = draft.settings;
   const differing = train.filter(({ differs }) => differs);
   const kept = train.filter(({ differs, value }) => !differs && saysSomething(value));
@@ -80,6 +85,7 @@ function settingLines({ draft, train }: PlannedRun, prompts: number): string[] {
   return [
     ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
+    ...(data === null ? [] : wrapped('taught', taughtItems(data))),
     ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(told)])),
     ...(kept.length === 0
       ? []

@@ -4,17 +4,24 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
-import { files, toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { type CheckCall, checkArgv, files, toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
 import { packageRoot } from '../package-root.ts';
 
 const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
 
 /** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 when the check itself fails. */
-export async function lookAtData(python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> {
+export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>
+  report(lookArgv(python, driver('check_data'), call), signal);
+
+/** The check that a training begins with, before there is one. Throws CommandError 3 when the check itself fails. */
+export const checkTrainingData = (python: string, call: CheckCall): Promise<CheckReport> =>
+  report(checkArgv(python, driver('check_data'), call));
+
+async function report(argv: readonly string[], signal?: AbortSignal): Promise<CheckReport> {
   const folder = await mkdtemp(join(tmpdir(), 'phasebox-data-'));
   try {
-    await run(lookArgv(python, driver('check_data'), call), folder, signal);
+    await run(argv, folder, signal);
     return checkReport.parse(JSON.parse(await readFile(join(folder, files.profile), 'utf8')));
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -32,10 +39,16 @@ export async function splitData(
 }
 
 /** What a driver prints. Throws CommandError 3 with what it said last when it fails. */
-async function run(argv: readonly string[], cwd: string, cancelSignal: AbortSignal): Promise<string> {
+async function run(argv: readonly string[], cwd: string, cancelSignal?: AbortSignal): Promise<string> {
   const [program = '', ...words] = argv;
-  const ended = await execa(program, words, { cwd, env: toolEnv({}), reject: false, cancelSignal });
-  cancelSignal.throwIfAborted();
+  const options = {
+    cwd,
+    env: toolEnv({}),
+    reject: false,
+    ...(cancelSignal === undefined ? {} : { cancelSignal }),
+  } as const;
+  const ended = await execa(program, words, options);
+  cancelSignal?.throwIfAborted();
   if (!ended.failed) return ended.stdout;
   const said = ended.stderr.trim().split('\n').slice(-5).join('\n');
   throw new CommandError(3, `The data could not be read with ${program}:\n${said || ended.shortMessage}`);

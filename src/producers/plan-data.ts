@@ -1,0 +1,42 @@
+import type { Lookups, RunDraft } from '../core/config/lookups.ts';
+import type { CheckCall } from '../core/mlx/mlx-argv.ts';
+import type { PlannedData } from '../core/plan/planned-data.ts';
+import { checkTrainingData } from '../io/model/look-at-data.ts';
+
+/** Runs the data check for planned runs. Runs of one data set, model and settings (the seeds of a phase) share a check. */
+export function dataChecks(python: string, lookups: Lookups): (draft: RunDraft) => Promise<PlannedData | null> {
+  const known = new Map<string, Promise<PlannedData>>();
+  let last: Promise<unknown> = Promise.resolve();
+  return async (draft) => {
+    const call = await callOf(draft, lookups);
+    if (call === null || 'reason' in call) return call;
+    const key = JSON.stringify(call);
+    const running = known.get(key) ?? last.then(() => check(python, call));
+    known.set(key, running);
+    // One at a time: each holds a tokenizer and the rows in memory.
+    last = running;
+    return running;
+  };
+}
+
+async function check(python: string, call: CheckCall): Promise<PlannedData> {
+  try {
+    return { checked: true, report: await checkTrainingData(python, call) };
+  } catch (error) {
+    return { checked: false, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The check that the run's training would begin with; null: the run does not train. */
+async function callOf(
+  draft: RunDraft,
+  lookups: Lookups,
+): Promise<CheckCall | Extract<PlannedData, { checked: false }> | null> {
+  const { train } = draft.settings;
+  if (train === null || draft.data === null || !draft.chain.includes('train')) return null;
+  const { folder: data } = draft.data;
+  const model = draft.model?.folder ?? null;
+  if (model === null) return { checked: false, reason: 'the model is not here' };
+  if ((await lookups.look(data))?.kind !== 'folder') return { checked: false, reason: 'the data is not here' };
+  return { model, data, settings: train, minRows: draft.min_rows };
+}

@@ -1,0 +1,56 @@
+import { expect } from 'chai';
+import { dataFindings, type PlannedData, taughtItems } from '../../../src/core/plan/planned-data.ts';
+import { taughtText } from '../../../src/core/taught-text.ts';
+import type { TaughtCounts } from '../../../src/events/profile.ts';
+
+const counts: TaughtCounts = {
+  masked: true,
+  answers: { total: 1159, call: 689, prose: 470, other: 0, nothing: 0 },
+  calls: { total: 1074, never_taught: 385 },
+  turns: { total: 1648, never_taught: 489 },
+};
+const none = { total: 4, never_taught: 0 };
+
+describe('what is taught, in words', () => {
+  it('counts answers by kind, and the turns that are never taught', () => {
+    expect(taughtText({ taught: counts })).to.deep.equal([
+      '689 of 1,159 rows teach calls (59.4 %)',
+      '470 of 1,159 rows teach prose (40.6 %)',
+      '385 of 1,074 calls are never taught',
+      '489 of 1,648 assistant messages are never taught',
+    ]);
+  });
+
+  it('says what is taught instead of an answer, and speaks of answers where nothing is masked', () => {
+    const answers = { total: 10, call: 0, prose: 7, other: 2, nothing: 1 };
+    expect(taughtText({ taught: { ...counts, answers, calls: none, turns: none } })).to.deep.equal([
+      '7 of 10 rows teach prose (70.0 %)',
+      '2 of 10 rows teach something else than their answer (20.0 %)',
+      '1 of 10 rows teach nothing (10.0 %)',
+    ]);
+    expect(taughtText({ taught: { masked: false, answers, calls: none, turns: none } })[0]).to.equal(
+      '7 of 10 taught answers are prose (70.0 %)',
+    );
+  });
+
+  it('says of a row of 0.1.0 what that version counted', () => {
+    const old = { call: 0.85, prose: 0.15 };
+    expect(taughtText({ first_answers: old })).to.deep.equal(['15 % of first answers are prose, 85 % calls']);
+    expect(taughtText({})).to.deep.equal([]);
+  });
+});
+
+describe('the data check in a plan', () => {
+  const report = { profile: null, stops: [{ code: 'BAD_DATA', message: 'no rows' }], warnings: ['few\u001b[2J rows'] };
+
+  it('says each sentence once for all runs, and nothing in it moves the cursor', () => {
+    const all: (PlannedData | null)[] = [{ checked: true, report }, null, { checked: true, report }];
+    expect(dataFindings(all)).to.deep.equal({ stops: ['no rows'], warnings: ['few\\x1b[2J rows'] });
+  });
+
+  it('says why it was not made', () => {
+    const data: PlannedData = { checked: false, reason: 'the data is not here' };
+    expect(taughtItems(data)).to.deep.equal(['not checked: the data is not here']);
+    expect(dataFindings([data])).to.deep.equal({ stops: [], warnings: [] });
+  });
+});
