@@ -1,0 +1,241 @@
+import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { z } from 'zod';
+import {
+  call,
+  type DataCase,
+  fragments,
+  good,
+  type Row,
+  reportsOf,
+  says,
+  talk,
+  user,
+} from '../helpers/data-reports.ts';
+import { demoBase, testPython } from '../helpers/real-stage.ts';
+
+const env = { ...process.env, MLX_DISABLE_COMPILE: '1', HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1' };
+const fixtures = resolve(import.meta.dirname, '../fixtures/taught');
+
+const opensThought =
+  "{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>assistant\n{{ m.content.split('</think>')[-1] }}" +
+  '<|im_end|>\n{% else %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endif %}{% endfor %}' +
+  '{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}';
+/** Prints calls as JSON and no text beside them. */
+const printsCalls =
+  "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{% for c in m['tool_calls'] or [] %}" +
+  `{"name": "{{ c['function']['name'] }}", "arguments": {{ c['function']['arguments'] | tojson }}}` +
+  "{% else %}{{ m['content'] }}{% endfor %}<|im_end|>\n{% endfor %}" +
+  '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+const start = "<|im_start|>{{ m['role'] }}\n";
+const opens = '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+const chatml = (content: string): string => `{% for m in messages %}${start}${content}<|im_end|>\n{% endfor %}${opens}`;
+/** The system message is the beginning of the user's, as in Gemma's. */
+const merges =
+  "{% if messages[0]['role'] == 'system' %}{% set first = messages[0]['content'] + '\n\n' %}{% set rest = messages[1:] %}" +
+  "{% else %}{% set first = '' %}{% set rest = messages %}{% endif %}{% for m in rest %}" +
+  `${start}{{ first if loop.first else '' }}{{ m['content'] }}<|im_end|>\n{% endfor %}${opens}`;
+
+/** Shapes of which something else than the answer is taught: a whole file of them is refused, one row of many is not. */
+const stopped: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
+  'ends with the user': [
+    talk(user, says('ok'), { role: 'user', content: 'thanks, bye now' }),
+    /does not end with a message of the assistant.* teaches ".*thanks, bye now/,
+  ],
+  'ends with a tool': [talk(user, says('ok'), { role: 'tool', content: 'ok ok ok' }), /does not end .*ok ok ok/],
+  'ends with a function': [talk(user, { role: 'function', content: 'four' }), /does not end .*four/],
+  'an empty answer': [talk(user, says('')), /the answer is empty, so nothing but the end of the turn is taught/],
+  'an answer of spaces': [talk(user, says(' \n ')), /the answer is empty/],
+  'an answer without a fragment': [talk(user, says([])), /the answer is empty/],
+  'an empty completion': [talk(user, says('', { tool_calls: [] })), /the answer is empty/],
+  'calls that the template does not print': [
+    talk(user, says(null, { tool_calls: [call({ path: 'a.py' })] })),
+    /does not print the calls of `tool_calls`/,
+  ],
+  'a call of the old kind': [
+    talk(user, says('', { function_call: { name: 'read_file', arguments: '{}' } })),
+    /does not print the calls/,
+  ],
+  'calls without their arguments': [
+    talk(user, says(null, { tool_calls: [call({ path: 'loader.py' })] })),
+    /does not print the calls/,
+    chatml("{{ m['content'] or '' }}{% for c in m['tool_calls'] or [] %}{{ c['function']['name'] }}{% endfor %}"),
+  ],
+  'a list that is printed as Python code': [
+    talk(user, says(fragments('it is fine'))),
+    /the content of the answer is a list, .* Python code.*\[\{'type': 'text'/,
+  ],
+  'an answer that the template opens with a thought': [
+    talk(user, says('hello there')),
+    /the mask covers the first tokens of the answer/,
+    opensThought,
+  ],
+  'an answer that the template rewrites': [
+    talk(user, says('hello there')),
+    /does not print the answer as the row has it/,
+    chatml("{{ m['content'] | upper }}"),
+  ],
+  'an answer that the template cuts': [
+    talk(user, says('first line\nsecond line')),
+    /does not print the answer as the row has it/,
+    chatml("{{ m['content'].split('\\n')[0] }}"),
+  ],
+};
+
+/** What is warned of, however many rows have it. */
+const warned: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
+  'thoughts in the text': [
+    talk(user, says('<think>\nlet me see\n</think>\n\nhello there')),
+    /does not print the thoughts of the answer/,
+    chatml("{{ m['content'].split('</think>')[-1] }}"),
+  ],
+  'thoughts of their own': [talk(user, says('ok', { reasoning_content: 'let me see' })), /does not print the thoughts/],
+  'thoughts alone': [
+    talk(user, says(null, { reasoning_content: 'hm', tool_calls: [] })),
+    /the answer is thoughts alone, .* nothing of it is taught/,
+  ],
+  'text beside a call': [
+    talk(user, says('I look at it', { tool_calls: [call({ path: 'a.py' })] })),
+    /does not print the text of an answer that has calls/,
+    printsCalls,
+  ],
+  'arguments that are quoted twice': [
+    talk(user, says(null, { tool_calls: [call('{"path": "a.py"}')] })),
+    /JSON as text, and the chat template quotes them again/,
+    printsCalls,
+  ],
+  'whitespace that the template changes': [
+    talk(user, says('for x in y:\n    print(x)')),
+    /changes the whitespace inside the answer/,
+    chatml("{{ m['content'].split() | join(' ') }}"),
+  ],
+  'characters that the tokenizer does not know': [talk(user, says('größer ✓')), /does not know ß, ö, ✓, so/],
+  'a system message without a turn': [
+    talk({ role: 'system', content: 'be brief' }, user, says('ok')),
+    /no system turn: it prints the system message as the beginning of the user's/,
+    merges,
+  ],
+  'a tool result that is not printed': [
+    talk(user, says('wait'), { role: 'tool', content: 'forty two' }, says('it is done')),
+    /does not print the whole tool message/,
+    chatml("{{ m['content'] if m['role'] != 'tool' else '' }}"),
+  ],
+  'a user message printed as Python code': [
+    talk({ role: 'user', content: fragments('hi') }, says('yo')),
+    /the content of the user message is a list/,
+  ],
+  'a text that is an object': [
+    talk({ role: 'user', content: [{ type: 'text', text: { value: 'hi' } }] }, says('yo')),
+    /the content of the user message is a list/,
+  ],
+  'the role developer': [
+    talk({ role: 'developer', content: 'be brief' }, user, says('ok')),
+    /the role developer is not named in the chat template/,
+  ],
+  'a role of the own template': [talk({ role: 'critic', content: 'no' }, says('ok')), /the role critic is not named/],
+};
+
+/** Rows that are taught as they are: nothing is said of them. */
+const right: Readonly<Record<string, readonly [Row, string?]>> = {
+  'an answer in spaces': [talk(user, says('\n  fine \n'))],
+  'a short answer': [talk(user, says('end'))],
+  'an empty prompt': [talk({ role: 'user', content: '' }, says('yes'))],
+  'a list that the template reads': [
+    talk(user, says(fragments('it is ', 'fine'))),
+    chatml(
+      "{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for f in m['content'] %}{{ f['text'] }}{% endfor %}{% endif %}",
+    ),
+  ],
+  'thoughts that the prompt opens': [
+    talk(user, says('<think>\nlet me see\n</think>\nhello')),
+    `${chatml("{{ m['content'] }}").slice(0, -'{% endif %}'.length)}<think>\n{% endif %}`,
+  ],
+  'an empty thought before each answer': [
+    talk(user, says('hello')),
+    chatml("{% if m['role'] == 'assistant' %}<think>\n\n</think>\n\n{% endif %}{{ m['content'] }}"),
+  ],
+  'calls in the way of the template': [
+    talk(user, says(null, { tool_calls: [call({ path: 'a.py', n: 3 })] })),
+    printsCalls,
+  ],
+  'the role developer where the template names it': [
+    talk({ role: 'developer', content: 'be brief' }, user, says('ok')),
+    chatml("{% if m['role'] == 'developer' %}# {% endif %}{{ m['content'] }}"),
+  ],
+  'a template with a clock': [
+    talk(user, says('fine')),
+    `<|im_start|>system\n{{ strftime_now('%H:%M:%S.%f') }}<|im_end|>\n${chatml("{{ m['content'] }}")}`,
+  ],
+};
+
+describe('what is taught is compared with the row', () => {
+  const alone = ([row, , template]: readonly [Row, RegExp, string?]): DataCase => ({
+    train: [row],
+    valid: [],
+    template,
+  });
+  const among = ([row, , template]: readonly [Row, RegExp, string?]): DataCase => ({
+    train: [...good(5), row],
+    template,
+  });
+  let reports: Awaited<ReturnType<typeof reportsOf>>;
+  const [stops, warns, rights] = [Object.entries(stopped), Object.entries(warned), Object.entries(right)];
+  before(async () => {
+    reports = await reportsOf([
+      ...stops.map(([, one]) => ({ ...alone(one), data: 'train.jsonl' })),
+      ...stops.map(([, one]) => among(one)),
+      ...warns.map(([, one]) => ({ ...alone(one), data: 'train.jsonl' })),
+      ...rights.map(([, [row, template]]) => ({ train: [row], template, data: 'train.jsonl' })),
+    ]);
+  });
+  const at = (index: number) => {
+    const report = reports[index];
+    if (report === undefined) throw new Error(`no report ${index}`);
+    return { ...report, stops: report.stops.map(({ message }) => message) };
+  };
+
+  for (const [index, [name, [, pattern, template]]] of stops.entries()) {
+    it(`${name}: refuses a file of nothing else, warns of one row`, () => {
+      const report = at(index);
+      expect(report.stops.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 rows)');
+      expect(report.profile?.taught?.answers).to.include({ total: 1 });
+      // a template that is wrong for one row may be wrong for good ones too
+      if (template !== undefined) return;
+      const few = at(stops.length + index);
+      expect(few.stops).to.deep.equal([]);
+      expect(few.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 6 (1 of 6 rows)');
+      expect(few.profile?.taught?.answers).to.deep.equal({ total: 6, call: 0, prose: 5, other: 1, nothing: 0 });
+    });
+  }
+
+  for (const [index, [name, [, pattern]]] of warns.entries()) {
+    it(`${name}: a warning with the line`, () => {
+      const report = at(2 * stops.length + index);
+      expect(report.stops).to.deep.equal([]);
+      expect(report.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 rows)');
+    });
+  }
+
+  for (const [index, [name]] of rights.entries()) {
+    it(`${name}: nothing is said`, () => {
+      const { stops: told, warnings } = at(2 * stops.length + warns.length + index);
+      expect([...told, ...warnings]).to.deep.equal([]);
+    });
+  }
+});
+
+describe('generated rows under five templates', () => {
+  it('never teach something of which the check says nothing, and good rows raise no alarm', async () => {
+    const { stdout } = await promisify(execFile)(testPython, [join(fixtures, 'oracle.py'), demoBase('B')], { env });
+    const found = z
+      .object({ rows: z.int(), wrong: z.int(), silent: z.array(z.string()), false_alarms: z.array(z.string()) })
+      .parse(JSON.parse(stdout));
+    expect(found.silent).to.deep.equal([]);
+    expect(found.false_alarms).to.deep.equal([]);
+    // 300 rows, five templates, with and without mask_prompt; some rows no template can print
+    expect(found.rows).to.be.within(2900, 3000);
+    expect(found.wrong).to.be.greaterThan(1500);
+  });
+});
