@@ -7,6 +7,7 @@ import { due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
+import { readModelFolder } from '../io/model/model-folder.ts';
 import { resolveModel } from '../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
 import { isAlive } from '../io/tool/tool-process.ts';
@@ -38,6 +39,7 @@ const longest_pause_ms = 1000;
 export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): Fetcher {
   const { signal, log } = runtime;
   const list = new Map<string, Listed>();
+  const fetched = new Set<string>();
   let working: Promise<void> | null = null;
   const work = async (): Promise<void> => {
     for (let next = first(list); next !== null && !signal.aborted; next = first(list)) {
@@ -47,6 +49,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
       else if (!(await isWanted(runtime, name))) list.delete(name);
       else if (await fetchOnce(runtime, listed)) {
         list.delete(name);
+        fetched.add(name);
         await onChange();
       }
     }
@@ -66,7 +69,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
       const name = downloadName(wanted);
       // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
       const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
-      const seen = isIncomplete ? 'missing' : await look(runtime, shelved);
+      const seen = isIncomplete ? 'missing' : await look(runtime, shelved, fetched.has(name));
       if (seen !== 'missing') return seen === 'found';
       // Its first stage reports what is missing.
       if (!model.download) return true;
@@ -85,13 +88,15 @@ function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | n
 
 /**
  * Whether the model is here; from then on the run stays at this commit. `refused`: what was fetched cannot do what the
- * config asks of it, and the run is ended.
+ * config asks of it, and the run is ended. A model that lacks a file is missing until it was fetched once (`isFetched`).
  */
-async function look(runtime: Runtime, shelved: Shelved): Promise<'found' | 'missing' | 'refused'> {
+async function look(runtime: Runtime, shelved: Shelved, isFetched: boolean): Promise<'found' | 'missing' | 'refused'> {
   const journal = await runtime.shelf.journal(shelved);
   const found = await findBaseModel(shelved.run, journal, runtime.workspace.root);
   if (!found?.found) return 'missing';
   if (journal.some((line) => line.event === 'fetched')) return 'found';
+  const lacksFile = !isFetched && shelved.run.model?.download === true && (await lacks(found.folder));
+  if (lacksFile) return 'missing';
   const error = await refusalOfFetched(runtime, shelved, found.folder);
   if (error === null) {
     await runtime.shelf.append(shelved, { event: 'fetched', at: now(), revision: found.revision });
@@ -100,6 +105,12 @@ async function look(runtime: Runtime, shelved: Shelved): Promise<'found' | 'miss
   runtime.log.error({ model: shelved.run.model?.source, code: error.code, err: error }, error.message);
   await giveUp(runtime, shelved, { error, tail: [] });
   return 'refused';
+}
+
+/** True: a file of the model is not there, which a fetch mends. */
+async function lacks(folder: string): Promise<boolean> {
+  const model = await readModelFolder(folder);
+  return !model.whole && model.kind === 'missing';
 }
 
 async function revisionOf({ shelf }: Runtime, shelved: Shelved): Promise<string | null> {

@@ -65,6 +65,28 @@ describe('download: true of a model whose chat template refuses the suite', () =
   });
 });
 
+describe('download: true of a model that cannot be used', () => {
+  afterEach(async () => {
+    await chain.remove();
+    await hub.close();
+  });
+
+  it('fails once it is here, before the run starts', async () => {
+    const folder = join(await tempDir('unusable'), 'model');
+    await cp(demoBase('B'), folder, { recursive: true });
+    await writeFile(join(folder, 'model.safetensors'), 'version https://git-lfs.github.com/spec/v1\n');
+    hub = await startHub('tiny/B', folder);
+    chain = await workspaceOn();
+    await drop('a', { model: 'tiny/B', download: true });
+    expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(1);
+    const [row] = await chain.rows();
+    expect(row).to.include({ run: 'a-s0', status: 'failed', started: null });
+    expect(row?.error?.code).to.equal('BAD_MODEL');
+    expect(row?.error?.message).to.match(/Git LFS pointer.*delete .*models--tiny--B, then fetch .*hf download tiny\/B/);
+    expect(await chain.calls('lora')).to.eql([]);
+  });
+});
+
 describe('download: true, with the real huggingface_hub', () => {
   beforeEach(async () => {
     hub = await startHub('tiny/B', demoBase('B'));
