@@ -95,7 +95,7 @@ describe('docs/suites.md, "From your own eval"', () => {
   });
 
   it('gives the old figure as a baseline on that suite', async () => {
-    const [config = ''] = await blocksOf('yaml');
+    const [config = ''] = await blocksOf('yml');
     expect(baseline.parse(parse(config).baseline)).to.deep.include({ overall: 82.4, suite: parse(config).eval.suite });
   });
 });
