@@ -40,11 +40,12 @@ async function ownBroker({ state }: Workspace, prefix: string): Promise<Check[] 
 
 async function checkGiven({ connection, where, hide }: Broker, prefix: string | null): Promise<Check[]> {
   if (prefix === null) return [warn('broker', 'REDIS_URL is set', 'Asked once there is a workspace.')];
-  const { facts, refusal } = await probeBroker(connection, prefix);
+  const { facts, refusal, loading } = await probeBroker(connection, prefix);
+  if (loading) return [warn('broker', `${where} is still reading its data`, '`phasebox up` waits until it has.')];
   if (refusal !== null) {
     const verb = refusal.kind === 'away' ? 'does not answer' : 'refuses writes';
     const todo = `${refusal.next} Else correct REDIS_URL (redis_url in phasebox.yaml); without it phasebox starts a server of its own.`;
-    return [missing('broker', hide(`${where} ${verb}: ${refusal.what}`), todo)];
+    return [missing('broker', `${where} ${verb}: ${hide(refusal.what)}`, todo)];
   }
   const { version = null, policy = null, appends = null, informs = true } = { ...facts };
   if (version !== null && !isAtLeast(version, [6, 2]))

@@ -9,6 +9,7 @@ import { plural } from '../core/words.ts';
 import type { Dashboard } from '../io/board/dashboard.ts';
 import { type Broker, openBroker } from '../io/broker/broker.ts';
 import { openLogger } from '../io/logger.ts';
+import { readBrokerNote } from '../io/workspace/broker-note.ts';
 import { claimWorkspace, type Ownership } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Inbox } from '../producers/inbox.ts';
@@ -142,9 +143,10 @@ async function watch(setting: Setting): Promise<number> {
 
 async function openDashboard(runtime: Runtime): Promise<Dashboard> {
   const { host, port } = runtime.workspace.config.dashboard;
-  const { artifacts } = runtime.workspace;
+  const { artifacts, state } = runtime.workspace;
   const { startDashboard } = await import('../io/board/dashboard.ts');
-  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port, artifacts });
+  const notice = async () => (await readBrokerNote(state))?.message ?? null;
+  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port, artifacts, notice });
 }
 
 function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {

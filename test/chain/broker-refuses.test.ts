@@ -75,6 +75,23 @@ describe('a broker that begins to refuse while a run trains', () => {
       },
     }));
 
+  it('and `up` ends meanwhile: its tool goes on, and the next `up` takes it up once writes are accepted', async () => {
+    await chain.write('inbox/end.yaml', config('end', { scene: { lora: { hold: 'go-end' } } }));
+    await training('end-s0');
+    await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '1');
+    await waitFor('the cause', async () => (await status()).broker !== null);
+    expect(await up.stop('SIGTERM')).to.equal(0);
+    const refused = await chain.phasebox('up', '--once', '--no-dashboard');
+    expect([refused.code, refused.out]).to.eql([3, '']);
+    expect(refused.err).to.match(/^The broker at .* refuses writes: its memory is full/);
+    await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '0');
+    up = await chain.up();
+    await chain.release('go-end');
+    expect(await chain.row('end-s0')).to.include({ status: 'done' });
+    expect((await chain.calls('lora')).filter(({ run }) => run === 'end-s0')).to.have.length(1);
+    expect((await status()).broker).to.equal(null);
+  });
+
   it('and no word of its password is printed, logged or written', async () => {
     const log = await chain.read('.phasebox/log/phasebox.log');
     for (const text of [up.out(), log, await chain.read('artifacts/COMPARISON.md')])

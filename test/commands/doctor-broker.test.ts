@@ -161,6 +161,25 @@ describe('a broker that is there and is of no use', () => {
     expect(doctor?.detail).to.contain('version unknown (its ACL forbids INFO)');
   });
 
+  it('and one that still reads its data is waited for', async () => {
+    const { port, folder } = await server();
+    // Each key takes 10 ms to read, and after each the server looks at its clients.
+    const keys = Array.from({ length: 150 }, (_, index) => [`key-${index}`, 'x'.repeat(2000)]);
+    await tellBroker(port, 'MSET', ...keys.flat());
+    await tellBroker(port, 'CONFIG', 'SET', 'rdbcompression', 'no');
+    await tellBroker(port, 'SAVE');
+    const slow = ['--key-load-delay', '10000', '--loading-process-events-interval-bytes', '1024'];
+    const again = await freePort();
+    servers.push(await startBroker(again, '--dir', folder, ...slow));
+    const lines: string[] = [];
+    const reached = givenBroker(`redis://127.0.0.1:${again}`, (line) => lines.push(line)).reach('phasebox:test');
+    const [doctor] = await checkBroker(workspace, `redis://127.0.0.1:${again}`);
+    expect(doctor).to.include({ status: 'warn' });
+    expect(doctor?.detail).to.contain('still reading its data');
+    await reached;
+    expect(lines).to.eql([`the broker at redis://127.0.0.1:${again}/0 is still reading its data; waiting for it`]);
+  });
+
   it('and the check leaves no key behind', async () => {
     const { port } = await server();
     await asked(`redis://127.0.0.1:${port}/3`);

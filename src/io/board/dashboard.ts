@@ -11,6 +11,7 @@ import type { Queue } from 'bullmq';
 import { Hono } from 'hono';
 import { CommandError } from '../../core/errors.ts';
 import { onlyOwnHost, onlyReading, selfContained, withinTime } from './board-guard.ts';
+import { withNotice } from './board-notice.ts';
 import { reportPages } from './report-pages.ts';
 
 const answer_ms = 10_000;
@@ -22,6 +23,8 @@ export interface DashboardOptions {
   readonly port: number;
   /** Absolute; its comparison is shown at /report. Absent: queues only. */
   readonly artifacts?: string;
+  /** Shown on every page of the board; null: nothing. */
+  readonly notice?: () => Promise<string | null>;
 }
 
 export interface Dashboard {
@@ -40,6 +43,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   app.use('/api/*', withinTime(answer_ms));
   app.use(onlyReading);
   if (options.artifacts !== undefined) app.route('/', reportPages(options.artifacts));
+  if (options.notice !== undefined) app.use(withNotice(options.notice));
   app.route('/', board(options));
   const name = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${name}:${port}/`, close: () => close(server) };

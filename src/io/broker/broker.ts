@@ -48,8 +48,10 @@ export async function openBroker(workspace: Workspace, say: (line: string) => vo
     if (!(await answers(connection))) await startOwn({ state: workspace.state, socket, say });
   };
   await ensure();
-  const reach = (prefix: string): Promise<void> => reachBroker({ connection, where: socket, advice: '', say }, prefix);
-  return { connection, where: socket, hide: (text) => text, reach, ensure, close: () => shutdown(connection) };
+  const hide = (text: string): string => text;
+  const reach = (prefix: string): Promise<void> =>
+    reachBroker({ connection, where: socket, hide, advice: '', say }, prefix);
+  return { connection, where: socket, hide, reach, ensure, close: () => shutdown(connection) };
 }
 
 const nothing = async (): Promise<void> => undefined;
@@ -71,11 +73,14 @@ export function givenBroker(text: string, say: (line: string) => void): Broker {
     ...(password === null ? {} : { password }),
     ...(tls ? { tls: {} } : {}),
   };
+  // A shorter one cannot be told from ordinary text.
+  const hide = (said: string): string =>
+    password === null || password.length < 4 ? said : said.replaceAll(password, '[redacted]');
   return {
     connection,
     where,
-    hide: (text) => (password === null ? text : text.replaceAll(password, '[redacted]')),
-    reach: (prefix) => reachBroker({ connection, where, advice, say }, prefix),
+    hide,
+    reach: (prefix) => reachBroker({ connection, where, hide, advice, say }, prefix),
     ensure: nothing,
     close: nothing,
   };
@@ -86,17 +91,20 @@ const loading_ms = 500;
 interface Reached {
   readonly connection: RedisOptions;
   readonly where: string;
+  readonly hide: Broker['hide'];
   /** What can be done beside mending this broker. */
   readonly advice: string;
   readonly say: (line: string) => void;
 }
 
-async function reachBroker({ connection, where, advice: beside, say }: Reached, prefix: string): Promise<void> {
+async function reachBroker({ connection, where, hide, advice: beside, say }: Reached, prefix: string): Promise<void> {
   let probe = await probeBroker(connection, prefix);
   if (probe.loading) say(`the broker at ${where} is still reading its data; waiting for it`);
   for (; probe.loading; probe = await probeBroker(connection, prefix)) await delay(loading_ms);
-  if (probe.refusal !== null)
-    throw new CommandError(3, [refusalText(where, probe.refusal), beside].filter((line) => line !== '').join('\n'));
+  if (probe.refusal !== null) {
+    const text = refusalText(where, { ...probe.refusal, what: hide(probe.refusal.what) });
+    throw new CommandError(3, [text, beside].filter((line) => line !== '').join('\n'));
+  }
   // ioredis asks INFO at each connection to see whether it is ready, and complains on stderr where an ACL refuses it.
   if (probe.facts?.informs === false) connection.enableReadyCheck = false;
 }

@@ -51,6 +51,21 @@ describe('dashboard', () => {
   });
   after(() => board.close());
 
+  it('shows what people must know on its own pages, as text, and nothing else', async () => {
+    let notice: string | null = 'the broker refuses writes: <b>OOM</b> & more';
+    const told = await startDashboard({ queues: [], host: '127.0.0.1', port: 0, notice: async () => notice });
+    try {
+      const { text, headers } = await ask(told.url);
+      expect(text).to.contain('role="alert"').and.contain('refuses writes: &lt;b>OOM&lt;/b> &amp; more');
+      expect(headers['content-security-policy']).to.contain("default-src 'self'");
+      expect((await ask(new URL('api/queues', told.url))).text).not.to.contain('refuses writes');
+      notice = null;
+      expect((await ask(told.url)).text).not.to.contain('role="alert"');
+    } finally {
+      await told.close();
+    }
+  });
+
   const queuesOf = async (active: string, status = 'latest'): Promise<Record<string, ApiQueue>> => {
     const { status: code, text } = await ask(new URL(`api/queues?activeQueue=${active}&status=${status}`, base));
     expect(code).to.equal(200);
