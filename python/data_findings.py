@@ -41,6 +41,7 @@ KINDS = {
     "dropped": "the chat template does not print the whole {detail} message, so the model does not see it",
     "repr_prompt": "the content of the {detail} message is a list, and the chat template prints it as Python code; make "
     "it a text",
+    "tools": "the chat template does not print the `tools` of the row, so the model does not see them",
     "merged": "the chat template has no system turn: it prints the system message as the beginning of the user's",
 }
 

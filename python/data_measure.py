@@ -53,7 +53,7 @@ def refusal(messages, tools, reason, renderer):
 def taught_of(line, messages, tools, encoded, limit, renderer):
     """What is taught of a row. A row that cannot be compared is no reason to stop, but it is said."""
     taught, reason = data_tokens.attempt(look, line, messages, tools, encoded, limit, renderer)
-    return taught or Taught(line, ["other"], [("unclear", data_rows.shown(reason))], False, [])
+    return taught or Taught(line, [], [("unclear", data_rows.shown(reason))], False, [])
 
 
 def taught_text(line, messages):

@@ -97,16 +97,14 @@ def border(row, start, end):
     mlx_lm masks as many tokens as the prompt alone has. When the row goes on where that prompt ends, only a token that
     joins the last characters of the prompt with the first ones of the answer can make a difference.
     """
+    before = [text for message in row.messages[:-1] for text in written(message)][-1:]
+    found = row.find(before[0], 0, start if row.prompt is None else row.prompt) if before else None
+    if found and found[1] > row.start:
+        return "prompt"
     if row.prompt is not None:
-        if row.start < row.prompt:
-            return "prompt"
         return None if row.start <= max(start, row.prompt) else "masked" if row.start >= end else "joined"
     if start < row.start:
         return "masked"
-    before = [text for message in row.messages[:-1] for text in written(message)][-1:]
-    found = row.find(before[0], 0, start) if before else None
-    if found and found[1] > row.start:
-        return "prompt"
     return "other_prompt" if row.is_repeatable() else None
 
 
@@ -156,6 +154,8 @@ def prompt_findings(row, messages):
             yield "dropped", role
     if merges_system(row):
         yield "merged", None
+    if row.tools and row.text == row.renderer.normal(row.renderer.render(row.messages, None)):
+        yield "tools", None
 
 
 def merges_system(row):

@@ -16,6 +16,8 @@ export interface DataCase {
   readonly valid?: readonly Row[];
   readonly template?: string;
   readonly argv?: readonly string[];
+  /** False: without mask_prompt. */
+  readonly masks?: boolean;
   /** Only this file is checked. */
   readonly data?: string;
 }
@@ -26,8 +28,8 @@ const lines = (rows: readonly Row[]): string[] =>
 /** The reports of python/check_data.py, all from one process. */
 export async function reportsOf(cases: readonly DataCase[]) {
   const input = JSON.stringify(
-    cases.map(({ train, valid = good(2), template, argv = [], ...data }) => ({
-      ...{ model: demoBase('B'), template, argv: ['--mask-prompt', ...argv], ...data },
+    cases.map(({ train, valid = good(2), template, argv = [], masks = true, ...data }) => ({
+      ...{ model: demoBase('B'), template, argv: [...(masks ? ['--mask-prompt'] : []), ...argv], ...data },
       files: { 'train.jsonl': lines(train), 'valid.jsonl': lines(valid) },
     })),
   );

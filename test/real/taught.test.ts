@@ -130,6 +130,16 @@ const warned: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
     talk({ role: 'user', content: [{ type: 'text', text: { value: 'hi' } }] }, says('yo')),
     /the content of the user message is a list/,
   ],
+  'tools that the template does not print': [
+    { messages: [user, says('ok')], tools: [{ type: 'function', function: { name: 'read_file' } }] },
+    /does not print the `tools` of the row/,
+  ],
+  'a first letter in one token with the prompt': [
+    talk(user, says('fine then')),
+    /the first characters of the answer and the last ones of the prompt are one token/,
+    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}<|im_end|>\n{% endfor %}" +
+      '{% if add_generation_prompt %}assistant: {% endif %}',
+  ],
   'the role developer': [
     talk({ role: 'developer', content: 'be brief' }, user, says('ok')),
     /the role developer is not named in the chat template/,
@@ -224,6 +234,36 @@ describe('what is taught is compared with the row', () => {
       expect([...told, ...warnings]).to.deep.equal([]);
     });
   }
+});
+
+describe('what is taught of calls', () => {
+  const response = { role: 'user', content: '<tool_response>\nx = 1\n</tool_response>' };
+  const called = says('<tool_call><function=execute_code>\nread_file("a.py")\n</function></tool_call>');
+  const turns = Array.from({ length: 4 }, (_, n) => talk(user, called, response, says(`a${n}.py sets x to 1.`)));
+  const short = [talk(user, called), ...turns.slice(1)];
+  let reports: Awaited<ReturnType<typeof reportsOf>>;
+  before(async () => {
+    reports = await reportsOf([{ train: turns }, { train: short }, { train: turns, masks: false }]);
+  });
+
+  it('says that a call is never taught where only the last message is', () => {
+    expect(reports[0]?.warnings).to.deep.equal([
+      '4 of 4 rows teach prose (100.0 %), 0 calls (0.0 %)',
+      '4 of 4 calls are never taught: mask_prompt teaches only the last message of a row',
+    ]);
+    expect(reports[0]?.profile?.taught).to.deep.equal({
+      masked: true,
+      answers: { total: 4, call: 0, prose: 4, other: 0, nothing: 0 },
+      calls: { total: 4, never_taught: 4 },
+      turns: { total: 8, never_taught: 4 },
+    });
+    expect(reports[1]?.profile?.taught?.answers).to.include({ total: 4, call: 1, prose: 3 });
+  });
+
+  it('counts every answer where nothing is masked', () => {
+    expect(reports[2]?.warnings).to.deep.equal(['4 of 8 taught answers are prose (50.0 %), 4 calls (50.0 %)']);
+    expect(reports[2]?.profile?.taught?.turns).to.deep.equal({ total: 8, never_taught: 0 });
+  });
 });
 
 describe('generated rows under five templates', () => {
