@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { commands } from './commands/index.ts';
-import { printError } from './commands/output.ts';
+import { print, printError } from './commands/output.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
@@ -26,6 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .hook('preAction', (_program, command) => {
       worksOn = command.name() === 'up';
     })
+    .configureOutput({ writeOut: print, writeErr: printError })
     .exitOverride();
   for (const load of asked(argv)) {
     (await load())(program, (code) => {

@@ -126,9 +126,10 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
   ],
   [
     'spaces that are none',
-    `${training('{ iters: "20\u00a0" }')}mask\u2009: 1\n`,
+    `${training('{ iters: "20\u00a0", mask_prompt\u00a0: true }')}mask\u2009: 1\n`,
     [
       '4: train.iters: a number is expected | there is a non-breaking space (\\xa0) in it: type a plain one, or none',
+      '4: train.mask_prompt\\xa0: the installed mlx_lm does not know this key; did you mean "mask_prompt"? | there is a non-breaking space (\\xa0) in this key: type a plain one, or none',
       '6: mask\\u2009: unknown key | there is an unusual space (\\u2009) in this key: type a plain one, or none',
     ],
   ],
@@ -176,6 +177,17 @@ describe('a key without a value', () => {
       'line 6: train.mask_prompt is empty, so its default applies; write a value, or null if that is meant',
       'line 7: train.grad_checkpoint is empty, so its default applies; write a value, or null if that is meant',
       'line 10: notes is empty, so its default applies; write a value, or null if that is meant',
+    ]);
+  });
+
+  it('is not made by a comma in a list, so what looks like one number is warned of', async () => {
+    const list = good.replace('small.yaml', 'small.yaml, chat_template_args: { budgets: [5, 1,000,000] }');
+    const text = `${list}seeds: [1,000, 100,200,  7, 012]\n`;
+    const { config, warnings } = await workspace.plan(text);
+    expect(config.seeds).to.eql([1, 0, 100, 200, 7, 12]);
+    expect(warnings).to.eql([
+      'line 5: eval.chat_template_args.budgets[1]: `1,000,000` is three entries in YAML: write 1000000, or a space behind each comma',
+      'line 6: seeds[0]: `1,000` is two entries in YAML: write 1000, or a space behind each comma',
     ]);
   });
 

@@ -5,6 +5,7 @@ import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
+import { oddSpaceHint } from './slips.ts';
 import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';
 
 /** Keys of mlx_lm that are ours to set, and where the phase says it instead. */
@@ -89,7 +90,8 @@ export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[]
   // No defaults at all: there is no mlx_lm to ask.
   if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
   const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
-  return [{ ...at, ...notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()) }];
+  const hint = oddSpaceHint(key, 'this key');
+  return [{ ...at, ...notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()), hint }];
 }
 
 function checkValue(key: string, value: unknown, { defaults, at }: { defaults: Mapping; at: At }): Finding[] {

@@ -53,6 +53,47 @@ export function numberBefore(items: readonly Pair[], index: number): EmptyKey['n
   return meant === undefined ? null : { written, meant };
 }
 
+/** A number of a list that a comma took apart: `[1,000]` holds 1 and 0. */
+export interface SplitNumber {
+  readonly path: Path;
+  readonly number: NonNullable<EmptyKey['number']>;
+}
+
+/**
+ * Numbers in lists that a thousands comma took apart. Only where a part has leading zeros, and no space before it: nobody
+ * writes a number of its own like that, and `[100,200]` are two.
+ */
+export function splitNumbers(document: Document): SplitNumber[] {
+  const found: SplitNumber[] = [];
+  const walk = (node: unknown, path: Path): void => {
+    if (isMap(node)) for (const { key, value } of node.items) if (isScalar(key)) walk(value, [...path, keyText(key)]);
+    if (!isSeq(node)) return;
+    for (const [index, item] of node.items.entries()) {
+      walk(item, [...path, index]);
+      const number = splitAt(node.items, index);
+      if (number !== null) found.push({ path: [...path, index], number });
+    }
+  };
+  walk(document.contents, []);
+  return found;
+}
+
+function splitAt(items: readonly unknown[], index: number): EmptyKey['number'] {
+  const parts = [sourceOf(items[index])];
+  for (let next = index + 1; isGlued(items[next - 1], items[next]); next++) parts.push(sourceOf(items[next]));
+  if (!/^[+-]?[1-9]\d{0,2}$/.test(parts[0] ?? '') || !parts[1]?.startsWith('0')) return null;
+  const written = parts.join(',');
+  const meant = withoutComma(written);
+  return meant === undefined ? null : { written, meant };
+}
+
+/** Only a comma is between them, and three digits follow it. */
+const isGlued = (before: unknown, item: unknown): boolean =>
+  isScalar(before) &&
+  isScalar(item) &&
+  item.range?.[0] === (before.range?.[1] ?? 0) + 1 &&
+  /^\d{3}$/.test(sourceOf(item));
+
 const counts: Readonly<Record<number, string>> = { 2: 'two', 3: 'three', 4: 'four' };
 
 /** What to write instead of a number that a comma took apart. */

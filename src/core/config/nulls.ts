@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type EmptyKey, entriesHint } from './empty-keys.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import { type Finding, type Path, pathText } from './problem.ts';
+import type { YamlSource } from './read-yaml.ts';
 import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
 import { unspaced } from './slips.ts';
 import { closestName, notAllowed } from './validate.ts';
@@ -14,9 +15,6 @@ export interface FurtherKeys {
 
 export interface NullsScope {
   readonly schema: Schema;
-  /** The keys of the file that are written without a value. */
-  readonly empty: readonly EmptyKey[];
-  readonly lineOf: (path: Path) => number | null;
   readonly further?: FurtherKeys | undefined;
 }
 
@@ -32,15 +30,18 @@ export interface NullsRead {
  * refused although it has no value, since it is nearly always a known one with a slip in it (`{iters:800}`). A known one
  * that is left empty is worth a warning, and `{ mask_prompt }` is refused: who writes it means true.
  */
-export function readNulls(value: Mapping, scope: NullsScope): NullsRead {
+export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
   const nulls: NullKey[] = [];
-  const rest = settle(value, { schema: scope.schema, path: [], scope, note: (one) => void nulls.push(one) });
-  const written = new Map(scope.empty.map((one) => [JSON.stringify(one.path), one]));
-  const judged = nulls.map((one) => judge(one, written.get(JSON.stringify(one.path)), scope));
+  const rest = settle(source.value, { schema: scope.schema, path: [], scope, note: (one) => void nulls.push(one) });
+  const written = new Map(source.empty.map((one) => [JSON.stringify(one.path), one]));
+  const judged = nulls.map((one) => judge(one, written.get(JSON.stringify(one.path)), source));
+  const split = source.split.map(
+    ({ path, number }) => `${placeText(path, source)}: ${entriesHint(number)}, or a space behind each comma`,
+  );
   return {
     value: isMapping(rest) ? rest : {},
     findings: judged.flatMap(({ findings }) => findings),
-    warnings: judged.flatMap(({ warning }) => warning ?? []),
+    warnings: [...judged.flatMap(({ warning }) => warning ?? []), ...split],
   };
 }
 
@@ -119,7 +120,7 @@ interface Judged {
   readonly warning?: string;
 }
 
-function judge(one: NullKey, written: EmptyKey | undefined, { lineOf }: NullsScope): Judged {
+function judge(one: NullKey, written: EmptyKey | undefined, source: YamlSource): Judged {
   const { path, key, kind, shape } = one;
   const seen = written === undefined ? { seen: null } : {};
   const own = shape.known[key];
@@ -130,13 +131,17 @@ function judge(one: NullKey, written: EmptyKey | undefined, { lineOf }: NullsSco
   if (written === undefined) return { findings: [] };
   if (kind === 'value' && own !== undefined && (z.safeParse(own, undefined).data ?? null) !== null)
     return { findings: [{ path, message: 'a value is missing', hint: `write one, or \`${key}: null\`` }] };
-  const line = lineOf(path);
-  const where = line === null ? '' : `line ${line}: `;
   const effect = kind === 'free' ? '' : ', so its default applies';
   return {
     findings: [],
-    warning: `${where}${pathText(path)} is empty${effect}; write a value, or null if that is meant`,
+    warning: `${placeText(path, source)} is empty${effect}; write a value, or null if that is meant`,
   };
+}
+
+/** `line 4: train.iters`. */
+function placeText(path: Path, source: YamlSource): string {
+  const { line } = source.find(path);
+  return `${line === null ? '' : `line ${line}: `}${pathText(path)}`;
 }
 
 const namesOf = ({ known, further }: Shape): string[] => [...Object.keys(known), ...(further?.names ?? [])];

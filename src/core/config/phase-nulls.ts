@@ -14,15 +14,12 @@ const written = phase.extend({ variants: z.record(z.string(), sections) });
 
 /** What is wrong or doubtful about the null keys of one file: a config, or the file that it extends. */
 export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Promise<NullsRead> {
-  const { value, empty } = source;
-  const asks = trainSections(value).some((train) => Object.entries(train).some(isForeignNull));
+  const asks = trainSections(source.value).some((train) => Object.entries(train).some(isForeignNull));
   // Only mlx_lm knows its keys; who left none of them empty need not have it.
   const facts = asks ? await lookups.facts() : null;
   const defaults: Mapping = facts === null ? {} : knownTrainSettings(facts);
-  return readNulls(value, {
+  return readNulls(source, {
     schema: written,
-    empty,
-    lineOf: (path) => source.find(path).line,
     ...(facts?.unchecked === undefined ? { further: foreignKeys(defaults) } : {}),
   });
 }

@@ -27,11 +27,7 @@ function parseSuite(text: string | Uint8Array, file: string): SuiteResult {
   const yaml = readYaml(text, file);
   if (!yaml.ok) return { problems: yaml.problems };
   const { source } = yaml;
-  const nulls = readNulls(source.value, {
-    schema: suite,
-    empty: source.empty,
-    lineOf: (path) => source.find(path).line,
-  });
+  const nulls = readNulls(source, { schema: suite });
   const result = suite.safeParse(nulls.value);
   const found = result.success
     ? [...nulls.findings, ...schemaFaults(result.data.prompts.map(({ assert = [] }) => [...assert.entries()]))]

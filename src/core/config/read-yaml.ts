@@ -14,7 +14,15 @@ import {
   visit,
 } from 'yaml';
 import { printable } from '../printable.ts';
-import { type EmptyKey, emptyKeys, entriesHint, keyText, numberBefore } from './empty-keys.ts';
+import {
+  type EmptyKey,
+  emptyKeys,
+  entriesHint,
+  keyText,
+  numberBefore,
+  type SplitNumber,
+  splitNumbers,
+} from './empty-keys.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint } from './slips.ts';
@@ -36,6 +44,8 @@ export interface YamlSource extends Source {
   text(path: Path): string | undefined;
   /** Every key without a value, as it is written. */
   readonly empty: readonly EmptyKey[];
+  /** Numbers of lists that are not what they look like. */
+  readonly split: readonly SplitNumber[];
 }
 
 export type Yaml =
@@ -75,7 +85,10 @@ export function readYaml(bytes: Uint8Array | string, file: string): Yaml {
     if (value === null || document === undefined)
       return fail('the file is empty; allowed: a mapping (`key: value` lines)');
     if (isMapping(value))
-      return { ok: true, source: { file, value, empty: emptyKeys(document), ...finder(document, lines) } };
+      return {
+        ok: true,
+        source: { file, value, empty: emptyKeys(document), split: splitNumbers(document), ...finder(document, lines) },
+      };
     return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
   } catch (error) {
     // yaml's word for a bomb

@@ -103,8 +103,7 @@ function parseConfig(text: string, path: string): ConfigRead {
   if (saysNothing(text)) return { config: workspaceConfig.parse({}), warnings: [] };
   const yaml = readYaml(text, path);
   if (!yaml.ok) throw new CommandError(2, formatProblems(path, yaml.problems).trimEnd());
-  const { value, empty } = yaml.source;
-  const nulls = readNulls(value, { schema: workspaceConfig, empty, lineOf: (at) => yaml.source.find(at).line });
+  const nulls = readNulls(yaml.source, { schema: workspaceConfig });
   const problems = locate([...nulls.findings, ...findIssues(workspaceConfig, nulls.value)], [yaml.source]);
   if (problems.length > 0) throw new CommandError(2, formatProblems(path, problems).trimEnd());
   return { config: workspaceConfig.parse(nulls.value), warnings: nulls.warnings };
