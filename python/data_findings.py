@@ -45,6 +45,10 @@ KINDS = {
     "merged": "the chat template has no system turn: it prints the system message as the beginning of the user's",
 }
 
+BY_MASK = (
+    ": mask_prompt teaches only the last message of a row; `phasebox data --split DIR` writes a row for each of them"
+)
+
 BY_DETAIL = frozenset(("role", "dropped", "repr_prompt"))  # one sentence for each role
 
 
@@ -66,8 +70,7 @@ def notes(taught):
     if turns["never_taught"]:
         counts, what = (calls, "calls") if calls["never_taught"] else (turns, "assistant messages")
         by_mask = taught["masked"] and turns["never_taught"] > answers["other"] + answers["nothing"]
-        why = ": mask_prompt teaches only the last message of a row" if by_mask else ""
-        yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never taught{why}"
+        yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never taught{BY_MASK if by_mask else ''}"
 
 
 def where(lines, shown=5):

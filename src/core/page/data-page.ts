@@ -6,6 +6,7 @@ import { escaped, htmlDocument } from './html-document.ts';
 
 /** A mark is seen without colour too: by its border, or by the line through it. */
 const style = `
+table{width:auto}
 .row{white-space:pre-wrap;overflow-wrap:anywhere}
 mark,.cut{border-radius:3px;padding:.1em 0;-webkit-box-decoration-break:clone;box-decoration-break:clone}
 mark{background:#d4f4dd;color:#0b3d1c;border-bottom:2px solid #1a7f37}
@@ -30,7 +31,13 @@ export function dataPage(report: DataReport): string {
     tag('h2', 'Findings'),
     tag('p', text(conclusion(last))),
     items([...last.stops.map(({ message }) => `Stop: ${message}`), ...last.warnings.map((one) => `Warning: ${one}`)]),
-    ...(report.before.shown.length === 0 ? [] : [tag('h2', 'Rows'), legend, ...report.before.shown.map(rowSection)]),
+    ...(report.before.shown.length === 0
+      ? []
+      : [
+          tag('h2', report.split === null ? 'Rows' : 'Rows before the split'),
+          legend,
+          ...report.before.shown.map(rowSection),
+        ]),
   ];
   return htmlDocument({ title, body: body.join(''), style });
 }
