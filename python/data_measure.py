@@ -7,6 +7,8 @@ from data_taught import Taught, look
 from data_text import Renderer
 from data_turns import turns_of
 
+AHEAD = 512  # rows whose tokens are made at once
+
 
 def as_trained(part, keys, args):
     """The part's rows, for a dataset that tells where answers start, also when the training masks nothing.
@@ -26,9 +28,13 @@ class Encoder:
 
     def __init__(self, part, tokenizer, keys, args):
         rows = as_trained(part, keys, args)
-        self.masks = args.mask_prompt
-        self.data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=part.kind != "text")
-        self.unmasked = data_tokens.dataset(rows, tokenizer, keys, mask_prompt=False)
+        self.masks, self.tokenizer = args.mask_prompt, data_tokens.BatchTokenizer(tokenizer)
+        self.data = data_tokens.dataset(rows, self.tokenizer, keys, mask_prompt=part.kind != "text")
+        self.unmasked = data_tokens.dataset(rows, self.tokenizer, keys, mask_prompt=False)
+
+    def prepare(self, indexes):
+        """Makes the tokens of several rows, which `encode` is asked for next, at once."""
+        self.tokenizer.prepare((lambda index=index: self.data.process(self.data[index])) for index in indexes)
 
     def encode(self, index):
         """((tokens, how many precede the last message), None) or (None, why mlx_lm makes none of the row)."""
@@ -71,6 +77,8 @@ def measure(part, tokenizer, keys, args):
         return
     encoder, renderer, problems = Encoder(part, tokenizer, keys, args), Renderer(tokenizer), []
     for index, (line, row) in enumerate(part.rows):
+        if index % AHEAD == 0 and part.kind != "text":
+            encoder.prepare(range(index, min(index + AHEAD, len(part.rows))))
         encoded, reason = encoder.encode(index)
         messages, tools = data_rows.messages_of(row, part.kind, keys), row.get("tools")
         if reason:
