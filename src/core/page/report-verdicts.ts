@@ -35,6 +35,21 @@ function verdictWords({ gate }: Summary): string {
   return ` ${verb} its gate, ${gate.settled ? 'settled' : 'undecided'}: it ${shareText(gate)};`;
 }
 
+/** What a reader must know before setting the score against the phase's reference; empty: they are comparable. */
+function referenceDoubt({ done }: Group): string[] {
+  const doubted = done.flatMap(({ baseline }) =>
+    baseline === null || baseline.comparable === true || baseline.overall === null ? [] : [baseline],
+  );
+  const first = doubted.find(({ comparable }) => comparable === false) ?? doubted[0];
+  if (first === undefined) return [];
+  const name = asText(first.name);
+  return [
+    first.comparable === false
+      ? `This score is not comparable with ${name}.`
+      : `Nothing shows that this score is comparable with ${name}.`,
+  ];
+}
+
 /** One bold sentence of what may be said, and what is behind it. */
 function sentence(summary: Summary): string {
   const { group, gate, runs, mean } = summary;
@@ -55,6 +70,7 @@ function sentence(summary: Summary): string {
     ...(one === null ? [] : [`${one.replace(/^one/, 'One')}.`]),
     ...(gate?.because == null ? [] : [`At best undecided: ${gate.because}.`]),
     ...(trouble === '' ? [] : [`${trouble}.`]),
+    ...referenceDoubt(group),
     ...(reason === null ? [] : [`${asText(reason)}.`]),
   ];
   return `- ${[bold, ...behind].join(' ')}`;

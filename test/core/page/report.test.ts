@@ -75,14 +75,17 @@ describe('renderComparison', () => {
     const said = (comparable: boolean | null): string[] => {
       const baseline = { name: '33b', overall: 71.5, categories: {}, comparable };
       const made = page([80, 82, 84].map((overall, seed) => run(seed, { overall, baseline })));
-      const cells = made
-        .split('\n')
-        .flatMap((line) => (/^\| (baseline 33b|33b, )/.test(line) ? line.split(' | ') : []));
-      return cells.filter((cell) => /^(one figure|reference)/.test(cell));
+      const texts = [/^- \*\*43a .*\*\* (.*)$/m, / (one figure[^|]*) /, / (reference[^|]*) /];
+      return texts.map((text) => text.exec(made)?.[1]?.trim() ?? '');
     };
-    expect(said(true)).to.deep.equal(['one figure; no usual run of this recipe (p = .045)', 'reference']);
-    expect(said(false)).to.deep.equal(['one figure, on another suite: not comparable', 'reference; not comparable']);
+    expect(said(true)).to.deep.equal(['', 'one figure; no usual run of this recipe (p = .045)', 'reference']);
+    expect(said(false)).to.deep.equal([
+      'This score is not comparable with 33b.',
+      'one figure, on another suite: not comparable',
+      'reference; not comparable',
+    ]);
     expect(said(null)).to.deep.equal([
+      'Nothing shows that this score is comparable with 33b.',
       'one figure, on an unknown suite; if comparable, no usual run of this recipe (p = .045)',
       'reference; not shown to be comparable',
     ]);
