@@ -118,8 +118,9 @@ async function check(config: Config): Promise<Outcome> {
   const runs = { settings, variants: variants.variants };
   const baseline = await baselineDoubts(phase, runs, config);
   const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
-  const passing = [...renamed, ...toFetch(start.value), ...(await unchecked(read.value, lookups))];
-  const prompts = await checkPrompts(planRuns(resolved), lookups, config.suites);
+  const unasked = await unchecked(read.value, lookups);
+  const passing = [...renamed, ...toFetch(start.value), ...unasked];
+  const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
   const warnings = [...passing, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
   const isRefused = prompts.findings.length > 0;
@@ -139,7 +140,8 @@ async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; re
 async function unchecked({ from }: UsablePhase, lookups: Lookups): Promise<string[]> {
   const { unchecked: why } = from !== undefined && 'run' in from ? {} : await lookups.facts();
   if (why === undefined) return [];
-  return [`not checked here: the keys of train, and whether mlx_lm can load the model. ${why}`];
+  const what = 'the keys of train, whether mlx_lm can load the model, and whether its chat template takes the suite';
+  return [`not checked here: ${what}. ${why}`];
 }
 
 /** Versions that are known to fail when they train this model. */

@@ -38,6 +38,7 @@ describe('the suite and the chat template', () => {
       for (const text of ['eval.suite', 'prompts p0 and 3 more', 'no system turn here', '`eval.system: ""`'])
         expect(err, command).to.contain(text);
     }
+    expect(await chain.calls('render_prompts'), 'plan finds what submit kept').to.have.length(1);
     const variants = { loud: { eval: { system } } };
     const variant = await chain.write('variant.yaml', config('variant', { model, variants }));
     const whole = { phase: 'whole', from: { model }, eval: evaluated({ system }) };

@@ -229,7 +229,7 @@ describe('a base model is proven when a config is read', () => {
     const right = await read();
     expect(right.ok && right.warnings).to.have.length(1);
     expect(right.ok && right.warnings[0]).to.match(
-      /^not checked here: the keys of train, and whether mlx_lm can load the model\. \/no\/such\/python cannot be run/,
+      /^not checked here: the keys of train, whether mlx_lm can load the model, and whether its chat template takes the suite\. \/no\/such\/python cannot be run/,
     );
     await truncate(join(root, 'models/tiny/model.safetensors'), 200);
     const wrong = await read();

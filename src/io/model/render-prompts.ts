@@ -107,11 +107,12 @@ async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Rende
     reject: false,
   });
   const answers = answerList.safeParse(parsed(stdout));
-  if (broken || !answers.success) return jobs.map(() => failed(lastLine(stderr)));
+  if (broken || !answers.success) return jobs.map(() => failed(broken ? lastLine(stderr) : noAnswer));
   return answers.data.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
 }
 
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'python gave no answer';
+const noAnswer = 'python/render_prompts.py gave no answer that can be read';
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) || noAnswer;
 
 function parsed(text: string): unknown {
   try {
