@@ -3,7 +3,7 @@ import { duration } from '../core/words.ts';
 import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../io/workspace/broker-note.ts';
 import type { Runtime } from './runtime.ts';
 
-/** A broker that restarts is away for a moment: nobody needs to hear of it. */
+/** A broker that restarts, or a machine that is busy, is silent for a moment: nobody needs to hear of it. */
 const patience_ms = 3000;
 const meanwhile = 'No new run starts until it does; runs that have started continue to their rows.';
 
@@ -19,6 +19,7 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
   const { workspace, bus, log } = runtime;
   let current = await readBrokerNote(workspace.state);
   let isOurs = false;
+  let silentSince: number | null = null;
   const put = async (note: BrokerNote | null): Promise<void> => {
     current = note;
     // On a full disk terminal and log must do.
@@ -34,8 +35,8 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
   return {
     now: () => (isOurs ? current : null),
     async report(refusal) {
-      const away = bus.awaySince();
-      if (refusal?.kind === 'away' && away !== null && Date.now() - away < patience_ms) return;
+      silentSince = refusal?.kind === 'away' ? (bus.awaySince() ?? silentSince ?? Date.now()) : null;
+      if (silentSince !== null && Date.now() - silentSince < patience_ms) return;
       if (refusal === null) {
         if (current === null) return;
         const seconds = (Date.now() - Date.parse(current.since)) / 1000;
@@ -44,7 +45,7 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
       }
       const message = `${refusalText(runtime.bus.where, refusal)} ${meanwhile}`;
       if (isOurs && current?.message === message) return;
-      const since = isOurs && current !== null ? current.since : new Date(away ?? Date.now()).toISOString();
+      const since = isOurs && current !== null ? current.since : new Date(silentSince ?? Date.now()).toISOString();
       isOurs = true;
       tell(message);
       await put({ since, message });

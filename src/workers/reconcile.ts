@@ -57,7 +57,9 @@ export function startReconciler(parts: Parts): Reconciler {
   });
   const timers = [
     setInterval(inBackground, every_ms),
-    setInterval(() => trouble.now() !== null && running === null && inBackground(), look_ms),
+    setInterval(() => {
+      if (running === null && (trouble.now() !== null || runtime.bus.awaySince() !== null)) inBackground();
+    }, look_ms),
   ];
   return {
     now,

@@ -7,6 +7,13 @@ import { waitFor } from '../helpers/temp.ts';
 
 /* The disk is the truth, and rows need no broker: one that refuses stops only what has to be queued, and says so. */
 
+interface Night {
+  refuse(): Promise<void>;
+  accept(): Promise<void>;
+  /** What its tools do beside. */
+  readonly scene?: object;
+}
+
 describe('a broker that begins to refuse while a run trains', () => {
   let port: number;
   let server: ChildProcess;
@@ -29,9 +36,12 @@ describe('a broker that begins to refuse while a run trains', () => {
     waitFor(`the training of ${run}`, async () => (await chain.calls('lora')).some((call) => call.run === run));
 
   /** `refuse` while the first run trains: it gets its row, all say why the second one waits, until `accept`. */
-  async function night(name: string, cause: RegExp, how: { refuse(): Promise<void>; accept(): Promise<void> }) {
+  async function night(name: string, cause: RegExp, how: Night) {
     const [first, second] = [`${name}-s0`, `${name}-s1`];
-    await chain.write(`inbox/${name}.yaml`, config(name, { seeds: [0, 1], scene: { lora: { hold: `go-${name}` } } }));
+    await chain.write(
+      `inbox/${name}.yaml`,
+      config(name, { seeds: [0, 1], scene: { ...how.scene, lora: { hold: `go-${name}` } } }),
+    );
     await training(first);
     await how.refuse();
     const heard = up.out().length;
@@ -61,10 +71,11 @@ describe('a broker that begins to refuse while a run trains', () => {
       accept: async () => void (await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '0')),
     }));
 
-  it('since it became a replica', () =>
+  it('since it became a replica; a stage that fails meanwhile is tried again', () =>
     night('replica', /refuses writes: it is a read-only replica \(READONLY/, {
       refuse: async () => void (await tellBroker(port, 'REPLICAOF', '127.0.0.1', '1')),
       accept: async () => void (await tellBroker(port, 'REPLICAOF', 'NO', 'ONE')),
+      scene: { fuse_direct: { fail: 1 } },
     }));
 
   it('since it is gone', () =>

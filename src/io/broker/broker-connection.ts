@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
 import type { Broker } from './broker.ts';
-import { isReply, within, writeOnce } from './broker-probe.ts';
+import { isReply, NoAnswer, within, writeOnce } from './broker-probe.ts';
 
 export interface BrokerLog {
   debug(message: string): void;
@@ -64,7 +64,7 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
     async look(prefix) {
       if (away !== null) return silenceOf(broker.hide(away.said));
       try {
-        await within(writeOnce(redis, prefix));
+        await whileConnected(redis, within(writeOnce(redis, prefix)));
         return null;
       } catch (error) {
         const said = broker.hide((error as Error).message);
@@ -76,4 +76,19 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
       redis.disconnect();
     },
   };
+}
+
+/** ioredis keeps a call across connections: what is known of this one when it closes is that it had no answer. */
+async function whileConnected<T>(redis: Redis, call: Promise<T>): Promise<T> {
+  let onClose: () => void = () => undefined;
+  const closed = new Promise<never>((_, reject) => {
+    onClose = () => reject(new NoAnswer('Connection is closed.'));
+    redis.once('close', onClose);
+  });
+  call.catch(() => undefined); // the connection closed first
+  try {
+    return await Promise.race([call, closed]);
+  } finally {
+    redis.off('close', onClose);
+  }
 }

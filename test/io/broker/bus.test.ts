@@ -1,11 +1,13 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import type { Due } from '../../../src/core/run/due.ts';
-import { type Broker, openBroker } from '../../../src/io/broker/broker.ts';
+import { type Broker, givenBroker, openBroker } from '../../../src/io/broker/broker.ts';
 import { type Bus, openBus } from '../../../src/io/broker/bus.ts';
 import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
+import { freePort } from '../../../src/io/server/server-child.ts';
 import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
 import { workspaceId } from '../../../src/io/workspace/workspace-id.ts';
+import { endBroker, startBroker, tellBroker } from '../../helpers/broker.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const silent = { debug: () => undefined, warn: () => undefined };
@@ -172,5 +174,36 @@ describe('two workspaces on one broker', () => {
     expect(taken).to.deep.equal(['bus 1', 'bus 0']);
     for (const bus of buses) await bus.close();
     await broker.close();
+  });
+});
+
+describe('a broker whose password is changed at night', () => {
+  it('is away, and says why, until the old one is right again', async () => {
+    const port = await freePort();
+    const server = await startBroker(port);
+    const password = (word: string) =>
+      tellBroker(port, 'ACL', 'SETUSER', 'bob', 'on', 'resetpass', `>${word}`, '~*', '+@all');
+    await password('s3cret-pass');
+    const lines: string[] = [];
+    const note = (line: string): void => void lines.push(line);
+    const given = givenBroker(`redis://bob:s3cret-pass@127.0.0.1:${port}`, note);
+    const bus = openBus(given, 'night', { debug: note, warn: note });
+    try {
+      expect(await bus.look()).to.equal(null);
+      await password('another');
+      await tellBroker(port, 'CLIENT', 'KILL', 'USER', 'bob');
+      const refusal = await waitFor('the refusal', async () => {
+        const seen = await bus.look();
+        return seen?.what.includes('WRONGPASS') ? seen : null;
+      });
+      expect(refusal.kind).to.equal('away');
+      await bus.emit(due(1)); // left to whoever looks when it is back
+      await password('s3cret-pass');
+      await waitFor('the first write', async () => (await bus.look()) === null);
+      expect(lines.join('\n')).to.contain('WRONGPASS').and.not.contain('s3cret-pass');
+    } finally {
+      await bus.close();
+      await endBroker(server);
+    }
   });
 });
