@@ -31,7 +31,7 @@ const refused: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'a thousands comma',
     training('{ iters: 1,000, save_every: 100 }'),
-    ['4: train.0: unknown key | `1,000` is two entries in YAML: write 1000'],
+    ['4: train.000: unknown key | `1,000` is two entries in YAML: write 1000'],
   ],
   [
     'two thousands commas',
@@ -41,7 +41,7 @@ const refused: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'a decimal comma',
     training('{ iters: 20, learning_rate: 1,5e-4 }'),
-    ['4: train.0.0005: unknown key | `1,5e-4` is two entries in YAML: write 1.5e-4'],
+    ['4: train.5e-4: unknown key | `1,5e-4` is two entries in YAML: write 1.5e-4'],
   ],
   [
     'bare names, one of them an option of a command line',

@@ -126,7 +126,11 @@ function judge(one: NullKey, written: EmptyKey | undefined, source: YamlSource):
   const own = shape.known[key];
   const refused = own === undefined ? (shape.further?.refuse(key, path) ?? []) : [];
   if (kind !== 'unknown' && refused.length > 0) return { findings: refused };
-  if (written?.kind === 'bare') return { findings: [{ path, ...bareSlip(one, written, refused) }] };
+  if (written?.kind === 'bare') {
+    // As it is written: YAML makes 0 of 000.
+    const place = [...path.slice(0, -1), written.text];
+    return { findings: [{ path: place, ...bareSlip(one, written, refused) }] };
+  }
   if (kind === 'unknown') return { findings: [{ path, ...seen, ...unknownKey(one, refused) }] };
   if (written === undefined) return { findings: [] };
   if (kind === 'value' && own !== undefined && (z.safeParse(own, undefined).data ?? null) !== null)

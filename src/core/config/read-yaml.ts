@@ -205,6 +205,10 @@ function structureFaults(document: Document): Fault[] {
   return faults;
 }
 
+/** A key by its value, or as it is written (`000`). */
+const isNamed = (node: unknown, key: string | number): boolean =>
+  isScalar(node) && (keyText(node) === key || node.source === key);
+
 function finder(document: Document, lines: LineCounter): Pick<YamlSource, 'find' | 'text'> {
   const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
   const lineOf = (node: unknown, fallback: number | null): number | null =>
@@ -215,7 +219,7 @@ function finder(document: Document, lines: LineCounter): Pick<YamlSource, 'find'
     let node: unknown = resolve(document.contents);
     let [depth, line]: [number, number | null] = [0, null];
     for (const key of path) {
-      const pair = isMap(node) ? node.items.find((item) => isScalar(item.key) && keyText(item.key) === key) : undefined;
+      const pair = isMap(node) ? node.items.find((item) => isNamed(item.key, key)) : undefined;
       const item = isSeq(node) && typeof key === 'number' ? node.items[key] : undefined;
       if (pair === undefined && item === undefined) break;
       line = lineOf(pair?.key ?? item, line);
