@@ -4,6 +4,7 @@ import { CommandError } from '../core/errors.ts';
 import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
 import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
 import { dataText } from '../core/page/data-text.ts';
+import { printableJson } from '../core/printable.ts';
 import type { CheckReport } from '../events/data-report.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { newFolder } from '../io/disk/new-folder.ts';
@@ -15,6 +16,7 @@ import { findPython } from '../io/model/python.ts';
 import { pagePlace, writeDataPage } from '../io/page/write-data-page.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
 import { dataFlags, type Flags, rowAddress } from './data-flags.ts';
+import { print, printError } from './output.ts';
 import { globals, type Register } from './register.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
@@ -132,8 +134,8 @@ export const registerData: Register = (program, exit) => {
       const page = html === undefined ? null : await pagePlace(html);
       const report = await lookAt({ ...options, folder, data, rows, row, signal: stop.signal });
       if (page !== null) await writeDataPage(page, report);
-      process.stdout.write(json ? dataJson(report) : dataText(report));
-      if (page !== null) process.stderr.write(`Written: ${page}\n`);
+      print(json ? dataJson(report) : dataText(report));
+      if (page !== null) printError(`Written: ${page}\n`);
       exit(lastReport(report).stops.length > 0 ? 2 : 0);
     } finally {
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -145,7 +147,7 @@ function dataJson({ data, file, model, maskPrompt, maxSeqLength, before, split }
   const settings = { mask_prompt: maskPrompt, max_seq_length: maxSeqLength };
   const { shown, ...found } = flat(before);
   const document = { data, file, model, ...settings, ...found, shown, split: split === null ? null : flatSplit(split) };
-  return `${JSON.stringify(document, null, 2)}\n`;
+  return `${printableJson(document)}\n`;
 }
 
 const flat = ({ profile, stops, warnings, shown }: CheckReport) => ({
