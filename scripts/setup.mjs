@@ -38,6 +38,7 @@ try {
 
 function checkThisSystem() {
   const { platform, arch, versions } = process;
+  process.report.excludeNetwork = true; // looking up the names of open connections takes seconds
   const glibc = platform === 'linux' ? process.report.getReport().header.glibcVersionRuntime : undefined;
   checkSystem({ platform, arch, node: versions.node, glibc });
 }

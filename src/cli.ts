@@ -4,12 +4,15 @@ import { print, printError } from './commands/output.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
+import { refusalOf } from './io/disk/refusals.ts';
 import { expandArgument } from './io/home.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
 
 /** True for the command that goes on when nobody reads its output. */
 let worksOn = false;
+/** Of the command that runs. */
+let workspace = '.';
 
 /** argv in, exit code out. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -23,7 +26,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .option('--workspace <dir>', 'the folder with inbox, artifacts and phasebox.yaml', '.')
     .addOption(new Option('--log-level <level>', 'what goes to .phasebox/log/').choices(logLevels).default('info'))
     .showHelpAfterError('(`phasebox --help` lists the commands)')
-    .hook('preAction', (_program, command) => {
+    .hook('preAction', (root, command) => {
+      workspace = root.opts<{ workspace: string }>().workspace;
       worksOn = command.name() === 'up';
     })
     .configureOutput({ writeOut: print, writeErr: printError })
@@ -45,10 +49,11 @@ function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
 }
 
 /** Commander has printed its own message by then; help and version are no errors. */
-function exitCodeOf(error: unknown): number {
+async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  printError(`${error instanceof CommandError ? error.message : unexpected(error)}\n`);
-  return error instanceof CommandError ? error.exitCode : 3;
+  const known = error instanceof CommandError ? error : await refusalOf(error, workspace);
+  printError(`${known?.message ?? unexpected(error)}\n`);
+  return known?.exitCode ?? 3;
 }
 
 const unexpected = (error: unknown): string =>
@@ -63,6 +68,8 @@ process.stdout.on('error', () => {
 });
 // Nobody is left to tell it to.
 process.stderr.on('error', () => undefined);
+// What fails outside of everything that is waited for (a timer of `up`) ends the command with the same words.
+process.on('uncaughtException', (error) => void exitCodeOf(error).then((code) => process.exit(code)));
 const exitCode = await main(process.argv).catch(exitCodeOf);
 // Not left to the event loop: a tool that goes on without us must not keep this process. The empty write waits for output.
 process.stdout.write('', () => process.exit(exitCode));

@@ -1,7 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { CommandError } from '../core/errors.ts';
 import { shellWord } from '../core/plan/shell.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
 import { mlxPackages } from '../io/model/facts.ts';
@@ -27,29 +26,23 @@ export interface Initiated {
 }
 
 /**
- * Makes a workspace of a folder. No file that is there is touched. Throws CommandError 2 (its phasebox.yaml is wrong) or
- * 3 (cannot be written).
+ * Makes a workspace of a folder. No file that is there is touched. Throws CommandError 2 (its phasebox.yaml is wrong), and
+ * what the disk throws.
  */
 export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
   const root = resolve(folder);
-  try {
-    await mkdir(root, { recursive: true });
-    // First: a phasebox.yaml that is wrong is told before anything is made.
-    const { warnings = [] } = await openWorkspace(root, { create: true });
-    const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
-    const search = configured ? null : await findMlxPython(root, env);
-    const made: string[] = [];
-    const kept: string[] = [];
-    for (const [name, text] of await newFiles(root, search?.found ?? null)) {
-      ((await writeNew(join(root, name), text)) ? made : kept).push(name);
-    }
-    const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
-    return { root, made, kept, ignores, search, warnings };
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new CommandError(3, `${root} cannot be made a workspace: ${message}`, { cause: error });
+  await mkdir(root, { recursive: true });
+  // First: a phasebox.yaml that is wrong is told before anything is made.
+  const { warnings = [] } = await openWorkspace(root, { create: true });
+  const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
+  const search = configured ? null : await findMlxPython(root, env);
+  const made: string[] = [];
+  const kept: string[] = [];
+  for (const [name, text] of await newFiles(root, search?.found ?? null)) {
+    ((await writeNew(join(root, name), text)) ? made : kept).push(name);
   }
+  const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
+  return { root, made, kept, ignores, search, warnings };
 }
 
 const suiteFile = join('suites', 'agent-27.yaml');

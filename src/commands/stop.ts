@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { CommandError } from '../core/errors.ts';
 import { outcomeText } from '../core/run/control-words.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
@@ -32,7 +33,9 @@ function terminate(pid: number): void {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
     // It ended by itself meanwhile, which is what was wanted.
-    if (!hasCode(error, 'ESRCH')) throw error;
+    if (hasCode(error, 'ESRCH')) return;
+    if (!hasCode(error, 'EPERM')) throw error;
+    throw new CommandError(3, `phasebox (pid ${pid}) runs as another user. Stop it as that user: sudo kill ${pid}`);
   }
 }
 

@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { CommandError } from '../core/errors.ts';
 import type { Row } from '../events/row.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { findPython } from '../io/model/python.ts';
@@ -32,7 +31,7 @@ export interface SubmitOptions {
 
 /**
  * Validates all files, or writes none; then puts them into the inbox in this order. Returns the exit code: 0; 1 with
- * `watch` when a run failed or was cancelled; 2 when a file is wrong. Throws CommandError 3 when the disk refuses.
+ * `watch` when a run failed or was cancelled; 2 when a file is wrong. Throws what the disk throws.
  */
 export async function submit(files: readonly string[], options: SubmitOptions): Promise<number> {
   const { workspace, read, again, out, err } = options;
@@ -48,7 +47,10 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
     out(await intention(one, workspace));
     for (const warning of one.plan.warnings) err(`${one.name}: ${warning}\n`);
   }
-  const dropped = await drop(prepared, workspace);
+  const dropped = await dropFiles(
+    workspace,
+    prepared.map(({ name, bytes }) => ({ name: inboxName(name), bytes })),
+  );
   for (const { name } of dropped) out(`${join(workspace.config.inbox, name)} submitted`);
   if (!options.watch) return 0;
   const runs = new Set(prepared.flatMap(({ fresh, known }) => [...fresh, ...known]));
@@ -56,18 +58,6 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
     `waiting for ${runs.size === 1 ? 'a run' : `${runs.size} runs`} of \`phasebox up\` (Ctrl-C ends the waiting only)`,
   );
   return waitForRows(runs, dropped, options);
-}
-
-async function drop(prepared: readonly Prepared[], workspace: Workspace): Promise<Dropped[]> {
-  try {
-    return await dropFiles(
-      workspace,
-      prepared.map(({ name, bytes }) => ({ name: inboxName(name), bytes })),
-    );
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new CommandError(3, `${workspace.inbox} cannot be written: ${message}`, { cause: error });
-  }
 }
 
 /** `43a.yaml: phase 43a, new: 43a-s1; known: 43a-s0 (done)`. */

@@ -41,8 +41,7 @@ async function writeNew(path: string, text: string): Promise<void> {
     await writeFile(path, text, { flag: 'wx' });
   } catch (error) {
     if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} is there already. Give -o another name.`);
-    if (hasCode(error, 'ENOENT', 'EISDIR', 'EACCES'))
-      throw new CommandError(2, `${path} cannot be written: no such folder, or no permission.`);
+    if (hasCode(error, 'ENOENT', 'EISDIR')) throw new CommandError(2, `${path} cannot be written: no such folder.`);
     throw error;
   }
 }

@@ -128,7 +128,7 @@ async function holderOf(file: string, claim: Claim | null): Promise<Holder | nul
   const held = await readClaim(file, claimFile);
   if (held === null || held.dir === claim?.dir) return null;
   const { socket, pid, ...rest } = held;
-  if (await answers(socket)) return { ...rest, pid };
+  if (await answers(socket, pid)) return { ...rest, pid };
   if (claim !== null) await settle(held);
   // Asked last: a starter that is gone has started whatever it was to start.
   if (!(await isAlive(held.dir))) return null;
@@ -146,6 +146,6 @@ async function removeOlder(folder: string, number: number): Promise<void> {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
     await rm(older.file, { force: true });
-    if (claim !== null && !(await answers(claim.socket))) await rm(claim.socket, { force: true });
+    if (claim !== null && !(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
   }
 }

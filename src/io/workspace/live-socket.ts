@@ -27,14 +27,28 @@ export async function listen(path: string, onConnection: () => void = () => unde
 
 const close = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
-/** True while someone listens on a path. Only a clear "nobody is there" counts as dead: a stopped process has a full queue. */
-export function answers(path: string): Promise<boolean> {
+/**
+ * True while someone listens on a path. Only a clear "nobody is there" counts as dead: a stopped process has a full queue.
+ * The socket of another user (a command that was run with sudo) tells nothing: then `pid`, its process, is looked for.
+ */
+export function answers(path: string, pid: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.end();
       resolve(true);
     });
-    socket.once('error', (error) => resolve(!hasCode(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTDIR')));
+    socket.once('error', (error) => {
+      if (hasCode(error, 'EACCES', 'EPERM')) resolve(isThere(pid));
+      else resolve(!hasCode(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTDIR'));
+    });
   });
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return !hasCode(error, 'ESRCH');
+  }
 }

@@ -76,7 +76,7 @@ async function livingOwner(generation: Generation): Promise<Owner | null> {
   const claim = await readClaim(generation.file, claimFile);
   if (claim === null) return null;
   const { socket, pid, moment } = claim;
-  return (await answers(socket)) ? { pid, moment } : null;
+  return (await answers(socket, pid)) ? { pid, moment } : null;
 }
 
 async function removeOlder(state: string, number: number): Promise<void> {

@@ -1,0 +1,72 @@
+/** What the system refused a command: facts for the sentence. */
+export interface Refusal {
+  readonly code: string;
+  /** `open`, `mkdir`, `write` ... */
+  readonly syscall: string;
+  readonly message: string;
+  readonly path: string;
+  /** What has the rights that are missing: the path itself, or the folder that it is in. Null: it could not be looked at. */
+  readonly culprit: { readonly path: string; readonly uid: number } | null;
+  /** Our own user id. */
+  readonly uid: number;
+  /** What to give back to ourselves: the workspace where the path is in it. */
+  readonly root: string;
+}
+
+/** A word of a shell command; `"$(id -un)"` stays as it is. */
+type Quote = (word: string) => string;
+
+function access({ culprit, uid, root, code }: Refusal, quote: Quote): string {
+  if (culprit === null) return 'Give yourself the rights, or use another folder.';
+  const back = `sudo chown -R "$(id -un)" ${quote(root)}`;
+  if (uid === 0) return 'Even root may not: the disk (a network drive?) or a protection of the system forbids it.';
+  if (culprit.uid === 0) return `${culprit.path} belongs to root, as after a command with sudo. Take it back: ${back}`;
+  if (culprit.uid !== uid)
+    return `${culprit.path} belongs to another user (id ${culprit.uid}). Work as that user, or take it over: ${back}`;
+  if (code === 'EPERM')
+    return `${culprit.path} is yours, but the system forbids it. On macOS allow the terminal to use this folder (System Settings, Privacy & Security, Files and Folders); elsewhere look for a protection: lsattr -d ${quote(culprit.path)}`;
+  return `${culprit.path} is yours, but its permissions forbid it: chmod -R u+rwX ${quote(culprit.path)}`;
+}
+
+const inTheWay = ({ path }: Refusal): string =>
+  `Something of another kind is at ${path} or above it: a file where a folder is needed, or the other way round. Move it away.`;
+
+const tooMany = (): string => 'This process may open no more files. Allow more: ulimit -n 4096';
+
+type Sentence = (refusal: Refusal, quote: Quote) => string;
+
+/** What a person can do about each, after the sentence that says what failed. */
+const remedies: Readonly<Partial<Record<string, Sentence>>> = {
+  EACCES: access,
+  EPERM: access,
+  EROFS: ({ path }) =>
+    `The disk that holds ${path} is mounted read-only. Mount it writable, or use a workspace on another disk (--workspace DIR).`,
+  ENOSPC: ({ path, syscall }, quote) =>
+    syscall === 'watch'
+      ? 'The system watches no more files. Allow more: sudo sysctl fs.inotify.max_user_watches=524288'
+      : `The disk that holds ${path} is full. Free some space (\`phasebox gc\` shows what can go; df -h ${quote(path)} shows the disk), then run the command again.`,
+  EDQUOT: ({ path }) =>
+    `Your quota on the disk that holds ${path} is used up. Free some space (\`phasebox gc\` shows what can go), then run the command again.`,
+  EIO: ({ path }) => `The disk that holds ${path} reports an error. Check the disk and its cable or network.`,
+  ENOTDIR: inTheWay,
+  EISDIR: inTheWay,
+  EEXIST: inTheWay,
+  ELOOP: ({ path }) => `${path} is a link that leads to itself. Remove it.`,
+  ENAMETOOLONG: () => 'The name is too long for this disk. Use a shorter one.',
+  EMFILE: tooMany,
+  ENFILE: tooMany,
+  uv_cwd: () => 'The current folder is gone, or may not be read. Change to another one: cd ~',
+};
+
+const kindOf = ({ code, syscall }: Pick<Refusal, 'code' | 'syscall'>): string =>
+  syscall === 'uv_cwd' ? syscall : code;
+
+/** True for what is a matter of the disk, its rights or its limits, and no fault of phasebox. */
+export const isRefusal = (refusal: Pick<Refusal, 'code' | 'syscall'>): boolean =>
+  remedies[kindOf(refusal)] !== undefined;
+
+/** What failed at which path, in the system's words, and what to do. */
+export function refusalText(refusal: Refusal, quote: Quote): string {
+  const said = refusal.message.replace(/ '[^']*'( -> '[^']*')?$/s, '').replace(` ${refusal.path}`, '');
+  return `${refusal.path}: ${said}.\n${remedies[kindOf(refusal)]?.(refusal, quote) ?? ''}`;
+}

@@ -1,0 +1,73 @@
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { CommandError } from '../../core/errors.ts';
+import { shellWord } from '../../core/plan/shell.ts';
+import { isRefusal, refusalText } from '../../core/refusal-text.ts';
+
+/** An error of the system as Node tells it. `address`: the path of a socket. */
+interface SystemError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path?: string;
+  readonly dest?: string;
+  readonly address?: string;
+}
+
+const isSystemError = (error: unknown): error is SystemError =>
+  error instanceof Error &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  'syscall' in error &&
+  typeof error.syscall === 'string';
+
+/** A signal that may not be sent and a port that may not be had are no matter of files. */
+const isOfFiles = ({ syscall, address }: SystemError): boolean =>
+  syscall !== 'kill' && (address === undefined || isAbsolute(address));
+
+/**
+ * What the disk refused, as the error of a command: the path, what it says, what to do. Null for any other error. A path
+ * that the system does not name (a write to an open file) is somewhere in the workspace.
+ */
+export async function refusalOf(error: unknown, folder: string): Promise<CommandError | null> {
+  if (!isSystemError(error) || !isRefusal(error) || !isOfFiles(error)) return null;
+  // Without a current folder nothing can be made absolute.
+  const workspace = error.syscall === 'uv_cwd' ? folder : resolve(folder);
+  const { code, syscall, message } = error;
+  const paths = [error.path, error.dest, error.address].filter((path) => path !== undefined);
+  const path = paths[0] ?? workspace;
+  const uid = process.getuid?.() ?? 0;
+  const culprit = await culpritOf(paths.length === 0 ? [workspace] : paths);
+  const isInside = isAbsolute(path) && !relative(workspace, path).startsWith('..');
+  const root = isInside ? workspace : (culprit?.path ?? path);
+  const text = refusalText({ code, syscall, message, path, culprit, uid, root }, shellWord);
+  return new CommandError(3, text, { cause: error });
+}
+
+/** Which of the paths and of the folders that they are in has rights that forbid us something; else the first that is there. */
+async function culpritOf(paths: readonly string[]): Promise<Owned | null> {
+  let first: Owned | null = null;
+  for (const path of paths.flatMap((one) => [one, dirname(one)])) {
+    const owned = await nearest(path);
+    if (owned === null) continue;
+    first ??= owned;
+    const isOpen = await access(owned.path, constants.R_OK | constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    if (!isOpen) return owned;
+  }
+  return first;
+}
+
+interface Owned {
+  readonly path: string;
+  readonly uid: number;
+}
+
+/** The path, or the nearest folder above it that can be looked at. */
+async function nearest(path: string): Promise<Owned | null> {
+  const found = await stat(path).catch(() => null);
+  if (found !== null) return { path, uid: found.uid };
+  return dirname(path) === path ? null : nearest(dirname(path));
+}
