@@ -51,9 +51,11 @@ function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
 /** Commander has printed its own message by then; help and version are no errors. */
 async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const known = error instanceof CommandError ? error : await refusalOf(error, workspace);
-  printError(`${known?.message ?? unexpected(error)}\n`);
-  return known?.exitCode ?? 3;
+  const isKnown = error instanceof CommandError;
+  const refused = await refusalOf(isKnown ? error.cause : error, workspace);
+  const what = isKnown ? error.message : (refused?.what ?? unexpected(error));
+  printError(`${[what, ...(refused === null ? [] : [refused.todo])].join('\n')}\n`);
+  return isKnown ? error.exitCode : 3;
 }
 
 const unexpected = (error: unknown): string =>

@@ -12,6 +12,9 @@ import { print } from './output.ts';
 /** What earlier nights said stays, in two files of about this many bytes. */
 const logBytes = 4_000_000;
 
+/** Where not even that could be written. */
+const nothingSaid = '(nothing: the disk may be full). `phasebox up` in this terminal says what is wrong.';
+
 async function makeRoom(path: string): Promise<void> {
   const found = await stat(path).catch(ifAbsent(null));
   if (found !== null && found.size > logBytes) await rename(path, path.replace(/\.log$/, '.1.log'));
@@ -38,7 +41,7 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
       .subarray(before)
       .toString();
   for (let over = false; !(await said()).includes(`watching ${workspace.inbox}`); ) {
-    if (over) throw new CommandError(3, `phasebox did not come up. ${path} says:\n${await said()}`);
+    if (over) throw new CommandError(3, `phasebox did not come up. ${path} says:\n${(await said()) || nothingSaid}`);
     // Read once more when it is over: `--once` may have come up and done all within these 50 ms.
     over = await Promise.race([ended, delay(50, false)]);
   }

@@ -3,7 +3,7 @@ import { basename, extname } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
-import { hasCode, readText } from '../io/disk/files.ts';
+import { atPath, hasCode, readText } from '../io/disk/files.ts';
 import { printError } from './output.ts';
 import { example, type Register } from './register.ts';
 
@@ -38,7 +38,7 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
 /** A suite that is there may be in use: it is never written over. */
 async function writeNew(path: string, text: string): Promise<void> {
   try {
-    await writeFile(path, text, { flag: 'wx' });
+    await writeFile(path, text, { flag: 'wx' }).catch(atPath(path));
   } catch (error) {
     if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} is there already. Give -o another name.`);
     if (hasCode(error, 'ENOENT', 'EISDIR')) throw new CommandError(2, `${path} cannot be written: no such folder.`);

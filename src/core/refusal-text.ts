@@ -65,8 +65,14 @@ const kindOf = ({ code, syscall }: Pick<Refusal, 'code' | 'syscall'>): string =>
 export const isRefusal = (refusal: Pick<Refusal, 'code' | 'syscall'>): boolean =>
   remedies[kindOf(refusal)] !== undefined;
 
-/** What failed at which path, in the system's words, and what to do. */
-export function refusalText(refusal: Refusal, quote: Quote): string {
+/** What failed at which path, in the system's words, and what a person can do. */
+export interface Refused {
+  readonly what: string;
+  readonly todo: string;
+}
+
+/** A refusal in sentences. */
+export function refusedText(refusal: Refusal, quote: Quote): Refused {
   const said = refusal.message.replace(/ '[^']*'( -> '[^']*')?$/s, '').replace(` ${refusal.path}`, '');
-  return `${refusal.path}: ${said}.\n${remedies[kindOf(refusal)]?.(refusal, quote) ?? ''}`;
+  return { what: `${refusal.path}: ${said}.`, todo: remedies[kindOf(refusal)]?.(refusal, quote) ?? '' };
 }

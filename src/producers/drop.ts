@@ -1,6 +1,6 @@
 import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, sync } from '../io/disk/files.ts';
+import { atPath, hasCode, sync } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { numbered } from './claim.ts';
 import { dropTicket, nextOrder, type Ticket, writeTicket } from './tickets.ts';
@@ -73,7 +73,7 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<boolean> {
   });
   if (handle === null) return false;
   try {
-    await handle.writeFile(bytes);
+    await handle.writeFile(bytes).catch(atPath(path));
     await handle.sync();
   } finally {
     await handle.close();

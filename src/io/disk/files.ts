@@ -14,6 +14,13 @@ export function ifAbsent<T>(value: T): (error: unknown) => T {
   };
 }
 
+/** For `.catch`: names the path in an error that lacks it, as those of writes to an open file do. */
+export const atPath =
+  (path: string) =>
+  (error: unknown): never => {
+    throw error instanceof Error && 'syscall' in error && !('path' in error) ? Object.assign(error, { path }) : error;
+  };
+
 /** A text file; null when it is not there. */
 export async function readText(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(ifAbsent(null));
@@ -37,7 +44,7 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = join(dirname(path), `.${process.pid}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
-    await handle.writeFile(text);
+    await handle.writeFile(text).catch(atPath(path));
     await handle.sync();
   } finally {
     await handle.close();

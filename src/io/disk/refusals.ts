@@ -1,9 +1,8 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import { CommandError } from '../../core/errors.ts';
 import { shellWord } from '../../core/plan/shell.ts';
-import { isRefusal, refusalText } from '../../core/refusal-text.ts';
+import { isRefusal, type Refused, refusedText } from '../../core/refusal-text.ts';
 
 /** An error of the system as Node tells it. `address`: the path of a socket. */
 interface SystemError extends Error {
@@ -26,11 +25,13 @@ const isOfFiles = ({ syscall, address }: SystemError): boolean =>
   syscall !== 'kill' && (address === undefined || isAbsolute(address));
 
 /**
- * What the disk refused, as the error of a command: the path, what it says, what to do. Null for any other error. A path
- * that the system does not name (a write to an open file) is somewhere in the workspace.
+ * What the disk refused: the path, what it says, what to do. Null for any other error. A path that the system does not
+ * name (a write to an open file) is somewhere in the workspace.
  */
-export async function refusalOf(error: unknown, folder: string): Promise<CommandError | null> {
-  if (!isSystemError(error) || !isRefusal(error) || !isOfFiles(error)) return null;
+export async function refusalOf(thrown: unknown, folder: string): Promise<Refused | null> {
+  if (!isSystemError(thrown)) return null;
+  const error = await withCause(thrown);
+  if (!isRefusal(error) || !isOfFiles(error)) return null;
   // Without a current folder nothing can be made absolute.
   const workspace = error.syscall === 'uv_cwd' ? folder : resolve(folder);
   const { code, syscall, message } = error;
@@ -40,8 +41,15 @@ export async function refusalOf(error: unknown, folder: string): Promise<Command
   const culprit = await culpritOf(paths.length === 0 ? [workspace] : paths);
   const isInside = isAbsolute(path) && !relative(workspace, path).startsWith('..');
   const root = isInside ? workspace : (culprit?.path ?? path);
-  const text = refusalText({ code, syscall, message, path, culprit, uid, root }, shellWord);
-  return new CommandError(3, text, { cause: error });
+  return refusedText({ code, syscall, message, path, culprit, uid, root }, shellWord);
+}
+
+/** Node says ENOENT for a folder that cannot be made on a read-only disk: the folder above it says what is the matter. */
+async function withCause(error: SystemError): Promise<SystemError> {
+  if (error.code !== 'ENOENT' || error.syscall !== 'mkdir' || error.path === undefined) return error;
+  const above = await nearest(error.path);
+  const refused: unknown = above === null ? null : await access(above.path, constants.W_OK).catch((why) => why);
+  return isSystemError(refused) ? refused : error;
 }
 
 /** Which of the paths and of the folders that they are in has rights that forbid us something; else the first that is there. */
