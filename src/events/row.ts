@@ -63,6 +63,8 @@ export const row = z.strictObject({
     .default(null),
   /** What fusing and quantizing cost; null: nothing was fused, not asked for, or not measured. */
   cost: cost.nullable().default(null),
+  /** The adapter adds zero to every layer, so the model is the base. Null: no adapter, or an earlier version did not look. */
+  idle_adapter: z.boolean().nullable().default(null),
   metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
   verdict: z.enum(['pass', 'fail']).nullable(),
   outcome: z.string().nullable(),

@@ -160,6 +160,8 @@ export const stages = {
       base: baseScore.partial({ strict_categories: true }).nullable(),
       /** Null: nothing was fused, not asked for, or it could not be measured (a warning says why). Old manifests lack it. */
       cost: cost.nullable().optional(),
+      /** The adapter adds zero to every layer. Null: the run has none. Old manifests lack it. */
+      idle_adapter: z.boolean().nullable().optional(),
     }),
   },
 } as const;

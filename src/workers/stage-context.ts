@@ -9,6 +9,7 @@ import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { absolutePath, expandWords } from '../io/home.ts';
+import { addsNothing } from '../io/model/idle-adapter.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { renderedFolder, renderPrompts } from '../io/model/render-prompts.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
@@ -56,6 +57,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     absolute: absolutePath,
     hash: (path) => contentHash(path),
     prove: proveModel,
+    addsNothing,
     input: (name, sha256) => {
       notes.inputs[name] = sha256;
     },

@@ -75,6 +75,8 @@ export interface StageContext {
   hash(path: string): Promise<string>;
   /** Proves a model folder, or one .safetensors file, whole by its headers: io/model/model-folder.ts. Throws OUTPUT_DAMAGED. */
   prove(path: string): Promise<void>;
+  /** Whether the weights of an adapter (beside its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts. */
+  addsNothing(weights: string): Promise<boolean>;
   /** Notes in the manifest what was read: name -> content hash. */
   input(name: string, sha256: string): void;
   /** A warning for the log, the manifest and the row. */

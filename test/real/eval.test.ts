@@ -9,7 +9,7 @@ import type { Input } from '../../src/workers/stage.ts';
 import { evaluate } from '../../src/workers/stages/eval.ts';
 import { train } from '../../src/workers/stages/train.ts';
 import { type DeskOptions, desk } from '../helpers/exam.ts';
-import { demoBase, demoRun, runStage, stageErrorOf } from '../helpers/real-stage.ts';
+import { demoBase, demoRun, runStage } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const none: Run['settings']['fuse'] = { mode: 'none', q_bits: 5, q_group_size: 64 };
@@ -94,7 +94,7 @@ describe('eval with the real mlx_lm', () => {
     const at = await desk(options);
     const result = await evaluate.run({ train: source }, at.context);
     expect(at.served).to.deep.equal(['probe', 'server']);
-    expect(Object.keys(at.seen.inputs).sort()).to.deep.equal(['adapter', 'base', 'suite']);
+    expect(Object.keys(at.seen.inputs).sort()).to.deep.equal(['adapter', 'base', 'prompts', 'suite']);
     expect(result.score.prompts).to.have.length(4);
 
     const withBase = await desk({ ...options, settings: { base: true } });
@@ -109,7 +109,11 @@ describe('eval with the real mlx_lm', () => {
     expect(early.seen.inputs.adapter).to.not.equal(at.seen.inputs.adapter);
 
     const idle = { folder: await emptied(adapter), made: { ...outside, iterations: 0 } };
-    const ignored = await stageErrorOf(evaluate.run({ train: idle }, (await desk(options)).context));
-    expect(ignored.code).to.equal('ADAPTER_IGNORED');
+    const zero = await desk(options);
+    const same = await evaluate.run({ train: idle }, zero.context);
+    expect(same.idle_adapter).to.equal(true);
+    expect(zero.served, 'nothing to prove').to.deep.equal(['server']);
+    expect(zero.seen.warnings.join()).to.contain('the adapter changes nothing');
+    expect([result.idle_adapter, at.seen.warnings]).to.deep.equal([false, []]);
   });
 });

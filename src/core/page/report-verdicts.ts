@@ -50,6 +50,14 @@ function referenceDoubt({ done }: Group): string[] {
   ];
 }
 
+/** Its score is the base's, whatever the verdict says. */
+function idle({ done }: Group): string[] {
+  const runs = done.filter((row) => row.idle_adapter === true);
+  if (runs.length === 0) return [];
+  const where = done.length === 1 ? '' : ` in ${runs.length} of ${plural(done.length, 'run')}`;
+  return [`**The adapter changes nothing${where}: what it adds to each layer is zero, so this is the base model.**`];
+}
+
 /** One bold sentence of what may be said, and what is behind it. */
 function sentence(summary: Summary): string {
   const { group, gate, runs, mean } = summary;
@@ -67,6 +75,7 @@ function sentence(summary: Summary): string {
   const bold = `**${name}${verdictWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
   const one = alone(summary);
   const behind = [
+    ...idle(group),
     ...(one === null ? [] : [`${one.replace(/^one/, 'One')}.`]),
     ...(gate?.because == null ? [] : [`At best undecided: ${gate.because}.`]),
     ...(trouble === '' ? [] : [`${trouble}.`]),

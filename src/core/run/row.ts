@@ -39,6 +39,7 @@ export function makeRow(input: RowInput): Row {
     checkpoint: checkpointOf(input),
     selection: selectionOf(made(input, 'select')),
     cost: made(input, 'eval')?.cost ?? null,
+    idle_adapter: isIdle(made(input, 'eval')),
     metrics: { val_loss: made(input, 'train')?.val_loss ?? null, train_loss: made(input, 'train')?.train_loss ?? null },
     started: input.state.journal.find((line) => line.event === 'started')?.at ?? null,
     ended: input.ended,
@@ -99,6 +100,12 @@ function checkpointOf(input: RowInput): number | null {
   if (from !== null && 'adapter' in from) return from.checkpoint;
   const train = made(input, 'train');
   return made(input, 'select')?.iteration ?? train?.checkpoints.at(-1)?.iteration ?? train?.iterations ?? null;
+}
+
+/** By its weights; of a row of an earlier version by the measured size of what the adapter changes. */
+function isIdle(evaluated: Made<'eval'> | null): boolean | null {
+  const { idle_adapter: known, cost } = evaluated ?? {};
+  return known ?? (cost?.step === 0 ? true : null);
 }
 
 function selectionOf(select: Made<'select'> | null): Row['selection'] {

@@ -10,6 +10,8 @@ export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: 
 export interface TensorFile {
   readonly tensors: readonly Tensor[];
   readonly isMlx: boolean;
+  /** Where the tensors begin: their offsets count from here. */
+  readonly dataStart: number;
 }
 
 export const damaged = (problem: string): { ok: false; fault: ModelFault } => ({
@@ -37,7 +39,8 @@ async function readTensorFile(path: string): Promise<Read<TensorFile>> {
     const tensors = readTensors(header, length.value, size);
     if (!tensors.ok) return damaged(tensors.problem);
     if (tensors.value.length === 0) return damaged('no tensor in it');
-    return { ok: true, value: { tensors: tensors.value, isMlx: isMlxHeader(header) } };
+    const dataStart = prefixBytes + length.value;
+    return { ok: true, value: { tensors: tensors.value, isMlx: isMlxHeader(header), dataStart } };
   } finally {
     await handle.close();
   }

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
 import { readSuite } from '../../core/config/read-suite.ts';
 import { StageError } from '../../core/errors.ts';
+import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
@@ -15,7 +16,7 @@ import { askProbe, measureBase, probeBase } from './base-score.ts';
 import { type Pinned, pinExam } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
-import { type Served, servedModel, tidyServed } from './served-model.ts';
+import { adapterWeights, type Makings, type Served, servedModel, tidyServed } from './served-model.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
 const askedFile = 'asked.json';
@@ -33,12 +34,12 @@ export async function suiteAt(path: string, context: StageContext): Promise<Suit
 function examine(
   context: StageContext,
   exam: Exam,
-  { served, base }: { served: Served; base: Probe | null },
+  { served, base, isIdle }: { served: Served; base: Probe | null; isIdle: boolean },
 ): Promise<Score> {
   const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
   return takeExam(context, exam, {
     ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
-    ...{ model: served.model, adapter: served.adapter, first: served.adapter === null ? null : first },
+    ...{ model: served.model, adapter: served.adapter, first: served.adapter === null || isIdle ? null : first },
   });
 }
 
@@ -71,6 +72,15 @@ export function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
     );
 }
 
+/** Whether the run's adapter adds zero to every layer, which is said; null: it has none. */
+async function idleOf(made: Makings, context: StageContext): Promise<boolean | null> {
+  const weights = adapterWeights(made);
+  if (weights === null) return null;
+  const isIdle = await context.addsNothing(weights);
+  if (isIdle) context.warn(idleAdapter);
+  return isIdle;
+}
+
 /** Asks the suite's prompts of the run's final model, keeps every answer, and scores them; the base's score beside it. */
 export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   name: 'eval',
@@ -87,14 +97,17 @@ export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> =
     await pinAnswers(context, pinned, served);
     // One model in memory at a time: the base has come and gone before the run's own is loaded.
     const measured = settings.base && context.run.model !== null ? await measureBase(context, exam) : null;
-    const base = served.adapter === null ? null : (measured?.probe ?? (await probeBase(context, exam)));
-    const score = await examine(context, { ...exam, tokens: rendering?.tokens }, { served, base });
+    const idle = await idleOf(made, context);
+    const proves = served.adapter !== null && idle !== true;
+    const base = proves ? (measured?.probe ?? (await probeBase(context, exam))) : null;
+    const asked = { ...exam, tokens: rendering?.tokens };
+    const score = await examine(context, asked, { served, base, isIdle: idle === true });
     await tidyServed(served, context);
     const cost = await measureCost(context, made, { exam, file: join(context.dir, answersFile) });
     return {
       ...{ answers: answersFile, score, suite_sha256, base: measured?.base ?? null, cost },
       ...{ eval_identity: identity, eval_parts: { ...parts } },
-      prompts_date: rendering?.dated ?? null,
+      ...{ prompts_date: rendering?.dated ?? null, idle_adapter: idle },
     };
   },
   async verify(made, context) {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { candidateFolder, files, layCandidateArgv } from '../../core/mlx/mlx-argv.ts';
 import { percent } from '../../core/page/format.ts';
+import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, probe } from '../../core/score/probe.ts';
 import { optimism } from '../../core/select/optimism.ts';
@@ -106,7 +107,11 @@ async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context 
   const seat = { dir: adapter, prefix: `${iteration}-` };
   const kept = await answered(join(adapter, answersFile), exam, context);
   if (kept !== null) return scoreKept(context, exam, { ...seat, answers: kept });
-  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
+  const act = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
+  // Saved before the first step of the optimizer: it has nothing to prove, and scores as the base does.
+  const isIdle = await context.addsNothing(join(adapter, files.weights));
+  if (isIdle) context.warn(idleAdapter);
+  const first = isIdle ? null : act;
   const server = { server: `server-${iteration}`, model: context.baseModel, adapter, seed: context.run.seed, first };
   const score = await takeExam(context, exam, { ...seat, ...server });
   context.log(`checkpoint ${iteration}: overall ${percent(score.overall)}, strict ${percent(score.strict)}`);

@@ -53,6 +53,14 @@ async function adapterOnBase(trained: Input<'select'> | Input<'train'>, context:
   return { model: context.baseModel, adapter: join(context.dir, files.prepared), hashes };
 }
 
+/** The weights of the run's adapter: what was trained, chosen, or given from outside. Null: it has none. */
+export function adapterWeights({ train, select }: Makings): string | null {
+  const trained = select ?? train;
+  if (trained === undefined) return null;
+  const checkpoint = outsideCheckpoint(trained);
+  return join(trained.folder, trained.made.adapter, checkpoint === null ? files.weights : checkpointFile(checkpoint));
+}
+
 /** An adapter from outside stands for a training that saved nothing: then `iterations` is the checkpoint that was asked for. */
 export function outsideCheckpoint({ made }: Input<'select'> | Input<'train'>): number | null {
   if (!('checkpoints' in made) || made.adapter !== '.' || made.checkpoints.length > 0) return null;

@@ -12,6 +12,7 @@ import {
 } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
 import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
+import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';
 import type { Made, Settings } from '../../events/stages.ts';
@@ -122,6 +123,7 @@ export const train: Stage<'train', never> = {
     const profile = await checkData(context, plan);
     const told = await learn(context, plan);
     const { iters } = await readAdapterConfig(context);
+    if (await context.addsNothing(join(context.dir, files.adapter, files.weights))) context.warn(idleAdapter);
     return {
       adapter: files.adapter,
       checkpoints: await checkpoints(context, iters),

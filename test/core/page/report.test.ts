@@ -91,6 +91,17 @@ describe('renderComparison', () => {
     ]);
   });
 
+  it('says at its head that an adapter changes nothing', () => {
+    const sentence = 'what it adds to each layer is zero, so this is the base model.**';
+    const one = page([run(0, { idle_adapter: true })], [phase({ runs: ['43a-s0'] })]);
+    expect(one.split('\n').find((line) => line.startsWith('- **43a'))).to.contain(
+      `**The adapter changes nothing: ${sentence}`,
+    );
+    const some = page([run(0, { idle_adapter: true }), run(1, { idle_adapter: false }), failed(2)]);
+    expect(some).to.contain(`**The adapter changes nothing in 1 of 2 runs: ${sentence}`);
+    expect(page([run(0), run(1, { idle_adapter: false })])).not.to.contain('changes nothing');
+  });
+
   it('has no verdict when no run is done', () => {
     const made = page([failed(0), failed(1), run(2, { status: 'cancelled', overall: null })]);
     expect(made).to.contain('**43a: no run is done (2 of 3 runs failed, 1 cancelled), so there is no verdict.**');

@@ -106,6 +106,21 @@ function over(changed: { run?: Partial<Run>; journal?: JournalLine[]; have?: typ
 }
 
 describe('makeRow', () => {
+  it('knows an adapter that changes nothing by its weights, or by its measured size in an older manifest', () => {
+    const idle = (more: object): boolean | null => {
+      const evaluated = manifests.eval;
+      if (evaluated === undefined) throw new Error('no eval');
+      const have = { ...manifests, eval: { ...evaluated, made: { ...evaluated.made, ...more } } };
+      return makeRow(over({ have })).idle_adapter;
+    };
+    const figures = { kept: null, snr: null, top1: null, kl: null, loss: null, gain_kept: null };
+    const cost = { bits: { base: 4, final: 6 }, layers: 2, tokens: 0, rows: 0, ...figures };
+    expect(idle({ idle_adapter: true })).to.equal(true);
+    expect(idle({ idle_adapter: false, cost: { ...cost, step: 0.1 } })).to.equal(false);
+    expect(idle({ cost: { ...cost, step: 0 } })).to.equal(true);
+    expect(idle({ cost: { ...cost, step: 0.1 } })).to.equal(null);
+  });
+
   it('makes the row of a done run, as the contract has it', () => {
     const row = makeRow(over());
     expect(rowSchema.parse(row)).to.deep.equal(row);
@@ -129,6 +144,7 @@ describe('makeRow', () => {
       checkpoint: 800,
       selection: null,
       cost: null,
+      idle_adapter: null,
       metrics: { val_loss: 0.21, train_loss: 0.1 },
       verdict: null,
       outcome: null,

@@ -1,0 +1,89 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isMapping } from '../../core/config/mapping.ts';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import type { Tensor } from '../../core/mlx/safetensors.ts';
+import { hasCode, readText } from '../disk/files.ts';
+import { type TensorFile, tensorFileOrFault } from './tensor-file.ts';
+
+/**
+ * True for an adapter whose weights (a .safetensors file beside its adapter_config.json) add zero to every layer: for
+ * LoRA the scale is 0, or of each layer one of the two matrices. A trained adapter is told by its first layer. False too
+ * when the file is not there or cannot be read: whoever loads it reports that.
+ */
+export async function addsNothing(weights: string): Promise<boolean> {
+  const read = await tensorFileOrFault(weights);
+  if (!read.ok) return false;
+  const { isDora, scale, rank } = await settingsOf(dirname(weights));
+  // DoRA learns magnitudes too. They follow from the base alone as long as no step was made, and then lora_b is zero; with
+  // scale or rank 0 lora_b stays zero although they were learned.
+  if (isDora && (scale === 0 || rank === 0)) return false;
+  const layers = layersOf(read.value);
+  if (layers.length === 0) return false;
+  if (scale === 0) return true;
+  return eachIsZero(weights, read.value, isDora ? layers.map(({ b }) => [b]) : layers.map(({ a, b }) => [b, a]));
+}
+
+interface Layer {
+  readonly a: Tensor;
+  readonly b: Tensor;
+}
+
+function layersOf({ tensors }: TensorFile): Layer[] {
+  const named = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  return tensors.flatMap((a) => {
+    const b = a.name.endsWith('.lora_a') ? named.get(a.name.replace(/a$/, 'b')) : undefined;
+    return b === undefined ? [] : [{ a, b }];
+  });
+}
+
+async function settingsOf(folder: string): Promise<{ isDora: boolean; scale: unknown; rank: unknown }> {
+  const value = parsed((await readText(join(folder, files.adapterConfig))) ?? '');
+  const config = isMapping(value) ? value : {};
+  const { scale, rank } = isMapping(config.lora_parameters) ? config.lora_parameters : {};
+  return { isDora: config.fine_tune_type === 'dora', scale, rank };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // mlx_lm reports it when it loads the adapter
+  }
+}
+
+/** True when of every list at least one tensor is all zeros. */
+async function eachIsZero(path: string, { dataStart }: TensorFile, lists: readonly Tensor[][]): Promise<boolean> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      for (const list of lists) if (!(await someIsZero(handle, dataStart, list))) return false;
+      return true;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'EACCES')) return false;
+    throw error;
+  }
+}
+
+async function someIsZero(handle: FileHandle, dataStart: number, list: readonly Tensor[]): Promise<boolean> {
+  for (const tensor of list) if (await isZero(handle, dataStart, tensor)) return true;
+  return false;
+}
+
+const chunkBytes = 2 ** 20;
+const minusZero = 0x80;
+
+/** Zeros of both signs, in any float type: all bytes 0 but the sign, which is the first bit of a value's last byte. */
+async function isZero(handle: FileHandle, dataStart: number, { dtype, begin, end }: Tensor): Promise<boolean> {
+  const width = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2;
+  const buffer = Buffer.alloc(Math.min(chunkBytes, end - begin));
+  for (let at = begin; at < end; at += buffer.length) {
+    const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, end - at), dataStart + at);
+    const chunk = buffer.subarray(0, bytesRead);
+    if (chunk.some((byte, index) => byte !== 0 && !(byte === minusZero && index % width === width - 1))) return false;
+  }
+  return true;
+}
