@@ -10,6 +10,8 @@ export function syntaxHint(line: string, error: string): string | null {
   const text = line.trim().replace(/^- +/, '');
   if (/^Implicit (map )?keys/.test(error)) return spaceHint(text) ?? 'every line needs a key and a value: `key: value`';
   if (/^Nested mappings/.test(error)) return nested(text);
+  const [, bracket] = /^Flow .* in block collection must be .* end with a (\S)$/.exec(error) ?? [];
+  if (bracket !== undefined) return `close what is open with ${bracket}, and indent it by a space at least`;
   const [, sign = ''] = /cannot start with .* (\S)$/.exec(error) ?? [];
   return sign === '' ? null : `text that begins with ${printable(sign)} needs quotes: "${sign}..."`;
 }

@@ -97,6 +97,8 @@ describe('readYaml', () => {
     ['no space in the first line', 'phase:43a\nmodel: m\n', '1: write a space after the colon: `phase: 43a`'],
     ['no space in the last line', 'phase: a\nmodel:m\n', '2: write a space after the colon: `model: m`'],
     ['no space in the only line', 'phase:43a', '1: write a space after the colon: `phase: 43a`'],
+    ['a bracket that is not indented', 'a: { b: [\n  1\n] }\n', '3: close what is open with ], and indent it'],
+    ['a bracket that is never closed', 'a: { b: 1\nc: 2\n', '2: close what is open with }, and indent it'],
     ['a sign that cannot begin a text', 'data: @rows\n', '1: text that begins with @ needs quotes'],
   ];
   for (const [what, text, expected] of hints) {
