@@ -32,7 +32,7 @@ export interface Bus {
   emitAdmission(nth: number): Promise<void>;
   /** The same unless it is going to run anyway, also when a job of that number is kept. */
   ensureAdmission(nth: number): Promise<void>;
-  /** Takes away the jobs that an `up` that is gone had in hand: its locks would hold them for seconds. */
+  /** Takes away the jobs that an `up` that is gone had in hand: its locks would hold them for seconds. Refused: as `emit`. */
   dropActive(): Promise<void>;
   /** Takes the jobs of a queue, one at a time. What it throws makes the job red, and final: retries are ours. */
   consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;
@@ -74,13 +74,13 @@ export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
     await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
   };
   const consumers: Consumer[] = [];
+  const hearRefusal = (error: unknown): void => {
+    if (!isReply(error) && !(error instanceof NoAnswer)) throw error;
+    log.debug(`broker: ${broker.hide(error.message)}`);
+    refused.call();
+  };
   const unlessRefused = async (work: () => Promise<void>): Promise<void> => {
-    if (link.awaySince() !== null) return;
-    await within(work()).catch((error: unknown) => {
-      if (!isReply(error) && !(error instanceof NoAnswer)) throw error;
-      log.debug(`broker: ${broker.hide(error.message)}`);
-      refused.call();
-    });
+    if (link.awaySince() === null) await within(work()).catch(hearRefusal);
   };
   return {
     where: broker.where,
@@ -93,7 +93,7 @@ export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
       within(
         replaceUnlessPending(queue('runs'), admissionId(nth), { stillDue: async () => true, add: () => admit(nth) }),
       ),
-    dropActive: () => dropActive([...queues.values()], connection),
+    dropActive: () => dropActive([...queues.values()], connection).catch(hearRefusal),
     consume(name, handle) {
       const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt: doubt.call });
       consumers.push(consumer);
