@@ -15,6 +15,8 @@ import { warnOfWorkspace } from './warnings.ts';
 /** What `init` did: files by name inside the folder, in the order that they are told. */
 export interface Initiated {
   readonly root: string;
+  /** Of the workspace, as phasebox.yaml names them. */
+  readonly folders: readonly string[];
   readonly made: readonly string[];
   readonly kept: readonly string[];
   /** .gitignore names .phasebox/. */
@@ -33,7 +35,8 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
   // First: a phasebox.yaml that is wrong is told before anything is made.
-  const { warnings = [] } = await openWorkspace(root, { create: true });
+  const { config, warnings = [] } = await openWorkspace(root, { create: true });
+  const folders = [config.inbox, config.artifacts, '.phasebox'].map((folder) => `${folder}/`);
   const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
   const search = configured ? null : await findMlxPython(root, env);
   const made: string[] = [];
@@ -42,7 +45,7 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
     ((await writeNew(join(root, name), text)) ? made : kept).push(name);
   }
   const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
-  return { root, made, kept, ignores, search, warnings };
+  return { root, folders, made, kept, ignores, search, warnings };
 }
 
 const suiteFile = join('suites', 'agent-27.yaml');
@@ -126,9 +129,9 @@ criteria: # written down before the result is known
 }
 
 /** What is told: what was made, and what to do next. */
-export function initText({ root, made, kept, ignores, search }: Initiated): string {
+export function initText({ root, folders, made, kept, ignores, search }: Initiated): string {
   const lines = [`${root} is a phasebox workspace`];
-  if (made.length > 0) lines.push(`  made: ${made.join(', ')} (with inbox/, artifacts/, .phasebox/)`);
+  if (made.length > 0) lines.push(`  made: ${made.join(', ')} (with ${folders.join(', ')})`);
   if (kept.length > 0) lines.push(`  there already, not touched: ${kept.join(', ')}`);
   if (!ignores) lines.push('  add .phasebox/ to .gitignore: it holds sockets, logs and the broker');
   const found = search?.found;

@@ -26,11 +26,7 @@ export const baseline = z.union([
     name: z.string().min(1).describe('What to call it on pages.'),
     overall: z.number().min(0).max(100).optional().describe('Its overall score in %.'),
     categories: z.record(z.string(), z.number().min(0).max(100)).default({}).describe('Its categories in %.'),
-    suite: z
-      .string()
-      .min(1)
-      .optional()
-      .describe('The suite that these figures were measured on: its name or its file.'),
+    suite: path.optional().describe('The suite that these figures were measured on: its name or its file.'),
   }),
 ]);
 

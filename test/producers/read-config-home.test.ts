@@ -14,6 +14,7 @@ const places: Readonly<Record<string, object>> = {
   'from.model': { ...untrained, from: { model: '~bob/model' } },
   'from.adapter': { ...untrained, model, from: { adapter: '~bob/adapter' } },
   extends: { ...plainConfig, extends: '~bob/base.yaml' },
+  'baseline.suite': { ...plainConfig, baseline: { name: 'x', overall: 5, suite: '~bob/s.yaml' } },
   'preflight[1][0]': { ...plainConfig, preflight: [['true'], ['~bob/check.sh', 'x']] },
   'preflight[0][1]': { ...plainConfig, preflight: [['sh', '~bob/check.sh']] },
   'eval.engine.command[1]': {

@@ -16,7 +16,7 @@ export async function findPython(workspace: Pick<Workspace, 'root' | 'config'>):
     if (path !== null && (await isExecutable(path))) return path;
     throw new CommandError(
       3,
-      `python: ${wanted} is not there or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
+      `python: ${wanted}${path === null || path === wanted ? '' : ` (${path})`} is not there or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
     );
   }
   const environments = [join(workspace.root, '.venv'), process.env.VIRTUAL_ENV ?? ''].filter((folder) =>
