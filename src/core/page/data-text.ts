@@ -17,15 +17,13 @@ export const shownText = (text: string): string =>
 export function dataText(report: DataReport): string {
   const { before, split } = report;
   const sections = [
-    [`${report.data}, read with ${report.model} ${settingsText(report)}`],
+    [`${shownName(report.data)}, read with ${shownName(report.model)} ${settingsText(report)}`],
     figureLines(report),
     ...(split === null ? [findings(before)] : [splitText(report), findings(split.after)]),
     ...before.shown.map(rowLines),
   ];
-  return `${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join('\n'))
-    .join('\n\n')}\n`;
+  const whole = sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));
+  return shownText(`${whole.join('\n\n')}\n`);
 }
 
 function figureLines({ file, before, split }: DataReport): string[] {
@@ -43,8 +41,8 @@ function figureLines({ file, before, split }: DataReport): string[] {
 
 const findings = (report: CheckReport): string[] => [
   conclusion(report),
-  ...report.stops.map(({ message }) => `  stop: ${shownText(message)}`),
-  ...report.warnings.map((warning) => `  warning: ${shownText(warning)}`),
+  ...report.stops.map(({ message }) => `  stop: ${message}`),
+  ...report.warnings.map((warning) => `  warning: ${warning}`),
 ];
 
 const margins: Readonly<Record<MarkedPiece['mark'], string>> = {
@@ -54,7 +52,7 @@ const margins: Readonly<Record<MarkedPiece['mark'], string>> = {
 };
 
 function rowLines(row: ShownRow): string[] {
-  const told = row.findings.map((finding) => `  ${shownText(finding)}`);
+  const told = row.findings.map((finding) => `  ${finding}`);
   const pieces = markedPieces(row).flatMap(({ mark, text }) =>
     shortened(linesOf(text), most[mark]).map((line) => `${margins[mark]}${line}`),
   );
@@ -65,9 +63,7 @@ function rowLines(row: ShownRow): string[] {
 /** A piece that only ends a line has no text of its own to show. */
 function linesOf(text: string): string[] {
   if (text.trim() === '') return [JSON.stringify(text)];
-  const lines = shownText(text)
-    .replace(/^\n|\n$/g, '')
-    .split('\n');
+  const lines = text.replace(/^\n|\n$/g, '').split('\n');
   return lines.map((line) => (line.length > most.columns ? `${line.slice(0, most.columns)}...` : line));
 }
 
