@@ -38,7 +38,7 @@ def leaves(value):
 
 
 def spellings(value):
-    """How a template may print a plain value: as it is, as JSON, as JSON in a JSON text, as Python."""
+    """How a template may print a plain value: unchanged, as JSON, as JSON in a JSON text, as Python."""
     if not isinstance(value, str):
         return {json.dumps(value), str(value)}
     escaped = {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}

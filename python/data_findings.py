@@ -13,8 +13,8 @@ import data_turns
 STOPS = frozenset(("last", "silence", "calls", "repr", "masked", "prompt", "changed"))
 
 KINDS = {
-    "last": "the row does not end with a message of the assistant, and mask_prompt teaches the last message whoever it "
-    "is from; end the row with the answer",
+    "last": "the row does not end with a message of the assistant, and mask_prompt teaches the last message whatever its "
+    "role; end the row with the answer",
     "silence": "the answer is empty, so nothing but the end of the turn is taught; write the answer or remove the row",
     "calls": "the chat template does not print the calls of `tool_calls` as the row has them, so they are not taught; "
     "write them into `content` as the model must write them, or use a model whose template prints them",

@@ -13,7 +13,7 @@ FOREIGN_ROLES = {
     **{"human": "user", "customer": "user"},
     **{name: "assistant" for name in ("gpt", "bot", "chatbot", "chatgpt", "robot", "ai", "bing")},
 }
-# Beside `content`: what a message may say instead.
+# Keys of a message that has no `content`.
 SAYS = ("tool_calls", "function_call", "reasoning_content", "reasoning", "thinking")
 CALL_MARKS = ("<tool_call>", "<function=", "<|tool_call", "[TOOL_CALLS]", "<function_call>")
 

@@ -94,7 +94,7 @@ def parts_of(row, message, place):
 def border(row, start, end):
     """What is wrong with the end of the mask, for an answer at these positions; None when nothing is.
 
-    mlx_lm masks as many tokens as the prompt alone has. When the row goes on where that prompt ends, only a token that
+    mlx_lm masks as many tokens as the prompt alone has. When the row continues where that prompt ends, only a token that
     joins the last characters of the prompt with the first ones of the answer can make a difference.
     """
     before = [text for message in row.messages[:-1] for text in written(message)][-1:]
@@ -138,8 +138,17 @@ def unknown_characters(row, index):
 
 
 def is_printed(row, text):
-    """Whether the template prints a text of the prompt, as it is or as JSON."""
+    """Whether the template prints a text of the prompt, unchanged or as JSON."""
     return row.find(text) is not None or data_calls.holds(row.text, text, row.renderer)
+
+
+def is_whole(row, message):
+    """Whether the template prints a message of the prompt. Thoughts of earlier answers are dropped by design."""
+    texts = written(message)
+    if message["role"] == "assistant":
+        texts = [text for text in (one.rpartition(THOUGHTS_END)[2] for one in texts) if text.strip()]
+    missing = data_calls.missing(data_calls.calls_of(message), row.text, row.renderer)
+    return all(is_printed(row, text) for text in texts) and next(missing, None) is None
 
 
 def prompt_findings(row, messages):
@@ -150,7 +159,7 @@ def prompt_findings(row, messages):
             yield "role", role
         if isinstance(content, list) and content and row.find(str(content)):
             yield "repr_prompt", role
-        elif not all(is_printed(row, text) for text in written(message)):
+        elif not is_whole(row, message):
             yield "dropped", role
     if merges_system(row):
         yield "merged", None

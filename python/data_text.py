@@ -47,7 +47,7 @@ class Renderer:
 
 
 class RenderedRow:
-    """The messages of a row beside its tokens.
+    """The messages of a row, and the text of its tokens.
 
     `offset`: the number of masked tokens; None without mask_prompt. `written`: everything that was tokenized; `text`: the
     same without whitespace. `start`, `end`: what of it is taught. `prompt`: the length of the prompt that precedes the last message when the model is

@@ -51,7 +51,7 @@ const refused: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
 
 /** Rows that mlx_lm trains on, however odd they are. */
 const taken: Readonly<Record<string, Row>> = {
-  'a hundred brackets beside the messages': line(nested(100)),
+  'a hundred brackets in another key': line(nested(100)),
   'as many brackets as Python can just read': line(nested(900)),
   'a number that is too large for a float': line('1e999'),
   'no number at all': line('NaN'),
