@@ -37,6 +37,8 @@ async function callOf(
   const { folder: data } = draft.data;
   const model = draft.model?.folder ?? null;
   if (model === null) return { checked: false, reason: 'the model is not here' };
+  // The warning of the config says why no Python could be asked.
+  if ((await lookups.facts()).unchecked !== undefined) return { checked: false, reason: 'no Python with mlx_lm' };
   if ((await lookups.look(data))?.kind !== 'folder') return { checked: false, reason: 'the data is not here' };
   return { model, data, settings: train, minRows: draft.min_rows };
 }

@@ -106,6 +106,15 @@ describe('commands/plan', () => {
     expect(await state(root)).to.deep.equal(before);
   });
 
+  it('shows what can be shown without a Python, and says what was not checked', async () => {
+    const root = await workspaceFolder();
+    await symlink(join(repository, 'demo'), join(root, 'demo'));
+    await writeFile(join(root, 'phasebox.yaml'), 'python: /no/such/python\n');
+    const text = await planned(root, [join(root, 'demo/B.yaml')]);
+    expect(text).to.match(/^ {2}warning {5}not checked here: .*\/no\/such\/python is not there/m);
+    expect(text).to.match(/^ {4}taught {4}not checked: no Python with mlx_lm$/m);
+  });
+
   it('tells just what differs between A and B', async () => {
     const text = await planned(await workspaceFolder(), [b], { against: a });
     const paths = text.split('\n').flatMap((line) => /^ {2}([\w.]+):(?: |$)/.exec(line)?.[1] ?? []);
