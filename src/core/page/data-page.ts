@@ -1,7 +1,7 @@
 import type { ShownRow } from '../../events/data-report.ts';
+import { printableLines } from '../printable.ts';
 import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, lastReport, markedPieces, settingsText, splitText } from './data-report.ts';
-import { shownText } from './data-text.ts';
 import { escaped, htmlDocument } from './html-document.ts';
 
 /** A mark is seen without colour too: by its border, or by the line through it. */
@@ -14,7 +14,7 @@ mark{background:#d4f4dd;color:#0b3d1c;border-bottom:2px solid #1a7f37}
 @media (prefers-color-scheme:dark){mark{background:#12391f;color:#c6f0d2;border-bottom-color:#3fb950}}
 `;
 
-const text = (value: string): string => escaped(shownText(value));
+const text = (value: string): string => escaped(printableLines(value));
 const tag = (name: string, inner: string): string => `<${name}>${inner}</${name}>\n`;
 const items = (list: readonly string[]): string =>
   list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));

@@ -1,17 +1,11 @@
 import type { CheckReport, ShownRow } from '../../events/data-report.ts';
+import { printableLines } from '../printable.ts';
 import { shownName } from '../words.ts';
 import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, type MarkedPiece, markedPieces, settingsText, splitText } from './data-report.ts';
 
 /** What a terminal shows of a long row; the page has all of it. */
 const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut: { head: 3, tail: 0 }, columns: 400 };
-
-/** Text of data on a terminal: lines and tabs stay, other control characters are escaped. */
-export const shownText = (text: string): string =>
-  text
-    .split(/([\n\t])/)
-    .map((part, index) => (index % 2 === 0 ? shownName(part) : part))
-    .join('');
 
 /** The whole report for a terminal. There are no colours: marks stand in a margin. */
 export function dataText(report: DataReport): string {
@@ -23,7 +17,7 @@ export function dataText(report: DataReport): string {
     ...before.shown.map(rowLines),
   ];
   const whole = sections.filter((lines) => lines.length > 0).map((lines) => lines.join('\n'));
-  return shownText(`${whole.join('\n\n')}\n`);
+  return printableLines(`${whole.join('\n\n')}\n`);
 }
 
 function figureLines({ file, before, split }: DataReport): string[] {
