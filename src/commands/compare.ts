@@ -38,7 +38,7 @@ function find(summaries: readonly Summary[], name: string): Summary {
     throw new CommandError(2, `${name} is a run, and phases are compared. \`phasebox diff RUN RUN\` is for runs.`);
   const names = summaries.map(nameOf);
   const known = names.length === 0 ? 'No run is over yet.' : `Phases (and variants) here: ${names.join(', ')}.`;
-  throw new CommandError(2, `There is no phase ${name}${didYouMean(name, names)}. ${known}`);
+  throw new CommandError(2, `There is no phase ${name}. ${didYouMean(name, names)}${known}`);
 }
 
 /** Reads what the workspace knows of two phases (or variants, as `43a-q4`). Throws CommandError 2: one is unknown. */
