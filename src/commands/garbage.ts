@@ -1,5 +1,5 @@
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
 import { files } from '../core/mlx/mlx-argv.ts';
 import { attemptDue } from '../core/run/due.ts';
 import { finalStage } from '../core/run/keep-models.ts';
@@ -7,6 +7,7 @@ import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { attemptFolder, type StageName, stageFolder, stageNames, stages } from '../events/stages.ts';
 import { folderBytes } from '../io/disk/disk-usage.ts';
+import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
 import { hasLiveTool } from '../io/tool/live-tools.ts';
@@ -37,7 +38,7 @@ export interface Premises {
 /** A folder that goes as a whole. */
 export async function wholeFolder(folder: string, what: string): Promise<Garbage> {
   const bytes = await folderBytes(folder);
-  return { kind: 'leftover', what, folder, bytes, free: () => rm(folder, { recursive: true, force: true }) };
+  return { kind: 'leftover', what, folder, bytes, free: () => removeInside(dirname(folder), basename(folder)) };
 }
 
 /** What failed attempts and interrupted retries left in a run's folder, but for the attempt that is due. */
@@ -73,7 +74,7 @@ async function tracesOf(folder: string, of: { run: string; stage: StageName }): 
     ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, but for its logs`, folder },
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     async free() {
-      for (const path of paths) await rm(path, { force: true });
+      for (const path of paths) await removeInside(folder, relative(folder, path));
     },
   };
 }

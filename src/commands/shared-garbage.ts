@@ -1,6 +1,7 @@
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readText } from '../io/disk/files.ts';
+import { removeInside } from '../io/disk/inside.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { listNames } from '../io/model/models.ts';
 import { commandLine } from '../io/tool/process-facts.ts';
@@ -90,7 +91,7 @@ async function oldLogs({ state }: Workspace): Promise<Garbage[]> {
     names.map(async (name) => {
       const path = join(folder, name);
       const { size } = await stat(path);
-      return { kind: 'leftover', what: `old log ${name}`, folder, bytes: size, free: () => rm(path, { force: true }) };
+      return { kind: 'leftover', what: `old log ${name}`, folder, bytes: size, free: () => removeInside(folder, name) };
     }),
   );
 }

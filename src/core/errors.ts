@@ -133,10 +133,13 @@ export type ErrorCode = keyof typeof catalogue;
 export class StageError extends Error {
   override readonly name = 'StageError';
   readonly code: ErrorCode;
+  /** The case at hand, without what the code means. */
+  readonly detail: string;
 
   constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
     super(`${catalogue[code].what}: ${detail}`, options);
     this.code = code;
+    this.detail = detail;
   }
 }
 

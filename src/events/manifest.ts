@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import { inside } from './inside.ts';
 import { stageName } from './stages.ts';
 
 /** An output of a stage. Hashed once, at commit; later checks compare size, mtime and inode. */
 export const outputFile = z.strictObject({
-  path: z.string(),
+  path: inside,
   bytes: z.int(),
   mtime_ms: z.number(),
   inode: z.number(),
@@ -33,7 +34,7 @@ export type Host = z.infer<typeof host>;
 /** A model server that was proven to be our own child, and how. */
 export const servedBy = z.strictObject({
   /** Subfolder of the stage that holds its log: `server`, or `server.2` when it was started again. */
-  name: z.string(),
+  name: inside,
   /** What it was asked for and what stood in the log of our child afterwards: no other process can have written it. */
   nonce: z.string(),
   /** The model id that every answer bore; an answer with another one fails the attempt. */
@@ -70,6 +71,6 @@ export const manifest = z.strictObject({
   /** The stage's own facts: the `makes` of its row in stages.ts. */
   made: z.record(z.string(), z.unknown()),
   /** Set by a later cleanup: outputs (paths) that are gone on purpose, since when. */
-  removed: z.strictObject({ at: z.string(), paths: z.array(z.string()) }).nullable(),
+  removed: z.strictObject({ at: z.string(), paths: z.array(inside) }).nullable(),
 });
 export type Manifest = z.infer<typeof manifest>;

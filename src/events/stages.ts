@@ -1,12 +1,11 @@
 import * as z from 'zod';
 import { cost } from './cost.ts';
+import { inside } from './inside.ts';
 import { path } from './paths.ts';
 import { dataProfile } from './profile.ts';
 import { baseScore, score } from './score.ts';
 
 const count = z.int().min(1);
-/** Path inside the folder of the stage that made it. */
-const inside = z.string().min(1);
 
 /** mlx_lm's own keys; those listed here are the ones phasebox reads. The others are checked against the installed mlx_lm. */
 export const trainSettings = z.looseObject({
@@ -140,7 +139,7 @@ export const stages = {
   cleanup: {
     settings: cleanupSettings,
     makes: z.strictObject({
-      removed: z.array(z.strictObject({ stage: z.string(), path: z.string(), bytes: z.number() })),
+      removed: z.array(z.strictObject({ stage: z.string(), path: inside, bytes: z.number() })),
       freed_bytes: z.number(),
     }),
   },
@@ -169,6 +168,13 @@ export const stages = {
 export type StageName = keyof typeof stages;
 export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
 export type Made<S extends StageName> = z.infer<(typeof stages)[S]['makes']>;
+
+/** Every path that the `made` of a stage names, below the stage's folder. */
+export function madePaths(made: Readonly<Record<string, unknown>>): string[] {
+  const { adapter, model, answers, checkpoints } = made;
+  const saved = Array.isArray(checkpoints) ? checkpoints.map((one: { readonly file?: unknown }) => one.file) : [];
+  return [adapter, model, answers, ...saved].filter((path) => typeof path === 'string');
+}
 
 export const stageNames = Object.keys(stages) as readonly StageName[];
 export const stageName = z.enum(stageNames as [StageName, ...StageName[]]);

@@ -1,10 +1,11 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { StageError } from '../core/errors.ts';
 import { failuresOf } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { filesBelow } from '../io/disk/hash.ts';
+import { removeInside } from '../io/disk/inside.ts';
 import { logTail } from '../io/tool/follow-log.ts';
 import { controlFiles } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
@@ -58,7 +59,7 @@ async function keepOnly(folder: string, names: readonly string[]): Promise<void>
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await keepOnly(path, names);
-    else if (!names.includes(entry.name)) await rm(path, { force: true });
+    else if (!names.includes(entry.name)) await removeInside(folder, entry.name);
   }
 }
 

@@ -1,7 +1,9 @@
 import { StageError } from '../core/errors.ts';
 import type { Manifest } from '../events/manifest.ts';
-import { type Made, type StageName, stages } from '../events/stages.ts';
+import { type Made, madePaths, type StageName, stages } from '../events/stages.ts';
 import { changedOutput } from '../io/disk/commit.ts';
+import { ifAbsent } from '../io/disk/files.ts';
+import { pathInside } from '../io/disk/inside.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Runtime } from './runtime.ts';
 import type { Input, Stage } from './stage.ts';
@@ -23,6 +25,7 @@ export async function readInputs(
       refuseRemoved(runtime, shelved, found.manifest);
       const changed = await changedOutput(found.folder, found.manifest);
       if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
+      for (const path of madePaths(found.manifest.made)) await pathInside(found.folder, path).catch(ifAbsent(null));
     }
     if (input !== null) inputs[name] = input;
   }

@@ -1,9 +1,10 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { asStageError } from '../core/errors.ts';
 import { type SharedManifest, sharedManifest } from '../events/manifest.ts';
 import { commit, hashOutputs } from '../io/disk/commit.ts';
 import { readText } from '../io/disk/files.ts';
+import { removeInside } from '../io/disk/inside.ts';
 import { sharedFolder } from '../io/workspace/shelf.ts';
 import { answersHold } from './carry-over.ts';
 import { now } from './runtime.ts';
@@ -24,7 +25,7 @@ export async function makeShared(
   const target = sharedFolder(artifacts, key);
   const dir = sharedFolder(artifacts, `.${key}`);
   if ((await manifestOf(target)) !== null) {
-    await rm(dir, { recursive: true, force: true });
+    await removeInside(dirname(dir), basename(dir));
     await rename(target, dir);
   }
   await mkdir(dir, { recursive: true });
@@ -33,7 +34,7 @@ export async function makeShared(
     const manifest: SharedManifest = { version: 1, key, made: now(), outputs: await hashOutputs(dir) };
     await commit(dir, target, manifest);
   } catch (error) {
-    if (!answersHold(asStageError(error).code)) await rm(dir, { recursive: true, force: true });
+    if (!answersHold(asStageError(error).code)) await removeInside(dirname(dir), basename(dir));
     throw error;
   }
   return target;

@@ -1,5 +1,5 @@
-import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { appendFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { FoundModel } from '../core/config/lookups.ts';
 import { StageError } from '../core/errors.ts';
 import { diagnose } from '../core/mlx/diagnose.ts';
@@ -7,6 +7,7 @@ import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
+import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { absolutePath, expandWords } from '../io/home.ts';
 import { addsNothing } from '../io/model/idle-adapter.ts';
@@ -163,7 +164,7 @@ async function watchTool(
 /** Ends what an earlier life left running in this folder of its own, and takes away its traces. */
 async function clearTool(dir: string): Promise<void> {
   if (await isAlive(dir)) await (await findTool(dir))?.stop();
-  await rm(dir, { recursive: true, force: true });
+  await removeInside(dirname(dir), basename(dir));
 }
 
 /** A server is never taken over: one left by an earlier life of this attempt is ended first. */

@@ -1,9 +1,12 @@
+import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { StageError } from '../../core/errors.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
 import { controlFiles } from '../tool/tool-process.ts';
 import { hasCode, readText, sync } from './files.ts';
 import { fileHash, inParallel } from './hash.ts';
+import { fileInside } from './inside.ts';
 
 /** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */
 export interface CommitFs {
@@ -109,16 +112,29 @@ async function outputPaths(dir: string): Promise<string[]> {
   return nested.flat();
 }
 
+/** What the file system says of an output that has its size; else what is wrong with it, in words. */
+export async function lookAtOutput(folder: string, output: OutputFile): Promise<Stats | string> {
+  const path = join(folder, output.path);
+  try {
+    const { stats } = await fileInside(folder, output.path);
+    return stats.size === output.bytes ? stats : `${path} has ${stats.size} bytes instead of ${output.bytes}`;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return `${path} is gone`;
+    return error instanceof StageError
+      ? error.detail
+      : `${path} cannot be read: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
 /** The first output that is not as it was committed, in words; null when all are. Read only where size, mtime or inode differ. */
 export async function changedOutput(folder: string, committed: Manifest): Promise<string | null> {
   const removed = new Set(committed.removed?.paths ?? []);
   for (const output of committed.outputs) {
     if (removed.has(output.path)) continue;
-    const path = join(folder, output.path);
-    const found = await lstat(path).catch(() => null);
-    if (found === null) return `${path} is gone`;
-    if (found.size !== output.bytes) return `${path} has ${found.size} bytes instead of ${output.bytes}`;
+    const found = await lookAtOutput(folder, output);
+    if (typeof found === 'string') return found;
     if (found.mtimeMs === output.mtime_ms && found.ino === output.inode) continue;
+    const path = join(folder, output.path);
     // A workspace that was copied, or came back from a backup, has the same bytes under other times and inodes.
     if ((await fileHash(path)) !== output.sha256) return `${path} was written to after it was made`;
   }

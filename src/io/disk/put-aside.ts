@@ -1,7 +1,8 @@
-import { rename, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import { hasCode, sync } from './files.ts';
+import { removeInside } from './inside.ts';
 
 /** `.3-fuse.replaced`: a committed stage on its way out, no longer part of the run. */
 const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.replaced`;
@@ -12,12 +13,13 @@ const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.rep
  */
 export async function putAside(runFolder: string, stages: readonly StageName[]): Promise<void> {
   for (const stage of stages.toReversed()) {
-    const aside = join(runFolder, replacedFolder(stage));
-    await rm(aside, { recursive: true, force: true });
-    await rename(join(runFolder, stageFolder(stage)), aside).catch((error: unknown) => {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    });
+    await removeInside(runFolder, replacedFolder(stage));
+    await rename(join(runFolder, stageFolder(stage)), join(runFolder, replacedFolder(stage))).catch(
+      (error: unknown) => {
+        if (!hasCode(error, 'ENOENT')) throw error;
+      },
+    );
   }
   await sync(runFolder);
-  for (const stage of stages) await rm(join(runFolder, replacedFolder(stage)), { recursive: true, force: true });
+  for (const stage of stages) await removeInside(runFolder, replacedFolder(stage));
 }

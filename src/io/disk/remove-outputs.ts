@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import { readManifest } from '../workspace/run-folder.ts';
 import { folderBytes } from './disk-usage.ts';
-import { writeWhole } from './files.ts';
+import { ifAbsent, writeWhole } from './files.ts';
+import { pathInside, removeInside } from './inside.ts';
 
 export interface Removal {
   /** Outputs, or folders of outputs, inside the stage's folder. */
@@ -21,6 +21,9 @@ export async function removeOutputs(runFolder: string, stage: StageName, { paths
   const folder = join(runFolder, stageFolder(stage));
   const manifest = await readManifest(runFolder, stage);
   if (manifest === null) throw new StageError('MISSING_INPUT', `${folder}/manifest.json`);
+  // Before anything is marked: the stage's own folder is no link, and no path leads out of it.
+  await pathInside(runFolder, stageFolder(stage));
+  for (const path of paths) await pathInside(folder, path).catch(ifAbsent(null));
   const below = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
   const marked = new Set(manifest.removed?.paths ?? []);
   const fresh = manifest.outputs.map((output) => output.path).filter((path) => below(path) && !marked.has(path));
@@ -29,6 +32,6 @@ export async function removeOutputs(runFolder: string, stage: StageName, { paths
     await writeWhole(join(folder, 'manifest.json'), `${JSON.stringify({ ...manifest, removed }, null, 2)}\n`);
   }
   const before = await folderBytes(folder);
-  for (const path of paths) await rm(resolve(folder, path), { recursive: true, force: true });
+  for (const path of paths) await removeInside(folder, path);
   return before - (await folderBytes(folder));
 }

@@ -1,9 +1,9 @@
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
 import { proveModel } from '../model/model-folder.ts';
-import { hasCode, readText } from './files.ts';
+import { lookAtOutput } from './commit.ts';
+import { readText } from './files.ts';
 import { freshHash, inParallel } from './hash.ts';
 
 /** What came of looking at a committed stage. */
@@ -73,14 +73,13 @@ async function look(folder: string, output: OutputFile, deep: boolean): Promise<
   const path = join(folder, output.path);
   const problem = (what: string): Looked => ({ problem: `${path} ${what}`, touched: null });
   try {
-    const found = await lstat(path);
-    if (found.size !== output.bytes) return problem(`has ${found.size} bytes instead of ${output.bytes}`);
+    const found = await lookAtOutput(folder, output);
+    if (typeof found === 'string') return { problem: found, touched: null };
     const same = found.mtimeMs === output.mtime_ms && found.ino === output.inode;
     if (same && !deep) return { problem: null, touched: null };
     if ((await freshHash(path)) !== output.sha256) return problem('has another content than when it was made');
     return { problem: null, touched: same ? null : path };
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return problem('is gone');
     return problem(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

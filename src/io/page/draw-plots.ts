@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
@@ -7,6 +7,7 @@ import { type PlotName, plotNames, plotSpecs, plotTitles, type TrainingCurve } f
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
 import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
+import { removeInside } from '../disk/inside.ts';
 import { readJournal } from '../workspace/run-folder.ts';
 
 /** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
@@ -37,7 +38,7 @@ export async function drawPlots(
   for (const name of Object.keys(plotNames) as PlotName[]) {
     const [file, spec] = [plotNames[name], specs.get(name)];
     if (spec === undefined) {
-      await rm(join(artifacts, file), { force: true });
+      await removeInside(artifacts, file);
       continue;
     }
     const svg = await renderPlot(spec, name);

@@ -9,6 +9,7 @@ import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
+import { pathInside } from '../disk/inside.ts';
 import { readManifest, readRun } from './run-folder.ts';
 
 /** What is known of a run's answers without reading them. */
@@ -77,7 +78,8 @@ async function suiteAsScored(path: string, sha256: string): Promise<Suite | null
 export async function readAnswered(folder: string): Promise<AnsweredRun | null> {
   const found = await readScored(folder);
   if (found === null) return null;
-  const text = (await readText(join(folder, stageFolder('eval'), found.made.answers))) ?? '';
+  const file = await pathInside(join(folder, stageFolder('eval')), found.made.answers).catch(ifAbsent(null));
+  const text = file === null ? '' : ((await readText(file)) ?? '');
   return {
     run: found.run,
     answers: readAnswers(text).answers,

@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
 import { hasCode, readText, sync } from '../disk/files.ts';
+import { removeInside } from '../disk/inside.ts';
 import { runFolders } from './run-folder.ts';
 
 /** The calls that decide what a crash leaves; a parameter, so that a test can fall between any two of them. */
@@ -16,7 +17,7 @@ export interface StoreFs {
 }
 
 export const diskStore: StoreFs = {
-  remove: (path) => rm(path, { recursive: true, force: true }),
+  remove: (path) => removeInside(dirname(path), basename(path)),
   async makeFolder(path) {
     await mkdir(path, { recursive: true });
   },

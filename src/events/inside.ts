@@ -1,0 +1,15 @@
+import * as z from 'zod';
+
+/**
+ * True for a path that cannot lead out of the folder it is read for: relative, parts separated by `/`, no empty part, no
+ * `.` and no `..`, no backslash and no control character. Links on the disk are checked where the path is used
+ * (io/disk/inside.ts).
+ */
+export function isInside(path: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (/[\u0000-\u001f\u007f\\]/.test(path)) return false;
+  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+}
+
+/** A path inside the folder of whatever wrote it: a stage's output below the stage's folder. */
+export const inside = z.string().refine(isInside, 'a relative path inside its folder, without ..');

@@ -1,0 +1,56 @@
+import type { Stats } from 'node:fs';
+import { lstat, realpath, rm } from 'node:fs/promises';
+import { basename, dirname, join, sep } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { isInside } from '../../events/inside.ts';
+import { hasCode } from './files.ts';
+
+/* Paths that manifests name are data: an artifacts folder may come from somebody else, or a link may stand in it. */
+
+/**
+ * The path of something below `folder`, once it is certain that it is there: neither `folder` itself nor anything on the
+ * way, nor the last part, leads elsewhere by a link. Throws StageError INPUT_CHANGED, or what the file system throws
+ * (ENOENT when it does not exist).
+ */
+export async function pathInside(folder: string, path: string): Promise<string> {
+  const place = await parentInside(folder, path);
+  const found = join(place, basename(path));
+  if ((await realpath(found)) !== found) throw outside(folder, path);
+  return found;
+}
+
+/** The same for a regular file, with what the file system says of it. */
+export async function fileInside(
+  folder: string,
+  path: string,
+): Promise<{ readonly path: string; readonly stats: Stats }> {
+  const found = await pathInside(folder, path);
+  const stats = await lstat(found);
+  if (!stats.isFile()) throw new StageError('INPUT_CHANGED', `${join(folder, path)} is not a regular file`);
+  return { path: found, stats };
+}
+
+/**
+ * Deletes a file or folder below `folder`, and nothing else: the only way in which phasebox deletes below artifacts/. A
+ * link is deleted as a link. What is not there counts as deleted. Throws StageError INPUT_CHANGED for a path that leads
+ * out of `folder`.
+ */
+export async function removeInside(folder: string, path: string): Promise<void> {
+  try {
+    await rm(join(await parentInside(folder, path), basename(path)), { recursive: true, force: true });
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+  }
+}
+
+async function parentInside(folder: string, path: string): Promise<string> {
+  if (!isInside(path)) throw outside(folder, path);
+  // Not the real path of the folder itself: where a link stands in its place, nothing is inside.
+  const home = join(await realpath(dirname(folder)), basename(folder));
+  const parent = await realpath(dirname(join(folder, path)));
+  if (parent !== home && !parent.startsWith(`${home}${sep}`)) throw outside(folder, path);
+  return parent;
+}
+
+const outside = (folder: string, path: string): StageError =>
+  new StageError('INPUT_CHANGED', `${JSON.stringify(path)} leads out of ${folder}; it is not read, copied or deleted`);
