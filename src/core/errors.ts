@@ -120,7 +120,7 @@ export const catalogue = {
   },
   SOURCE_FAILED: {
     retry: 'never',
-    what: 'The run that this one starts from failed or was cancelled',
+    what: 'What this run starts from is not there',
     next: '`phasebox retry` the source: this run comes back with it.',
   },
   CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` goes on where it was.' },

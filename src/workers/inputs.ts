@@ -1,12 +1,26 @@
+import { join } from 'node:path';
 import { StageError } from '../core/errors.ts';
+import type { Source } from '../core/run/next-run.ts';
 import type { Manifest } from '../events/manifest.ts';
-import { type Made, madePaths, type StageName, stages } from '../events/stages.ts';
+import type { Origin } from '../events/run.ts';
+import { type Made, madePaths, type StageName, stageFolder, stages } from '../events/stages.ts';
 import { changedOutput } from '../io/disk/commit.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { pathInside } from '../io/disk/inside.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
-import type { Runtime } from './runtime.ts';
+import type { Place, Runtime } from './runtime.ts';
 import type { Input, Stage } from './stage.ts';
+
+/** The run that another one starts from; undefined when there is no such run. */
+export async function sourceOf(
+  { shelf, rows }: Pick<Place, 'shelf' | 'rows'>,
+  { run, after }: Extract<Origin, { run: string }>,
+): Promise<Source | undefined> {
+  const source = shelf.get(run);
+  if (source === undefined) return undefined;
+  const [state, committed] = await Promise.all([shelf.state(source), shelf.committed(source, after)]);
+  return { state, committed: committed !== null, hasRow: rows.has(run) };
+}
 
 /** What the stage reads, proven to be as it was committed. */
 export async function readInputs(
@@ -17,6 +31,9 @@ export async function readInputs(
   const inputs: Partial<Record<StageName, Input<StageName>>> = {};
   for (const name of stage.needs) {
     const found = await runtime.shelf.committed(shelved, name);
+    const maker = runtime.shelf.home(shelved, name);
+    // Its plan names the stage: an input that is gone is not one that never was.
+    if (found === null && maker !== undefined) throw missing(maker, name);
     const input =
       found === null
         ? outsideInput(runtime, shelved, name)
@@ -31,6 +48,12 @@ export async function readInputs(
   }
   return inputs;
 }
+
+const missing = ({ run, folder }: Shelved, stage: StageName): StageError =>
+  new StageError(
+    'MISSING_INPUT',
+    `${join(folder, stageFolder(stage))} is gone; \`phasebox retry ${run.run} --stage ${stage}\` makes it again`,
+  );
 
 /** A final model that `keep_model` took away would only look damaged to the tools. Other removed outputs are not read. */
 function refuseRemoved({ shelf }: Runtime, shelved: Shelved, { run, stage, removed, made }: Manifest): void {

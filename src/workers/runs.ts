@@ -3,7 +3,9 @@ import { due, isStarted } from '../core/run/due.ts';
 import { readiness, standing } from '../core/run/next-run.ts';
 import { type Consumer, PutBack } from '../io/broker/consumer.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
+import { sharedStages } from './control/turns.ts';
 import { type Fetcher, startFetcher } from './fetch-models.ts';
+import { sourceOf } from './inputs.ts';
 import { emitDue, isHeld } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
 
@@ -33,10 +35,12 @@ export function startAdmission(runtime: Runtime): Admission {
   const isFree = ({ inFlight }: Line): boolean => hasSlot(runtime, inFlight) && Date.now() >= coolUntil;
   const admit = async (): Promise<string> => {
     await consumer?.pause();
-    const line = await queueOfRuns(runtime, fetcher);
-    if (!isFree(line) || line.next === null) throw new PutBack();
-    const { next } = line;
-    await shelf.append(next, { event: 'started', at: now() });
+    const next = await runtime.turn(sharedStages, async () => {
+      const line = await queueOfRuns(runtime, fetcher);
+      if (!isFree(line) || line.next === null) throw new PutBack();
+      await shelf.append(line.next, { event: 'started', at: now() });
+      return line.next;
+    });
     runtime.notice({ kind: 'started', shelved: next });
     await emitDue(runtime, next);
     // After this job is done: with in_flight > 1 another run may follow at once.
@@ -138,10 +142,7 @@ async function readinessOf(
 ): Promise<ReturnType<typeof readiness> | { kind: 'ready' }> {
   const { from } = shelved.run;
   if (from === null || !('run' in from)) return { kind: 'ready' };
-  const source = runtime.shelf.get(from.run);
-  const committed = source === undefined ? null : await runtime.shelf.committed(source, from.after);
-  const state = source === undefined ? undefined : await runtime.shelf.state(source);
-  return readiness(from, committed !== null, state);
+  return readiness(from, await sourceOf(runtime, from));
 }
 
 /** A run whose source will never be there gets its row at once. */

@@ -1,5 +1,5 @@
 import type { Origin } from '../../events/run.ts';
-import type { StageName } from '../../events/stages.ts';
+import { type StageName, stageFolder } from '../../events/stages.ts';
 import { currentLines, ending, isStarted, type RunState } from './due.ts';
 
 /** Where a run is on its way from acceptance to its row. */
@@ -18,15 +18,21 @@ export type Readiness =
   | { readonly kind: 'not_yet' }
   | { readonly kind: 'lost'; readonly why: string };
 
-/** For a run that starts after a stage of another one. `source`: that run's state; absent when there is no such run. */
-export function readiness(
-  origin: Extract<Origin, { run: string }>,
-  committed: boolean,
-  source: RunState | undefined,
-): Readiness {
-  if (committed) return { kind: 'ready' };
+/** The run that another one starts from: its state, whether the stage in question is committed, whether it has its row. */
+export interface Source {
+  readonly state: RunState;
+  readonly committed: boolean;
+  readonly hasRow: boolean;
+}
+
+/** For a run that starts after a stage of another one. `source`: undefined when there is no such run. */
+export function readiness(origin: Extract<Origin, { run: string }>, source: Source | undefined): Readiness {
   if (source === undefined) return { kind: 'lost', why: `there is no run ${origin.run}` };
-  const end = ending(source.journal);
+  if (source.committed) return { kind: 'ready' };
+  const end = ending(source.state.journal);
+  // A run that is done does nothing more on its own: what was deleted of it stays away.
+  if (end === undefined && source.hasRow)
+    return { kind: 'lost', why: `${stageFolder(origin.after)} of ${origin.run} was deleted after it was done` };
   if (end === undefined) return { kind: 'not_yet' };
   const how = end.event === 'cancelled' ? 'was cancelled' : 'failed';
   return { kind: 'lost', why: `${origin.run} ${how} before ${origin.after} was done` };

@@ -7,7 +7,9 @@ import { putAside } from '../../io/disk/put-aside.ts';
 import { removeRow } from '../../io/workspace/results-store.ts';
 import { readManifest } from '../../io/workspace/run-folder.ts';
 import type { Shelved } from '../../io/workspace/shelf.ts';
+import { sourceOf } from '../inputs.ts';
 import { now, type Place } from '../runtime.ts';
+import { sharedStages } from './turns.ts';
 
 /**
  * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are
@@ -16,15 +18,15 @@ import { now, type Place } from '../runtime.ts';
  */
 export function retryRun(place: Place, shelved: Shelved, stage: StageName | null): Promise<Outcome> {
   const name = shelved.run.run;
-  return place.turn(name, async () => {
+  const work = async (): Promise<Outcome> => {
     const state = await place.shelf.state(shelved);
     const last = state.journal.at(-1);
     const cutShort = last?.event === 'retried' && place.rows.has(name) ? last : null;
-    const from = cutShort === null ? stage : cutShort.stage;
+    const from = cutShort === null ? (stage ?? gapIn(state)) : cutShort.stage;
     if (cutShort === null) {
       const refused = await refusal(place, shelved, { state, stage });
       if (refused !== null) return refused;
-      await place.shelf.append(shelved, { event: 'retried', at: now(), stage });
+      await place.shelf.append(shelved, { event: 'retried', at: now(), stage: from });
     }
     await putAside(shelved.folder, stagesFrom(shelved, from));
     for (const warning of await removeRow(place.workspace.artifacts, name)) place.log.warn(warning);
@@ -34,7 +36,15 @@ export function retryRun(place: Place, shelved: Shelved, stage: StageName | null
     const waits = await place.shelf.state(shelved);
     const next = waits.run.chain.find((one) => !waits.committed.has(one)) ?? null;
     return { about: name, did: 'retried', detail: next };
-  });
+  };
+  return place.turn(sharedStages, () => place.turn(name, work));
+}
+
+/** A stage whose folder was deleted under later ones: they were made from what it held. Null: there is no gap. */
+function gapIn({ run, committed }: RunState): StageName | null {
+  const first = run.chain.findIndex((stage) => !committed.has(stage));
+  const later = first < 0 ? [] : run.chain.slice(first);
+  return later.some((stage) => committed.has(stage)) ? (later[0] ?? null) : null;
 }
 
 /** Runs that ended only because a source of theirs did come back with it. `names`: runs that were retried. */
@@ -79,12 +89,10 @@ async function refusal(place: Place, shelved: Shelved, { state, stage }: Wish): 
 }
 
 /** The run that this one comes from, when that one is over without what is needed. */
-async function lostSource({ shelf }: Place, shelved: Shelved): Promise<string | null> {
+async function lostSource(place: Place, shelved: Shelved): Promise<string | null> {
   const { from } = shelved.run;
   if (from === null || !('run' in from)) return null;
-  const source = shelf.get(from.run);
-  const committed = source === undefined ? null : await shelf.committed(source, from.after);
-  const ready = readiness(from, committed !== null, source === undefined ? undefined : await shelf.state(source));
+  const ready = readiness(from, await sourceOf(place, from));
   return ready.kind === 'lost' ? from.run : null;
 }
 

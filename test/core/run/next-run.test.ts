@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readiness, standing } from '../../../src/core/run/next-run.ts';
+import { readiness, type Source, standing } from '../../../src/core/run/next-run.ts';
 import { retryPause } from '../../../src/core/run/retry.ts';
 import type { JournalLine } from '../../../src/events/journal.ts';
 import { plan } from '../../helpers/runs.ts';
@@ -20,18 +20,32 @@ describe('standing', () => {
 
 describe('readiness of a run that starts from another', () => {
   const origin = { run: 'a-s0', after: 'train' } as const;
-  const source = (journal: readonly JournalLine[]) => ({ run: plan(), committed: new Set<never>(), journal });
+  const source = (journal: readonly JournalLine[], over: Partial<Source> = {}): Source => ({
+    state: { run: plan(), committed: new Set<never>(), journal },
+    ...{ committed: false, hasRow: false, ...over },
+  });
 
   it('is ready when the stage is committed, whatever happened to the source later', () => {
-    expect(readiness(origin, true, source([{ event: 'cancelled', at }]))).to.deep.equal({ kind: 'ready' });
+    expect(readiness(origin, source([{ event: 'cancelled', at }], { committed: true }))).to.deep.equal({
+      kind: 'ready',
+    });
   });
   it('waits for a source that may still come', () => {
-    expect(readiness(origin, false, source([]))).to.deep.equal({ kind: 'not_yet' });
+    expect(readiness(origin, source([]))).to.deep.equal({ kind: 'not_yet' });
   });
   it('is lost when the source is not known, or ended before', () => {
-    expect(readiness(origin, false, undefined).kind).to.equal('lost');
-    const lost = readiness(origin, false, source([{ event: 'cancelled', at }]));
+    expect(readiness(origin, undefined).kind).to.equal('lost');
+    const lost = readiness(origin, source([{ event: 'cancelled', at }]));
     expect(lost).to.deep.equal({ kind: 'lost', why: 'a-s0 was cancelled before train was done' });
+  });
+  it('is lost when the stage of a source that is done was deleted, and not yet lost when that run is retried', () => {
+    const why = '1-train of a-s0 was deleted after it was done';
+    expect(readiness(origin, source([{ event: 'row', at }], { hasRow: true }))).to.deep.equal({ kind: 'lost', why });
+    const again = source([
+      { event: 'row', at },
+      { event: 'retried', at, stage: 'train' },
+    ]);
+    expect(readiness(origin, again)).to.deep.equal({ kind: 'not_yet' });
   });
 });
 
