@@ -33,6 +33,11 @@ export const catalogue = {
     what: 'The tool was ended from outside',
     next: 'Tried again in a fresh folder. If it keeps happening, memory is the usual cause: a system that runs out of it kills (signal KILL). Use a smaller batch_size or max_seq_length.',
   },
+  NOT_STARTED: {
+    retry: 'transient',
+    what: 'The system did not start the tool',
+    next: 'Tried again. E2BIG: `env` and the command are too long together; EAGAIN: too many processes run on this machine.',
+  },
   STOPPED: {
     retry: 'resume',
     what: 'phasebox was stopped while the tool ran',

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import * as z from 'zod';
+import { StageError } from '../../core/errors.ts';
 import { hasCode, readText } from '../disk/files.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
 
@@ -21,6 +22,8 @@ const revokedMark = 'revoked';
 /** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
 export const controlFiles = ['alive', 'started', 'exit'] as const;
 const termGrace_ms = 8000;
+/** Characters of a command in an error. */
+const longestCommand = 200;
 const poll_ms = 100;
 /** Whether the wrapper lives is asked more rarely: on macOS each look is a `ps`, and a night has many. */
 const look_ms = 1000;
@@ -47,7 +50,10 @@ export interface RunningTool {
   leave(): void;
 }
 
-/** Starts a tool detached, in a session of its own, under the wrapper. It goes on when this process ends. */
+/**
+ * Starts a tool detached, in a session of its own, under the wrapper. It goes on when this process ends. Throws StageError
+ * NOT_STARTED when the system makes no process of it.
+ */
 export async function startTool(start: ToolStart): Promise<RunningTool> {
   const { dir, argv, env, cwd } = start;
   const nonce = `pbx-${randomBytes(12).toString('hex')}`;
@@ -63,13 +69,20 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
     reject: false,
     cleanup: false,
   });
+  // Without a pid there is no process whose end could be waited for.
+  if (child.pid === undefined) throw await notStarted(child, start);
   const left = new AbortController();
   const ended = child.then(() => waitForEnd(dir, left.signal));
   const leave = (): void => {
     left.abort();
     child.unref();
   };
-  return { pid: child.pid ?? null, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave };
+  return { pid: child.pid, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave };
+}
+
+async function notStarted(spawned: Promise<{ readonly code?: string }>, { argv, cwd }: ToolStart): Promise<StageError> {
+  const { code = 'no process' } = await spawned;
+  return new StageError('NOT_STARTED', `${code}, in ${cwd}: ${argv.join(' ').slice(0, longestCommand)}`);
 }
 
 /** What is known about a tool that was started earlier, by us or by a process that is gone. */

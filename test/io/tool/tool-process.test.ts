@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
+import { StageError } from '../../../src/core/errors.ts';
 import { bootId, groupMembers } from '../../../src/io/tool/process-facts.ts';
 import { findTool, isAlive, revokeTool, startTool, stopTool } from '../../../src/io/tool/tool-process.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
@@ -34,6 +35,19 @@ describe('a tool process', () => {
     const folder = join(await tempDir('tool'), 'attempt');
     const tool = await startTool({ dir: folder, argv: ['/no/such/program'], env: {}, cwd: '/' });
     expect(await tool.ended).to.deep.equal({ code: 127 });
+  });
+
+  it('is an error of its own when the system starts no process: too long an environment, a folder that is gone', async () => {
+    const folder = join(await tempDir('tool'), 'attempt');
+    const tool = { dir: folder, argv: ['true'], env: {}, cwd: '/' };
+    for (const [over, code] of [
+      [{ env: { BIG: 'x'.repeat(200_000) } }, 'E2BIG'],
+      [{ cwd: join(folder, 'gone') }, 'ENOENT'],
+    ] as const) {
+      const error = await startTool({ ...tool, ...over }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(StageError).and.to.include({ code: 'NOT_STARTED' });
+      expect(String(error)).to.contain(code);
+    }
   });
 
   it('ends with its whole group when stopped', async () => {
