@@ -1,5 +1,4 @@
 import { type DiffSide, diffRuns, diffText } from '../core/compare/diff.ts';
-import { CommandError } from '../core/errors.ts';
 import { printableJson } from '../core/printable.ts';
 import { custodyOf, versionsOf } from '../core/run/custody.ts';
 import type { Manifest } from '../events/manifest.ts';
@@ -8,6 +7,7 @@ import { type StageName, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { missingRun } from './find-run.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
@@ -31,7 +31,7 @@ export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): P
 async function sideOf(name: string, shelf: Shelf, row: Row | null): Promise<DiffSide> {
   const shelved = shelf.get(name);
   if (shelved === undefined) {
-    if (row === null) throw new CommandError(2, `There is no run ${name}. \`phasebox status\` lists them.`);
+    if (row === null) throw missingRun(shelf, name);
     return { run: name, plan: null, row, custody: row.custody, versions: row.versions };
   }
   const noted = { run: shelved.run, manifests: await manifestsOf(shelf, shelved) };

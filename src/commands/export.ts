@@ -10,7 +10,8 @@ import { proveModel } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, type FoundRun, finalModel, findRun, modelFiles } from './final-model.ts';
+import { type FinalModel, finalModel, modelFiles } from './final-model.ts';
+import { type FoundRun, findRun } from './find-run.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 

@@ -7,8 +7,8 @@ import { type Made, stages } from '../events/stages.ts';
 import { changedOutput } from '../io/disk/commit.ts';
 import { contentHash, fileHash, filesBelow } from '../io/disk/hash.ts';
 import { resolveModel } from '../io/model/models.ts';
-import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import type { FoundRun } from './find-run.ts';
 
 /** A file of a model: where it lies, its name in the model's folder, what it must contain. */
 export interface ModelFile {
@@ -30,21 +30,6 @@ export interface Weights {
 export type FinalModel =
   | { readonly kind: 'model'; readonly model: Weights }
   | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };
-
-/** A run with its shelf: what `findRun` found. */
-export interface FoundRun {
-  readonly shelf: Shelf;
-  readonly shelved: Shelved;
-}
-
-/** Throws CommandError 2 when there is no such run. */
-export async function findRun(workspace: Workspace, id: string): Promise<FoundRun> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
-  const shelved = shelf.get(id);
-  if (shelved === undefined) throw new CommandError(2, `There is no run ${id}. \`phasebox status\` lists them.`);
-  return { shelf, shelved };
-}
 
 /**
  * The final model of a run, its own or of the run it comes from, as it was committed. Throws CommandError 2 (not made

@@ -1,11 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
+import * as z from 'zod';
+import { DamagedFile } from '../core/errors.ts';
 import { files } from '../core/mlx/mlx-argv.ts';
 import { attemptDue } from '../core/run/due.ts';
 import { finalStage } from '../core/run/keep-models.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
-import { attemptFolder, type StageName, stageFolder, stageNames, stages } from '../events/stages.ts';
+import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../events/stages.ts';
 import { folderBytes } from '../io/disk/disk-usage.ts';
 import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
@@ -99,7 +101,7 @@ export async function bulkOf(premises: Premises, shelved: Shelved, needed: Reado
   const found: Garbage[] = [];
   const train = run.chain.includes('train') ? await readManifest(shelved.folder, 'train') : null;
   if (train !== null && !needed.has(`${run.run} train`)) {
-    const made = stages.train.makes.parse(train.made);
+    const made = parseMade('train', shelved, train);
     const final = join(made.adapter, files.weights);
     const paths = made.checkpoints.map(({ file }) => file).filter((file) => file !== final);
     found.push(outputs({ shelved, manifest: train, kind: 'checkpoints', what: `${run.run}: checkpoints` }, paths));
@@ -115,10 +117,21 @@ export async function bulkOf(premises: Premises, shelved: Shelved, needed: Reado
           kind: 'model',
           what: `${run.run}: final model (\`phasebox retry ${run.run} --stage fuse\` makes it again)`,
         },
-        [stages[stage].makes.parse(last.made).model],
+        [parseMade(stage, shelved, last).model],
       ),
     );
   return found.filter(({ bytes }) => bytes > 0);
+}
+
+/** What a stage made, by its manifest. Throws DamagedFile. */
+function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
+  stage: S,
+  { folder }: Shelved,
+  { made }: Manifest,
+): Made<S> {
+  const read = stages[stage].makes.safeParse(made);
+  if (read.success) return read.data as Made<S>;
+  throw new DamagedFile(join(folder, stageFolder(stage), 'manifest.json'), `made: ${z.prettifyError(read.error)}`);
 }
 
 /** Without its adapter a model is the only copy of what was learnt. */

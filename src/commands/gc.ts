@@ -1,10 +1,12 @@
 import { relative } from 'node:path';
+import { DamagedFile } from '../core/errors.ts';
 import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
 import { machineHolder } from '../io/tool/machine-slot.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { leftOutText } from '../workers/report-store.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type Premises } from './garbage.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
@@ -23,7 +25,7 @@ export interface GcOptions {
 /** Shows what can be freed, and frees it when told to. Returns the bytes (freed, or that could be). */
 export async function gc(workspace: Workspace, options: GcOptions): Promise<number> {
   const { yes, out } = options;
-  const all = await findGarbage(workspace);
+  const { found: all, damaged } = await findGarbage(workspace);
   const wanted = all.filter(
     ({ kind }) => kind === 'leftover' || (kind === 'model' ? options.models : options.checkpoints),
   );
@@ -38,6 +40,7 @@ export async function gc(workspace: Workspace, options: GcOptions): Promise<numb
   const can = yes ? `${sizeText(bytes)} freed` : `${sizeText(bytes)} can be freed: add --yes`;
   out(wanted.length === 0 ? 'nothing to free' : can);
   for (const line of withheld(all, options)) out(line);
+  for (const line of damaged) out(line);
   return bytes;
 }
 
@@ -47,18 +50,33 @@ async function isServing({ root }: Workspace): Promise<boolean> {
   return holder?.workspace === root && holder.what.startsWith('serve of ');
 }
 
-async function findGarbage(workspace: Workspace): Promise<Garbage[]> {
+interface FoundGarbage {
+  readonly found: readonly Garbage[];
+  /** A line for each run that cannot be read: nothing of it goes, nor anything that it may need. */
+  readonly damaged: readonly string[];
+}
+
+async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
   const premises: Premises = { shelf, rows };
   const needed = neededStages(premises);
   const found: Garbage[] = [];
-  for (const shelved of shelf.all()) {
-    const leftovers = await leftoversOf(premises, shelved);
-    found.push(...leftovers.filter(({ bytes }) => bytes > 0), ...(await bulkOf(premises, shelved, needed)));
-  }
-  return [...found, ...(await sharedGarbage(workspace, premises))];
+  const bulk: Garbage[] = [];
+  const damaged = shelf.leftOut().flatMap((left) => (left.kind === 'damaged' ? [leftOutText(left)] : []));
+  for (const shelved of shelf.all())
+    try {
+      found.push(...(await leftoversOf(premises, shelved)).filter(({ bytes }) => bytes > 0));
+      bulk.push(...(await bulkOf(premises, shelved, needed)));
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      damaged.push(`${shelved.run.run}: left alone. ${error.message}`);
+    }
+  if (damaged.length > 0)
+    damaged.push('Models, checkpoints and base scores stay while a run cannot be read: it may need them.');
+  const rest = damaged.length > 0 ? [] : [...bulk, ...(await sharedGarbage(workspace, premises))];
+  return { found: [...found, ...rest], damaged };
 }
 
 /** What only a flag frees, so that nobody has to guess where the space is. */

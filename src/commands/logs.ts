@@ -6,8 +6,9 @@ import { CommandError } from '../core/errors.ts';
 import { type StageName, stageFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { readRows } from '../io/workspace/results-store.ts';
-import { openShelf, type Shelved } from '../io/workspace/shelf.ts';
+import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { findRun } from './find-run.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 const poll_ms = 200;
@@ -24,11 +25,7 @@ export async function logs(
   workspace: Workspace,
   wanted: { run: string; stage?: string; follow: boolean },
 ): Promise<void> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
-  const shelved = shelf.get(wanted.run);
-  if (shelved === undefined)
-    throw new CommandError(2, `There is no run ${wanted.run}. \`phasebox status\` lists them.`);
+  const { shelved } = await findRun(workspace, wanted.run);
   const only = stageNames.find((name) => name === wanted.stage);
   if (wanted.stage !== undefined && only === undefined) {
     throw new CommandError(2, `There is no stage ${wanted.stage}. Stages: ${stageNames.join(', ')}.`);

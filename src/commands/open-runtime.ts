@@ -37,7 +37,10 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
     rows: new Set((await readRows(workspace.artifacts)).map((row) => row.run)),
     pages: openPageWriter({ workspace, log, notice }),
     bell: openBell(workspace.config.notify, workspace.root, log),
-    control: await openControl(workspace.state),
+    control: await openControl(workspace.state, (text) => {
+      log.warn(text);
+      notice({ kind: 'store', text, failed: false });
+    }),
     turn: takeTurns(),
     inHand: new Map(),
     notice,

@@ -15,7 +15,8 @@ import { askMachine, holderText, type MachineSlot } from '../io/tool/machine-slo
 import { commandLine } from '../io/tool/process-facts.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel, findRun } from './final-model.ts';
+import { type FinalModel, finalModel } from './final-model.ts';
+import { findRun } from './find-run.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 

@@ -1,13 +1,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DamagedFile } from '../core/errors.ts';
 import { printableJson } from '../core/printable.ts';
+import { atRest } from '../core/run/control.ts';
 import type { RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
-import { type RunStatus, runStatus } from '../core/run/status.ts';
+import { damagedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
 import { duration, plural, shownName } from '../core/words.ts';
 import type { Control } from '../events/request.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
+import { inParallel } from '../io/disk/hash.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { hasLiveTool } from '../io/tool/live-tools.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
@@ -19,6 +22,7 @@ import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
 import { leftAloneTexts } from '../producers/names.ts';
+import { leftOutText } from '../workers/report-store.ts';
 import { diskLine, reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';
@@ -50,14 +54,19 @@ interface Told {
 export interface ForPeople {
   readonly said: ReadonlyMap<string, string | null>;
   readonly disk: string;
-  /** What lies in the inbox and is not taken, a line a reason. */
+  /** What lies in the inbox and is not taken, and copies of runs in artifacts/: a line a reason. */
   readonly ignored: readonly string[];
 }
 
 /** Everything is read from the disk: it works with and without a living `up`. */
 export async function readStatus(workspace: Workspace): Promise<{ readonly status: Status } & ForPeople> {
-  const [control, owner] = await Promise.all([readControl(workspace.state), ownerOf(workspace.state)]);
-  const [broker, inbox, rejected, told] = await Promise.all([
+  const damage: string[] = [];
+  const reading = readControl(workspace.state).catch((error: unknown) => {
+    damage.push(...damageText(error));
+    return atRest;
+  });
+  const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
+  const [broker, inbox, rejected, { told, copies }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
@@ -73,14 +82,21 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
   );
   const said = new Map(told.map((one) => [one.status.run, one.said]));
-  return { status, disk, said, ignored: leftAloneTexts(inbox.left) };
+  return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...damage] };
 }
 
 async function allWarnings(workspace: Workspace, runs: readonly RunStatus[]): Promise<Status['warnings']> {
   const found: Status['warnings'][number][] = (workspace.warnings ?? []).map((text) => ({ phase: null, text }));
   for (const phase of new Set(runs.map((run) => run.phase)))
-    for (const text of await acceptanceWarnings(workspace.artifacts, phase)) found.push({ phase, text });
+    for (const text of await acceptanceWarnings(workspace.artifacts, phase).catch(damageText))
+      found.push({ phase, text });
   return found;
+}
+
+/** The damage of a phase's record is itself what its warnings would be. */
+function damageText(error: unknown): readonly string[] {
+  if (error instanceof DamagedFile) return [error.message];
+  throw error;
 }
 
 interface Now {
@@ -88,21 +104,30 @@ interface Now {
   readonly up: boolean;
 }
 
-async function tellRuns(workspace: Workspace, now: Now): Promise<Told[]> {
+async function tellRuns(workspace: Workspace, now: Now): Promise<{ told: readonly Told[]; copies: readonly string[] }> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
-  return Promise.all(
-    shelf.all().map(async (shelved): Promise<Told> => {
-      const state = await shelf.state(shelved);
-      const row = rows.get(shelved.run.run);
-      const status = runStatus(state, row, { now: Date.now(), control: now.control });
-      if (row?.status === 'done') return { status, said: `${wide(row.status)}  ${rowLine(row)}` };
-      if (status.state === 'waiting' && (status.why === null || (await hasItsSource(shelf, state))))
-        return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
-      return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
-    }),
+  const tell = async (shelved: Shelved): Promise<Told> => {
+    const state = await shelf.state(shelved);
+    const row = rows.get(shelved.run.run);
+    const status = runStatus(state, row, { now: Date.now(), control: now.control });
+    if (row?.status === 'done') return { status, said: `${wide(row.status)}  ${rowLine(row)}` };
+    if (status.state === 'waiting' && (status.why === null || (await hasItsSource(shelf, state))))
+      return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
+    return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
+  };
+  const orDamaged = (shelved: Shelved): Promise<Told> =>
+    tell(shelved).catch((error: unknown) => {
+      if (!(error instanceof DamagedFile)) throw error;
+      return { status: damagedStatus(shelved.run.run, shelved.run.phase, error.message), said: null };
+    });
+  const left = shelf.leftOut();
+  const damaged = left.flatMap((one) =>
+    one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],
   );
+  const copies = left.filter(({ kind }) => kind === 'copy').map(leftOutText);
+  return { told: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies };
 }
 
 const wide = (state: string): string => state.padEnd(9);
@@ -169,7 +194,7 @@ export function statusText(status: Status, { said, disk, ignored }: ForPeople): 
   const width = Math.max(0, ...status.runs.map(({ run }) => run.length));
   for (const run of status.runs)
     lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
-  const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled'].includes(state)).length;
+  const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled', 'damaged'].includes(state)).length;
   if (open > 0) lines.push(`${plural(open, 'run')} to go`);
   for (const { phase, text } of status.warnings) if (phase !== null) lines.push(`warning: ${phase}: ${text}`);
   return `${lines.join('\n')}\n`;

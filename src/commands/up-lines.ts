@@ -17,7 +17,7 @@ export function endingLine({ inHand }: Pick<Runtime, 'inHand'>): string {
 /** One line for a step. */
 export function noticeLine(notice: Notice): string {
   if (notice.kind === 'model') return `${clock()} ${notice.model}: ${notice.text}`;
-  if (notice.kind === 'page' || notice.kind === 'broker') return `${clock()} ${notice.text}`;
+  if (notice.kind === 'page' || notice.kind === 'broker' || notice.kind === 'store') return `${clock()} ${notice.text}`;
   const name = notice.shelved.run.run;
   switch (notice.kind) {
     case 'started':

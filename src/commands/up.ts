@@ -90,7 +90,7 @@ async function watch(setting: Setting): Promise<number> {
   const down = new AbortController();
   const tally: Tally = { failed: 0, rejected: 0 };
   const notice = (step: Notice): void => {
-    if (step.kind === 'row' && step.status !== 'done') tally.failed++;
+    if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
   };
   const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, notice });

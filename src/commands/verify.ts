@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { CommandError } from '../core/errors.ts';
+import { DamagedFile } from '../core/errors.ts';
 import { readAnswers } from '../core/score/answers.ts';
 import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
@@ -7,10 +7,14 @@ import { stageFolder, stageNames } from '../events/stages.ts';
 import { readText } from '../io/disk/files.ts';
 import { type StageCheck, verifyOutputs, verifyStage } from '../io/disk/verify-stage.ts';
 import { listNames } from '../io/model/models.ts';
-import { openShelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
+import { readPhaseRecord } from '../io/workspace/phase-store.ts';
+import { readResults } from '../io/workspace/results-store.ts';
+import { openShelf, type Shelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { leftOutText } from '../workers/report-store.ts';
 import { readSharedManifest } from '../workers/shared-folder.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
+import { missingRun } from './find-run.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
@@ -34,8 +38,7 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
   const wanted = run === undefined ? undefined : shelf.get(run);
-  if (run !== undefined && wanted === undefined)
-    throw new CommandError(2, `There is no run ${run}. \`phasebox status\` lists them.`);
+  if (run !== undefined && wanted === undefined) throw missingRun(shelf, run);
   const runs = wanted === undefined ? shelf.all() : [wanted];
   const all: Checked[] = [];
   const told = (checked: Checked): void => {
@@ -43,7 +46,10 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
     for (const line of linesOf(checked)) out(line);
   };
   for (const shelved of runs) for await (const checked of stagesOf(shelved, deep)) told(checked);
-  if (wanted === undefined) for await (const checked of basesOf(workspace.artifacts, deep)) told(checked);
+  if (wanted === undefined) {
+    for await (const checked of ownFilesOf(workspace.artifacts, shelf)) told(checked);
+    for await (const checked of basesOf(workspace.artifacts, deep)) told(checked);
+  }
   const damaged = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
   const of = `${plural(all.length, 'committed stage')} of ${plural(runs.length, 'run')}, ${sizeText(bytes)}`;
@@ -59,6 +65,28 @@ async function* stagesOf({ run, folder }: Shelved, deep: boolean): AsyncGenerato
     const remedy = `\`phasebox retry ${run.run} --stage ${stage}\` makes it again`;
     yield { name: `${run.run} ${stage}`, check, remedy };
   }
+}
+
+/** Files of phasebox that belong to no stage, as far as they cannot be read; what is whole has no line. */
+async function* ownFilesOf(artifacts: string, shelf: Shelf): AsyncGenerator<Checked> {
+  const damaged = (name: string, problem: string, remedy: string): Checked => ({
+    ...{ name, remedy },
+    check: { problems: [problem], touched: [], files: 0, bytes: 0, removedAt: null },
+  });
+  for (const left of shelf.leftOut())
+    if (left.kind === 'damaged') yield damaged(left.run, left.why, 'see above');
+    else yield damaged(left.folder, leftOutText(left), 'move it out of artifacts/, or delete it');
+  for (const name of (await listNames(artifacts)).sort()) {
+    const error = await readPhaseRecord(join(artifacts, name)).then(() => null, damageOf);
+    if (error !== null) yield damaged(`phase ${name}`, error.message, 'see above');
+  }
+  for (const { line, why } of (await readResults(artifacts)).damaged)
+    yield damaged('results.jsonl', `line ${line}: ${why}`, 'the next row moves it to results.jsonl.damaged');
+}
+
+function damageOf(error: unknown): DamagedFile {
+  if (error instanceof DamagedFile) return error;
+  throw error;
 }
 
 async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checked> {

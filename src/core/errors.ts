@@ -93,6 +93,11 @@ export const catalogue = {
     what: 'Something that the stage reads is not there',
     next: 'Put it back, then `phasebox retry RUN`.',
   },
+  DAMAGED_FILE: {
+    retry: 'never',
+    what: 'A file that phasebox wrote cannot be read any more',
+    next: 'Restore it, or delete what it belongs to; `phasebox verify` lists every such file.',
+  },
   INPUT_CHANGED: {
     retry: 'never',
     what: 'Something that the stage reads was changed after it was made',
@@ -150,12 +155,26 @@ export class StageError extends Error {
 
 /** An error that ends a command: what is wrong, where, what to do. `exitCode` as the README lists them. */
 export class CommandError extends Error {
-  override readonly name = 'CommandError';
+  override readonly name: string = 'CommandError';
   readonly exitCode: 1 | 2 | 3;
 
   constructor(exitCode: 1 | 2 | 3, message: string, options?: ErrorOptions) {
     super(message, options);
     this.exitCode = exitCode;
+  }
+}
+
+/** A file that phasebox wrote and that something else has changed: damaged, of another kind, or of a newer version. */
+export class DamagedFile extends CommandError {
+  override readonly name = 'DamagedFile';
+  readonly path: string;
+  /** What is wrong with the file, without its path. */
+  readonly reason: string;
+
+  constructor(path: string, reason: string, options?: ErrorOptions & { readonly remedy?: string }) {
+    super(3, `${path} cannot be read: ${reason}. ${options?.remedy ?? catalogue.DAMAGED_FILE.next}`, options);
+    this.path = path;
+    this.reason = reason;
   }
 }
 
@@ -168,6 +187,8 @@ const causeOf: Readonly<Partial<Record<string, ErrorCode>>> = {
 /** Any thrown value as a StageError: an unknown one is phasebox's own fault and says so. */
 export function asStageError(error: unknown): StageError {
   if (error instanceof StageError) return error;
+  if (error instanceof DamagedFile)
+    return new StageError('DAMAGED_FILE', `${error.path}: ${error.reason}`, { cause: error });
   if (error instanceof Error) {
     // A signal that may not be sent is no matter of files.
     const known = 'code' in error && !('syscall' in error && error.syscall === 'kill');

@@ -3,6 +3,8 @@ import { finalStage, type ModelUser, modelsToRemove } from '../core/run/keep-mod
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
+import { inParallel } from '../io/disk/hash.ts';
+import { ifDamaged } from '../io/disk/own-file.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
 import { readRows } from '../io/workspace/results-store.ts';
@@ -31,9 +33,10 @@ export async function removeModels(place: Place, run?: string): Promise<void> {
   const governed = new Set<string>();
   for (const { run: one } of shelf.all())
     if (one.settings.cleanup.keep_model !== 'all' && (phases?.has(one.phase) ?? true)) governed.add(one.phase);
-  if (governed.size === 0) return;
+  // A run that cannot be read may need a model of another one.
+  if (governed.size === 0 || shelf.leftOut().some(({ kind }) => kind === 'damaged')) return;
   const own = shelf.all().filter((shelved) => governed.has(shelved.run.phase));
-  const models = (await Promise.all(own.map(finalModel))).filter((model) => model !== null);
+  const models = (await inParallel(own, finalModel)).filter((model) => model !== null);
   const gone = models.filter(({ removed }) => removed);
   const rows = new Map((await readRows(place.workspace.artifacts)).map((row) => [row.run, row]));
   const users = shelf.all().map((shelved) => userOf(place, shelved, rows.get(shelved.run.run)));
@@ -63,7 +66,8 @@ function phasesBehind({ shelf }: Place, run: string): ReadonlySet<string> {
 
 async function finalModel(shelved: Shelved): Promise<FinalModel | null> {
   const stage = finalStage(shelved.run.chain);
-  const manifest = stage === null ? null : await readManifest(shelved.folder, stage);
+  // A model that nothing can be said of stays.
+  const manifest = stage === null ? null : await readManifest(shelved.folder, stage).catch(ifDamaged(null));
   if (stage === null || manifest === null) return null;
   const made = stages[stage].makes.safeParse(manifest.made);
   if (!made.success) return null;

@@ -4,6 +4,7 @@ import { standing } from '../core/run/next-run.ts';
 import { isReply } from '../io/broker/broker-probe.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { BrokerTrouble } from './broker-trouble.ts';
+import { reportStore } from './report-store.ts';
 import { isHeld } from './run-stage.ts';
 import type { Admission } from './runs.ts';
 import type { Runtime } from './runtime.ts';
@@ -31,9 +32,11 @@ export function startReconciler(parts: Parts): Reconciler {
   const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;
   let again = false;
+  const report = reportStore(runtime);
   const passes = async (): Promise<void> => {
     do {
       again = false;
+      report(await runtime.shelf.refresh());
       await pass(parts, inBackground);
     } while (again && !runtime.signal.aborted);
   };
@@ -72,8 +75,7 @@ export function startReconciler(parts: Parts): Reconciler {
 }
 
 async function pass({ runtime, admission, trouble, withoutQueue }: Parts, again: () => void): Promise<void> {
-  const { bus, shelf } = runtime;
-  await shelf.refresh();
+  const { bus } = runtime;
   const refusal = (await bus.look()) ?? (await mend(runtime, admission));
   await trouble.report(refusal);
   if (refusal === null) return bus.release();

@@ -10,6 +10,7 @@ import { attemptFolder, type Made, type StageName, stageFolder, stages } from '.
 import { type Delivery, PutBack } from '../io/broker/consumer.ts';
 import { commit, finishCommit, hashOutputs } from '../io/disk/commit.ts';
 import { watchPeak } from '../io/disk/disk-usage.ts';
+import { ifThere } from '../io/disk/files.ts';
 import { textHash } from '../io/disk/hash.ts';
 import { hostFacts } from '../io/host-facts.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
@@ -34,15 +35,21 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   // Whatever works for this run stops when `up` goes down and when the run is cancelled.
   const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
   let outcome: Outcome;
+  const isGone = (): boolean => runtime.shelf.get(event.run) === undefined;
   try {
     const instead = await dueInstead(runtime, shelved, event);
     if (instead !== null) return instead;
     outcome =
       (await finishAttempt(own, shelved, event)) ??
       (await attemptStage(own, stage, { shelved, event, board: delivery.board }));
+  } catch (error) {
+    // Its folder was deleted: there is no place for a failure to be written to.
+    if (isGone()) return 'the folder of the run is gone';
+    throw error;
   } finally {
     hand.leave();
   }
+  if (isGone()) return 'the folder of the run is gone';
   // Only now: the next worker may take the event before this line is left, and must not find the run in hand.
   if (!runtime.signal.aborted) await emitDue(runtime, shelved);
   // The job waits for the next `up`, as the tool goes on without this one.
@@ -84,7 +91,8 @@ async function attemptStage(
   const { shelved, event } = given;
   // Not emptied: what lies there was started by this very attempt before a crash, and goes on.
   const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
-  await mkdir(dir, { recursive: true });
+  // Not recursive: the folder of a run that was deleted must not come back without its plan.
+  await mkdir(dir).catch(ifThere(undefined));
   const from = await carryOver(shelved.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`goes on with what attempt ${from} left`);
   const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };

@@ -81,6 +81,8 @@ export type Notice =
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
   | { readonly kind: 'page'; readonly text: string }
   | { readonly kind: 'broker'; readonly text: string }
+  /** Something in artifacts/ is not as phasebox left it. `failed`: a run will not get its row by that. */
+  | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
   | { readonly kind: 'row'; readonly shelved: Shelved; readonly status: Row['status']; readonly line: string };
 
 export const now = (): string => new Date().toISOString();

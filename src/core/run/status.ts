@@ -6,7 +6,8 @@ import { holdText } from './control-words.ts';
 import { diskWait } from './disk-wait.ts';
 import { due, ending, isStarted, type RunState } from './due.ts';
 
-export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | Row['status'];
+/** `damaged`: a file of the run cannot be read; `why` says which, and what to do. */
+export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | Row['status'];
 
 /** One run as `status --json` shows it; unknown = null. */
 export interface RunStatus {
@@ -34,6 +35,11 @@ const unknown = {
   not_before: null,
   why: null,
 };
+
+/** A run of which a file cannot be read. */
+export const damagedStatus = (run: string, phase: string, why: string): RunStatus => ({
+  ...{ ...unknown, run, phase, state: 'damaged', why },
+});
 
 /** When it is asked (ms since the epoch), and what is paused. */
 export interface Moment {

@@ -1,12 +1,13 @@
 import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { StageError } from '../../core/errors.ts';
+import { DamagedFile } from '../../core/errors.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
 import { controlFiles } from '../tool/tool-process.ts';
-import { hasCode, readText, sync } from './files.ts';
+import { hasCode, sync } from './files.ts';
 import { fileHash, inParallel } from './hash.ts';
 import { fileInside } from './inside.ts';
+import { ifDamaged, readOwn } from './own-file.ts';
 
 /** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */
 export interface CommitFs {
@@ -58,9 +59,9 @@ export async function commit(dir: string, target: string, content: object, fs: C
 
 /** Goes on with a commit that a crash cut off after its manifest had its name. Null: it had not come so far. */
 export async function finishCommit(dir: string, target: string): Promise<Manifest | null> {
-  const text = await readText(join(dir, 'manifest.json'));
-  if (text === null) return null;
-  const found = manifest.parse(JSON.parse(text));
+  // One that cannot be read proves nothing: the attempt is worked on as if it had none.
+  const found = await readOwn(manifest, { path: join(dir, 'manifest.json') }).catch(ifDamaged(null));
+  if (found === null) return null;
   if ((await changedOutput(dir, found)) !== null) return null;
   await publish(dir, target, diskFs);
   return found;
@@ -120,8 +121,8 @@ export async function lookAtOutput(folder: string, output: OutputFile): Promise<
     return stats.size === output.bytes ? stats : `${path} has ${stats.size} bytes instead of ${output.bytes}`;
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return `${path} is gone`;
-    return error instanceof StageError
-      ? error.detail
+    return error instanceof DamagedFile
+      ? `${path} cannot be read: ${error.reason}`
       : `${path} cannot be read: ${error instanceof Error ? error.message : error}`;
   }
 }

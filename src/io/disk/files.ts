@@ -1,5 +1,7 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
 
 /** True for an error of node:fs with this code. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
@@ -21,9 +23,31 @@ export const atPath =
     throw error instanceof Error && 'syscall' in error && !('path' in error) ? Object.assign(error, { path }) : error;
   };
 
-/** A text file; null when it is not there. */
+/** For `.catch` of a call that makes something: `value` stands for what is there already; any other error goes on. */
+export function ifThere<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (hasCode(error, 'EEXIST')) return value;
+    throw error;
+  };
+}
+
+/**
+ * A text file; null when it is not there. It never waits: a fifo, a folder or a link to itself in its place throws
+ * DamagedFile.
+ */
 export async function readText(path: string): Promise<string | null> {
-  return readFile(path, 'utf8').catch(ifAbsent(null));
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      if ((await handle.stat()).isFile()) return await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+    if (!hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO')) throw error;
+  }
+  throw new DamagedFile(path, 'it is not a regular file');
 }
 
 /** Makes what was written to a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */

@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
-import { StageError } from '../../core/errors.ts';
+import { DamagedFile } from '../../core/errors.ts';
 import { isInside } from '../../events/inside.ts';
 import { hasCode } from './files.ts';
 
@@ -9,13 +9,13 @@ import { hasCode } from './files.ts';
 
 /**
  * The path of something below `folder`, once it is certain that it is there: neither `folder` itself nor anything on the
- * way, nor the last part, leads elsewhere by a link. Throws StageError INPUT_CHANGED, or what the file system throws
- * (ENOENT when it does not exist).
+ * way, nor the last part, leads elsewhere by a link. Throws DamagedFile, or what the file system throws (ENOENT
+ * when it does not exist).
  */
 export async function pathInside(folder: string, path: string): Promise<string> {
   const place = await parentInside(folder, path);
   const found = join(place, basename(path));
-  if ((await realpath(found)) !== found) throw outside(folder, path);
+  if ((await realpath(found).catch(ifLoop)) !== found) throw outside(folder, path);
   return found;
 }
 
@@ -26,14 +26,14 @@ export async function fileInside(
 ): Promise<{ readonly path: string; readonly stats: Stats }> {
   const found = await pathInside(folder, path);
   const stats = await lstat(found);
-  if (!stats.isFile()) throw new StageError('INPUT_CHANGED', `${join(folder, path)} is not a regular file`);
+  if (!stats.isFile()) throw new DamagedFile(join(folder, path), 'it is not a regular file');
   return { path: found, stats };
 }
 
 /**
  * Deletes a file or folder below `folder`, and nothing else: the only way in which phasebox deletes below artifacts/. A
- * link is deleted as a link. What is not there counts as deleted. Throws StageError INPUT_CHANGED for a path that leads
- * out of `folder`.
+ * link is deleted as a link. What is not there counts as deleted. Throws DamagedFile for a path that leads out of
+ * `folder`.
  */
 export async function removeInside(folder: string, path: string): Promise<void> {
   try {
@@ -52,5 +52,11 @@ async function parentInside(folder: string, path: string): Promise<string> {
   return parent;
 }
 
-const outside = (folder: string, path: string): StageError =>
-  new StageError('INPUT_CHANGED', `${JSON.stringify(path)} leads out of ${folder}; it is not read, copied or deleted`);
+/** A link to itself leads nowhere, and so not to where it stands. */
+function ifLoop(error: unknown): null {
+  if (hasCode(error, 'ELOOP')) return null;
+  throw error;
+}
+
+const outside = (folder: string, path: string): DamagedFile =>
+  new DamagedFile(join(folder, 'manifest.json'), `it names ${JSON.stringify(path)}, which leads out of its folder`);

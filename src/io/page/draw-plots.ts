@@ -8,6 +8,7 @@ import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
 import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { removeInside } from '../disk/inside.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { readJournal } from '../workspace/run-folder.ts';
 
 /** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
@@ -71,11 +72,12 @@ const mostCurves = 24;
 async function curvesOf(artifacts: string, rows: readonly Row[]): Promise<TrainingCurve[]> {
   const curves: TrainingCurve[] = [];
   for (const row of rows.filter(({ seconds }) => seconds.train !== undefined).slice(-mostCurves)) {
-    const log = await readText(join(folderOf(artifacts, row), stageFolder('train'), 'log.txt'));
+    const log = await readText(join(folderOf(artifacts, row), stageFolder('train'), 'log.txt')).catch(ifDamaged(null));
     if (log !== null) curves.push(trainingCurve(row, log));
   }
   return curves;
 }
 
 /** A run whose folder is gone has no journal, and no line on the plot. */
-const spansOf = async (artifacts: string, row: Row) => stageSpans(row.run, await readJournal(folderOf(artifacts, row)));
+const spansOf = async (artifacts: string, row: Row) =>
+  stageSpans(row.run, await readJournal(folderOf(artifacts, row)).catch(ifDamaged([])));

@@ -72,7 +72,8 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
   // Without a pid there is no process whose end could be waited for.
   if (child.pid === undefined) throw await notStarted(child, start);
   const left = new AbortController();
-  const ended = child.then(() => waitForEnd(dir, left.signal));
+  const held = { leader: child.pid, nonce };
+  const ended = child.then(() => waitForEnd(dir, left.signal, held));
   const leave = (): void => {
     left.abort();
     child.unref();
@@ -91,7 +92,9 @@ export async function findTool(dir: string): Promise<RunningTool | null> {
   const revoked = await revokeTool(dir);
   const pid = revoked ? null : Number(await readText(join(dir, 'started')));
   const left = new AbortController();
-  const ended = revoked ? Promise.resolve({ code: null }) : waitForEnd(dir, left.signal);
+  const nonce = (await readCommand(dir))?.nonce;
+  const held = nonce === undefined || !pid ? null : { leader: pid, nonce };
+  const ended = revoked ? Promise.resolve({ code: null }) : waitForEnd(dir, left.signal, held);
   return { pid, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave: () => left.abort() };
 }
 
@@ -130,8 +133,24 @@ export async function isAlive(dir: string): Promise<boolean> {
   }
 }
 
+/** A tool's leader as it is known without its folder. */
+interface Held {
+  readonly leader: number;
+  readonly nonce: string;
+}
+
+/** Kills the group of a leader that provably carries our nonce. */
+async function endHeld({ leader, nonce }: Held): Promise<void> {
+  const isThere = async (): Promise<boolean> => (await commandLine(leader))?.split(' ').includes(nonce) === true;
+  if (!(await isThere())) return;
+  signalGroup(leader, 'SIGTERM');
+  const end = performance.now() + termGrace_ms;
+  while ((await isThere()) && performance.now() < end) await delay(20);
+  if (await isThere()) signalGroup(leader, 'SIGKILL');
+}
+
 /** Waits until nobody holds the fifo; then the exit code is final. */
-async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
+async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Promise<ToolEnd> {
   for (let looked = 0; await isAlive(dir); await delay(poll_ms)) {
     if (left.aborted) return { code: null };
     if (performance.now() - looked < look_ms) continue;
@@ -141,6 +160,8 @@ async function waitForEnd(dir: string, left: AbortSignal): Promise<ToolEnd> {
     if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
   }
   const code = await exitCode(dir);
+  // Its folder was deleted, its fifo with it: the kernel cannot be asked there any more, the process itself can.
+  if (code === null && held !== null && (await readText(join(dir, 'started'))) === null) await endHeld(held);
   if (code === null) return { code };
   const command = await readCommand(dir);
   return { code: command?.boot === (await bootId()) ? code : null };

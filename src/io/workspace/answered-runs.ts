@@ -10,6 +10,7 @@ import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
 import { pathInside } from '../disk/inside.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { readManifest, readRun } from './run-folder.ts';
 
 /** What is known of a run's answers without reading them. */
@@ -59,7 +60,11 @@ interface Scored {
 }
 
 async function readScored(folder: string): Promise<Scored | null> {
-  const [run, manifest] = [await readRun(folder), await readManifest(folder, 'eval')];
+  // What is damaged is named by `status` and `verify`; the page shows the others.
+  const [run, manifest] = [
+    await readRun(folder).catch(ifDamaged(null)),
+    await readManifest(folder, 'eval').catch(ifDamaged(null)),
+  ];
   const made = stages.eval.makes.safeParse(manifest?.made);
   return run === null || !made.success
     ? null
@@ -78,7 +83,9 @@ async function suiteAsScored(path: string, sha256: string): Promise<Suite | null
 export async function readAnswered(folder: string): Promise<AnsweredRun | null> {
   const found = await readScored(folder);
   if (found === null) return null;
-  const file = await pathInside(join(folder, stageFolder('eval')), found.made.answers).catch(ifAbsent(null));
+  const file = await pathInside(join(folder, stageFolder('eval')), found.made.answers)
+    .catch(ifAbsent(null))
+    .catch(ifDamaged(null));
   const text = file === null ? '' : ((await readText(file)) ?? '');
   return {
     run: found.run,

@@ -1,9 +1,10 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod';
-import { CommandError } from '../../core/errors.ts';
+import { DamagedFile } from '../../core/errors.ts';
 import { atRest } from '../../core/run/control.ts';
 import { type Control, control as schema } from '../../events/request.ts';
-import { readText, writeWhole } from '../disk/files.ts';
+import { writeWhole } from '../disk/files.ts';
+import { readOwn } from '../disk/own-file.ts';
 
 /** .phasebox/control.json, kept in memory: whoever owns the workspace is the only one who writes it. */
 export interface ControlStore {
@@ -14,23 +15,20 @@ export interface ControlStore {
 
 const controlFile = (state: string): string => join(state, 'control.json');
 
-/** Pauses and priorities of a workspace. Throws CommandError 3 when the file is not what phasebox writes. */
+/** Pauses and priorities of a workspace. Throws DamagedFile. */
 export async function readControl(state: string): Promise<Control> {
-  const path = controlFile(state);
-  const text = await readText(path);
-  if (text === null) return atRest;
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
-    const remedy = 'Remove it: pauses and priorities are lost, nothing else.';
-    throw new CommandError(3, `${path} cannot be read: ${why}\n${remedy}`, { cause: error });
-  }
+  const remedy = 'Pauses and priorities in it are lost, nothing else; the next `phasebox up` puts it aside.';
+  return (await readOwn(schema, { path: controlFile(state), remedy })) ?? atRest;
 }
 
-/** Reads the file once; for the owner of the workspace. */
-export async function openControl(state: string): Promise<ControlStore> {
-  let current = await readControl(state);
+/** Reads the file once, for the owner of the workspace. One that cannot be read is put aside, and `warn` is told. */
+export async function openControl(state: string, warn: (text: string) => void): Promise<ControlStore> {
+  let current = await readControl(state).catch(async (error: unknown) => {
+    if (!(error instanceof DamagedFile)) throw error;
+    await rename(controlFile(state), `${controlFile(state)}.damaged`);
+    warn(`${error.message} It is now ${controlFile(state)}.damaged`);
+    return atRest;
+  });
   return {
     now: () => current,
     async set(control) {

@@ -5,6 +5,8 @@ import { type JournalWriter, openJournal, readJournal } from './run-folder.ts';
 export interface Journals {
   read(folder: string): Promise<readonly JournalLine[]>;
   append(folder: string, line: JournalLine): Promise<void>;
+  /** The folder is gone: nothing of it is kept. */
+  forget(folder: string): void;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,10 @@ export function openJournals(): Journals {
       await (await writer).append(line);
       known.set(folder, [...(known.get(folder) ?? []), line]);
       if (line.event === 'row') await closeWriter(folder);
+    },
+    forget(folder) {
+      known.delete(folder);
+      closeWriter(folder).catch(() => undefined); // the file is gone with its folder: nothing is left to be written
     },
     async close() {
       for (const folder of [...writers.keys()]) await closeWriter(folder);

@@ -7,7 +7,8 @@ import { maxConfigBytes } from '../../core/config/read-yaml.ts';
 import { CommandError } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
 import { hasCode } from '../disk/files.ts';
-import { contentHash } from '../disk/hash.ts';
+import { contentHash, inParallel } from '../disk/hash.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { absolutePath } from '../home.ts';
 import { readFacts } from '../model/facts.ts';
 import { readModelFolder } from '../model/model-folder.ts';
@@ -66,8 +67,11 @@ export function openLookups({ root, artifacts, python, state, pythonOptional }: 
     },
     async phaseNames() {
       const names = await listNames(artifacts);
-      const records = names.filter(isName).map((name) => readPhaseRecord(join(artifacts, name)));
-      return (await Promise.all(records)).flatMap((record) => (record === null ? [] : [record.phase]));
+      // They are only suggested as names: one that cannot be read is left out.
+      const records = await inParallel(names.filter(isName), (name) =>
+        readPhaseRecord(join(artifacts, name)).catch(ifDamaged(null)),
+      );
+      return records.flatMap((record) => (record === null ? [] : [record.phase]));
     },
     async runPlan(id) {
       const phase = phaseOfRun(id);

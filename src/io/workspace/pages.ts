@@ -5,6 +5,7 @@ import { groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
 import type { PromptScores } from '../../core/compare/prompts.ts';
 import { summarise } from '../../core/compare/summary.ts';
 import { tellingAnswer } from '../../core/compare/telling.ts';
+import { DamagedFile } from '../../core/errors.ts';
 import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
 import { renderCustody } from '../../core/page/custody-page.ts';
 import { renderHow } from '../../core/page/how-page.ts';
@@ -12,12 +13,12 @@ import { renderComparison } from '../../core/page/report.ts';
 import type { Quote } from '../../core/page/report-prompts.ts';
 import { criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
-import { phaseRecord } from '../../events/run.ts';
-import { hasCode, readText, writeWhole } from '../disk/files.ts';
+import { hasCode, writeWhole } from '../disk/files.ts';
 import { drawPlots, plotsThere } from '../page/draw-plots.ts';
 import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
 import { readBrokerNote } from './broker-note.ts';
+import { readPhaseRecord } from './phase-store.ts';
 import { readResults, writeComparison } from './results-store.ts';
 
 /** What was written, and what could not be shown. */
@@ -55,10 +56,10 @@ export async function readPhases(artifacts: string): Promise<Found> {
   const warnings: string[] = [];
   for (const name of await subfolders(artifacts)) {
     const path = join(artifacts, name, 'phase.json');
-    const text = await readText(path);
-    if (text === null) continue;
     try {
-      const { phase, accepted, runs, config } = phaseRecord.parse(JSON.parse(text));
+      const record = await readPhaseRecord(join(artifacts, name));
+      if (record === null) continue;
+      const { phase, accepted, runs, config } = record;
       const { title, hypothesis, criteria: written } = shown.parse(config);
       phases.push({
         phase,
@@ -69,7 +70,12 @@ export async function readPhases(artifacts: string): Promise<Found> {
         criteria: written ?? null,
       });
     } catch (error) {
-      const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+      const why =
+        error instanceof z.ZodError
+          ? z.prettifyError(error)
+          : error instanceof DamagedFile
+            ? error.reason
+            : String(error);
       warnings.push(`${path} cannot be read, so title, gate and outcomes of its phase are not shown: ${why}`);
     }
   }

@@ -4,6 +4,7 @@ import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
 import { hasCode, readText, sync } from '../disk/files.ts';
 import { removeInside } from '../disk/inside.ts';
+import { ifDamaged, readOwn } from '../disk/own-file.ts';
 import { runFolders } from './run-folder.ts';
 
 /** The calls that decide what a crash leaves; a parameter, so that a test can fall between any two of them. */
@@ -45,10 +46,15 @@ export async function phaseFolder(artifacts: string, phase: string): Promise<str
   return name === undefined ? null : join(artifacts, name);
 }
 
-/** What was accepted under this name; null when nothing was (a crash may have left run folders all the same). */
+const recordRemedy =
+  'Restore it from a backup, or use another phase name: the rows of its runs are kept in results.jsonl.';
+
+/**
+ * What was accepted under this name; null when nothing was (a crash may have left run folders all the same). Throws
+ * DamagedFile.
+ */
 export async function readPhaseRecord(folder: string): Promise<PhaseRecord | null> {
-  const text = await readText(join(folder, 'phase.json'));
-  return text === null ? null : phaseRecord.parse(JSON.parse(text));
+  return readOwn(phaseRecord, { path: join(folder, 'phase.json'), remedy: recordRemedy });
 }
 
 /** What was doubtful in a phase's file when it was accepted. */
@@ -108,7 +114,7 @@ async function highestNumber(artifacts: string): Promise<number> {
   let highest = 0;
   // One after the other: thousands of runs must not take all file handles at once.
   for (const folder of await runFolders(artifacts)) {
-    const text = (await readText(join(folder, 'run.json'))) ?? '';
+    const text = (await readText(join(folder, 'run.json')).catch(ifDamaged(null))) ?? '';
     // Not parsed: a plan that is damaged in another place still holds its number, and must not stop new runs.
     highest = Math.max(highest, Number(/^ {2}"number": (\d+)/m.exec(text)?.[1] ?? 0));
   }

@@ -90,5 +90,9 @@ export const isPending = async (path: string): Promise<boolean> => (await readTe
 export async function takeAnswer(path: string): Promise<readonly Outcome[] | null> {
   const text = await readText(answerFile(path));
   await rm(answerFile(path), { force: true });
-  return text === null ? null : answerSchema.parse(JSON.parse(text)).outcomes;
+  try {
+    return answerSchema.parse(JSON.parse(text ?? '')).outcomes;
+  } catch {
+    return null; // none there, or not what was written: as good as none
+  }
 }

@@ -1,10 +1,11 @@
 import { open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type JournalLine, journalLine } from '../../events/journal.ts';
 import { type Manifest, manifest } from '../../events/manifest.ts';
 import { type Run, run as runSchema } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
-import { hasCode, readText } from '../disk/files.ts';
+import { hasCode, ifAbsent, readText } from '../disk/files.ts';
+import { parseOwn, readOwn } from '../disk/own-file.ts';
 
 /** Decisions that are acted on next must be on the disk first; the other lines are history. */
 const decisions: ReadonlySet<JournalLine['event']> = new Set([
@@ -18,25 +19,28 @@ const decisions: ReadonlySet<JournalLine['event']> = new Set([
   'row',
 ]);
 
-/** The plan of a run; null when the folder holds none (it is being made, or is no run). */
+/** The plan of a run; null when the folder holds none (it is being made, or is no run). Throws DamagedFile. */
 export async function readRun(folder: string): Promise<Run | null> {
-  const text = await readText(join(folder, 'run.json'));
-  return text === null ? null : runSchema.parse(JSON.parse(text));
+  return readOwn(runSchema, { path: join(folder, 'run.json'), remedy: planRemedy });
 }
 
 /** Stages with a folder of their own, that is: with a manifest. */
 export async function committedStages(folder: string): Promise<ReadonlySet<StageName>> {
-  const names = new Set(await readdir(folder));
+  const names = new Set(await readdir(folder).catch(ifAbsent([])));
   // A stage's folder appears by rename with its manifest inside, so its name is proof enough.
   return new Set(stageNames.filter((stage) => names.has(stageFolder(stage))));
 }
 
-/** The journal's lines; one torn by a crash (it can only be the last) is not counted. */
+/** The journal's lines; one torn by a crash (it can only be the last) is not counted. Throws DamagedFile. */
 export async function readJournal(folder: string): Promise<JournalLine[]> {
-  const text = (await readText(join(folder, 'journal.jsonl'))) ?? '';
+  const where = { path: join(folder, 'journal.jsonl'), remedy: planRemedy };
+  const text = (await readText(where.path)) ?? '';
   const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter((line) => line !== '').map((line) => journalLine.parse(JSON.parse(line)));
+  return lines.filter((line) => line !== '').map((line) => parseOwn(line, journalLine, where));
 }
+
+const planRemedy =
+  'Restore it from a backup, or move the folder of the run away and submit its config again: other runs are not affected.';
 
 /** A run's journal, open for more lines. */
 export interface JournalWriter {
@@ -78,10 +82,10 @@ async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<vo
   await handle.truncate(text.lastIndexOf('\n') + 1);
 }
 
-/** The manifest of a committed stage; null when it is not committed. */
+/** The manifest of a committed stage; null when it is not committed. Throws DamagedFile. */
 export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
-  const text = await readText(join(folder, stageFolder(stage), 'manifest.json'));
-  return text === null ? null : manifest.parse(JSON.parse(text));
+  const remedy = `Restore it, or make it again: \`phasebox retry ${basename(folder)} --stage ${stage}\`.`;
+  return readOwn(manifest, { path: join(folder, stageFolder(stage), 'manifest.json'), remedy });
 }
 
 /** All runs below artifacts/: their folders, in no order. */

@@ -1,10 +1,12 @@
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
 import type { RunState } from '../../core/run/due.ts';
 import type { JournalLine } from '../../events/journal.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
-import { openJournals } from './journals.ts';
+import { inParallel } from '../disk/hash.ts';
+import { type Journals, openJournals } from './journals.ts';
 import { committedStages, readManifest, readRun, runFolders } from './run-folder.ts';
 
 /** A run and where it lies. */
@@ -13,10 +15,25 @@ export interface Shelved {
   readonly folder: string;
 }
 
+/** A folder below artifacts/ that looks like a run's and is left alone. */
+export type LeftOut =
+  /** Its plan or its journal cannot be read. `run`, `phase`: by the names of the folders. */
+  | {
+      readonly kind: 'damaged';
+      readonly folder: string;
+      readonly run: string;
+      readonly phase: string;
+      readonly why: string;
+    }
+  /** It holds the plan of `run`, whose folder has another name: somebody copied or renamed it. */
+  | { readonly kind: 'copy'; readonly folder: string; readonly run: string };
+
 /** All runs of a workspace. Plans never change, so they are read once; what is committed is looked up each time. */
 export interface Shelf {
-  /** Looks for run folders that appeared since the last look. */
-  refresh(): Promise<void>;
+  /** Looks for run folders that appeared or vanished since the last look. Returns the runs whose folder is gone. */
+  refresh(): Promise<readonly Shelved[]>;
+  /** Folders that are left alone, as the last `refresh` found them. */
+  leftOut(): readonly LeftOut[];
   /** Takes in runs that were accepted a moment ago: their folders are on the disk. */
   add(runs: readonly Run[]): void;
   /** In order of acceptance. */
@@ -46,28 +63,34 @@ export function openShelf(artifacts: string): Shelf {
     folders.add(shelved.folder);
     byName.set(shelved.run.run, shelved);
   };
+  const drop = ({ folder, run }: Shelved): void => {
+    folders.delete(folder);
+    byName.delete(run.run);
+    journals.forget(folder);
+  };
+  let left: LeftOut[] = [];
   const order = (): void => {
     ordered = [...byName.values()].sort((a, b) => a.run.number - b.run.number);
   };
-  const home = (shelved: Shelved, stage: StageName): Shelved | undefined => {
-    const { chain, from } = shelved.run;
-    if (chain.includes(stage)) return shelved;
-    // What the source did after the branching is not this run's.
-    if (from === null || !('run' in from) || stageNames.indexOf(stage) > stageNames.indexOf(from.after))
-      return undefined;
-    const source = byName.get(from.run);
-    return source === undefined ? undefined : home(source, stage);
-  };
+  const home = (shelved: Shelved, stage: StageName): Shelved | undefined => homeOf(byName, shelved, stage);
   return {
     async refresh() {
-      const fresh = (await runFolders(artifacts)).filter((folder) => !folders.has(folder));
-      const runs = await Promise.all(fresh.map(async (folder) => ({ folder, run: await readRun(folder) })));
-      for (const { folder, run } of runs) {
-        if (run === null) continue;
-        take({ run, folder });
+      // Of before the listing: what is accepted meanwhile is not in the list, and not gone either.
+      const before = [...byName.values()];
+      const there = new Set(await runFolders(artifacts));
+      const fresh = [...there].filter((folder) => !folders.has(folder));
+      left = [];
+      for (const found of await inParallel(fresh, (folder) => readFolder(folder, journals))) {
+        if (found === null) continue;
+        if ('kind' in found) left.push(found);
+        else take(found);
       }
-      if (runs.length > 0) order();
+      const gone = before.filter(({ folder }) => !there.has(folder));
+      for (const shelved of gone) drop(shelved);
+      order();
+      return gone;
     },
+    leftOut: () => left,
     add(runs) {
       for (const run of runs) take({ run, folder: join(artifacts, run.phase, run.run) });
       order();
@@ -90,6 +113,30 @@ export function openShelf(artifacts: string): Shelf {
         : { folder: join(owner.folder, stageFolder(stage)), manifest };
     },
   };
+}
+
+function homeOf(runs: ReadonlyMap<string, Shelved>, shelved: Shelved, stage: StageName): Shelved | undefined {
+  const { chain, from } = shelved.run;
+  if (chain.includes(stage)) return shelved;
+  // What the source did after the branching is not this run's.
+  if (from === null || !('run' in from) || stageNames.indexOf(stage) > stageNames.indexOf(from.after)) return undefined;
+  const source = runs.get(from.run);
+  return source === undefined ? undefined : homeOf(runs, source, stage);
+}
+
+/** A run by its folder; null: the folder holds none (it is being made, or is something else). */
+async function readFolder(folder: string, journals: Journals): Promise<Shelved | LeftOut | null> {
+  const [name, phase] = [basename(folder), basename(dirname(folder))];
+  try {
+    const run = await readRun(folder);
+    if (run === null) return null;
+    if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
+    await journals.read(folder);
+    return { run, folder };
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error;
+    return { kind: 'damaged', folder, run: name, phase, why: error.message };
+  }
 }
 
 /** artifacts/base: the scores of base models, shared by all runs. */

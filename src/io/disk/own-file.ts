@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { DamagedFile } from '../../core/errors.ts';
+import { readText } from './files.ts';
+
+/** The value of a JSON text that phasebox wrote. Throws DamagedFile. */
+export function parseOwn<S extends z.ZodType>(text: string, schema: S, where: OwnFile): z.output<S> {
+  const { path, remedy } = where;
+  const damaged = (reason: string, cause?: unknown): DamagedFile =>
+    new DamagedFile(path, reason, { cause, ...(remedy === undefined ? {} : { remedy }) });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(text.trim() === '' ? 'it is empty' : 'it is not valid JSON', error);
+  }
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  throw damaged(
+    z
+      .prettifyError(read.error)
+      .replace(/\s*\n\s*/g, ' ')
+      .slice(0, longestReason),
+  );
+}
+
+/** Where a file of ours lies, and what to do when it cannot be read. */
+export interface OwnFile {
+  readonly path: string;
+  readonly remedy?: string;
+}
+
+const longestReason = 300;
+
+/** A JSON file that phasebox wrote; null when it is not there. Throws DamagedFile. */
+export async function readOwn<S extends z.ZodType>(schema: S, where: OwnFile): Promise<z.output<S> | null> {
+  const text = await readText(where.path);
+  return text === null ? null : parseOwn(text, schema, where);
+}
+
+/** For `.catch`: `value` stands for what cannot be read; any other error goes on. */
+export function ifDamaged<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof DamagedFile) return value;
+    throw error;
+  };
+}
