@@ -6,6 +6,7 @@ import { brokerPrefix, openBus } from '../io/broker/bus.ts';
 import { readFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
 import { packageRoot } from '../io/package-root.ts';
+import { openRetryClock } from '../io/retry-clock.ts';
 import { openControl } from '../io/workspace/control-store.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
@@ -54,9 +55,11 @@ export async function openRuntime({ workspace, log, broker, signal, notice }: Ru
   const id = await workspaceId(workspace.state);
   await broker.reach(brokerPrefix(id));
   const root = packageRoot();
+  const clock = openRetryClock(workspace.config);
   return {
     ...(await openPlace({ workspace, log, notice })),
-    bus: openBus(broker, id, log),
+    bus: openBus(broker, { id, log, clock }),
+    clock,
     python,
     versions: { ...versions, phasebox: root.version },
     drivers: join(root.folder, 'python'),

@@ -25,7 +25,7 @@ export interface Fetcher {
 
 interface Listed extends Wanted {
   readonly failures: string[];
-  /** Not tried before (ms since the epoch). */
+  /** Not tried before (ms of `performance.now`). */
   notBefore: number;
 }
 
@@ -44,7 +44,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
   const work = async (): Promise<void> => {
     for (let next = first(list); next !== null && !signal.aborted; next = first(list)) {
       const [name, listed] = next;
-      const pause = Math.min(longest_pause_ms, listed.notBefore - Date.now());
+      const pause = Math.min(longest_pause_ms, listed.notBefore - performance.now());
       if (pause > 0) await delay(pause);
       else if (!(await isWanted(runtime, name))) list.delete(name);
       else if (await fetchOnce(runtime, listed)) {
@@ -137,7 +137,7 @@ const isWanted = async (runtime: Runtime, name: string): Promise<boolean> =>
 /** True: nothing more to do, the model is here or was given up. False: to be tried again, or phasebox goes down. */
 async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
   const { source, revision } = listed;
-  const started = Date.now();
+  const started = performance.now();
   tell(runtime, source, 'fetching its model');
   let tail: readonly string[] = [];
   try {
@@ -150,7 +150,7 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
     tail = end.tail;
     const found = await resolveModel(source, revision, runtime.workspace.root);
     if (!found.found) throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, source);
-    tell(runtime, source, `fetched in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    tell(runtime, source, `fetched in ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return true;
   } catch (error) {
     return fetchFailed(runtime, listed, { error: asStageError(error), tail });
@@ -159,11 +159,11 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
 
 function means(runtime: Runtime, listed: Listed): DownloadMeans {
   const { python, drivers, workspace, signal, log } = runtime;
-  let bar = 0;
+  let bar = Number.NEGATIVE_INFINITY;
   const onLine = (line: string): void => {
     const isBar = isProgressBar(line);
-    if (isBar && Date.now() - bar < bar_ms) return;
-    if (isBar) bar = Date.now();
+    if (isBar && performance.now() - bar < bar_ms) return;
+    if (isBar) bar = performance.now();
     log.info({ model: listed.source }, line);
   };
   const keepFree = Math.round(workspace.config.disk_reserve_gb * gigabyte);
@@ -187,7 +187,7 @@ async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Fa
   }
   // Its own driver looks how much is free, so a short pause costs nothing.
   if (error.code !== 'DISK_FULL') listed.failures.push(error.code);
-  listed.notBefore = Date.now() + pause * 1000;
+  listed.notBefore = performance.now() + pause * 1000;
   tell(runtime, listed.source, `not fetched, tried again in ${pause} s. ${error.message}`);
   return false;
 }

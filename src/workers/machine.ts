@@ -32,13 +32,13 @@ export async function waiting<T>(
   wait: (onWait: (text: string) => void) => Promise<T>,
 ): Promise<T> {
   const live = runtime.inHand.get(attempt.event.run);
-  const since = Date.now();
+  const since = performance.now();
   try {
     return await wait((text) => tellWait(runtime, attempt, text));
   } finally {
     if (live !== undefined && live.waits !== null) {
       live.waits = null;
-      attempt.notes.waited_ms += Date.now() - since;
+      attempt.notes.waited_ms += performance.now() - since;
     }
   }
 }

@@ -71,7 +71,7 @@ async function dueInstead(runtime: Runtime, shelved: Shelved, event: StageEvent)
   if (next === null) return 'the run has its row';
   const same = next.event.stage === event.stage && next.event.attempt === event.attempt;
   if (same && isHeld(runtime, state, next)) return 'paused';
-  if (same && (next.notBefore === null || next.notBefore <= Date.now())) return null;
+  if (same && runtime.clock.remaining(next) === 0) return null;
   if (!same) await runtime.bus.emit(next);
   return `due is ${next.event.stage}, attempt ${next.event.attempt}`;
 }
@@ -98,7 +98,8 @@ async function attemptStage(
   const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { ...given, dir, notes };
   const started = await beginning(runtime, attempt);
-  const seconds = (): number => (Date.now() - started - notes.waited_ms) / 1000;
+  // A clock that was set back since must not make it negative.
+  const seconds = (): number => Math.max(0, (Date.now() - started - notes.waited_ms) / 1000);
   const peak = watchPeak(dir);
   runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
   try {

@@ -32,7 +32,7 @@ export function startAdmission(runtime: Runtime): Admission {
   const fetcher = startFetcher(runtime, () => open());
   let coolUntil = 0;
   let cooling: NodeJS.Timeout | undefined;
-  const isFree = ({ inFlight }: Line): boolean => hasSlot(runtime, inFlight) && Date.now() >= coolUntil;
+  const isFree = ({ inFlight }: Line): boolean => hasSlot(runtime, inFlight) && performance.now() >= coolUntil;
   const admit = async (): Promise<string> => {
     await consumer?.pause();
     const next = await runtime.turn(sharedStages, async () => {
@@ -65,7 +65,7 @@ export function startAdmission(runtime: Runtime): Admission {
     isHeldBack: () => heldBack(runtime, fetcher),
     async openAfter(pause_s) {
       if (pause_s === 0) return open();
-      coolUntil = Date.now() + pause_s * 1000;
+      coolUntil = performance.now() + pause_s * 1000;
       clearTimeout(cooling);
       cooling = setTimeout(openSoon, pause_s * 1000);
     },

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Row } from '../events/row.ts';
 import type { Bell } from '../io/bell.ts';
 import type { Bus } from '../io/broker/bus.ts';
+import type { RetryClock } from '../io/retry-clock.ts';
 import type { ControlStore } from '../io/workspace/control-store.ts';
 import type { Shelf, Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -31,6 +32,7 @@ export interface Place {
 /** What the workers of one `up` share. */
 export interface Runtime extends Place {
   readonly bus: Bus;
+  readonly clock: RetryClock;
   readonly python: string;
   readonly versions: Readonly<Record<string, string>>;
   /** Folder with python/*.py. */

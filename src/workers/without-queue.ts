@@ -35,7 +35,7 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
     begin(shelved, next, then) {
       const { run } = shelved.run;
       if (underWay.has(run) || runtime.inHand.has(run) || runtime.signal.aborted) return;
-      if (next.notBefore !== null && next.notBefore > Date.now()) return;
+      if (runtime.clock.remaining(next) > 0) return;
       const done = work(shelved, next)
         // A failed stage has told of itself, and one that is put back waits for the next `up`.
         .catch((error: unknown) => {

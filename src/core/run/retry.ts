@@ -14,6 +14,10 @@ const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'CANCELLED
 
 const nth = (pauses: readonly number[], index: number): number => pauses[Math.min(index, pauses.length - 1)] ?? 0;
 
+/** The longest pause (s) that there can be between two attempts. */
+export const longestPause_s = ({ retry_pause_s }: Pick<RetryPolicy, 'retry_pause_s'>): number =>
+  Math.max(...retry_pause_s, ...disk_pause_s);
+
 /** Seconds until the next attempt after a failure; null = final. `before`: codes of this stage's earlier failures, oldest first. */
 export function retryPause(code: ErrorCode, before: readonly string[], policy: RetryPolicy): number | null {
   const counted = before.filter((one) => !uncounted.has(one));

@@ -4,6 +4,7 @@ import type { Refusal } from '../../core/broker/refusal.ts';
 import type { Due } from '../../core/run/due.ts';
 import { eventId } from '../../events/events.ts';
 import { stageNames } from '../../events/stages.ts';
+import type { RetryClock } from '../retry-clock.ts';
 import type { Broker } from './broker.ts';
 import { type BrokerLog, connectBroker } from './broker-connection.ts';
 import { isReply, NoAnswer, within } from './broker-probe.ts';
@@ -55,8 +56,15 @@ export const brokerPrefix = (id: string): string => `phasebox:${id}`;
 
 const admissionId = (nth: number): string => `admission-${nth}`;
 
+/** What a bus works with, beside its broker. `id`: of the workspace. */
+export interface BusParts {
+  readonly id: string;
+  readonly log: BrokerLog;
+  readonly clock: RetryClock;
+}
+
 /** Connects to the broker; all keys start with `phasebox:<id>:`. */
-export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
+export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
   const prefix = brokerPrefix(id);
   const doubt = listeners();
   const refused = listeners();
@@ -66,9 +74,9 @@ export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
     if (isReply(error)) refused.call();
   };
   const { queues, queue } = openQueues({ connection, prefix, quiet });
-  const add = async ({ event, notBefore }: Due): Promise<void> => {
-    const delay = notBefore === null ? 0 : Math.max(0, notBefore - Date.now());
-    await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay });
+  const add = async (due: Due): Promise<void> => {
+    const { event } = due;
+    await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay: clock.remaining(due) });
   };
   const admit = async (nth: number): Promise<void> => {
     await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
@@ -86,13 +94,14 @@ export function openBus(broker: Broker, id: string, log: BrokerLog): Bus {
     where: broker.where,
     queues,
     emit: (due) => unlessRefused(() => add(due)),
-    ensure: (due, stillDue) =>
-      within(replaceUnlessPending(queue(due.event.stage), eventId(due.event), { stillDue, add: () => add(due) })),
+    ensure: (due, stillDue) => {
+      const isTime = (): boolean => clock.remaining(due) === 0;
+      const how = { stillDue, isTime, add: () => add(due) };
+      return within(replaceUnlessPending(queue(due.event.stage), eventId(due.event), how));
+    },
     emitAdmission: (nth) => unlessRefused(() => admit(nth)),
     ensureAdmission: (nth) =>
-      within(
-        replaceUnlessPending(queue('runs'), admissionId(nth), { stillDue: async () => true, add: () => admit(nth) }),
-      ),
+      within(replaceUnlessPending(queue('runs'), admissionId(nth), { ...atOnce, add: () => admit(nth) })),
     dropActive: () => dropActive([...queues.values()], connection).catch(hearRefusal),
     consume(name, handle) {
       const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt: doubt.call });
@@ -165,15 +174,28 @@ async function dropActive(queues: readonly Queue[], connection: Redis): Promise<
   }
 }
 
+interface Replacement {
+  readonly stillDue: () => Promise<boolean>;
+  readonly add: () => Promise<void>;
+  /** Whether a delayed job has waited long enough. */
+  readonly isTime: () => boolean;
+}
+
+/** A job that is due now, whatever the disk says meanwhile. */
+const atOnce = { stillDue: async () => true, isTime: () => true };
+
 /** A kept completed or failed job with this id would make add() a silent no-op, so it is taken away first. */
 async function replaceUnlessPending(
   queue: Queue,
   jobId: string,
-  { stillDue, add }: { readonly stillDue: () => Promise<boolean>; readonly add: () => Promise<void> },
+  { stillDue, add, isTime }: Replacement,
 ): Promise<void> {
   const job = await queue.getJob(jobId);
   if (job !== undefined) {
-    if (pending.has(await job.getState())) return;
+    const jobState = await job.getState();
+    // BullMQ delays by the time of day: after a clock was set back it would wait for hours.
+    if (jobState === 'delayed' && isTime()) return job.promote();
+    if (pending.has(jobState)) return;
     if (!(await stillDue())) return;
     await queue.remove(jobId);
   } else if (!(await stillDue())) return;

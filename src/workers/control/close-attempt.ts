@@ -26,7 +26,7 @@ export async function closeAttempt(
   const reserved = state.journal.findLast(
     (line) => line.event === 'reserved' && line.stage === event.stage && line.attempt === event.attempt,
   );
-  const seconds = reserved === undefined ? 0 : (Date.now() - Date.parse(reserved.at)) / 1000;
+  const seconds = reserved === undefined ? 0 : Math.max(0, (Date.now() - Date.parse(reserved.at)) / 1000);
   await recordFailure(place, { shelved, event, dir }, { error: new StageError(code, event.stage), seconds });
   return [];
 }

@@ -4,6 +4,7 @@ import type { Due } from '../../../src/core/run/due.ts';
 import { type Broker, givenBroker, openBroker } from '../../../src/io/broker/broker.ts';
 import { type Bus, openBus } from '../../../src/io/broker/bus.ts';
 import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
+import { openRetryClock } from '../../../src/io/retry-clock.ts';
 import { freePort } from '../../../src/io/server/server-child.ts';
 import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
 import { workspaceId } from '../../../src/io/workspace/workspace-id.ts';
@@ -15,6 +16,7 @@ const due = (attempt: number, notBefore: number | null = null): Due => ({
   event: { run: 'p-s0', stage: 'train', attempt },
   notBefore,
 });
+const clock = openRetryClock({ retry_pause_s: [30] });
 const always = async (): Promise<boolean> => true;
 
 describe('the bus, on a broker of its own', () => {
@@ -26,7 +28,7 @@ describe('the bus, on a broker of its own', () => {
   beforeEach(async () => {
     workspace = await openWorkspace(await tempDir('bus'), { create: true });
     broker = await openBroker(workspace, () => undefined);
-    bus = openBus(broker, await workspaceId(workspace.state), silent);
+    bus = openBus(broker, { id: await workspaceId(workspace.state), log: silent, clock });
     taken.length = 0;
   });
   afterEach(async () => {
@@ -163,7 +165,7 @@ describe('two workspaces on one broker', () => {
     if (one === undefined || two === undefined) throw new Error('two workspaces');
     const broker = await openBroker(one, () => undefined);
     const buses = await Promise.all(
-      [one, two].map(async ({ state }) => openBus(broker, await workspaceId(state), silent)),
+      [one, two].map(async ({ state }) => openBus(broker, { id: await workspaceId(state), log: silent, clock })),
     );
     const taken: string[] = [];
     for (const [index, bus] of buses.entries()) bus.consume('train', async () => taken.push(`bus ${index}`)).open();
