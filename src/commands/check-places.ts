@@ -9,6 +9,7 @@ import {
   socketProblem,
   writeAndRename,
 } from '../io/disk/file-system-facts.ts';
+import { nonce } from '../io/disk/nonce.ts';
 import { startTool } from '../io/tool/tool-process.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { socketFolder } from '../io/workspace/socket-path.ts';
@@ -68,7 +69,7 @@ async function checkWrapper(folder: string): Promise<Check> {
 
 async function checkSockets({ state }: Workspace): Promise<Check> {
   const folder = await socketFolder(state);
-  const path = join(folder, `d.${process.pid}`);
+  const path = join(folder, `d.${nonce()}`);
   const problem = await socketProblem(path);
   if (problem !== null)
     return missing('sockets', `${path}: ${problem}`, 'Put the workspace on a disk of the system (APFS, ext4).');

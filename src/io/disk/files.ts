@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
+import { nonce } from './nonce.ts';
 
 /** True for an error of node:fs with this code. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
@@ -65,7 +66,7 @@ export async function sync(path: string): Promise<void> {
  * do so at once (`up`, and `phasebox report` beside it) the last one wins.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${process.pid}.${basename(path)}.tmp`);
+  const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
     await handle.writeFile(text).catch(atPath(path));

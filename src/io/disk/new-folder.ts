@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
 import { commandLine } from '../tool/process-facts.ts';
 import { hasCode, ifAbsent, sync } from './files.ts';
+import { nonce } from './nonce.ts';
 
 /**
  * Makes a folder that appears whole or not at all: `fill` writes into a hidden draft beside it, which is synced and then
@@ -13,7 +14,7 @@ export async function newFolder<T>(target: string, fill: (draft: string) => Prom
   const path = await freeTarget(target);
   await mkdir(dirname(path), { recursive: true }).catch(notMade(path));
   await sweepDrafts(path);
-  const draft = join(dirname(path), `${draftPrefix(path)}${process.pid}`);
+  const draft = join(dirname(path), `${draftPrefix(path)}${process.pid}.${nonce()}`);
   try {
     await mkdir(draft).catch(notMade(path));
     const result = await fill(draft);
@@ -57,7 +58,7 @@ const draftPrefix = (path: string): string => `.${basename(path)}.phasebox-`;
 async function sweepDrafts(path: string): Promise<void> {
   const prefix = draftPrefix(path);
   for (const name of await readdir(dirname(path))) {
-    const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length)) : Number.NaN;
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
     if (!Number.isInteger(pid)) continue;
     if (pid === process.pid || (await commandLine(pid)) === null)
       await rm(join(dirname(path), name), { recursive: true, force: true });

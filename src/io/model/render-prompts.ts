@@ -7,6 +7,7 @@ import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
 import { readText } from '../disk/files.ts';
 import { contentHash, textHash } from '../disk/hash.ts';
+import { nonce } from '../disk/nonce.ts';
 import { packageRoot } from '../package-root.ts';
 import { readFacts } from './facts.ts';
 import { listNames } from './models.ts';
@@ -85,7 +86,7 @@ async function keep(key: string, answer: Rendered, { kept, keeps }: Renderer): P
   known.set(key, answer);
   if (kept === null || !keeps) return;
   const file = fileOf(kept, key);
-  const temporary = `${file}.${process.pid}.tmp`;
+  const temporary = `${file}.${nonce()}.tmp`;
   // A cache: where it cannot be written, the next process renders again.
   await mkdir(dirname(file), { recursive: true })
     .then(() => writeFile(temporary, `${JSON.stringify(answer.rendering)}\n`))

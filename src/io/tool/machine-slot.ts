@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,9 @@ import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { hasCode, readText } from '../disk/files.ts';
 import { claimByLink, generations, readClaim } from '../disk/generations.ts';
+import { nonce } from '../disk/nonce.ts';
 import { answers, listen } from '../workspace/live-socket.ts';
-import { socketFolder } from '../workspace/socket-path.ts';
+import { isSocketName, socketFolder } from '../workspace/socket-path.ts';
 import { userCache } from '../workspace/user-cache.ts';
 import { isAlive, revokeTool, stopTool } from './tool-process.ts';
 
@@ -103,10 +103,10 @@ export async function askMachine(claim: Claim): Promise<Asked> {
  * until there is a newer one, so numbers never go down: a slow racer can only make an old one, and the highest counts.
  */
 async function tryClaim(folder: string, claim: Claim, number: number): Promise<MachineSlot | null> {
-  const nonce = randomBytes(6).toString('hex');
-  const socket = join(await socketFolder(folder), `s.${nonce}`);
+  const own = nonce();
+  const socket = join(await socketFolder(folder), `s.${own}`);
   const live = await listen(socket);
-  const draft = join(folder, `draft.${nonce}`);
+  const draft = join(folder, `draft.${own}`);
   const file = join(folder, `slot.${number}`);
   const content: ClaimFile = { ...claim, socket, pid: process.pid };
   let kept = false;
@@ -142,10 +142,12 @@ async function settle({ dir, server }: ClaimFile): Promise<void> {
 }
 
 async function removeOlder(folder: string, number: number): Promise<void> {
+  const sockets = await socketFolder(folder);
   for (const older of await generations(folder, 'slot')) {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
     await rm(older.file, { force: true });
-    if (claim !== null && !(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
+    if (claim === null || !isSocketName(claim.socket, sockets)) continue;
+    if (!(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
   }
 }

@@ -2,8 +2,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { claimByLink, type Generation, generations, readClaim } from '../disk/generations.ts';
+import { nonce } from '../disk/nonce.ts';
 import { answers, listen } from './live-socket.ts';
-import { socketFolder } from './socket-path.ts';
+import { isSocketName, socketFolder } from './socket-path.ts';
 
 /* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
 
@@ -29,18 +30,19 @@ const claimFile = z.object({ socket: z.string(), pid: z.int(), moment: z.boolean
  * A link that exists means that someone was faster; only the highest generation owns the workspace.
  */
 export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
-  const socket = join(await socketFolder(state), `s.${process.pid}`);
+  const own = nonce();
+  const socket = join(await socketFolder(state), `s.${own}`);
   const listeners: (() => void)[] = [];
   const server = await listen(socket, () => {
     for (const listener of listeners) listener();
   });
-  const draft = join(state, `claim.${process.pid}`);
+  const draft = join(state, `claim.${own}`);
   await writeFile(draft, JSON.stringify({ socket, pid: process.pid, moment }));
   try {
     for (;;) {
       const highest = (await generations(state, 'up')).at(-1);
       const owner = highest === undefined ? null : await livingOwner(highest);
-      if (owner !== null && owner.pid !== process.pid) {
+      if (owner !== null) {
         await server.close();
         return { kind: 'taken', ...owner };
       }
@@ -80,10 +82,12 @@ async function livingOwner(generation: Generation): Promise<Owner | null> {
 }
 
 async function removeOlder(state: string, number: number): Promise<void> {
+  const folder = await socketFolder(state);
   for (const older of await generations(state, 'up')) {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
     await rm(older.file, { force: true });
-    if (claim !== null) await rm(claim.socket, { force: true });
+    // A claim is data: only a socket of ours, in the folder where they are, is deleted on its word.
+    if (claim !== null && isSocketName(claim.socket, folder)) await rm(claim.socket, { force: true });
   }
 }

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer as answerSchema, type Outcome, type Request, request as requestSchema } from '../../events/request.ts';
 import { hasCode, readText, writeWhole } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
 
 /** A request as it lies on the disk; null: it is none that this version knows. */
 export interface Pending {
@@ -22,7 +23,7 @@ async function names(folder: string): Promise<string[]> {
   });
 }
 
-const isRequest = (name: string): boolean => /^\d+\.\d+-\w+\.json$/.test(name);
+const isRequest = (name: string): boolean => /^\d+\.[0-9a-f]+-\w+\.json$/.test(name);
 
 /** Leaves a request for the owner of the workspace, on the disk when it resolves, after all that lie there. Returns its path. */
 export async function writeRequest(state: string, request: Request): Promise<string> {
@@ -30,7 +31,7 @@ export async function writeRequest(state: string, request: Request): Promise<str
   await mkdir(folder, { recursive: true });
   const last = Math.max(0, ...(await names(folder)).filter(isRequest).map((name) => Number.parseInt(name, 10)));
   const order = String(Math.max(Date.now(), last + 1)).padStart(16, '0');
-  const path = join(folder, `${order}.${process.pid}-${request.kind}.json`);
+  const path = join(folder, `${order}.${nonce()}-${request.kind}.json`);
   await writeWhole(path, `${JSON.stringify(request)}\n`);
   return path;
 }

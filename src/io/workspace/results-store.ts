@@ -1,8 +1,9 @@
 import { chmod, open, readFile, realpath, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mergeMarked } from '../../core/page/merge-marked.ts';
 import { type Row, row as rowSchema } from '../../events/row.ts';
 import { hasCode, sync } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
 
 /** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
 export interface DamagedLine {
@@ -83,7 +84,7 @@ function inTurn<T>(artifacts: string, work: () => Promise<T>): Promise<T> {
 }
 
 async function writeBytes(path: string, bytes: string, mode?: number): Promise<void> {
-  const temporary = join(dirname(path), `.${process.pid}.${path.slice(dirname(path).length + 1)}.tmp`);
+  const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
     await handle.writeFile(bytes, 'latin1');

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, readText } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
 
 const idFile = (state: string): string => join(state, 'id');
 
@@ -13,7 +14,7 @@ export async function workspaceId(state: string): Promise<string> {
   const known = await knownId(state);
   if (known !== null) return known;
   const path = idFile(state);
-  const draft = `${path}.${process.pid}`;
+  const draft = `${path}.${nonce()}`;
   await writeFile(draft, randomBytes(8).toString('hex'));
   await link(draft, path).catch((error: unknown) => {
     if (!hasCode(error, 'EEXIST')) throw error;
