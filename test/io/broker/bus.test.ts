@@ -189,7 +189,7 @@ describe('a broker whose password is changed at night', () => {
     const lines: string[] = [];
     const note = (line: string): void => void lines.push(line);
     const given = givenBroker(`redis://bob:s3cret-pass@127.0.0.1:${port}`, note);
-    const bus = openBus(given, 'night', { debug: note, warn: note });
+    const bus = openBus(given, { id: 'night', log: { debug: note, warn: note }, clock });
     try {
       expect(await bus.look()).to.equal(null);
       await password('another');
