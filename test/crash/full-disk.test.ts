@@ -34,9 +34,9 @@ const writes: Readonly<Record<string, string>> = {
   committed: journal('committed'),
   'next event': 'add fuse p-s0-fuse-a1$',
   'an answer': 'append \\S+/answers\\.jsonl ',
-  'the row': 'write \\S+/\\.\\d+\\.results\\.jsonl\\.tmp$',
+  'the row': 'write \\S+/\\.[0-9a-f]+\\.results\\.jsonl\\.tmp$',
   'row noted': journal('row'),
-  'the page': 'write \\S+/\\.\\d+\\.COMPARISON\\.md\\.tmp$',
+  'the page': 'write \\S+/\\.[0-9a-f]+\\.COMPARISON\\.md\\.tmp$',
 };
 
 async function mounted(folder: string, name: string): Promise<Chain> {
