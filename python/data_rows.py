@@ -89,8 +89,10 @@ def wrong_message(message, place):
     if not isinstance(message, dict):
         return f"{place} must be an object with role and content (seen: {shown(message)})"
     role = message.get("role")
-    if not isinstance(role, str) or role in FOREIGN_ROLES:
-        return f"{place} has the role {shown(role)}; known roles are {', '.join(ROLES)}"
+    if not isinstance(role, str):
+        return f"{place} has the role {shown(role)}; a role is a text such as {', '.join(ROLES)}"
+    if role in FOREIGN_ROLES:
+        return f"{place} has the role {role}, which is of another format; write {FOREIGN_ROLES[role]}"
     content = message.get("content")
     if content is None and not any(map(message.get, SAYS)):
         return f"{place} ({role}) has neither content nor tool_calls"

@@ -129,7 +129,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(stops).to.match(/line 4: empty, .* remove it/);
     expect(stops).to.match(/line 5: a row must be a JSON object .*\(seen: \[1, 2\]\)/);
     expect(stops).to.match(/line 6: `messages` must be a list of messages \(seen: \[\]\)/);
-    expect(stops).to.match(/line 7: message 1 has the role human; known roles are system, user, assistant, tool/);
+    expect(stops).to.match(/line 7: message 1 has the role human, which is of another format; write user/);
     expect(stops).to.match(/line 8: message 1 has the role robot/);
     expect(stops).to.match(/line 9: message 1 \(assistant\) has neither content nor tool_calls/);
     expect(stops).to.match(/line 10: message 1 \(user\): content must be text \(seen: 7\)/);
