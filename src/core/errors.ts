@@ -38,6 +38,11 @@ export const catalogue = {
     what: 'The system did not start the tool',
     next: 'Tried again. E2BIG: `env` and the command are too long together; EAGAIN: too many processes run on this machine.',
   },
+  SYSTEM_ERROR: {
+    retry: 'transient',
+    what: 'The system could not open, read or write a file',
+    next: 'Tried again. EIO: check the disk and its cable or network; EMFILE, ENFILE: allow more open files (ulimit -n 4096).',
+  },
   STOPPED: {
     retry: 'resume',
     what: 'phasebox was stopped while the tool ran',
@@ -182,6 +187,7 @@ export class DamagedFile extends CommandError {
 const causeOf: Readonly<Partial<Record<string, ErrorCode>>> = {
   ...{ ENOSPC: 'DISK_FULL', EDQUOT: 'DISK_FULL' },
   ...{ EACCES: 'NO_ACCESS', EPERM: 'NO_ACCESS', EROFS: 'NO_ACCESS' },
+  ...{ EIO: 'SYSTEM_ERROR', EMFILE: 'SYSTEM_ERROR', ENFILE: 'SYSTEM_ERROR', ESTALE: 'SYSTEM_ERROR' },
 };
 
 /** Any thrown value as a StageError: an unknown one is phasebox's own fault and says so. */

@@ -5,6 +5,7 @@ import { StageError } from '../core/errors.ts';
 import { diagnose } from '../core/mlx/diagnose.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
+import { promptDateVariable } from '../core/score/rendering.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeInside } from '../io/disk/inside.ts';
@@ -32,6 +33,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
   const { shelved, event, dir, board, notes } = attempt;
   const { run } = shelved;
   const inDir = (name: string): string => (isAbsolute(name) ? name : join(dir, name));
+  const warn = (text: string): void => warnOf(runtime, attempt, text);
   return {
     run,
     attempt: event.attempt,
@@ -52,7 +54,8 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     async render(jobs) {
       const { python, workspace } = runtime;
       const kept = renderedFolder(workspace.state);
-      return renderPrompts(jobs, { python, date: await promptDateOf(shelved), env: run.env, kept, keeps: true });
+      const date = await promptDateOf(shelved, warn);
+      return renderPrompts(jobs, { python, date, env: run.env, kept, keeps: true });
     },
     serve: (options) => serve(runtime, attempt, options),
     absolute: absolutePath,
@@ -62,12 +65,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     input: (name, sha256) => {
       notes.inputs[name] = sha256;
     },
-    warn(text) {
-      if (notes.warnings.includes(text)) return;
-      notes.warnings.push(text);
-      runtime.log.warn({ run: run.run, stage: event.stage }, text);
-      board.log(`warning: ${text}`);
-    },
+    warn,
     progress(progress) {
       const live = runtime.inHand.get(run.run);
       if (live !== undefined) live.progress = progress;
@@ -81,6 +79,14 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     remove: (stage, paths) => removeOutputs(shelved.folder, stage, { paths, at: now() }),
     shared: (key, work) => makeShared(runtime.workspace.artifacts, key, work),
   };
+}
+
+/** Once in each attempt: for the manifest, and so for the row, for the log and the dashboard. */
+function warnOf(runtime: Runtime, { event, notes, board }: Attempt, text: string): void {
+  if (notes.warnings.includes(text)) return;
+  notes.warnings.push(text);
+  runtime.log.warn({ run: event.run, stage: event.stage }, text);
+  board.log(`warning: ${text}`);
 }
 
 /** Runs a tool to its end, alone on the machine if it loads a model. */
@@ -178,13 +184,14 @@ async function serve(
   try {
     await clearTool(dir);
     await mkdir(dir, { recursive: true });
+    const date = await promptDateOf(attempt.shelved, (text) => warnOf(runtime, attempt, text));
     const server = await startModelServer({
       python: runtime.python,
       driver: join(runtime.drivers, 'serve.py'),
       model: options.model,
       ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
       dir,
-      env: { ...toolEnv(attempt.shelved.run.env), PHASEBOX_PROMPT_DATE: await promptDateOf(attempt.shelved) },
+      env: { ...toolEnv(attempt.shelved.run.env), [promptDateVariable]: date },
       signal: runtime.signal,
     });
     return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };

@@ -66,6 +66,9 @@ export function renderRequests(suite: Suite, settings: Settings<'eval'>): Render
   });
 }
 
+/** Environment variable of python/serve.py (chat_prompts.py): the date that chat templates read off the clock. */
+export const promptDateVariable = 'PHASEBOX_PROMPT_DATE';
+
 /** The UTC date (2026-11-28) of an instant: what chat templates read off the clock in all runs of one phase. */
 export const promptDate = (instant: string): string => instant.slice(0, 10);
 

@@ -34,6 +34,15 @@ export async function pinExam(context: StageContext, exam: Exam, model: string):
   return { parts, identity, olderIdentities, rendering };
 }
 
+/**
+ * Identities under which an attempt that began before asked these very prompts: this one, and those of earlier versions,
+ * but for a template with a clock, since they had the date of the day.
+ */
+export function identitiesUnderWay({ identity, olderIdentities, rendering }: Pinned): readonly string[] {
+  const isDated = rendering !== null && rendering.dated !== null;
+  return isDated ? [identity] : [identity, ...olderIdentities];
+}
+
 async function renderExam(context: StageContext, { suite, settings }: Exam, model: string): Promise<Rendering | null> {
   if (settings.engine?.server === false) return null;
   const [rendered] = await context.render([{ model, requests: renderRequests(suite, settings) }]);

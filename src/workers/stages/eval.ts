@@ -13,7 +13,7 @@ import type { Suite } from '../../events/suite.ts';
 import type { ModelServer, Stage, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
-import { type Pinned, pinExam } from './eval-parts.ts';
+import { identitiesUnderWay, type Pinned, pinExam } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
 import { adapterWeights, type Makings, type Served, servedModel, tidyServed } from './served-model.ts';
@@ -52,8 +52,7 @@ async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Ser
   const text = textOf(pinned.identity);
   const before = await context.read(join(context.dir, askedFile));
   if (before === text) return;
-  // An attempt that began under an earlier version: without a clock in the template its prompts were the same.
-  const isSame = pinned.olderIdentities.some((identity) => before === textOf(identity)) && !pinned.rendering?.dated;
+  const isSame = identitiesUnderWay(pinned).some((identity) => before === textOf(identity));
   if (before !== null && !isSame) {
     await context.write(answersFile, '');
     context.log('model or suite changed since the last attempt: everything is asked again');

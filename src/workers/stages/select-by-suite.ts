@@ -13,7 +13,7 @@ import type { ModelServer, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
-import { pinExam } from './eval-parts.ts';
+import { identitiesUnderWay, pinExam } from './eval-parts.ts';
 import { scoreKept } from './outside-score.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
 import { answersFile, takeExam } from './take-exam.ts';
@@ -39,9 +39,10 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
   const { suite_sha256, ...asked } = await examOf(context);
   const base = await context.hash(context.baseModel);
   context.input('base', base);
-  const { identity, rendering } = await pinExam(context, asked, context.baseModel);
-  const exam: Exam = { ...asked, tokens: rendering?.tokens };
-  await pinMeasures({ by: 'suite', eval_identity: identity, base, saved: choices.saved }, context);
+  const pinned = await pinExam(context, asked, context.baseModel);
+  const exam: Exam = { ...asked, tokens: pinned.rendering?.tokens };
+  const factsOf = (identity: string) => ({ by: 'suite', eval_identity: identity, base, saved: choices.saved });
+  await pinMeasures(factsOf(pinned.identity), context, identitiesUnderWay(pinned).map(factsOf));
   for (const { iteration, file } of choices.saved)
     await context.tool({
       ...{ name: `lay-${iteration}`, argv: layCandidateArgv(choices.adapter, file, iteration) },

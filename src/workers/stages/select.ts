@@ -48,20 +48,23 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
   return { adapter, saved, valShare: train.made.profile?.val_share ?? null };
 }
 
+type Facts = Readonly<Record<string, unknown>>;
+
 /**
  * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
- * the same. True: it is not, and everything begins anew.
+ * the same, or what an earlier version recorded of the same (`older`). True: it is not, and everything begins anew.
  */
-export async function pinMeasures(facts: Readonly<Record<string, unknown>>, context: StageContext): Promise<boolean> {
-  const text = `${canonicalJson(facts)}\n`;
+export async function pinMeasures(facts: Facts, context: StageContext, older: readonly Facts[] = []): Promise<boolean> {
+  const [text = '', ...olderTexts] = [facts, ...older].map((one) => `${canonicalJson(one)}\n`);
   const before = await context.read(join(context.dir, askedFile));
   if (before === text) return false;
-  if (before !== null) {
+  const isOther = before !== null && !olderTexts.includes(before);
+  if (isOther) {
     await context.tool({ name: 'anew', argv: ['rm', '-rf', files.candidates], fresh: true });
     context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
   }
   await context.write(askedFile, text);
-  return before !== null;
+  return isOther;
 }
 
 function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Figure {

@@ -2,10 +2,11 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Made } from '../../../src/events/stages.ts';
-import type { Input } from '../../../src/workers/stage.ts';
+import type { Input, StageContext } from '../../../src/workers/stage.ts';
 import { select } from '../../../src/workers/stages/select.ts';
 import { suiteOf } from '../../helpers/answers.ts';
-import { desk } from '../../helpers/exam.ts';
+import { plainRendering } from '../../helpers/config-workspace.ts';
+import { type DeskOptions, desk } from '../../helpers/exam.ts';
 import { quickTrain, stageErrorOf } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
@@ -34,8 +35,8 @@ async function trained(): Promise<Input<'train'>> {
 
 const suite = suiteOf([{ prompt: 'a' }, { id: 'second', prompt: 'b' }]);
 
-async function choosing(dir?: string) {
-  const own = await desk({ suite, ...(dir === undefined ? {} : { dir }) });
+async function choosing(dir?: string, more: Partial<DeskOptions> = {}) {
+  const own = await desk({ suite, ...(dir === undefined ? {} : { dir }), ...more });
   const { settings } = own.context.run;
   const chosen = { by: 'suite' as const, suite: settings.eval.suite };
   const run = { ...own.context.run, settings: { ...settings, train: quickTrain, select: chosen } };
@@ -65,6 +66,30 @@ describe('workers/select', () => {
     const again = await select.run({ train }, context);
     expect(served.length).to.equal(first);
     expect(again.iteration).to.equal(25);
+  });
+
+  it('takes up what an earlier version asked, unless the chat template prints the date', async () => {
+    const train = await trained();
+    const render =
+      (sha256: string | null, dated: string | null): StageContext['render'] =>
+      async (jobs) =>
+        jobs.map(() => ({ ok: true, rendering: { ...plainRendering, sha256, dated } }));
+    for (const [dated, asked] of [
+      [null, []],
+      ['2026-11-28', ['probe', 'server-10', 'server-20', 'server-25']],
+    ] as const) {
+      // Prompts without a hash leave the identity that 0.1.0 recorded.
+      const old = await choosing(undefined, { render: render(null, dated) });
+      await select.run({ train }, old.context);
+      // As the runner does before it starts a server where an earlier attempt had one.
+      for (const name of old.served) await rm(join(old.context.dir, name), { recursive: true });
+      const now = await choosing(old.context.dir, { render: render('1'.repeat(64), dated) });
+      const { run } = now.context;
+      const same = { ...run, settings: old.context.run.settings };
+      await select.run({ train }, { ...now.context, run: same });
+      expect(now.served, `${dated}`).to.eql(asked);
+      expect(await readFile(join(old.context.dir, 'asked.json'), 'utf8')).to.contain('eval_identity');
+    }
   });
 
   it('gives no score to an adapter that does not act', async () => {
