@@ -10,6 +10,7 @@ import { differences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson, printableLines } from '../core/printable.ts';
+import { promptDate } from '../core/score/rendering.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -114,6 +115,7 @@ async function script(read: Read, desk: Desk): Promise<string> {
     }),
   );
   const { model = null } = read.runs[0] ?? {};
+  const accepted = (await desk.lookups.phaseRecord(read.phase.phase))?.accepted;
   return planScript({
     phase: read.phase.phase,
     title: read.phase.title ?? null,
@@ -124,6 +126,7 @@ async function script(read: Read, desk: Desk): Promise<string> {
     driver,
     acceptedRun: (id) => acceptedRun(desk.workspace, id),
     plans,
+    date: promptDate(accepted || new Date().toISOString()),
   });
 }
 

@@ -203,6 +203,30 @@ describe('commands/plan', () => {
     expect(text.indexOf('snapshot_download')).to.be.lessThan(text.indexOf('HF_HUB_OFFLINE=1'));
   });
 
+  it('writes a script that asks on every day what the phase is asked: chat templates read one date', async () => {
+    const root = await workspaceFolder();
+    const dates = async (): Promise<string[]> =>
+      [...(await planned(root, [b], { sh: true })).matchAll(/^export PHASEBOX_PROMPT_DATE=(.*)$/gm)].map(
+        ([, date = '']) => date,
+      );
+    expect(await dates(), 'not accepted')
+      .to.have.length(1)
+      .and.satisfy(([date]: string[]) => /^\d{4}-\d\d-\d\d$/.test(date ?? ''));
+    const phase = '43b';
+    await mkdir(join(root, 'artifacts', phase), { recursive: true });
+    const record = {
+      version: 1,
+      phase,
+      accepted: '2025-12-24T23:59:00.000Z',
+      file: 'b.yaml',
+      config: {},
+      criteria_sha256: '',
+      runs: [],
+    };
+    await writeFile(join(root, 'artifacts', phase, 'phase.json'), JSON.stringify(record));
+    expect(await dates()).to.eql(['2025-12-24']);
+  });
+
   it('writes a script that runs by itself and makes the same model bytes, in folders with any name', async () => {
     const root = await workspaceFolder(`it's a "$HOME" \`x\``);
     await cp(demoFolder, join(root, 'demo'), { recursive: true });

@@ -5,6 +5,7 @@ import type { RunDraft, RunPlan } from '../config/lookups.ts';
 import { files, toolEnv } from '../mlx/mlx-argv.ts';
 import { printable } from '../printable.ts';
 import { chatRequest, maxTokens } from '../score/chat.ts';
+import { promptDateVariable } from '../score/rendering.ts';
 import { engineLines } from './engine-script.ts';
 import { type SelectSuite, selectChecks, selectFunctions, selectLines } from './select-script.ts';
 import { hereDocument, place, shellLine, shellWord } from './shell.ts';
@@ -32,6 +33,8 @@ export interface ScriptPlan {
   /** Folder of an accepted run that one of these starts from. */
   readonly acceptedRun: (id: string) => string;
   readonly plans: ReadonlyMap<string, RunPlan>;
+  /** What chat templates read off the clock (2026-11-28): the script asks the same prompts on every day. */
+  readonly date: string;
 }
 
 const work = 'work';
@@ -211,9 +214,8 @@ function checks(plan: ScriptPlan): string[] {
 /** The whole phase as a bash script that runs by itself and makes the same models. */
 export function planScript(plan: ScriptPlan): string {
   const at = places(plan);
-  const env = Object.entries(toolEnv(plan.runs[0]?.draft.env ?? {})).map(
-    ([name, value]) => `export ${name}=${shellWord(value)}`,
-  );
+  const tools = { ...toolEnv(plan.runs[0]?.draft.env ?? {}), [promptDateVariable]: plan.date };
+  const env = Object.entries(tools).map(([name, value]) => `export ${name}=${shellWord(value)}`);
   const title = plan.title === null ? '' : `: ${printable(plan.title.replaceAll(/\s+/g, ' '))}`;
   const lines = [
     '#!/usr/bin/env bash',
