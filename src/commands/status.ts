@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
 import { printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
-import type { RunState } from '../core/run/due.ts';
+import { fetchedWarnings, type RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { damagedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
 import { duration, plural, shownName } from '../core/words.ts';
@@ -48,6 +48,8 @@ interface Told {
   readonly said: string | null;
   /** What its stage has reserved of the disk. */
   readonly reserved?: string | null;
+  /** What was doubtful in its model, if that was fetched after acceptance. */
+  readonly warnings?: readonly string[];
 }
 
 /** What people read beside the status. `said`: by run; `disk`: one line. */
@@ -74,7 +76,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   ]);
   const names = inbox.found.map(({ name }) => name);
   const runs = told.map(({ status }) => status);
-  const warnings = await allWarnings(workspace, runs);
+  const warnings = await allWarnings(workspace, told);
   const paused = control.paused !== null;
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
@@ -85,11 +87,13 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...damage] };
 }
 
-async function allWarnings(workspace: Workspace, runs: readonly RunStatus[]): Promise<Status['warnings']> {
+async function allWarnings(workspace: Workspace, told: readonly Told[]): Promise<Status['warnings']> {
   const found: Status['warnings'][number][] = (workspace.warnings ?? []).map((text) => ({ phase: null, text }));
-  for (const phase of new Set(runs.map((run) => run.phase)))
-    for (const text of await acceptanceWarnings(workspace.artifacts, phase).catch(damageText))
-      found.push({ phase, text });
+  for (const phase of new Set(told.map(({ status }) => status.phase))) {
+    const accepted = await acceptanceWarnings(workspace.artifacts, phase).catch(damageText);
+    const fetched = told.flatMap(({ status, warnings }) => (status.phase === phase ? (warnings ?? []) : []));
+    for (const text of new Set([...accepted, ...fetched])) found.push({ phase, text });
+  }
   return found;
 }
 
@@ -117,11 +121,14 @@ async function tellRuns(workspace: Workspace, now: Now): Promise<{ told: readonl
       return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
     return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
   };
-  const orDamaged = (shelved: Shelved): Promise<Told> =>
-    tell(shelved).catch((error: unknown) => {
+  const orDamaged = async (shelved: Shelved): Promise<Told> => {
+    try {
+      return { ...(await tell(shelved)), warnings: fetchedWarnings(await shelf.journal(shelved)) };
+    } catch (error) {
       if (!(error instanceof DamagedFile)) throw error;
       return { status: damagedStatus(shelved.run.run, shelved.run.phase, error.message), said: null };
-    });
+    }
+  };
   const left = shelf.leftOut();
   const damaged = left.flatMap((one) =>
     one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],

@@ -11,8 +11,14 @@ const ofStage = { at, stage: stageName, attempt };
  */
 export const journalLine = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('accepted'), at, file: z.string() }),
-  /** The base model was found that was not here at acceptance. `revision`: its commit from now on; null: a folder. */
-  z.strictObject({ event: z.literal('fetched'), at, revision: z.string().nullable() }),
+  /**
+   * The base model was found that was not here at acceptance. `revision`: its commit from now on; null: a folder.
+   * `warnings`: what is doubtful in it. Lines of 0.1.0 lack them.
+   */
+  z.strictObject({
+    event: z.literal('fetched'),
+    ...{ at, revision: z.string().nullable(), warnings: z.array(z.string()).optional() },
+  }),
   z.strictObject({ event: z.literal('started'), at }),
   /** It waits for disk space, in its place in the line, until it is `reserved`. */
   z.strictObject({ event: z.literal('disk_wait'), ...ofStage, message: z.string() }),

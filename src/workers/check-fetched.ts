@@ -7,46 +7,53 @@ import { type Finding, pathText } from '../core/config/problem.ts';
 import { StageError } from '../core/errors.ts';
 import { layersOf } from '../core/mlx/adapted-layers.ts';
 import { badPairs } from '../core/mlx/known-pairs.ts';
+import type { ModelFolder } from '../core/mlx/model-support.ts';
 import type { Run } from '../events/run.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Where warnings go. */
-interface Warns {
-  readonly log: { warn(where: object, text: string): void };
+/** `error`: why the run cannot work. */
+export interface CheckedFetch {
+  readonly error: StageError | null;
+  readonly warnings: readonly string[];
 }
 
-/**
- * What acceptance could not check of a run whose model was not here yet (`download: true`), now that it is in `folder`:
- * why the run cannot work, before its first stage. Null: nothing is wrong.
- */
-export async function refusalOfFetched(
-  runtime: Pick<Runtime, 'workspace' | 'python'> & Warns,
-  { run }: Pick<Shelved, 'run'>,
-  folder: string,
-): Promise<StageError | null> {
-  const lookups = openLookups({ ...runtime.workspace, python: runtime.python });
-  const broken = await modelRefusal(run, lookups, folder);
-  if (broken !== null) return broken;
-  const layers = await trainRefusal(runtime, run, { lookups, folder });
-  if (layers !== null) return layers;
+/** A model folder and what lies in it. */
+export interface Fetched {
+  readonly folder: string;
+  readonly model: ModelFolder;
+}
+
+/** Checks what acceptance could not, since the model of the run was not here yet (`download: true`). */
+export async function checkFetched(
+  { workspace, python }: Pick<Runtime, 'workspace' | 'python'>,
+  run: Run,
+  { folder, model }: Fetched,
+): Promise<CheckedFetch> {
+  const lookups = openLookups({ ...workspace, python });
+  const broken = await modelRefusal(run, lookups, { folder, model });
+  if (broken !== null) return { error: broken, warnings: [] };
+  const train = await checkTraining(run, lookups, model);
+  if (train.error !== null) return train;
   const here = { ...run, model: run.model === null ? null : { ...run.model, folder } };
-  const { findings, warnings } = await checkPrompts([here], lookups, suiteReader(lookups));
-  for (const text of warnings) runtime.log.warn({ run: run.run }, text);
-  return findings.length === 0 ? null : asRefusal(findings);
+  const prompts = await checkPrompts([here], lookups, suiteReader(lookups));
+  return { error: refusalOf(prompts.findings), warnings: [...train.warnings, ...prompts.warnings] };
 }
 
-const asRefusal = (findings: readonly Finding[]): StageError => {
+function refusalOf(findings: readonly Finding[]): StageError | null {
   const reasons = findings.map(({ path, message, hint }) => `${pathText(path)}: ${message}. ${hint ?? ''}`.trim());
-  return new StageError('BAD_SETTINGS', reasons.join('\n'));
-};
+  return reasons.length === 0 ? null : new StageError('BAD_SETTINGS', reasons.join('\n'));
+}
 
 /** The model by its headers, and whether the installed mlx_lm can load it. */
-async function modelRefusal(run: Run, lookups: Lookups, folder: string): Promise<StageError | null> {
+async function modelRefusal(
+  run: Run,
+  lookups: Lookups,
+  { folder, model: content }: Fetched,
+): Promise<StageError | null> {
   const { source = folder, revision = null } = run.model ?? {};
   const found = { found: true, folder, revision: revision ?? 'main' } as const;
-  const model = { source, revision, found, folder: await lookups.inspectModel(folder) };
+  const model = { source, revision, found, folder: content };
   const fault = await faultOf(model, lookups, run.settings.train?.trust_remote_code === true);
   if (fault === null) return null;
   const { message, hint } = faultFinding(fault, model, []);
@@ -55,20 +62,14 @@ async function modelRefusal(run: Run, lookups: Lookups, folder: string): Promise
 }
 
 /** Settings of the training that only the layers of the model can refuse, and versions that fail with this model. */
-async function trainRefusal(
-  { log }: Warns,
-  run: Run,
-  { lookups, folder }: { lookups: Lookups; folder: string },
-): Promise<StageError | null> {
-  const model = await lookups.inspectModel(folder);
+async function checkTraining(run: Run, lookups: Lookups, model: ModelFolder): Promise<CheckedFetch> {
   const { train } = run.settings;
-  if (!model.whole || train === null || !run.chain.includes('train')) return null;
+  if (!model.whole || train === null || !run.chain.includes('train')) return { error: null, warnings: [] };
   const facts = await lookups.facts();
   const { findings, warnings } = checkTrain(train, {
     ...{ defaults: knownTrainSettings(facts), schedules: facts.schedules ?? null },
     ...{ layers: layersOf(model), path: ['train'] },
   });
   const pairs = badPairs(facts.versions, model.config);
-  for (const text of [...warnings, ...pairs]) log.warn({ run: run.run }, text);
-  return findings.length === 0 ? null : asRefusal(findings);
+  return { error: refusalOf(findings), warnings: [...warnings, ...pairs] };
 }

@@ -1,20 +1,17 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asStageError, type StageError } from '../core/errors.ts';
+import { asStageError } from '../core/errors.ts';
 import { isProgressBar } from '../core/mlx/mlx-log.ts';
 import { downloadError } from '../core/run/download.ts';
-import { due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
-import { readModelFolder } from '../io/model/model-folder.ts';
 import { resolveModel } from '../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
 import { isAlive } from '../io/tool/tool-process.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
-import { refusalOfFetched } from './check-fetched.ts';
-import { emitDue } from './run-stage.ts';
-import { now, type Runtime } from './runtime.ts';
+import { type Failure, giveUp, startChecks } from './fetched-checks.ts';
+import type { Runtime } from './runtime.ts';
 
 /** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they are started. */
 export interface Fetcher {
@@ -61,56 +58,49 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
         working = null;
       });
   };
+  const checks = startChecks(runtime, onChange);
+  const fetch = (name: string, wanted: Wanted): void => {
+    if (!list.has(name)) list.set(name, { ...wanted, failures: [], notBefore: 0 });
+    if (!signal.aborted) begin();
+  };
   return {
     async ready(shelved) {
-      const { model, env } = shelved.run;
+      const { run, model, env } = shelved.run;
       if (model === null || model.folder !== null) return true;
-      const wanted = { source: model.source, revision: await revisionOf(runtime, shelved), env };
+      if (checks.isRunning(run)) return false;
+      const journal = await runtime.shelf.journal(shelved);
+      const wanted = { source: model.source, revision: baseRevision(model, journal), env };
       const name = downloadName(wanted);
       // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
       const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
-      const seen = isIncomplete ? 'missing' : await look(runtime, shelved, fetched.has(name));
-      if (seen !== 'missing') return seen === 'found';
+      if (!isIncomplete && (await mayBeHere(runtime, shelved))) {
+        if (journal.some((line) => line.event === 'fetched')) return true;
+        checks.begin(shelved, model.download && !fetched.has(name) ? () => fetch(name, wanted) : null);
+        return false;
+      }
       // Its first stage reports what is missing.
       if (!model.download) return true;
-      if (!list.has(name)) list.set(name, { ...wanted, failures: [], notBefore: 0 });
-      if (!signal.aborted) begin();
+      fetch(name, wanted);
       return false;
     },
-    close: async () => void (await working),
+    async close() {
+      await Promise.all([working, checks.close()]);
+    },
   };
+}
+
+/** True also for one that cannot be read: its check reports why. */
+async function mayBeHere({ shelf, workspace }: Runtime, shelved: Shelved): Promise<boolean> {
+  const found = findBaseModel(shelved.run, await shelf.journal(shelved), workspace.root);
+  return found.then(
+    (model) => model?.found === true,
+    () => true,
+  );
 }
 
 /** The model that may be tried first; those that came first win. */
 function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | null {
   return [...list].sort(([, a], [, b]) => a.notBefore - b.notBefore)[0] ?? null;
-}
-
-/**
- * Whether the model is here; from then on the run stays at this commit. `refused`: what was fetched cannot do what the
- * config asks of it, and the run is ended. A model that lacks a file is missing until it was fetched once (`isFetched`).
- */
-async function look(runtime: Runtime, shelved: Shelved, isFetched: boolean): Promise<'found' | 'missing' | 'refused'> {
-  const journal = await runtime.shelf.journal(shelved);
-  const found = await findBaseModel(shelved.run, journal, runtime.workspace.root);
-  if (!found?.found) return 'missing';
-  if (journal.some((line) => line.event === 'fetched')) return 'found';
-  const lacksFile = !isFetched && shelved.run.model?.download === true && (await lacks(found.folder));
-  if (lacksFile) return 'missing';
-  const error = await refusalOfFetched(runtime, shelved, found.folder);
-  if (error === null) {
-    await runtime.shelf.append(shelved, { event: 'fetched', at: now(), revision: found.revision });
-    return 'found';
-  }
-  runtime.log.error({ model: shelved.run.model?.source, code: error.code, err: error }, error.message);
-  await giveUp(runtime, shelved, { error, tail: [] });
-  return 'refused';
-}
-
-/** True: a file of the model is not there, which a fetch mends. */
-async function lacks(folder: string): Promise<boolean> {
-  const model = await readModelFolder(folder);
-  return !model.whole && model.kind === 'missing';
 }
 
 async function revisionOf({ shelf }: Runtime, shelved: Shelved): Promise<string | null> {
@@ -172,11 +162,6 @@ function means(runtime: Runtime, listed: Listed): DownloadMeans {
   return { python, driver, state: workspace.state, keepFree, signal, isWanted: wanted, onLine };
 }
 
-interface Failure {
-  readonly error: StageError;
-  readonly tail: readonly string[];
-}
-
 async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Failure): Promise<boolean> {
   const pause = retryPause(error.code, listed.failures, runtime.workspace.config);
   runtime.log.error({ model: listed.source, code: error.code, err: error }, error.message);
@@ -190,18 +175,6 @@ async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Fa
   listed.notBefore = performance.now() + pause * 1000;
   tell(runtime, listed.source, `not fetched, tried again in ${pause} s. ${error.message}`);
   return false;
-}
-
-/** The run ends before its first stage, whose name its row has: that stage is what cannot be done. */
-async function giveUp(runtime: Runtime, shelved: Shelved, { error, tail }: Failure): Promise<void> {
-  const next = due(await runtime.shelf.state(shelved), false);
-  if (next === null || next.event.stage === 'results') return;
-  const { stage, attempt } = next.event;
-  const { code, message } = error;
-  const line = { at: now(), stage, attempt, code, message, log: [...tail], seconds: 0, retry_at: null };
-  await runtime.shelf.append(shelved, { event: 'failed', ...line });
-  runtime.notice({ kind: 'failed', shelved, stage, code, message, retryAt: null });
-  await emitDue(runtime, shelved);
 }
 
 function tell(runtime: Runtime, model: string, text: string): void {

@@ -38,6 +38,10 @@ export function ending(journal: readonly JournalLine[]): Ending | undefined {
   );
 }
 
+/** What was doubtful in a model that was fetched after acceptance. */
+export const fetchedWarnings = (journal: readonly JournalLine[]): readonly string[] =>
+  journal.flatMap((line) => (line.event === 'fetched' ? (line.warnings ?? []) : []));
+
 /** 1 + the last attempt of a stage that is history: it failed, or a retry came after it. A number is never used twice. */
 export function nextAttempt(journal: readonly JournalLine[], stage: StageName): number {
   const retry = journal.findLastIndex((line) => line.event === 'retried');

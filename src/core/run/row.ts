@@ -5,7 +5,7 @@ import { type Made, type StageName, stageNames, stages } from '../../events/stag
 import { judge } from '../config/criteria.ts';
 import { custodyOf, ownManifests, versionsOf } from './custody.ts';
 import { peakBytes } from './disk-use.ts';
-import { currentLines, ending, type RunState } from './due.ts';
+import { currentLines, ending, fetchedWarnings, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
 
 /** What a row is made of. Everything is read from disk before; this file only decides what it means. */
@@ -166,6 +166,7 @@ function warningsOf(input: RowInput): string[] {
   const unread = own(input).filter(({ stage }) => made(input, stage) === null);
   const warnings = [
     ...(input.accepted ?? []),
+    ...fetchedWarnings(input.state.journal),
     ...(made(input, 'train')?.warm_restart
       ? ['warm restart: weights were taken over, the optimizer began anew and iterations count from 1']
       : []),
