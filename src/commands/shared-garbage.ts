@@ -4,6 +4,7 @@ import { readText } from '../io/disk/files.ts';
 import { removeInside } from '../io/disk/inside.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { listNames } from '../io/model/models.ts';
+import { renderedFolder } from '../io/model/render-prompts.ts';
 import { commandLine } from '../io/tool/process-facts.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { sharedFolder } from '../io/workspace/shelf.ts';
@@ -11,13 +12,14 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { baseFile } from '../workers/stages/base-score.ts';
 import { type Garbage, type Premises, wholeFolder } from './garbage.ts';
 
-/** What belongs to no run: scores of base models that are gone, logs of downloads, servers and of phasebox itself. */
+/** What belongs to no run: scores of base models that are gone, logs of downloads, servers and of phasebox itself, old prompts. */
 export async function sharedGarbage(workspace: Workspace, premises: Premises): Promise<Garbage[]> {
   const found = [
     ...(await baseScores(workspace, premises)),
     ...(await downloads(workspace)),
     ...(await servers(workspace)),
     ...(await oldLogs(workspace)),
+    ...(await oldPrompts(workspace)),
   ];
   return found.filter(({ bytes }) => bytes > 0);
 }
@@ -81,6 +83,24 @@ async function servers({ state }: Workspace): Promise<Garbage[]> {
     found.push(await wholeFolder(join(state, 'serve', name), 'left by a `serve` that was killed'));
   }
   return found;
+}
+
+/** Days for which rendered prompts are kept: those of models and suites that nobody uses any more never go otherwise. */
+const promptDays = 30;
+
+async function oldPrompts({ state }: Workspace): Promise<Garbage[]> {
+  const folder = renderedFolder(state);
+  const since = Date.now() - promptDays * 86_400_000;
+  const sizes = new Map<string, number>();
+  for (const name of await listNames(folder)) {
+    const { mtimeMs, size } = await stat(join(folder, name));
+    if (mtimeMs < since) sizes.set(name, size);
+  }
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const free = async (): Promise<void> => {
+    for (const name of sizes.keys()) await removeInside(folder, name);
+  };
+  return [{ kind: 'leftover', what: `rendered prompts older than ${promptDays} days`, folder, bytes, free }];
 }
 
 /** `phasebox.1.log` ...: full ones. */

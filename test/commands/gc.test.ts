@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type GcOptions, gc } from '../../src/commands/gc.ts';
@@ -170,7 +170,10 @@ describe('gc', () => {
     await attempt(workspace.state, 'downloads/org--m-1', 'log.txt');
     await attempt(workspace.state, 'serve/999999999.x', 'log.txt');
     await attempt(workspace.state, 'log', 'phasebox.log', 'phasebox.1.log');
+    await attempt(workspace.state, 'prompts', 'old.json', 'new.json');
+    await utimes(join(workspace.state, 'prompts/old.json'), new Date(0), new Date(0));
     await collect({ yes: true });
+    expect(await readdir(join(workspace.state, 'prompts'))).to.eql(['new.json']);
     expect((await readdir(join(workspace.artifacts, 'base'))).sort()).to.eql(['aaaaaaaaaaaa']);
     expect(await readdir(join(workspace.state, 'downloads'))).to.eql([]);
     expect(await readdir(join(workspace.state, 'serve'))).to.eql([]);

@@ -33,6 +33,8 @@ export const renderedFolder = (state: string): string => join(state, 'prompts');
 const longest_ms = 120_000;
 
 const known = new Map<string, Rendered>();
+/** An `up` lives for months; what it forgets is read from the disk. */
+const mostKnown = 200;
 
 /**
  * What chat templates make of prompts, by python/render_prompts.py: an answer for each job. One Python is started for all
@@ -41,12 +43,12 @@ const known = new Map<string, Rendered>();
 export async function renderPrompts(jobs: readonly RenderJob[], renderer: Renderer): Promise<Rendered[]> {
   try {
     const { versions } = await readFacts(renderer.python);
-    const keys = await Promise.all(jobs.map((job) => keyOf(job, renderer, versions)));
-    const before = await Promise.all(keys.map((key) => recall(key, renderer)));
+    const keys = await Promise.all(jobs.map((job) => keysOf(job, renderer, versions)));
+    const before = await Promise.all(keys.map((one) => recall(one, renderer)));
     const open = jobs.filter((_, index) => before[index] === null);
     const fresh = open.length === 0 ? [] : await ask(open, renderer);
     const answers = jobs.map((job, index) => before[index] ?? fresh[open.indexOf(job)] ?? failed('no answer'));
-    await Promise.all(answers.map((answer, index) => keep(keys[index] ?? '', answer, renderer)));
+    await Promise.all(keys.map((one, index) => keep(one, answers[index], renderer)));
     return answers;
   } catch (error) {
     return jobs.map(() => failed(error instanceof Error ? error.message : String(error)));
@@ -61,28 +63,42 @@ const script = (): string => {
   return driver;
 };
 
+/** Where an answer is kept: only a template with a clock gives another one on another day. */
+interface Keys {
+  readonly anyDay: string;
+  readonly thisDay: string;
+}
+
 /** Everything that a prompt follows from; the weights are no part of it. */
-async function keyOf(job: RenderJob, { python, date }: Renderer, versions: object): Promise<string> {
+async function keysOf(job: RenderJob, { python, date }: Renderer, versions: object): Promise<Keys> {
   const by = await contentHash(script());
   const names = (await listNames(job.model)).filter((name) => tokenizerFile.test(name)).sort();
   const files = await Promise.all(names.map(async (name) => [name, await contentHash(join(job.model, name))]));
-  return textHash(canonicalJson({ by, python, versions, date, files, requests: job.requests }));
+  const all = { by, python, versions, files, requests: job.requests };
+  return { anyDay: textHash(canonicalJson(all)), thisDay: textHash(canonicalJson({ ...all, date })) };
 }
 
 const tokenizerFile = /(?<!\.index)\.(?:json|jsonl|jinja|model|txt|tiktoken|py)$/;
 
 const fileOf = (folder: string, key: string): string => join(folder, `${key.slice(0, 32)}.json`);
 
-async function recall(key: string, { kept }: Renderer): Promise<Rendered | null> {
-  const seen = known.get(key);
-  if (seen !== undefined || kept === null) return seen ?? null;
-  const read = rendering.safeParse(parsed((await readText(fileOf(kept, key))) ?? ''));
-  return read.success ? { ok: true, rendering: read.data } : null;
+async function recall({ anyDay, thisDay }: Keys, { kept }: Renderer): Promise<Rendered | null> {
+  for (const key of [anyDay, thisDay]) {
+    const seen = known.get(key);
+    if (seen !== undefined) return seen;
+    const read = rendering.safeParse(parsed((kept && (await readText(fileOf(kept, key)))) || ''));
+    if (read.success) return { ok: true, rendering: read.data };
+  }
+  return null;
 }
 
 /** A failure is not kept: it may be mended by the next time. */
-async function keep(key: string, answer: Rendered, { kept, keeps }: Renderer): Promise<void> {
-  if (!answer.ok || known.has(key)) return;
+async function keep(keys: Keys, answer: Rendered | undefined, { kept, keeps }: Renderer): Promise<void> {
+  if (answer?.ok !== true) return;
+  const key = answer.rendering.dated === null ? keys.anyDay : keys.thisDay;
+  if (known.has(key)) return;
+  const [oldest] = known.keys();
+  if (oldest !== undefined && known.size >= mostKnown) known.delete(oldest);
   known.set(key, answer);
   if (kept === null || !keeps) return;
   const file = fileOf(kept, key);
