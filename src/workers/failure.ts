@@ -13,12 +13,17 @@ import { keptFor } from './carry-over.ts';
 import { now, type Place } from './runtime.ts';
 import { tailLines } from './stage-context.ts';
 
-/** Journals a failed attempt and gives its space back. Returns what makes the job red on the dashboard. */
+/** A failure that the journal holds. Makes the job red on the dashboard. */
+export class JournaledFailure extends Error {
+  override readonly name = 'JournaledFailure';
+}
+
+/** Journals a failed attempt and gives its space back. Returns what its job ends with. */
 export async function recordFailure(
   place: Place,
   attempt: Pick<Attempt, 'shelved' | 'event' | 'dir'>,
   failure: { error: StageError; seconds: number },
-): Promise<Error> {
+): Promise<JournaledFailure> {
   const { shelved, event, dir } = attempt;
   const { error, seconds } = failure;
   const log = await newestTail(dir);
@@ -46,7 +51,7 @@ export async function recordFailure(
     place.notice({ kind: 'failed', shelved, stage: event.stage, code: error.code, message: error.message, retryAt });
   }
   await keepOnly(dir, kept);
-  const shown = new Error(`${error.code}: ${error.message}`, { cause: error });
+  const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });
   shown.stack = [shown.message, ...log].join('\n');
   return shown;
 }

@@ -1,7 +1,7 @@
-import { type Refusal, refusalOf } from '../core/broker/refusal.ts';
+import { type Refusal, refusalOf, silenceOf } from '../core/broker/refusal.ts';
 import { type Due, due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
-import { isReply } from '../io/broker/broker-probe.ts';
+import { isReply, NoAnswer } from '../io/broker/broker-probe.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { BrokerTrouble } from './broker-trouble.ts';
 import { reportStore } from './report-store.ts';
@@ -48,6 +48,8 @@ export function startReconciler(parts: Parts): Reconciler {
     return running;
   };
   const inBackground = (): void => {
+    // A stage that ends while `up` goes down must not start a pass on a bus that is being closed.
+    if (runtime.signal.aborted) return;
     now().catch((error: unknown) => runtime.log.warn({ err: error }, 'queues could not be compared with the disk'));
   };
   runtime.bus.onDoubt(inBackground);
@@ -96,12 +98,26 @@ async function mend(runtime: Runtime, admission: Admission): Promise<Refusal | n
         const later = due(await shelf.state(shelved), rows.has(name));
         return later !== null && later.event.stage === next.event.stage && later.event.attempt === next.event.attempt;
       });
-    await admission.ensure();
-    return null;
   } catch (error) {
-    if (isReply(error)) return refusalOf(error.message);
-    throw error;
+    const refusal = refusalIn(error);
+    if (refusal === null) throw error;
+    return refusal;
   }
+  try {
+    await admission.ensure();
+  } catch (error) {
+    const refusal = refusalIn(error);
+    if (refusal !== null) return refusal;
+    // A waiting run that cannot be looked at must not stop those that have started.
+    runtime.log.error({ err: error }, 'the next run could not be admitted');
+  }
+  return null;
+}
+
+/** What an error says of the broker; null: it is not the broker's. */
+function refusalIn(error: unknown): Refusal | null {
+  if (isReply(error)) return refusalOf(error.message);
+  return error instanceof NoAnswer ? silenceOf(error.message) : null;
 }
 
 /** Started runs that nobody has in hand and nothing holds, with what is due for them. */

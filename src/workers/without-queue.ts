@@ -1,6 +1,7 @@
 import type { Due } from '../core/run/due.ts';
 import { PutBack } from '../io/broker/consumer.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
+import { JournaledFailure } from './failure.ts';
 import { endRun } from './results.ts';
 import { runStage } from './run-stage.ts';
 import type { Admission } from './runs.ts';
@@ -9,7 +10,10 @@ import type { Stage } from './stage.ts';
 
 /** Does what is due for started runs while the broker takes no jobs: such a run reaches its row, and only new runs wait. */
 export interface WithoutQueue {
-  /** Starts it, and does not wait for it; `then` is called at its end. What somebody has in hand is left to them. */
+  /**
+   * Starts it and does not wait for it. One run per stage at a time, as in the queues; a run that a worker holds is
+   * skipped. `then` is called when the journal has moved on.
+   */
   begin(shelved: Shelved, next: Due, then: () => void): void;
   /** Resolves when nothing begun here is under way. */
   settled(): Promise<void>;
@@ -25,7 +29,16 @@ interface Parts {
 const board = { progress: () => undefined, log: () => undefined };
 
 export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQueue {
-  const underWay = new Map<string, Promise<void>>();
+  const underWay = new Map<string, { readonly stage: string; readonly done: Promise<void> }>();
+  const reported = new Map<string, string>();
+  const isBusy = (stage: string): boolean =>
+    [...underWay.values(), ...runtime.inHand.values()].some((one) => one.stage === stage);
+  // `begin` is called each second: the same error of a run is one line.
+  const report = (run: string, error: unknown): void => {
+    if (reported.get(run) === String(error)) return;
+    reported.set(run, String(error));
+    runtime.log.error({ err: error, run }, 'what is due for the run could not be done; it is tried again');
+  };
   const work = async (shelved: Shelved, { event }: Due): Promise<void> => {
     if (event.stage === 'results') return void (await endRun(runtime, admission, shelved));
     const stage = list.find(({ name }) => name === event.stage);
@@ -34,21 +47,26 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
   return {
     begin(shelved, next, then) {
       const { run } = shelved.run;
-      if (underWay.has(run) || runtime.inHand.has(run) || runtime.signal.aborted) return;
+      if (underWay.has(run) || runtime.inHand.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;
       if (runtime.clock.remaining(next) > 0) return;
       const done = work(shelved, next)
-        // A failed stage has told of itself, and one that is put back waits for the next `up`.
+        .then(() => true)
         .catch((error: unknown) => {
-          if (!(error instanceof PutBack)) runtime.log.debug(String(error));
+          // A stage that is put back waits for the next `up`.
+          if (error instanceof PutBack) return false;
+          if (error instanceof JournaledFailure) return true;
+          report(run, error);
+          return false;
         })
-        .finally(() => {
+        .then((hasMoved) => {
           underWay.delete(run);
-          then();
+          // Otherwise the same is due, and it would fail again at once (a full disk): it waits for the next look.
+          if (hasMoved) then();
         });
-      underWay.set(run, done);
+      underWay.set(run, { stage: next.event.stage, done });
     },
     async settled() {
-      while (underWay.size > 0) await Promise.all(underWay.values());
+      while (underWay.size > 0) await Promise.all([...underWay.values()].map(({ done }) => done));
     },
   };
 }
