@@ -22,11 +22,11 @@ export const thisMachine = (): Machine => ({
 /** Node, the system, `ps`, and what only one of the systems has. */
 export async function checkMachine(machine: Machine): Promise<Check[]> {
   const checks = await Promise.all([
-    checked('node', async () => checkNode(machine)),
-    checked('system', async () => checkSystem(machine)),
-    checked('ps', checkPs),
-    checked('caffeinate', () => checkCaffeinate(machine)),
-    checked('mlx on cpu', () => checkCompiler(machine)),
+    checked('node', null, async () => checkNode(machine)),
+    checked('system', null, async () => checkSystem(machine)),
+    checked('ps', null, checkPs),
+    checked('caffeinate', null, () => checkCaffeinate(machine)),
+    checked('mlx on cpu', null, () => checkCompiler(machine)),
   ]);
   return checks.flat();
 }

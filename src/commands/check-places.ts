@@ -14,36 +14,34 @@ import { startTool } from '../io/tool/tool-process.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { socketFolder } from '../io/workspace/socket-path.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
+import { type Check, checked, missing, ok, reasonOf, remedyOf, warn } from './checks.ts';
 
 /** What a workspace needs of its folders, the disk, the clock and the ports. */
 export async function checkPlaces(workspace: Workspace): Promise<Check[]> {
+  const { root } = workspace;
   const artifacts = await nearestFolder(workspace.artifacts);
   const owner = await ownerOf(workspace.state);
   const checks = await Promise.all([
-    checked('workspace', async () => ok('workspace', workspace.root)),
-    checked('inbox', () => checkFolder('inbox', workspace.inbox)),
-    checked('artifacts', () => checkFolder('artifacts', workspace.artifacts)),
-    checked('tools', () => checkWrapper(artifacts)),
-    checked('sockets', () => checkSockets(workspace)),
-    checked('disk', () => checkDisk(workspace)),
-    checked('clock', () => checkClock(workspace)),
-    checked('dashboard', () => checkDashboard(workspace, owner)),
-    checked('up', async () => ok('up', owner === null ? 'not running' : `running, pid ${owner}`)),
+    checked('workspace', root, async () => ok('workspace', workspace.root)),
+    checked('inbox', root, () => checkFolder('inbox', workspace.inbox, root)),
+    checked('artifacts', root, () => checkFolder('artifacts', workspace.artifacts, root)),
+    checked('tools', root, () => checkWrapper(artifacts)),
+    checked('sockets', root, () => checkSockets(workspace)),
+    checked('disk', root, () => checkDisk(workspace)),
+    checked('clock', root, () => checkClock(workspace)),
+    checked('dashboard', root, () => checkDashboard(workspace, owner)),
+    checked('up', root, async () => ok('up', owner === null ? 'not running' : `running, pid ${owner}`)),
   ]);
   return checks.flat();
 }
 
-async function checkFolder(name: string, wanted: string): Promise<Check> {
+async function checkFolder(name: string, wanted: string, root: string): Promise<Check> {
   const path = await nearestFolder(wanted);
   try {
     await writeAndRename(path);
   } catch (error) {
-    return missing(
-      name,
-      `${path} cannot be written: ${reasonOf(error)}`,
-      'Give yourself the rights, or another folder in phasebox.yaml.',
-    );
+    const todo = await remedyOf(error, root, 'Name another folder in phasebox.yaml.');
+    return missing(name, `${path} cannot be written: ${reasonOf(error)}`, todo);
   }
   if (path !== wanted) return ok(name, `${wanted}: not there yet, \`phasebox up\` makes it`);
   const foreign = await foreignFolders(path);
@@ -67,12 +65,14 @@ async function checkWrapper(folder: string): Promise<Check> {
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
 
-async function checkSockets({ state }: Workspace): Promise<Check> {
+async function checkSockets({ state, root }: Workspace): Promise<Check> {
   const folder = await socketFolder(state);
   const path = join(folder, `d.${nonce()}`);
   const problem = await socketProblem(path);
-  if (problem !== null)
-    return missing('sockets', `${path}: ${problem}`, 'Put the workspace on a disk of the system (APFS, ext4).');
+  if (problem !== null) {
+    const todo = await remedyOf(problem, root, 'Put the workspace on a disk of the system (APFS, ext4).');
+    return missing('sockets', `${path}: ${reasonOf(problem)}`, todo);
+  }
   return ok('sockets', folder === state ? `in ${state}` : `in ${folder}, since the workspace's path is too long`);
 }
 

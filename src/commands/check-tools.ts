@@ -21,8 +21,8 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
   if (!('facts' in answer)) return withoutFacts(path, answer);
   const { versions } = answer.facts;
   const runs = await Promise.all([
-    checked('mlx', () => checkMlx(path, versions)),
-    checked('drivers', () => checkDrivers(path)),
+    checked('mlx', at.root, () => checkMlx(path, versions)),
+    checked('drivers', at.root, () => checkDrivers(path)),
   ]);
   const known = [checkVersion(path, versions), checkMlxLm(versions), checkTransformers(path, versions)];
   return [...known, ...checkPairs(versions), ...runs.flat()];

@@ -1,4 +1,5 @@
 import { CommandError } from '../core/errors.ts';
+import { refusalOf } from '../io/disk/refusals.ts';
 
 /** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
 export interface Check {
@@ -23,12 +24,25 @@ export const missing = (name: string, detail: string, todo: string): Check => ({
 export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
 
-/** A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice. */
-export async function checked(name: string, look: () => Promise<Check | readonly Check[]>): Promise<readonly Check[]> {
+/** What to do about an error: what every command says where the disk refused something, else `otherwise`. */
+export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {
+  const refused = root === null ? null : await refusalOf(error instanceof CommandError ? error.cause : error, root);
+  return refused?.todo ?? otherwise;
+}
+
+/**
+ * A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice.
+ * `root`: the folder of the workspace; null: the check is about none.
+ */
+export async function checked(
+  name: string,
+  root: string | null,
+  look: () => Promise<Check | readonly Check[]>,
+): Promise<readonly Check[]> {
   try {
     return [await look()].flat();
   } catch (error) {
-    const todo = error instanceof CommandError ? 'see above' : 'Report this with the line above.';
-    return [missing(name, reasonOf(error), todo)];
+    const otherwise = error instanceof CommandError ? 'see above' : 'Report this with the line above.';
+    return [missing(name, reasonOf(error), await remedyOf(error, root, otherwise))];
   }
 }

@@ -30,9 +30,11 @@ export async function doctor(folder: string, machine: Machine = thisMachine()): 
   const root = resolve(folder);
   const checks = await Promise.all([
     checkMachine(machine),
-    checked('python', () => checkPython({ root, config })),
-    checked('broker', () => checkBroker(workspace, config.redis_url)),
-    workspace === null ? [missing('workspace', opened.problem, `phasebox init ${folder}`)] : checkPlaces(workspace),
+    checked('python', root, () => checkPython({ root, config })),
+    checked('broker', root, () => checkBroker(workspace, config.redis_url)),
+    workspace === null
+      ? [missing('workspace', opened.problem, `phasebox init ${folder}`)]
+      : checked('workspace', root, () => checkPlaces(workspace)),
   ]);
   const all = checks.flat();
   const warnings = workspace?.warnings ?? [];

@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { shellWord } from '../core/plan/shell.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
@@ -19,6 +19,8 @@ export interface Initiated {
   readonly folders: readonly string[];
   readonly made: readonly string[];
   readonly kept: readonly string[];
+  /** The lines of .gitignore, where it was made. */
+  readonly ignored: readonly string[];
   /** .gitignore names .phasebox/. */
   readonly ignores: boolean;
   /** Null: not looked for, since there is a phasebox.yaml already. */
@@ -35,27 +37,39 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
   // First: a phasebox.yaml that is wrong is told before anything is made.
-  const { config, warnings = [] } = await openWorkspace(root, { create: true });
+  const { config, artifacts, warnings = [] } = await openWorkspace(root, { create: true });
   const folders = [config.inbox, config.artifacts, '.phasebox'].map((folder) => `${folder}/`);
   const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
   const search = configured ? null : await findMlxPython(root, env);
   const made: string[] = [];
   const kept: string[] = [];
-  for (const [name, text] of await newFiles(root, search?.found ?? null)) {
+  const ignored = ['.phasebox/', ...runsOf(relative(root, artifacts))];
+  for (const [name, text] of await newFiles(root, { python: search?.found ?? null, ignored })) {
     ((await writeNew(join(root, name), text)) ? made : kept).push(name);
   }
   const ignores = ((await readText(join(root, '.gitignore'))) ?? '').includes('.phasebox');
-  return { root, folders, made, kept, ignores, search, warnings };
+  return { root, folders, made, kept, ignored: made.includes('.gitignore') ? ignored : [], ignores, search, warnings };
 }
 
 const suiteFile = join('suites', 'agent-27.yaml');
 
-async function newFiles(root: string, python: MlxPython | null): Promise<[name: string, text: string][]> {
+/** The line of .gitignore for the runs: results.jsonl and COMPARISON.md beside them are small. None: they are elsewhere. */
+const runsOf = (artifacts: string): string[] =>
+  artifacts === '' || artifacts.startsWith('..') || isAbsolute(artifacts)
+    ? []
+    : [`/${artifacts.replaceAll(/[\\*?[\]]/g, '\\$&')}/*/`];
+
+interface NewFiles {
+  readonly python: MlxPython | null;
+  readonly ignored: readonly string[];
+}
+
+async function newFiles(root: string, { python, ignored }: NewFiles): Promise<[name: string, text: string][]> {
   return [
     ['phasebox.yaml', workspaceYaml(root, python)],
     ['example.yaml', exampleYaml()],
     [suiteFile, await readFile(join(packageRoot().folder, suiteFile), 'utf8')],
-    ['.gitignore', '.phasebox/\n/artifacts/*/\n'],
+    ['.gitignore', `${ignored.join('\n')}\n`],
   ];
 }
 
@@ -129,9 +143,12 @@ criteria: # written down before the result is known
 }
 
 /** What is told: what was made, and what to do next. */
-export function initText({ root, folders, made, kept, ignores, search }: Initiated): string {
+export function initText({ root, folders, made, kept, ignored, ignores, search }: Initiated): string {
   const lines = [`${root} is a phasebox workspace`];
-  if (made.length > 0) lines.push(`  made: ${made.join(', ')} (with ${folders.join(', ')})`);
+  if (made.length > 0) lines.push(`  made: ${made.join(', ')}`);
+  lines.push(`  folders: ${folders.join(', ')}`);
+  if (ignored.length > 0)
+    lines.push(`  .gitignore keeps out of git: ${ignored.join(', ')}; everything else can be kept in it`);
   if (kept.length > 0) lines.push(`  there already, not touched: ${kept.join(', ')}`);
   if (!ignores) lines.push('  add .phasebox/ to .gitignore: it holds sockets, logs and the broker');
   const found = search?.found;

@@ -17,6 +17,12 @@ export const path = z
   .min(1)
   .refine((text) => !isOthersHome(text), othersHome);
 
+const paths = z.registry<{ readonly isPath: true }>();
+paths.add(path, { isPath: true });
+
+/** True for `path`, also with a description of its own. */
+export const isPathSchema = (schema: z.core.$ZodType): boolean => paths.get(schema) !== undefined;
+
 /** Refuses a command that names another user's home folder, at the word that does. */
 export function checkWords(context: z.core.ParsePayload<string[]>): void {
   const { value, issues } = context;

@@ -1,14 +1,17 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { execa } from 'execa';
 import { checkMachine, thisMachine } from '../../src/commands/check-machine.ts';
 import type { Check } from '../../src/commands/checks.ts';
 import { type Diagnosis, doctor, doctorText } from '../../src/commands/doctor.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { openBroker } from '../../src/io/broker/broker.ts';
+import { packageRoot } from '../../src/io/package-root.ts';
 import { freePort } from '../../src/io/server/server-child.ts';
 import { claimWorkspace } from '../../src/io/workspace/ownership.ts';
+import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { makeWorkspace } from '../helpers/shelved.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -113,6 +116,47 @@ describe('doctor', () => {
       else process.env.PHASEBOX_PYTHON = before;
     }
     expect(await readdir(folder)).to.eql([]);
+  });
+
+  /** `doctor` of somebody who may read the folders and not write them; as root that is another user. */
+  async function doctorOfOther(workspace: Workspace, paths: readonly string[], mode: number): Promise<Diagnosis> {
+    const other = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+    await chmod(workspace.root, 0o755);
+    for (const path of paths) await chmod(path, mode);
+    try {
+      const argv = [join(packageRoot().folder, 'dist/phasebox.js'), 'doctor', '--json', '--workspace', workspace.root];
+      const { stdout } = await execa(process.execPath, argv, {
+        ...other,
+        cwd: '/',
+        env: { HOME: '/nowhere' },
+        reject: false,
+      });
+      return JSON.parse(stdout);
+    } finally {
+      for (const path of paths) await chmod(path, 0o755);
+    }
+  }
+
+  it('says whose the folders are that it may not write, and how they are taken back', async () => {
+    const workspace = await makeWorkspace('python: /bin/false\n');
+    const { root, inbox, artifacts, state } = workspace;
+    const helps = process.getuid?.() === 0 ? `sudo chown -R "$(id -un)" ${root}` : 'chmod -R u+rwX ';
+    const closed = await doctorOfOther(workspace, [inbox, artifacts, state], 0o555);
+    for (const name of ['inbox', 'artifacts', 'tools', 'sockets', 'clock']) {
+      expect(named(closed, name)[0]?.detail, name).to.contain('EACCES');
+      expect(named(closed, name)[0]?.todo, name).to.contain(helps);
+    }
+    const hidden = await doctorOfOther(workspace, [state], 0o000);
+    expect(named(hidden, 'workspace')[0]?.todo).to.contain(helps);
+    expect(named(hidden, 'node')).to.have.length(1);
+  });
+
+  it('says what is in the way of a folder', async () => {
+    const workspace = await makeWorkspace(config('inbox: file\n').replace(testPython, await quickPython()));
+    await rmdir(workspace.inbox);
+    await writeFile(workspace.inbox, '');
+    const diagnosis = await doctor(workspace.root);
+    for (const name of ['inbox', 'clock']) expect(named(diagnosis, name)[0]?.todo, name).to.contain('Move it away');
   });
 
   it('refuses a phasebox.yaml that is wrong', async () => {

@@ -44,6 +44,10 @@ describe('init', () => {
     expect(version).to.match(/^\d+\.\d+/);
     expect(await readFile(join(root, 'phasebox.yaml'), 'utf8')).to.contain(`# mlx_lm ${version}`);
     expect(await readFile(join(root, '.gitignore'), 'utf8')).to.match(/^\.phasebox\/$/m);
+    const lines = (await readFile(join(root, '.gitignore'), 'utf8')).trimEnd().split('\n');
+    expect(lines).to.eql(['.phasebox/', '/artifacts/*/']);
+    expect(initText(initiated)).to.contain(`.gitignore keeps out of git: ${lines.join(', ')};`);
+    expect(initText(initiated)).to.contain('folders: inbox/, artifacts/, .phasebox/\n');
     expect(initText(initiated)).to.contain(root).and.to.contain('example.yaml').and.to.contain('phasebox up');
     expect(pythonWarning(initiated)).to.equal(null);
   });
@@ -87,6 +91,21 @@ describe('init', () => {
     expect(initiated.search).to.equal(null);
     expect(initText(initiated)).to.contain('not touched').and.to.contain('add .phasebox/ to .gitignore');
     expect((await init(root, await bareEnv())).made).to.eql([]);
+  });
+
+  it('keeps the runs out of git where phasebox.yaml says that they are, and names no .gitignore of yours', async () => {
+    const lines = async (artifacts: string): Promise<string[]> => {
+      const root = await tempDir();
+      await writeFile(join(root, 'phasebox.yaml'), `artifacts: ${artifacts}\n`);
+      const initiated = await init(root, await bareEnv());
+      expect(await readFile(join(root, '.gitignore'), 'utf8')).to.equal(`${initiated.ignored.join('\n')}\n`);
+      const again = await init(root, await bareEnv());
+      expect(initText(again)).to.not.contain('keeps out of git');
+      return [...initiated.ignored];
+    };
+    expect(await lines('a b/out')).to.eql(['.phasebox/', '/a b/out/*/']);
+    expect(await lines('"x[1]"')).to.eql(['.phasebox/', '/x\\[1\\]/*/']);
+    expect(await lines(await tempDir('elsewhere'))).to.eql(['.phasebox/']);
   });
 
   it('makes nothing where phasebox.yaml is wrong', async () => {

@@ -134,6 +134,28 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     ],
   ],
   [
+    'spaces that are none behind the colon in a flow mapping, and in a section that is one word',
+    `${training('{ iters:\u00a020, num_layers:\u30001, mask_prompt:\u00a0true\u00a0, save\u200b_every }')}env: { A:\u00a0b }\nfuse: q_bits:\u00a04\n`,
+    [
+      '4: train.iters:\\xa020: unknown key | there is a non-breaking space (\\xa0) in this entry: type a plain one, or none',
+      '4: train.num_layers:\\u30001: unknown key | there is an unusual space (\\u3000) in this entry: type a plain one, or none',
+      '4: train.mask_prompt:\\xa0true\\xa0: unknown key | there is a non-breaking space (\\xa0) in this entry: type a plain one, or none',
+      '4: train.save\\u200b_every: unknown key | there is an unusual space (\\u200b) in this entry: type a plain one, or none',
+      '6: env.A:\\xa0b: a value is missing | there is a non-breaking space (\\xa0) in this entry: type a plain one, or none',
+      '7: fuse: a mapping (`key: value`) is expected | there is a non-breaking space (\\xa0) in it: type a plain one, or none',
+    ],
+  ],
+  [
+    'bare entries that are no names',
+    `${training('{ "iters: 20", "a b", "mask_prompt : true" }')}env: { "A: b" }\n`,
+    [
+      '4: train.iters: 20: unknown key | quotes make one word of it: write `iters: 20`',
+      '4: train.a b: unknown key | every entry needs a key and a value: `key: value`',
+      '4: train.mask_prompt : true: unknown key | quotes make one word of it: write `mask_prompt: true`',
+      '6: env.A: b: a value is missing | quotes make one word of it: write `A: b`',
+    ],
+  ],
+  [
     'a slip in `from`, with what it names',
     good.replace(/train.*\n/, 'from: { adapter: nowhere, checkpoint:600 }\n').replace(/data.*\n/, ''),
     [
@@ -177,6 +199,28 @@ describe('a key without a value', () => {
       'line 6: train.mask_prompt is empty, so its default applies; write a value, or null if that is meant',
       'line 7: train.grad_checkpoint is empty, so its default applies; write a value, or null if that is meant',
       'line 10: notes is empty, so its default applies; write a value, or null if that is meant',
+    ]);
+  });
+
+  it('is warned of where ~ alone stands for a path, which YAML reads as null', async () => {
+    const base = `${good}select: { by: suite, suite: suites/small.yaml }\nbaseline: { name: x, suite: suites/small.yaml, overall: 1 }\n`;
+    await workspace.write('full.yaml', base);
+    const text = (home: string): string =>
+      `phase: b\nextends: full.yaml\ntitle: ~\ntrain: { resume_adapter_file: ${home} }\nselect: null\nbaseline: { suite: ${home} }\n`;
+    const aboutNull = async (home: string): Promise<string[]> =>
+      (await workspace.plan(text(home))).warnings.filter((warning) => warning.startsWith('line '));
+    expect(await aboutNull('null')).to.eql([]);
+    expect(await aboutNull('~')).to.eql(
+      ['line 4: train.resume_adapter_file', 'line 6: baseline.suite'].map(
+        (place) =>
+          `${place}: ~ alone is null in YAML, so its default applies; write "~" in quotes for the home folder, or null if that is meant`,
+      ),
+    );
+    const hint = '~ alone is null in YAML: write "~" in quotes for the home folder';
+    expect(await told('phase: b\nfrom: { model: ~ }\neval: { suite: ~ }\n')).to.eql([
+      `2: from.model: a value is missing | ${hint}`,
+      '2: from: allowed: { run, after }, or { model }, or { adapter, checkpoint }',
+      `3: eval.suite: a value is missing | ${hint}`,
     ]);
   });
 

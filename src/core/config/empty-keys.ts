@@ -5,8 +5,8 @@ import { withoutComma } from './slips.ts';
 /** A key that is written without a value. */
 export interface EmptyKey {
   readonly path: Path;
-  /** `bare`: no colon either, as in `{ mask_prompt }`. `blank`: nothing after the colon. */
-  readonly kind: 'bare' | 'blank';
+  /** `bare`: no colon either, as in `{ mask_prompt }`. `blank`: nothing after the colon. `tilde`: `~`, which YAML reads as null. */
+  readonly kind: 'bare' | 'blank' | 'tilde';
   /** The key as it is written. */
   readonly text: string;
   /** The whole number that a comma took apart: `1,000` is an entry with the value 1 and a key 000. Null: it is none. */
@@ -18,7 +18,7 @@ export const keyText = (key: { readonly value: unknown }): string => (key.value 
 
 const sourceOf = (node: unknown): string => (isScalar(node) ? (node.source ?? keyText(node)) : '');
 
-/** Every key of a document that has no value. An explicit `null` or `~` is one. */
+/** Every key of a document that has no value. An explicit `null` is one. */
 export function emptyKeys(document: Document): EmptyKey[] {
   const found: EmptyKey[] = [];
   const walk = (node: unknown, path: Path): void => {
@@ -39,7 +39,9 @@ export function emptyKeys(document: Document): EmptyKey[] {
 
 function emptiness({ value }: Pair): EmptyKey['kind'] | null {
   if (value === null) return 'bare';
-  return isScalar(value) && value.value === null && value.source === '' && value.tag === undefined ? 'blank' : null;
+  if (!isScalar(value) || value.value !== null || value.tag !== undefined) return null;
+  if (value.source === '~') return 'tilde';
+  return value.source === '' ? 'blank' : null;
 }
 
 /** The number that ends with the bare key at this place. */

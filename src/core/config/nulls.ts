@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import { isPathSchema } from '../../events/paths.ts';
 import { type EmptyKey, entriesHint } from './empty-keys.ts';
 import { isMapping, type Mapping } from './mapping.ts';
 import { type Finding, type Path, pathText } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
-import { unspaced } from './slips.ts';
+import { nameHint, oddSpaceHint, unspaced } from './slips.ts';
 import { closestName, notAllowed } from './validate.ts';
 
 /** Keys of a mapping that its schema leaves to somebody else: those of `train` are the installed mlx_lm's. */
@@ -122,7 +123,8 @@ interface Judged {
 
 function judge(one: NullKey, written: EmptyKey | undefined, source: YamlSource): Judged {
   const { path, key, kind, shape } = one;
-  const seen = written === undefined ? { seen: null } : {};
+  const isTilde = written?.kind === 'tilde';
+  const seen = written === undefined || isTilde ? { seen: null } : {};
   const own = shape.known[key];
   const refused = own === undefined ? (shape.further?.refuse(key, path) ?? []) : [];
   if (kind !== 'unknown' && refused.length > 0) return { findings: refused };
@@ -132,15 +134,27 @@ function judge(one: NullKey, written: EmptyKey | undefined, source: YamlSource):
     return { findings: [{ path: place, ...bareSlip(one, written, refused) }] };
   }
   if (kind === 'unknown') return { findings: [{ path, ...seen, ...unknownKey(one, refused) }] };
-  if (written === undefined) return { findings: [] };
+  if (written === undefined || (isTilde && !(own !== undefined && isPathSchema(schemaAt(own, [])))))
+    return { findings: [] };
   if (kind === 'value' && own !== undefined && (z.safeParse(own, undefined).data ?? null) !== null)
     return { findings: [{ path, message: 'a value is missing', hint: `write one, or \`${key}: null\`` }] };
   const effect = kind === 'free' ? '' : ', so its default applies';
+  if (isTilde) {
+    if (own !== undefined && !z.safeParse(own, undefined).success)
+      return { findings: [{ path, message: 'a value is missing', hint: `${tildeText}: write ${homeText}` }] };
+    return {
+      findings: [],
+      warning: `${placeText(path, source)}: ${tildeText}${effect}; write ${homeText}, or null if that is meant`,
+    };
+  }
   return {
     findings: [],
     warning: `${placeText(path, source)} is empty${effect}; write a value, or null if that is meant`,
   };
 }
+
+const tildeText = '~ alone is null in YAML';
+const homeText = '"~" in quotes for the home folder';
 
 /** `line 4: train.iters`. */
 function placeText(path: Path, source: YamlSource): string {
@@ -164,6 +178,8 @@ function bareSlip(
   const message = kind === 'unknown' ? 'unknown key' : 'a value is missing';
   if (number !== null) return { message, hint: entriesHint(number) };
   const parts = unspaced(text);
+  const noName = oddSpaceHint(text, 'this entry') ?? (parts === null ? nameHint(text) : undefined);
+  if (noName !== undefined) return { message, hint: noName };
   const word = parts?.key ?? key.replace(/^-+/, '');
   const name = kind === 'unknown' ? closestName(word, names) : word;
   const about = name === undefined ? unknownKey(one, refused) : { message };

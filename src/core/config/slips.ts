@@ -42,6 +42,13 @@ export function spaceHint(text: string): string | undefined {
   return parts === null ? undefined : `write a space after the colon: \`${parts.key}: ${parts.value}\``;
 }
 
+/** A bare entry that is no name: nothing that could be shown with a value behind it. */
+export function nameHint(text: string): string | undefined {
+  const [, key, value = ''] = /^([\w-]+)\s*:\s+(\S.*)$/s.exec(text) ?? [];
+  if (key !== undefined) return `quotes make one word of it: write \`${key}: ${visible(value)}\``;
+  return /^[\w.-]+$/.test(text) ? undefined : 'every entry needs a key and a value: `key: value`';
+}
+
 const spaceNames: Readonly<Record<string, string>> = { '\u00a0': 'a non-breaking space', '\t': 'a tab' };
 
 /** A space that only looks like one. `where`: what it stands in. */

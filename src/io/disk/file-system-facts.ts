@@ -44,10 +44,10 @@ export function fifoProblem(folder: string): Promise<string | null> {
 }
 
 /** Why no unix socket can be listened on at this path; null: it can. */
-export function socketProblem(path: string): Promise<string | null> {
+export function socketProblem(path: string): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error) => resolve(error.message));
+    server.once('error', resolve);
     server.listen(path, () => server.close(() => resolve(null)));
   });
 }

@@ -89,6 +89,16 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     }
   });
 
+  it('warns of ~ alone, which YAML reads as null: the default applies', async () => {
+    const root = await folderWith('inbox: ~\nartifacts: null\npython: ~\nredis_url: ~\ndashboard: null\n');
+    const { inbox, warnings } = await openWorkspace(root, { create: true });
+    expect(inbox).to.equal(join(root, 'inbox'));
+    expect(warnings?.map((text) => text.replace(/ alone is null in YAML, .*; write "~" in quotes .*/, ''))).to.eql([
+      'line 1: inbox: ~',
+      'line 3: python: ~',
+    ]);
+  });
+
   it("refuses another user's home folder in each key that is a path or a command", async () => {
     const text = 'python: ~bob/python\ninbox: ~bob\nartifacts: ~bob/a\nnotify: [~bob/ring, x]\n';
     const refused = await refusal(text);
