@@ -14,7 +14,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
 import { openRequestDesk } from '../workers/control/requests.ts';
 import { openPlace } from './open-runtime.ts';
-import { printError } from './output.ts';
+import { print, printError } from './output.ts';
 
 const poll_ms = 20;
 const knock_ms = 1000;
@@ -28,8 +28,8 @@ export async function ask(workspace: Workspace, request: Request): Promise<numbe
   if ('target' in request && request.target !== null) await refuseUnknown(workspace, request.target);
   const outcomes = await askOwner(workspace, request);
   for (const outcome of outcomes) {
-    const to = isRefused(outcome) ? process.stderr : process.stdout;
-    to.write(`${outcomeText(outcome)}\n`);
+    const say = isRefused(outcome) ? printError : print;
+    say(`${outcomeText(outcome)}\n`);
   }
   return exitCodeOf(outcomes);
 }

@@ -9,8 +9,8 @@ import { canonical, phaseChanges } from './changes.ts';
 /** A config that was read without problems: the phase as resolved and the runs it asks for, in order. */
 export interface PhasePlan extends EarlierPhase {
   readonly warnings: readonly string[];
-  /** Those of `warnings` that are not kept. */
-  readonly passing?: readonly string[];
+  /** Those of `warnings` that mean nothing after acceptance: they are not kept. */
+  readonly transient?: readonly string[];
 }
 
 /** What a plan means beside what was accepted under its name: the runs to make and those that are there, or why not. */
@@ -63,7 +63,7 @@ export function recordOf(
   file: { readonly acceptedAs: string },
 ): PhaseRecord {
   const runs = [...new Set([...(before?.runs ?? []), ...plan.runs.map(({ run }) => run)])];
-  const kept = plan.warnings.filter((warning) => !plan.passing?.includes(warning));
+  const kept = plan.warnings.filter((warning) => !plan.transient?.includes(warning));
   return {
     version: 1,
     phase: plan.phase,

@@ -31,7 +31,7 @@ export interface ReadPlan {
   readonly runs: readonly RunDraft[];
   readonly warnings: readonly string[];
   /** Those of `warnings` that mean nothing later, such as a download that is due: the phase's record leaves them out. */
-  readonly passing?: readonly string[];
+  readonly transient?: readonly string[];
 }
 
 /** `plan` beside problems: the config is right and only model or data are not here; it can be shown, not accepted. */
@@ -79,7 +79,7 @@ interface Config {
   readonly suites: SuiteReader;
 }
 
-type Doubts = Required<Pick<ReadPlan, 'warnings' | 'passing'>>;
+type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
 
 interface Outcome extends Doubts {
   readonly findings: readonly Finding[];
@@ -112,19 +112,20 @@ async function check(config: Config): Promise<Outcome> {
   const findings = [...found, ...variants.findings];
   const isRight = findings.every(isAbsent);
   if (!isRight || settings === null || start.value === null)
-    return { findings, warnings: [], passing: [], resolved: null };
+    return { findings, warnings: [], transient: [], resolved: null };
   const { phase, renamed } = await named(raw, lookups);
   const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
   const runs = { settings, variants: variants.variants };
   const baseline = await baselineDoubts(phase, runs, config);
   const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
   const unasked = await unchecked(read.value, lookups);
-  const passing = [...renamed, ...toFetch(start.value), ...unasked];
+  const now = [...renamed, ...toFetch(start.value), ...unasked];
   const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
-  const warnings = [...passing, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
+  const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
+  const transient = [...now, ...prompts.transient];
   const isRefused = prompts.findings.length > 0;
-  return { findings: [...findings, ...prompts.findings], warnings, passing, resolved: isRefused ? null : resolved };
+  return { findings: [...findings, ...prompts.findings], warnings, transient, resolved: isRefused ? null : resolved };
 }
 
 /** The phase as its schema reads it, under the name that is accepted already if only the case differs. */

@@ -8,7 +8,7 @@ export function planReader(lookups: Lookups): ReadPlan {
   return async (bytes, file, earlier = []) => {
     const result = await readConfig(bytes, file, earlier.length === 0 ? lookups : withEarlier(lookups, earlier));
     if (!result.ok) return { ok: false, reasons: formatProblems(file, result.problems) };
-    const { phase, config, runs, warnings, passing = [] } = result;
-    return { ok: true, plan: { phase: phase.phase, config, runs, warnings, passing } };
+    const { phase, config, runs, warnings, transient = [] } = result;
+    return { ok: true, plan: { phase: phase.phase, config, runs, warnings, transient } };
   };
 }

@@ -22,7 +22,7 @@ describe('warnings of a config that is accepted', () => {
     const context = acceptInto(workspace);
     const read: typeof context.read = async (...given) => {
       const result = await readPlain(...given);
-      return result.ok ? { ...result, plan: { ...result.plan, warnings, passing: [later] } } : result;
+      return result.ok ? { ...result, plan: { ...result.plan, warnings, transient: [later] } } : result;
     };
     const file = { name: 'a.yaml', acceptedAs: 'a.yaml', bytes: Buffer.from(text) };
     expect(await acceptConfig(file, { ...context, read })).to.include({ kind: 'accepted' });

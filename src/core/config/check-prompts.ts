@@ -15,6 +15,8 @@ import type { Finding, Path } from './problem.ts';
 export interface CheckedPrompts {
   readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
+  /** Those of `warnings` that say what could not be checked now: eval renders the prompts again. */
+  readonly transient: readonly string[];
 }
 
 type PromptLookups = Pick<Lookups, 'render' | 'hash'>;
@@ -40,12 +42,13 @@ export async function checkPrompts(
   const variants = [...new Map(runs.map((run) => [run.variant, run])).values()];
   const askings = (await Promise.all(variants.map((run) => askingsOf(run, lookups, suites)))).flat();
   const distinct = [...new Map(askings.map((one) => [JSON.stringify([one.job, one.byEngine]), one])).values()];
-  if (distinct.length === 0) return { findings: [], warnings: [] };
+  if (distinct.length === 0) return { findings: [], warnings: [], transient: [] };
   const rendered = await lookups.render(distinct.map(({ job }) => job));
   const checked = distinct.map((asking, index) => checkAsking(asking, rendered[index]));
   return {
     findings: checked.flatMap(({ findings }) => findings),
     warnings: [...new Set(checked.flatMap(({ warnings }) => warnings))],
+    transient: [...new Set(checked.flatMap(({ transient }) => transient))],
   };
 }
 
@@ -76,7 +79,8 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
   const key = path.join('.');
   if (rendered?.ok !== true) {
     const why = rendered?.failed ?? 'no answer';
-    return { findings: [], warnings: [`${key}: the prompts were not checked against the chat template: ${why}`] };
+    const unchecked = [`${key}: the prompts were not checked against the chat template: ${why}`];
+    return { findings: [], warnings: unchecked, transient: unchecked };
   }
   const { refused, skipped, templated } = rendered.rendering;
   const said = `${refusalText(refused)}. The template is that of ${job.model}`;
@@ -84,6 +88,7 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
   const clock = clockWarning(rendered.rendering);
   return {
     findings: refused.length === 0 || byEngine ? [] : [{ path, message: said, hint }],
+    transient: [],
     warnings: [
       ...(refused.length > 0 && byEngine ? [`${key}: ${said}; ${hint}. eval.engine may ask other prompts`] : []),
       ...(clock === null ? [] : [`${key}: ${clock}`]),

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pythonEnv } from '../../core/mlx/mlx-argv.ts';
 import { textHash } from '../disk/hash.ts';
 import { hubCache } from '../model/models.ts';
 import { followLog, logTail } from './follow-log.ts';
@@ -98,7 +97,7 @@ async function begin(dir: string, { source, revision, env }: Wanted, means: Down
     dir,
     argv: [means.python, means.driver, '--model', source, ...at, '--keep-free', String(means.keepFree)],
     // The cache that models are looked up in, whatever HF_HOME a config names.
-    env: { COLUMNS: '120', ...env, ...pythonEnv, PYTHONUNBUFFERED: '1', HF_HUB_CACHE: hubCache() },
+    env: { COLUMNS: '120', ...env, PYTHONUNBUFFERED: '1', HF_HUB_CACHE: hubCache() },
     cwd: means.state,
   });
 }
