@@ -14,7 +14,7 @@ import { promptDate } from '../core/score/rendering.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { dataChecks } from '../producers/plan-data.ts';
+import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import {
   type Desk,
   openDesk,
@@ -53,7 +53,9 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   if (against !== undefined && first !== undefined) await printDifferences(first, others, { desk, options });
   else if (options.sh && first !== undefined) print(await script(first, desk));
   else {
-    const planned = await Promise.all(reads.map((read) => planPhase(read, desk)));
+    // One for all files: it runs one check at a time, and none twice.
+    const check = dataChecks(desk.python, desk.lookups);
+    const planned = await Promise.all(reads.map((read) => planPhase(read, desk, check)));
     print(
       options.json
         ? `${printableJson({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] })}\n`
@@ -65,10 +67,9 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
 
 const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
 
-async function planPhase(read: Read, desk: Desk): Promise<PlannedPhase> {
+async function planPhase(read: Read, desk: Desk, check: DataCheck): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, desk.lookups);
   const suites = await Promise.all(read.runs.map((run) => suiteOf(run, desk.lookups)));
-  const check = dataChecks(desk.python, desk.lookups);
   const runs = await Promise.all(
     read.runs.map(async (run) => ({ ...(await planRun(run, plans, desk)), data: await check(run) })),
   );

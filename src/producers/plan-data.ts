@@ -3,17 +3,24 @@ import type { CheckCall } from '../core/mlx/mlx-argv.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
 
-/** Runs the data check for planned runs. Runs of one data set, model and settings (the seeds of a phase) share a check. */
-export function dataChecks(python: string, lookups: Lookups): (draft: RunDraft) => Promise<PlannedData | null> {
+/** The data check of a planned run; null: it does not train. */
+export type DataCheck = (draft: RunDraft) => Promise<PlannedData | null>;
+
+/**
+ * Runs the data check for planned runs, one at a time: each holds a tokenizer and the rows in memory. Runs of one data
+ * set, model and settings (the seeds of a phase) share a check.
+ */
+export function dataChecks(python: string, lookups: Lookups): DataCheck {
   const known = new Map<string, Promise<PlannedData>>();
   let last: Promise<unknown> = Promise.resolve();
   return async (draft) => {
     const call = await callOf(draft, lookups);
     if (call === null || 'reason' in call) return call;
     const key = JSON.stringify(call);
-    const running = known.get(key) ?? last.then(() => check(python, call));
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const running = last.then(() => check(python, call));
     known.set(key, running);
-    // One at a time: each holds a tokenizer and the rows in memory.
     last = running;
     return running;
   };

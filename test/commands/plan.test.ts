@@ -197,6 +197,25 @@ describe('commands/plan', () => {
     }
   });
 
+  it('checks the data that several files share once', async () => {
+    const root = await workspaceFolder();
+    await cp(demoFolder, join(root, 'demo'), { recursive: true });
+    const calls = join(root, 'calls');
+    const noted = `case "$1" in *check_data.py) echo checked >>'${calls}' ;; esac`;
+    await writeFile(join(root, 'python'), `#!/bin/sh\n${noted}\nexec '${testPython}' "$@"\n`, { mode: 0o755 });
+    await writeFile(join(root, 'phasebox.yaml'), 'python: ./python\n');
+    const files = ['one', 'two'].map((phase) => join(root, `${phase}.json`));
+    for (const [index, file] of files.entries()) {
+      const config = { phase: `p${index}`, model: 'demo/models/B-base', data: 'demo/data', train: quickTrain };
+      await writeFile(file, JSON.stringify({ ...config, eval: { suite: 'demo/suite/demo-27.yaml' } }));
+    }
+    const { phases } = JSON.parse(await planned(root, files, { json: true }));
+    expect(phases.map(({ runs }: { runs: { data_check: object }[] }) => runs[0]?.data_check))
+      .to.have.length(2)
+      .and.satisfy((checks: { checked: boolean }[]) => checks.every(({ checked }) => checked));
+    expect(await readFile(calls, 'utf8')).to.equal('checked\n');
+  });
+
   it('writes a script for a model that is not here: it fetches first', async () => {
     const text = await planned(await workspaceFolder(), [b], { sh: true });
     expect(text).to.contain('snapshot_download').and.contain('mlx-community/Qwen3-14B-4bit');
