@@ -5,8 +5,10 @@ usage: python facts.py
      "model_types": {"modules": [...], "remapping": {...}, "architectures": [[type, architecture, module], ...],
                      "asks": true},
      "schedules": [...], "row_features": {...},
+     "folders": ["/path/of/site-packages"],
      "here": {"version", "implementation", "system", "machine", "bits", "translated", "glibc"}}
 
+`folders` is where the packages are installed: an update changes them.
 `defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have.
 `model_types` is what mlx_lm can load: its modules, the names that it reads as others, and whether it asks for
 `trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have; `row_features` are settings that `defaults` lacks. Both are null
@@ -77,6 +79,19 @@ def installed(package):
         return None
 
 
+def package_folders():
+    """The folders that pip installed the packages into; it adds and removes names there when it updates one."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    folders = set()
+    for package in ("mlx", "mlx-lm", "transformers"):
+        try:
+            folders.add(str(distribution(package).locate_file("")))
+        except PackageNotFoundError:
+            pass
+    return sorted(folders)
+
+
 def main():
     facts = {"python": sys.executable, "here": this_python()}
     package = find_package()
@@ -91,6 +106,7 @@ def main():
     folder = Path(package.origin).parent
     facts.update(defaults=mlx_source.training_defaults(folder), model_types=mlx_source.model_types(folder))
     facts.update(schedules=mlx_source.schedules(folder), row_features=mlx_source.row_features(folder))
+    facts.update(folders=package_folders())
     print(json.dumps(dict(facts, versions=versions)))
     return 0
 

@@ -85,7 +85,8 @@ async function planRun(
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
   const shape = await readModelShape(source, draft.model?.folder ?? null);
-  const defaults = train === null ? {} : (await desk.lookups.facts()).defaults;
+  const facts = train === null ? null : await desk.lookups.facts();
+  const defaults = facts === null || facts.unchecked !== undefined ? null : facts.defaults;
   const places: Places = {
     python: desk.python,
     driver,

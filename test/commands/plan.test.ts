@@ -113,6 +113,9 @@ describe('commands/plan', () => {
     const text = await planned(root, [join(root, 'demo/B.yaml')]);
     expect(text).to.match(/^ {2}warning {5}not checked here: .*\/no\/such\/python is not there/m);
     expect(text).to.match(/^ {4}taught {4}not checked: no Python with mlx_lm$/m);
+    expect(text)
+      .to.match(/^ {4}train {5}seed 0, iters \d+, /m)
+      .and.not.contain('default none');
   });
 
   it('tells just what differs between A and B', async () => {

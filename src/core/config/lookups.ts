@@ -1,21 +1,10 @@
 import * as z from 'zod';
 import type { PhaseRecord, Run } from '../../events/run.ts';
 import type { ModelFault } from '../mlx/model-fault.ts';
-import type { ModelFolder } from '../mlx/model-support.ts';
+import { type ModelFolder, modelTypes } from '../mlx/model-support.ts';
 import { pythonHere } from '../mlx/python-fit.ts';
 import type { Tensor } from '../mlx/safetensors.ts';
 import type { Rendered, RenderJob } from '../score/rendering.ts';
-
-/** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
-export const modelTypes = z.looseObject({
-  modules: z.array(z.string()),
-  remapping: z.record(z.string(), z.string()),
-  /** [model type, architecture, module] */
-  architectures: z.array(z.tuple([z.string(), z.string(), z.string()])),
-  /** True: it runs a model's own Python file only with `trust_remote_code`. */
-  asks: z.boolean(),
-});
-export type ModelTypes = z.infer<typeof modelTypes>;
 
 /** What python/facts.py prints: versions by name, mlx_lm's own table of training settings, and what it can load. */
 export const facts = z.looseObject({
@@ -33,6 +22,8 @@ export const facts = z.looseObject({
   /** Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent: not known. */
   row_features: z.record(z.string(), z.string()).optional(),
   here: pythonHere.optional(),
+  /** Where its packages are installed; their names change with an update. */
+  folders: z.array(z.string()).optional(),
   /** Why this Python could not be asked; then versions and defaults are empty, and nothing is compared with them. */
   unchecked: z.string().optional(),
 });

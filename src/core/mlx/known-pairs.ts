@@ -15,11 +15,12 @@ interface KnownPair {
   readonly symptom: string;
   /** True: models without experts work. */
   readonly expertsOnly: boolean;
-  /** Where it is reported, and on which pairs it was seen or not seen here. */
-  readonly source: string;
 }
 
 const knownPairs: readonly KnownPair[] = [
+  // Reported: ml-explore/mlx-lm issues 1787 and 1814, ml-explore/mlx pull request 3820.
+  // Seen to fail: mlx-lm 0.31.3 with mlx 0.32.1, 0.32.2, 0.32.4; mlx-lm 0.30.7 and 0.31.1, tried with mlx 0.32.4 only.
+  // Seen to work: mlx-lm 0.31.3 with mlx 0.31.2 and 0.32.0; mlx-lm 0.32.2 with mlx 0.32.4.
   {
     mlxLmBefore: [0, 32, 0],
     other: 'mlx',
@@ -27,9 +28,9 @@ const knownPairs: readonly KnownPair[] = [
     happens: 'the training of a mixture of experts fails at its first step',
     symptom: 'Cannot calculate VJP with respect to indices',
     expertsOnly: true,
-    source:
-      'ml-explore/mlx-lm issues 1787 and 1814, ml-explore/mlx pull request 3820. Fails: mlx-lm 0.30.7, 0.31.1, 0.31.3 with mlx 0.32.1, 0.32.2, 0.32.4. Works: mlx-lm 0.31.3 with mlx 0.31.2, 0.32.0; mlx-lm 0.32.2 with mlx 0.32.4.',
   },
+  // Reported: ml-explore/mlx-lm issue 1458, pull request 1465.
+  // Seen to fail: mlx-lm 0.31.3 with transformers 5.13.0. Seen to work: with transformers 5.12.1.
   {
     mlxLmBefore: [0, 32, 0],
     other: 'transformers',
@@ -37,8 +38,6 @@ const knownPairs: readonly KnownPair[] = [
     happens: 'mlx-lm cannot be imported',
     symptom: "'str' object has no attribute '__module__'",
     expertsOnly: false,
-    source:
-      'ml-explore/mlx-lm issue 1458, pull request 1465. Fails: mlx-lm 0.31.3 with transformers 5.13.0. Works: with transformers 5.12.1.',
   },
 ];
 

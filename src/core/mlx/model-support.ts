@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { closest } from '../config/closest.ts';
 import { isMapping, type Mapping } from '../config/mapping.ts';
 import { updateMlxLm } from './known-pairs.ts';
@@ -26,13 +27,16 @@ export interface WholeModel {
 /** A model folder as its headers tell it. `problem`: file and what is wrong with it. */
 export type ModelFolder = ({ readonly whole: true } & WholeModel) | ({ readonly whole: false } & ModelFault);
 
-/** What the installed mlx_lm can load (python/facts.py). */
-export interface LoadableModels {
-  readonly modules: readonly string[];
-  readonly remapping: Readonly<Record<string, string>>;
-  readonly architectures: readonly (readonly [type: string, architecture: string, module: string])[];
-  readonly asks: boolean;
-}
+/** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
+export const modelTypes = z.looseObject({
+  modules: z.array(z.string()),
+  remapping: z.record(z.string(), z.string()),
+  /** [model type, architecture, module] */
+  architectures: z.array(z.tuple([z.string(), z.string(), z.string()])),
+  /** True: it runs a model's own Python file only with `trust_remote_code`. */
+  asks: z.boolean(),
+});
+export type ModelTypes = z.infer<typeof modelTypes>;
 
 const unsupported = (problem: string, todo?: string): ModelFault =>
   todo === undefined ? { kind: 'unsupported', problem } : { kind: 'unsupported', problem, todo };
@@ -43,7 +47,7 @@ const unsupported = (problem: string, todo?: string): ModelFault =>
  */
 export function supportFault(
   { config, tensors }: Pick<WholeModel, 'config' | 'tensors'>,
-  { loadable, version, trusts }: { loadable: LoadableModels | null; version: string; trusts: boolean },
+  { loadable, version, trusts }: { loadable: ModelTypes | null; version: string; trusts: boolean },
 ): ModelFault | null {
   const fault = quantizationFault(config, tensors);
   if (fault !== null) return fault;
@@ -59,9 +63,9 @@ export function supportFault(
 }
 
 /** The same look-up as mlx_lm's own (`_get_classes`): architecture first, then the remapping table, then the name. */
-function typeFault(config: Mapping, loadable: LoadableModels, version: string): ModelFault | null {
+function typeFault(config: Mapping, loadable: ModelTypes, version: string): ModelFault | null {
   const { model_type: type } = config;
-  if (typeof type !== 'string') return unsupported('config.json has no model_type, so mlx_lm cannot tell what it is');
+  if (typeof type !== 'string') return unsupported('config.json has no model_type, so mlx_lm cannot identify it');
   const named = config.architectures;
   const architectures = Array.isArray(named) ? named : [named];
   const row = loadable.architectures.find(([of, architecture]) => of === type && architectures.includes(architecture));

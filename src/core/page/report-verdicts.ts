@@ -1,6 +1,7 @@
 import type { Contrast } from '../compare/contrast.ts';
 import type { Group } from '../compare/groups.ts';
 import type { Summary } from '../compare/summary.ts';
+import { idleText } from '../run/idle-adapter.ts';
 import { plural } from '../words.ts';
 import { percent, time } from './format.ts';
 import { asText, code } from './markdown.ts';
@@ -55,7 +56,7 @@ function idle({ done }: Group): string[] {
   const runs = done.filter((row) => row.idle_adapter === true);
   if (runs.length === 0) return [];
   const where = done.length === 1 ? '' : ` in ${runs.length} of ${plural(done.length, 'run')}`;
-  return [`**The adapter changes nothing${where}: what it adds to each layer is zero, so this is the base model.**`];
+  return [`**${idleText(where).replace('the', 'The')}.**`];
 }
 
 /** One bold sentence of what may be said, and what is behind it. */

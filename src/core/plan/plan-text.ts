@@ -80,8 +80,10 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
   const differing = train.filter(({ differs }) => differs);
   const kept = train.filter(({ differs, value }) => !differs && saysSomething(value));
   const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
-  const told = (one: TrainSetting): string =>
-    `${one.name} ${valueText(one.value)} (default ${one.byDefault === null ? 'none' : valueText(one.byDefault)})`;
+  const told = ({ name, value, byDefault }: TrainSetting): string => {
+    const usual = byDefault === null ? 'none' : valueText(byDefault);
+    return `${name} ${valueText(value)}${byDefault === undefined ? '' : ` (default ${usual})`}`;
+  };
   return [
     ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),

@@ -5,6 +5,7 @@ import { isMapping, isSame, type Mapping } from '../config/mapping.ts';
 export interface TrainSetting {
   readonly name: string;
   readonly value: unknown;
+  /** Undefined: not known, since mlx_lm was not asked. Null: none. */
   readonly byDefault: unknown;
   readonly differs: boolean;
 }
@@ -12,14 +13,14 @@ export interface TrainSetting {
 /** mlx_lm's keys that are phasebox's to set. */
 const ours = ['model', 'data', 'seed', 'adapter_path', 'train', 'config', 'test', 'test_batches', 'report_to', 'wandb'];
 
-/** All settings of the training, those that are set first, in the config's order. */
-export function trainSettings(train: NonNullable<Run['settings']['train']>, defaults: Mapping): TrainSetting[] {
+/** All settings of the training, those that are set first, in the config's order. `defaults` null: not known. */
+export function trainSettings(train: NonNullable<Run['settings']['train']>, defaults: Mapping | null): TrainSetting[] {
   const set = Object.entries(train).filter(([, value]) => value !== undefined && value !== null);
-  const names = [...set.map(([name]) => name), ...Object.keys(defaults)];
+  const names = [...set.map(([name]) => name), ...Object.keys(defaults ?? {})];
   return [...new Set(names)]
     .filter((name) => !ours.includes(name))
     .map((name) => {
-      const byDefault = defaults[name] ?? null;
+      const byDefault = defaults === null ? undefined : (defaults[name] ?? null);
       const value = train[name] ?? byDefault;
       return { name, value, byDefault, differs: !isSame(value, byDefault) };
     });

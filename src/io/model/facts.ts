@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
@@ -30,18 +31,45 @@ export interface NoFacts {
 
 type Answer = { readonly facts: Facts } | NoFacts;
 
-const known = new Map<string, Promise<Answer>>();
+interface Asked {
+  readonly answer: Answer;
+  readonly stamp: string;
+}
+
+const known = new Map<string, Promise<Asked>>();
 
 /**
- * Versions and mlx_lm's training defaults of a python, asked once a process (about 0.1 s: nothing of mlx is imported).
- * A python that cannot answer is asked again by the next call.
+ * Versions and mlx_lm's training defaults of a python (about 0.1 s: nothing of mlx is imported). They are kept until a
+ * package is updated, since a message may have asked for just that; a python that cannot answer is asked again.
  */
 export async function askFacts(python: string): Promise<Answer> {
-  const asked = known.get(python) ?? ask(python);
+  const before = known.get(python);
+  const kept = await before;
+  if (kept !== undefined && (await stampOf(kept.answer)) === kept.stamp) return kept.answer;
+  const current = known.get(python);
+  // Another caller may have asked meanwhile.
+  const asked = current === undefined || current === before ? askStamped(python) : current;
   known.set(python, asked);
-  const answer = await asked;
+  const { answer } = await asked;
   if (!('facts' in answer)) known.delete(python);
   return answer;
+}
+
+async function askStamped(python: string): Promise<Asked> {
+  const answer = await ask(python);
+  return { answer, stamp: await stampOf(answer) };
+}
+
+/** Changes when pip installs, updates or removes a package. */
+async function stampOf(answer: Answer): Promise<string> {
+  const folders = 'facts' in answer ? (answer.facts.folders ?? []) : [];
+  const times = folders.map((folder) =>
+    stat(folder).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0, // removed: the next answer says so
+    ),
+  );
+  return (await Promise.all(times)).join();
 }
 
 /** The facts of a python. Throws CommandError 3 when it cannot be run, has no mlx_lm, or can never have mlx. */
@@ -57,7 +85,7 @@ async function ask(python: string): Promise<Answer> {
   const not = (why: string): NoFacts => ({ why, todo: next, unfit: false });
   if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'ended by a signal'})`);
   if (exitCode === noMlx) return withoutMlx(python, stderr);
-  if (failed) return not(`${python} cannot tell its mlx_lm: ${stderr.trim() || `exit ${exitCode}`}`);
+  if (failed) return not(`${python} does not report its version of mlx_lm: ${stderr.trim() || `exit ${exitCode}`}`);
   const answer = facts.safeParse(parse(stdout));
   if (!answer.success) return not(`${python} ${script} printed no facts: ${stdout.slice(0, 200)}`);
   const { versions, here } = answer.data;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
@@ -50,11 +50,29 @@ describe('readFacts', () => {
     expect(first.versions).to.deep.equal({ mlx_lm: '1' });
   });
 
+  it('asks again after a package was updated', async () => {
+    const folder = await tempDir('site-packages');
+    const python = await program(
+      `echo '{"versions": {"mlx_lm": "'$(ls ${folder})'"}, "defaults": {}, "folders": ["${folder}"]}'`,
+    );
+    await mkdir(join(folder, '0.31.3'));
+    expect((await readFacts(python)).versions).to.deep.equal({ mlx_lm: '0.31.3' });
+    await rename(join(folder, '0.31.3'), join(folder, '0.32.2'));
+    // Some file systems count in seconds.
+    await utimes(folder, new Date(), new Date(2030, 1, 1));
+    const asked = await Promise.all([readFacts(python), readFacts(python)]);
+    expect(asked[0].versions).to.deep.equal({ mlx_lm: '0.32.2' });
+    expect(asked[1]).to.equal(asked[0]);
+    expect((await readFacts(testPython)).folders?.[0]).to.match(/site-packages/);
+  });
+
   it('says what is missing, and asks again once it is there', async () => {
     const python = await program('echo "mlx_lm is not installed in here" >&2; exit 3');
     expect(await refusal(python)).to.equal(`mlx_lm is not installed in ${python}. ${installMlx(python)}`);
     expect(installMlx(python)).to.contain(`${python} -m pip install ${mlxPackages}`);
-    expect(await refusal(await program('echo broken >&2; exit 1'))).to.match(/cannot tell its mlx_lm: broken\. Set `/);
+    expect(await refusal(await program('echo broken >&2; exit 1'))).to.match(
+      /does not report its version of mlx_lm: broken\. Set `/,
+    );
     expect(await refusal('/no/such/python')).to.match(/^\/no\/such\/python cannot be run \(ENOENT\)/);
     expect(await refusal(await program('echo hello'))).to.contain('printed no facts: hello');
     await writeFile(python, '#!/bin/sh\necho \'{"versions": {}, "defaults": {}}\'\n');
