@@ -34,8 +34,8 @@ async function ownBroker({ state }: Workspace, prefix: string): Promise<Check[] 
   const path = join(await socketFolder(state), 'broker.sock');
   const { facts, refusal } = await probeBroker({ path }, prefix);
   if (refusal?.kind === 'away') return null;
-  if (refusal !== null) return [missing('broker', `its own refuses writes: ${refusal.what}`, refusal.next)];
-  return [ok('broker', `its own lives: ${facts?.version ?? 'version unknown'}`)];
+  if (refusal !== null) return [missing('broker', `its own broker refuses writes: ${refusal.what}`, refusal.next)];
+  return [ok('broker', `its own broker is running: ${facts?.version ?? 'version unknown'}`)];
 }
 
 async function checkGiven({ connection, where, hide }: Broker, prefix: string | null): Promise<Check[]> {

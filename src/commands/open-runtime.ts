@@ -53,12 +53,12 @@ export async function openRuntime({ workspace, log, broker, signal, notice }: Ru
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
   const id = await workspaceId(workspace.state);
-  await broker.reach(brokerPrefix(id));
+  const connection = await broker.reach(brokerPrefix(id));
   const root = packageRoot();
   const clock = openRetryClock(workspace.config);
   return {
     ...(await openPlace({ workspace, log, notice })),
-    bus: openBus(broker, { id, log, clock }),
+    bus: openBus({ ...broker, connection }, { id, log, clock }),
     clock,
     python,
     versions: { ...versions, phasebox: root.version },

@@ -12,6 +12,8 @@ export interface BrokerTrouble {
   /** Null: the broker takes writes, or is away for a moment only. */
   now(): BrokerNote | null;
   report(refusal: Refusal | null): Promise<void>;
+  /** Removes the note: without an `up` nothing waits for the broker. */
+  close(): Promise<void>;
 }
 
 /** An `up` that is gone may have left a note: it is taken away, or replaced, by the first report. */
@@ -49,6 +51,9 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
       isOurs = true;
       tell(message);
       await put({ since, message });
+    },
+    async close() {
+      if (current !== null) await put(null);
     },
   };
 }

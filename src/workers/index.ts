@@ -36,10 +36,11 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
     runtime.bus.consume(stage.name, (delivery) => runStage(runtime, stage, delivery)),
   );
   const results = runtime.bus.consume('results', (delivery) => writeRow(runtime, admission, delivery));
+  const trouble = await openBrokerTrouble(runtime);
   const reconciler: Reconciler = startReconciler({
     runtime,
     admission,
-    trouble: await openBrokerTrouble(runtime),
+    trouble,
     withoutQueue: openWithoutQueue({ runtime, admission, list }),
   });
   const attendance = attendRequests(runtime, () => reconciler.now());
@@ -64,6 +65,7 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
       await attendance.close();
       await reconciler.close();
       await admission.close();
+      await trouble.close();
     },
   };
 }

@@ -92,6 +92,10 @@ describe('a broker that begins to refuse while a run trains', () => {
     await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '1');
     await waitFor('the cause', async () => (await status()).broker !== null);
     expect(await up.stop('SIGTERM')).to.equal(0);
+    expect(await chain.read('artifacts/COMPARISON.md')).not.to.contain('refuses writes');
+    // As an `up` that was killed leaves it.
+    await chain.write('.phasebox/broker.json', JSON.stringify({ since: '2026-11-28', message: 'refuses writes' }));
+    expect((await chain.phasebox('report', '--print')).out).not.to.contain('refuses writes');
     const refused = await chain.phasebox('up', '--once', '--no-dashboard');
     expect([refused.code, refused.out]).to.eql([3, '']);
     expect(refused.err).to.match(/^The broker at .* refuses writes: its memory is full/);

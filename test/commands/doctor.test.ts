@@ -191,7 +191,7 @@ describe('doctor', () => {
     const own = await makeWorkspace(`python: ${python}\n`);
     const broker = await openBroker(own, () => undefined);
     try {
-      expect(named(await doctor(own.root), 'broker')[0]?.detail).to.contain('its own lives');
+      expect(named(await doctor(own.root), 'broker')[0]?.detail).to.contain('its own broker is running');
     } finally {
       await broker.close();
     }

@@ -60,6 +60,7 @@ function scene({ ensure = async () => undefined, admit = async () => undefined }
         troubled = refusal !== null;
         told.push(`report ${refusal?.kind ?? 'none'}`);
       },
+      close: async () => undefined,
     },
     withoutQueue: {
       begin: (_, next, again) => {

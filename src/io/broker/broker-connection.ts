@@ -8,6 +8,9 @@ export interface BrokerLog {
   warn(message: string): void;
 }
 
+/** Not ioredis's `Connection is closed.`: that one also means a server that closes each connection at once. */
+const lost = 'the connection was lost';
+
 /** The connection that all queues share. */
 export interface BrokerConnection {
   readonly redis: Redis;
@@ -38,9 +41,9 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
   redis.on('close', () => {
     if (closed) return;
     if (away === null) {
-      away = { since: Date.now(), said: 'Connection is closed.' };
+      away = { since: Date.now(), said: lost };
       log.warn(
-        `the broker at ${broker.where} is away since ${new Date(away.since).toISOString()}; running tools go on`,
+        `the broker at ${broker.where} is away since ${new Date(away.since).toISOString()}; running tools continue`,
       );
     }
     // Each try to reconnect that fails comes by here again.
@@ -82,7 +85,7 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
 async function whileConnected<T>(redis: Redis, call: Promise<T>): Promise<T> {
   let onClose: () => void = () => undefined;
   const closed = new Promise<never>((_, reject) => {
-    onClose = () => reject(new NoAnswer('Connection is closed.'));
+    onClose = () => reject(new NoAnswer(lost));
     redis.once('close', onClose);
   });
   call.catch(() => undefined); // the connection closed first

@@ -19,8 +19,11 @@ export interface Broker {
   readonly where: string;
   /** The same text without the broker's password: a server may quote what it was sent. */
   hide(text: string): string;
-  /** Writes once under the prefix; throws CommandError 3 when it is refused: nobody would see `up` wait for it. */
-  reach(prefix: string): Promise<void>;
+  /**
+   * Writes once under the prefix; throws CommandError 3 when it is refused: nobody would see `up` wait for it.
+   * @returns how to connect to it from now on.
+   */
+  reach(prefix: string): Promise<RedisOptions>;
   /** Own broker only: starts it again when it is gone. */
   ensure(): Promise<void>;
   /** Own broker only: ends it; what it holds is on the disk. */
@@ -49,7 +52,7 @@ export async function openBroker(workspace: Workspace, say: (line: string) => vo
   };
   await ensure();
   const hide = (text: string): string => text;
-  const reach = (prefix: string): Promise<void> =>
+  const reach = (prefix: string): Promise<RedisOptions> =>
     reachBroker({ connection, where: socket, hide, advice: '', say }, prefix);
   return { connection, where: socket, hide, reach, ensure, close: () => shutdown(connection) };
 }
@@ -97,7 +100,8 @@ interface Reached {
   readonly say: (line: string) => void;
 }
 
-async function reachBroker({ connection, where, hide, advice: beside, say }: Reached, prefix: string): Promise<void> {
+async function reachBroker(reached: Reached, prefix: string): Promise<RedisOptions> {
+  const { connection, where, hide, advice: beside, say } = reached;
   let probe = await probeBroker(connection, prefix);
   if (probe.loading) say(`the broker at ${where} is still reading its data; waiting for it`);
   for (; probe.loading; probe = await probeBroker(connection, prefix)) await delay(loading_ms);
@@ -106,7 +110,7 @@ async function reachBroker({ connection, where, hide, advice: beside, say }: Rea
     throw new CommandError(3, [text, beside].filter((line) => line !== '').join('\n'));
   }
   // ioredis asks INFO at each connection to see whether it is ready, and complains on stderr where an ACL refuses it.
-  if (probe.facts?.informs === false) connection.enableReadyCheck = false;
+  return probe.facts?.informs === false ? { ...connection, enableReadyCheck: false } : connection;
 }
 
 /** True when a server answers PING; one that is still reading its files counts (it will answer). */

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { readText, writeWhole } from '../disk/files.ts';
+import { ownerOf } from './ownership.ts';
 
 const schema = z.object({ since: z.string(), message: z.string() });
 
@@ -18,6 +19,12 @@ export async function readBrokerNote(state: string): Promise<BrokerNote | null> 
   } catch {
     return null;
   }
+}
+
+/** The note of a living `up`. One that was killed leaves a note that nothing takes away. */
+export async function livingBrokerNote(state: string): Promise<BrokerNote | null> {
+  const note = await readBrokerNote(state);
+  return note === null || (await ownerOf(state)) === null ? null : note;
 }
 
 /** For the owner of the workspace. Null: takes the note away. */

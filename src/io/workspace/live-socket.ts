@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { hasCode } from '../disk/files.ts';
+import { commandLine } from '../tool/process-facts.ts';
 
 /* Whether a process lives is asked of a unix socket that it listens on: the kernel answers, no pid or clock can lie. */
 
@@ -39,16 +40,19 @@ export function answers(path: string, pid: number): Promise<boolean> {
       resolve(true);
     });
     socket.once('error', (error) => {
-      if (hasCode(error, 'EACCES', 'EPERM')) resolve(isThere(pid));
+      if (hasCode(error, 'EACCES', 'EPERM')) isThere(pid).then(resolve, () => resolve(true));
       else resolve(!hasCode(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTDIR'));
     });
   });
 }
 
-function isThere(pid: number): boolean {
+/** True while a phasebox has this pid: another program may have got the pid of a dead one. */
+export async function isThere(pid: number): Promise<boolean> {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
-    return !hasCode(error, 'ESRCH');
+    if (hasCode(error, 'ESRCH')) return false;
   }
+  // A system may hide the command lines of other users: then the pid alone counts.
+  return (await commandLine(pid))?.includes('phasebox') ?? true;
 }

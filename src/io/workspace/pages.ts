@@ -17,7 +17,7 @@ import { hasCode, writeWhole } from '../disk/files.ts';
 import { drawPlots, plotsThere } from '../page/draw-plots.ts';
 import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
-import { readBrokerNote } from './broker-note.ts';
+import { livingBrokerNote } from './broker-note.ts';
 import { readPhaseRecord } from './phase-store.ts';
 import { readResults, writeComparison } from './results-store.ts';
 
@@ -178,7 +178,7 @@ export async function writePages(
     phases,
     answers,
     damaged: torn,
-    trouble: state === undefined ? null : await readBrokerNote(state),
+    trouble: state === undefined ? null : await livingBrokerNote(state),
     ...scores,
     quote,
     plots: plots ?? (await plotsThere(artifacts)),

@@ -196,6 +196,7 @@ describe('a broker whose password is changed at night', () => {
       await tellBroker(port, 'CLIENT', 'KILL', 'USER', 'bob');
       const refusal = await waitFor('the refusal', async () => {
         const seen = await bus.look();
+        expect(seen?.what ?? '').not.to.contain('closed the connection at once');
         return seen?.what.includes('WRONGPASS') ? seen : null;
       });
       expect(refusal.kind).to.equal('away');
