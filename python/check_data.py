@@ -116,7 +116,8 @@ def check(args):
         *(sentence for part in others for sentence in part.wrong),
     ]
     warnings = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
-    report = {"profile": facts, "stops": [{"code": "BAD_DATA", "message": stop} for stop in stops], "warnings": warnings}
+    coded = [{"code": "BAD_DATA", "message": stop} for stop in stops]
+    report = {"profile": facts, "stops": coded, "warnings": warnings}
     if args.show or args.show_line:
         report["shown"] = [row for part in (train, valid) for row in data_show.rows(part, tokenizer, keys, args)]
     return report

@@ -61,14 +61,13 @@ def counts(rows, masked):
 
 
 def notes(taught):
-    """Sentences on the counts of what is taught."""
+    """Sentences on the counts of what is taught, each as src/core/taught-text.ts writes it, before a remedy."""
     answers, calls, turns = taught["answers"], taught["calls"], taught["turns"]
     if answers["prose"] and calls["total"]:
         subject = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'taught answers are'}"
-        prose, call = (f"({100 * answers[kind] / answers['total']:.1f} %)" for kind in ("prose", "call"))
-        yield f"{answers['prose']:,} {subject} prose {prose}, {answers['call']:,} calls {call}"
+        yield f"{answers['prose']:,} {subject} prose ({100 * answers['prose'] / answers['total']:.1f} %)"
     if turns["never_taught"]:
-        counts, what = (calls, "calls") if calls["never_taught"] else (turns, "assistant messages")
+        counts, what = (calls, "calls") if calls["never_taught"] else (turns, "assistant turns")
         by_mask = taught["masked"] and turns["never_taught"] > answers["other"] + answers["nothing"]
         yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never taught{BY_MASK if by_mask else ''}"
 

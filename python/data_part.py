@@ -34,7 +34,8 @@ def grouped(name, problems):
 def read(path, role, keys):
     """A part with its readable rows."""
     if not path.is_file():
-        return Part(path.name, role, wrong=[f"{path} is missing; mlx_lm looks for its rows there, one JSON object a line"])
+        missing = f"{path} is missing; mlx_lm looks for its rows there, one JSON object a line"
+        return Part(path.name, role, wrong=[missing])
     kind, rows, problems = data_rows.read_rows(path, keys)
     return Part(path.name, role, kind, rows, wrong=grouped(path.name, problems))
 

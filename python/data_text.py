@@ -49,9 +49,10 @@ class Renderer:
 class RenderedRow:
     """The messages of a row, and the text of its tokens.
 
-    `offset`: the number of masked tokens; None without mask_prompt. `written`: everything that was tokenized; `text`: the
-    same without whitespace. `start`, `end`: what of it is taught. `prompt`: the length of the prompt that precedes the last message when the model is
-    asked; None without mask_prompt, and when the row does not begin with that prompt.
+    `offset` is the number of masked tokens, None without mask_prompt. `written` is everything that was tokenized, and
+    `text` is the same without whitespace; the part from `start` to `end` is taught. `prompt` is the length of the prompt
+    that precedes the last message when the model is asked; it is None without mask_prompt, and when the row does not
+    begin with that prompt.
     """
 
     def __init__(self, messages, tools, tokens, offset, limit, renderer):

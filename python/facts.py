@@ -11,10 +11,11 @@ usage: python facts.py
 `folders` is where the packages are installed: an update changes them.
 `defaults` is mlx_lm's own table of training settings (CONFIG_DEFAULTS): the keys that `train:` may have.
 `model_types` is what mlx_lm can load: its modules, the names that it reads as others, and whether it asks for
-`trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have; `row_features` are settings that `defaults` lacks. Both are null
-when the source does not say it. `here` decides whether mlx can be installed in this Python at all.
-Exit code 3: this Python has no mlx_lm; stderr then ends with such a line of `python` and `here` alone. Nothing of mlx_lm
-is imported unless its source cannot be read.
+`trust_remote_code` before it runs a model's own code. `schedules` are the names that `lr_schedule` may have;
+`row_features` are settings that `defaults` lacks. Both are null when the source does not say it. `here` decides whether
+mlx can be installed in this Python at all.
+Exit code 3: this Python has no mlx_lm. stderr then ends with such a line of `python` and `here` alone. Nothing of
+mlx_lm is imported unless its source cannot be read.
 
 This file runs on Python 2.7 and later: an old Python has to start it in order to report that it is too old.
 """

@@ -112,7 +112,8 @@ def from_models(args):
     model = load_model(args.base)
     rows, answers = [], []
     if args.data is not None:
-        rows = answer_loss.answer_rows(Path(args.data, "valid.jsonl"), data_rows.keys_of(args), tokenizer, args.max_seq_length)
+        file, keys = Path(args.data, "valid.jsonl"), data_rows.keys_of(args)
+        rows = answer_loss.answer_rows(file, keys, tokenizer, args.max_seq_length)
     if args.answers is not None:
         answers = cost_answers.read_answers(args.answers, tokenizer)
     losses = {}

@@ -17,7 +17,6 @@ import data_rows
 from data_findings import where
 
 NAMES = ("train.jsonl", "valid.jsonl", "test.jsonl")
-KEYS = {"prompt": "prompt", "completion": "completion", "text": "text"}
 
 # What the split rows do not hold of a row of the source.
 LEFT_OUT = {
@@ -78,7 +77,7 @@ def split_line(line, key):
 def split_file(source, target, key):
     """Writes `target` and returns what became of the source. Only a file of chat rows is changed."""
     lines = list(data_rows.lines_of(source)) if source.stat().st_size else []
-    kind, _, _ = data_rows.read_rows(source, {**KEYS, "chat": key})
+    kind, _, _ = data_rows.read_rows(source, {**data_rows.KEYS, "chat": key})
     if kind != "chat":
         target.write_bytes(source.read_bytes())
         return Split(source.name, copied=True, rows={"before": len(lines), "after": len(lines)}, left_out=[])

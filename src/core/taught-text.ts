@@ -1,7 +1,5 @@
 import type { DataProfile, TaughtCounts } from '../events/profile.ts';
-import { count, share } from './page/format.ts';
-
-const percent = (part: number, whole: number): string => `${(whole === 0 ? 0 : (100 * part) / whole).toFixed(1)} %`;
+import { count, percentOf, share } from './page/format.ts';
 
 /** What the answers teach: prose, calls, something else, nothing. */
 function answersText({ masked, answers }: TaughtCounts): string[] {
@@ -14,7 +12,7 @@ function answersText({ masked, answers }: TaughtCounts): string[] {
   ] as const;
   return kinds
     .filter(([number]) => number > 0)
-    .map(([number, what]) => `${count(number)} ${of} ${what} (${percent(number, answers.total)})`);
+    .map(([number, what]) => `${count(number)} ${of} ${what} (${percentOf(number, answers.total)})`);
 }
 
 /** Which answers a training teaches and which it never does, each fact a phrase. Rows of 0.1.0 know first answers only. */
@@ -26,7 +24,7 @@ export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught'
   const { calls, turns } = taught;
   const never = [
     [calls, 'calls'],
-    [turns, 'assistant messages'],
+    [turns, 'assistant turns'],
   ] as const;
   return [
     ...answersText(taught),

@@ -98,7 +98,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     });
     expect(warnings).to.have.length(2);
     expect(warnings[0]).to.match(/val loss is measured on 20 of 40 rows of valid\.jsonl \(50 %\)/);
-    expect(warnings[1]).to.include('18 of 300 rows teach prose (6.0 %), 282 calls (94.0 %)');
+    expect(warnings[1]).to.include('18 of 300 rows teach prose (6.0 %)');
   });
 
   it('stops when the files are missing, and names them', async () => {

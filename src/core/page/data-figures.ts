@@ -1,5 +1,5 @@
 import type { DataProfile } from '../../events/profile.ts';
-import { count } from './format.ts';
+import { count, percentOf } from './format.ts';
 import { none } from './markdown.ts';
 
 /** What is counted, and a cell for each profile: of the data as it is, and of the split data. */
@@ -10,7 +10,7 @@ export interface Figure {
 
 /** `385 of 1,074 (35.8 %)`; `0 of 1,074`. */
 const portion = (some: number, all: number): string =>
-  `${count(some)} of ${count(all)}${some === 0 ? '' : ` (${((100 * some) / all).toFixed(1)} %)`}`;
+  `${count(some)} of ${count(all)}${some === 0 ? '' : ` (${percentOf(some, all)})`}`;
 
 interface Line {
   readonly name: (file: string, profile: DataProfile) => string;

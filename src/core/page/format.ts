@@ -10,6 +10,10 @@ export const loss = (value: number | null): string => (value === null ? none : v
 /** 1159 -> `1,159`. */
 export const count = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 
+/** 385 of 1074 -> `35.8 %`. */
+export const percentOf = (part: number, whole: number): string =>
+  `${percent(whole === 0 ? 0 : (100 * part) / whole)} %`;
+
 /** 0.154 -> `15 %`; a share that is not nothing is never shown as nothing. */
 export function share(value: number): string {
   const rounded = Math.round(100 * value);

@@ -2,9 +2,11 @@ import type { CheckReport } from '../../events/data-report.ts';
 import { printable } from '../printable.ts';
 import { taughtText } from '../taught-text.ts';
 
+type CheckedReport = Pick<CheckReport, 'profile' | 'stops' | 'warnings'>;
+
 /** What the data check says of the data of a planned run. */
 export type PlannedData =
-  | { readonly checked: true; readonly report: Pick<CheckReport, 'profile' | 'stops' | 'warnings'> }
+  | { readonly checked: true; readonly report: CheckedReport }
   | { readonly checked: false; readonly reason: string };
 
 /** What would be taught, a fact a line. */
@@ -20,6 +22,16 @@ export function dataFindings(all: readonly (PlannedData | null)[]): { stops: str
   const once = (texts: readonly string[]): string[] => [...new Set(texts.map(printable))];
   return {
     stops: once(reports.flatMap(({ stops }) => stops.map(({ message }) => message))),
-    warnings: once(reports.flatMap(({ warnings }) => warnings)),
+    warnings: once(reports.flatMap(withoutCounts)),
   };
+}
+
+/** The warnings of a report without the counts that `taughtItems` shows; the remedy of a count remains. */
+function withoutCounts({ profile, warnings }: CheckedReport): string[] {
+  const counts = profile === null ? [] : taughtText(profile);
+  return warnings
+    .filter((warning) => !counts.includes(warning))
+    .map((warning) =>
+      warning.slice(counts.map((text) => `${text}: `).find((text) => warning.startsWith(text))?.length),
+    );
 }

@@ -1,13 +1,24 @@
 import { expect } from 'chai';
 import { dataFindings, type PlannedData, taughtItems } from '../../../src/core/plan/planned-data.ts';
 import { taughtText } from '../../../src/core/taught-text.ts';
-import type { TaughtCounts } from '../../../src/events/profile.ts';
+import type { DataProfile, TaughtCounts } from '../../../src/events/profile.ts';
 
 const counts: TaughtCounts = {
   masked: true,
   answers: { total: 1159, call: 689, prose: 470, other: 0, nothing: 0 },
   calls: { total: 1074, never_taught: 385 },
   turns: { total: 1648, never_taught: 489 },
+};
+const profile: DataProfile = {
+  ...{ rows: { train: 1159, valid: 123 }, epochs: 1, rows_never_seen: 0, val_share: 1, longest_row_tokens: 9 },
+  ...{
+    rows_over_max_seq_length: 0,
+    rows_answer_cut: 0,
+    rows_answer_lost: 0,
+    system_prompts: 1,
+    roles: {},
+    split_marks: [],
+  },
 };
 const none = { total: 4, never_taught: 0 };
 
@@ -17,7 +28,7 @@ describe('what is taught, in words', () => {
       '689 of 1,159 rows teach calls (59.4 %)',
       '470 of 1,159 rows teach prose (40.6 %)',
       '385 of 1,074 calls are never taught',
-      '489 of 1,648 assistant messages are never taught',
+      '489 of 1,648 assistant turns are never taught',
     ]);
   });
 
@@ -46,6 +57,19 @@ describe('the data check in a plan', () => {
   it('says each sentence once for all runs, and nothing in it moves the cursor', () => {
     const all: (PlannedData | null)[] = [{ checked: true, report }, null, { checked: true, report }];
     expect(dataFindings(all)).to.deep.equal({ stops: ['no rows'], warnings: ['few\\x1b[2J rows'] });
+  });
+
+  it('repeats no count that stands under `taught`, and keeps what to do', () => {
+    const remedy = 'mask_prompt teaches only the last message of a row';
+    const warnings = [
+      '470 of 1,159 rows teach prose (40.6 %)',
+      `385 of 1,074 calls are never taught: ${remedy}`,
+      'other',
+    ];
+    const counted = { ...profile, taught: counts };
+    const data: PlannedData = { checked: true, report: { profile: counted, stops: [], warnings } };
+    expect(dataFindings([data]).warnings).to.deep.equal([remedy, 'other']);
+    expect(taughtItems(data)).to.include(warnings[0]);
   });
 
   it('says why it was not made', () => {
