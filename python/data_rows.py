@@ -8,7 +8,7 @@ import json
 # The key of a row for each kind of text, by default; mlx_lm lets a config rename them (`prompt_feature`, ...).
 KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
 ROLES = ("system", "user", "assistant", "tool")
-# How other formats name a role of ROLES. A template may print these too, but nobody asks the model with them.
+# How other formats name a role of ROLES. A template may print these too, but no request to the model has them.
 FOREIGN_ROLES = {
     **{"human": "user", "customer": "user"},
     **{name: "assistant" for name in ("gpt", "bot", "chatbot", "chatgpt", "robot", "ai", "bing")},

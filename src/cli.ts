@@ -61,7 +61,7 @@ async function exitCodeOf(error: unknown): Promise<number> {
 const unexpected = (error: unknown): string =>
   `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 
-// For every Python that is started from here, also those that ask for facts only; nobody's terminal is at its other end.
+// For every Python that is started from here, also those that ask for facts only. None of them writes to a terminal.
 Object.assign(process.env, pythonEnv);
 delete process.env.PYTHONIOENCODING;
 // A closed pipe (`phasebox status | head`) ends the command; it is no failure. A dead `tee` must not end `up` and the night.

@@ -76,8 +76,8 @@ function summaryJson(summary: Summary): object {
 
 function asJson({ a, b, alike, measured, finding, spread, categories, prompts }: Contrast): string {
   const { fixed, regressed, same } = prompts;
-  const told = { a: summaryJson(a), b: summaryJson(b), alike, measured, finding, spread, categories };
-  return `${printableJson({ ...told, prompts: { fixed, regressed, same } })}\n`;
+  const shown = { a: summaryJson(a), b: summaryJson(b), alike, measured, finding, spread, categories };
+  return `${printableJson({ ...shown, prompts: { fixed, regressed, same } })}\n`;
 }
 
 function sideText(summary: Summary): string[] {

@@ -4,8 +4,7 @@ import { CommandError } from '../core/errors.ts';
 import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
 import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
 import { dataText } from '../core/page/data-text.ts';
-import { printableJson } from '../core/printable.ts';
-import { shownName } from '../core/words.ts';
+import { printable, printableJson } from '../core/printable.ts';
 import type { CheckReport } from '../events/data-report.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { newFolder } from '../io/disk/new-folder.ts';
@@ -74,7 +73,7 @@ function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport
 async function countedFile(data: string): Promise<string> {
   const found = await stat(data).catch(ifAbsent(null));
   if (found === null)
-    throw new CommandError(2, `${shownName(data)} is not there. Give a .jsonl file, or a folder with train.jsonl.`);
+    throw new CommandError(2, `${printable(data)} is not there. Give a .jsonl file, or a folder with train.jsonl.`);
   return found.isDirectory() ? 'train.jsonl' : basename(data);
 }
 
@@ -86,7 +85,7 @@ async function modelFolder(source: string): Promise<string> {
     found.kind === 'hub'
       ? `Fetch it: hf download ${source}`
       : 'Give the folder of a model, or a hub id that is in the cache.';
-  throw new CommandError(2, `--model ${shownName(source)}: ${found.message}. ${todo}`);
+  throw new CommandError(2, `--model ${printable(source)}: ${found.message}. ${todo}`);
 }
 
 /** The Python that a training in this folder would use; without a workspace one that has mlx_lm is looked for, as by `init`. */

@@ -36,7 +36,7 @@ export interface Initiated {
 export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
-  // First: a phasebox.yaml that is wrong is told before anything is made.
+  // First, so that a wrong phasebox.yaml is reported before anything is made.
   const { config, artifacts, warnings = [] } = await openWorkspace(root, { create: true });
   const folders = [config.inbox, config.artifacts, '.phasebox'].map((folder) => `${folder}/`);
   const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;

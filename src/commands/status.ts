@@ -1,12 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
-import { printableJson } from '../core/printable.ts';
+import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { fetchedWarnings, type RunState } from '../core/run/due.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { damagedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
-import { duration, plural, shownName } from '../core/words.ts';
+import { duration, plural } from '../core/words.ts';
 import type { Control } from '../events/request.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
@@ -33,17 +33,17 @@ import { example, type Register, workspaceOf } from './register.ts';
 export interface Status {
   readonly up: boolean;
   readonly paused: boolean;
-  /** Why nothing new starts: what the broker of the living `up` refuses, since when (ISO 8601). Null: nothing. */
+  /** What the broker of the living `up` refuses, so that nothing new starts, and since when (ISO 8601). It is null when the broker works. */
   readonly broker: BrokerNote | null;
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
-  /** What was doubtful in the files that were accepted, by phase; null: in phasebox.yaml. */
+  /** What was doubtful in the accepted files, by phase. The phase is null for phasebox.yaml. */
   readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
 
 /** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
-interface Told {
+interface ShownRun {
   readonly status: RunStatus;
   readonly said: string | null;
   /** What its stage has reserved of the disk. */
@@ -68,30 +68,30 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
-  const [broker, inbox, rejected, { told, copies }] = await Promise.all([
+  const [broker, inbox, rejected, { shown, copies }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
-    tellRuns(workspace, { control, up: owner !== null }),
+    showRuns(workspace, { control, up: owner !== null }),
   ]);
   const names = inbox.found.map(({ name }) => name);
-  const runs = told.map(({ status }) => status);
-  const warnings = await allWarnings(workspace, told);
+  const runs = shown.map(({ status }) => status);
+  const warnings = await allWarnings(workspace, shown);
   const paused = control.paused !== null;
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
     workspace,
-    told.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
+    shown.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
   );
-  const said = new Map(told.map((one) => [one.status.run, one.said]));
+  const said = new Map(shown.map((one) => [one.status.run, one.said]));
   return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...damage] };
 }
 
-async function allWarnings(workspace: Workspace, told: readonly Told[]): Promise<Status['warnings']> {
+async function allWarnings(workspace: Workspace, shown: readonly ShownRun[]): Promise<Status['warnings']> {
   const found: Status['warnings'][number][] = (workspace.warnings ?? []).map((text) => ({ phase: null, text }));
-  for (const phase of new Set(told.map(({ status }) => status.phase))) {
+  for (const phase of new Set(shown.map(({ status }) => status.phase))) {
     const accepted = await acceptanceWarnings(workspace.artifacts, phase).catch(damageText);
-    const fetched = told.flatMap(({ status, warnings }) => (status.phase === phase ? (warnings ?? []) : []));
+    const fetched = shown.flatMap(({ status, warnings }) => (status.phase === phase ? (warnings ?? []) : []));
     for (const text of new Set([...accepted, ...fetched])) found.push({ phase, text });
   }
   return found;
@@ -108,22 +108,25 @@ interface Now {
   readonly up: boolean;
 }
 
-async function tellRuns(workspace: Workspace, now: Now): Promise<{ told: readonly Told[]; copies: readonly string[] }> {
+async function showRuns(
+  workspace: Workspace,
+  now: Now,
+): Promise<{ shown: readonly ShownRun[]; copies: readonly string[] }> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
-  const tell = async (shelved: Shelved): Promise<Told> => {
+  const show = async (shelved: Shelved): Promise<ShownRun> => {
     const state = await shelf.state(shelved);
     const row = rows.get(shelved.run.run);
     const status = runStatus(state, row, { now: Date.now(), control: now.control });
     if (row?.status === 'done') return { status, said: `${wide(row.status)}  ${rowLine(row)}` };
     if (status.state === 'waiting' && (status.why === null || (await hasItsSource(shelf, state))))
       return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
-    return { ...(await tellStarted(shelved, status, now)), reserved: reservation(state, status) };
+    return { ...(await showStarted(shelved, status, now)), reserved: reservation(state, status) };
   };
-  const orDamaged = async (shelved: Shelved): Promise<Told> => {
+  const orDamaged = async (shelved: Shelved): Promise<ShownRun> => {
     try {
-      return { ...(await tell(shelved)), warnings: fetchedWarnings(await shelf.journal(shelved)) };
+      return { ...(await show(shelved)), warnings: fetchedWarnings(await shelf.journal(shelved)) };
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error;
       return { status: damagedStatus(shelved.run.run, shelved.run.phase, error.message), said: null };
@@ -134,7 +137,7 @@ async function tellRuns(workspace: Workspace, now: Now): Promise<{ told: readonl
     one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],
   );
   const copies = left.filter(({ kind }) => kind === 'copy').map(leftOutText);
-  return { told: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies };
+  return { shown: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies };
 }
 
 const wide = (state: string): string => state.padEnd(9);
@@ -147,7 +150,7 @@ async function hasItsSource(shelf: Shelf, { run: { from } }: RunState): Promise<
 }
 
 /** A run whose stage is under way or comes next. */
-async function tellStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<Told> {
+async function showStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<ShownRun> {
   const isOn = status.state === 'running' || status.state === 'retrying';
   const stopped = isOn && !up ? 'stopped, goes on at the next up' : null;
   const stage = stageNames.find((name) => name === status.stage);
@@ -189,11 +192,11 @@ export function statusText(status: Status, { said, disk, ignored }: ForPeople): 
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
   if (status.broker !== null) lines.push(`since ${status.broker.since}: ${status.broker.message}`);
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
-  if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(shownName).join(', ')}`);
+  if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(printable).join(', ')}`);
   lines.push(...ignored);
   if (status.rejected.length > 0) {
     lines.push(
-      `rejected: ${status.rejected.map(({ file }) => shownName(file)).join(', ')} (reasons in inbox/rejected/)`,
+      `rejected: ${status.rejected.map(({ file }) => printable(file)).join(', ')} (reasons in inbox/rejected/)`,
     );
   }
   lines.push(disk);

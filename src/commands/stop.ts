@@ -17,7 +17,7 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
     if (tools) await askOwner(workspace, { kind: 'stop' });
     else terminate(owner);
     while ((await ownerOf(workspace.state)) === owner) await delay(poll_ms);
-    print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran goes on'}\n`);
+    print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran continues'}\n`);
   }
   // Also after the end of an `up`: it may have died before it had ended them.
   const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];
@@ -43,7 +43,7 @@ function terminate(pid: number): void {
 export const registerStop: Register = (program, exit) => {
   program
     .command('stop')
-    .description('end `phasebox up`; a tool that runs goes on, and the next `up` takes it up again')
+    .description('end `phasebox up`; a tool that runs continues, and the next `up` resumes it')
     .option('--tools', 'end its tools too, also those that an `up` which is gone left running', false)
     .addHelpText('after', example('phasebox stop', 'phasebox stop --tools'))
     .action(async (options: { tools: boolean }, command) => {

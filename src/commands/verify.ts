@@ -41,14 +41,14 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
   if (run !== undefined && wanted === undefined) throw missingRun(shelf, run);
   const runs = wanted === undefined ? shelf.all() : [wanted];
   const all: Checked[] = [];
-  const told = (checked: Checked): void => {
+  const report = (checked: Checked): void => {
     all.push(checked);
     for (const line of linesOf(checked)) out(line);
   };
-  for (const shelved of runs) for await (const checked of stagesOf(shelved, deep)) told(checked);
+  for (const shelved of runs) for await (const checked of stagesOf(shelved, deep)) report(checked);
   if (wanted === undefined) {
-    for await (const checked of ownFilesOf(workspace.artifacts, shelf)) told(checked);
-    for await (const checked of basesOf(workspace.artifacts, deep)) told(checked);
+    for await (const checked of ownFilesOf(workspace.artifacts, shelf)) report(checked);
+    for await (const checked of basesOf(workspace.artifacts, deep)) report(checked);
   }
   const damaged = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);

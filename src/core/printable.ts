@@ -9,18 +9,18 @@ const oddSpaces = /[^\S ]|[\u200b\u2060]/gu;
 const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /** `\\n`, `\\x1b`, `\\u202e`. */
-export function escaped(character: string): string {
+export function escapeCharacter(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   const hex = (digits: number): string => code.toString(16).padStart(digits, '0');
   return short[character] ?? (code < 0x100 ? `\\x${hex(2)}` : `\\u${hex(4)}`);
 }
 
 /** Text from a file, a file name or a tool on one line, so that nothing in it moves the cursor or turns the text. */
-export const printable = (text: string): string => text.replace(acting, escaped);
+export const printable = (text: string): string => text.replace(acting, escapeCharacter);
 
 /** The same for text whose lines and tabs are meant. */
 export const printableLines = (text: string): string =>
-  text.replace(acting, (character) => (/[\n\t]/.test(character) ? character : escaped(character)));
+  text.replace(acting, (character) => (/[\n\t]/.test(character) ? character : escapeCharacter(character)));
 
 /** A value as JSON that reads back the same, with nothing in it that a terminal acts on. `indent`: spaces; 0: one line. */
 export function printableJson(value: unknown, indent = 2): string {
@@ -30,4 +30,4 @@ export function printableJson(value: unknown, indent = 2): string {
 }
 
 /** One line, and every space that is no plain one is seen. */
-export const visible = (text: string): string => printable(text).replace(oddSpaces, escaped);
+export const visible = (text: string): string => printable(text).replace(oddSpaces, escapeCharacter);

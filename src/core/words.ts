@@ -1,4 +1,4 @@
-import { escaped, printable } from './printable.ts';
+import { escapeCharacter, printable } from './printable.ts';
 
 /** Seconds as a person says them: `42 s`, `4 min 10 s`, `2 h 05 min`. */
 export function duration(seconds: number): string {
@@ -12,9 +12,8 @@ export function duration(seconds: number): string {
 /** `s` unless there is one. */
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-/** A file name on one line for people: what cannot be shown is escaped (`Icon\r`), also bytes that are not UTF-8 (`\xe9`). */
-export function shownName(name: string | Uint8Array): string {
-  if (typeof name === 'string') return printable(name);
+/** `printable` of a file name by its bytes: those that are not UTF-8 are escaped as well (`\xe9`). */
+export function shownName(name: Uint8Array): string {
   let text = '';
   for (let at = 0; at < name.length; ) {
     const [character, length] = characterAt(name, at);
@@ -29,10 +28,10 @@ function characterAt(bytes: Uint8Array, at: number): [character: string, length:
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   for (const length of [1, 2, 3, 4]) {
     try {
-      return [shownName(decoder.decode(bytes.subarray(at, at + length))), length];
+      return [printable(decoder.decode(bytes.subarray(at, at + length))), length];
     } catch {
       // Not whole, or no character: one byte more may make it one.
     }
   }
-  return [escaped(String.fromCharCode(bytes[at] ?? 0)), 1];
+  return [escapeCharacter(String.fromCharCode(bytes[at] ?? 0)), 1];
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 const neverTaught = z.strictObject({ total: z.int(), never_taught: z.int() });
 
 /** Which answers of the train rows the loss is taken over. */
-export const taughtCounts = z.strictObject({
+const taughtCounts = z.strictObject({
   /** mask_prompt: only the last message of a row is taught. */
   masked: z.boolean(),
   /**

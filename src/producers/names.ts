@@ -9,7 +9,7 @@ const quiet = /^\.|^~\$|~$|\.sw[a-z]$|^#.*#$|^4913$|^(?:accepted|rejected)$/;
 /** What macOS puts in the place of a file that is in iCloud only: `.night.yaml.icloud`. */
 const placeholder = /^\..+\.icloud$/i;
 
-/** Names that are never configs and that nobody has to be told of. */
+/** Names that are never configs and need no report. */
 export const isQuiet = (name: string): boolean => quiet.test(name);
 
 /** Names that the inbox takes. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { shownName } from '../core/words.ts';
+import { printable } from '../core/printable.ts';
 import type { Run } from '../events/run.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
 import { acceptanceNumbers } from '../io/workspace/phase-store.ts';
@@ -32,10 +32,10 @@ export function openInbox({ workspace, log, events, python, say, warn, onAccepte
     read,
     onAccepted({ newRuns, summary, warnings }, file) {
       // Told first: what the runs do next is told by others.
-      say(`accepted ${shownName(file.name)}: ${summary}`);
+      say(`accepted ${printable(file.name)}: ${summary}`);
       for (const warning of warnings) {
         say(`  warning: ${warning}`);
-        warn(`${shownName(file.name)}: ${warning}`);
+        warn(`${printable(file.name)}: ${warning}`);
       }
       if (newRuns.length > 0) onAccepted(newRuns);
     },
@@ -49,7 +49,7 @@ export function openInbox({ workspace, log, events, python, say, warn, onAccepte
     onOutcome(outcome) {
       if (outcome.kind === 'accepted') return;
       onRejected();
-      say(`rejected ${shownName(outcome.file)}:\n${outcome.reasons.trimEnd().replace(/^/gm, '  ')}`);
+      say(`rejected ${printable(outcome.file)}:\n${outcome.reasons.trimEnd().replace(/^/gm, '  ')}`);
     },
   });
 }

@@ -34,7 +34,7 @@ async function check(python: string, call: CheckCall): Promise<PlannedData> {
   }
 }
 
-/** The check that the run's training would begin with; null: the run does not train. */
+/** @returns The check that the run's training would begin with, or null when the run does not train. */
 async function callOf(
   draft: RunDraft,
   lookups: Lookups,

@@ -54,8 +54,8 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   // With nothing inherited, what the base would have given is not missing: the base is.
   const isWhole = base.findings.length + base.problems.length === 0;
   const empty = new Set(nulls.findings.map(({ path }) => pathText(path)));
-  const told = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
-  const located = locate([...base.findings, ...nulls.findings, ...told], [yaml.source, ...base.sources]);
+  const reported = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
+  const located = locate([...base.findings, ...nulls.findings, ...reported], [yaml.source, ...base.sources]);
   const problems = [...located, ...base.problems, ...(await config.suites.problems())];
   const warnings = [...nulls.warnings, ...base.warnings, ...(await config.suites.warnings()), ...doubts.warnings];
   const isPlain = resolved !== null && isWhole && nulls.findings.length === 0;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { shownName } from '../core/words.ts';
+import { printable } from '../core/printable.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import {
@@ -43,7 +43,7 @@ export interface Scan {
   readonly dropped: Sightings;
   readonly claimed: Sightings;
   readonly namedFolders: Set<string>;
-  /** Names of files that are left alone and were told: each is told once. */
+  /** Names of ignored files that were reported: each is reported once. */
   readonly namedFiles: Set<string>;
   /** Claimed files that met a fault of the disk -> when they are tried again. */
   readonly resting: Map<string, number>;
@@ -153,7 +153,7 @@ async function attempt(scan: Scan, name: string, take: () => Promise<Taken>): Pr
     scan.resting.set(name, performance.now() + scan.scanEvery);
     scan.claimedWait = true;
     scan.open = false;
-    once(scan, `${shownName(name)} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
+    once(scan, `${printable(name)} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
     return false;
   }
 }
@@ -165,7 +165,7 @@ function isResting({ resting }: Scan, name: string): boolean {
 function nameFolders({ namedFolders, notice, intake }: Scan, folders: readonly string[]): void {
   for (const name of folders) {
     if (namedFolders.has(name)) continue;
-    const path = shownName(join(intake.inbox, name));
+    const path = printable(join(intake.inbox, name));
     notice(`${path} is a folder and is left alone: copy config files into the inbox itself`);
   }
   namedFolders.clear();
@@ -180,10 +180,10 @@ function nameFiles({ namedFiles, notice }: Scan, left: readonly LeftAlone[]): vo
 
 function say(log: InboxLog, outcome: Outcome): void {
   if (outcome.kind === 'rejected') {
-    log.warn(`${shownName(outcome.file)} rejected:\n${outcome.reasons.trimEnd()}`);
+    log.warn(`${printable(outcome.file)} rejected:\n${outcome.reasons.trimEnd()}`);
     return;
   }
-  const file = shownName(outcome.file);
+  const file = printable(outcome.file);
   log.info(`${file} accepted: ${outcome.acceptance.summary}`);
   for (const warning of outcome.acceptance.warnings) log.warn(`${file}: ${warning}`);
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { printable } from '../../src/core/printable.ts';
 import { shownName } from '../../src/core/words.ts';
 import { inboxName, isConfigName, type LeftAlone, leftAloneTexts, sortName } from '../../src/producers/names.ts';
 import { leftNames } from '../helpers/left-names.ts';
@@ -54,9 +55,9 @@ describe('producers/names', () => {
   });
 
   it('shows control characters, line ends, directions and bytes that are no text escaped', () => {
-    expect(shownName('Icon\r')).to.equal('Icon\\r');
-    expect(shownName('a\n\t\x1b[31m.yaml')).to.equal('a\\n\\t\\x1b[31m.yaml');
-    expect(shownName('a\u202elmay.yaml')).to.equal('a\\u202elmay.yaml');
+    expect(printable('Icon\r')).to.equal('Icon\\r');
+    expect(printable('a\n\t\x1b[31m.yaml')).to.equal('a\\n\\t\\x1b[31m.yaml');
+    expect(printable('a\u202elmay.yaml')).to.equal('a\\u202elmay.yaml');
     expect(shownName(Buffer.from('lat\xe9.yaml', 'latin1'))).to.equal('lat\\xe9.yaml');
     expect(shownName(Buffer.from([0xe5, 0xa4, 0x9c, 0xe5, 0xa4]))).to.equal('夜\\xe5\\xa4');
     expect(shownName(Buffer.from('夜 🎉.yaml'))).to.equal('夜 🎉.yaml');

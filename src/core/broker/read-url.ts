@@ -1,5 +1,5 @@
 /** The parts of a broker's URL. */
-export interface BrokerUrl {
+interface BrokerUrl {
   readonly host: string;
   readonly port: number;
   readonly db: number;
@@ -11,7 +11,7 @@ export interface BrokerUrl {
 }
 
 /** `problem`: what is wrong with the URL and what to write. It never quotes what may be a password. */
-export type ReadUrl = { readonly url: BrokerUrl } | { readonly problem: string };
+type ReadUrl = { readonly url: BrokerUrl } | { readonly problem: string };
 
 const form = 'Write redis://:password@127.0.0.1:6379/0 (rediss:// for TLS).';
 const escapes = 'In a user name or password write % as %25, @ as %40, : as %3A, / as %2F, ? as %3F and # as %23.';

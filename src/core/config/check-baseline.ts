@@ -46,7 +46,7 @@ const isFile = async (path: string, lookups: Lookups): Promise<boolean> =>
 /** What can be said before the runs about how comparable their scores are with the baseline. */
 export interface BaselineDoubts {
   readonly warnings: readonly string[];
-  /** Of figures: whether they were measured on the suite of this path; absent: nobody said on which they were. */
+  /** For figures, by the path of a suite: whether they were measured on it. A suite is missing here when the baseline names none. */
   readonly comparable: ReadonlyMap<string, boolean>;
 }
 

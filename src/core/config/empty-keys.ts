@@ -62,8 +62,8 @@ export interface SplitNumber {
 }
 
 /**
- * Numbers in lists that a thousands comma took apart. Only where a part has leading zeros, and no space before it: nobody
- * writes a number of its own like that, and `[100,200]` are two.
+ * Numbers in lists that a thousands comma took apart. A part must have leading zeros and no space before it:
+ * numbers of their own are not written like that, and `[100,200]` are two.
  */
 export function splitNumbers(document: Document): SplitNumber[] {
   const found: SplitNumber[] = [];

@@ -20,7 +20,7 @@ function meantSign(written: string): string {
   return turned[sign] ?? sign.slice(0, 2);
 }
 
-/** What was meant where a formula cannot be read, in the words of people; undefined: nobody can tell. */
+/** @returns What was probably meant where a formula cannot be read, or undefined when that is unknown. */
 export function formulaHint(formula: string, at: number): string | undefined {
   // cel-js points behind a word or sign that it could still read, so what stands before the place counts as well
   const sign = [...formula.matchAll(signs)].find(({ 0: text, index }) => index <= at && at <= index + text.length);

@@ -8,7 +8,7 @@ import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
 import { nameHint, oddSpaceHint, unspaced } from './slips.ts';
 import { closestName, notAllowed } from './validate.ts';
 
-/** Keys of a mapping that its schema leaves to somebody else: those of `train` are the installed mlx_lm's. */
+/** Keys of a mapping that its schema does not define: the installed mlx_lm defines those of `train`. */
 export interface FurtherKeys {
   readonly names: readonly string[];
   refuse(key: string, path: Path): readonly Finding[];

@@ -73,12 +73,12 @@ export function locate(findings: readonly Finding[], sources: readonly [Source, 
     const line = place?.line ?? Number.MAX_SAFE_INTEGER;
     return { problem, allowed: finding.allowed?.join(', '), rank: place?.rank ?? 0, line };
   });
-  const told = new Set<string>();
+  const shown = new Set<string>();
   return problems
     .toSorted((a, b) => a.rank - b.rank || a.line - b.line)
     .map(({ problem, allowed }) => {
-      if (allowed === undefined || told.has(allowed)) return problem;
-      told.add(allowed);
+      if (allowed === undefined || shown.has(allowed)) return problem;
+      shown.add(allowed);
       return { ...problem, message: `${problem.message}${listed(problem.message, allowed)}` };
     });
 }

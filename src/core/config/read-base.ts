@@ -47,8 +47,8 @@ export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
   if (!yaml.ok) return { ...none, problems: yaml.problems };
   const { findings, warnings } = await readPhaseNulls(yaml.source, lookups);
   const problems = locate(findings, [yaml.source]);
-  const told = warnings.map((text) => `${name}: ${text}`);
-  const base = { ...none, value: asWritten(yaml.source), sources: [yaml.source], problems, warnings: told };
+  const reported = warnings.map((text) => `${name}: ${text}`);
+  const base = { ...none, value: asWritten(yaml.source), sources: [yaml.source], problems, warnings: reported };
   return oneLevel(base, name, fail);
 }
 

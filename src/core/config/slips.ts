@@ -51,7 +51,7 @@ export function nameHint(text: string): string | undefined {
 
 const spaceNames: Readonly<Record<string, string>> = { '\u00a0': 'a non-breaking space', '\t': 'a tab' };
 
-/** A space that only looks like one. `where`: what it stands in. */
+/** A space that only looks like one. `where` names the text that holds it. */
 export function oddSpaceHint(text: string, where: string): string | undefined {
   const [odd] = /[^\S \r\n]|[\u200b\u2060\ufeff]/u.exec(text) ?? [];
   if (odd === undefined) return undefined;

@@ -15,8 +15,9 @@ const longest = 300;
 
 /** The line of a log that tells most: the last exception of a traceback, else argparse's complaint, else the last line. */
 export function tellingLine(lines: readonly string[]): string | null {
-  const told = lines.findLast((line) => exception.test(line)) ?? lines.findLast((line) => refusedArgument.test(line));
-  const line = told ?? lines.at(-1);
+  const reported =
+    lines.findLast((line) => exception.test(line)) ?? lines.findLast((line) => refusedArgument.test(line));
+  const line = reported ?? lines.at(-1);
   return line === undefined ? null : line.trim().slice(0, longest);
 }
 
@@ -25,9 +26,9 @@ function symptomOf(lines: readonly string[]): { code: ErrorCode; detail: string 
     const line = lines.findLast((candidate) => pattern.test(candidate));
     const match = line === undefined ? null : pattern.exec(line);
     if (line === undefined || match === null) continue;
-    const told = line.trim().slice(0, longest);
+    const reported = line.trim().slice(0, longest);
     const todo = typeof advice === 'function' ? advice(match) : advice;
-    return { code, detail: todo === undefined ? told : `${told.replace(/[:.]?$/, '.')} ${todo}` };
+    return { code, detail: todo === undefined ? reported : `${reported.replace(/[:.]?$/, '.')} ${todo}` };
   }
   return null;
 }
@@ -46,8 +47,8 @@ export function diagnose(code: number, tail: readonly string[]): StageError {
   const sent = sentSignals[code];
   // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.
   if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
-  const told = tellingLine(lines);
-  if (isSettings(lines)) return new StageError('BAD_SETTINGS', told ?? `exit code ${code}`);
+  const reported = tellingLine(lines);
+  if (isSettings(lines)) return new StageError('BAD_SETTINGS', reported ?? `exit code ${code}`);
   const end = ownSignals[code] === undefined ? `exit code ${code}` : `ended by signal ${ownSignals[code]}`;
-  return new StageError('TOOL_FAILED', told === null ? `${end}, nothing in its log` : `${end}: ${told}`);
+  return new StageError('TOOL_FAILED', reported === null ? `${end}, nothing in its log` : `${end}: ${reported}`);
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import { updateMlxLm } from './known-pairs.ts';
 
 /** A line of a tool's log that tells what it died of. `advice`: what to do, when the code alone does not say it. */
-export interface Symptom {
+interface Symptom {
   readonly code: ErrorCode;
   readonly pattern: RegExp;
   readonly advice?: string | ((match: RegExpExecArray) => string);

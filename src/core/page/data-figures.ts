@@ -14,7 +14,7 @@ const portion = (some: number, all: number): string =>
 
 interface Line {
   readonly name: (file: string, profile: DataProfile) => string;
-  /** How many, and of how many; null: not counted. */
+  /** How many, and of how many. It is null when the profile does not count it. */
   readonly counts: (profile: DataProfile) => readonly [some: number, all?: number] | null;
   /** Shown only where it is not 0: most data has none of it. */
   readonly rare?: true;

@@ -2,7 +2,7 @@ import type { ShownRow } from '../../events/data-report.ts';
 import { printableLines } from '../printable.ts';
 import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, lastReport, markedPieces, settingsText, splitText } from './data-report.ts';
-import { escaped, htmlDocument } from './html-document.ts';
+import { escapeHtml, htmlDocument } from './html-document.ts';
 
 /** A mark is seen without colour too: by its border, or by the line through it. */
 const style = `
@@ -14,7 +14,7 @@ mark{background:#d4f4dd;color:#0b3d1c;border-bottom:2px solid #1a7f37}
 @media (prefers-color-scheme:dark){mark{background:#12391f;color:#c6f0d2;border-bottom-color:#3fb950}}
 `;
 
-const text = (value: string): string => escaped(printableLines(value));
+const text = (value: string): string => escapeHtml(printableLines(value));
 const tag = (name: string, inner: string): string => `<${name}>${inner}</${name}>\n`;
 const items = (list: readonly string[]): string =>
   list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));
@@ -65,6 +65,6 @@ function rowSection(row: ShownRow): string {
     if (mark === 'taught') return `<mark>${inner}</mark>`;
     return mark === 'cut' ? `<span class="cut">${inner}</span>` : inner;
   });
-  // The first line end of a <pre> is not shown: this one is given up for it.
+  // A browser does not show the first line end of a <pre>, so this one is extra.
   return `${tag('h3', text(`${row.file}, line ${row.line}`))}${items(row.findings)}<pre class="row">\n${marked.join('')}</pre>\n`;
 }

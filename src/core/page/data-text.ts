@@ -1,6 +1,5 @@
 import type { CheckReport, ShownRow } from '../../events/data-report.ts';
-import { printableLines } from '../printable.ts';
-import { shownName } from '../words.ts';
+import { printable, printableLines } from '../printable.ts';
 import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, type MarkedPiece, markedPieces, settingsText, splitText } from './data-report.ts';
 
@@ -11,7 +10,7 @@ const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut
 export function dataText(report: DataReport): string {
   const { before, split } = report;
   const sections = [
-    [`${shownName(report.data)}, read with ${shownName(report.model)} ${settingsText(report)}`],
+    [`${printable(report.data)}, read with ${printable(report.model)} ${settingsText(report)}`],
     figureLines(report),
     ...(split === null ? [findings(before)] : [splitText(report), findings(split.after)]),
     ...before.shown.map(rowLines),
@@ -46,12 +45,12 @@ const margins: Readonly<Record<MarkedPiece['mark'], string>> = {
 };
 
 function rowLines(row: ShownRow): string[] {
-  const told = row.findings.map((finding) => `  ${finding}`);
+  const findings = row.findings.map((finding) => `  ${finding}`);
   const pieces = markedPieces(row).flatMap(({ mark, text }) =>
     shortened(linesOf(text), most[mark]).map((line) => `${margins[mark]}${line}`),
   );
   const nothing = row.pieces.some(({ taught }) => taught) ? [] : [`${margins.taught}(nothing)`];
-  return [`${row.file}, line ${row.line}`, ...told, ...pieces, ...nothing];
+  return [`${row.file}, line ${row.line}`, ...findings, ...pieces, ...nothing];
 }
 
 /** A piece that only ends a line has no text of its own to show. */

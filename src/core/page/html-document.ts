@@ -43,9 +43,9 @@ td code{white-space:nowrap;overflow-wrap:normal}
 `;
 
 /** Text as the content of an element. */
-export const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+export const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-export interface HtmlContent {
+interface HtmlContent {
   /** Plain text. */
   readonly title: string;
   /** HTML. */
@@ -67,9 +67,9 @@ export function htmlDocument({ title, body, style: more = '' }: HtmlContent): st
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     // by this a file is known to be ours
     `<meta name="generator" content="${generator}">`,
-    // a browser asks for /favicon.ico unless it is told that there is none
+    // a browser requests /favicon.ico unless the page has an icon
     '<link rel="icon" href="data:,">',
-    `<title>${escaped(title)}</title>`,
+    `<title>${escapeHtml(title)}</title>`,
     `<style>${style}${more}</style>`,
     '</head>',
   ];

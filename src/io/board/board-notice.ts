@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-import { escaped } from '../../core/page/html-document.ts';
+import { escapeHtml } from '../../core/page/html-document.ts';
 
 const style =
   'position:fixed;inset:auto 0 0;z-index:9999;padding:12px;background:#8a1c1c;color:#fff;font:14px sans-serif';
@@ -12,7 +12,7 @@ export function withNotice(read: () => Promise<string | null>): MiddlewareHandle
     const notice = await read();
     if (notice === null) return;
     const html = await context.res.text();
-    const shown = `<p role="alert" style="${style}">${escaped(notice)}</p>`;
+    const shown = `<p role="alert" style="${style}">${escapeHtml(notice)}</p>`;
     context.res = context.html(
       html.replace('</body>', () => `${shown}</body>`),
       context.res.status as 200,

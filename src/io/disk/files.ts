@@ -24,7 +24,7 @@ export const atPath =
     throw error instanceof Error && 'syscall' in error && !('path' in error) ? Object.assign(error, { path }) : error;
   };
 
-/** For `.catch` of a call that makes something: `value` stands for what is there already; any other error goes on. */
+/** For `.catch` of a call that creates something: returns `value` when it exists already, and throws any other error. */
 export function ifThere<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (hasCode(error, 'EEXIST')) return value;

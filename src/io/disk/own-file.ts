@@ -37,7 +37,7 @@ export async function readOwn<S extends z.ZodType>(schema: S, where: OwnFile): P
   return text === null ? null : parseOwn(text, schema, where);
 }
 
-/** For `.catch`: `value` stands for what cannot be read; any other error goes on. */
+/** For `.catch`: returns `value` for a damaged file, and throws any other error. */
 export function ifDamaged<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof DamagedFile) return value;

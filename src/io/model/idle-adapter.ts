@@ -8,8 +8,8 @@ import { type TensorFile, tensorFileOrFault } from './tensor-file.ts';
 
 /**
  * True for an adapter whose weights (a .safetensors file beside its adapter_config.json) add zero to every layer: for
- * LoRA the scale is 0, or of each layer one of the two matrices. A trained adapter is told by its first layer. False too
- * when the file is not there or cannot be read: whoever loads it reports that.
+ * LoRA the scale is 0, or of each layer one of the two matrices. The first layer of a trained adapter already shows that
+ * it does something. False also when the file is missing or cannot be read, which is reported where it is loaded.
  */
 export async function addsNothing(weights: string): Promise<boolean> {
   const read = await tensorFileOrFault(weights);

@@ -51,8 +51,8 @@ export interface RunningTool {
 }
 
 /**
- * Starts a tool detached, in a session of its own, under the wrapper. It goes on when this process ends. Throws StageError
- * NOT_STARTED when the system makes no process of it.
+ * Starts a tool detached, in a session of its own, under the wrapper. It continues when this process ends. Throws
+ * StageError NOT_STARTED when the system does not start it.
  */
 export async function startTool(start: ToolStart): Promise<RunningTool> {
   const { dir, argv, env, cwd } = start;

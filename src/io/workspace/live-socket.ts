@@ -29,8 +29,8 @@ export async function listen(path: string, onConnection: () => void = () => unde
 const close = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
 /**
- * True while someone listens on a path. Only a clear "nobody is there" counts as dead: a stopped process has a full queue.
- * The socket of another user (a command that was run with sudo) tells nothing: then `pid`, its process, is looked for.
+ * True while someone listens on a path. Only an error that says so counts as dead: a stopped process has a full queue.
+ * The socket of another user (a command that was run with sudo) says nothing, so its process `pid` is looked up instead.
  */
 export function answers(path: string, pid: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -17,7 +17,7 @@ export interface Shelved {
 
 /** A folder below artifacts/ that looks like a run's and is left alone. */
 export type LeftOut =
-  /** Its plan or its journal cannot be read. `run`, `phase`: by the names of the folders. */
+  /** Its plan or its journal cannot be read. `run` and `phase` are the names of the folders. */
   | {
       readonly kind: 'damaged';
       readonly folder: string;
@@ -25,7 +25,7 @@ export type LeftOut =
       readonly phase: string;
       readonly why: string;
     }
-  /** It holds the plan of `run`, whose folder has another name: somebody copied or renamed it. */
+  /** It holds the plan of `run`, whose folder has another name: it was copied or renamed. */
   | { readonly kind: 'copy'; readonly folder: string; readonly run: string };
 
 /** All runs of a workspace. Plans never change, so they are read once; what is committed is looked up each time. */
@@ -124,7 +124,7 @@ function homeOf(runs: ReadonlyMap<string, Shelved>, shelved: Shelved, stage: Sta
   return source === undefined ? undefined : homeOf(runs, source, stage);
 }
 
-/** A run by its folder; null: the folder holds none (it is being made, or is something else). */
+/** @returns The run in a folder, or null when the folder holds none (it is being made, or is something else). */
 async function readFolder(folder: string, journals: Journals): Promise<Shelved | LeftOut | null> {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {

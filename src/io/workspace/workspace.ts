@@ -51,7 +51,7 @@ export async function openWorkspace(folder: string, options: { readonly create: 
 }
 
 /** A workspace, or the settings that hold where there is none. */
-export type OpenedFolder =
+type OpenedFolder =
   | { readonly workspace: Workspace; readonly config: WorkspaceConfig }
   | { readonly workspace: null; readonly config: WorkspaceConfig; readonly problem: string };
 
