@@ -4,7 +4,7 @@ import { print, printError } from './commands/output.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
-import { refusalOf } from './io/disk/refusals.ts';
+import { diskErrorOf } from './io/disk/disk-errors.ts';
 import { expandArgument } from './io/home.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
@@ -52,7 +52,7 @@ function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
 async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isKnown = error instanceof CommandError;
-  const refused = await refusalOf(isKnown ? error.cause : error, workspace);
+  const refused = await diskErrorOf(isKnown ? error.cause : error, workspace);
   const what = isKnown ? error.message : (refused?.what ?? unexpected(error));
   printError(`${[what, ...(refused === null ? [] : [refused.todo])].join('\n')}\n`);
   return isKnown ? error.exitCode : 3;

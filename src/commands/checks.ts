@@ -1,5 +1,5 @@
 import { CommandError } from '../core/errors.ts';
-import { refusalOf } from '../io/disk/refusals.ts';
+import { diskErrorOf } from '../io/disk/disk-errors.ts';
 
 /** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
 export interface Check {
@@ -26,7 +26,7 @@ export const reasonOf = (error: unknown): string =>
 
 /** What to do about an error: what every command says where the disk refused something, else `otherwise`. */
 export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {
-  const refused = root === null ? null : await refusalOf(error instanceof CommandError ? error.cause : error, root);
+  const refused = root === null ? null : await diskErrorOf(error instanceof CommandError ? error.cause : error, root);
   return refused?.todo ?? otherwise;
 }
 

@@ -113,13 +113,11 @@ async function phaseWarnings(name: string, runs: Runs, { lookups, suites }: Base
   const suite = settings === undefined ? null : await lookups.read(lookups.absolute(settings.suite));
   const read = suite?.ok ? readSuite(suite.bytes, name) : null;
   if (settings === undefined || read === null || !('suite' in read)) return [];
-  const baseline = identityParts(read.suite, settings);
   const warnings: string[] = [];
   for (const { who, settings: own } of evaluationsOf(runs)) {
     const found = await suites.read(own.suite);
     if (!('suite' in found)) continue;
-    const parts = identityParts(found.suite, own);
-    const differing = [...parts.keys()].filter((part) => parts.get(part) !== baseline.get(part));
+    const differing = evaluationDifferences({ suite: read.suite, settings }, { suite: found.suite, settings: own });
     if (differing.length > 0)
       warnings.push(
         `Baseline ${name} and ${who} are evaluated differently (${differing.join(', ')}), so the two figures are not comparable.`,
@@ -128,8 +126,19 @@ async function phaseWarnings(name: string, runs: Runs, { lookups, suites }: Base
   return warnings;
 }
 
-/** What makes an eval identity but for the machine's versions, by the names that a config has for it. */
-function identityParts(suite: Suite, settings: Runs['settings']['eval']): Map<string, string> {
+interface Evaluated {
+  readonly suite: Suite;
+  readonly settings: Runs['settings']['eval'];
+}
+
+/** In what two evaluations differ before there are rows, by the names that a config has for it. */
+function evaluationDifferences(one: Evaluated, other: Evaluated): string[] {
+  const [parts, others] = [configParts(one), configParts(other)];
+  return [...others.keys()].filter((part) => others.get(part) !== parts.get(part));
+}
+
+/** What makes an eval identity but for the machine's versions and the rendered prompts. */
+function configParts({ suite, settings }: Evaluated): Map<string, string> {
   const identity: unknown = JSON.parse(evalIdentity({ suite, settings, versions: {} }));
   const asked = getAt(identity, ['settings']);
   const parts = {

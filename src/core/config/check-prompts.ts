@@ -3,9 +3,9 @@ import {
   ignoredTexts,
   type Rendered,
   type RenderJob,
-  refusalHint,
-  refusalText,
   renderRequests,
+  templateRefusalHint,
+  templateRefusalText,
 } from '../score/rendering.ts';
 import { promptSubset } from '../select/prompt-subset.ts';
 import type { SuiteReader } from './check-settings.ts';
@@ -83,8 +83,8 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
     return { findings: [], warnings: unchecked, transient: unchecked };
   }
   const { refused, skipped, templated } = rendered.rendering;
-  const said = `${refusalText(refused)}. The template is that of ${job.model}`;
-  const hint = refusalHint(refused);
+  const said = `${templateRefusalText(refused)}. The template is that of ${job.model}`;
+  const hint = templateRefusalHint(refused);
   const clock = clockWarning(rendered.rendering);
   return {
     findings: refused.length === 0 || byEngine ? [] : [{ path, message: said, hint }],

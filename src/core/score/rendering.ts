@@ -32,7 +32,7 @@ export const rendering = z.strictObject({
   ignored: z.array(z.string()),
 });
 export type Rendering = z.infer<typeof rendering>;
-export type Refusal = Rendering['refused'][number];
+export type TemplateRefusal = Rendering['refused'][number];
 
 /** One prompt, with everything that a chat template gets to see. */
 export interface RenderRequest {
@@ -77,11 +77,11 @@ const idsText = ([first, ...others]: readonly { readonly id: string }[]): string
   others.length === 0 ? `${first?.id}` : `${first?.id} and ${others.length} more`;
 
 /** What the template refuses, in its own words: a sentence for each thing that it says. */
-export function refusalText(refused: readonly Refusal[]): string {
-  const byError = new Map<string, Refusal[]>();
+export function templateRefusalText(refused: readonly TemplateRefusal[]): string {
+  const byError = new Map<string, TemplateRefusal[]>();
   for (const one of refused) byError.set(one.error, [...(byError.get(one.error) ?? []), one]);
   const sentences = [...byError.values()].map((same) => {
-    const [{ error, part }] = same as [Refusal, ...Refusal[]];
+    const [{ error, part }] = same as [TemplateRefusal, ...TemplateRefusal[]];
     const where = part === null ? '' : ` (${part})`;
     return `the chat template refuses ${same.length === 1 ? 'prompt' : 'prompts'} ${idsText(same)}: "${error}"${where}`;
   });
@@ -89,7 +89,7 @@ export function refusalText(refused: readonly Refusal[]): string {
 }
 
 /** What to do about it. */
-export function refusalHint(refused: readonly Refusal[]): string {
+export function templateRefusalHint(refused: readonly TemplateRefusal[]): string {
   if (refused.every(({ without_system }) => without_system))
     return 'this template takes no system prompt: write `eval.system: ""`, and put what it says into the prompts that need it';
   return 'change the prompt, or give the template what it asks for with `eval.chat_template_args`';

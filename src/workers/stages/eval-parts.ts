@@ -2,7 +2,12 @@ import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { evalIdentity } from '../../core/score/eval-identity.ts';
 import { type EvalParts, identitiesOf } from '../../core/score/identity-parts.ts';
-import { type Rendering, refusalHint, refusalText, renderRequests } from '../../core/score/rendering.ts';
+import {
+  type Rendering,
+  renderRequests,
+  templateRefusalHint,
+  templateRefusalText,
+} from '../../core/score/rendering.ts';
 import type { StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { commandFiles } from './outside-score.ts';
@@ -53,5 +58,5 @@ async function renderExam(context: StageContext, { suite, settings }: Exam, mode
   const { refused } = rendered.rendering;
   // An engine may ask other prompts than the suite's.
   if (refused.length === 0 || settings.engine !== undefined) return rendered.rendering;
-  throw new StageError('BAD_SETTINGS', `${refusalText(refused)}. ${refusalHint(refused)}`);
+  throw new StageError('BAD_SETTINGS', `${templateRefusalText(refused)}. ${templateRefusalHint(refused)}`);
 }

@@ -1,5 +1,5 @@
 /** What the system refused a command: facts for the sentence. */
-export interface Refusal {
+export interface DiskError {
   readonly code: string;
   /** `open`, `mkdir`, `write` ... */
   readonly syscall: string;
@@ -16,7 +16,7 @@ export interface Refusal {
 /** A word of a shell command; `"$(id -un)"` stays as it is. */
 type Quote = (word: string) => string;
 
-function access({ culprit, uid, root, code }: Refusal, quote: Quote): string {
+function access({ culprit, uid, root, code }: DiskError, quote: Quote): string {
   if (culprit === null) return 'Give yourself the rights, or use another folder.';
   const back = `sudo chown -R "$(id -un)" ${quote(root)}`;
   if (uid === 0) return 'Even root may not: the disk (a network drive?) or a protection of the system forbids it.';
@@ -28,12 +28,12 @@ function access({ culprit, uid, root, code }: Refusal, quote: Quote): string {
   return `${culprit.path} is yours, but its permissions forbid it: chmod -R u+rwX ${quote(culprit.path)}`;
 }
 
-const inTheWay = ({ path }: Refusal): string =>
+const inTheWay = ({ path }: DiskError): string =>
   `Something of another kind is at ${path} or above it: a file where a folder is needed, or the other way round. Move it away.`;
 
 const tooMany = (): string => 'This process may open no more files. Allow more: ulimit -n 4096';
 
-type Sentence = (refusal: Refusal, quote: Quote) => string;
+type Sentence = (error: DiskError, quote: Quote) => string;
 
 /** What a person can do about each, after the sentence that says what failed. */
 const remedies: Readonly<Partial<Record<string, Sentence>>> = {
@@ -58,21 +58,21 @@ const remedies: Readonly<Partial<Record<string, Sentence>>> = {
   uv_cwd: () => 'The current folder is gone, or may not be read. Change to another one: cd ~',
 };
 
-const kindOf = ({ code, syscall }: Pick<Refusal, 'code' | 'syscall'>): string =>
+const kindOf = ({ code, syscall }: Pick<DiskError, 'code' | 'syscall'>): string =>
   syscall === 'uv_cwd' ? syscall : code;
 
 /** True for what is a matter of the disk, its rights or its limits, and no fault of phasebox. */
-export const isRefusal = (refusal: Pick<Refusal, 'code' | 'syscall'>): boolean =>
-  remedies[kindOf(refusal)] !== undefined;
+export const isDiskError = (error: Pick<DiskError, 'code' | 'syscall'>): boolean =>
+  remedies[kindOf(error)] !== undefined;
 
 /** What failed at which path, in the system's words, and what a person can do. */
-export interface Refused {
+export interface DiskErrorText {
   readonly what: string;
   readonly todo: string;
 }
 
-/** A refusal in sentences. */
-export function refusedText(refusal: Refusal, quote: Quote): Refused {
-  const said = refusal.message.replace(/ '[^']*'( -> '[^']*')?$/s, '').replace(` ${refusal.path}`, '');
-  return { what: `${refusal.path}: ${said}.`, todo: remedies[kindOf(refusal)]?.(refusal, quote) ?? '' };
+/** An error in sentences. */
+export function diskErrorText(error: DiskError, quote: Quote): DiskErrorText {
+  const said = error.message.replace(/ '[^']*'( -> '[^']*')?$/s, '').replace(` ${error.path}`, '');
+  return { what: `${error.path}: ${said}.`, todo: remedies[kindOf(error)]?.(error, quote) ?? '' };
 }

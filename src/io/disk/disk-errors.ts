@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { type DiskErrorText, diskErrorText, isDiskError } from '../../core/disk-error-text.ts';
 import { shellWord } from '../../core/plan/shell.ts';
-import { isRefusal, type Refused, refusedText } from '../../core/refusal-text.ts';
 
 /** An error of the system as Node tells it. `address`: the path of a socket. */
 interface SystemError extends Error {
@@ -28,10 +28,10 @@ const isOfFiles = ({ syscall, address }: SystemError): boolean =>
  * What the disk refused: the path, what it says, what to do. Null for any other error. A path that the system does not
  * name (a write to an open file) is somewhere in the workspace.
  */
-export async function refusalOf(thrown: unknown, folder: string): Promise<Refused | null> {
+export async function diskErrorOf(thrown: unknown, folder: string): Promise<DiskErrorText | null> {
   if (!isSystemError(thrown)) return null;
   const error = await withCause(thrown);
-  if (!isRefusal(error) || !isOfFiles(error)) return null;
+  if (!isDiskError(error) || !isOfFiles(error)) return null;
   // Without a current folder nothing can be made absolute.
   const workspace = error.syscall === 'uv_cwd' ? folder : resolve(folder);
   const { code, syscall, message } = error;
@@ -41,7 +41,7 @@ export async function refusalOf(thrown: unknown, folder: string): Promise<Refuse
   const culprit = await culpritOf(paths.length === 0 ? [workspace] : paths);
   const isInside = isAbsolute(path) && !relative(workspace, path).startsWith('..');
   const root = isInside ? workspace : (culprit?.path ?? path);
-  return refusedText({ code, syscall, message, path, culprit, uid, root }, shellWord);
+  return diskErrorText({ code, syscall, message, path, culprit, uid, root }, shellWord);
 }
 
 /** Node says ENOENT for a folder that cannot be made on a read-only disk: the folder above it says what is the matter. */

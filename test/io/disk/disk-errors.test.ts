@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Refusal, refusedText } from '../../../src/core/refusal-text.ts';
-import { refusalOf } from '../../../src/io/disk/refusals.ts';
+import { type DiskError, diskErrorText } from '../../../src/core/disk-error-text.ts';
+import { diskErrorOf } from '../../../src/io/disk/disk-errors.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 const system = (code: string, syscall: string, facts: object = {}): Error =>
@@ -10,14 +10,14 @@ const system = (code: string, syscall: string, facts: object = {}): Error =>
 const plain = (word: string): string => word;
 
 describe('what the disk refuses', () => {
-  const refusal: Refusal = {
+  const refusal: DiskError = {
     ...{ code: 'EACCES', syscall: 'open', message: "EACCES: permission denied, open '/w/a b/x'", path: '/w/a b/x' },
     ...{ culprit: { path: '/w/a b', uid: 0 }, uid: 501, root: '/w' },
   };
-  const todo = (facts: Partial<Refusal>): string => refusedText({ ...refusal, ...facts }, plain).todo;
+  const todo = (facts: Partial<DiskError>): string => diskErrorText({ ...refusal, ...facts }, plain).todo;
 
   it('names the path, the owner of what is in the way and the command that helps', () => {
-    const { what, todo: taken } = refusedText(refusal, plain);
+    const { what, todo: taken } = diskErrorText(refusal, plain);
     expect(what).to.equal('/w/a b/x: EACCES: permission denied, open.');
     expect(taken).to.equal(
       '/w/a b belongs to root, as after a command with sudo. Take it back: sudo chown -R "$(id -un)" /w',
@@ -50,29 +50,29 @@ describe('what the disk refuses', () => {
 
   it('is told from errors that are no matter of files', async () => {
     const root = await tempDir('refusals');
-    expect(await refusalOf(new TypeError('x is not a function'), root)).to.equal(null);
-    expect(await refusalOf(system('ENOENT', 'open', { path: '/nowhere' }), root)).to.equal(null);
-    expect(await refusalOf(system('EPERM', 'kill'), root)).to.equal(null);
-    expect(await refusalOf(system('EACCES', 'listen', { address: '0.0.0.0', port: 80 }), root)).to.equal(null);
-    expect(await refusalOf('a text', root)).to.equal(null);
+    expect(await diskErrorOf(new TypeError('x is not a function'), root)).to.equal(null);
+    expect(await diskErrorOf(system('ENOENT', 'open', { path: '/nowhere' }), root)).to.equal(null);
+    expect(await diskErrorOf(system('EPERM', 'kill'), root)).to.equal(null);
+    expect(await diskErrorOf(system('EACCES', 'listen', { address: '0.0.0.0', port: 80 }), root)).to.equal(null);
+    expect(await diskErrorOf('a text', root)).to.equal(null);
   });
 
   it('looks for what is in the way, and takes the workspace where the system names no path', async () => {
     const root = await tempDir('refusals');
-    expect(await refusalOf(system('ENOSPC', 'write'), root)).to.deep.include({
+    expect(await diskErrorOf(system('ENOSPC', 'write'), root)).to.deep.include({
       what: `${root}: ENOSPC: as the system says it, write.`,
     });
     const socket = join(root, 's.1');
     const listened = system('EROFS', 'listen', { address: socket });
-    expect((await refusalOf(listened, root))?.what).to.match(/^\S+s\.1: EROFS/);
+    expect((await diskErrorOf(listened, root))?.what).to.match(/^\S+s\.1: EROFS/);
     await mkdir(join(root, 'deep'));
     const denied = system('EACCES', 'mkdir', { path: join(root, 'deep/er/still') });
-    expect((await refusalOf(denied, root))?.todo).to.match(/Even root may not|is yours, but its permissions/);
+    expect((await diskErrorOf(denied, root))?.todo).to.match(/Even root may not|is yours, but its permissions/);
     await writeFile(join(root, 'file'), '');
     const blocked = await mkdir(join(root, 'file/inbox'), { recursive: true }).catch((error: unknown) => error);
-    expect((await refusalOf(blocked, root))?.what)
+    expect((await diskErrorOf(blocked, root))?.what)
       .to.contain(join(root, 'file'))
       .and.contain('ENOTDIR');
-    expect((await refusalOf(system('ENOENT', 'uv_cwd'), '.'))?.todo).to.contain('cd ~');
+    expect((await diskErrorOf(system('ENOENT', 'uv_cwd'), '.'))?.todo).to.contain('cd ~');
   });
 });
