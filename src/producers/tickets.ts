@@ -1,6 +1,7 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { jsonOrNull } from '../core/json.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
 import { lookAt } from './look.ts';
 
@@ -97,12 +98,4 @@ async function readTicket(state: string, file: string): Promise<NamedTicket | nu
   if (parsed.success) return { ...parsed.data, file };
   await dropTicket(state, file);
   return null;
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // the schema refuses it
-  }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { asStageError } from '../core/errors.ts';
+import { asStageError, StageError } from '../core/errors.ts';
 import { isProgressBar } from '../core/mlx/mlx-log.ts';
 import { downloadError } from '../core/run/download.ts';
 import { standing } from '../core/run/next-run.ts';
@@ -139,6 +139,8 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
     }
     tail = end.tail;
     const found = await resolveModel(source, revision, runtime.workspace.root);
+    // Another download brings the same files.
+    if (!found.found && found.kind === 'unusable') throw new StageError('BAD_MODEL', `${found.message}. ${found.hint}`);
     if (!found.found) throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, source);
     tell(runtime, source, `fetched in ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return true;

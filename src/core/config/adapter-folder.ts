@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import { jsonOrNull } from '../json.ts';
 import type { Lookups } from './lookups.ts';
 import { getAt } from './mapping.ts';
 
@@ -19,7 +20,8 @@ export async function notAnAdapter(
     return { message: `there is no folder ${folder}`, hint: 'paths start at the workspace' };
   const files = await lookups.list(folder);
   const config = files.includes(configFile) ? await lookups.read(join(folder, configFile)) : null;
-  const other = otherContent(folder, files, config?.ok ? parsed(config.bytes) : null);
+  // The decoder drops a byte order mark, which is no reason not to see whose adapter it is.
+  const other = otherContent(folder, files, config?.ok ? jsonOrNull(new TextDecoder().decode(config.bytes)) : null);
   if (other !== null || files.includes(configFile)) return other;
   if (files.includes('adapters.safetensors'))
     return {
@@ -41,15 +43,6 @@ async function innerAdapter(
   for (const name of files.slice(0, 100))
     if ((await lookups.look(join(folder, name, configFile)))?.kind === 'file') return join(folder, name);
   return null;
-}
-
-/** A byte order mark is no reason not to see whose adapter it is. */
-function parsed(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return null; // what is wrong with the file is said by whoever needs its values
-  }
 }
 
 const ownHint = 'from.adapter takes the folder that `mlx_lm lora` wrote: adapters.safetensors and adapter_config.json';

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
+import { jsonOrNull } from '../json.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
 import { foreignTensors } from '../mlx/adapter-tensors.ts';
 import { refusedStart } from '../mlx/python-json.ts';
@@ -79,7 +80,7 @@ async function configFindings(
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(read.bytes);
   const refused = refusedStart(text);
   if (refused !== null) return [{ ...at, message: `${file}: ${refused}` }];
-  const config = parsed(text);
+  const config = jsonOrNull(text);
   if (!isMapping(config)) return [{ ...at, message: `${file}: not a JSON object` }];
   if (config.fine_tune_type === 'full') return [];
   const { num_layers: layers, lora_layers: old, lora_parameters: parameters } = config;
@@ -101,14 +102,6 @@ async function configFindings(
     });
   }
   return findings;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // reported as not a JSON object
-  }
 }
 
 /** Why a file of adapter weights cannot be put onto the model with these layers; null: nothing that is known. */

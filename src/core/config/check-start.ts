@@ -130,7 +130,7 @@ async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelRead
   const { found } = named;
   if (!found.found) {
     const at = { path: ['from', 'model'], seen: from.model, absent: true } as const;
-    const model = found.kind === 'hub' ? from.model : lookups.absolute(from.model);
+    const model = found.kind === 'folder' ? lookups.absolute(from.model) : from.model;
     return { value: { model, sha256: '' }, findings: [{ ...at, message: found.message, hint: found.hint }] };
   }
   const fault = await faultOf(named, lookups, false);

@@ -40,8 +40,11 @@ export type FoundModel =
   | { readonly found: true; readonly folder: string; readonly revision: string | null }
   | {
       readonly found: false;
-      /** `hub`: can be fetched. `folder`: is meant as one of this machine. */
-      readonly kind: 'hub' | 'folder';
+      /**
+       * `hub`: can be fetched. `folder`: is meant as one of this machine. `unusable`: a model of the Hub of which fetching
+       * brings the same files, or that cannot be named so.
+       */
+      readonly kind: 'hub' | 'folder' | 'unusable';
       readonly message: string;
       /** What to do, with the command that fetches it. */
       readonly hint: string;

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import * as z from 'zod';
 import { type Facts, facts } from '../../core/config/lookups.ts';
 import { CommandError } from '../../core/errors.ts';
+import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/plan/shell.ts';
 import { packageRoot } from '../package-root.ts';
@@ -86,7 +87,7 @@ async function ask(python: string): Promise<Answer> {
   if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'ended by a signal'})`);
   if (exitCode === noMlx) return withoutMlx(python, stderr);
   if (failed) return not(`${python} does not report its version of mlx_lm: ${stderr.trim() || `exit ${exitCode}`}`);
-  const answer = facts.safeParse(parse(stdout));
+  const answer = facts.safeParse(jsonOrNull(stdout));
   if (!answer.success) return not(`${python} ${script} printed no facts: ${stdout.slice(0, 200)}`);
   const { versions, here } = answer.data;
   // mlx_lm alone installs everywhere; what computes does not.
@@ -98,7 +99,7 @@ const onlyHere = z.object({ here: pythonHere });
 
 /** `stderr` of facts.py: a sentence, then the facts that decide whether mlx can be installed. */
 function withoutMlx(python: string, stderr: string): NoFacts {
-  const { data } = onlyHere.safeParse(parse(stderr.trim().split('\n').at(-1) ?? ''));
+  const { data } = onlyHere.safeParse(jsonOrNull(stderr.trim().split('\n').at(-1) ?? ''));
   const unfit = data === undefined ? null : unfitFor(data.here);
   if (unfit !== null) return unfitPython(python, unfit);
   return { why: `mlx_lm is not installed in ${python}`, todo: installMlx(python), unfit: false };
@@ -109,11 +110,3 @@ const unfitPython = (python: string, { why, todo }: Unfit): NoFacts => ({
   todo,
   unfit: true,
 });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // told as "no facts", with the text
-  }
-}

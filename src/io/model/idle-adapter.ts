@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isMapping } from '../../core/config/mapping.ts';
+import { jsonOrNull } from '../../core/json.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
 import type { Tensor } from '../../core/mlx/safetensors.ts';
 import { hasCode, readText } from '../disk/files.ts';
@@ -38,18 +39,10 @@ function layersOf({ tensors }: TensorFile): Layer[] {
 }
 
 async function settingsOf(folder: string): Promise<{ isDora: boolean; scale: unknown; rank: unknown }> {
-  const value = parsed((await readText(join(folder, files.adapterConfig))) ?? '');
+  const value = jsonOrNull((await readText(join(folder, files.adapterConfig))) ?? '');
   const config = isMapping(value) ? value : {};
   const { scale, rank } = isMapping(config.lora_parameters) ? config.lora_parameters : {};
   return { isDora: config.fine_tune_type === 'dora', scale, rank };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // mlx_lm reports it when it loads the adapter
-  }
 }
 
 /** True when of every list at least one tensor is all zeros. */

@@ -55,7 +55,7 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   if (revision !== null && !revisionName.test(revision)) {
     return {
       found: false,
-      kind: 'folder',
+      kind: 'unusable',
       message: `${revision} is no revision`,
       hint: 'allowed: a commit, branch or tag',
     };
@@ -75,7 +75,7 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   if (fault.kind !== 'form') return missing(`${id} is not whole: ${fault.problem}`);
   // Fetching it again would bring the same files.
   const hint = remedy(fault, { folder, hub: null });
-  return { found: false, kind: 'folder', message: `${id}: ${fault.problem}`, hint };
+  return { found: false, kind: 'unusable', message: `${id}: ${fault.problem}`, hint };
 }
 
 /** The snapshot that a revision means: itself, or what its ref names. */

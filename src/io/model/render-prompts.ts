@@ -2,6 +2,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
+import { jsonOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
@@ -86,7 +87,7 @@ async function recall({ anyDay, thisDay }: Keys, { kept }: Renderer): Promise<Re
   for (const key of [anyDay, thisDay]) {
     const seen = known.get(key);
     if (seen !== undefined) return seen;
-    const read = rendering.safeParse(parsed((kept && (await readText(fileOf(kept, key)))) || ''));
+    const read = rendering.safeParse(jsonOrNull((kept && (await readText(fileOf(kept, key)))) || ''));
     if (read.success) return { ok: true, rendering: read.data };
   }
   return null;
@@ -123,18 +124,10 @@ async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Rende
     timeout: longest_ms,
     reject: false,
   });
-  const answers = answerList.safeParse(parsed(stdout));
+  const answers = answerList.safeParse(jsonOrNull(stdout));
   if (broken || !answers.success) return jobs.map(() => failed(broken ? lastLine(stderr) : noAnswer));
   return answers.data.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
 }
 
 const noAnswer = 'python/render_prompts.py gave no answer that can be read';
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) || noAnswer;
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null; // no answer, or a kept one that a crash cut
-  }
-}

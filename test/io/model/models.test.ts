@@ -56,7 +56,7 @@ describe('resolveModel', () => {
     await rm(join(snapshot, 'config.json'));
     await write(join(snapshot, 'adapter_config.json'), '{"peft_type": "LORA"}');
     expect(await why('org/peft')).to.match(
-      /^folder: org\/peft: .*this folder holds an adapter .* \| write its base model/,
+      /^unusable: org\/peft: .*this folder holds an adapter .* \| write its base model/,
     );
   });
 
