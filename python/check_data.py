@@ -4,7 +4,7 @@ usage: python check_data.py --model DIR --data DIR|FILE --out FILE [--mask-promp
        [--iters N] [--batch-size 1] [--val-batches -1] [--steps-per-eval 200]
        [--min-rows train=1000 valid=100] [--chat-key messages] [--prompt-key prompt]
        [--completion-key completion] [--text-key text] [--trust-remote-code]
-       [--show N] [--show-line FILE:LINE ...]
+       [--show N] [--show-line FILE:LINE ...] [--text-unmasked]
 
 Writes {"profile": {...}, "stops": [{"code": "BAD_DATA", "message"}], "warnings": [sentence]}: `profile` as in
 src/events/profile.ts, its counts those of the readable rows of train.jsonl; `stops` = reasons not to train. Exit code 0
@@ -14,7 +14,7 @@ model's own tokenizer, so that lengths and masks are exactly those of the traini
 Without --iters the data alone is checked: every row is looked at once. With a FILE, that file alone is checked. With
 --show and --show-line there is also "shown": the rows on those lines, and N rows of the training data, those with
 findings first, each as {"file", "line", "pieces": [{"text", "taught"}], "findings": [sentence]}; the pieces together are
-the text of the row.
+the text of the row. With --text-unmasked, rows that are text, which have no prompt, are read without --mask-prompt.
 """
 
 import argparse
@@ -41,6 +41,7 @@ def arguments():
         parser.add_argument(f"--{name}", type=int, default=default)
     data_rows.add_key_arguments(parser)
     parser.add_argument("--mask-prompt", action="store_true")
+    parser.add_argument("--text-unmasked", action="store_true")
     parser.add_argument("--min-rows", nargs="*", default=[], metavar="FILE=N")
     parser.add_argument("--show-line", action="append", default=[], metavar="FILE:LINE")
     parser.add_argument("--trust-remote-code", action="store_true")
@@ -100,10 +101,21 @@ def read_parts(args, keys):
     return train, valid, [data_part.read(test, "test", keys)] if test.exists() else []
 
 
+def unmask_text(train, args, keys):
+    """Takes --mask-prompt back for text where --text-unmasked asks for it, and says so."""
+    if args.text_unmasked and args.mask_prompt and train.kind == "text":
+        args.mask_prompt = False
+        yield (
+            f"{train.name}: rows with `{keys['text']}` have no prompt to mask, so they are shown as a training without "
+            "mask_prompt reads them; one with mask_prompt: true is stopped"
+        )
+
+
 def check(args):
     keys = data_rows.keys_of(args)
     min_rows = {name: int(count) for name, _, count in (pair.partition("=") for pair in args.min_rows)}
     train, valid, others = read_parts(args, keys)
+    unmasked = list(unmask_text(train, args, keys))
     tokenizer = data_tokens.load_tokenizer(args.model, args.trust_remote_code)
     for part in (train, valid):
         data_measure.measure(part, tokenizer, keys, args)
@@ -115,9 +127,9 @@ def check(args):
         *data_part.stops(valid, args, min_rows.get("valid", 0)),
         *(sentence for part in others for sentence in part.wrong),
     ]
-    warnings = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
+    found = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
     coded = [{"code": "BAD_DATA", "message": stop} for stop in stops]
-    report = {"profile": facts, "stops": coded, "warnings": warnings}
+    report = {"profile": facts, "stops": coded, "warnings": [*unmasked, *found]}
     if args.show or args.show_line:
         report["shown"] = [row for part in (train, valid) for row in data_show.rows(part, tokenizer, keys, args)]
     return report

@@ -49,6 +49,8 @@ BY_MASK = (
     ": mask_prompt teaches only the last message of a row; `phasebox data --split DIR` writes a row for each of them"
 )
 
+SHARE = "; a training is stopped when more than half of the rows of a file teach something else than their answer"
+
 BY_DETAIL = frozenset(("role", "dropped", "repr_prompt"))  # one sentence for each role
 
 
@@ -114,4 +116,4 @@ def stops(part):
 def warnings(part):
     """Sentences on the findings that are no stops."""
     stopped = set(stops(part))
-    return [text for _, text in sentences(part) if text not in stopped]
+    return [f"{text}{SHARE if kind in STOPS else ''}" for kind, text in sentences(part) if text not in stopped]

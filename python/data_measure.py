@@ -3,6 +3,7 @@
 import data_rows
 import data_tokens
 from data_part import grouped
+from data_refusals import refusal
 from data_taught import Taught, look
 from data_text import Renderer
 from data_turns import turns_of
@@ -45,17 +46,6 @@ class Encoder:
         return data_tokens.attempt(lambda: self.unmasked.process(self.unmasked[index]))
 
 
-def refusal(messages, tools, reason, renderer):
-    """Why mlx_lm makes no tokens of a row, in a sentence."""
-    others = [message for message in messages if message["role"] != "system"]
-    if 0 < len(others) < len(messages) and data_tokens.attempt(renderer.render, others, tools)[1] is None:
-        return (
-            f"the chat template of the model refuses the system message ({reason}); put its text in front of the user's "
-            'message or remove it, and write `eval.system: ""` if the suite has one'
-        )
-    return f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"
-
-
 def taught_of(line, messages, tools, encoded, limit, renderer):
     """What is taught of a row. A row that cannot be compared is no reason to stop, but it is said."""
     taught, reason = data_tokens.attempt(look, line, messages, tools, encoded, limit, renderer)
@@ -76,23 +66,32 @@ def measure(part, tokenizer, keys, args):
     if not part.rows:
         return
     encoder, renderer, problems = Encoder(part, tokenizer, keys, args), Renderer(tokenizer), []
-    for index, (line, row) in enumerate(part.rows):
+    for index, (line, _) in enumerate(part.rows):
         if index % AHEAD == 0 and part.kind != "text":
             encoder.prepare(range(index, min(index + AHEAD, len(part.rows))))
-        encoded, reason = encoder.encode(index)
-        messages, tools = data_rows.messages_of(row, part.kind, keys), row.get("tools")
-        if reason:
-            problems.append((line, refusal(messages, tools, reason, renderer)))
-            continue
-        tokens, offset = encoded
-        part.measured.append((line, len(tokens), offset))
-        if part.kind == "text":
-            part.taught.append(taught_text(line, messages))
-        else:
-            masked = (tokens, offset if args.mask_prompt else None)
-            part.taught.append(taught_of(line, messages, tools, masked, args.max_seq_length, renderer))
+        problem, failure = data_tokens.attempt(measure_row, part, index, encoder, renderer, keys, args)
+        if problem or failure:
+            problems.append((line, problem or f"the check of the data fails at this row ({failure}); change or remove it"))
     part.wrong += grouped(part.name, problems)
     if not part.wrong:
         part.batches = data_tokens.batches(part.measured, encoder.data, args.batch_size)
         wanted = args.val_batches if part.role == "valid" else args.iters
         part.looks = len(part.batches) if wanted is None or wanted < 0 else min(wanted, len(part.batches))
+
+
+def measure_row(part, index, encoder, renderer, keys, args):
+    """Adds the length of a row and what is taught of it; or says why mlx_lm makes no tokens of it."""
+    line, row = part.rows[index]
+    encoded, reason = encoder.encode(index)
+    messages, tools = data_rows.messages_of(row, part.kind, keys), row.get("tools")
+    if reason:
+        return refusal(messages, tools, reason, args.mask_prompt, renderer)
+    tokens, offset = encoded
+    if part.kind == "text":
+        taught = taught_text(line, messages)
+    else:
+        masked = (tokens, offset if args.mask_prompt else None)
+        taught = taught_of(line, messages, tools, masked, args.max_seq_length, renderer)
+    part.measured.append((line, len(tokens), offset))
+    part.taught.append(taught)
+    return None

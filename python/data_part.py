@@ -66,6 +66,13 @@ def percent(chance):
     return "100 %" if chance == 1 else f"{min(100 * chance, 99.99):.{2 if chance > 0.99 else 0}f} %"
 
 
+def not_whole(cut, lost):
+    """`the end of 2 answers is cut off, 1 answer is lost as a whole`; what is 0 is left out."""
+    cut_off = f"the end of {cut} answer{'' if cut == 1 else 's'} is cut off"
+    whole = f"{lost} answer{' is' if lost == 1 else 's are'} lost as a whole"
+    return ", ".join(text for count, text in ((cut, cut_off), (lost, whole)) if count)
+
+
 def nothing_whole(part, args):
     """A sentence when no answer of the part is taught to its end; None otherwise. Text rows have no answers."""
     limit, rows = args.max_seq_length, part.measured
@@ -73,7 +80,7 @@ def nothing_whole(part, args):
     if not rows or part.kind == "text" or len(lost) + len(cut) < len(rows):
         return None
     return (
-        f"{part.name}: no row keeps its whole answer: nothing is left of {len(lost)}, the end is missing of {len(cut)} "
+        f"{part.name}: no row keeps its whole answer: {not_whole(len(cut), len(lost))} "
         f"(max_seq_length {limit}, the longest row has {max(tokens for _, tokens, _ in rows)} tokens); raise "
         "max_seq_length or shorten the rows"
     )
@@ -109,7 +116,7 @@ def warnings(part, args):
         )
     if cut or lost:
         lines = where(sorted(line for line, _, _ in cut + lost))
-        yield f"{part.name}, {lines}: the end of {len(cut)} answers is cut off, {len(lost)} are lost as a whole"
+        yield f"{part.name}, {lines}: {not_whole(len(cut), len(lost))}"
     chance, sentence = blindness(part, args)
     if 0 < chance <= 0.5:
         yield sentence

@@ -7,6 +7,7 @@ import json
 
 # The key of a row for each kind of text, by default; mlx_lm lets a config rename them (`prompt_feature`, ...).
 KEYS = {"chat": "messages", "prompt": "prompt", "completion": "completion", "text": "text"}
+FEATURES = "chat_feature, prompt_feature and completion_feature, or text_feature"
 ROLES = ("system", "user", "assistant", "tool")
 # How other formats name a role of ROLES. A template may print these too, but no request to the model has them.
 FOREIGN_ROLES = {
@@ -125,7 +126,9 @@ def read_rows(path, keys):
     kind = kind_of(rows[0][1], keys)
     if kind is None:
         needed = f"`{keys['chat']}`, or `{keys['prompt']}` and `{keys['completion']}`, or `{keys['text']}`"
-        return None, [], [*problems, (rows[0][0], f"a row needs {needed} (seen: {', '.join(rows[0][1]) or 'no key'})")]
+        seen = f"seen: {shown(', '.join(rows[0][1])) or 'no key'}"
+        problem = f"a row needs {needed} ({seen}); rename the keys, or name them with {FEATURES}"
+        return None, [], [*problems, (rows[0][0], problem)]
     checked = [(number, row, wrong_row(row, kind, keys)) for number, row in rows]
     problems += [(number, problem) for number, _, problem in checked if problem]
     return kind, [(number, row) for number, row, problem in checked if not problem], sorted(problems)

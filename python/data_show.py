@@ -15,7 +15,7 @@ def chosen(part, lines, count):
         for kind, _ in row.findings:
             first.setdefault(kind, index)
     asked = [index for index, row in enumerate(part.taught) if row.line in lines]
-    spread = (number * len(part.taught) // count for number in range(count))
+    spread = (number * len(part.taught) // count for number in range(count) if part.taught)
     others = dict.fromkeys(index for index in (*first.values(), *spread, *range(len(part.taught))) if index not in asked)
     return sorted([*asked, *list(others)[:count]])
 

@@ -1,6 +1,7 @@
 """Writes data with one row per assistant turn, so that mask_prompt, which teaches the last message alone, teaches all.
 
-usage: python split_data.py --data FILE|DIR --out DIR [--chat-key messages]
+usage: python split_data.py --data FILE|DIR --out DIR [--chat-key messages] [--prompt-key prompt]
+       [--completion-key completion] [--text-key text]
 
 A row becomes one row for each of its assistant turns: the conversation up to and including it, with all other keys of
 the row. What is no chat row, and what cannot be read, is copied as it is. Of a folder train.jsonl, valid.jsonl and
@@ -74,14 +75,14 @@ def split_line(line, key):
         return [raw], []
 
 
-def split_file(source, target, key):
+def split_file(source, target, keys):
     """Writes `target` and returns what became of the source. Only a file of chat rows is changed."""
     lines = list(data_rows.lines_of(source)) if source.stat().st_size else []
-    kind, _, _ = data_rows.read_rows(source, {**data_rows.KEYS, "chat": key})
+    kind, _, _ = data_rows.read_rows(source, keys)
     if kind != "chat":
         target.write_bytes(source.read_bytes())
         return Split(source.name, copied=True, rows={"before": len(lines), "after": len(lines)}, left_out=[])
-    split = [split_line(line, key) for line in lines]
+    split = [split_line(line, keys["chat"]) for line in lines]
     written = [line for rows, _ in split for line in rows]
     target.write_bytes(b"".join(line + b"\n" for line in written))
     found = {what: [number for number, (_, left) in enumerate(split, 1) if what in left] for what in LEFT_OUT}
@@ -93,10 +94,11 @@ def main():
     parser = argparse.ArgumentParser(description="Write data with one row per assistant turn.")
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--chat-key", default="messages")
+    data_rows.add_key_arguments(parser)
     args = parser.parse_args()
+    keys = data_rows.keys_of(args)
     names = [args.data / name for name in NAMES] if args.data.is_dir() else [args.data]
-    files = [split_file(source, args.out / source.name, args.chat_key) for source in names if source.is_file()]
+    files = [split_file(source, args.out / source.name, keys) for source in names if source.is_file()]
     print(json.dumps({"files": [asdict(file) for file in files]}))
     return 0
 

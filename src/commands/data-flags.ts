@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../core/errors.ts';
 import type { RowAddress } from '../core/mlx/look-argv.ts';
+import type { RowKeys } from '../core/mlx/mlx-argv.ts';
 import { example } from './register.ts';
 
 /** The options of `phasebox data` as commander gives them. */
@@ -10,6 +11,10 @@ export interface Flags {
   readonly maxSeqLength: number;
   readonly rows?: number;
   readonly row?: readonly string[];
+  readonly chatFeature?: string;
+  readonly promptFeature?: string;
+  readonly completionFeature?: string;
+  readonly textFeature?: string;
   readonly split?: string;
   readonly html?: string;
   readonly json?: boolean;
@@ -38,6 +43,10 @@ export function dataFlags(command: Command): Command {
     .option('--max-seq-length <tokens>', 'longer rows are cut', wholeNumber(1), 2048)
     .option('--rows <number>', 'how many rows are shown (default: 3, with --html 20)', wholeNumber(0))
     .option('--row <line>', 'show this row: a line, or FILE:LINE; may be repeated', collected)
+    .option('--chat-feature <key>', 'the key of the rows that holds the messages, as in mlx_lm')
+    .option('--prompt-feature <key>', 'the key of the prompt')
+    .option('--completion-feature <key>', 'the key of the completion')
+    .option('--text-feature <key>', 'the key of the text')
     .option('--split <dir>', 'write the data with one row per assistant turn into a new folder')
     .option('--html <file>', 'write the report as a page too')
     .option('--json', 'one JSON document')
@@ -50,6 +59,14 @@ export function dataFlags(command: Command): Command {
       ),
     );
 }
+
+/** The keys of the rows that were named. */
+export const namedKeys = (flags: Flags): RowKeys => ({
+  chat_feature: flags.chatFeature,
+  prompt_feature: flags.promptFeature,
+  completion_feature: flags.completionFeature,
+  text_feature: flags.textFeature,
+});
 
 /** `7` or `valid.jsonl:7`; a line alone is one of `file`. Throws CommandError 2. */
 export function rowAddress(text: string, file: string): RowAddress {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
+import type { RowKeys } from '../core/mlx/mlx-argv.ts';
 import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
 import { dataText } from '../core/page/data-text.ts';
 import { printable, printableJson } from '../core/printable.ts';
@@ -15,7 +16,7 @@ import { resolveModel } from '../io/model/models.ts';
 import { findPython } from '../io/model/python.ts';
 import { pagePlace, writeDataPage } from '../io/page/write-data-page.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
-import { dataFlags, type Flags, rowAddress } from './data-flags.ts';
+import { dataFlags, type Flags, namedKeys, rowAddress } from './data-flags.ts';
 import { print, printError } from './output.ts';
 import { globals, type Register } from './register.ts';
 import { warnOfWorkspace } from './warnings.ts';
@@ -31,6 +32,8 @@ export interface DataOptions {
   /** How many rows are shown, and which in any case: `7` or `valid.jsonl:7`. */
   readonly rows: number;
   readonly row: readonly string[];
+  /** The keys of the rows where they have other names than mlx_lm's own. */
+  readonly keys?: RowKeys;
   /** The folder that gets the data with one row per assistant turn. */
   readonly split?: string;
   readonly signal: AbortSignal;
@@ -41,23 +44,27 @@ export interface DataOptions {
  * (no such data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
  */
 export async function lookAt(options: DataOptions): Promise<DataReport> {
-  const { maskPrompt, maxSeqLength, rows, signal } = options;
+  const { maskPrompt, maxSeqLength, rows, keys = {}, signal } = options;
   const data = resolve(options.data);
   const file = await countedFile(data);
   const lines = options.row.map((row) => rowAddress(row, file));
   const model = await modelFolder(options.model);
   const python = await mlxPython(options.folder);
   const look = (folder: string, shown: Pick<LookCall, 'rows' | 'lines'>): Promise<CheckReport> =>
-    lookAtData(python, { model, data: folder, maskPrompt, maxSeqLength, ...shown }, signal);
+    lookAtData(python, { model, data: folder, maskPrompt, maxSeqLength, keys, ...shown }, signal);
   const lookBefore = async (): Promise<CheckReport> => withAll(lines, await look(data, { rows, lines }));
-  const report = { data, file, model, maskPrompt, maxSeqLength };
-  if (options.split === undefined) return { ...report, before: await lookBefore(), split: null };
+  const report = (before: CheckReport) => ({
+    ...{ data, file, model, maxSeqLength, before },
+    // text is read without a mask
+    maskPrompt: before.profile?.taught?.masked ?? maskPrompt,
+  });
+  if (options.split === undefined) return { ...report(await lookBefore()), split: null };
   const folder = resolve(options.split);
   return newFolder(folder, async (draft) => {
-    const { files } = await splitData(python, { data, out: draft }, signal);
+    const { files } = await splitData(python, { data, out: draft, keys }, signal);
     const written = file === basename(data) ? join(draft, file) : draft;
     const [before, after] = await Promise.all([lookBefore(), look(written, { rows: 0, lines: [] })]);
-    return { ...report, before, split: { folder, files, after: underName(after, { draft, folder }) } };
+    return { ...report(before), split: { folder, files, after: underName(after, { draft, folder }) } };
   });
 }
 
@@ -132,7 +139,7 @@ export const registerData: Register = (program, exit) => {
       const rows = flags.rows ?? (row.length > 0 ? 0 : html === undefined ? 3 : 20);
       const folder = globals(command).workspace;
       const page = html === undefined ? null : await pagePlace(html);
-      const report = await lookAt({ ...options, folder, data, rows, row, signal: stop.signal });
+      const report = await lookAt({ ...options, folder, data, rows, row, keys: namedKeys(flags), signal: stop.signal });
       if (page !== null) await writeDataPage(page, report);
       print(json ? dataJson(report) : dataText(report));
       if (page !== null) printError(`Written: ${page}\n`);

@@ -65,7 +65,8 @@ describe('phasebox data', () => {
 
   it('reads as a training with the given settings does, and prints one document with --json', async () => {
     const flags = ['--no-mask-prompt', '--max-seq-length', '99', '--rows', '2', '--row', '3', '--row', 'train.jsonl:4'];
-    const { code, out } = await data('data', '--json', ...flags);
+    const named = ['--prompt-feature', 'question', '--completion-feature', 'answer'];
+    const { code, out } = await data('data', '--json', ...flags, ...named);
     expect(code).to.equal(0);
     const { file, mask_prompt, max_seq_length, stops, warnings, shown, split } = document.parse(JSON.parse(out));
     expect({ file, mask_prompt, max_seq_length, split }).to.deep.equal({
@@ -75,6 +76,7 @@ describe('phasebox data', () => {
     const argv = ((await checks()).at(-1) ?? []).join(' ');
     expect(argv).to.include('--max-seq-length 99').and.not.to.include('--mask-prompt');
     expect(argv).to.include('--show-line train.jsonl:3').and.to.include('--show-line train.jsonl:4');
+    expect(argv).to.include('--prompt-key question --completion-key answer').and.not.to.include('--chat-key');
     const missing = await data('data', '--row', 'train.jsonl:5', '--split', 'never');
     expect(missing.code).to.equal(2);
     expect(missing.err).to.include('--row train.jsonl:5: there is no such row');

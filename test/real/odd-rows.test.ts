@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { expect } from 'chai';
 import {
+  call,
   type DataCase,
   fragments,
   good,
@@ -21,6 +22,15 @@ const roles = (role: unknown): Row => talk({ role, content: 'a' }, says('b'));
 const system: Message = { role: 'system', content: 'be brief' };
 const refusing = (test: string, refusal: string): string =>
   `{% for m in messages %}{% if ${test} %}{{ ${refusal} }}{% endif %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}` +
+  '<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+
+/** Templates that add up texts, and that want the user and the assistant in turn; the second knows no system message. */
+const adds =
+  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}" +
+  '{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+const alternates =
+  "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}" +
+  "{{ raise_exception('roles must alternate') }}{% endif %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}" +
   '<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
 
 /** Rows that no training can use, each the last of six; what is said of line 6. */
@@ -127,6 +137,129 @@ describe('one odd row is the problem of that row', () => {
     expect(likely?.stops.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets such a batch is 99 %/);
     expect(unlikely?.stops).to.deep.equal([]);
     expect(unlikely?.warnings.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets such a batch is 31 %/);
+  });
+});
+
+/** Files whose rows, one or two, no training can use; why. Each is read as `phasebox data FILE` reads it. */
+const unusable: Readonly<Record<string, readonly [readonly Row[], RegExp, string?]>> = {
+  'a thousand brackets': [[line(nested(100_000))], /line 1: not JSON that Python can read/],
+  'a number of 5,000 digits': [[line('9'.repeat(5000))], /line 1: not JSON that Python can read/],
+  'no JSON': [['not json'], /line 1: not JSON: /],
+  'an empty file': [[], /line 1: (the file is )?empty/],
+  'rows of ShareGPT': [
+    [{ conversations: [{ from: 'human', value: 'a' }] }],
+    /needs `messages`.*seen: conversations.*chat_feature/,
+  ],
+  'rows of a question and an answer': [[{ question: 'a', answer: 'b' }], /seen: question, answer\).*prompt_feature/],
+  'a user alone': [[talk(user)], /line 1: the row has one message alone, so there is no prompt to mask/],
+  'content that is a list': [
+    [talk({ role: 'user', content: fragments('a') }, says(fragments('b')))],
+    /cannot print the content of messages 1, 2, which is a list \(TypeError: .*\); make it a text/,
+    adds,
+  ],
+  'content that is null': [
+    [talk(user, says(null, { tool_calls: [call({})] }))],
+    /cannot print message 2 without `content` \(.*\); write a text as `content`, "" where there is none/,
+    adds,
+  ],
+  'no content': [
+    [talk(user, { role: 'assistant', tool_calls: [call({})] })],
+    /cannot print message 2 without `content` \(UndefinedError: .*no attribute 'content'\); write a text/,
+    adds,
+  ],
+  'a list and no content': [
+    [talk({ role: 'user', content: fragments('a') }, says(null, { reasoning: 'b' }))],
+    /the content of message 1, which is a list and cannot print message 2 .*; make it a text; write a text/,
+    adds,
+  ],
+  'a list, after a system message that the template refuses': [
+    [talk(system, { role: 'user', content: fragments('a') }, says('b'))],
+    /the content of message 2, which is a list and refuses the system message .*; make it a text; put its/,
+    alternates.replace("content'] }}", "content'] + '' }}"),
+  ],
+  'an answer that begins': [
+    [talk(says('b'), user, says('b'))],
+    /refuses a row that does not begin with the user \(TemplateError: roles must alternate\); begin the row/,
+    alternates,
+  ],
+  'two messages of one role': [
+    [talk(user, user, says('b'))],
+    /refuses messages 1, 2, which follow .* \(TemplateError: roles must alternate\); make one message/,
+    alternates,
+  ],
+  'a template that says no': [
+    [talk(user, says('four'))],
+    /line 1: mlx_lm makes no tokens .*three turns at most; change the row as the template says/,
+    refusing("m['content'] == 'four'", "raise_exception('three turns at most')"),
+  ],
+  'half of a surrogate pair after a system message': [
+    [talk(system, user, says('\ud83d'))],
+    /line 1: mlx_lm makes no tokens/,
+  ],
+};
+
+describe('a file of which no row can be shown', () => {
+  let reports: Awaited<ReturnType<typeof reportsOf>>;
+  const cases = Object.entries(unusable);
+  const argv = ['--show', '3', '--show-line', 'train.jsonl:1', '--text-unmasked'];
+  const few = [...good(5), talk(user, says('long answer '.repeat(40)))];
+  before(async () => {
+    reports = await reportsOf([
+      ...cases.map(([, [train, , template]]) => ({ train, template, argv, data: 'train.jsonl' })),
+      { train: [{ text: 'one two' }, { text: 'three four' }], argv, data: 'train.jsonl' },
+      { train: good(2), argv: ['--show', '2', '--max-seq-length', '8'], data: 'train.jsonl' },
+      { train: [...good(1), talk(user, says('ok'), user)], argv, data: 'train.jsonl' },
+      { train: few, argv: ['--max-seq-length', '100'] },
+    ]);
+  });
+  const at = (index: number) => {
+    const report = reports[index];
+    if (report === undefined) throw new Error(`no report ${index}`);
+    return { ...report, stops: report.stops.map(({ message }) => message) };
+  };
+
+  for (const [index, [name, [, pattern]]] of cases.entries()) {
+    it(`${name}: the reason, not a stack`, () => {
+      const { code, stops, shown } = at(index);
+      expect(code).to.equal(0);
+      expect(stops.join('\n')).to.match(pattern);
+      expect(shown).to.deep.equal([]);
+    });
+  }
+
+  it('text is shown without mask_prompt where the command alone asked for the mask', () => {
+    const { stops, warnings, shown, profile } = at(cases.length);
+    expect(stops).to.deep.equal([]);
+    expect(warnings.join('\n')).to.match(/rows with `text` have no prompt to mask, so .* without mask_prompt/);
+    expect(profile?.taught?.masked).to.equal(false);
+    expect(shown.map(({ pieces }) => pieces.map(({ taught }) => taught))).to.deep.equal([[true], [true]]);
+  });
+
+  it('only the parts of a sum that are not 0 are said, and what share stops a training', () => {
+    const [lost, half, cut] = [1, 2, 3].map((more) => at(cases.length + more));
+    expect(lost?.warnings.join('\n')).to.match(/lines 1, 2: 2 answers are lost as a whole$/m);
+    expect(half?.stops).to.deep.equal([]);
+    expect(half?.warnings.join('\n')).to.match(
+      /does not end .*; a training is stopped when more than half of the rows/,
+    );
+    expect(cut?.warnings.join('\n')).to.match(/line 6: the end of 1 answer is cut off$/m);
+  });
+});
+
+describe('an exception of this program', () => {
+  const code = `
+import json, sys, types
+import data_measure, data_part
+data_measure.data_rows.messages_of = lambda row, kind, keys: row["messages"][7]
+data_measure.Encoder = lambda *_: types.SimpleNamespace(prepare=lambda _: None, encode=lambda _: (([1], 0), None))
+part = data_part.Part("train.jsonl", kind="chat", rows=[(3, {"messages": []})])
+data_measure.measure(part, None, {}, types.SimpleNamespace(mask_prompt=True, max_seq_length=9))
+print(json.dumps(part.wrong))`;
+
+  it('is the problem of its row', () => {
+    const cwd = resolve(import.meta.dirname, '../../python');
+    const found = JSON.parse(execFileSync(testPython, ['-c', code], { cwd, encoding: 'utf8' }));
+    expect(found.join()).to.match(/^train\.jsonl, line 3: .*IndexError/);
   });
 });
 

@@ -1,14 +1,16 @@
-import { files } from './mlx-argv.ts';
+import { files, type RowKeys, rowKeys } from './mlx-argv.ts';
 
 export interface LookCall {
   readonly model: string;
   /** A file of rows, or a folder with train.jsonl. */
   readonly data: string;
+  /** Rows that are text have no prompt: they are read without a mask. */
   readonly maskPrompt: boolean;
   readonly maxSeqLength: number;
   /** How many rows are shown with what is taught of them, and which ones in any case. */
   readonly rows: number;
   readonly lines: readonly RowAddress[];
+  readonly keys: RowKeys;
 }
 
 /** A row of a file of the data; its line counts from 1. */
@@ -19,11 +21,12 @@ export interface RowAddress {
 
 /** The same check of data that no config names yet: each row is read once, whatever a training would read. */
 export function lookArgv(python: string, driver: string, call: LookCall): string[] {
-  const { model, data, maskPrompt, maxSeqLength, rows, lines } = call;
+  const { model, data, maskPrompt, maxSeqLength, rows, lines, keys } = call;
   return [
     ...[python, driver, '--model', model, '--data', data, '--out', files.profile],
     ...['--max-seq-length', String(maxSeqLength), '--show', String(rows)],
-    ...(maskPrompt ? ['--mask-prompt'] : []),
+    ...(maskPrompt ? ['--mask-prompt', '--text-unmasked'] : []),
+    ...rowKeys(keys),
     ...lines.flatMap(({ file, line }) => ['--show-line', `${file}:${line}`]),
   ];
 }

@@ -74,10 +74,13 @@ export function trainYaml({ model, data, seed, settings }: TrainCall): string {
 const remoteCode = (train: Train | null): string[] =>
   train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
 
-/** The keys of a data row where the config renames them, for the drivers that read the data. */
-const rowKeys = (train: Train | null): string[] =>
+/** A train section, or only its `chat_feature` and the like: the keys of a data row where they are not mlx_lm's own. */
+export type RowKeys = Readonly<Record<string, unknown>>;
+
+/** The same for the drivers that read the data. */
+export const rowKeys = (keys: RowKeys | null): string[] =>
   ['chat', 'prompt', 'completion', 'text'].flatMap((kind) => {
-    const key = train?.[`${kind}_feature`];
+    const key = keys?.[`${kind}_feature`];
     return typeof key === 'string' ? [`--${kind}-key`, key] : [];
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
-import { type CheckCall, checkArgv, files, toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { type CheckCall, checkArgv, files, type RowKeys, rowKeys, toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
 import { packageRoot } from '../package-root.ts';
 
@@ -31,10 +31,10 @@ async function report(argv: readonly string[], signal?: AbortSignal): Promise<Ch
 /** Writes the data with one row per assistant turn into a folder, with python/split_data.py. */
 export async function splitData(
   python: string,
-  call: { readonly data: string; readonly out: string },
+  call: { readonly data: string; readonly out: string; readonly keys: RowKeys },
   signal: AbortSignal,
 ): Promise<SplitReport> {
-  const argv = [python, driver('split_data'), '--data', call.data, '--out', call.out];
+  const argv = [python, driver('split_data'), '--data', call.data, '--out', call.out, ...rowKeys(call.keys)];
   return splitReport.parse(JSON.parse(await run(argv, call.out, signal)));
 }
 

@@ -22,7 +22,7 @@ async function split(
   await mkdir(data);
   await mkdir(out);
   for (const [name, content] of Object.entries(files)) await writeFile(join(data, name), content);
-  return { report: await splitData('python3', { data, out }, never), out };
+  return { report: await splitData('python3', { data, out, keys: {} }, never), out };
 }
 
 const linesOf = async (file: string): Promise<string[]> =>
