@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../core/config/lookups.ts';
+import { forPython } from '../core/mlx/for-python.ts';
 import { badPairs, updateMlxLm } from '../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
@@ -24,8 +25,8 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
     checked('mlx', at.root, () => checkMlx(path, versions)),
     checked('drivers', at.root, () => checkDrivers(path)),
   ]);
-  const known = [checkVersion(path, versions), checkMlxLm(versions), checkTransformers(path, versions)];
-  return [...known, ...checkPairs(versions), ...runs.flat()];
+  const known = [checkVersion(path, versions), checkMlxLm(path, versions), checkTransformers(path, versions)];
+  return [...known, ...checkPairs(path, versions), ...runs.flat()];
 }
 
 const advice = '`phasebox init` in a new folder looks for one; or set `python` in phasebox.yaml.';
@@ -42,9 +43,9 @@ function checkVersion(path: string, { python = '?' }: Versions): Check {
   return warn('python', `${python} at ${path}`, 'Python 3.11 or newer is what phasebox is tried with.');
 }
 
-function checkMlxLm({ mlx_lm: version = '?' }: Versions): Check {
+function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
   if (isAtLeast(version, [0, 30])) return ok('mlx_lm', version);
-  return warn('mlx_lm', version, 'phasebox is tried with 0.30 and newer: pip install --upgrade mlx-lm.');
+  return warn('mlx_lm', version, `phasebox is tried with 0.30 and newer: ${forPython(updateMlxLm, path)}.`);
 }
 
 function checkTransformers(path: string, { transformers }: Versions): Check {
@@ -53,8 +54,8 @@ function checkTransformers(path: string, { transformers }: Versions): Check {
 }
 
 /** Versions that are known to fail together. A warning: most models may work all the same. */
-const checkPairs = (versions: Versions): Check[] =>
-  badPairs(versions, null).map((text) => warn('versions', text, `Update mlx-lm: ${updateMlxLm}.`));
+const checkPairs = (path: string, versions: Versions): Check[] =>
+  badPairs(versions, null).map((text) => warn('versions', text, `Update mlx-lm: ${forPython(updateMlxLm, path)}.`));
 
 /** One sum on its device: on Linux the package installs without anything that computes. */
 async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {

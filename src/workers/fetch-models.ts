@@ -141,7 +141,8 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
     const found = await resolveModel(source, revision, runtime.workspace.root);
     // Another download brings the same files.
     if (!found.found && found.kind === 'unusable') throw new StageError('BAD_MODEL', `${found.message}. ${found.hint}`);
-    if (!found.found) throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, source);
+    if (!found.found)
+      throw downloadError(end.code, end.code === 0 ? [found.message] : end.tail, { source, python: runtime.python });
     tell(runtime, source, `fetched in ${((performance.now() - started) / 1000).toFixed(1)} s`);
     return true;
   } catch (error) {

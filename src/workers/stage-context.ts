@@ -131,7 +131,7 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${argv.join(' ')}`);
-  throw diagnose(code, await logTail(running.log, tailLines));
+  throw diagnose(code, await logTail(running.log, tailLines), runtime.python);
 }
 
 /**

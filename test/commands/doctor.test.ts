@@ -98,7 +98,7 @@ describe('doctor', () => {
     expect(more).to.eql([]);
     expect(versions?.status).to.equal('warn');
     expect(versions?.detail).to.contain('mlx-lm 0.31.3 does not work with mlx 0.32.4: the training of a mixture');
-    expect(versions?.todo).to.contain('pip install --upgrade mlx-lm');
+    expect(versions?.todo).to.contain(`${python} -m pip install --upgrade mlx-lm`);
   });
 
   it('looks at the rest when there is no workspace, and is not content', async () => {

@@ -1,4 +1,5 @@
 import { type ErrorCode, StageError } from '../errors.ts';
+import { forPython } from './for-python.ts';
 import { isProgressBar, plainLines } from './mlx-log.ts';
 import { symptoms } from './symptoms.ts';
 
@@ -21,14 +22,15 @@ export function tellingLine(lines: readonly string[]): string | null {
   return line === undefined ? null : line.trim().slice(0, longest);
 }
 
-function symptomOf(lines: readonly string[]): { code: ErrorCode; detail: string } | null {
+function symptomOf(lines: readonly string[], python: string): { code: ErrorCode; detail: string } | null {
   for (const { code, pattern, advice } of symptoms) {
     const line = lines.findLast((candidate) => pattern.test(candidate));
     const match = line === undefined ? null : pattern.exec(line);
     if (line === undefined || match === null) continue;
     const reported = line.trim().slice(0, longest);
     const todo = typeof advice === 'function' ? advice(match) : advice;
-    return { code, detail: todo === undefined ? reported : `${reported.replace(/[:.]?$/, '.')} ${todo}` };
+    const advised = todo === undefined ? reported : `${reported.replace(/[:.]?$/, '.')} ${forPython(todo, python)}`;
+    return { code, detail: advised };
   }
   return null;
 }
@@ -39,10 +41,13 @@ function isSettings(lines: readonly string[]): boolean {
   return last !== undefined && settingsError.test(last) && lines.some((line) => settingsTool.test(line));
 }
 
-/** What a failed tool died of. `code`: its exit code (not 0, no signal of ours); `tail`: the last lines of its log. */
-export function diagnose(code: number, tail: readonly string[]): StageError {
+/**
+ * What a failed tool died of. `code`: its exit code (not 0, no signal of ours); `tail`: the last lines of its log;
+ * `python`: the one whose packages advice is about.
+ */
+export function diagnose(code: number, tail: readonly string[], python = 'python'): StageError {
   const lines = tail.flatMap(plainLines).filter((line) => !isProgressBar(line));
-  const symptom = symptomOf(lines);
+  const symptom = symptomOf(lines, python);
   if (symptom) return new StageError(symptom.code, symptom.detail);
   const sent = sentSignals[code];
   // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.

@@ -6,9 +6,13 @@ import { isProgressBar } from '../mlx/mlx-log.ts';
 const try_again = 75;
 
 /** Why a model could not be fetched. `code`: exit code of python/download.py, null when it was ended; `tail`: its log's end. */
-export function downloadError(code: number | null, tail: readonly string[], source: string): StageError {
+export function downloadError(
+  code: number | null,
+  tail: readonly string[],
+  { source, python }: { readonly source: string; readonly python?: string },
+): StageError {
   if (code === null) return new StageError('DOWNLOAD_FAILED', `${source}: the download was ended from outside`);
-  const cause = diagnose(code, tail);
+  const cause = diagnose(code, tail, python);
   if (cause.code === 'DISK_FULL' || cause.code === 'ENVIRONMENT') return cause;
   const first = tail.findLastIndex((line) => line.includes(' cannot be fetched: '));
   if (first < 0) {

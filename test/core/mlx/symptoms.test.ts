@@ -64,6 +64,19 @@ describe('what the last line of a traceback means', () => {
     });
   }
 
+  it('names the Python whose packages are to be changed, for a shell', () => {
+    const python = "/a b/it's $&/python";
+    const word = "'/a b/it'\\''s $&/python'";
+    const told = (line: string): string => diagnose(1, traceback(line), python).message;
+    expect(told("ModuleNotFoundError: No module named 'google.protobuf'")).to.contain(
+      `: ${word} -m pip install protobuf.`,
+    );
+    expect(told("ImportError: cannot import name 'x' from 'y'")).to.contain(`${word} -m pip install --upgrade mlx-lm`);
+    expect(told('ValueError: numpy.dtype size changed')).to.contain(`${word} -m pip install --upgrade --force`);
+    // What the tool itself said stays.
+    expect(told("ModuleNotFoundError: No module named 'a'; try python -m pip")).to.contain('; try python -m pip');
+  });
+
   it('repeats nothing that cannot come out otherwise', () => {
     for (const code of ['ENVIRONMENT', 'BAD_MODEL', 'NO_ACCESS', 'BUFFER_LIMIT'] as const)
       expect(catalogue[code].retry, code).to.equal('never');

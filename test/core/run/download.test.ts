@@ -10,12 +10,12 @@ describe('downloadError', () => {
   ];
 
   it('takes what python/download.py says, and its exit code for whether to try again', () => {
-    const absent = downloadError(1, said, 'org/m');
+    const absent = downloadError(1, said, { source: 'org/m' });
     expect(absent.code).to.equal('MISSING_INPUT');
     expect(absent.message).to.match(
       /: org\/m cannot be fetched: 404 Client Error\. For more, see there\. Correct the name\.$/,
     );
-    expect(downloadError(75, said, 'org/m').code).to.equal('DOWNLOAD_FAILED');
+    expect(downloadError(75, said, { source: 'org/m' }).code).to.equal('DOWNLOAD_FAILED');
   });
 
   it('waits for space on a full disk', () => {
@@ -23,17 +23,19 @@ describe('downloadError', () => {
       "org/m cannot be fetched: [Errno 28] No space left on device: '9 bytes to fetch'",
       'Free some space.',
     ];
-    expect(downloadError(75, tail, 'org/m').code).to.equal('DISK_FULL');
+    expect(downloadError(75, tail, { source: 'org/m' }).code).to.equal('DISK_FULL');
   });
 
   it('tries again after an end that nobody wanted: killed, lost, or a crash of its own', () => {
-    expect(downloadError(null, [], 'org/m').message).to.match(/org\/m: the download was ended from outside$/);
-    const crash = downloadError(1, ['Traceback (most recent call last):', 'ValueError: odd'], 'org/m');
+    expect(downloadError(null, [], { source: 'org/m' }).message).to.match(
+      /org\/m: the download was ended from outside$/,
+    );
+    const crash = downloadError(1, ['Traceback (most recent call last):', 'ValueError: odd'], { source: 'org/m' });
     expect([crash.code, crash.message]).to.eql([
       'DOWNLOAD_FAILED',
       'The model could not be fetched: org/m: ValueError: odd',
     ]);
-    const bar = downloadError(143, ['Fetching 5 files:  20%|██ | 1/5 [00:00<?]'], 'org/m');
+    const bar = downloadError(143, ['Fetching 5 files:  20%|██ | 1/5 [00:00<?]'], { source: 'org/m' });
     expect([bar.code, bar.message]).to.eql(['DOWNLOAD_FAILED', 'The model could not be fetched: org/m: exit code 143']);
   });
 });
