@@ -13,6 +13,7 @@ import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
 import { openRequestDesk } from '../workers/control/requests.ts';
+import type { Notice } from '../workers/runtime.ts';
 import { openPlace } from './open-runtime.ts';
 import { print, printError } from './output.ts';
 
@@ -81,7 +82,10 @@ async function handleAlone(workspace: Workspace): Promise<void> {
   if (claim.kind === 'taken') return;
   try {
     const log = openLogger({ folder: join(workspace.state, 'log'), level: 'info', pretty: false });
-    const place = await openPlace({ workspace, log, notice: () => undefined });
+    const notice = (step: Notice): void => {
+      if (step.kind === 'store') printError(`${step.text}\n`);
+    };
+    const place = await openPlace({ workspace, log, notice });
     try {
       await openRequestDesk(place, null).handle();
     } finally {

@@ -30,7 +30,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   },
   source_over: {
     say: (about, detail) =>
-      `${about}: not retried, since ${detail}, which it starts from, does not have the stage that it reads. Retry that run.`,
+      `${about}: not retried, since ${detail}, which it starts from, does not have the stage that it reads. Retry that one.`,
     refused: true,
   },
   input_removed: {
