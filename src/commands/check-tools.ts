@@ -45,7 +45,7 @@ function checkVersion(path: string, { python = '?' }: Versions): Check {
 
 function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
   if (isAtLeast(version, [0, 30])) return ok('mlx_lm', version);
-  return warn('mlx_lm', version, `phasebox is tried with 0.30 and newer: ${forPython(updateMlxLm, path)}.`);
+  return warn('mlx_lm', version, `0.30 and newer is what phasebox is tried with: ${forPython(updateMlxLm, path)}.`);
 }
 
 function checkTransformers(path: string, { transformers }: Versions): Check {
