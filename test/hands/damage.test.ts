@@ -17,7 +17,7 @@ const commands = [
 ] as const;
 
 /** PHASEBOX_DAMAGES: how many of all pairs of file and damage are tried; a sample by default. */
-const wanted = Number(process.env.PHASEBOX_DAMAGES ?? 6);
+const wanted = Number(process.env.PHASEBOX_DAMAGES ?? 3);
 const all = smallFiles.flatMap((file) =>
   (Object.keys(damages) as Damage[])
     .filter((damage) => /\.jsonl?$/.test(file) || !damage.includes('field'))
