@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
-import { CommandError } from '../core/errors.ts';
+import { CommandError, DamagedFile } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
 import type { Run } from '../events/run.ts';
 import { hasCode } from '../io/disk/files.ts';
@@ -63,6 +63,7 @@ export async function acceptConfig(file: ConfigFile, context: AcceptContext): Pr
     return result.ok ? await acceptPlan(result.plan, file, context) : { kind: 'rejected', reasons: result.reasons };
   } catch (error) {
     // A fault of the disk or the environment passes and the file is tried again; anything else would come back for ever.
+    if (error instanceof DamagedFile) return { kind: 'rejected', reasons: `${file.name}: ${error.message}\n` };
     if (error instanceof CommandError || (error instanceof Error && 'code' in error)) throw error;
     const message = error instanceof Error ? error.message : String(error);
     return { kind: 'rejected', reasons: `${file.name}: phasebox itself failed on this file: ${message}\n` };

@@ -134,7 +134,7 @@ describe('producers/accept', () => {
     expect(reasonsOf(await accept(`phase: 43a\n${settings}`))).to.contain('in the way');
     await accept(`phase: b\n${settings}`);
     await writeFile(folder('b', 'phase.json'), '{"version": 1');
-    expect(reasonsOf(await accept(`phase: b\n${settings}`))).to.contain('phasebox itself failed');
+    expect(reasonsOf(await accept(`phase: b\n${settings}`))).to.contain('phase.json cannot be read');
   });
 
   it('gives the next number after a start, also beside a damaged plan', async () => {

@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { hasCode } from '../disk/files.ts';
-import { commandLine } from '../tool/process-facts.ts';
 
 /* Whether a process lives is asked of a unix socket that it listens on: the kernel answers, no pid or clock can lie. */
 
@@ -40,19 +39,17 @@ export function answers(path: string, pid: number): Promise<boolean> {
       resolve(true);
     });
     socket.once('error', (error) => {
-      if (hasCode(error, 'EACCES', 'EPERM')) isThere(pid).then(resolve, () => resolve(true));
+      if (hasCode(error, 'EACCES', 'EPERM')) resolve(isThere(pid));
       else resolve(!hasCode(error, 'ECONNREFUSED', 'ENOENT', 'ENOTSOCK', 'ENOTDIR'));
     });
   });
 }
 
-/** True while a phasebox has this pid: another program may have got the pid of a dead one. */
-export async function isThere(pid: number): Promise<boolean> {
+/** True while a process has this pid, whatever its name: an owner that is taken for dead would be two owners. */
+function isThere(pid: number): boolean {
   try {
-    process.kill(pid, 0);
+    return process.kill(pid, 0);
   } catch (error) {
-    if (hasCode(error, 'ESRCH')) return false;
+    return !hasCode(error, 'ESRCH');
   }
-  // A system may hide the command lines of other users: then the pid alone counts.
-  return (await commandLine(pid))?.includes('phasebox') ?? true;
 }
