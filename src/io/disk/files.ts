@@ -36,11 +36,11 @@ export function ifThere<T>(value: T): (error: unknown) => T {
  * A text file; null when it is not there. It never waits: a fifo, a folder or a link to itself in its place throws
  * DamagedFile.
  */
-export async function readText(path: string): Promise<string | null> {
+export async function readText(path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if ((await handle.stat()).isFile()) return await handle.readFile('utf8');
+      if ((await handle.stat()).isFile()) return await handle.readFile(encoding);
     } finally {
       await handle.close();
     }

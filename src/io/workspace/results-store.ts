@@ -1,8 +1,8 @@
-import { chmod, open, readFile, realpath, rename, stat } from 'node:fs/promises';
+import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { mergeMarked } from '../../core/page/merge-marked.ts';
 import { type Row, row as rowSchema } from '../../events/row.ts';
-import { hasCode, sync } from '../disk/files.ts';
+import { hasCode, readText, sync } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
 
 /** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
@@ -32,12 +32,7 @@ const storedRow = rowSchema.loose();
 
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
-async function readBytes(path: string): Promise<string | null> {
-  return readFile(path, 'latin1').catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  });
-}
+const readBytes = (path: string): Promise<string | null> => readText(path, 'latin1');
 
 function parseLine(text: string): { readonly row: Row } | { readonly why: string } {
   try {
