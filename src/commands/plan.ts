@@ -1,35 +1,23 @@
 import { join } from 'node:path';
-import type { Lookups, RunDraft, RunPlan } from '../core/config/lookups.ts';
+import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
-import { CommandError } from '../core/errors.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
 import { planJson } from '../core/plan/plan-json.ts';
-import { planScript, type ScriptPlan } from '../core/plan/plan-script.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
 import { differences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson, printableLines } from '../core/printable.ts';
-import { promptDate } from '../core/score/rendering.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
-import {
-  type Desk,
-  openDesk,
-  type Read,
-  readAll,
-  selectSuiteOf,
-  sourcePlans,
-  suiteOf,
-} from '../producers/plan-desk.ts';
+import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 import { warn, warnBesideOutput } from './warnings.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
-  readonly sh?: boolean;
   /** Another config: only what differs is told. */
   readonly against?: string;
   readonly json?: boolean;
@@ -41,17 +29,11 @@ export interface PlanOptions {
 /** `phasebox plan`: shows what configs would do and changes nothing. Returns the exit code; throws CommandError (2, 3). */
 export async function plan(files: readonly string[], options: PlanOptions): Promise<number> {
   const { against, print, workspace } = options;
-  if (options.sh && files.length !== 1) throw new CommandError(2, 'plan --sh takes one FILE: one phase, one script.');
-  const clash = options.sh ? (against !== undefined ? 'against' : options.json ? 'json' : null) : null;
-  if (clash !== null) {
-    throw new CommandError(2, `plan --sh and --${clash} cannot be combined: --sh prints a bash script, nothing else.`);
-  }
   const desk = await openDesk(workspace);
   const reads = await readAll(against === undefined ? files : [against, ...files], desk);
   const [first, ...others] = reads;
   for (const { file, warnings } of reads) for (const text of warnings) options.warn?.(`${file}: ${text}`);
   if (against !== undefined && first !== undefined) await printDifferences(first, others, { desk, options });
-  else if (options.sh && first !== undefined) print(await script(first, desk));
   else {
     // One for all files: it runs one check at a time, and none twice.
     const check = dataChecks(desk.python, desk.lookups);
@@ -107,37 +89,6 @@ async function planRun(
 
 const acceptedRun = (workspace: Workspace, id: string): string => join(workspace.artifacts, phaseOfRun(id) ?? '', id);
 
-async function script(read: Read, desk: Desk): Promise<string> {
-  const plans = await sourcePlans(read.runs, desk.lookups);
-  const runs: ScriptPlan['runs'] = await Promise.all(
-    read.runs.map(async (draft) => {
-      const { disk } = await planRun(draft, plans, desk);
-      const [suite, select] = await Promise.all([suiteOf(draft, desk.lookups), selectSuiteOf(draft, desk.lookups)]);
-      return { draft, suite, select, peak: disk?.peak ?? null };
-    }),
-  );
-  const { model = null } = read.runs[0] ?? {};
-  const accepted = (await desk.lookups.phaseRecord(read.phase.phase))?.accepted;
-  return planScript({
-    phase: read.phase.phase,
-    title: read.phase.title ?? null,
-    runs,
-    model: model === null ? null : scriptModel(model, desk.lookups),
-    root: desk.workspace.root,
-    python: desk.python,
-    driver,
-    acceptedRun: (id) => acceptedRun(desk.workspace, id),
-    plans,
-    date: promptDate(accepted || new Date().toISOString()),
-  });
-}
-
-function scriptModel(model: NonNullable<RunDraft['model']>, lookups: Lookups): NonNullable<ScriptPlan['model']> {
-  if (model.folder !== null) return { folder: model.folder };
-  if (/^[./~]/.test(model.source)) return { folder: lookups.absolute(model.source) };
-  return { hub: model.source, revision: model.revision };
-}
-
 async function printDifferences(
   before: Read,
   others: readonly Read[],
@@ -153,27 +104,19 @@ async function printDifferences(
   options.print(options.json ? `${printableJson(found)}\n` : printableLines(text));
 }
 
-/** `phasebox plan FILE... [--sh] [--against FILE] [--json]` */
+/** `phasebox plan FILE... [--against FILE] [--json]` */
 export const registerPlan: Register = (program, exit) => {
   program
     .command('plan')
     .argument('<file...>', 'configs')
     .description('stages, exact commands, disk and time; changes nothing')
-    .option('--sh', 'the phase as a bash script that runs by itself')
     .option('--against <file>', 'only what differs from this config')
     .option('--json', 'one JSON document')
-    .addHelpText(
-      'after',
-      example(
-        'phasebox plan 43a.yaml',
-        'phasebox plan --sh 43a.yaml >43a.sh',
-        'phasebox plan 43b.yaml --against 43a.yaml',
-      ),
-    )
-    .action(async (files: string[], options: Pick<PlanOptions, 'sh' | 'against' | 'json'>, command) => {
+    .addHelpText('after', example('phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'))
+    .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, false);
       const print = (text: string): void => void process.stdout.write(text);
-      const shows = options.sh !== true && options.against === undefined;
+      const shows = options.against === undefined;
       exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnBesideOutput() : warn }));
     });
 };

@@ -3,9 +3,7 @@ import { type EarlierPhase, type Lookups, type RunDraft, type RunPlan, withEarli
 import { formatProblems, type Problem } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
-import type { SelectSuite } from '../core/plan/select-script.ts';
 import type { Finished } from '../core/plan/stage-times.ts';
-import { promptSubset } from '../core/select/prompt-subset.ts';
 import type { Phase } from '../events/phase.ts';
 import type { Suite } from '../events/suite.ts';
 import { findPython } from '../io/model/python.ts';
@@ -109,21 +107,7 @@ export async function sourcePlans(runs: readonly RunDraft[], lookups: Lookups): 
 
 /** The suite of a run; throws CommandError 2 when it is gone meanwhile. */
 export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
-  return suiteAt(run.settings.eval.suite, lookups);
-}
-
-/** The prompts that choose a run's checkpoint; null: no suite does. Throws CommandError 2 when it is gone meanwhile. */
-export async function selectSuiteOf({ chain, settings }: RunDraft, lookups: Lookups): Promise<SelectSuite | null> {
-  const { suite: path, prompts = null } = settings.select;
-  if (path === undefined || !chain.includes('select')) return null;
-  const suite = await suiteAt(path, lookups);
-  const hash = await lookups.hash(path);
-  if ('message' in hash) throw new CommandError(2, hash.message);
-  const asked = promptSubset(suite, prompts, hash.sha256);
-  return { suite: asked, path: asked === suite ? path : null };
-}
-
-async function suiteAt(path: string, lookups: Lookups): Promise<Suite> {
+  const path = run.settings.eval.suite;
   const file = await lookups.read(path);
   const read = file.ok ? readSuite(file.bytes, path) : null;
   if (read !== null && 'suite' in read) return read.suite;

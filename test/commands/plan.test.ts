@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { plan } from '../../src/commands/plan.ts';
@@ -9,9 +7,7 @@ import { CommandError } from '../../src/core/errors.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 import { planReader } from '../../src/producers/read-plan.ts';
-import { fuse } from '../../src/workers/stages/fuse.ts';
-import { train } from '../../src/workers/stages/train.ts';
-import { demoFolder, demoRun, quickTrain, runStage, tensorHashes, testPython } from '../helpers/real-stage.ts';
+import { demoFolder, quickTrain, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
@@ -141,8 +137,6 @@ describe('commands/plan', () => {
     if (!(error instanceof CommandError)) throw error;
     expect(error.exitCode).to.equal(2);
     expect(error.message).to.contain('itres').and.contain('none.yaml');
-    const two = await planned(root, [a, b], { sh: true }).catch((thrown: unknown) => thrown);
-    expect(two).to.include({ exitCode: 2 });
   });
 
   it('tells wrong data and a missing model in the words of submit', async () => {
@@ -188,18 +182,6 @@ describe('commands/plan', () => {
     expect(trained.warnings.join('\n')).to.contain('18 of 300 rows teach prose (6.0 %)');
   });
 
-  it('refuses --sh together with what it would have to leave out', async () => {
-    const root = await workspaceFolder();
-    for (const [name, more] of [
-      ['json', { json: true }],
-      ['against', { against: a }],
-    ] as const) {
-      const refused: unknown = await planned(root, [b], { sh: true, ...more }).catch((error: unknown) => error);
-      expect(refused).to.include({ exitCode: 2 });
-      expect(String(refused)).to.contain(`--sh and --${name} cannot be combined`);
-    }
-  });
-
   it('checks the data that several files share once', async () => {
     const root = await workspaceFolder();
     await cp(demoFolder, join(root, 'demo'), { recursive: true });
@@ -217,77 +199,5 @@ describe('commands/plan', () => {
       .to.have.length(2)
       .and.satisfy((checks: { checked: boolean }[]) => checks.every(({ checked }) => checked));
     expect(await readFile(calls, 'utf8')).to.equal('checked\n');
-  });
-
-  it('writes a script for a model that is not here: it fetches first', async () => {
-    const text = await planned(await workspaceFolder(), [b], { sh: true });
-    expect(text).to.contain('snapshot_download').and.contain('mlx-community/Qwen3-14B-4bit');
-    expect(text.indexOf('snapshot_download')).to.be.lessThan(text.indexOf('HF_HUB_OFFLINE=1'));
-  });
-
-  it('writes a script that asks on every day what the phase is asked: chat templates read one date', async () => {
-    const root = await workspaceFolder();
-    const dates = async (): Promise<string[]> =>
-      [...(await planned(root, [b], { sh: true })).matchAll(/^export PHASEBOX_PROMPT_DATE=(.*)$/gm)].map(
-        ([, date = '']) => date,
-      );
-    expect(await dates(), 'not accepted')
-      .to.have.length(1)
-      .and.satisfy(([date]: string[]) => /^\d{4}-\d\d-\d\d$/.test(date ?? ''));
-    const phase = '43b';
-    await mkdir(join(root, 'artifacts', phase), { recursive: true });
-    const record = {
-      version: 1,
-      phase,
-      accepted: '2025-12-24T23:59:00.000Z',
-      file: 'b.yaml',
-      config: {},
-      criteria_sha256: '',
-      runs: [],
-    };
-    await writeFile(join(root, 'artifacts', phase, 'phase.json'), JSON.stringify(record));
-    expect(await dates()).to.eql(['2025-12-24']);
-  });
-
-  it('writes a script that runs by itself and makes the same model bytes, in folders with any name', async () => {
-    const root = await workspaceFolder(`it's a "$HOME" \`x\``);
-    await cp(demoFolder, join(root, 'demo'), { recursive: true });
-    const config = {
-      ...{ phase: 'by', model: 'demo/models/B-base', data: 'demo/data', train: quickTrain },
-      ...{
-        env: { MLX_DISABLE_COMPILE: '1', ODD: `a 'b' $c` },
-        // relative paths of a preflight command start at the workspace
-        preflight: [['sh', '-c', 'test -f demo/A.yaml && test "$ODD" = "a \'b\' \\$c"']],
-      },
-      cleanup: { keep_checkpoints: 'selected' },
-      eval: { suite: 'demo/suite/demo-27.yaml', max_tokens: 8, stop: ['<|im_end|>'] },
-      variants: { two: { fuse: { mode: 'two_step' } }, raw: { fuse: { mode: 'none' } } },
-    };
-    const file = join(root, 'by.json');
-    await writeFile(file, JSON.stringify(config));
-    const script = join(root, 'by.sh');
-    await writeFile(script, await planned(root, [file], { sh: true }));
-    await promisify(execFile)('bash', ['-n', script]);
-    const cwd = join(root, 'here');
-    await mkdir(cwd);
-    const { stdout } = await promisify(execFile)('bash', [script], { cwd, env: { ...process.env, PHASEBOX: 'true' } });
-    expect(stdout).to.contain('27 answers in answers.jsonl');
-    const at = (...path: string[]): string => join(cwd, 'by-by-hand', ...path);
-    const run = demoRun('B');
-    const made = await runStage(train, {}, { run, dir: join(root, 'stages/1-train') });
-    const fused = await runStage(fuse, { train: made }, { run, dir: join(root, 'stages/3-fuse') });
-    const expected = await tensorHashes(join(fused.folder, 'model'));
-    expect(await tensorHashes(at('by-s0/3-fuse/model'))).to.deep.equal(expected);
-    expect(await tensorHashes(at('by-s0-two/4-quantize/model'))).to.deep.equal(expected);
-    expect(await readdir(at('by-s0-two/3-fuse'))).to.not.include('model');
-    expect((await readdir(at('by-s0/1-train/adapter'))).sort()).to.deep.equal([
-      'adapter_config.json',
-      'adapters.safetensors',
-    ]);
-    for (const one of ['by-s0', 'by-s0-two', 'by-s0-raw']) {
-      expect((await readFile(at(one, '6-eval/answers.jsonl'), 'utf8')).trim().split('\n')).to.have.length(27);
-    }
-    const again = await promisify(execFile)('bash', [script], { cwd }).catch((error: unknown) => error);
-    expect(again).to.include({ code: 1 });
   });
 });

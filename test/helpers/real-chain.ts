@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -109,16 +109,6 @@ export const scoresOf = ({ overall, strict, categories, strict_categories, modes
   ...{ overall, strict, categories, strict_categories, modes },
 });
 
-/** A program `phasebox` in a folder of its own, which goes first on PATH: the command as a person has it. */
-export async function commandFolder(workspace: RealWorkspace): Promise<string> {
-  const folder = join(workspace.root, 'bin');
-  await mkdir(folder, { recursive: true });
-  const words = command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
-  await writeFile(join(folder, 'phasebox'), `#!/bin/sh\nexec ${words} "$@"\n`);
-  await chmod(join(folder, 'phasebox'), 0o755);
-  return folder;
-}
-
 /** What every phase here has: a training too short to be good, long enough that the adapter acts. */
 export function demoPhase(phase: string, base: 'A' | 'B', over: Readonly<Record<string, unknown>> = {}) {
   return {
@@ -168,7 +158,7 @@ const [q5, two] = [
   { mode: 'two_step', q_bits: 5 },
 ];
 
-/** The config whose script is run by hand as well: one training, each way to a model. */
+/** One training, each way to a model; the commands that `plan` prints for it are run by hand as well. */
 export const moePhase = demoPhase('moe', 'A', {
   fuse: q5,
   variants: { two: { fuse: { mode: 'two_step' } }, q4: { fuse: { q_bits: 4 } }, raw: { fuse: { mode: 'none' } } },

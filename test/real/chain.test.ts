@@ -1,10 +1,11 @@
-import { copyFile, cp, readFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { toolEnv } from '../../src/core/mlx/mlx-argv.ts';
 import { readAnswers } from '../../src/core/score/answers.ts';
 import type { Row } from '../../src/events/row.ts';
+import { type StageName, stageFolder } from '../../src/events/stages.ts';
 import {
   contents,
   demoEval,
@@ -76,6 +77,34 @@ describe('the chain with the real mlx_lm, one `up --once`', () => {
     // An adapter that does nothing would be the same in all modes too.
     const base = row('dense-s0').base;
     expect(base?.overall).to.be.a('number').and.not.to.equal(row('dense-s0').overall);
+  });
+
+  it('the commands that `plan` prints make the same models to the byte when a shell runs them', async () => {
+    const config = join(workspace.root, 'moe.json');
+    await writeFile(config, JSON.stringify(moePhase));
+    const planned = await workspace.phasebox(['plan', config]);
+    expect(planned.code, told(planned)).to.equal(0);
+    const byHand = join(await tempDir('by-hand'), "it's by hand");
+    // The printed commands read the training's adapter and a fused model below artifacts/moe: here these are our own.
+    const artifacts = join(workspace.root, 'artifacts/moe');
+    const printed = planned.stdout.replaceAll(`'${artifacts}`, `"$BY_HAND"'`);
+    await cp(workspace.at('moe-s0', 'train'), join(byHand, 'moe-s0/1-train'), { recursive: true });
+    for (const [run, stages] of [
+      ['moe-s0', ['fuse']],
+      ['moe-s0-two', ['fuse', 'quantize']],
+      ['moe-s0-q4', ['fuse']],
+    ] as const) {
+      for (const stage of stages) {
+        const cwd = join(byHand, run, stageFolder(stage));
+        await mkdir(cwd, { recursive: true });
+        const commands = printedCommands(printed, run, stage);
+        const env = { ...toolEnv({ MLX_DISABLE_COMPILE: '1' }), BY_HAND: byHand };
+        const { exitCode, all } = await execa('sh', ['-euc', commands], { cwd, env, reject: false, all: true });
+        expect(exitCode, `${commands}\n${all}`).to.equal(0);
+      }
+      const made = join(byHand, run, stageFolder(stages.at(-1) ?? 'fuse'), 'model');
+      expect(await contents(made), run).to.deep.equal(await contents(model(run)));
+    }
   });
 
   it('the scores of a row are those of its kept answers', async () => {
@@ -224,3 +253,16 @@ describe('runs that begin later, and strangers, with the real mlx_lm', () => {
     expect(await contents(join(workspace.at('early-s0', 'fuse'), 'model'))).to.deep.equal(await contents(out));
   });
 });
+
+/** The `$` lines below one stage of one run in what `plan` prints, without the `$`. */
+function printedCommands(plan: string, run: string, stage: StageName): string {
+  const [, ofRun = ''] = plan.split(new RegExp(`^  run ${run}(?= |:)`, 'm'));
+  const [, ofStage = ''] = ofRun.split(new RegExp(`^    ${stageFolder(stage)}\\b`, 'm'));
+  const lines = ofStage.split('\n').slice(1);
+  const end = lines.findIndex((line) => !line.startsWith('      '));
+  return lines
+    .slice(0, end)
+    .filter((line) => line.startsWith('      $ '))
+    .map((line) => line.slice('      $ '.length))
+    .join('\n');
+}

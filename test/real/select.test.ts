@@ -1,18 +1,10 @@
-import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { toolEnv } from '../../src/core/mlx/mlx-argv.ts';
 import type { Row } from '../../src/events/row.ts';
-import {
-  commandFolder,
-  contents,
-  demoPhase,
-  type Ended,
-  type RealWorkspace,
-  realWorkspace,
-  rowOf,
-} from '../helpers/real-chain.ts';
+import { demoPhase, type Ended, type RealWorkspace, realWorkspace, rowOf } from '../helpers/real-chain.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -60,24 +52,6 @@ describe('a checkpoint chosen with the real mlx_lm', () => {
     expect(row.checkpoint).to.equal(20);
     for (const [index, iteration] of [10, 20].entries())
       expect(losses[index], `checkpoint ${iteration}`).to.be.closeTo(await testLoss(workspace, iteration), 6e-4);
-  });
-
-  it('by a script: the same choice, the same models to the byte', async () => {
-    const config = join(workspace.root, 'by hand.json');
-    await writeFile(config, JSON.stringify(phase));
-    const planned = await workspace.phasebox(['plan', '--sh', config]);
-    expect(planned.code, planned.stderr).to.equal(0);
-    const folder = join(workspace.root, 'by hand');
-    await mkdir(folder);
-    await writeFile(join(folder, 'pick.sh'), planned.stdout);
-    const env = { PATH: `${await commandFolder(workspace)}:${process.env.PATH}`, PHASEBOX: undefined };
-    const ended = await execa('bash', ['pick.sh'], { cwd: folder, env, reject: false, all: true });
-    expect(ended.exitCode, ended.all).to.equal(0);
-    for (const run of ['pick-s0', 'pick-s0-loss'])
-      for (const path of ['2-select/adapter', '3-fuse/model']) {
-        const ours = await contents(join(workspace.at(run), path));
-        expect(await contents(join(folder, 'pick-by-hand', run, path)), `${run}/${path}`).to.deep.equal(ours);
-      }
   });
 });
 

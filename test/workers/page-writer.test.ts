@@ -22,6 +22,8 @@ describe('the pages behind the rows', () => {
     await rm(page, { recursive: true });
     await writer.close();
     expect(told).to.have.length(1);
-    expect(told[0]).to.match(/^the comparison could not be written; it is tried again, also by `phasebox report`. .*COMPARISON\.md cannot be read: it is not a regular file/s);
+    expect(told[0]).to.match(
+      /^the comparison could not be written; it is tried again, also by `phasebox report`. .*COMPARISON\.md cannot be read: it is not a regular file/s,
+    );
   });
 });

@@ -120,7 +120,7 @@ function stageLines(run: PlannedRun): string[] {
     const time = run.times.seconds[stage];
     const facts = [size, time === undefined ? '' : `about ${duration(time)}`].filter((text) => text !== '');
     return [
-      `    ${stageFolder(stage).padEnd(10)}${facts.join(', ')}`.trimEnd(),
+      `    ${stageFolder(stage).padEnd(11)} ${facts.join(', ')}`.trimEnd(),
       ...commands.map((argv) => `      $ ${shellLine(argv)}`),
       ...files.flatMap(({ name, text }) => [
         `      with ${name}:`,

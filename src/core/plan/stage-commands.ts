@@ -59,7 +59,7 @@ export function serveArgv(places: Pick<Places, 'python' | 'driver'>, judged: Jud
 }
 
 /** The folder of a stage, of the run itself or of the one it comes from; null: nobody made it. */
-export function madeIn(run: RunPlan, stage: StageName, places: Places): string | null {
+function madeIn(run: RunPlan, stage: StageName, places: Places): string | null {
   if (run.chain.includes(stage)) return join(places.run(run.run), stageFolder(stage));
   const { from } = run;
   // What the source did after the branching is not this run's.
@@ -122,13 +122,13 @@ function fuseCommands(run: RunPlan, places: Places): string[][] {
 }
 
 /** A saved checkpoint, and the training's adapter folder that it lies in. */
-export interface SavedIn {
+interface SavedIn {
   readonly adapter: string;
   readonly saved: readonly { readonly iteration: number; readonly file: string }[];
 }
 
 /** What a select stage chooses from: known before the training, from `iters` and `save_every`. */
-export function savedIn(run: RunPlan, places: Places): SavedIn {
+function savedIn(run: RunPlan, places: Places): SavedIn {
   const { train } = run.settings;
   const trained = madeIn(run, 'train', places);
   if (train === null || trained === null) throw new Error(`run ${run.run} has no training to choose from`);
@@ -153,14 +153,6 @@ function selectCommands(run: RunPlan, places: Places): string[][] {
     layCandidateArgv(adapter, file, iteration),
     serveArgv(places, { model: places.model, adapter: candidateFolder(iteration) }, 'PORT'),
   ]);
-}
-
-/** What cleanup takes away, as shell patterns relative to the run's own folders. */
-export function cleanedUp(run: RunPlan): { readonly floats: boolean; readonly checkpoints: boolean } {
-  return {
-    floats: run.chain.includes('fuse') && run.chain.includes('quantize'),
-    checkpoints: run.chain.includes('train') && run.settings.cleanup.keep_checkpoints === 'selected',
-  };
 }
 
 /** The measurement that follows the answers, when there is an adapter and what became of it. */
