@@ -3,6 +3,7 @@ import { DamagedFile } from '../core/errors.ts';
 import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
 import { machineHolder } from '../io/tool/machine-slot.ts';
+import { sortRows } from '../io/workspace/old-rows.ts';
 import { readRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -59,7 +60,7 @@ interface FoundGarbage {
 async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
-  const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
+  const { own: rows } = await sortRows(await readRows(workspace.artifacts), shelf);
   const premises: Premises = { shelf, rows };
   const needed = neededStages(premises);
   const found: Garbage[] = [];

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { replacedText } from '../core/run/old-rows.ts';
 import { openBell } from '../io/bell.ts';
 import type { Broker } from '../io/broker/broker.ts';
 import { brokerPrefix, openBus } from '../io/broker/bus.ts';
@@ -8,7 +9,8 @@ import { findPython } from '../io/model/python.ts';
 import { packageRoot } from '../io/package-root.ts';
 import { openRetryClock } from '../io/retry-clock.ts';
 import { openControl } from '../io/workspace/control-store.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { sortRows } from '../io/workspace/old-rows.ts';
+import { readRows, retireRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { workspaceId } from '../io/workspace/workspace-id.ts';
@@ -31,11 +33,15 @@ export interface RuntimeParts extends PlaceParts {
 export async function openPlace({ workspace, log, notice }: PlaceParts): Promise<Place> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
+  const { own, replaced } = await sortRows(await readRows(workspace.artifacts), shelf);
+  // Before a run is started: its journal would no longer show that the row is not its own.
+  for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);
+  if (replaced.length > 0) log.warn(replacedText(replaced));
   return {
     workspace,
     shelf,
     log,
-    rows: new Set((await readRows(workspace.artifacts)).map((row) => row.run)),
+    rows: new Set(own.keys()),
     pages: openPageWriter({ workspace, log, notice }),
     bell: openBell(workspace.config.notify, workspace.root, log),
     control: await openControl(workspace.state, (text) => {

@@ -4,6 +4,7 @@ import { DamagedFile } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { fetchedWarnings, type RunState } from '../core/run/due.ts';
+import { removedText, replacedText } from '../core/run/old-rows.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { damagedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
 import { duration, plural } from '../core/words.ts';
@@ -15,6 +16,7 @@ import { findBaseModel } from '../io/model/base-model.ts';
 import { hasLiveTool } from '../io/tool/live-tools.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
+import { sortRows } from '../io/workspace/old-rows.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
 import { readRows } from '../io/workspace/results-store.ts';
@@ -68,7 +70,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
-  const [broker, inbox, rejected, { shown, copies }] = await Promise.all([
+  const [broker, inbox, rejected, { shown, copies, oldRows }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
@@ -84,7 +86,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     shown.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
   );
   const said = new Map(shown.map((one) => [one.status.run, one.said]));
-  return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...damage] };
+  return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage] };
 }
 
 async function allWarnings(workspace: Workspace, shown: readonly ShownRun[]): Promise<Status['warnings']> {
@@ -108,13 +110,17 @@ interface Now {
   readonly up: boolean;
 }
 
-async function showRuns(
-  workspace: Workspace,
-  now: Now,
-): Promise<{ shown: readonly ShownRun[]; copies: readonly string[] }> {
+interface ShownRuns {
+  readonly shown: readonly ShownRun[];
+  readonly copies: readonly string[];
+  /** What is said of rows of runs whose folders were removed. */
+  readonly oldRows: readonly string[];
+}
+
+async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
-  const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
+  const { own: rows, replaced, removed } = await sortRows(await readRows(workspace.artifacts), shelf);
   const show = async (shelved: Shelved): Promise<ShownRun> => {
     const state = await shelf.state(shelved);
     const row = rows.get(shelved.run.run);
@@ -137,7 +143,11 @@ async function showRuns(
     one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],
   );
   const copies = left.filter(({ kind }) => kind === 'copy').map(leftOutText);
-  return { shown: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies };
+  const oldRows = [
+    ...(replaced.length === 0 ? [] : [replacedText(replaced)]),
+    ...(removed.length === 0 ? [] : [removedText(removed)]),
+  ];
+  return { shown: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies, oldRows };
 }
 
 const wide = (state: string): string => state.padEnd(9);

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { findPython } from '../io/model/python.ts';
@@ -57,19 +58,22 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
   out(
     `waiting for ${runs.size === 1 ? 'a run' : `${runs.size} runs`} of \`phasebox up\` (Ctrl-C ends the waiting only)`,
   );
-  return waitForRows(runs, dropped, options);
+  const old = prepared.flatMap((one) => one.old);
+  return waitForRows(runs, { dropped, old }, options);
 }
 
 /** `43a.yaml: phase 43a, new: 43a-s1; known: 43a-s0 (done)`. */
-async function intention({ name, plan, fresh, known }: Prepared, { artifacts }: Workspace): Promise<string> {
+async function intention({ name, plan, known, old, ...of }: Prepared, { artifacts }: Workspace): Promise<string> {
   const states = await Promise.all(
     known.map(async (run) => {
       const state = await stateOf(join(artifacts, plan.phase, run));
       return `${run} (${state ?? 'submitted before'})`;
     }),
   );
+  const fresh = of.fresh.filter((run) => !old.some((row) => row.run === run));
   const parts = [
     ...(fresh.length > 0 ? [`new: ${fresh.join(', ')}`] : []),
+    ...replacedTexts(old, []),
     ...(states.length > 0 ? [`already known: ${states.join(', ')}`] : []),
   ];
   return `${name}: phase ${plan.phase}; ${parts.join('; ')}`;
@@ -77,9 +81,15 @@ async function intention({ name, plan, fresh, known }: Prepared, { artifacts }: 
 
 const pollEvery_ms = 200;
 
+interface Awaited {
+  readonly dropped: readonly Dropped[];
+  /** Rows that are not waited for: they are of earlier runs of the same names. */
+  readonly old: readonly Row[];
+}
+
 async function waitForRows(
   runs: ReadonlySet<string>,
-  dropped: readonly Dropped[],
+  { dropped, old }: Awaited,
   { workspace, out, err, signal }: SubmitOptions,
 ): Promise<number> {
   const open = new Set(runs);
@@ -87,7 +97,8 @@ async function waitForRows(
   const newRows = changedRows(workspace.artifacts);
   let bad = false;
   for (;;) {
-    for (const row of (await newRows()).filter(({ run }) => open.has(run))) {
+    const isOld = ({ run, ended }: Row): boolean => old.some((one) => one.run === run && one.ended === ended);
+    for (const row of (await newRows()).filter((one) => open.has(one.run) && !isOld(one))) {
       open.delete(row.run);
       bad ||= row.status !== 'done';
       out(rowLine(row));

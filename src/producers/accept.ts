@@ -2,8 +2,11 @@ import { basename, join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import { CommandError, DamagedFile } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
+import { replacedTexts } from '../core/run/old-rows.ts';
+import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { oldRows } from '../io/workspace/old-rows.ts';
 import {
   type Numbers,
   phaseFolder,
@@ -13,9 +16,10 @@ import {
   writePhaseRecord,
   writeRun,
 } from '../io/workspace/phase-store.ts';
+import { readPhaseRows, retireRows } from '../io/workspace/results-store.ts';
 import { readJournal, readRun } from '../io/workspace/run-folder.ts';
 import { changedLines } from './changes.ts';
-import { acceptedBatches, judge, type PhasePlan, recordOf } from './judge.ts';
+import { acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
 
 /** A plan, or all that is wrong as text for people. */
 export type PlanResult =
@@ -74,14 +78,16 @@ async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptCont
   const existing = await phaseFolder(context.artifacts, plan.phase);
   const folder = existing ?? join(context.artifacts, plan.phase);
   const record = existing === null ? null : await readPhaseRecord(existing);
-  const batches = await acceptedBatches(folder, record);
-  const judgement = judge(plan, record, { file: file.name, batches });
+  const judgement = judge(plan, record, { file: file.name, ...(await acceptedRuns(folder, record)) });
   if (!judgement.ok) return { kind: 'rejected', reasons: judgement.reasons };
   if (basename(folder) !== plan.phase) return { kind: 'rejected', reasons: otherCase(file.name, plan.phase, folder) };
   const made = await makeRuns(judgement.fresh, { file, folder, context });
   if (typeof made === 'string') return { kind: 'rejected', reasons: made };
-  const { phase, warnings } = plan;
-  const summary = await summaryOf(phase, made, { known: judgement.known, folder });
+  const { phase } = plan;
+  // Before anything hears of the runs: once they are started, a row would count as theirs.
+  const replaced = await retireOld(context.artifacts, { phase, made, isNew: record === null });
+  const warnings = [...plan.warnings, ...replaced.warnings];
+  const summary = await summaryOf(phase, made, { known: judgement.known, folder, replaced: replaced.rows });
   const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: judgement.known, warnings, summary };
   // Published before phase.json is written: the runs are whole, and doing this again would find them.
   context.onAccepted(accepted, file);
@@ -134,17 +140,42 @@ function draftChanges(existing: Run, draft: RunDraft): string[] {
   return changedLines(plan(existing), plan(draft));
 }
 
-async function summaryOf(
-  phase: string,
-  made: readonly Run[],
-  { known, folder }: { readonly known: readonly string[]; readonly folder: string },
-): Promise<string> {
+interface NewRuns {
+  readonly phase: string;
+  readonly made: readonly Run[];
+  /** Nothing was accepted under this name, or its folder was removed: then rows of other runs of it are old as well. */
+  readonly isNew: boolean;
+}
+
+/** Moves the rows away that were written under the names of these runs before their folders were removed. */
+async function retireOld(artifacts: string, { phase, made, isNew }: NewRuns) {
+  const names = new Set(made.map(({ run }) => run));
+  const own = (await readPhaseRows(artifacts, phase)).filter(({ run }) => isNew || names.has(run));
+  const rows = await oldRows(artifacts, own);
+  return { rows, warnings: await retireRows(artifacts, rows) };
+}
+
+interface AboutRuns {
+  readonly known: readonly string[];
+  readonly folder: string;
+  readonly replaced: readonly Row[];
+}
+
+async function summaryOf(phase: string, made: readonly Run[], about: AboutRuns): Promise<string> {
+  const { known, folder, replaced } = about;
+  const again = replaced.filter((row) => made.some(({ run }) => run === row.run));
+  const fresh = made.filter(({ run }) => !again.some((row) => row.run === run));
   const states = await Promise.all(
     known.map(async (run) => `${run}, ${(await stateOf(join(folder, run))) ?? 'its folder was removed'}`),
   );
   const parts = [
-    ...(made.length > 0 ? [`new: ${made.map(({ run }) => run).join(', ')}`] : []),
+    ...(fresh.length > 0 ? [`new: ${fresh.map(({ run }) => run).join(', ')}`] : []),
+    ...replacedTexts(
+      again,
+      replaced.filter((row) => !again.includes(row)),
+    ),
     ...(states.length > 0 ? [`already known: ${states.join('; ')}`] : []),
+    ...(replaced.length > 0 ? ['Old rows are kept in results.jsonl.old'] : []),
   ];
   return `phase ${phase}: ${parts.join('. ')}`;
 }

@@ -20,7 +20,7 @@ export type Judgement =
 
 /**
  * The same content = the same runs; more seeds or variants = only the new ones; anything else is refused line by line.
- * `batches`: the runs that the phase had after each acceptance, since a file of an earlier one is the same content too.
+ * `batches`: a file of an earlier acceptance is the same content too. A run whose folder was removed is made again.
  */
 export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt): Judgement {
   if (record === null) return { ok: true, fresh: plan.runs, known: [] };
@@ -28,7 +28,7 @@ export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt):
   const asBefore = changed.length === 0 && at.batches.some((batch) => isSameSet(batch, plan.runs));
   if (!asBefore && changed.length + missing.length > 0)
     return { ok: false, reasons: changedPhase(at.file, record, [...changed, ...missing]) };
-  const known = new Set(record.runs);
+  const known = new Set(record.runs.filter((run) => !at.removed.has(run)));
   return {
     ok: true,
     fresh: plan.runs.filter(({ run }) => !known.has(run)),
@@ -36,40 +36,53 @@ export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt):
   };
 }
 
-export interface JudgeAt {
+export interface JudgeAt extends AcceptedRuns {
   readonly file: string;
+}
+
+/** The runs that were accepted under a phase's name. */
+export interface AcceptedRuns {
+  /** The runs after each acceptance. */
   readonly batches: readonly ReadonlySet<string>[];
+  /** Those whose folder was removed since. */
+  readonly removed: ReadonlySet<string>;
 }
 
 function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boolean {
   return batch.size === runs.length && runs.every(({ run }) => batch.has(run));
 }
 
-/** The runs of a phase after each of its acceptances, from the file that each run names. */
-export async function acceptedBatches(folder: string, record: PhaseRecord | null): Promise<ReadonlySet<string>[]> {
-  const plans = await Promise.all((record?.runs ?? []).map((run) => readRun(join(folder, run))));
-  const runs = plans.filter((plan) => plan !== null).sort((a, b) => a.number - b.number);
-  const files = [...new Set(runs.map(({ file }) => file))];
-  return files.map((_, index) => {
-    const until = new Set(files.slice(0, index + 1));
-    return new Set(runs.filter(({ file }) => until.has(file)).map(({ run }) => run));
-  });
+/** What a phase's folder tells of the runs in its record, which holds them in the order of acceptance. */
+export async function acceptedRuns(folder: string, record: PhaseRecord | null): Promise<AcceptedRuns> {
+  const runs = record?.runs ?? [];
+  const plans = await Promise.all(runs.map((run) => readRun(join(folder, run))));
+  // The file that a removed run came from is not known any more: it may have been one of its own.
+  const isLast = (index: number): boolean => (plans[index]?.file ?? index) !== (plans[index + 1]?.file ?? index + 1);
+  return {
+    batches: runs.flatMap((_, index) => (isLast(index) ? [new Set(runs.slice(0, index + 1))] : [])),
+    removed: new Set(runs.filter((_, index) => plans[index] === null)),
+  };
 }
 
-/** phase.json after this plan: the first acceptance keeps its date and file; runs and warnings are added. */
+/**
+ * phase.json after this plan: the first acceptance keeps its date and file; runs and warnings are added. A file of an
+ * earlier acceptance takes no seed or variant away.
+ */
 export function recordOf(
   plan: PhasePlan,
   before: PhaseRecord | null,
   file: { readonly acceptedAs: string },
 ): PhaseRecord {
-  const runs = [...new Set([...(before?.runs ?? []), ...plan.runs.map(({ run }) => run)])];
+  const own = plan.runs.map(({ run }) => run);
+  const runs = [...new Set([...(before?.runs ?? []), ...own])];
+  const config = before !== null && runs.length > own.length ? before.config : { ...plan.config };
   const kept = plan.warnings.filter((warning) => !plan.transient?.includes(warning));
   return {
     version: 1,
     phase: plan.phase,
     accepted: before?.accepted ?? new Date().toISOString(),
     file: before?.file ?? file.acceptedAs,
-    config: { ...plan.config },
+    config,
     criteria_sha256: criteriaHash(plan.config),
     runs,
     warnings: [...new Set([...(before?.warnings ?? []), ...kept])],

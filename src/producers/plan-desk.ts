@@ -4,7 +4,9 @@ import { formatProblems, type Problem } from '../core/config/problem.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import type { Finished } from '../core/plan/stage-times.ts';
+import { rowNames } from '../core/run/old-rows.ts';
 import type { Phase } from '../events/phase.ts';
+import type { Row } from '../events/row.ts';
 import type { Suite } from '../events/suite.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
@@ -19,6 +21,8 @@ export interface Desk {
   readonly lookups: Lookups;
   readonly python: string;
   readonly finished: readonly Finished[];
+  /** Rows of runs whose folders were removed. */
+  readonly removed: readonly Row[];
 }
 
 /** A config that was read, with all that the plan needs of it. */
@@ -36,7 +40,7 @@ export async function openDesk(workspace: Workspace): Promise<Desk> {
   const { root, artifacts } = workspace;
   const lookups = openLookups({ root, artifacts, python: () => findPython(workspace), pythonOptional: true });
   const python = await findPython(workspace).catch(toShow);
-  return { workspace, lookups, python, finished: await finishedRuns(artifacts) };
+  return { workspace, lookups, python, ...(await finishedRuns(artifacts)) };
 }
 
 /** Commands can be shown without a Python; a warning of each config says that there is none. */
@@ -45,14 +49,15 @@ function toShow(error: unknown): string {
   throw error;
 }
 
-/** Done runs with their plans: what times are told from. */
-async function finishedRuns(artifacts: string): Promise<Finished[]> {
+/** Done runs with their plans: what times are told from. And rows whose runs have no plan any more. */
+async function finishedRuns(artifacts: string): Promise<Pick<Desk, 'finished' | 'removed'>> {
   const rows = await readRows(artifacts);
   const runs = await Promise.all(rows.map((row) => readRun(join(artifacts, row.phase, row.run))));
-  return rows.flatMap((row, index) => {
+  const finished = rows.flatMap((row, index) => {
     const run = runs[index];
     return run ? [{ row, run }] : [];
   });
+  return { finished, removed: rows.filter((_, index) => runs[index] === null) };
 }
 
 /** Reads files in order, each knowing those before it; throws what is wrong with all of them at once. */
@@ -79,12 +84,22 @@ export async function readAll(files: readonly string[], desk: Desk): Promise<Rea
       phase,
       config,
       runs,
-      warnings,
+      warnings: [...warnings, ...runAgain(runs, desk.removed)],
       missing: result.ok ? [] : result.problems.map(missingText),
     });
   }
   if (wrong.length > 0) throw new CommandError(2, wrong.join('\n').trimEnd());
   return reads;
+}
+
+/** Runs that are made again although they have a row: a row without its run folder is an old row. */
+function runAgain(runs: readonly RunDraft[], removed: readonly Row[]): string[] {
+  const rows = removed.filter((row) => runs.some(({ run }) => run === row.run));
+  if (rows.length === 0) return [];
+  const one = rows.length === 1;
+  return [
+    `${rowNames(rows)} ran before, and ${one ? 'its folder was' : 'their folders were'} removed: \`phasebox submit\` makes ${one ? 'it' : 'them'} again`,
+  ];
 }
 
 /** What keeps a config that is right from being accepted here, in the words that `submit` has for it. */

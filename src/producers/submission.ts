@@ -2,14 +2,17 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EarlierPhase } from '../core/config/lookups.ts';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
+import type { Row } from '../events/row.ts';
 import type { PhaseRecord } from '../events/run.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { oldRows } from '../io/workspace/old-rows.ts';
 import { phaseFolder, readPhaseRecord } from '../io/workspace/phase-store.ts';
+import { readPhaseRows } from '../io/workspace/results-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { ReadPlan } from './accept.ts';
 import { seedsAgain, withSeeds } from './again.ts';
 import { phaseChanges, seedList } from './changes.ts';
-import { acceptedBatches, judge, type PhasePlan, recordOf } from './judge.ts';
+import { type AcceptedRuns, acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
 import { look, lookAtTaken, readContent } from './look.ts';
 import { byName } from './settle.ts';
 import { trustedFiles } from './tickets.ts';
@@ -21,6 +24,8 @@ export interface Prepared {
   readonly plan: PhasePlan;
   readonly fresh: readonly string[];
   readonly known: readonly string[];
+  /** Rows that runs of `fresh` left behind, and whose folders were removed. */
+  readonly old: readonly Row[];
 }
 
 export type Preparation =
@@ -36,10 +41,9 @@ interface Ledger {
   readonly phases: Map<string, Known>;
 }
 
-/** A phase as it will be, and the runs that it had after each acceptance. */
-interface Known {
+/** A phase as it will be. */
+interface Known extends AcceptedRuns {
   readonly record: PhaseRecord | null;
-  readonly batches: readonly ReadonlySet<string>[];
 }
 
 export interface SubmissionOptions {
@@ -100,16 +104,19 @@ async function enter(file: Given, ledger: Ledger): Promise<Preparation> {
   const result = await ledger.read(file.bytes, file.name, ledger.earlier);
   if (!result.ok) return result;
   const { plan } = result;
-  const { record, batches } = await knownPhase(plan.phase, ledger);
-  const judgement = judge(plan, record, { file: file.name, batches });
+  const { record, ...accepted } = await knownPhase(plan.phase, ledger);
+  const judgement = judge(plan, record, { file: file.name, ...accepted });
   if (!judgement.ok) return judgement;
   if (judgement.fresh.length > 0) {
     const next = recordOf(plan, record, { acceptedAs: file.name });
-    ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches: [...batches, new Set(next.runs)] });
+    const batches = [...accepted.batches, new Set(next.runs)];
+    ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches, removed: new Set() });
     ledger.earlier.push(plan);
   }
   const fresh = judgement.fresh.map(({ run }) => run);
-  return { ok: true, prepared: { ...file, plan, fresh, known: judgement.known } };
+  const rows = (await readPhaseRows(ledger.artifacts, plan.phase)).filter(({ run }) => fresh.includes(run));
+  const old = await oldRows(ledger.artifacts, rows);
+  return { ok: true, prepared: { ...file, plan, fresh, known: judgement.known, old } };
 }
 
 /** The same file with every seed once more, beyond those that are accepted or wait; nothing else may differ. */
@@ -134,8 +141,9 @@ async function knownPhase(phase: string, { phases, artifacts }: Ledger): Promise
   const waiting = phases.get(phase.toLowerCase());
   if (waiting !== undefined) return waiting;
   const folder = await phaseFolder(artifacts, phase);
-  const record = folder === null ? null : await readPhaseRecord(folder);
-  return { record, batches: folder === null ? [] : await acceptedBatches(folder, record) };
+  if (folder === null) return { record: null, batches: [], removed: new Set() };
+  const record = await readPhaseRecord(folder);
+  return { record, ...(await acceptedRuns(folder, record)) };
 }
 
 function changedSince(file: string, phase: string, changes: readonly string[]): string {

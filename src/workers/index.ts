@@ -1,3 +1,4 @@
+import { isUntouched } from '../core/run/due.ts';
 import type { Run } from '../events/run.ts';
 import { openBrokerTrouble } from './broker-trouble.ts';
 import { attendRequests } from './control/attend.ts';
@@ -29,6 +30,17 @@ export interface Workers {
   close(): Promise<void>;
 }
 
+/** Runs of these names were there before, and their folders were removed: their rows and jobs are not those of the new ones. */
+async function forgetEarlier({ shelf, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
+  for (const { run } of runs) {
+    const shelved = shelf.get(run);
+    if (shelved !== undefined && isUntouched(await shelf.journal(shelved))) rows.delete(run);
+  }
+  return bus.forget(
+    runs.flatMap(({ run, chain }) => [...chain, 'results' as const].map((stage) => ({ run, stage, attempt: 1 }))),
+  );
+}
+
 /** Starts a worker a stage, the gate and the reconciler. Queues are rebuilt from the disk before anything is taken. */
 export async function startWorkers(runtime: Runtime, list: readonly Stage[] = stageList): Promise<Workers> {
   const admission = startAdmission(runtime);
@@ -55,7 +67,9 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
   return {
     async accepted(runs) {
       runtime.shelf.add(runs);
-      await admission.open();
+      const isAgain = await forgetEarlier(runtime, runs);
+      // With a run folder gone the number of the next admission may be a used one: the reconciler replaces its job.
+      await (isAgain ? reconciler.now() : admission.open());
     },
     async reconcile() {
       await Promise.all([attendance.now(), reconciler.now()]);

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { type Chain, config, makeChain, type Running } from '../helpers/chain.ts';
@@ -49,6 +49,23 @@ describe('a config that comes again', () => {
     expect(await starts()).to.eql(['p-s0', 'p-s1', 'p-s0.2', 'p-s1.2']);
     const [first, , again] = await chain.rows();
     expect(again?.custody.adapter, 'the same seed teaches the same').to.equal(first?.custody.adapter);
+  });
+
+  it('runs again what has a row and no folder any more: the old row makes way for the new one', async () => {
+    const file = await chain.write('p.yaml', config('p', { seeds: [0, 1, 0, 1] }));
+    const old = (await chain.rows()).find(({ run }) => run === 'p-s1');
+    await rm(join(chain.root, 'artifacts/p/p-s1'), { recursive: true });
+    expect((await chain.phasebox('status')).out).to.match(/rows whose run folder was removed: p-s1 \(done, \S+ %\)/);
+    expect((await chain.phasebox('plan', file)).out).to.match(/warning +p-s1 \(done, \S+ %\) ran before/);
+    const { code, out } = await chain.phasebox('submit', '--watch', file);
+    expect(code).to.equal(0);
+    expect(out).to.contain('again, because its folder was removed: p-s1 (done,');
+    await up.says(/phase p: again, because its folder was removed: p-s1 \(done, \S+ %\)\. /);
+    const rows = await chain.rows();
+    expect(rows.map(({ run }) => run)).to.eql(['p-s0', 'p-s0.2', 'p-s1.2', 'p-s1']);
+    expect(rows.at(-1)?.ended).to.not.equal(old?.ended);
+    expect(JSON.parse(await chain.read('artifacts/results.jsonl.old'))).to.eql(old);
+    expect(await starts()).to.eql(['p-s0', 'p-s1', 'p-s0.2', 'p-s1.2', 'p-s1']);
   });
 
   it('ends with `up`', async () => {

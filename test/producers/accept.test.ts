@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { phaseRecord, run as runSchema } from '../../src/events/run.ts';
 import { acceptanceNumbers, diskStore, type StoreFs } from '../../src/io/workspace/phase-store.ts';
+import { readRows, upsertRow } from '../../src/io/workspace/results-store.ts';
 import { openJournal, readJournal } from '../../src/io/workspace/run-folder.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { type Acceptance, acceptConfig } from '../../src/producers/accept.ts';
+import { makeRow } from '../helpers/rows.ts';
 import { acceptInto, freshWorkspace } from './setting.ts';
 
 const settings = 'train: { iters: 800 }\nnotes: as 33b\n';
@@ -137,6 +139,48 @@ describe('producers/accept', () => {
     expect(reasonsOf(await accept(`phase: b\n${settings}`))).to.contain('phase.json cannot be read');
   });
 
+  it('makes a run again whose folder was removed, in a file of any earlier acceptance, and takes nothing away', async () => {
+    await accept(`phase: 43a\n${settings}`);
+    await accept(`phase: 43a\nseeds: [0, 1]\n${settings}`);
+    await over('43a-s1');
+    await rm(folder('43a', '43a-s0'), { recursive: true });
+    expect(newRuns(await accept(`phase: 43a\n${settings}`))).to.deep.equal(['43a-s0']);
+    expect((await recordOf('43a')).config.seeds).to.deep.equal([0, 1]);
+    expect(await rowNames()).to.deep.equal(['43a-s1']);
+    const again = await accept(`phase: 43a\nseeds: [0, 1]\n${settings}`);
+    expect(again).to.include({ summary: 'phase 43a: already known: 43a-s0, waiting; 43a-s1, done' });
+  });
+
+  it('under the name of a removed phase begins it again: none of its rows is counted with the new ones', async () => {
+    await accept(`phase: 43a\nseeds: [0, 1]\n${settings}`);
+    await accept(`phase: b\n${settings}`);
+    for (const run of ['43a-s0', '43a-s1', 'b-s0']) await over(run);
+    await rm(folder('43a'), { recursive: true });
+    const again = await accept('phase: 43a\nseeds: [1, 2]\nother: 1\n');
+    expect(newRuns(again)).to.deep.equal(['43a-s1', '43a-s2']);
+    expect(again).to.include({
+      summary:
+        'phase 43a: new: 43a-s2. again, because its folder was removed: 43a-s1 (done, 82.4 %). ' +
+        'no longer counted, since the phase was removed: 43a-s0 (done, 82.4 %). Old rows are kept in results.jsonl.old',
+    });
+    expect(await rowNames()).to.deep.equal(['b-s0']);
+    expect((await readFile(folder('results.jsonl.old'), 'utf8')).split('\n')).to.have.length(3);
+    await over('43a-s1');
+    await rm(folder('43a', 'phase.json'));
+    expect(newRuns(await accept('phase: 43a\nseeds: [1, 2]\nother: 1\n'))).to.have.length(2);
+    expect(await rowNames(), 'of a phase that only lost its record').to.deep.equal(['b-s0', '43a-s1']);
+  });
+
+  /** The run ends, with a row. */
+  async function over(run: string): Promise<void> {
+    const phase = run.replace(/-s.*/, '');
+    const journal = await openJournal(folder(phase, run));
+    for (const event of ['started', 'row'] as const) await journal.append({ event, at: new Date().toISOString() });
+    await journal.close();
+    await upsertRow(workspace.artifacts, makeRow({ run, phase }), () => 0);
+  }
+  const rowNames = async (): Promise<string[]> => (await readRows(workspace.artifacts)).map(({ run }) => run);
+
   it('gives the next number after a start, also beside a damaged plan', async () => {
     await accept(`phase: a\nseeds: 3\n${settings}`);
     await writeFile(folder('a', 'a-s1', 'run.json'), 'torn');
@@ -149,6 +193,7 @@ describe('producers/accept', () => {
     for (let step = 1; ; step += 1) {
       workspace = await freshWorkspace();
       await accept(`phase: before\n${settings}`);
+      for (const run of ['43a-s1', '43a-s9']) await upsertRow(workspace.artifacts, makeRow({ run }), () => 0);
       const crashed = acceptInto(workspace);
       const died = await accept(text, { ...crashed, store: dyingAt(step) }).then(
         () => false,
@@ -169,6 +214,7 @@ describe('producers/accept', () => {
       expect(await readdir(folder('43a')), `step ${step}`).to.have.members([...names, 'phase.json']);
       expect((await recordOf('43a')).runs).to.deep.equal(names);
       for (const name of names) expect(await readJournal(folder('43a', name))).to.have.length(1);
+      expect(await rowNames(), `rows of a removed phase, step ${step}`).to.deep.equal([]);
     }
   });
 

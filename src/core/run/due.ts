@@ -26,6 +26,13 @@ export function isStarted(journal: readonly JournalLine[]): boolean {
   return currentLines(journal).some((line) => line.event === 'started');
 }
 
+/**
+ * True for a run that has done nothing since it was accepted. A row under its name is of an earlier run, whose folder was
+ * removed. A journal without lines proves nothing.
+ */
+export const isUntouched = (journal: readonly JournalLine[]): boolean =>
+  journal.length > 0 && journal.every(({ event }) => event === 'accepted' || event === 'fetched');
+
 type Ending = Extract<JournalLine, { event: 'failed' | 'cancelled' | 'source_failed' }>;
 
 /** The line that ended the run for good, if one did. */

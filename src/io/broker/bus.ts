@@ -2,7 +2,7 @@ import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Refusal } from '../../core/broker/refusal.ts';
 import type { Due } from '../../core/run/due.ts';
-import { eventId } from '../../events/events.ts';
+import { type DueEvent, eventId } from '../../events/events.ts';
 import { stageNames } from '../../events/stages.ts';
 import type { RetryClock } from '../retry-clock.ts';
 import type { Broker } from './broker.ts';
@@ -35,6 +35,8 @@ export interface Bus {
   ensureAdmission(nth: number): Promise<void>;
   /** Takes away the jobs that an `up` that is gone had in hand: its locks would hold them for seconds. Refused: as `emit`. */
   dropActive(): Promise<void>;
+  /** Takes away kept jobs of these events, which would make new ones silent no-ops. True: there were some. Refused: as `emit`. */
+  forget(events: readonly DueEvent[]): Promise<boolean>;
   /** Takes the jobs of a queue, one at a time. What it throws makes the job red, and final: retries are ours. */
   consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;
   /** Called when jobs may have been lost: the connection came back, or locks could not be renewed. */
@@ -82,14 +84,13 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
     await queue('runs').add('next run', {}, { jobId: admissionId(nth) });
   };
   const consumers: Consumer[] = [];
-  const hearRefusal = (error: unknown): void => {
+  const hearRefusal = (error: unknown): undefined => {
     if (!isReply(error) && !(error instanceof NoAnswer)) throw error;
     log.debug(`broker: ${broker.hide(error.message)}`);
     refused.call();
   };
-  const unlessRefused = async (work: () => Promise<void>): Promise<void> => {
-    if (link.awaySince() === null) await within(work()).catch(hearRefusal);
-  };
+  const unlessRefused = async <T>(work: () => Promise<T>): Promise<T | undefined> =>
+    link.awaySince() === null ? within(work()).catch(hearRefusal) : undefined;
   return {
     where: broker.where,
     queues,
@@ -103,6 +104,7 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
     ensureAdmission: (nth) =>
       within(replaceUnlessPending(queue('runs'), admissionId(nth), { ...atOnce, add: () => admit(nth) })),
     dropActive: () => dropActive([...queues.values()], connection).catch(hearRefusal),
+    forget: async (events) => (await unlessRefused(() => removeJobs(queue, events))) === true,
     consume(name, handle) {
       const consumer = openConsumer({ name, connection, prefix, kept, handle, quiet, doubt: doubt.call });
       consumers.push(consumer);
@@ -172,6 +174,12 @@ async function dropActive(queues: readonly Queue[], connection: Redis): Promise<
       await queue.remove(id);
     }
   }
+}
+
+/** True: one of them was there. */
+async function removeJobs(queue: (name: QueueName) => Queue, events: readonly DueEvent[]): Promise<boolean> {
+  const removed = await Promise.all(events.map((event) => queue(event.stage).remove(eventId(event))));
+  return removed.some((count) => count > 0);
 }
 
 interface Replacement {

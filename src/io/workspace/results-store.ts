@@ -45,12 +45,16 @@ function parseLine(text: string): { readonly row: Row } | { readonly why: string
   }
 }
 
-async function readStored(artifacts: string): Promise<{ stored: Map<string, StoredRow>; damaged: DamagedLine[] }> {
+/** `concerns`: which lines are looked at, since parsing is what takes time; absent: all. */
+async function readStored(
+  artifacts: string,
+  concerns: (text: string) => boolean = () => true,
+): Promise<{ stored: Map<string, StoredRow>; damaged: DamagedLine[] }> {
   const stored = new Map<string, StoredRow>();
   const damaged: DamagedLine[] = [];
   const lines = ((await readBytes(resultsFile(artifacts))) ?? '').split('\n');
   for (const [index, text] of lines.entries()) {
-    if (text.trim() === '') continue;
+    if (text.trim() === '' || !concerns(text)) continue;
     const parsed = parseLine(text);
     if ('row' in parsed) stored.set(parsed.row.run, { row: parsed.row, text });
     else damaged.push({ line: index + 1, text, why: parsed.why });
@@ -67,6 +71,13 @@ export async function readResults(artifacts: string): Promise<Results> {
 /** All rows, in order of acceptance. */
 export async function readRows(artifacts: string): Promise<Row[]> {
   return (await readResults(artifacts)).rows;
+}
+
+/** The rows of one phase; names that differ only in case are one. */
+export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
+  const name = phase.toLowerCase();
+  const { stored } = await readStored(artifacts, (text) => text.toLowerCase().includes(`"${name}"`));
+  return [...stored.values()].flatMap(({ row }) => (row.phase.toLowerCase() === name ? [row] : []));
 }
 
 /** Writers of one process take turns, each from reading to renaming. */
@@ -93,14 +104,18 @@ async function writeBytes(path: string, bytes: string, mode?: number): Promise<v
 }
 
 /** Appends lines that are not there yet, so that a crash between this and the rename keeps each once. */
+async function appendOnce(path: string, lines: readonly { readonly text: string }[]): Promise<void> {
+  const before = (await readBytes(path)) ?? '';
+  const known = new Set(before.split('\n'));
+  const fresh = lines.filter(({ text }) => !known.has(text));
+  const gap = before === '' || before.endsWith('\n') ? '' : '\n';
+  if (fresh.length > 0) await writeBytes(path, `${before}${gap}${fresh.map(({ text }) => `${text}\n`).join('')}`);
+}
+
 async function keepAside(artifacts: string, damaged: readonly DamagedLine[]): Promise<string[]> {
   if (damaged.length === 0) return [];
   const path = `${resultsFile(artifacts)}.damaged`;
-  const before = (await readBytes(path)) ?? '';
-  const known = new Set(before.split('\n'));
-  const fresh = damaged.filter(({ text }) => !known.has(text));
-  const gap = before === '' || before.endsWith('\n') ? '' : '\n';
-  if (fresh.length > 0) await writeBytes(path, `${before}${gap}${fresh.map(({ text }) => `${text}\n`).join('')}`);
+  await appendOnce(path, damaged);
   return damaged.map(({ line, why }) => `results.jsonl, line ${line} was moved to ${path}: ${why}`);
 }
 
@@ -140,6 +155,23 @@ export function removeRow(artifacts: string, run: string): Promise<string[]> {
       return [...stored.values()];
     }),
   );
+}
+
+/**
+ * Moves rows to results.jsonl.old, where nothing reads them: they are of runs whose folders were removed, and whose names
+ * are given again. Returns warnings as `upsertRow` does.
+ */
+export function retireRows(artifacts: string, rows: readonly Pick<Row, 'run'>[]): Promise<string[]> {
+  return inTurn(artifacts, async () => {
+    const { stored } = await readStored(artifacts);
+    const old = rows.flatMap(({ run }) => stored.get(run) ?? []);
+    if (old.length === 0) return [];
+    await appendOnce(`${resultsFile(artifacts)}.old`, old);
+    return rewrite(artifacts, (all) => {
+      for (const { row } of old) all.delete(row.run);
+      return [...all.values()];
+    });
+  });
 }
 
 const pageFile = (artifacts: string): string => join(artifacts, 'COMPARISON.md');

@@ -56,15 +56,10 @@ export interface Shelf {
 /** Opens artifacts/; call `refresh` before use. */
 export function openShelf(artifacts: string): Shelf {
   const byName = new Map<string, Shelved>();
-  const folders = new Set<string>();
   let ordered: readonly Shelved[] = [];
   const journals = openJournals();
-  const take = (shelved: Shelved): void => {
-    folders.add(shelved.folder);
-    byName.set(shelved.run.run, shelved);
-  };
+  const take = (shelved: Shelved): void => void byName.set(shelved.run.run, shelved);
   const drop = ({ folder, run }: Shelved): void => {
-    folders.delete(folder);
     byName.delete(run.run);
     journals.forget(folder);
   };
@@ -78,7 +73,8 @@ export function openShelf(artifacts: string): Shelf {
       // Of before the listing: what is accepted meanwhile is not in the list, and not gone either.
       const before = [...byName.values()];
       const there = new Set(await runFolders(artifacts));
-      const fresh = [...there].filter((folder) => !folders.has(folder));
+      const known = new Set([...byName.values()].map(({ folder }) => folder));
+      const fresh = [...there].filter((folder) => !known.has(folder));
       left = [];
       for (const found of await inParallel(fresh, (folder) => readFolder(folder, journals))) {
         if (found === null) continue;
@@ -92,7 +88,12 @@ export function openShelf(artifacts: string): Shelf {
     },
     leftOut: () => left,
     add(runs) {
-      for (const run of runs) take({ run, folder: join(artifacts, run.phase, run.run) });
+      for (const run of runs) {
+        const known = byName.get(run.run);
+        // Its folder was removed and made again since the last `refresh`: the journal in memory is of the run before.
+        if (known !== undefined && known.run.accepted !== run.accepted) drop(known);
+        take({ run, folder: join(artifacts, run.phase, run.run) });
+      }
       order();
     },
     all: () => ordered,

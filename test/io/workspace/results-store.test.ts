@@ -7,6 +7,7 @@ import {
   readResults,
   readRows,
   removeRow,
+  retireRows,
   upsertRow,
   writeComparison,
 } from '../../../src/io/workspace/results-store.ts';
@@ -62,6 +63,18 @@ describe('results store', () => {
     expect((await readRows(folder)).map(({ overall }) => overall)).to.deep.equal([50, 99, 50]);
     await removeRow(folder, 'nobody');
     expect(await readRows(folder)).to.have.length(3);
+  });
+
+  it('moves rows aside as they are, each once, also when a crash came between', async () => {
+    const folder = await tempDir();
+    for (const number of [0, 1, 2]) await upsertRow(folder, row(number), order);
+    const before = await text(folder);
+    const [first = '', second = ''] = before.split('\n');
+    await retireRows(folder, [row(0)]);
+    await writeFile(join(folder, 'results.jsonl'), before);
+    await retireRows(folder, [row(0), row(1), row(7)]);
+    expect(await text(folder, 'results.jsonl.old')).to.equal(`${first}\n${second}\n`);
+    expect((await readRows(folder)).map(({ run }) => run)).to.deep.equal(['43a-s2']);
   });
 
   it('writes rows that it does not touch back byte for byte, with fields of a later version', async () => {

@@ -1,0 +1,32 @@
+import type { Row } from '../../events/row.ts';
+
+/* Rows of runs whose folders were removed: what is said of them. */
+
+type Named = Pick<Row, 'run' | 'status' | 'overall'>;
+
+const most = 10;
+
+/** `43a-s0 (done, 82.4 %)`; at most ten of them. */
+export function rowNames(rows: readonly Named[]): string {
+  const names = rows
+    .slice(0, most)
+    .map(({ run, status, overall }) => `${run} (${status}${overall === null ? '' : `, ${overall.toFixed(1)} %`})`);
+  return [...names, ...(rows.length > most ? [`${rows.length - most} more`] : [])].join(', ');
+}
+
+/** Which rows a config that is accepted replaces. `again`: its runs are made again. `others`: rows of its phase that no run is left of. */
+export function replacedTexts(again: readonly Named[], others: readonly Named[]): string[] {
+  const folders = again.length === 1 ? 'its folder was' : 'their folders were';
+  return [
+    ...(again.length === 0 ? [] : [`again, because ${folders} removed: ${rowNames(again)}`]),
+    ...(others.length === 0 ? [] : [`no longer counted, since the phase was removed: ${rowNames(others)}`]),
+  ];
+}
+
+/** For `status`: rows that are kept though nothing else is left of their runs. */
+export const removedText = (rows: readonly Named[]): string =>
+  `rows whose run folder was removed: ${rowNames(rows)}. They are kept. Submit the config again to run it again.`;
+
+/** For `status`: rows that go as soon as `up` works. */
+export const replacedText = (rows: readonly Named[]): string =>
+  `rows of earlier runs, whose folders were removed: ${rowNames(rows)}. They move to results.jsonl.old, and the runs are made again.`;

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { isUntouched } from '../../core/run/due.ts';
+import type { Row } from '../../events/row.ts';
+import { inParallel } from '../disk/hash.ts';
+import { ifDamaged } from '../disk/own-file.ts';
+import { readJournal, readRun } from './run-folder.ts';
+import type { Shelf } from './shelf.ts';
+
+/* A row without its run folder is an old row: the folder is the truth, and a run that is accepted again is a new one. */
+
+/** Rows by what stands behind them. */
+export interface SortedRows {
+  /** By run, rows of runs that are there (a damaged one is there). */
+  readonly own: ReadonlyMap<string, Row>;
+  /** Rows of earlier runs: one of the same name was accepted since, and has done nothing yet. */
+  readonly replaced: readonly Row[];
+  /** Rows of runs whose folder was removed. */
+  readonly removed: readonly Row[];
+}
+
+/** Sorts all rows of a workspace by its runs, as the shelf's last `refresh` found them. */
+export async function sortRows(rows: readonly Row[], shelf: Shelf): Promise<SortedRows> {
+  const damaged = new Set(shelf.leftOut().flatMap((left) => (left.kind === 'damaged' ? [left.run] : [])));
+  const own = new Map<string, Row>();
+  const [replaced, removed]: [Row[], Row[]] = [[], []];
+  for (const row of rows) {
+    const shelved = shelf.get(row.run);
+    if (shelved === undefined && !damaged.has(row.run)) removed.push(row);
+    else if (shelved !== undefined && isUntouched(await shelf.journal(shelved))) replaced.push(row);
+    else own.set(row.run, row);
+  }
+  return { own, replaced, removed };
+}
+
+/** Those of some rows that no run stands behind, asked of the disk. */
+export async function oldRows(artifacts: string, rows: readonly Row[]): Promise<Row[]> {
+  const old = await inParallel(rows, ({ phase, run }) => isOld(join(artifacts, phase, run)).catch(ifDamaged(false)));
+  return rows.filter((_, index) => old[index]);
+}
+
+const isOld = async (folder: string): Promise<boolean> =>
+  (await readRun(folder)) === null || isUntouched(await readJournal(folder));
