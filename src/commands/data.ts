@@ -5,6 +5,7 @@ import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
 import type { RowKeys } from '../core/mlx/mlx-argv.ts';
 import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
 import { dataText } from '../core/page/data-text.ts';
+import { shellLine } from '../core/plan/shell.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import type { CheckReport } from '../events/data-report.ts';
 import { ifAbsent } from '../io/disk/files.ts';
@@ -90,7 +91,7 @@ async function modelFolder(source: string): Promise<string> {
   if (found.found) return found.folder;
   const todo =
     found.kind === 'hub'
-      ? `Fetch it: hf download ${source}`
+      ? `Fetch it: ${shellLine(['hf', 'download', source])}`
       : 'Give the folder of a model, or a hub id that is in the cache.';
   throw new CommandError(2, `--model ${printable(source)}: ${found.message}. ${todo}`);
 }

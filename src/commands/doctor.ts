@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { shellLine } from '../core/plan/shell.ts';
 import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
@@ -33,7 +34,7 @@ export async function doctor(folder: string, machine: Machine = thisMachine()): 
     checked('python', root, () => checkPython({ root, config })),
     checked('broker', root, () => checkBroker(workspace, config.redis_url)),
     workspace === null
-      ? [missing('workspace', opened.problem, `phasebox init ${folder}`)]
+      ? [missing('workspace', opened.problem, shellLine(['phasebox', 'init', folder]))]
       : checked('workspace', root, () => checkPlaces(workspace)),
   ]);
   const all = checks.flat();

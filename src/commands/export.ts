@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { CommandError, StageError } from '../core/errors.ts';
+import { shellLine } from '../core/plan/shell.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Run } from '../events/run.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
@@ -127,11 +128,11 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
   const path = shown.startsWith('..') ? folder : shown;
   const use =
     kind === 'model'
-      ? `--model ${path}`
-      : `--model ${join(path, parts.base)} --adapter-path ${join(path, parts.adapter)}`;
+      ? ['--model', path]
+      : ['--model', join(path, parts.base), '--adapter-path', join(path, parts.adapter)];
   const what =
     kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), a folder each`;
-  return `${folder}: ${what}, ${files} files, ${size}, whole (${how})\nuse it: python -m mlx_lm chat ${use}\n`;
+  return `${folder}: ${what}, ${files} files, ${size}, whole (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 
 /** `phasebox export RUN DIR` */

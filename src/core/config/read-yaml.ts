@@ -14,6 +14,7 @@ import {
   visit,
 } from 'yaml';
 import { printable } from '../printable.ts';
+import { refusedCharacter } from './control-characters.ts';
 import {
   type EmptyKey,
   emptyKeys,
@@ -57,9 +58,7 @@ export function decode(bytes: Uint8Array): { readonly text: string } | { readonl
   if (bytes.length > maxConfigBytes) return { message: `the file is too large: ${bytes.length} bytes; allowed: 1 MB` };
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    const control = [...text].findIndex((character) => character < ' ' && !'\t\n\r'.includes(character));
-    if (control < 0) return { text };
-    return { message: 'the file is binary; allowed: YAML or JSON text' };
+    return text.includes('\0') ? { message: 'the file is binary; allowed: YAML or JSON text' } : { text };
   } catch {
     // the decoder's only error
     return { message: 'the file is not UTF-8 text; allowed: YAML or JSON in UTF-8' };
@@ -126,7 +125,7 @@ function compose(tokens: readonly CST.Token[], text: string) {
   if (second !== undefined) {
     faults.push({ offset: second.range[0], message: 'a second document starts here; allowed: one a file' });
   }
-  return { document, faults: faults.length > 0 || document === undefined ? faults : structureFaults(document) };
+  return { document, faults: faults.length > 0 || document === undefined ? faults : structureFaults(document, text) };
 }
 
 interface Fault {
@@ -162,7 +161,7 @@ function faultProblems(faults: readonly Fault[], { file, text, lines }: FaultsAt
 }
 
 /** What parses and would still do harm, or mean something else than it looks like. */
-function structureFaults(document: Document): Fault[] {
+function structureFaults(document: Document, text: string): Fault[] {
   const faults: Fault[] = [];
   const anchors = new Map<string, unknown>();
   let aliases = 0;
@@ -176,6 +175,15 @@ function structureFaults(document: Document): Fault[] {
   };
   visit(document, {
     Node: (_key, node) => note(node),
+    Scalar(key, node) {
+      note(node);
+      const refused = refusedCharacter(keyText(node), key === 'key');
+      if (refused === null) return;
+      const [start, end] = node.range ?? [0, 0];
+      // As it stands in the file it has a line of its own; written as an escape it is where its text begins.
+      const at = text.slice(start, end).indexOf(refused.character);
+      faults.push({ offset: start + Math.max(0, at), message: refused.message });
+    },
     Alias(_key, node, path) {
       const target = anchors.get(node.source);
       aliases += 1;

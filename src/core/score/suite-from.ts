@@ -1,5 +1,7 @@
 import { stringify } from 'yaml';
 import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
+import { refusedCharacter } from '../config/control-characters.ts';
+import { printable } from '../printable.ts';
 import { plural } from '../words.ts';
 import { calledNames } from './called-names.ts';
 import { canonicalJson } from './eval-identity.ts';
@@ -12,6 +14,7 @@ const reasons = {
   unanswered: 'no answer of an assistant after a question',
   prose: 'the last answer calls no function',
   unnamed: 'the last answer calls the wrapper, and no function in its code',
+  characters: 'holds control characters, which no suite may hold',
   twice: 'asks what an earlier row asks',
 } as const;
 type Reason = keyof typeof reasons;
@@ -81,7 +84,18 @@ function questionOf(row: string, line: number, wrapper: string): Question | Reas
   if (calls.length === 0) return 'prose';
   const expect = [...new Set(calls.flatMap((one) => (one.name === wrapper ? calledNames(one.code) : [one.name])))];
   if (expect.length === 0) return 'unnamed';
+  if (holdsRefused([system, talk, expect, data.tools])) return 'characters';
   return { line, system, talk, expect, category: categoryIn(data), tools: data.tools };
+}
+
+function holdsRefused(value: unknown): boolean {
+  let found = false;
+  JSON.stringify(value, (key, item: unknown) => {
+    const text = typeof item === 'string' ? refusedCharacter(item) : null;
+    found ||= text !== null || refusedCharacter(key, true) !== null;
+    return item;
+  });
+  return found;
 }
 
 function parsed(row: string): Readonly<Record<string, unknown>> | null {
@@ -135,7 +149,7 @@ function suiteOf(questions: readonly Question[], { name, wrapper }: FromOptions)
 /** The suite's file. `source`: the data, as a person named it. */
 export function suiteYaml({ suite, rows }: SuiteFrom, source: string): string {
   const { suite: name, system, wrapper, prompts } = suite;
-  const head = `# Made by \`phasebox suite from ${source}\`: ${plural(prompts.length, 'prompt')} out of ${plural(rows, 'row')}.\n`;
+  const head = `# Made by \`phasebox suite from ${printable(source)}\`: ${plural(prompts.length, 'prompt')} out of ${plural(rows, 'row')}.\n`;
   const shown = prompts.map(({ match, ...one }) => (match === 'any' ? one : { ...one, match }));
   const whole = { suite: name, ...(system === undefined ? {} : { system }), wrapper, prompts: shown };
   return head + stringify(whole, { lineWidth: 0 });

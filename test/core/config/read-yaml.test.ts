@@ -52,6 +52,41 @@ describe('readYaml', () => {
     ['a key that is a list', '? [a]\n: 1\n', ['1: a key that is no word; allowed: `key: value`']],
     ['YAML 1.1', '%YAML 1.1\n---\na: no\n', ['1: YAML 1.1; allowed: YAML 1.2']],
     ['2 MB', `a: ${'x'.repeat(2 ** 21)}`, ['null: the file is too large: 2097155 bytes; allowed: 1 MB']],
+    [
+      'an escape in a value',
+      'a: 1\nb: x\u001by\n',
+      ['2: this text holds the control character U+001B; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'one in a block',
+      'a: |\n  one\n  two\u009b\n',
+      ['3: this text holds the control character U+009B; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'a NUL by its escape',
+      'env:\n  A: "\\0"\n',
+      ['2: this text holds the control character U+0000; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'a NUL in JSON',
+      '{"preflight":\n[["a\\u0000b"]]}',
+      ['2: this text holds the control character U+0000; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'a carriage return alone',
+      'a: "x\\ry"\n',
+      ['1: this text holds the control character U+000D; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'half a character',
+      'a: "\\ud83d"\n',
+      ['1: this text holds the control character U+D83D; allowed: text, tabs and line breaks'],
+    ],
+    [
+      'a line break in a key',
+      'a: 1\n"b\\nc": 2\n',
+      ['2: a key holds the control character U+000A; allowed: keys on one line, without control characters'],
+    ],
     ['binary', Buffer.from('a: b\0c'), ['null: the file is binary; allowed: YAML or JSON text']],
     [
       'a picture',
@@ -75,6 +110,16 @@ describe('readYaml', () => {
       }
     });
   }
+
+  it('accepts what people write: tabs, line breaks of either kind, any script, joined emoji', () => {
+    const text = 'a: "x\\ty\\r\\nz"\r\nb: |\r\n  one\ttwo\r\n  漢字 é 👩\u200d👩\u200d👧 \u00a0\u200b\r\n"ключ": 1\r\n';
+    const yaml = readYaml(Buffer.from(text), 'a.yaml');
+    expect(yaml.ok && yaml.source.value).to.eql({
+      a: 'x\ty\r\nz',
+      b: 'one\ttwo\n漢字 é 👩\u200d👩\u200d👧 \u00a0\u200b\n',
+      ключ: 1,
+    });
+  });
 
   const hints: readonly (readonly [string, string, string])[] = [
     ['a Markdown fence', '```yaml\nphase: 43a\nmodel: m\n```\n', '1: this is a Markdown fence'],

@@ -67,18 +67,20 @@ describe('core/suite-from', () => {
       row(user('do'), says(calls('print("x")'))),
       row(user('a'), says(calls('lint()'))),
       row(user('a'), says(calls('hover()'))),
+      row(user('what does \u001b[31m do'), says(calls('lint()'))),
       row(says(calls('lint()'))),
       '{torn',
       { prompt: 'x', completion: 'y' },
       '',
     );
-    expect(rows).to.equal(7);
+    expect(rows).to.equal(8);
     expect(suite.prompts.map(({ id }) => id)).to.eql(['row-3']);
     expect(left).to.eql([
       { why: 'no chat row ({"messages": [...]}) that can be read', count: 2 },
       { why: 'no answer of an assistant after a question', count: 1 },
       { why: 'the last answer calls no function', count: 1 },
       { why: 'the last answer calls the wrapper, and no function in its code', count: 1 },
+      { why: 'holds control characters, which no suite may hold', count: 1 },
       { why: 'asks what an earlier row asks', count: 1 },
     ]);
   });
