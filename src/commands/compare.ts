@@ -19,7 +19,7 @@ import {
 import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
 import { readPhases, readScores } from '../io/workspace/pages.ts';
-import { readResults } from '../io/workspace/results-store.ts';
+import { readResults } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { print } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';

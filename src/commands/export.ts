@@ -9,7 +9,7 @@ import { type Cloned, cloneFolder, type Piece } from '../io/disk/clone-folder.ts
 import { contentHash } from '../io/disk/hash.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, finalModel, modelFiles } from './final-model.ts';
 import { type FoundRun, findRun } from './find-run.ts';

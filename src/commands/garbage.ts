@@ -9,6 +9,7 @@ import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../events/stages.ts';
 import { folderBytes } from '../io/disk/disk-usage.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
@@ -71,7 +72,7 @@ async function tracesOf(folder: string, of: { run: string; stage: StageName }): 
   const paths = entries
     .filter((entry) => entry.isFile() && !kept.includes(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
-  const sizes = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => null))?.size ?? 0));
+  const sizes = await inParallel(paths, async (path) => (await stat(path).catch(() => null))?.size ?? 0);
   return {
     ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, but for its logs`, folder },
     bytes: sizes.reduce((sum, size) => sum + size, 0),

@@ -4,7 +4,7 @@ import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
 import { machineHolder } from '../io/tool/machine-slot.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../core/errors.ts';
 import { type StageName, stageFolder, stageNames } from '../events/stages.ts';
 import { ifAbsent } from '../io/disk/files.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { findRun } from './find-run.ts';

@@ -10,7 +10,8 @@ import { packageRoot } from '../io/package-root.ts';
 import { openRetryClock } from '../io/retry-clock.ts';
 import { openControl } from '../io/workspace/control-store.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
-import { readRows, retireRows } from '../io/workspace/results-store.ts';
+import { takeRows } from '../io/workspace/results-file.ts';
+import { retireRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { workspaceId } from '../io/workspace/workspace-id.ts';
@@ -33,7 +34,8 @@ export interface RuntimeParts extends PlaceParts {
 export async function openPlace({ workspace, log, notice }: PlaceParts): Promise<Place> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
-  const { own, replaced } = await sortRows(await readRows(workspace.artifacts), shelf);
+  const { taken } = await takeRows(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
+  const { own, replaced } = await sortRows([...taken.values()], shelf);
   // Before a run is started: its journal would no longer show that the row is not its own.
   for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);
   if (replaced.length > 0) log.warn(replacedText(replaced));

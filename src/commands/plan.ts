@@ -8,6 +8,7 @@ import { differences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson, printableLines } from '../core/printable.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -51,10 +52,11 @@ const driver = (name: string): string => join(packageRoot().folder, 'python', `$
 
 async function planPhase(read: Read, desk: Desk, check: DataCheck): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, desk.lookups);
-  const suites = await Promise.all(read.runs.map((run) => suiteOf(run, desk.lookups)));
-  const runs = await Promise.all(
-    read.runs.map(async (run) => ({ ...(await planRun(run, plans, desk)), data: await check(run) })),
-  );
+  const suites = await inParallel(read.runs, (run) => suiteOf(run, desk.lookups));
+  const runs = await inParallel(read.runs, async (run) => ({
+    ...(await planRun(run, plans, desk)),
+    data: await check(run),
+  }));
   const { file, phase, missing, warnings } = read;
   return { file, phase, prompts: suites[0]?.prompts.length ?? 0, missing, warnings, runs };
 }

@@ -4,9 +4,10 @@ import { setTimeout } from 'node:timers/promises';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type ReadPlan, stateOf } from '../producers/accept.ts';
 import { type Dropped, dropFiles } from '../producers/drop.ts';
@@ -64,12 +65,10 @@ export async function submit(files: readonly string[], options: SubmitOptions): 
 
 /** `43a.yaml: phase 43a, new: 43a-s1; known: 43a-s0 (done)`. */
 async function intention({ name, plan, known, old, ...of }: Prepared, { artifacts }: Workspace): Promise<string> {
-  const states = await Promise.all(
-    known.map(async (run) => {
-      const state = await stateOf(join(artifacts, plan.phase, run));
-      return `${run} (${state ?? 'submitted before'})`;
-    }),
-  );
+  const states = await inParallel(known, async (run) => {
+    const state = await stateOf(join(artifacts, plan.phase, run));
+    return `${run} (${state ?? 'submitted before'})`;
+  });
   const fresh = of.fresh.filter((run) => !old.some((row) => row.run === run));
   const parts = [
     ...(fresh.length > 0 ? [`new: ${fresh.join(', ')}`] : []),

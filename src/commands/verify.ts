@@ -8,7 +8,7 @@ import { readText } from '../io/disk/files.ts';
 import { type StageCheck, verifyOutputs, verifyStage } from '../io/disk/verify-stage.ts';
 import { listNames } from '../io/model/models.ts';
 import { readPhaseRecord } from '../io/workspace/phase-store.ts';
-import { readResults } from '../io/workspace/results-store.ts';
+import { readResults } from '../io/workspace/results-file.ts';
 import { openShelf, type Shelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
@@ -45,19 +45,29 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
     all.push(checked);
     for (const line of linesOf(checked)) out(line);
   };
-  for (const shelved of runs) for await (const checked of stagesOf(shelved, deep)) report(checked);
+  for (const shelved of runs) for await (const checked of runFilesOf(shelf, shelved, deep)) report(checked);
   if (wanted === undefined) {
     for await (const checked of ownFilesOf(workspace.artifacts, shelf)) report(checked);
     for await (const checked of basesOf(workspace.artifacts, deep)) report(checked);
   }
-  const damaged = all.filter(({ check }) => check.problems.length > 0).length;
+  const damages = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
   const of = `${plural(all.length, 'committed stage')} of ${plural(runs.length, 'run')}, ${sizeText(bytes)}`;
-  out(damaged === 0 ? `${of}: all whole` : `${of}: ${damaged} damaged`);
-  return damaged;
+  out(damages === 0 ? `${of}: all whole` : `${of}: ${damages} damaged`);
+  return damages;
 }
 
-async function* stagesOf({ run, folder }: Shelved, deep: boolean): AsyncGenerator<Checked> {
+/** A file of phasebox that cannot be read. */
+const damaged = (name: string, problem: string, remedy: string): Checked => ({
+  ...{ name, remedy },
+  check: { problems: [problem], touched: [], files: 0, bytes: 0, removedAt: null },
+});
+
+/** The journal, as far as it cannot be read, and each committed stage. */
+async function* runFilesOf(shelf: Shelf, shelved: Shelved, deep: boolean): AsyncGenerator<Checked> {
+  const { run, folder } = shelved;
+  const error = await shelf.journal(shelved).then(() => null, damageOf);
+  if (error !== null) yield damaged(run.run, error.message, 'see above');
   const names = await listNames(folder);
   for (const stage of stageNames) {
     if (!names.includes(stageFolder(stage))) continue;
@@ -69,10 +79,6 @@ async function* stagesOf({ run, folder }: Shelved, deep: boolean): AsyncGenerato
 
 /** Files of phasebox that belong to no stage, as far as they cannot be read; what is whole has no line. */
 async function* ownFilesOf(artifacts: string, shelf: Shelf): AsyncGenerator<Checked> {
-  const damaged = (name: string, problem: string, remedy: string): Checked => ({
-    ...{ name, remedy },
-    check: { problems: [problem], touched: [], files: 0, bytes: 0, removedAt: null },
-  });
   for (const left of shelf.leftOut())
     if (left.kind === 'damaged') yield damaged(left.run, left.why, 'see above');
     else yield damaged(left.folder, leftOutText(left), 'move it out of artifacts/, or delete it');

@@ -6,6 +6,7 @@ import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { oldRows } from '../io/workspace/old-rows.ts';
 import {
   type Numbers,
@@ -16,7 +17,8 @@ import {
   writePhaseRecord,
   writeRun,
 } from '../io/workspace/phase-store.ts';
-import { readPhaseRows, retireRows } from '../io/workspace/results-store.ts';
+import { readPhaseRows } from '../io/workspace/results-file.ts';
+import { retireRows } from '../io/workspace/results-store.ts';
 import { readJournal, readRun } from '../io/workspace/run-folder.ts';
 import { changedLines } from './changes.ts';
 import { acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
@@ -165,8 +167,9 @@ async function summaryOf(phase: string, made: readonly Run[], about: AboutRuns):
   const { known, folder, replaced } = about;
   const again = replaced.filter((row) => made.some(({ run }) => run === row.run));
   const fresh = made.filter(({ run }) => !again.some((row) => row.run === run));
-  const states = await Promise.all(
-    known.map(async (run) => `${run}, ${(await stateOf(join(folder, run))) ?? 'its folder was removed'}`),
+  const states = await inParallel(
+    known,
+    async (run) => `${run}, ${(await stateOf(join(folder, run))) ?? 'its folder was removed'}`,
   );
   const parts = [
     ...(fresh.length > 0 ? [`new: ${fresh.map(({ run }) => run).join(', ')}`] : []),

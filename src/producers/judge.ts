@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import type { Mapping } from '../core/config/mapping.ts';
 import type { PhaseRecord } from '../events/run.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { readRun } from '../io/workspace/run-folder.ts';
 import { canonical, phaseChanges } from './changes.ts';
 
@@ -55,7 +56,7 @@ function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boole
 /** What a phase's folder tells of the runs in its record, which holds them in the order of acceptance. */
 export async function acceptedRuns(folder: string, record: PhaseRecord | null): Promise<AcceptedRuns> {
   const runs = record?.runs ?? [];
-  const plans = await Promise.all(runs.map((run) => readRun(join(folder, run))));
+  const plans = await inParallel(runs, (run) => readRun(join(folder, run)));
   // The file that a removed run came from is not known any more: it may have been one of its own.
   const isLast = (index: number): boolean => (plans[index]?.file ?? index) !== (plans[index + 1]?.file ?? index + 1);
   return {

@@ -8,9 +8,10 @@ import { rowNames } from '../core/run/old-rows.ts';
 import type { Phase } from '../events/phase.ts';
 import type { Row } from '../events/row.ts';
 import type { Suite } from '../events/suite.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import { readRun } from '../io/workspace/run-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { readConfig } from './read-config.ts';
@@ -52,7 +53,7 @@ function toShow(error: unknown): string {
 /** Done runs with their plans: what times are told from. And rows whose runs have no plan any more. */
 async function finishedRuns(artifacts: string): Promise<Pick<Desk, 'finished' | 'removed'>> {
   const rows = await readRows(artifacts);
-  const runs = await Promise.all(rows.map((row) => readRun(join(artifacts, row.phase, row.run))));
+  const runs = await inParallel(rows, (row) => readRun(join(artifacts, row.phase, row.run)));
   const finished = rows.flatMap((row, index) => {
     const run = runs[index];
     return run ? [{ row, run }] : [];

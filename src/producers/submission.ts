@@ -7,7 +7,7 @@ import type { PhaseRecord } from '../events/run.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { oldRows } from '../io/workspace/old-rows.ts';
 import { phaseFolder, readPhaseRecord } from '../io/workspace/phase-store.ts';
-import { readPhaseRows } from '../io/workspace/results-store.ts';
+import { readPhaseRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { ReadPlan } from './accept.ts';
 import { seedsAgain, withSeeds } from './again.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { jsonOrNull } from '../core/json.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { lookAt } from './look.ts';
 
 /** What `submit` says about a file before it appears in the inbox, so that it is trusted at once. */
@@ -84,10 +85,8 @@ async function readTickets(state: string): Promise<NamedTicket[]> {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   });
-  const read = names
-    .filter((name) => name.endsWith(ending))
-    .map(async (name) => readTicket(state, name.slice(0, -ending.length)));
-  return (await Promise.all(read)).filter((one) => one !== null);
+  const files = names.filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+  return (await inParallel(files, (file) => readTicket(state, file))).filter((one) => one !== null);
 }
 
 /** Null and removed when it is no ticket; null when it was consumed meanwhile. */

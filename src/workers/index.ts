@@ -1,4 +1,3 @@
-import { isUntouched } from '../core/run/due.ts';
 import type { Run } from '../events/run.ts';
 import { openBrokerTrouble } from './broker-trouble.ts';
 import { attendRequests } from './control/attend.ts';
@@ -34,7 +33,7 @@ export interface Workers {
 async function forgetEarlier({ shelf, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
   for (const { run } of runs) {
     const shelved = shelf.get(run);
-    if (shelved !== undefined && isUntouched(await shelf.journal(shelved))) rows.delete(run);
+    if (shelved !== undefined && (await shelf.isUntouched(shelved))) rows.delete(run);
   }
   return bus.forget(
     runs.flatMap(({ run, chain }) => [...chain, 'results' as const].map((stage) => ({ run, stage, attempt: 1 }))),

@@ -3,11 +3,11 @@ import { finalStage, type ModelUser, modelsToRemove } from '../core/run/keep-mod
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
-import { inParallel } from '../io/disk/hash.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
-import { readRows } from '../io/workspace/results-store.ts';
+import { readRows } from '../io/workspace/results-file.ts';
 import { readManifest } from '../io/workspace/run-folder.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { now, type Runtime } from './runtime.ts';

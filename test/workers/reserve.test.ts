@@ -42,7 +42,7 @@ async function started() {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-  const status = async () => runStatus(await shelf.state(shelved), undefined, { now: 0, control: atRest });
+  const status = async () => runStatus(await shelf.state(shelved), { now: 0, control: atRest });
   return { wanted, runtime, attempt, told, live, stop, journal, status, shelf };
 }
 

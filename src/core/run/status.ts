@@ -47,18 +47,22 @@ export interface Moment {
   readonly control: Control;
 }
 
-/** Where a run stands, from its folder and its row. */
-export function runStatus(state: RunState, row: Row | undefined, { now, control }: Moment): RunStatus {
+/** Where a run stands that has its row. */
+export const finishedStatus = ({
+  run,
+  phase,
+  status,
+  error,
+}: Pick<Row, 'run' | 'phase' | 'status' | 'error'>): RunStatus => ({
+  ...{ ...unknown, run, phase, state: status },
+  stage: error?.stage ?? null,
+  attempt: error?.attempt ?? null,
+  why: error?.message ?? null,
+});
+
+/** Where a run stands that has no row, from its folder. */
+export function runStatus(state: RunState, { now, control }: Moment): RunStatus {
   const own = { ...unknown, run: state.run.run, phase: state.run.phase };
-  if (row !== undefined) {
-    return {
-      ...own,
-      state: row.status,
-      stage: row.error?.stage ?? null,
-      attempt: row.error?.attempt ?? null,
-      why: row.error?.message ?? null,
-    };
-  }
   const end = ending(state.journal);
   if (end?.event === 'cancelled') return { ...own, state: 'cancelled' };
   if (end !== undefined) return { ...own, state: 'failed', why: end.message };

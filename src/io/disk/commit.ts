@@ -5,7 +5,8 @@ import { DamagedFile } from '../../core/errors.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
 import { controlFiles } from '../tool/tool-process.ts';
 import { hasCode, sync } from './files.ts';
-import { fileHash, inParallel } from './hash.ts';
+import { fileHash } from './hash.ts';
+import { inParallel } from './in-parallel.ts';
 import { fileInside } from './inside.ts';
 import { ifDamaged, readOwn } from './own-file.ts';
 

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
@@ -37,18 +37,49 @@ export function ifThere<T>(value: T): (error: unknown) => T {
  * DamagedFile.
  */
 export async function readText(path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> {
+  const handle = await openText(path);
+  if (handle === null) return null;
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return await handle.readFile(encoding);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The same for a reader that takes the file in parts, and closes it. */
+export async function openText(path: string): Promise<FileHandle | null> {
+  try {
+    const handle = await open(path, readOnly);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+  } catch (error) {
+    return notText(path, error);
+  }
+  throw notRegular(path);
+}
+
+/** The same in one synchronous step, for `inSlices`. */
+export function readTextNow(path: string): string | null {
+  try {
+    const handle = openSync(path, readOnly);
     try {
-      if ((await handle.stat()).isFile()) return await handle.readFile(encoding);
+      if (fstatSync(handle).isFile()) return readFileSync(handle, 'utf8');
     } finally {
-      await handle.close();
+      closeSync(handle);
     }
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
-    if (!hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO')) throw error;
+    return notText(path, error);
   }
-  throw new DamagedFile(path, 'it is not a regular file');
+  throw notRegular(path);
+}
+
+const readOnly = constants.O_RDONLY | constants.O_NONBLOCK;
+
+const notRegular = (path: string): DamagedFile => new DamagedFile(path, 'it is not a regular file');
+
+function notText(path: string, error: unknown): null {
+  if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+  throw hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO') ? notRegular(path) : error;
 }
 
 /** Makes what was written to a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { inParallel } from './in-parallel.ts';
 
 /* Large files are hashed in threads of their own: a busy main thread loses the queue's locks. */
 
 const inline_bytes = 2 ** 20;
-const parallel = 4;
 const hubBlob = /^[0-9a-f]{64}$/;
 
 const threadCode = `
@@ -83,18 +83,4 @@ function hashInThread(path: string): Promise<string> {
     worker.once('message', resolve);
     worker.once('error', reject);
   });
-}
-
-/** Works through items, four at once; results in the order of the items. */
-export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) {
-      const item = items[index];
-      if (item !== undefined) results[index] = await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: parallel }, lane));
-  return results;
 }

@@ -4,7 +4,8 @@ import { type Manifest, manifest as manifestSchema, type OutputFile } from '../.
 import { proveModel } from '../model/model-folder.ts';
 import { lookAtOutput } from './commit.ts';
 import { readText } from './files.ts';
-import { freshHash, inParallel } from './hash.ts';
+import { freshHash } from './hash.ts';
+import { inParallel } from './in-parallel.ts';
 
 /** What came of looking at a committed stage. */
 export interface StageCheck {

@@ -1,25 +1,42 @@
+import { fetchedWarnings, isUntouched } from '../../core/run/due.ts';
 import type { JournalLine } from '../../events/journal.ts';
-import { type JournalWriter, openJournal, readJournal } from './run-folder.ts';
+import { type JournalWriter, lookAtJournal, openJournal, readJournal } from './run-folder.ts';
 
-/** The journals of all runs of a workspace, kept in memory: whoever owns the workspace is the only one who writes them. */
+/**
+ * The journals of all runs of a workspace. Those of unfinished runs are kept in memory: only the owner of the workspace
+ * writes journals. Those of finished runs are read when they are needed.
+ */
 export interface Journals {
+  /** A first look, in one synchronous step. Throws DamagedFile. */
+  look(folder: string): void;
   read(folder: string): Promise<readonly JournalLine[]>;
+  /** What was doubtful in a model that was fetched after acceptance. */
+  warnings(folder: string): Promise<readonly string[]>;
+  /** Whether the run has done nothing yet. */
+  isUntouched(folder: string): Promise<boolean>;
   append(folder: string, line: JournalLine): Promise<void>;
   /** The folder is gone: nothing of it is kept. */
   forget(folder: string): void;
   close(): Promise<void>;
 }
 
-/** Reads a journal once, and keeps it open from its first line of ours until its row. */
+/** Keeps a journal open from its first line of ours until its row. */
 export function openJournals(): Journals {
   const known = new Map<string, readonly JournalLine[]>();
+  /** Finished, without warnings. */
+  const finished = new Set<string>();
   const writers = new Map<string, Promise<JournalWriter>>();
+  let appended = 0;
   const read = async (folder: string): Promise<readonly JournalLine[]> => {
-    const lines = known.get(folder) ?? (await readJournal(folder));
-    // Another read may have been faster, and a line appended since.
-    const newest = known.get(folder) ?? lines;
-    known.set(folder, newest);
-    return newest;
+    for (;;) {
+      const before = appended;
+      const lines = known.get(folder) ?? (await readJournal(folder));
+      // A line that was appended while the file was read may be missing here.
+      if (before !== appended) continue;
+      const newest = known.get(folder) ?? lines;
+      if (!finished.has(folder)) known.set(folder, newest);
+      return newest;
+    }
   };
   const closeWriter = async (folder: string): Promise<void> => {
     const writer = writers.get(folder);
@@ -27,17 +44,34 @@ export function openJournals(): Journals {
     await (await writer)?.close();
   };
   return {
+    look(folder) {
+      if (known.has(folder)) return;
+      const lines = lookAtJournal(folder);
+      if (lines === 'finished') finished.add(folder);
+      else known.set(folder, lines);
+    },
     read,
+    warnings: async (folder) => (finished.has(folder) ? [] : fetchedWarnings(await read(folder))),
+    isUntouched: async (folder) => !finished.has(folder) && isUntouched(await read(folder)),
     async append(folder, line) {
+      finished.delete(folder);
       await read(folder);
       const writer = writers.get(folder) ?? openJournal(folder);
       writers.set(folder, writer);
       await (await writer).append(line);
-      known.set(folder, [...(known.get(folder) ?? []), line]);
-      if (line.event === 'row') await closeWriter(folder);
+      appended++;
+      const lines = [...(known.get(folder) ?? []), line];
+      if (line.event !== 'row') {
+        known.set(folder, lines);
+        return;
+      }
+      known.delete(folder);
+      if (fetchedWarnings(lines).length === 0) finished.add(folder);
+      await closeWriter(folder);
     },
     forget(folder) {
       known.delete(folder);
+      finished.delete(folder);
       closeWriter(folder).catch(() => undefined); // the file is gone with its folder: nothing is left to be written
     },
     async close() {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isUntouched } from '../../core/run/due.ts';
 import type { Row } from '../../events/row.ts';
-import { inParallel } from '../disk/hash.ts';
+import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { readJournal, readRun } from './run-folder.ts';
 import type { Shelf } from './shelf.ts';
@@ -9,24 +9,24 @@ import type { Shelf } from './shelf.ts';
 /* A row without its run folder is an old row: the folder is the truth, and a run that is accepted again is a new one. */
 
 /** Rows by what stands behind them. */
-export interface SortedRows {
+export interface SortedRows<T> {
   /** By run, rows of runs that are there (a damaged one is there). */
-  readonly own: ReadonlyMap<string, Row>;
+  readonly own: ReadonlyMap<string, T>;
   /** Rows of earlier runs: one of the same name was accepted since, and has done nothing yet. */
-  readonly replaced: readonly Row[];
+  readonly replaced: readonly T[];
   /** Rows of runs whose folder was removed. */
-  readonly removed: readonly Row[];
+  readonly removed: readonly T[];
 }
 
 /** Sorts all rows of a workspace by its runs, as the shelf's last `refresh` found them. */
-export async function sortRows(rows: readonly Row[], shelf: Shelf): Promise<SortedRows> {
+export async function sortRows<T extends Pick<Row, 'run'>>(rows: readonly T[], shelf: Shelf): Promise<SortedRows<T>> {
   const damaged = new Set(shelf.leftOut().flatMap((left) => (left.kind === 'damaged' ? [left.run] : [])));
-  const own = new Map<string, Row>();
-  const [replaced, removed]: [Row[], Row[]] = [[], []];
+  const own = new Map<string, T>();
+  const [replaced, removed]: [T[], T[]] = [[], []];
   for (const row of rows) {
     const shelved = shelf.get(row.run);
     if (shelved === undefined && !damaged.has(row.run)) removed.push(row);
-    else if (shelved !== undefined && isUntouched(await shelf.journal(shelved))) replaced.push(row);
+    else if (shelved !== undefined && (await shelf.isUntouched(shelved))) replaced.push(row);
     else own.set(row.run, row);
   }
   return { own, replaced, removed };

@@ -19,7 +19,8 @@ import { writeHtml } from '../page/write-html.ts';
 import { openScoreReader, readAnswered, type ScoreReader } from './answered-runs.ts';
 import { livingBrokerNote } from './broker-note.ts';
 import { readPhaseRecord } from './phase-store.ts';
-import { readResults, writeComparison } from './results-store.ts';
+import { readResults } from './results-file.ts';
+import { writeComparison } from './results-store.ts';
 
 /** What was written, and what could not be shown. */
 export interface Pages {

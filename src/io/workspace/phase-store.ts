@@ -2,7 +2,8 @@ import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
-import { hasCode, readText, sync } from '../disk/files.ts';
+import { hasCode, readTextNow, sync } from '../disk/files.ts';
+import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
 import { runFolders } from './run-folder.ts';
@@ -110,13 +111,16 @@ export function acceptanceNumbers(artifacts: string): Numbers {
   };
 }
 
-async function highestNumber(artifacts: string): Promise<number> {
-  let highest = 0;
-  // One after the other: thousands of runs must not take all file handles at once.
-  for (const folder of await runFolders(artifacts)) {
-    const text = (await readText(join(folder, 'run.json')).catch(ifDamaged(null))) ?? '';
-    // Not parsed: a plan that is damaged in another place still holds its number, and must not stop new runs.
-    highest = Math.max(highest, Number(/^ {2}"number": (\d+)/m.exec(text)?.[1] ?? 0));
+/** Not parsed: a plan that is damaged in another place still has its number, and must not stop new runs. */
+function numberNow(folder: string): number {
+  try {
+    return Number(/^ {2}"number": (\d+)/m.exec(readTextNow(join(folder, 'run.json')) ?? '')?.[1] ?? 0);
+  } catch (error) {
+    return ifDamaged(0)(error);
   }
-  return highest;
+}
+
+async function highestNumber(artifacts: string): Promise<number> {
+  const numbers = await inSlices(await runFolders(artifacts), numberNow);
+  return numbers.reduce((highest, number) => Math.max(highest, number), 0);
 }

@@ -2,6 +2,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer as answerSchema, type Outcome, type Request, request as requestSchema } from '../../events/request.ts';
 import { hasCode, readText, writeWhole } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
 import { nonce } from '../disk/nonce.ts';
 
 /** A request as it lies on the disk; null: it is none that this version knows. */
@@ -40,13 +41,11 @@ export async function writeRequest(state: string, request: Request): Promise<str
 export async function pendingRequests(state: string): Promise<Pending[]> {
   const folder = requestFolder(state);
   const waiting = (await names(folder)).filter(isRequest).sort();
-  const read = await Promise.all(
-    waiting.map(async (name) => {
-      const path = join(folder, name);
-      const text = await readText(path);
-      return text === null ? null : { path, request: parse(text) };
-    }),
-  );
+  const read = await inParallel(waiting, async (name) => {
+    const path = join(folder, name);
+    const text = await readText(path);
+    return text === null ? null : { path, request: parse(text) };
+  });
   return read.filter((one) => one !== null);
 }
 

@@ -1,84 +1,15 @@
 import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { mergeMarked } from '../../core/page/merge-marked.ts';
-import { type Row, row as rowSchema } from '../../events/row.ts';
+import type { Row } from '../../events/row.ts';
 import { hasCode, readText, sync } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
+import { type DamagedLine, resultsFile, takeRows } from './results-file.ts';
 
-/** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
-export interface DamagedLine {
-  /** From 1. */
-  readonly line: number;
-  readonly text: string;
-  readonly why: string;
-}
-
-/** What results.jsonl holds. A run that occurs twice counts once, as its last line has it. */
-export interface Results {
-  readonly rows: Row[];
-  readonly damaged: readonly DamagedLine[];
-}
-
-interface StoredRow {
-  readonly row: Row;
-  /** The line's bytes, read as latin1: rows that are not touched are written back as they were. */
-  readonly text: string;
-}
-
-const resultsFile = (artifacts: string): string => join(artifacts, 'results.jsonl');
-
-/** Fields that a later version added are kept and not an error. */
-const storedRow = rowSchema.loose();
-
+/** Bytes of a text as latin1, in which every byte is a character. */
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
 const readBytes = (path: string): Promise<string | null> => readText(path, 'latin1');
-
-function parseLine(text: string): { readonly row: Row } | { readonly why: string } {
-  try {
-    const parsed = storedRow.safeParse(JSON.parse(Buffer.from(text, 'latin1').toString('utf8')));
-    if (parsed.success) return { row: parsed.data };
-    const [issue] = parsed.error.issues;
-    return { why: `it is no row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
-  } catch (error) {
-    return { why: `it is no JSON: ${error instanceof Error ? error.message : String(error)}` };
-  }
-}
-
-/** `concerns`: which lines are looked at, since parsing is what takes time; absent: all. */
-async function readStored(
-  artifacts: string,
-  concerns: (text: string) => boolean = () => true,
-): Promise<{ stored: Map<string, StoredRow>; damaged: DamagedLine[] }> {
-  const stored = new Map<string, StoredRow>();
-  const damaged: DamagedLine[] = [];
-  const lines = ((await readBytes(resultsFile(artifacts))) ?? '').split('\n');
-  for (const [index, text] of lines.entries()) {
-    if (text.trim() === '' || !concerns(text)) continue;
-    const parsed = parseLine(text);
-    if ('row' in parsed) stored.set(parsed.row.run, { row: parsed.row, text });
-    else damaged.push({ line: index + 1, text, why: parsed.why });
-  }
-  return { stored, damaged };
-}
-
-/** Reads results.jsonl without changing it. */
-export async function readResults(artifacts: string): Promise<Results> {
-  const { stored, damaged } = await readStored(artifacts);
-  return { rows: [...stored.values()].map(({ row }) => row), damaged };
-}
-
-/** All rows, in order of acceptance. */
-export async function readRows(artifacts: string): Promise<Row[]> {
-  return (await readResults(artifacts)).rows;
-}
-
-/** The rows of one phase; names that differ only in case are one. */
-export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
-  const name = phase.toLowerCase();
-  const { stored } = await readStored(artifacts, (text) => text.toLowerCase().includes(`"${name}"`));
-  return [...stored.values()].flatMap(({ row }) => (row.phase.toLowerCase() === name ? [row] : []));
-}
 
 /** Writers of one process take turns, each from reading to renaming. */
 const turns = new Map<string, Promise<unknown>>();
@@ -89,7 +20,7 @@ function inTurn<T>(artifacts: string, work: () => Promise<T>): Promise<T> {
   return next;
 }
 
-async function writeBytes(path: string, bytes: string, mode?: number): Promise<void> {
+async function writeBytes(path: string, bytes: string | Buffer, mode?: number): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
@@ -119,14 +50,58 @@ async function keepAside(artifacts: string, damaged: readonly DamagedLine[]): Pr
   return damaged.map(({ line, why }) => `results.jsonl, line ${line} was moved to ${path}: ${why}`);
 }
 
-type Change = (stored: Map<string, StoredRow>) => readonly StoredRow[];
+/** Lines by run, as bytes: rows that are not touched are written back as they were. */
+type Lines = Map<string, Buffer>;
 
-async function rewrite(artifacts: string, change: Change): Promise<string[]> {
-  const { stored, damaged } = await readStored(artifacts);
+/** results.jsonl as this process left it: a row that comes last is then written without reading the others. */
+interface Left {
+  readonly fingerprint: string;
+  readonly runs: Set<string>;
+  readonly last: string | undefined;
+}
+
+const left = new Map<string, Left>();
+
+async function remember(artifacts: string, lines: Iterable<string>): Promise<void> {
+  const runs = new Set(lines);
+  const { text } = await fingerprint(resultsFile(artifacts));
+  left.set(artifacts, { fingerprint: text, runs, last: [...runs].at(-1) });
+}
+
+async function rewrite(artifacts: string, change: (stored: Lines) => Lines): Promise<string[]> {
+  const { taken, damaged } = await takeRows(artifacts, (_row, line) => line);
   const warnings = await keepAside(artifacts, damaged);
-  const lines = change(stored).map(({ text }) => `${text}\n`);
-  await writeBytes(resultsFile(artifacts), lines.join(''));
+  const lines = change(taken);
+  await writeBytes(resultsFile(artifacts), Buffer.concat([...lines.values()].flatMap((line) => [line, newline])));
+  await remember(artifacts, lines.keys());
   return warnings;
+}
+
+const newline = Buffer.from('\n');
+
+/** Writes the row behind the others, if nobody else wrote since and the run has none. Returns whether it did. */
+async function append(artifacts: string, row: Row, comesAfter: (run: string) => boolean): Promise<boolean> {
+  const path = resultsFile(artifacts);
+  const known = left.get(artifacts);
+  if (known?.last === undefined || known.runs.has(row.run) || !comesAfter(known.last)) return false;
+  if ((await fingerprint(path)).text !== known.fingerprint) return false;
+  // What fails from here on leaves a file that is not known: the next row reads it whole.
+  left.delete(artifacts);
+  const handle = await open(path, 'a');
+  try {
+    const { size } = await handle.stat();
+    await handle.appendFile(`${JSON.stringify(row)}\n`).catch(async (error: unknown) => {
+      // On a full disk a part of it may be there.
+      await handle.truncate(size);
+      throw error;
+    });
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  known.runs.add(row.run);
+  left.set(artifacts, { ...known, fingerprint: (await fingerprint(path)).text, last: row.run });
+  return true;
 }
 
 /**
@@ -134,17 +109,19 @@ async function rewrite(artifacts: string, change: Change): Promise<string[]> {
  * Returns warnings: lines that were no rows and are now in results.jsonl.damaged.
  */
 export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) => number): Promise<string[]> {
-  return inTurn(artifacts, () =>
-    rewrite(artifacts, (stored) => {
-      stored.set(row.run, { row, text: latin1(JSON.stringify(row)) });
-      const place = ({ row: { run } }: StoredRow): number => {
-        const order = orderOf(run);
-        return Number.isNaN(order) ? Number.POSITIVE_INFINITY : order;
-      };
+  const place = (run: string): number => {
+    const order = orderOf(run);
+    return Number.isNaN(order) ? Number.POSITIVE_INFINITY : order;
+  };
+  return inTurn(artifacts, async () => {
+    if (await append(artifacts, row, (last) => place(last) <= place(row.run))) return [];
+    return rewrite(artifacts, (stored) => {
+      stored.set(row.run, Buffer.from(JSON.stringify(row)));
       // a difference of two infinities is NaN, which would leave the order to chance
-      return [...stored.values()].sort((a, b) => (place(a) === place(b) ? 0 : place(a) < place(b) ? -1 : 1));
-    }),
-  );
+      const ordered = [...stored].sort(([a], [b]) => (place(a) === place(b) ? 0 : place(a) < place(b) ? -1 : 1));
+      return new Map(ordered);
+    });
+  });
 }
 
 /** Takes the row of a run out; its place is free for the next one. Returns warnings as `upsertRow` does. */
@@ -152,7 +129,7 @@ export function removeRow(artifacts: string, run: string): Promise<string[]> {
   return inTurn(artifacts, () =>
     rewrite(artifacts, (stored) => {
       stored.delete(run);
-      return [...stored.values()];
+      return stored;
     }),
   );
 }
@@ -163,13 +140,15 @@ export function removeRow(artifacts: string, run: string): Promise<string[]> {
  */
 export function retireRows(artifacts: string, rows: readonly Pick<Row, 'run'>[]): Promise<string[]> {
   return inTurn(artifacts, async () => {
-    const { stored } = await readStored(artifacts);
-    const old = rows.flatMap(({ run }) => stored.get(run) ?? []);
+    if (rows.length === 0) return [];
+    const { taken } = await takeRows(artifacts, (_row, line) => line);
+    const old = rows.flatMap(({ run }) => taken.get(run) ?? []);
     if (old.length === 0) return [];
-    await appendOnce(`${resultsFile(artifacts)}.old`, old);
+    const lines = old.map((line) => ({ text: line.toString('latin1') }));
+    await appendOnce(`${resultsFile(artifacts)}.old`, lines);
     return rewrite(artifacts, (all) => {
-      for (const { row } of old) all.delete(row.run);
-      return [...all.values()];
+      for (const { run } of rows) all.delete(run);
+      return all;
     });
   });
 }

@@ -4,8 +4,9 @@ import { type JournalLine, journalLine } from '../../events/journal.ts';
 import { type Manifest, manifest } from '../../events/manifest.ts';
 import { type Run, run as runSchema } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
-import { hasCode, ifAbsent, readText } from '../disk/files.ts';
-import { parseOwn, readOwn } from '../disk/own-file.ts';
+import { hasCode, ifAbsent, readText, readTextNow } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+import { type OwnFile, parseOwn, readOwn } from '../disk/own-file.ts';
 
 /** Decisions that are acted on next must be on the disk first; the other lines are history. */
 const decisions: ReadonlySet<JournalLine['event']> = new Set([
@@ -21,8 +22,16 @@ const decisions: ReadonlySet<JournalLine['event']> = new Set([
 
 /** The plan of a run; null when the folder holds none (it is being made, or is no run). Throws DamagedFile. */
 export async function readRun(folder: string): Promise<Run | null> {
-  return readOwn(runSchema, { path: join(folder, 'run.json'), remedy: planRemedy });
+  return readOwn(runSchema, planFile(folder));
 }
+
+/** The same in one synchronous step, for `inSlices`. */
+export function readRunNow(folder: string): Run | null {
+  const text = readTextNow(planFile(folder).path);
+  return text === null ? null : parseOwn(text, runSchema, planFile(folder));
+}
+
+const planFile = (folder: string): OwnFile => ({ path: join(folder, 'run.json'), remedy: planRemedy });
 
 /** Stages with a folder of their own, that is: with a manifest. */
 export async function committedStages(folder: string): Promise<ReadonlySet<StageName>> {
@@ -33,11 +42,39 @@ export async function committedStages(folder: string): Promise<ReadonlySet<Stage
 
 /** The journal's lines; one torn by a crash (it can only be the last) is not counted. Throws DamagedFile. */
 export async function readJournal(folder: string): Promise<JournalLine[]> {
-  const where = { path: join(folder, 'journal.jsonl'), remedy: planRemedy };
-  const text = (await readText(where.path)) ?? '';
-  const lines = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  return lines.filter((line) => line !== '').map((line) => parseOwn(line, journalLine, where));
+  const where = journalFile(folder);
+  return parseJournal((await readText(where.path)) ?? '', where);
 }
+
+/**
+ * A first look at a journal, in one synchronous step. Of a run that has its row and no warnings to show, only the first
+ * and the last line are parsed; such a journal is read again when it is needed. Throws DamagedFile.
+ * @returns The lines, or `finished`.
+ */
+export function lookAtJournal(folder: string): JournalLine[] | 'finished' {
+  const where = journalFile(folder);
+  const text = readTextNow(where.path) ?? '';
+  const lines = wholeLines(text);
+  if (!looksFinished(lines)) return parseJournal(text, where);
+  for (const line of [lines[0] ?? '', lines.at(-1) ?? '']) parseOwn(line, journalLine, where);
+  return 'finished';
+}
+
+const journalFile = (folder: string): OwnFile => ({ path: join(folder, 'journal.jsonl'), remedy: planRemedy });
+
+const wholeLines = (text: string): string[] =>
+  text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '');
+
+const parseJournal = (text: string, where: OwnFile): JournalLine[] =>
+  wholeLines(text).map((line) => parseOwn(line, journalLine, where));
+
+/** Whether every line looks like one of ours, the last is the row, and none may hold warnings. */
+const looksFinished = (lines: readonly string[]): boolean =>
+  (lines.at(-1)?.startsWith('{"event":"row"') ?? false) &&
+  lines.every((line) => line.startsWith('{"event":"') && line.endsWith('}') && !line.startsWith('{"event":"fetched"'));
 
 const planRemedy =
   'Restore it from a backup, or move the folder of the run away and submit its config again: other runs are not affected.';
@@ -90,11 +127,9 @@ export async function readManifest(folder: string, stage: StageName): Promise<Ma
 
 /** All runs below artifacts/: their folders, in no order. */
 export async function runFolders(artifacts: string): Promise<string[]> {
-  const folders = (await subfolders(artifacts)).filter((name) => name !== 'base');
-  const nested = await Promise.all(
-    folders.map(async (phase) =>
-      (await subfolders(join(artifacts, phase))).map((name) => join(artifacts, phase, name)),
-    ),
+  const phases = (await subfolders(artifacts)).filter((name) => name !== 'base');
+  const nested = await inParallel(phases, async (phase) =>
+    (await subfolders(join(artifacts, phase))).map((name) => join(artifacts, phase, name)),
   );
   return nested.flat();
 }

@@ -5,9 +5,9 @@ import type { JournalLine } from '../../events/journal.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
-import { inParallel } from '../disk/hash.ts';
+import { inSlices } from '../disk/in-slices.ts';
 import { type Journals, openJournals } from './journals.ts';
-import { committedStages, readManifest, readRun, runFolders } from './run-folder.ts';
+import { committedStages, readManifest, readRunNow, runFolders } from './run-folder.ts';
 
 /** A run and where it lies. */
 export interface Shelved {
@@ -40,8 +40,12 @@ export interface Shelf {
   all(): readonly Shelved[];
   get(run: string): Shelved | undefined;
   state(shelved: Shelved): Promise<RunState>;
-  /** Kept in memory: whoever owns the workspace is the only one who writes journals. */
+  /** Kept in memory until the run has its row: only the owner of the workspace writes journals. */
   journal(shelved: Shelved): Promise<readonly JournalLine[]>;
+  /** What was doubtful in a model that was fetched after acceptance. */
+  fetchedWarnings(shelved: Shelved): Promise<readonly string[]>;
+  /** Whether the run has done nothing yet. */
+  isUntouched(shelved: Shelved): Promise<boolean>;
   append(shelved: Shelved, line: JournalLine): Promise<void>;
   close(): Promise<void>;
   /** The run whose folder holds (or will hold) the stage that `run` reads: itself or one that it comes from. */
@@ -76,7 +80,7 @@ export function openShelf(artifacts: string): Shelf {
       const known = new Set([...byName.values()].map(({ folder }) => folder));
       const fresh = [...there].filter((folder) => !known.has(folder));
       left = [];
-      for (const found of await inParallel(fresh, (folder) => readFolder(folder, journals))) {
+      for (const found of await inSlices(fresh, (folder) => readFolder(folder, journals))) {
         if (found === null) continue;
         if ('kind' in found) left.push(found);
         else take(found);
@@ -103,6 +107,8 @@ export function openShelf(artifacts: string): Shelf {
       return { run: shelved.run, journal: lines, committed };
     },
     journal: ({ folder }) => journals.read(folder),
+    isUntouched: ({ folder }) => journals.isUntouched(folder),
+    fetchedWarnings: ({ folder }) => journals.warnings(folder),
     append: ({ folder }, line) => journals.append(folder, line),
     close: journals.close,
     home,
@@ -126,13 +132,13 @@ function homeOf(runs: ReadonlyMap<string, Shelved>, shelved: Shelved, stage: Sta
 }
 
 /** @returns The run in a folder, or null when the folder holds none (it is being made, or is something else). */
-async function readFolder(folder: string, journals: Journals): Promise<Shelved | LeftOut | null> {
+function readFolder(folder: string, journals: Journals): Shelved | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
-    const run = await readRun(folder);
+    const run = readRunNow(folder);
     if (run === null) return null;
     if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
-    await journals.read(folder);
+    journals.look(folder);
     return { run, folder };
   } catch (error) {
     if (!(error instanceof DamagedFile)) throw error;

@@ -12,6 +12,7 @@ import {
 import { attemptDue } from '../../core/run/due.ts';
 import { standing } from '../../core/run/next-run.ts';
 import type { Outcome, Request } from '../../events/request.ts';
+import { inParallel } from '../../io/disk/in-parallel.ts';
 import { anyToolLives, endTools } from '../../io/tool/end-tools.ts';
 import { dropRequest, finishRequest, pendingRequests, sweepAnswers } from '../../io/workspace/requests.ts';
 import type { Shelved } from '../../io/workspace/shelf.ts';
@@ -167,12 +168,10 @@ async function prioritize(place: Place, own: readonly Shelved[]): Promise<Outcom
 }
 
 async function standingsOf(place: Place, all: readonly Shelved[]): Promise<Map<Shelved, ReturnType<typeof standing>>> {
-  const found = await Promise.all(
-    all.map(async (shelved) => {
-      const hasRow = place.rows.has(shelved.run.run);
-      return [shelved, hasRow ? 'over' : standing(await place.shelf.journal(shelved), hasRow)] as const;
-    }),
-  );
+  const found = await inParallel(all, async (shelved) => {
+    const hasRow = place.rows.has(shelved.run.run);
+    return [shelved, hasRow ? 'over' : standing(await place.shelf.journal(shelved), hasRow)] as const;
+  });
   return new Map(found);
 }
 

@@ -83,13 +83,13 @@ describe('pauses', () => {
     expect(holdOfStage(control, state, { stage: 'train', attempt: 1 })).to.equal(null);
     expect(holdOfStage(control, state, { stage: 'train', attempt: 2 })).not.to.equal(null);
     expect(holdOfStage(control, state, { stage: 'fuse', attempt: 1 })).not.to.equal(null);
-    const status = runStatus(state, undefined, { now: 0, control });
+    const status = runStatus(state, { now: 0, control });
     expect(status).to.include({ state: 'running', stage: 'train' });
     expect(status.why).to.match(/^finishes train first: the workspace is paused/);
     const trained = { ...state, committed: new Set<StageName>(['train']) };
-    expect(runStatus(trained, undefined, { now: 0, control })).to.include({ state: 'paused', stage: 'fuse' });
+    expect(runStatus(trained, { now: 0, control })).to.include({ state: 'paused', stage: 'fuse' });
     const waiting = { ...state, journal: [] };
-    expect(runStatus(waiting, undefined, { now: 0, control: paused(atRest, phase('a'), at) })).to.include({
+    expect(runStatus(waiting, { now: 0, control: paused(atRest, phase('a'), at) })).to.include({
       ...{ state: 'paused', stage: null, why: `a is paused since ${at}: phasebox resume a` },
     });
   });

@@ -3,14 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { beginMark, endMark } from '../../../src/core/page/merge-marked.ts';
-import {
-  readResults,
-  readRows,
-  removeRow,
-  retireRows,
-  upsertRow,
-  writeComparison,
-} from '../../../src/io/workspace/results-store.ts';
+import { readResults, readRows } from '../../../src/io/workspace/results-file.ts';
+import { removeRow, retireRows, upsertRow, writeComparison } from '../../../src/io/workspace/results-store.ts';
 import { makeRow } from '../../helpers/rows.ts';
 import { removeTempDirs, tempDir } from '../../helpers/temp.ts';
 
@@ -105,6 +99,19 @@ describe('results store', () => {
     );
     expect((await readRows(folder)).map(({ run }) => run)).to.deep.equal(['43a-s0', '43a-s1']);
     expect(await upsertRow(folder, row(2), order)).to.deep.equal([]);
+  });
+
+  it('writes a row that comes last without rewriting the others, unless somebody else wrote', async () => {
+    const folder = await tempDir();
+    const file = join(folder, 'results.jsonl');
+    await upsertRow(folder, row(1), order);
+    const { ino } = await stat(file);
+    for (const number of [2, 3]) await upsertRow(folder, row(number), order);
+    expect((await stat(file)).ino).to.equal(ino);
+    await appendFile(file, `${JSON.stringify(row(9))}\ntorn`);
+    expect(await upsertRow(folder, row(4), order)).to.have.length(1);
+    await upsertRow(folder, row(0), order);
+    expect((await readRows(folder)).map(({ seed }) => seed)).to.deep.equal([0, 1, 2, 3, 4, 9]);
   });
 
   it('does not write a damaged line twice when a crash came between', async () => {

@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { DamagedFile } from '../core/errors.ts';
+import type { RunState } from '../core/run/due.ts';
+import { removedText, replacedText } from '../core/run/old-rows.ts';
+import { rowLine } from '../core/run/row-line.ts';
+import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
+import type { Control } from '../events/request.ts';
+import type { Row } from '../events/row.ts';
+import { attemptFolder, stageNames } from '../events/stages.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
+import { findBaseModel } from '../io/model/base-model.ts';
+import { hasLiveTool } from '../io/tool/live-tools.ts';
+import { sortRows } from '../io/workspace/old-rows.ts';
+import { takeRows } from '../io/workspace/results-file.ts';
+import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+import { leftOutText } from '../workers/report-store.ts';
+import { reservation } from './disk-line.ts';
+import { liveProgress } from './live-progress.ts';
+import { machineWait } from './machine-wait.ts';
+
+/** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
+export interface ShownRun {
+  readonly status: RunStatus;
+  readonly said: string | null;
+  /** What its stage has reserved of the disk. */
+  readonly reserved?: string | null;
+  /** What was doubtful in its model, if that was fetched after acceptance. */
+  readonly warnings?: readonly string[];
+}
+
+/** What is known of the workspace as a whole. */
+interface Now {
+  readonly control: Control;
+  readonly up: boolean;
+}
+
+interface ShownRuns {
+  readonly shown: readonly ShownRun[];
+  readonly copies: readonly string[];
+  /** What is said of rows of runs whose folders were removed. */
+  readonly oldRows: readonly string[];
+}
+
+/** Every run, and copies of runs in words. Of a finished run nothing is kept but what is shown. */
+export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
+  const shelf = openShelf(workspace.artifacts);
+  await shelf.refresh();
+  const { taken } = await takeRows(workspace.artifacts, finishedRun);
+  const { own, replaced, removed } = await sortRows([...taken.values()], shelf);
+  const show = async (shelved: Shelved): Promise<ShownRun> => {
+    const state = await shelf.state(shelved);
+    const status = runStatus(state, { now: Date.now(), control: now.control });
+    if (status.state === 'waiting' && (status.why === null || (await hasItsSource(shelf, state))))
+      return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
+    return { ...(await showStarted(shelved, status, now)), reserved: reservation(state, status) };
+  };
+  const orDamaged = async (shelved: Shelved): Promise<ShownRun> => {
+    try {
+      const shown = own.get(shelved.run.run)?.shown ?? (await show(shelved));
+      return { ...shown, warnings: await shelf.fetchedWarnings(shelved) };
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      return { status: damagedStatus(shelved.run.run, shelved.run.phase, error.message), said: null };
+    }
+  };
+  const left = shelf.leftOut();
+  const damaged = left.flatMap((one) =>
+    one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],
+  );
+  const copies = left.filter(({ kind }) => kind === 'copy').map(leftOutText);
+  const oldRows = [
+    ...(replaced.length === 0 ? [] : [replacedText(replaced)]),
+    ...(removed.length === 0 ? [] : [removedText(removed)]),
+  ];
+  return { shown: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies, oldRows };
+}
+
+const finishedRun = (row: Row) => {
+  const { run, status, overall } = row;
+  const said = status === 'done' ? `${wide(status)}  ${rowLine(row)}` : null;
+  return { run, status, overall, shown: { status: finishedStatus(row), said } };
+};
+
+/** A state, as wide as the widest. */
+export const wide = (state: string): string => state.padEnd(9);
+
+/** Whether the stage that a run starts after is committed: then it only waits for its turn. */
+async function hasItsSource(shelf: Shelf, { run: { from } }: RunState): Promise<boolean> {
+  if (from === null || !('run' in from)) return false;
+  const source = shelf.get(from.run);
+  return source !== undefined && (await shelf.committed(source, from.after)) !== null;
+}
+
+/** A run whose stage is under way or comes next. */
+async function showStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<ShownRun> {
+  const isOn = status.state === 'running' || status.state === 'retrying';
+  const stopped = isOn && !up ? 'stopped, goes on at the next up' : null;
+  const stage = stageNames.find((name) => name === status.stage);
+  if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
+  const at = { stage, attempt: status.attempt };
+  const { part, ...progress } = { ...(await liveProgress(shelved.folder, shelved.run, at)) };
+  const why = status.why ?? part ?? null;
+  if (!up) {
+    const alive = await hasLiveTool(join(shelved.folder, attemptFolder(at.stage, at.attempt)));
+    // Nothing comes nearer to its end while nobody works.
+    if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
+    return { status: { ...status, ...progress, why }, said: 'goes on in the background' };
+  }
+  const waits = await machineWait(shelved.folder, status);
+  return { status: { ...status, ...progress, why: waits ?? why }, said: null };
+}
+
+/** `fetching its model org/name`: the run cannot start before; null when its model is here. */
+async function modelToCome({ root }: Workspace, { run, journal }: RunState): Promise<string | null> {
+  if (run.model === null || !run.model.download) return null;
+  const found = await findBaseModel(run, journal, root);
+  return found === null || found.found ? null : `fetching its model ${run.model.source}`;
+}

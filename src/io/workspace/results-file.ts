@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { type Row, row as rowSchema } from '../../events/row.ts';
+import { openText } from '../disk/files.ts';
+
+/** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
+export interface DamagedLine {
+  /** From 1. */
+  readonly line: number;
+  readonly text: string;
+  readonly why: string;
+}
+
+/** What results.jsonl holds. A run that occurs twice counts once, as its last line has it. */
+export interface Results {
+  readonly rows: Row[];
+  readonly damaged: readonly DamagedLine[];
+}
+
+/** What becomes of a row, from its value and the bytes of its line. */
+export type TakeRow<T> = (row: Row, line: Buffer) => T;
+
+export const resultsFile = (artifacts: string): string => join(artifacts, 'results.jsonl');
+
+/** Fields that a later version added are kept and not an error. */
+const laterRow = rowSchema.loose();
+
+function parseLine(line: Buffer): { readonly row: Row } | { readonly why: string } {
+  try {
+    const value: unknown = JSON.parse(line.toString('utf8'));
+    // Without the search for unknown fields zod takes two thirds of the time.
+    const own = rowSchema.safeParse(value);
+    const parsed = own.success ? own : laterRow.safeParse(value);
+    if (parsed.success) return { row: parsed.data };
+    const [issue] = parsed.error.issues;
+    return { why: `it is no row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
+  } catch (error) {
+    return { why: `it is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+/** About 70 rows: parsing them holds the event loop for 5 ms. */
+const chunkBytes = 256 * 1024;
+
+async function eachLine(path: string, use: (line: Buffer, number: number) => void): Promise<void> {
+  const file = await openText(path);
+  if (file === null) return;
+  let rest = Buffer.alloc(0);
+  let number = 0;
+  for await (const chunk of file.createReadStream({ highWaterMark: chunkBytes })) {
+    const bytes = Buffer.concat([rest, chunk]);
+    let from = 0;
+    for (let to = bytes.indexOf('\n'); to >= 0; to = bytes.indexOf('\n', from)) {
+      use(bytes.subarray(from, to), ++number);
+      from = to + 1;
+    }
+    rest = bytes.subarray(from);
+  }
+  use(rest, ++number);
+}
+
+/**
+ * Reads results.jsonl in parts, without changing it, and keeps what `take` makes of each row: whole rows of 10,000 runs
+ * take 100 MB. `concerns`: the lines (read as latin1) that are parsed, which takes most of the time.
+ */
+export async function takeRows<T>(
+  artifacts: string,
+  take: TakeRow<T>,
+  concerns: (text: string) => boolean = () => true,
+): Promise<{ readonly taken: Map<string, T>; readonly damaged: DamagedLine[] }> {
+  const taken = new Map<string, T>();
+  const damaged: DamagedLine[] = [];
+  await eachLine(resultsFile(artifacts), (line, number) => {
+    const text = line.toString('latin1');
+    if (text.trim() === '' || !concerns(text)) return;
+    const parsed = parseLine(line);
+    if ('row' in parsed) taken.set(parsed.row.run, take(parsed.row, line));
+    else damaged.push({ line: number, text, why: parsed.why });
+  });
+  return { taken, damaged };
+}
+
+/** Reads results.jsonl without changing it. */
+export async function readResults(artifacts: string): Promise<Results> {
+  const { taken, damaged } = await takeRows(artifacts, (row) => row);
+  return { rows: [...taken.values()], damaged };
+}
+
+/** All rows, in order of acceptance. */
+export async function readRows(artifacts: string): Promise<Row[]> {
+  return (await readResults(artifacts)).rows;
+}
+
+/** The rows of one phase; names that differ only in case are one. */
+export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
+  const name = phase.toLowerCase();
+  const { taken } = await takeRows(
+    artifacts,
+    (row) => row,
+    (text) => text.toLowerCase().includes(`"${name}"`),
+  );
+  return [...taken.values()].filter((row) => row.phase.toLowerCase() === name);
+}
