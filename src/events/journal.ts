@@ -23,6 +23,8 @@ export const journalLine = z.discriminatedUnion('event', [
   /** It waits for disk space, in its place in the line, until it is `reserved`. */
   z.strictObject({ event: z.literal('disk_wait'), ...ofStage, message: z.string() }),
   z.strictObject({ event: z.literal('reserved'), ...ofStage, bytes: z.int().nullable() }),
+  /** Another process of `up` took the attempt over. `seconds`: how long the attempt had worked until then, waiting left out. */
+  z.strictObject({ event: z.literal('resumed'), ...ofStage, seconds: z.number() }),
   z.strictObject({ event: z.literal('tool_started'), ...ofStage, argv: z.array(z.string()) }),
   z.strictObject({ event: z.literal('tool_ended'), ...ofStage, code: z.int().nullable() }),
   z.strictObject({ event: z.literal('verified'), ...ofStage }),

@@ -1,6 +1,9 @@
+import { workedBefore } from '../core/run/worked.ts';
 import type { StageEvent } from '../events/events.ts';
+import type { JournalLine } from '../events/journal.ts';
 import type { ServedBy } from '../events/manifest.ts';
 import type { Board } from '../io/broker/consumer.ts';
+import { toolSpans } from '../io/tool/tool-spans.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 
 /** What a stage left beside its outputs: for the manifest. */
@@ -22,3 +25,10 @@ export interface Attempt {
   readonly board: Board;
   readonly notes: Notes;
 }
+
+/** The seconds that an attempt worked under processes of `up` that are gone; null if it has not begun. `dir` is its folder. */
+export const workedSoFar = async (
+  journal: readonly JournalLine[],
+  event: Pick<StageEvent, 'stage' | 'attempt'>,
+  dir: string,
+): Promise<number | null> => workedBefore(journal, event, { spans: await toolSpans(dir), now: Date.now() });

@@ -37,8 +37,10 @@ export async function waiting<T>(
     return await wait((text) => tellWait(runtime, attempt, text));
   } finally {
     if (live !== undefined && live.waits !== null) {
+      const waited = performance.now() - since;
       live.waits = null;
-      attempt.notes.waited_ms += performance.now() - since;
+      live.since += waited;
+      attempt.notes.waited_ms += waited;
     }
   }
 }

@@ -15,7 +15,7 @@ import { textHash } from '../io/disk/hash.ts';
 import { hostFacts } from '../io/host-facts.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
-import type { Attempt, Notes } from './attempt.ts';
+import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
 import { carryOver } from './carry-over.ts';
 import { takeInHand } from './control/in-hand.ts';
 import { recordFailure } from './failure.ts';
@@ -97,16 +97,16 @@ async function attemptStage(
   if (from !== null) given.board.log(`goes on with what attempt ${from} left`);
   const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { ...given, dir, notes };
-  const started = await beginning(runtime, attempt);
-  // A clock that was set back since must not make it negative.
-  const seconds = (): number => Math.max(0, (Date.now() - started - notes.waited_ms) / 1000);
+  const { began, worked } = await takeOver(runtime, attempt);
+  const since = performance.now();
+  const seconds = (): number => worked + Math.max(0, performance.now() - since - notes.waited_ms) / 1000;
   const peak = watchPeak(dir);
   runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
   try {
     const made = await work(runtime, stage, attempt);
     const manifest = await describe(runtime, attempt, {
       made,
-      started,
+      began,
       seconds: seconds(),
       peak_bytes: await peak.stop(),
     });
@@ -134,13 +134,20 @@ async function tellCommitted(
   return { kind: 'committed', seconds };
 }
 
-/** When this attempt began (ms): it may have been taken over from an `up` that is gone. */
-async function beginning(runtime: Runtime, { shelved, event }: Attempt): Promise<number> {
+/** When this attempt began (ms since 1970), and the seconds that it worked under processes of `up` that are gone. */
+async function takeOver(
+  runtime: Runtime,
+  { shelved, event, dir }: Attempt,
+): Promise<{ readonly began: number; readonly worked: number }> {
+  const { stage, attempt } = event;
   const journal = await runtime.shelf.journal(shelved);
-  const first = journal.find(
-    (line) => line.event === 'reserved' && line.stage === event.stage && line.attempt === event.attempt,
-  );
-  return first === undefined ? Date.now() : Date.parse(first.at);
+  const worked = await workedSoFar(journal, event, dir);
+  const live = runtime.inHand.get(event.run);
+  if (worked === null) return { began: Date.now(), worked: 0 };
+  await runtime.shelf.append(shelved, { event: 'resumed', at: now(), stage, attempt, seconds: worked });
+  if (live !== undefined) live.since = Date.now() - worked * 1000;
+  const begun = journal.find((line) => line.event === 'reserved' && line.stage === stage && line.attempt === attempt);
+  return { began: begun === undefined ? Date.now() : Date.parse(begun.at), worked };
 }
 
 async function work(runtime: Runtime, stage: Stage, attempt: Attempt): Promise<Made<StageName>> {
@@ -158,7 +165,7 @@ async function work(runtime: Runtime, stage: Stage, attempt: Attempt): Promise<M
 async function describe(
   runtime: Runtime,
   { shelved, event, dir, notes }: Attempt,
-  facts: { made: Made<StageName>; started: number; seconds: number; peak_bytes: number },
+  facts: { made: Made<StageName>; began: number; seconds: number; peak_bytes: number },
 ): Promise<Manifest> {
   return {
     version: 1,
@@ -172,7 +179,7 @@ async function describe(
     host: hostFacts(),
     servers: notes.servers,
     config_sha256: textHash(configText(shelved.run)),
-    started: new Date(facts.started).toISOString(),
+    started: new Date(facts.began).toISOString(),
     ended: now(),
     seconds: facts.seconds,
     peak_bytes: facts.peak_bytes,

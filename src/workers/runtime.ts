@@ -56,7 +56,8 @@ export const isCancelled = (signal: AbortSignal): boolean => signal.aborted && s
 export interface Live {
   readonly stage: string;
   readonly attempt: number;
-  readonly since: number;
+  /** When the stage began, in milliseconds since 1970. Waiting and the hours without `up` move it to a later time. */
+  since: number;
   /** Aborted with `cancel`: the run is to end now. */
   readonly cancel: AbortController;
   /** Settles when no worker has the run in hand any more. */

@@ -6,6 +6,7 @@ import { diagnose } from '../core/mlx/diagnose.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
 import { promptDateVariable } from '../core/score/rendering.ts';
+import type { JournalLine } from '../events/journal.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeInside } from '../io/disk/inside.ts';
@@ -120,18 +121,33 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   if (tool.fresh === true) await clearTool(folder);
   const found = await findTool(folder);
   const running = found ?? (await startTool({ dir: folder, argv, env, cwd: tool.cwd ?? dir }));
-  if (found === null) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv });
+  const known = found === null ? none : toolLines(await runtime.shelf.journal(shelved), event, argv);
+  if (!known.started) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv });
   watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
     runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
   );
   const code = await watchTool(running, runtime.signal, tool.onLine);
   const live = runtime.inHand.get(event.run);
   if (live !== undefined) live.waits = null;
-  await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
+  if (!known.ended) await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${argv.join(' ')}`);
   throw diagnose(code, await logTail(running.log, tailLines), runtime.python);
+}
+
+const none = { started: false, ended: false };
+
+/** What the journal already has about a tool that an earlier process of `up` started in this attempt. */
+function toolLines(
+  journal: readonly JournalLine[],
+  { stage, attempt }: Attempt['event'],
+  argv: readonly string[],
+): typeof none {
+  const own = journal.filter((line) => 'attempt' in line && line.stage === stage && line.attempt === attempt);
+  const start = own.findLastIndex((line) => line.event === 'tool_started' && line.argv.join('\0') === argv.join('\0'));
+  if (start === -1) return none;
+  return { started: true, ended: own.slice(start).some(({ event }) => event === 'tool_ended') };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { bootId } from '../../src/io/tool/process-facts.ts';
@@ -34,6 +34,24 @@ async function killInEachTraining(phases: readonly string[]): Promise<number> {
   }
 }
 
+/** As if `up` had died nine hours ago, two hours before its training ended. */
+async function makeOlder(dir: string): Promise<void> {
+  const hours = (count: number): number => Date.now() / 1000 - count * 3600;
+  for (const [name, ago] of [
+    ['started', 9],
+    ['exit', 7],
+    ['log.txt', 7],
+  ] as const)
+    await utimes(join(dir, name), hours(ago), hours(ago));
+  const journal = join(dir, '../journal.jsonl');
+  const text = await readFile(journal, 'utf8');
+  const lines = text
+    .trimEnd()
+    .split('\n')
+    .map((line) => ({ ...JSON.parse(line), at: new Date(hours(9) * 1000) }));
+  await writeFile(journal, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+}
+
 describe('after kill -9 of up', () => {
   it('the training is taken up again: started once, 20 of 20', async () => {
     const groups = names('g', 4).map((group) => names(`${group}n`, 5));
@@ -54,9 +72,15 @@ describe('after kill -9 of up', () => {
         await waitFor('its end', () => chain.read('artifacts/p/p-s0/.1-train.a1/exit').catch(() => null));
         const command = JSON.parse(await chain.read('artifacts/p/p-s0/.1-train.a1/command.json'));
         await writeFile(join(dir, 'command.json'), JSON.stringify({ ...command, boot }));
+        await makeOlder(dir);
         const again = await chain.phasebox('up', '--once', '--no-dashboard');
         expect([again.code, again.err]).to.eql([0, '']);
         expect(await starts(chain, 'p-s0', 'lora')).to.equal(boot === 'another boot' ? 2 : 1);
+        const { seconds } = await chain.row('p-s0');
+        expect(seconds.train, 'two hours of training, seven without `up`').to.be.within(7200, 7260);
+        const events = (await chain.journal('p-s0')).map(({ event }) => event);
+        const count = (name: string): number => events.filter((event) => event === name).length;
+        expect(count('tool_ended'), 'each end once').to.equal(count('tool_started'));
         await expectNothingLost(chain, ['p-s0'], ['fuse_direct']);
       } finally {
         await chain.remove();

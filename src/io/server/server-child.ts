@@ -54,6 +54,7 @@ export async function spawnServer(start: ServerStart): Promise<Child> {
     argv: adapter === undefined ? argv : [...argv, '--adapter-path', adapter],
     env: { ...start.env, HF_HUB_CACHE: hubFolder(start), HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1' },
     cwd: dir,
+    server: true,
   });
   let over = false;
   const end = (): void => {

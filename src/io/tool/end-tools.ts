@@ -8,7 +8,7 @@ import { findTool, isAlive } from './tool-process.ts';
 const patience_ms = 12_000;
 
 /** Folders of tools in a folder and below, however deep: those with a command.json. */
-async function toolFolders(folder: string): Promise<string[]> {
+export async function toolFolders(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;

@@ -10,7 +10,7 @@ import { nonce } from '../disk/nonce.ts';
 import { answers, listen } from '../workspace/live-socket.ts';
 import { isSocketName, socketFolder } from '../workspace/socket-path.ts';
 import { userCache } from '../workspace/user-cache.ts';
-import { isAlive, revokeTool, stopTool } from './tool-process.ts';
+import { isAlive, revokeTool, startedBy, stopTool } from './tool-process.ts';
 
 /* One model-loading tool a user and machine: two models in memory make both slow, or end one of them. */
 
@@ -132,7 +132,7 @@ async function holderOf(file: string, claim: Claim | null): Promise<Holder | nul
   if (claim !== null) await settle(held);
   // Asked last: a starter that is gone has started whatever it was to start.
   if (!(await isAlive(held.dir))) return null;
-  return { ...rest, pid: Number(await readText(join(held.dir, 'started'))) || pid };
+  return { ...rest, pid: (await startedBy(held.dir)) ?? pid };
 }
 
 /** The starter is gone: what it has spawned but what does not run yet never will, and a server serves nobody. */

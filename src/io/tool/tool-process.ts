@@ -17,6 +17,8 @@ const commandFile = z.object({
   nonce: z.string().regex(nonceShape),
   argv: z.array(z.string()),
   boot: z.string(),
+  /** A model server: without `up` it only waits. */
+  server: z.boolean().optional(),
 });
 const revokedMark = 'revoked';
 /** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
@@ -34,6 +36,7 @@ export interface ToolStart {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  readonly server?: boolean;
 }
 
 /** How a tool ended; code null: it was killed or lost, or ended in another boot, so its outputs prove nothing. */
@@ -55,11 +58,11 @@ export interface RunningTool {
  * StageError NOT_STARTED when the system does not start it.
  */
 export async function startTool(start: ToolStart): Promise<RunningTool> {
-  const { dir, argv, env, cwd } = start;
+  const { dir, argv, env, cwd, server = false } = start;
   const nonce = `pbx-${randomBytes(12).toString('hex')}`;
   await mkdir(dir, { recursive: true });
   // Written before the spawn: whoever finds this folder later can tell whose process it is.
-  const command = { nonce, argv, boot: await bootId() };
+  const command = { nonce, argv, boot: await bootId(), server };
   await writeFile(join(dir, 'command.json'), JSON.stringify(command));
   const child = execa('sh', [wrapper, nonce, dir, ...argv], {
     cwd,
@@ -90,12 +93,18 @@ async function notStarted(spawned: Promise<{ readonly code?: string }>, { argv, 
 export async function findTool(dir: string): Promise<RunningTool | null> {
   if ((await readText(join(dir, 'command.json'))) === null) return null;
   const revoked = await revokeTool(dir);
-  const pid = revoked ? null : Number(await readText(join(dir, 'started')));
+  const pid = revoked ? null : await startedBy(dir);
   const left = new AbortController();
   const nonce = (await readCommand(dir))?.nonce;
-  const held = nonce === undefined || !pid ? null : { leader: pid, nonce };
+  const held = nonce === undefined || pid === null ? null : { leader: pid, nonce };
   const ended = revoked ? Promise.resolve({ code: null }) : waitForEnd(dir, left.signal, held);
   return { pid, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave: () => left.abort() };
+}
+
+/** The pid of the wrapper that started a tool in `dir`. It is null if no tool started there. */
+export async function startedBy(dir: string): Promise<number | null> {
+  const pid = Number(await readText(join(dir, 'started')));
+  return pid > 1 ? pid : null;
 }
 
 /** Whoever makes `started` first decides: true when it was made by us, so that the tool can never start any more. */
@@ -155,9 +164,9 @@ async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Pr
     if (left.aborted) return { code: null };
     if (performance.now() - looked < look_ms) continue;
     looked = performance.now();
-    const leader = Number(await readText(join(dir, 'started')));
+    const leader = await startedBy(dir);
     // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
-    if (leader > 0 && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
+    if (leader !== null && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
   }
   const code = await exitCode(dir);
   // Its folder was deleted, its fifo with it: the kernel cannot be asked there any more, the process itself can.
@@ -179,8 +188,8 @@ export async function exitCode(dir: string): Promise<number | null> {
  */
 export async function stopTool(dir: string): Promise<void> {
   const command = await readCommand(dir);
-  const leader = Number(await readText(join(dir, 'started')));
-  if (command === null || !(leader > 1) || !(await isAlive(dir))) return;
+  const leader = await startedBy(dir);
+  if (command === null || leader === null || !(await isAlive(dir))) return;
   if (!(await isOurs(dir, leader, command.nonce))) return;
   const end = performance.now() + termGrace_ms;
   signalGroup(leader, 'SIGTERM');
@@ -212,8 +221,8 @@ export async function clearControl(dir: string): Promise<void> {
   for (const name of [...controlFiles, 'command.json']) await rm(join(dir, name), { force: true });
 }
 
-/** Null: there is none, or none of ours; then nothing can be proven by it. */
-async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
+/** What was started in `dir`. It is null if there is no record that phasebox wrote; then nothing can be proven by it. */
+export async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
   const text = await readText(join(dir, 'command.json'));
   if (text === null) return null;
   try {

@@ -4,6 +4,7 @@ import { attemptDue } from '../../core/run/due.ts';
 import { attemptFolder } from '../../events/stages.ts';
 import { endTools } from '../../io/tool/end-tools.ts';
 import type { Shelved } from '../../io/workspace/shelf.ts';
+import { workedSoFar } from '../attempt.ts';
 import { recordFailure } from '../failure.ts';
 import type { Place } from '../runtime.ts';
 
@@ -21,12 +22,9 @@ export async function closeAttempt(
   if (next === null) return [];
   const event = { run: shelved.run.run, ...next };
   const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
+  const seconds = (await workedSoFar(state.journal, event, dir)) ?? 0;
   const held = await endTools(dir);
   if (held.length > 0) return held;
-  const reserved = state.journal.findLast(
-    (line) => line.event === 'reserved' && line.stage === event.stage && line.attempt === event.attempt,
-  );
-  const seconds = reserved === undefined ? 0 : Math.max(0, (Date.now() - Date.parse(reserved.at)) / 1000);
   await recordFailure(place, { shelved, event, dir }, { error: new StageError(code, event.stage), seconds });
   return [];
 }

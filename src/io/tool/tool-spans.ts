@@ -1,0 +1,30 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Span } from '../../core/run/worked.ts';
+import { ifAbsent } from '../disk/files.ts';
+import { toolFolders } from './end-tools.ts';
+import { exitCode, isAlive, readCommand, startedBy } from './tool-process.ts';
+
+/** When each tool in a folder and below worked, by the files that its wrapper wrote. A tool that still runs works until now. */
+export async function toolSpans(folder: string): Promise<Span[]> {
+  const spans = await Promise.all((await toolFolders(folder)).map(spanOf));
+  return spans.filter((span) => span !== null);
+}
+
+async function spanOf(dir: string): Promise<Span | null> {
+  if ((await startedBy(dir)) === null) return null;
+  const from = await changed(join(dir, 'started'));
+  if (from === null) return null;
+  return { from, to: (await endOf(dir)) ?? from };
+}
+
+/** A server without `up` only waits, so its last request ended its work. A tool killed with its wrapper left no `exit`. */
+async function endOf(dir: string): Promise<number | null> {
+  const isServer = (await readCommand(dir))?.server === true;
+  if (!isServer && (await isAlive(dir))) return Date.now();
+  const left = !isServer && (await exitCode(dir)) !== null ? 'exit' : 'log.txt';
+  return changed(join(dir, left));
+}
+
+const changed = async (path: string): Promise<number | null> =>
+  (await stat(path).catch(ifAbsent(null)))?.mtimeMs ?? null;
