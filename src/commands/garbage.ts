@@ -13,7 +13,7 @@ import { inParallel } from '../io/disk/in-parallel.ts';
 import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
-import { hasLiveTool } from '../io/tool/live-tools.ts';
+import { hasLiveTool } from '../io/tool/tool-folders.ts';
 import { readManifest } from '../io/workspace/run-folder.ts';
 import type { Shelf, Shelved } from '../io/workspace/shelf.ts';
 import { handedOnFiles } from '../workers/carry-over.ts';

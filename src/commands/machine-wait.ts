@@ -1,8 +1,8 @@
 import { join, sep } from 'node:path';
 import type { RunStatus } from '../core/run/status.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
-import { hasLiveTool } from '../io/tool/live-tools.ts';
 import { holderText, machineHolder } from '../io/tool/machine-slot.ts';
+import { hasLiveTool } from '../io/tool/tool-folders.ts';
 
 /** `waits for the machine: train of 43b-s0 in /other, pid 4711`: why a run's stage does not begin; null: it works. */
 export async function machineWait(folder: string, status: RunStatus): Promise<string | null> {

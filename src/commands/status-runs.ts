@@ -9,7 +9,7 @@ import type { Row } from '../events/row.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
-import { hasLiveTool } from '../io/tool/live-tools.ts';
+import { hasLiveTool } from '../io/tool/tool-folders.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
 import { takeRows } from '../io/workspace/results-file.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../core/errors.ts';
 import { outcomeText } from '../core/run/control-words.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { toolThatContinues } from '../io/tool/machine-slot.ts';
 import { ownerOf } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { askOwner } from './ask.ts';
@@ -17,7 +18,9 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
     if (tools) await askOwner(workspace, { kind: 'stop' });
     else terminate(owner);
     while ((await ownerOf(workspace.state)) === owner) await delay(poll_ms);
-    print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : '; a tool that ran continues'}\n`);
+    const continues = await toolThatContinues(workspace);
+    const left = continues === null ? '' : `; ${continues} continues in the background`;
+    print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : left}\n`);
   }
   // Also after the end of an `up`: it may have died before it had ended them.
   const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];

@@ -84,7 +84,9 @@ describe('stop', () => {
     await chain.write('inbox/p.yaml', config('p', held()));
     await trains(chain, 'p-s0');
     const dir = (attempt: number): string => join(folder(chain, 'p-s0'), `.1-train.a${attempt}`);
-    expect(await fine(chain, 'stop')).to.equal(`phasebox (pid ${up.pid}) is down; a tool that ran continues\n`);
+    expect(await fine(chain, 'stop')).to.equal(
+      `phasebox (pid ${up.pid}) is down; train of p-s0 continues in the background\n`,
+    );
     expect(await up.ended).to.include({ code: 0 });
     expect(await isAlive(dir(1))).to.equal(true);
     expect(await fine(chain, 'stop', '--tools')).to.match(/^p-s0: its tool was ended/);

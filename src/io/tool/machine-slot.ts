@@ -80,6 +80,12 @@ export async function acquireMachine(
 /** `train of 43a-s0 in /home/me/night, pid 4711` */
 export const holderText = ({ what, workspace, pid }: Holder): string => `${what} in ${workspace}, pid ${pid}`;
 
+/** What a tool of this workspace does that continues when `up` ends, as `train of 43a-s0`. It is null if none does. */
+export async function toolThatContinues({ root }: { readonly root: string }): Promise<string | null> {
+  const holder = await machineHolder();
+  return holder === null || holder.server || holder.workspace !== root ? null : holder.what;
+}
+
 /** Who has the machine at this moment; null: nobody. */
 export async function machineHolder(): Promise<Holder | null> {
   const newest = (await generations(await slotFolder(), 'slot')).at(-1);

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Span } from '../../core/run/worked.ts';
 import { ifAbsent } from '../disk/files.ts';
-import { toolFolders } from './end-tools.ts';
+import { toolFolders } from './tool-folders.ts';
 import { exitCode, isAlive, readCommand, startedBy } from './tool-process.ts';
 
 /** When each tool in a folder and below worked, by the files that its wrapper wrote. A tool that still runs works until now. */

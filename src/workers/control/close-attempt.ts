@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { attemptDue } from '../../core/run/due.ts';
 import { attemptFolder } from '../../events/stages.ts';
-import { endTools } from '../../io/tool/end-tools.ts';
+import { endTools } from '../../io/tool/tool-folders.ts';
 import type { Shelved } from '../../io/workspace/shelf.ts';
 import { workedSoFar } from '../attempt.ts';
 import { recordFailure } from '../failure.ts';

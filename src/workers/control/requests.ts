@@ -13,7 +13,7 @@ import { attemptDue } from '../../core/run/due.ts';
 import { standing } from '../../core/run/next-run.ts';
 import type { Outcome, Request } from '../../events/request.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
-import { anyToolLives, endTools } from '../../io/tool/end-tools.ts';
+import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { dropRequest, finishRequest, pendingRequests, sweepAnswers } from '../../io/workspace/requests.ts';
 import type { Shelved } from '../../io/workspace/shelf.ts';
 import { now, type Place } from '../runtime.ts';
@@ -180,7 +180,7 @@ export async function endLeftTools(place: Place): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const shelved of place.shelf.all()) {
     const { run } = shelved.run;
-    if (place.rows.has(run) || !(await anyToolLives(shelved.folder))) continue;
+    if (place.rows.has(run) || !(await hasLiveTool(shelved.folder))) continue;
     const held = await closeAttempt(place, shelved, 'STOPPED');
     outcomes.push({ about: run, did: held.length > 0 ? 'held' : 'stopped', detail: held.join(', ') || null });
   }

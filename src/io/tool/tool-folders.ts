@@ -7,19 +7,19 @@ import { findTool, isAlive } from './tool-process.ts';
 /** TERM has 8 s until KILL; a tool that still runs after this is not ours to end. */
 const patience_ms = 12_000;
 
-/** Folders of tools in a folder and below, however deep: those with a command.json. */
+/** Folders of tools in a folder and below, at any depth. */
 export async function toolFolders(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   });
   const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => toolFolders(join(folder, name)));
-  const own = entries.some(({ name }) => name === 'command.json') ? [folder] : [];
+  const own = entries.some(({ name }) => name === 'command.json' || name === 'alive') ? [folder] : [];
   return [...own, ...(await Promise.all(below)).flat()];
 }
 
-/** Whether a tool runs anywhere below a folder. */
-export async function anyToolLives(folder: string): Promise<boolean> {
+/** Whether a tool runs in a folder or below. Throws when it cannot look. */
+export async function hasLiveTool(folder: string): Promise<boolean> {
   const alive = await Promise.all((await toolFolders(folder)).map(isAlive));
   return alive.includes(true);
 }
