@@ -1,4 +1,5 @@
 import { CommandError } from '../core/errors.ts';
+import { onOneLine } from '../core/words.ts';
 import { diskErrorOf } from '../io/disk/disk-errors.ts';
 
 /** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
@@ -21,8 +22,7 @@ export const missing = (name: string, detail: string, todo: string): Check => ({
 });
 
 /** The message of anything thrown, in one line. */
-export const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+export const reasonOf = (error: unknown): string => onOneLine(error instanceof Error ? error.message : String(error));
 
 /** What to do about an error: what every command says where the disk refused something, else `otherwise`. */
 export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {

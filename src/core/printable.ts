@@ -6,13 +6,21 @@ const acting = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\
 /** Spaces that look like one and are none to YAML, mlx_lm or a shell. */
 const oddSpaces = /[^\S ]|[\u200b\u2060]/gu;
 
-const short: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+const escapes = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
 
-/** `\\n`, `\\x1b`, `\\u202e`. */
+/** `\\n`, `\\x1b`, `\\u202e`. Each is made once: a tool can write a hundred thousand of them. */
 export function escapeCharacter(character: string): string {
+  const known = escapes.get(character);
+  if (known !== undefined) return known;
   const code = character.codePointAt(0) ?? 0;
   const hex = (digits: number): string => code.toString(16).padStart(digits, '0');
-  return short[character] ?? (code < 0x100 ? `\\x${hex(2)}` : `\\u${hex(4)}`);
+  const made = code < 0x100 ? `\\x${hex(2)}` : `\\u${hex(4)}`;
+  escapes.set(character, made);
+  return made;
 }
 
 /** Text from a file, a file name or a tool on one line, so that nothing in it moves the cursor or turns the text. */
@@ -20,7 +28,9 @@ export const printable = (text: string): string => text.replace(acting, escapeCh
 
 /** The same for text whose lines and tabs are meant. */
 export const printableLines = (text: string): string =>
-  text.replace(acting, (character) => (/[\n\t]/.test(character) ? character : escapeCharacter(character)));
+  text.replace(acting, (character) =>
+    character === '\n' || character === '\t' ? character : escapeCharacter(character),
+  );
 
 /** A value as JSON that reads back the same, with nothing in it that a terminal acts on. `indent`: spaces; 0: one line. */
 export function printableJson(value: unknown, indent = 2): string {

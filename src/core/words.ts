@@ -35,3 +35,10 @@ function characterAt(bytes: Uint8Array, at: number): [character: string, length:
   }
   return [escapeCharacter(String.fromCharCode(bytes[at] ?? 0)), 1];
 }
+
+/** Lines of a text as one, a space between them. */
+export const onOneLine = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');

@@ -13,6 +13,8 @@ const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit
 const ownSignals: Readonly<Record<number, string>> = { 134: 'ABRT', 139: 'SEGV' };
 const sentSignals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 137: 'KILL', 143: 'TERM' };
 const longest = 300;
+/** Characters of a line that are looked at: some patterns take the square of its length. */
+const longestLine = 2000;
 
 /** The line of a log that tells most: the last exception of a traceback, else argparse's complaint, else the last line. */
 export function tellingLine(lines: readonly string[]): string | null {
@@ -46,7 +48,10 @@ function isSettings(lines: readonly string[]): boolean {
  * `python`: the one whose packages advice is about.
  */
 export function diagnose(code: number, tail: readonly string[], python = 'python'): StageError {
-  const lines = tail.flatMap(plainLines).filter((line) => !isProgressBar(line));
+  const lines = tail
+    .flatMap(plainLines)
+    .filter((line) => !isProgressBar(line))
+    .map((line) => line.slice(0, longestLine));
   const symptom = symptomOf(lines, python);
   if (symptom) return new StageError(symptom.code, symptom.detail);
   const sent = sentSignals[code];

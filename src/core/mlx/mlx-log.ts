@@ -29,13 +29,15 @@ export function plainLines(text: string): string[] {
 
 /** tqdm's and rich's bars, which would flood a log that is shown to people. */
 export function isProgressBar(line: string): boolean {
-  return /\d+%\s*(?:\||·)/.test(line);
+  return /\d%\s*(?:\||·)/.test(line);
 }
 
 const number = '([-+]?(?:[\\d,]+(?:\\.\\d+)?(?:[eE][-+]?\\d+)?|nan|inf))';
 const valOld = new RegExp(`Iter (\\d+): Val loss ${number}`, 'i');
 const trainOld = new RegExp(`Iter (\\d+): Train loss ${number}`, 'i');
-const savedOld = /Iter (\d+): Saved adapter weights to .*?((?:[^\s/]*)\d{7,}_adapters\.safetensors)/;
+const savedOld = /Iter (\d+): Saved adapter weights to /;
+/** Tried once a word: tried at every digit, a line of 100 KB takes seconds. */
+const checkpointFile = /(?<![^\s/])[^\s/]*\d{7}_adapters\.safetensors/;
 const totalOld = /Starting training\.\.\., iters: (\d+)/;
 const valNew = new RegExp(`^\\s*(\\d+)\\s+val\\s+${number}\\s+[\\d.]+s$`, 'i');
 const trainNew = new RegExp(`^\\s*(\\d+)\\s+${number} [▼▲]\\s+${number}\\s+${number}k$`, 'i');
@@ -71,7 +73,8 @@ function readSentence(line: string): LogEvent | null {
     };
   }
   const saved = savedOld.exec(line);
-  if (saved?.[2]) return { kind: 'saved', iteration: Number(saved[1]), file: saved[2] };
+  const file = saved === null ? undefined : checkpointFile.exec(line.slice(saved.index + saved[0].length))?.[0];
+  if (saved !== null && file !== undefined) return { kind: 'saved', iteration: Number(saved[1]), file };
   const total = totalOld.exec(line);
   return total ? { kind: 'total', of: Number(total[1]) } : null;
 }

@@ -64,9 +64,6 @@ function parseHeader(header: string): Checked<Record<string, unknown>> {
   }
 }
 
-/** True for a header that mlx wrote: the tensors have the names of mlx_lm's own layers. */
-export const isMlxHeader = (header: string): boolean => /"__metadata__"\s*:\s*\{[^}]*"format"\s*:\s*"mlx"/.test(header);
-
 /** Tensors must follow each other without gap or overlap and end where the file ends. */
 function coverage(tensors: readonly Tensor[], dataBytes: number): string | null {
   let at = 0;
@@ -79,8 +76,16 @@ function coverage(tensors: readonly Tensor[], dataBytes: number): string | null 
   return null;
 }
 
-/** All tensors of one file, in file order, checked against the size of the file. */
-export function readTensors(header: string, headerBytes: number, fileBytes: number): Checked<readonly Tensor[]> {
+/** What the header of one file says. */
+export interface TensorHeader {
+  /** In file order. */
+  readonly tensors: readonly Tensor[];
+  /** mlx wrote it: the tensors have the names of mlx_lm's own layers. */
+  readonly isMlx: boolean;
+}
+
+/** The header of one file, checked against the size of the file. */
+export function readHeader(header: string, headerBytes: number, fileBytes: number): Checked<TensorHeader> {
   const parsed = parseHeader(header);
   if (!parsed.ok) return parsed;
   const tensors: Tensor[] = [];
@@ -92,7 +97,9 @@ export function readTensors(header: string, headerBytes: number, fileBytes: numb
   }
   tensors.sort((a, b) => a.begin - b.begin || a.end - b.end);
   const problem = coverage(tensors, fileBytes - prefixBytes - headerBytes);
-  return problem === null ? { ok: true, value: tensors } : bad(problem);
+  if (problem !== null) return bad(problem);
+  const { __metadata__: metadata } = parsed.value;
+  return { ok: true, value: { tensors, isMlx: isRecord(metadata) && metadata.format === 'mlx' } };
 }
 
 /** Why index.json and the shards do not belong together; null when they do. `shards`: file -> names of its tensors. */

@@ -1,3 +1,4 @@
+import { endOfQuoted, findAhead } from './find-ahead.ts';
 import { asObject, jsonText, parseTolerant } from './tolerant-json.ts';
 
 /** A function call in an answer. */
@@ -77,23 +78,33 @@ const bodyMark = /<parameter=\s*["']?([^\s<>"']+)["']?\s*>|<\/function>|<\/tool_
 /** The calls written in a text, XML (`<function=NAME>`) and JSON (`<tool_call>{..}`), in order. */
 export function textCalls(text: string): readonly Call[] {
   const calls: Call[] = [];
+  const nextJsonEnd = findAhead(text, '</tool_call>');
   let close = 0;
+  let nameless = 0;
   for (let from = 0; ; ) {
     const found = next(opening, text, from);
     if (found === null) return calls;
+    from = found.end;
     // Looked for once, not once a call: a model that loops writes thousands of unclosed ones.
-    if (close < found.end) close = next(callEnd, text, found.end)?.start ?? text.length;
+    if (close < from) close = next(callEnd, text, from)?.start ?? text.length;
     const name = found.match[1];
-    const read = name === undefined ? jsonCalls(text, found.end) : xmlCall({ name, text, from: found.end, close });
-    calls.push(...read.calls);
-    from = read.end;
+    // Where a longer part of the text holds no name, a shorter one does not either.
+    if (name === undefined && from < nameless) continue;
+    const end = nextJsonEnd(from);
+    const read = name === undefined ? jsonCalls(text.slice(from, end)) : xmlCall({ name, text, from, close });
+    if (read === null) {
+      nameless = end;
+      continue;
+    }
+    for (const one of read.calls) calls.push(one);
+    from = read.end ?? end;
   }
 }
 
 interface ReadCalls {
   readonly calls: readonly Call[];
-  /** Where the search goes on. */
-  readonly end: number;
+  /** Where the search goes on; absent: behind the part that was given. */
+  readonly end?: number;
 }
 
 /**
@@ -120,18 +131,26 @@ function xmlCall(call: { name: string; text: string; from: number; close: number
   }
 }
 
-/** The JSON after a `<tool_call>` mark: one call, a list of calls, or a cut one, whose name is taken out of the raw text. */
-function jsonCalls(text: string, from: number): ReadCalls {
-  const close = text.indexOf('</tool_call>', from);
-  const end = close < 0 ? text.length : close;
-  const raw = text.slice(from, end);
+/** The JSON after a `<tool_call>` mark: one call, a list of calls, or a cut one, whose name is taken out of the raw text. Null: no name in it. */
+function jsonCalls(raw: string): ReadCalls | null {
   // Asked first, as it is cheap: parsing thousands of nameless marks to the end of the text is not.
-  const name = /"name"\s*:\s*"((?:[^"\\]|\\.)+)"/s.exec(raw)?.[1];
-  if (name === undefined) return { calls: [], end: from };
+  const name = nameIn(raw);
+  if (name === null) return null;
   const parsed = tryParse(raw);
-  if (parsed !== undefined) return { calls: nativeCalls([parsed].flat()), end };
+  if (parsed !== undefined) return { calls: nativeCalls([parsed].flat()) };
   const given = /"(?:arguments|parameters)"\s*:\s*(.*)/s.exec(raw)?.[1] ?? raw;
-  return { calls: [{ name, code: unescaped(given), raw: given, values: null }], end };
+  return { calls: [{ name, code: unescaped(given), raw: given, values: null }] };
+}
+
+/** The first name that is whole and not empty, as it is written. */
+function nameIn(raw: string): string | null {
+  for (const { index, 0: mark } of raw.matchAll(/"name"\s*:\s*"/g)) {
+    const start = index + mark.length;
+    const end = endOfQuoted(raw, start);
+    if (end === null) return null;
+    if (end - 1 > start) return raw.slice(start, end - 1);
+  }
+  return null;
 }
 
 function next(

@@ -1,4 +1,5 @@
 import { type Call, nativeCalls, textCalls } from './calls.ts';
+import { findAhead } from './find-ahead.ts';
 import { asObject, jsonText } from './tolerant-json.ts';
 
 /** What the scorer looks at in one chat completion. */
@@ -61,17 +62,21 @@ const close = '</think>';
  */
 export function withoutThoughts(content: string): { text: string; thoughts: string } {
   const thoughts: string[] = [];
-  let text = '';
-  let rest = content;
-  for (;;) {
-    const opened = rest.indexOf(open);
-    const closed = rest.indexOf(close);
-    if (opened < 0 && closed < 0) return { text: text + rest, thoughts: thoughts.join('\n') };
-    const alone = opened < 0 || (closed >= 0 && closed < opened);
-    if (alone) thoughts.push(text, rest.slice(0, closed));
-    text = alone ? '' : text + rest.slice(0, opened);
-    const end = alone ? closed : rest.indexOf(close, opened);
-    if (!alone) thoughts.push(rest.slice(opened + open.length, end < 0 ? undefined : end));
-    rest = end < 0 ? '' : rest.slice(end + close.length);
+  const said: string[] = [];
+  const nextOpen = findAhead(content, open);
+  const nextClose = findAhead(content, close);
+  for (let from = 0; ; ) {
+    const opened = nextOpen(from);
+    const closed = nextClose(from);
+    if (opened === content.length && closed === content.length)
+      return { text: [...said, content.slice(from)].join(''), thoughts: thoughts.join('\n') };
+    if (closed < opened) {
+      thoughts.push(said.splice(0).join(''), content.slice(from, closed));
+      from = closed + close.length;
+    } else {
+      said.push(content.slice(from, opened));
+      thoughts.push(content.slice(opened + open.length, closed));
+      from = Math.min(content.length, closed + close.length);
+    }
   }
 }

@@ -1,16 +1,31 @@
-const stringOrBare = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs;
+import { endOfQuoted } from './find-ahead.ts';
+
+const bare = /-?\b(?:NaN|Infinity)\b/g;
 
 /**
- * JSON as Python writes it: a bare NaN or Infinity (a logprob, say) is read as null. Throws SyntaxError for anything
- * else that is no JSON.
+ * JSON as Python writes it: a bare NaN or Infinity (a logprob, `time_step_limit` of Mamba models) is read as null. Throws
+ * SyntaxError for anything else that is no JSON.
  */
 export function parseTolerant(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const plain = text.replace(stringOrBare, (found) => (found.startsWith('"') ? found : 'null'));
+    const plain = withoutBareNumbers(text);
     if (plain === text) throw error;
     return JSON.parse(plain);
+  }
+}
+
+/** No regular expression for the texts between: one of 10 MB overflows its stack, and unclosed ones take the square. */
+function withoutBareNumbers(text: string): string {
+  const parts: string[] = [];
+  for (let from = 0; ; ) {
+    const quote = text.indexOf('"', from);
+    const end = quote < 0 ? null : endOfQuoted(text, quote + 1);
+    parts.push(text.slice(from, quote < 0 ? undefined : quote).replace(bare, 'null'));
+    if (quote < 0 || end === null) return parts.join('') + (quote < 0 ? '' : text.slice(quote));
+    parts.push(text.slice(quote, end));
+    from = end;
   }
 }
 

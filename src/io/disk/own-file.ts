@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DamagedFile } from '../../core/errors.ts';
+import { onOneLine } from '../../core/words.ts';
 import { readText } from './files.ts';
 
 /** The value of a JSON text that phasebox wrote. Throws DamagedFile. */
@@ -15,12 +16,7 @@ export function parseOwn<S extends z.ZodType>(text: string, schema: S, where: Ow
   }
   const read = schema.safeParse(value);
   if (read.success) return read.data;
-  throw damaged(
-    z
-      .prettifyError(read.error)
-      .replace(/\s*\n\s*/g, ' ')
-      .slice(0, longestReason),
-  );
+  throw damaged(onOneLine(z.prettifyError(read.error)).slice(0, longestReason));
 }
 
 /** Where a file of ours lies, and what to do when it cannot be read. */

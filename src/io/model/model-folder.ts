@@ -5,8 +5,9 @@ import { StageError } from '../../core/errors.ts';
 import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { elements, type ModelShape, shapeOfName, shapeOfTensors, weightsOf } from '../../core/mlx/model-shape.ts';
 import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts';
-import { parsePythonJson, refusedStart } from '../../core/mlx/python-json.ts';
+import { refusedStart } from '../../core/mlx/python-json.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
+import { parseTolerant } from '../../core/score/tolerant-json.ts';
 import { hasCode, ifAbsent } from '../disk/files.ts';
 import { absence, damaged, missing, type Read, type TensorFile, tensorFileOrFault } from './tensor-file.ts';
 
@@ -161,7 +162,7 @@ async function readJson(path: string): Promise<Read<Mapping>> {
   const refused = refusedStart(text);
   if (refused !== null) return damaged(refused);
   try {
-    const value = parsePythonJson(text);
+    const value = parseTolerant(text);
     return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
   } catch (error) {
     return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);

@@ -1,15 +1,13 @@
 import { open, readlink } from 'node:fs/promises';
 import type { InspectedTensors } from '../../core/config/lookups.ts';
 import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
-import { headerLength, isMlxHeader, prefixBytes, readTensors, type Tensor } from '../../core/mlx/safetensors.ts';
+import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
 import { hasCode } from '../disk/files.ts';
 
 /** What was read of a file, or why it is of no use. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
 
-export interface TensorFile {
-  readonly tensors: readonly Tensor[];
-  readonly isMlx: boolean;
+export interface TensorFile extends TensorHeader {
   /** Where the tensors begin: their offsets count from here. */
   readonly dataStart: number;
 }
@@ -35,12 +33,10 @@ async function readTensorFile(path: string): Promise<Read<TensorFile>> {
     if (!length.ok) return damaged(length.problem);
     const bytes = Buffer.alloc(length.value);
     const { bytesRead } = await handle.read(bytes, 0, length.value, prefixBytes);
-    const header = bytes.toString('utf8', 0, bytesRead);
-    const tensors = readTensors(header, length.value, size);
-    if (!tensors.ok) return damaged(tensors.problem);
-    if (tensors.value.length === 0) return damaged('no tensor in it');
-    const dataStart = prefixBytes + length.value;
-    return { ok: true, value: { tensors: tensors.value, isMlx: isMlxHeader(header), dataStart } };
+    const header = readHeader(bytes.toString('utf8', 0, bytesRead), length.value, size);
+    if (!header.ok) return damaged(header.problem);
+    if (header.value.tensors.length === 0) return damaged('no tensor in it');
+    return { ok: true, value: { ...header.value, dataStart: prefixBytes + length.value } };
   } finally {
     await handle.close();
   }

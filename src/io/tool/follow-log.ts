@@ -37,6 +37,9 @@ export async function followLog(path: string, ended: Promise<unknown>, onLine: (
   lines.end();
 }
 
+/** Characters of a line that are looked at: a tool that writes gigabytes without a break must not fill the memory. */
+const longestLine = 64 * 1024;
+
 /** Cuts chunks of bytes into lines; `end` gives out what stands after the last break. */
 function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; end(): void } {
   const decoder = new StringDecoder('utf8');
@@ -48,7 +51,7 @@ function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; 
   return {
     take(chunk) {
       const lines = (rest + decoder.write(chunk)).split(/\r\n|\n|\r/);
-      rest = lines.pop() ?? '';
+      rest = (lines.pop() ?? '').slice(0, longestLine);
       for (const line of lines) give(line);
     },
     end() {
@@ -88,7 +91,7 @@ const keptLine = 2000;
 export async function logTail(path: string, count: number): Promise<string[]> {
   const lines: string[] = [];
   await followLog(path, Promise.resolve(), (line) => {
-    if (/\d+%\|.*\|/.test(line)) return;
+    if (/\d%\|.*\|/.test(line)) return;
     lines.push(line.length > keptLine ? `${line.slice(0, keptLine - 1)}…` : line);
     if (lines.length > count) lines.shift();
   });

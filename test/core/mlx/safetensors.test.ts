@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { headerLength, indexProblem, readTensors, shardSetProblem } from '../../../src/core/mlx/safetensors.ts';
+import { headerLength, indexProblem, readHeader, shardSetProblem } from '../../../src/core/mlx/safetensors.ts';
 
 const entry = (dtype: string, shape: number[], begin: number, end: number) => ({
   dtype,
@@ -12,7 +12,7 @@ const two = { a: entry('F16', [2, 4], 0, 16), b: entry('U32', [3], 16, 28), __me
 /** Checks a header as if the file had `data` bytes of tensors. */
 const check = (header: unknown, data: number) => {
   const text = typeof header === 'string' ? header : JSON.stringify(header);
-  return readTensors(text, text.length, 8 + text.length + data);
+  return readHeader(text, text.length, 8 + text.length + data);
 };
 const problemOf = (header: unknown, data: number): string => {
   const checked = check(header, data);
@@ -22,7 +22,8 @@ const problemOf = (header: unknown, data: number): string => {
 describe('core/safetensors', () => {
   it('takes a file whose tensors fill it exactly', () => {
     const checked = check(two, 28);
-    expect(checked.ok && checked.value.map(({ name }) => name)).to.deep.equal(['a', 'b']);
+    expect(checked.ok && checked.value.tensors.map(({ name }) => name)).to.deep.equal(['a', 'b']);
+    expect(checked.ok && checked.value.isMlx).to.equal(true);
     expect(problemOf({}, 0)).to.equal('whole');
     expect(problemOf({ s: entry('F32', [], 0, 4), none: entry('F32', [0, 4], 4, 4) }, 4)).to.equal('whole');
   });
