@@ -5,6 +5,7 @@ import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
 import { diskErrorOf } from './io/disk/disk-errors.ts';
+import { hasCode } from './io/disk/files.ts';
 import { expandArgument } from './io/home.ts';
 import { logLevels } from './io/logger.ts';
 import { packageRoot } from './io/package-root.ts';
@@ -64,9 +65,12 @@ const unexpected = (error: unknown): string =>
 // For every Python that is started from here, also those that ask for facts only. None of them writes to a terminal.
 Object.assign(process.env, pythonEnv);
 delete process.env.PYTHONIOENCODING;
-// A closed pipe (`phasebox status | head`) ends the command; it is no failure. A dead `tee` must not end `up` and the night.
-process.stdout.on('error', () => {
-  if (!worksOn) process.exit(0);
+// A closed pipe (`phasebox status | head`) ends the command and is no failure; a full disk is one. A dead `tee` must not end `up`.
+process.stdout.on('error', (error) => {
+  if (worksOn) return;
+  if (hasCode(error, 'EPIPE')) process.exit(0);
+  printError(`The output of the command could not be written completely: ${error.message}\n`);
+  process.exit(3);
 });
 // Nobody is left to tell it to.
 process.stderr.on('error', () => undefined);
@@ -74,4 +78,7 @@ process.stderr.on('error', () => undefined);
 process.on('uncaughtException', (error) => void exitCodeOf(error).then((code) => process.exit(code)));
 const exitCode = await main(process.argv).catch(exitCodeOf);
 // Not left to the event loop: a tool that goes on without us must not keep this process. The empty write waits for output.
-process.stdout.write('', () => process.exit(exitCode));
+process.stdout.write('', (error) => {
+  // An error of the output has its own exit code, see above.
+  if (!error || worksOn) process.exit(exitCode);
+});

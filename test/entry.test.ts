@@ -49,6 +49,14 @@ describe('the entry of the command', () => {
     expect(stderr).to.contain('needs Node 20.19 or newer');
   });
 
+  it('ends with 0 when nobody reads its output, and with 3 and the reason when it cannot be written', async () => {
+    const run = (line: string) => execa('bash', ['-c', line, 'bash', command], { reject: false });
+    const full = await run('"$1" --help >/dev/full');
+    expect(full).to.include({ exitCode: 3, stdout: '' });
+    expect(full.stderr).to.match(/^The output of the command could not be written completely: ENOSPC/);
+    expect(await run('set -o pipefail; "$1" --help | true')).to.include({ exitCode: 0, stderr: '' });
+  });
+
   it('is written in syntax that Node 12 reads, and imports nothing', async () => {
     const text = await readFile(command, 'utf8');
     expect(text).to.not.match(/\?\?|\?\.|\|\|=|^import |\bawait\b|from "/m);
