@@ -7,7 +7,10 @@ import importlib
 import pkgutil
 from datetime import datetime
 
+from patched import patch
+
 DATE_VARIABLE = "PHASEBOX_PROMPT_DATE"
+UPDATE = "install the version that phasebox is tested with (`phasebox doctor`)"
 
 
 def fixed_clock(moment):
@@ -55,6 +58,7 @@ def without_tool_parser():
             raise RuntimeError("this mlx_lm still parses tool calls: answers would be lost, so nothing is served")
         return tokenizer
 
-    tokenizer_utils._infer_tool_parser = lambda *_: None
-    tokenizer_utils.load = load_without_parser
-    utils._load_tokenizer = load_without_parser
+    if hasattr(tokenizer_utils, "_infer_tool_parser"):  # mlx_lm 0.30.0 takes a parser from the tokenizer's config alone
+        patch(tokenizer_utils, UPDATE, _infer_tool_parser=lambda *_: None)
+    patch(tokenizer_utils, UPDATE, load=load_without_parser)
+    patch(utils, UPDATE, _load_tokenizer=load_without_parser)

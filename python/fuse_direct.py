@@ -14,6 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from patched import patch
+
+TWO_STEP = "use fuse.mode two_step"
+
 
 def arguments():
     parser = argparse.ArgumentParser(description="Fuse and quantize in one process.")
@@ -52,18 +56,10 @@ def lazily(load):
     return lambda *args, **kwargs: load(*args, **{**kwargs, "lazy": True})
 
 
-def patch(module, **names):
-    """Replaces functions that a command of mlx_lm calls; one that is not there any more is an error, no silent miss."""
-    for name, value in names.items():
-        if not hasattr(module, name):
-            raise SystemExit(f"{module.__name__} has no `{name}` in this version of mlx_lm: use fuse.mode two_step")
-        setattr(module, name, value)
-
-
 def fuse(args, save):
     """`mlx_lm fuse --dequantize`, its result given to `save`."""
     command = importlib.import_module("mlx_lm.fuse")
-    patch(command, load=lazily(command.load), save=save)
+    patch(command, TWO_STEP, load=lazily(command.load), save=save)
     argv = ["--model", args.model, "--adapter-path", args.adapter, "--save-path", args.out, "--dequantize"]
     run_command(command, argv + (["--trust-remote-code"] if args.trust_remote_code else []))
 
@@ -81,7 +77,7 @@ def reread(tokenizer, config, folder):
 def quantize(args, fused):
     """`mlx_lm convert -q` on a model in memory. Takes the model out of `fused`, so that nothing else keeps it."""
     command = importlib.import_module("mlx_lm.convert")
-    patch(command, load=lambda *_, **__: fused.pop())
+    patch(command, TWO_STEP, load=lambda *_, **__: fused.pop())
     argv = ["--hf-path", args.model, "--mlx-path", args.out, "-q", "--q-bits", str(args.q_bits)]
     run_command(command, argv + ["--q-group-size", str(args.q_group_size)])
 

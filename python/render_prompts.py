@@ -9,6 +9,7 @@ Only tokenizers are loaded, no weights. A prompt is made by the server's own fun
 server will make. `dated` is measured: the prompts are rendered again for a moment more than a year later.
 """
 
+import argparse
 import contextlib
 import copy
 import hashlib
@@ -169,6 +170,7 @@ def answer(job, date):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     asked = json.load(sys.stdin)
     # What a tokenizer prints while it is loaded is no answer.
     with contextlib.redirect_stdout(sys.stderr):

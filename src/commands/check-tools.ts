@@ -1,17 +1,16 @@
-import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../core/config/lookups.ts';
+import { drivers } from '../core/mlx/drivers.ts';
 import { forPython } from '../core/mlx/for-python.ts';
 import { badPairs, updateMlxLm } from '../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
+import { driverPath } from '../io/driver-path.ts';
 import { askFacts, installMlx, type NoFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
-import { packageRoot } from '../io/package-root.ts';
 import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;
-const drivers = ['check_data', 'fuse_direct', 'serve', 'download'] as const;
 
 /** The user's python, what it has, and whether phasebox's drivers run in it. */
 export async function checkPython(at: { root: string; config: WorkspaceConfig }): Promise<Check[]> {
@@ -69,9 +68,8 @@ async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
 }
 
 async function checkDrivers(path: string): Promise<Check> {
-  const folder = join(packageRoot().folder, 'python');
   const results = await Promise.all(
-    drivers.map(async (name) => ({ name, result: await run(path, [join(folder, `${name}.py`), '--help']) })),
+    drivers.map(async (name) => ({ name, result: await run(path, [driverPath(name), '--help']) })),
   );
   const broken = results.find(({ result }) => result.failed);
   if (broken === undefined) return ok('drivers', `${drivers.join(', ')} run`);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replacedText } from '../core/run/old-rows.ts';
 import { openBell } from '../io/bell.ts';
@@ -70,7 +69,6 @@ export async function openRuntime({ workspace, log, broker, signal, notice }: Ru
     clock,
     python,
     versions: { ...versions, phasebox: root.version },
-    drivers: join(root.folder, 'python'),
     signal,
     stopAsked: new AbortController(),
   };

@@ -9,8 +9,8 @@ import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson, printableLines } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
+import { driverPath } from '../io/driver-path.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
-import { packageRoot } from '../io/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
@@ -48,8 +48,6 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   return 0;
 }
 
-const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
-
 async function planPhase(read: Read, desk: Desk, check: DataCheck): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, desk.lookups);
   const suites = await inParallel(read.runs, (run) => suiteOf(run, desk.lookups));
@@ -73,7 +71,7 @@ async function planRun(
   const defaults = facts === null || facts.unchecked !== undefined ? null : facts.defaults;
   const places: Places = {
     python: desk.python,
-    driver,
+    driver: driverPath,
     model: draft.model?.folder ?? source,
     modelName: draft.model?.folder ?? source,
     run: (id) => acceptedRun(desk.workspace, id),

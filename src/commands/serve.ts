@@ -7,9 +7,9 @@ import { CommandError, StageError } from '../core/errors.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
 import { ifAbsent } from '../io/disk/files.ts';
+import { driverPath } from '../io/driver-path.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { findPython } from '../io/model/python.ts';
-import { packageRoot } from '../io/package-root.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { askMachine, holderText, type MachineSlot } from '../io/tool/machine-slot.ts';
 import { commandLine } from '../io/tool/process-facts.ts';
@@ -91,7 +91,7 @@ async function start(final: FinalModel, { dir, python, env, port, signal }: Star
   }
   return startModelServer({
     python,
-    driver: join(packageRoot().folder, 'python', 'serve.py'),
+    driver: driverPath('serve'),
     model: folderOf(final),
     ...(adapter === null ? {} : { adapter }),
     dir,

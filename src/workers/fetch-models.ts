@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { asStageError, StageError } from '../core/errors.ts';
 import { isProgressBar } from '../core/mlx/mlx-log.ts';
 import { downloadError } from '../core/run/download.ts';
 import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
+import { driverPath } from '../io/driver-path.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
 import { resolveModel } from '../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
@@ -151,7 +151,7 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
 }
 
 function means(runtime: Runtime, listed: Listed): DownloadMeans {
-  const { python, drivers, workspace, signal, log } = runtime;
+  const { python, workspace, signal, log } = runtime;
   let bar = Number.NEGATIVE_INFINITY;
   const onLine = (line: string): void => {
     const isBar = isProgressBar(line);
@@ -161,7 +161,7 @@ function means(runtime: Runtime, listed: Listed): DownloadMeans {
   };
   const keepFree = Math.round(workspace.config.disk_reserve_gb * gigabyte);
   const wanted = (): Promise<boolean> => isWanted(runtime, downloadName(listed));
-  const driver = join(drivers, 'download.py');
+  const driver = driverPath('download');
   return { python, driver, state: workspace.state, keepFree, signal, isWanted: wanted, onLine };
 }
 

@@ -36,7 +36,6 @@ export interface Runtime extends Place {
   readonly python: string;
   readonly versions: Readonly<Record<string, string>>;
   /** Folder with python/*.py. */
-  readonly drivers: string;
   /** Aborted when `up` goes down; its reason is a `Leaving`. */
   readonly signal: AbortSignal;
   /** Aborted when a person asked `up` to stop and to end its tools. */

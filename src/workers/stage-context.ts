@@ -11,6 +11,7 @@ import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeInside } from '../io/disk/inside.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
+import { driverPath } from '../io/driver-path.ts';
 import { absolutePath, expandWords } from '../io/home.ts';
 import { addsNothing } from '../io/model/idle-adapter.ts';
 import { proveModel } from '../io/model/model-folder.ts';
@@ -50,7 +51,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
         base === null ? 'the run has no base model' : `${base.message}; ${base.hint}`,
       );
     },
-    driver: (name) => join(runtime.drivers, `${name}.py`),
+    driver: driverPath,
     tool: (tool) => runTool(runtime, attempt, tool),
     async render(jobs) {
       const { python, workspace } = runtime;
@@ -203,7 +204,7 @@ async function serve(
     const date = await promptDateOf(attempt.shelved, (text) => warnOf(runtime, attempt, text));
     const server = await startModelServer({
       python: runtime.python,
-      driver: join(runtime.drivers, 'serve.py'),
+      driver: driverPath('serve'),
       model: options.model,
       ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
       dir,

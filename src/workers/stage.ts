@@ -1,3 +1,4 @@
+import type { Driver } from '../core/mlx/drivers.ts';
 import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../core/score/rendering.ts';
 import type { Run } from '../events/run.ts';
@@ -62,8 +63,8 @@ export interface StageContext {
   readonly versions: Readonly<Record<string, string>>;
   /** Absolute folder of the base model; throws MISSING_INPUT when it is not here. */
   readonly baseModel: string;
-  /** Absolute path of one of phasebox's own drivers around mlx_lm: `fuse_direct`, `serve`, `check_data`. */
-  driver(name: string): string;
+  /** Absolute path of one of phasebox's own drivers around mlx_lm. */
+  driver(name: Driver): string;
   /** Runs a tool to its end. A non-zero exit throws the StageError that its log tells. */
   tool(tool: Tool): Promise<void>;
   /** What chat templates make of prompts, read on the date of the run's phase as by `serve`. Never throws. */

@@ -88,7 +88,7 @@ describe('doctor', () => {
     expect(statusOf(diagnosis, 'mlx_lm')).to.eql(['ok']);
     expect(named(diagnosis, 'mlx')[0]).to.include({ status: 'missing' });
     expect(named(diagnosis, 'mlx')[0]?.detail).to.contain('no libmlx');
-    expect(named(diagnosis, 'drivers')[0]?.detail).to.contain('check_data.py does not run').and.to.contain('no libmlx');
+    expect(named(diagnosis, 'drivers')[0]?.detail).to.contain('download.py does not run').and.to.contain('no libmlx');
   });
 
   it('warns of versions that are known to fail together', async () => {

@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
+import { drivers } from '../../src/core/mlx/drivers.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
@@ -47,6 +48,22 @@ describe('python/facts.py, with the real mlx_lm', () => {
     expect(code).to.equal(3);
     expect(stdout).to.equal('');
     expect(stderr).to.match(/mlx_lm is not installed in .*python/);
+  });
+});
+
+describe('the drivers, with the real mlx_lm', () => {
+  it('each starts, as `doctor` asks it to', async () => {
+    const ended = await Promise.all(drivers.map((name) => run([driver(name), '--help'])));
+    expect(ended.map(({ code }, index) => [drivers[index], code])).to.eql(drivers.map((name) => [name, 0]));
+  });
+
+  it('serve refuses an mlx_lm that lacks a function which it replaces', async () => {
+    const script =
+      'import sys; sys.path.insert(0, sys.argv[1]); from mlx_lm import utils; del utils._load_tokenizer; ' +
+      'import chat_prompts; chat_prompts.without_tool_parser()';
+    const { code, stderr } = await run(['-c', script, join(repository, 'python')]);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('mlx_lm.utils has no `_load_tokenizer` in this version of mlx_lm: install the version');
   });
 });
 

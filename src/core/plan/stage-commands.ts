@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
+import type { Driver } from '../mlx/drivers.ts';
 import { checkpointCount } from '../mlx/estimate.ts';
 import {
   candidateFolder,
@@ -26,8 +27,7 @@ export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: 
 /** Where things lie when the commands run. */
 export interface Places {
   readonly python: string;
-  /** One of phasebox's drivers: `check_data`, `fuse_direct`, `serve`. */
-  driver(name: string): string;
+  driver(name: Driver): string;
   /** Folder of the base model, and the model as train.yaml names it. */
   readonly model: string;
   readonly modelName: string;

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
 import { type Facts, facts } from '../../core/config/lookups.ts';
@@ -7,7 +6,7 @@ import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/plan/shell.ts';
-import { packageRoot } from '../package-root.ts';
+import { driverPath } from '../driver-path.ts';
 
 /** What pip is told to install: on Linux mlx-lm alone comes without anything that computes. */
 export const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";
@@ -81,7 +80,7 @@ export async function readFacts(python: string): Promise<Facts> {
 }
 
 async function ask(python: string): Promise<Answer> {
-  const script = join(packageRoot().folder, 'python', 'facts.py');
+  const script = driverPath('facts');
   const { stdout, stderr, exitCode, failed, code } = await execa(python, [script], { reject: false, timeout: 60_000 });
   const not = (why: string): NoFacts => ({ why, todo: next, unfit: false });
   if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'ended by a signal'})`);

@@ -6,17 +6,15 @@ import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
 import { type CheckCall, checkArgv, files, type RowKeys, rowKeys, toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
-import { packageRoot } from '../package-root.ts';
-
-const driver = (name: string): string => join(packageRoot().folder, 'python', `${name}.py`);
+import { driverPath } from '../driver-path.ts';
 
 /** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 when the check itself fails. */
 export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>
-  report(lookArgv(python, driver('check_data'), call), signal);
+  report(lookArgv(python, driverPath('check_data'), call), signal);
 
 /** The check that a training begins with, before there is one. Throws CommandError 3 when the check itself fails. */
 export const checkTrainingData = (python: string, call: CheckCall): Promise<CheckReport> =>
-  report(checkArgv(python, driver('check_data'), call));
+  report(checkArgv(python, driverPath('check_data'), call));
 
 async function report(argv: readonly string[], signal?: AbortSignal): Promise<CheckReport> {
   const folder = await mkdtemp(join(tmpdir(), 'phasebox-data-'));
@@ -34,7 +32,7 @@ export async function splitData(
   call: { readonly data: string; readonly out: string; readonly keys: RowKeys },
   signal: AbortSignal,
 ): Promise<SplitReport> {
-  const argv = [python, driver('split_data'), '--data', call.data, '--out', call.out, ...rowKeys(call.keys)];
+  const argv = [python, driverPath('split_data'), '--data', call.data, '--out', call.out, ...rowKeys(call.keys)];
   return splitReport.parse(JSON.parse(await run(argv, call.out, signal)));
 }
 

@@ -9,7 +9,7 @@ import { type Rendered, type RenderJob, rendering } from '../../core/score/rende
 import { readText } from '../disk/files.ts';
 import { contentHash, textHash } from '../disk/hash.ts';
 import { nonce } from '../disk/nonce.ts';
-import { packageRoot } from '../package-root.ts';
+import { driverPath } from '../driver-path.ts';
 import { readFacts } from './facts.ts';
 import { listNames } from './models.ts';
 
@@ -58,12 +58,6 @@ export async function renderPrompts(jobs: readonly RenderJob[], renderer: Render
 
 const failed = (why: string): Rendered => ({ ok: false, failed: why });
 
-let driver: string | undefined;
-const script = (): string => {
-  driver ??= join(packageRoot().folder, 'python', 'render_prompts.py');
-  return driver;
-};
-
 /** Where an answer is kept: only a template with a clock gives another one on another day. */
 interface Keys {
   readonly anyDay: string;
@@ -72,7 +66,7 @@ interface Keys {
 
 /** Everything that a prompt follows from; the weights are no part of it. */
 async function keysOf(job: RenderJob, { python, date }: Renderer, versions: object): Promise<Keys> {
-  const by = await contentHash(script());
+  const by = await contentHash(driverPath('render_prompts'));
   const names = (await listNames(job.model)).filter((name) => tokenizerFile.test(name)).sort();
   const files = await Promise.all(names.map(async (name) => [name, await contentHash(join(job.model, name))]));
   const all = { by, python, versions, files, requests: job.requests };
@@ -118,7 +112,7 @@ async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Rende
     stdout,
     stderr,
     failed: broken,
-  } = await execa(python, [script()], {
+  } = await execa(python, [driverPath('render_prompts')], {
     input: JSON.stringify({ date, jobs }),
     env: toolEnv(env),
     timeout: longest_ms,
