@@ -33,6 +33,22 @@ export function ifThere<T>(value: T): (error: unknown) => T {
 }
 
 /**
+ * Opens a regular file to read it. Never waits for a fifo and never reads a device, which may have no end: those throw
+ * ENXIO, as a socket does.
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  const handle = await open(path, readOnly);
+  try {
+    const found = await handle.stat();
+    if (found.isFile()) return handle;
+    throw Object.assign(new Error(`${path} is not a regular file`), { code: found.isDirectory() ? 'EISDIR' : 'ENXIO' });
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/**
  * A text file; null when it is not there. It never waits: a fifo, a folder or a link to itself in its place throws
  * DamagedFile.
  */
@@ -49,13 +65,10 @@ export async function readText(path: string, encoding: BufferEncoding = 'utf8'):
 /** The same for a reader that takes the file in parts, and closes it. */
 export async function openText(path: string): Promise<FileHandle | null> {
   try {
-    const handle = await open(path, readOnly);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
+    return await openRegular(path);
   } catch (error) {
     return notText(path, error);
   }
-  throw notRegular(path);
 }
 
 /** The same in one synchronous step, for `inSlices`. */

@@ -61,21 +61,32 @@ async function readHash(path: string, size: number): Promise<string> {
     .digest('hex');
 }
 
-/** All regular files below a folder (links followed), absolute, hidden ones left out. */
+/** More than any model, adapter or run has: a link to the root of a disk must not have all of it hashed. */
+const mostFiles = 100_000;
+
+/**
+ * All regular files below a folder (links followed), absolute, hidden ones left out. Throws ELOOP when a link leads back
+ * to a folder that it lies in, and EFBIG when there are too many.
+ */
 export async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const found = await Promise.all(
-    entries
-      .filter((entry) => !entry.name.startsWith('.'))
-      .map(async (entry) => {
-        const path = join(folder, entry.name);
-        const isFolder = entry.isSymbolicLink() ? (await stat(path)).isDirectory() : entry.isDirectory();
-        if (isFolder) return filesBelow(path);
-        return entry.isFile() || entry.isSymbolicLink() ? [path] : [];
-      }),
-  );
-  return found.flat().sort();
+  const files: string[] = [];
+  const walk = async (at: string, above: readonly string[]): Promise<void> => {
+    const real = await realpath(at);
+    if (above.includes(real)) throw refusal('ELOOP', `${at} leads back to ${real}`);
+    for (const entry of await readdir(at, { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const path = join(at, entry.name);
+      const found = entry.isSymbolicLink() ? await stat(path) : entry;
+      if (found.isDirectory()) await walk(path, [...above, real]);
+      else if (found.isFile()) files.push(path);
+      if (files.length > mostFiles) throw refusal('EFBIG', `${folder} holds more than ${mostFiles} files`);
+    }
+  };
+  await walk(folder, []);
+  return files.sort();
 }
+
+const refusal = (code: string, message: string): Error => Object.assign(new Error(message), { code });
 
 function hashInThread(path: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-import { open, readdir, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isMapping, type Mapping } from '../../core/config/mapping.ts';
 import { StageError } from '../../core/errors.ts';
@@ -8,8 +8,8 @@ import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts'
 import { refusedStart } from '../../core/mlx/python-json.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
 import { parseTolerant } from '../../core/score/tolerant-json.ts';
-import { hasCode, ifAbsent } from '../disk/files.ts';
-import { absence, damaged, missing, type Read, type TensorFile, tensorFileOrFault } from './tensor-file.ts';
+import { hasCode, ifAbsent, openRegular } from '../disk/files.ts';
+import { absence, damaged, missing, notAFile, type Read, type TensorFile, tensorFileOrFault } from './tensor-file.ts';
 
 const indexFile = 'model.safetensors.index.json';
 /** One of these is enough; they are looked for in this order. */
@@ -141,31 +141,51 @@ async function jsonFault(path: string): Promise<ModelFault | null> {
 
 /** Of a file that is not read as a whole: that it is there, has something in it, and is no pointer. */
 async function fileFault(path: string): Promise<ModelFault | null> {
-  const handle = await open(path, 'r').catch(ifAbsent(null));
-  if (handle === null) return { kind: 'missing', problem: await absence(path) };
-  try {
+  const read = await opened(path, async (handle): Promise<Read<null>> => {
     const start = new Uint8Array(signatureBytes);
     const { bytesRead } = await handle.read(start, 0, signatureBytes, 0);
     // An empty template or vocabulary is not what anybody saved.
-    return bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
-  } finally {
-    await handle.close();
-  }
+    const fault: ModelFault | null = bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
+    return fault === null ? { ok: true, value: null } : { ok: false, fault };
+  });
+  return read.ok ? null : read.fault;
 }
 
-async function readJson(path: string): Promise<Read<Mapping>> {
-  const bytes = await readFile(path).catch(ifAbsent(null));
-  if (bytes === null) return missing(await absence(path));
-  const other = impostor(bytes);
-  if (other !== null) return { ok: false, fault: other };
-  const text = bytes.toString();
-  const refused = refusedStart(text);
-  if (refused !== null) return damaged(refused);
+/** Bytes: the largest tokenizer.json is a tenth of it. */
+const mostJsonBytes = 2 ** 28;
+
+const readJson = (path: string): Promise<Read<Mapping>> =>
+  opened(path, async (handle) => {
+    const { size } = await handle.stat();
+    if (size > mostJsonBytes) return damaged(`${size} bytes; allowed: at most ${mostJsonBytes}`);
+    const bytes = await handle.readFile();
+    const other = impostor(bytes);
+    if (other !== null) return { ok: false, fault: other };
+    const text = bytes.toString();
+    const refused = refusedStart(text);
+    if (refused !== null) return damaged(refused);
+    try {
+      const value = parseTolerant(text);
+      return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
+    } catch (error) {
+      return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+    }
+  });
+
+/** Reads an open file, or says what is in its place. */
+async function opened<T>(path: string, read: (handle: FileHandle) => Promise<Read<T>>): Promise<Read<T>> {
   try {
-    const value = parseTolerant(text);
-    return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
+    const handle = await openRegular(path);
+    try {
+      return await read(handle);
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
-    return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return missing(await absence(path));
+    const fault = notAFile(error);
+    if (fault !== null) return { ok: false, fault };
+    throw error;
   }
 }
 

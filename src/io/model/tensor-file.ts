@@ -1,8 +1,8 @@
-import { open, readlink } from 'node:fs/promises';
+import { readlink } from 'node:fs/promises';
 import type { InspectedTensors } from '../../core/config/lookups.ts';
 import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
-import { hasCode } from '../disk/files.ts';
+import { hasCode, openRegular } from '../disk/files.ts';
 
 /** What was read of a file, or why it is of no use. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
@@ -22,7 +22,7 @@ export const missing = (problem: string): { ok: false; fault: ModelFault } => ({
 });
 /** All tensors of one .safetensors file, proven to be of the file's size. Only the header is read. */
 async function readTensorFile(path: string): Promise<Read<TensorFile>> {
-  const handle = await open(path, 'r');
+  const handle = await openRegular(path);
   try {
     const { size } = await handle.stat();
     const start = new Uint8Array(signatureBytes);
@@ -54,9 +54,16 @@ export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>>
     return await readTensorFile(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return missing(await absence(path));
-    if (hasCode(error, 'EISDIR')) return damaged('is a folder');
+    const fault = notAFile(error);
+    if (fault !== null) return { ok: false, fault };
     throw error;
   }
+}
+
+/** What stands in the place of a file, by the error of opening it; null: it is another error. */
+export function notAFile(error: unknown): ModelFault | null {
+  if (hasCode(error, 'EISDIR')) return { kind: 'damaged', problem: 'is a folder' };
+  return hasCode(error, 'ENXIO') ? { kind: 'damaged', problem: 'is not a regular file' } : null;
 }
 
 /** `not there`, or where a link leads that leads nowhere: the Hub cache is made of links. */

@@ -90,7 +90,7 @@ async function hashOf(path: string): ReturnType<Lookups['hash']> {
   try {
     return { sha256: await contentHash(path) };
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM')) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EFBIG', 'EACCES', 'EPERM')) {
       return { message: `something in ${path} cannot be read: ${error instanceof Error ? error.message : ''}` };
     }
     throw error;
