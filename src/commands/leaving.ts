@@ -6,6 +6,25 @@ import type { Screen } from './screen.ts';
 
 const secondThought_ms = 5000;
 
+/** Why `up` ends before it works: it was asked to go down while it was starting. */
+export class AskedToLeave extends Error {
+  override readonly name = 'AskedToLeave';
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`asked to leave by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Catches the signals that end `up`, from its first moment: what it starts must not stay without an owner. Aborted by the first. */
+export function catchSignals(): AbortSignal {
+  const asked = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => asked.abort(new AskedToLeave(name)));
+  return asked.signal;
+}
+
 /**
  * Waits until `up` is asked to go down, and tells how: a signal leaves running tools alone, so that the next `up` takes
  * them up again; a second Ctrl-C within 5 s ends them as well.
@@ -13,19 +32,18 @@ const secondThought_ms = 5000;
 export async function leaving(
   { inHand, workspace }: Pick<Runtime, 'inHand' | 'workspace'>,
   screen: Screen,
+  asked: AbortSignal,
 ): Promise<Leaving> {
-  // Without a listener of its own a Ctrl-C that comes between two waits would end this process on the spot.
-  process.on('SIGINT', () => undefined);
-  const signal = (name: NodeJS.Signals): Promise<NodeJS.Signals> => once(process, name).then(() => name);
-  const first = await Promise.race([signal('SIGINT'), signal('SIGTERM'), signal('SIGHUP')]);
+  if (!asked.aborted) await once(asked, 'abort');
   if (inHand.size === 0) return 'detach';
   const continues = await toolThatContinues(workspace);
   const stops = [...inHand].map(([run, { stage }]) => `${stage} of ${run}`).filter((name) => name !== continues);
   if (continues !== null)
     screen.line(`${continues} continues in the background; the next \`phasebox up\` takes it over.`);
   if (stops.length > 0) screen.line(`${stops.join(', ')} stops here; the next \`phasebox up\` resumes it.`);
-  if (first !== 'SIGINT' || continues === null) return 'detach';
+  const isCtrlC = asked.reason instanceof AskedToLeave && asked.reason.signal === 'SIGINT';
+  if (!isCtrlC || continues === null) return 'detach';
   screen.line(`Press Ctrl-C again within 5 s to stop ${continues} as well.`);
-  const again = signal('SIGINT').then((): Leaving => 'stop');
+  const again = once(process, 'SIGINT').then((): Leaving => 'stop');
   return Promise.race([again, delay<Leaving>(secondThought_ms, 'detach', { ref: false })]);
 }

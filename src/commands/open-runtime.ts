@@ -27,6 +27,8 @@ export interface PlaceParts {
 export interface RuntimeParts extends PlaceParts {
   readonly broker: Broker;
   readonly signal: AbortSignal;
+  /** Aborted when it is not wanted any more; then its reason is thrown, and nothing is left open. */
+  readonly asked?: AbortSignal;
 }
 
 /** What the owner of a workspace needs, from the disk. */
@@ -56,11 +58,13 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
 }
 
 /** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm, or no broker. */
-export async function openRuntime({ workspace, log, broker, signal, notice }: RuntimeParts): Promise<Runtime> {
+export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
+  const { workspace, log, broker, signal, asked, notice } = parts;
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
   const id = await workspaceId(workspace.state);
-  const connection = await broker.reach(brokerPrefix(id));
+  const connection = await broker.reach(brokerPrefix(id), asked);
+  asked?.throwIfAborted();
   const root = packageRoot();
   const clock = openRetryClock(workspace.config);
   return {

@@ -17,7 +17,7 @@ import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers, type Workers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
 import { detach } from './detach.ts';
-import { leaving } from './leaving.ts';
+import { AskedToLeave, catchSignals, leaving } from './leaving.ts';
 import { openRuntime } from './open-runtime.ts';
 import { example, globals, type Register, workspaceOf } from './register.ts';
 import { openScreen, type Screen } from './screen.ts';
@@ -43,9 +43,22 @@ const isWatched = (level: string): boolean => process.stderr.isTTY === true && [
 
 /** Watcher, workers and dashboard, until a signal comes or (`once`) everything is done. Returns the exit code. */
 export async function up(workspace: Workspace, options: UpOptions): Promise<number> {
+  const asked = catchSignals();
+  try {
+    return await owning(workspace, options, asked);
+  } catch (error) {
+    if (error instanceof AskedToLeave) return 0;
+    throw error;
+  }
+}
+
+async function owning(workspace: Workspace, options: UpOptions, asked: AbortSignal): Promise<number> {
   let claim = await claimWorkspace(workspace.state);
   // A command like `phasebox cancel` that found no `up` does its work itself, in seconds.
-  for (; claim.kind === 'taken' && claim.moment; claim = await claimWorkspace(workspace.state)) await delay(50);
+  for (; claim.kind === 'taken' && claim.moment; claim = await claimWorkspace(workspace.state)) {
+    await delay(50);
+    asked.throwIfAborted();
+  }
   if (claim.kind === 'taken') {
     throw new CommandError(
       3,
@@ -64,9 +77,9 @@ export async function up(workspace: Workspace, options: UpOptions): Promise<numb
     );
   });
   try {
-    const broker = await openBroker(workspace, (line) => screen.line(line));
+    const broker = await openBroker(workspace, (line) => screen.line(line), asked);
     try {
-      return await watch({ workspace, options, log, screen, broker, ownership: claim.ownership });
+      return await watch({ workspace, options, log, screen, broker, ownership: claim.ownership, asked });
     } finally {
       await broker.close();
     }
@@ -83,19 +96,59 @@ interface Setting {
   readonly screen: Screen;
   readonly broker: Broker;
   readonly ownership: Ownership;
+  readonly asked: AbortSignal;
 }
 
 async function watch(setting: Setting): Promise<number> {
-  const { workspace, options, log, screen, broker, ownership } = setting;
+  const { workspace, options, log, screen, broker, asked } = setting;
   const down = new AbortController();
   const tally: Tally = { failed: 0, rejected: 0 };
   const notice = (step: Notice): void => {
     if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
   };
-  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, notice });
+  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, asked, notice });
+  let how: Ending = 'detach';
+  try {
+    how = await work(setting, { runtime, down, tally });
+  } finally {
+    await closeBus(runtime);
+    await runtime.pages.close();
+    // Only now has the last row rung.
+    if (how === 'done') await runtime.bell.silent();
+    await runtime.bell.close();
+    await runtime.shelf.close();
+  }
+  log.info({ broker: broker.where }, 'down');
+  if (how === 'held') throw new CommandError(3, heldText(runtime));
+  if (!options.once) return 0;
+  return tally.failed > 0 ? 1 : tally.rejected > 0 ? 2 : 0;
+}
+
+/** How long the workers may take to sign off: a broker that hangs never answers. */
+const signOff_ms = 2000;
+
+async function closeBus({ bus, inHand, log }: Runtime): Promise<void> {
+  await Promise.all([...inHand.values()].map(({ over }) => over));
+  const closed = bus.close().then(() => true);
+  if (!(await Promise.race([closed, delay(signOff_ms, false, { ref: false })])))
+    log.warn(`the broker at ${bus.where} did not answer when the workers signed off`);
+}
+
+type Ending = Leaving | 'done' | 'held';
+
+interface Work {
+  readonly runtime: Runtime;
+  readonly down: AbortController;
+  readonly tally: Tally;
+}
+
+/** Watches and works until a signal comes or (`once`) everything is done; how it ended. */
+async function work(setting: Setting, { runtime, down, tally }: Work): Promise<Ending> {
+  const { workspace, options, log, screen, ownership, asked } = setting;
   // Before anything is started: a port that cannot be had must not leave a tool behind.
   const dashboard = options.dashboard ? await openDashboard(runtime) : null;
+  asked.throwIfAborted();
   const workers = await startWorkers(runtime);
   const inbox = openInbox({
     workspace,
@@ -116,10 +169,10 @@ async function watch(setting: Setting): Promise<number> {
   });
   greet(setting, runtime, dashboard);
   const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
-  let how: Leaving | 'done' | 'held' = 'detach';
+  let how: Ending = 'detach';
   try {
-    const asked = Promise.race([leaving(runtime, screen), stopRequest(runtime)]);
-    how = await (options.once ? Promise.race([asked, allDone(runtime, inbox, workers)]) : asked);
+    const left = Promise.race([leaving(runtime, screen, asked), stopRequest(runtime)]);
+    how = await (options.once ? Promise.race([left, allDone(runtime, inbox, workers)]) : left);
   } finally {
     clearInterval(live);
     screen.close();
@@ -128,17 +181,8 @@ async function watch(setting: Setting): Promise<number> {
     await inbox.close();
     await workers.close();
     await dashboard?.close();
-    await runtime.bus.close();
-    await runtime.pages.close();
-    // Only now has the last row rung.
-    if (how === 'done') await runtime.bell.silent();
-    await runtime.bell.close();
-    await runtime.shelf.close();
   }
-  log.info({ broker: broker.where }, 'down');
-  if (how === 'held') throw new CommandError(3, heldText(runtime));
-  if (!options.once) return 0;
-  return tally.failed > 0 ? 1 : tally.rejected > 0 ? 2 : 0;
+  return how;
 }
 
 async function openDashboard(runtime: Runtime): Promise<Dashboard> {

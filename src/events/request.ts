@@ -42,6 +42,7 @@ export const outcome = z.strictObject({
     'prioritized',
     'nothing_waits',
     'stopped',
+    'broker_stopped',
     'error',
   ]),
   /** What the sentence about it needs: a stage, a status, names. */

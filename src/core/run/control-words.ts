@@ -59,6 +59,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
     say: (about) =>
       about === '' ? 'asked to stop' : `${about}: its tool was ended; \`phasebox up\` makes the stage anew`,
   },
+  broker_stopped: { say: () => 'stopped the broker that an earlier `phasebox up` left running' },
   error: { say: (about, detail) => `${about === '' ? 'phasebox failed at it' : about}: ${detail}`, refused: true },
 };
 

@@ -12,6 +12,7 @@ import {
 import { attemptDue } from '../../core/run/due.ts';
 import { standing } from '../../core/run/next-run.ts';
 import type { Outcome, Request } from '../../events/request.ts';
+import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { dropRequest, finishRequest, pendingRequests, sweepAnswers } from '../../io/workspace/requests.ts';
@@ -175,7 +176,7 @@ async function standingsOf(place: Place, all: readonly Shelved[]): Promise<Map<S
   return new Map(found);
 }
 
-/** Ends every tool that an `up` which is gone left running in this workspace, downloads too. For an owner without workers. */
+/** Ends all that an `up` which is gone left running in this workspace: tools, downloads, its broker. For an owner without workers. */
 export async function endLeftTools(place: Place): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const shelved of place.shelf.all()) {
@@ -185,5 +186,6 @@ export async function endLeftTools(place: Place): Promise<Outcome[]> {
     outcomes.push({ about: run, did: held.length > 0 ? 'held' : 'stopped', detail: held.join(', ') || null });
   }
   await endTools(join(place.workspace.state, 'downloads'));
+  if (await endServer(place.workspace.state)) outcomes.push({ about: null, did: 'broker_stopped', detail: null });
   return outcomes;
 }

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { execa } from 'execa';
+import { Redis, type RedisOptions } from 'ioredis';
+import { CommandError } from '../../core/errors.ts';
+import { hasCode, ifAbsent, readText } from '../disk/files.ts';
+import { commandLine, holdersOf } from '../tool/process-facts.ts';
+import { isAlive } from '../tool/tool-process.ts';
+import { brokerBinary } from './broker-binary.ts';
+
+/*
+ * The server that `up` starts for a workspace. It holds the fifo .phasebox/broker/alive open, as tools hold theirs: the
+ * kernel says whether one is left and which process it is, also when it hangs or its socket was deleted.
+ */
+
+/** Where the server of a workspace works and listens. `state`: .phasebox/ */
+export interface OwnServer {
+  readonly state: string;
+  readonly socket: string;
+  readonly say: (line: string) => void;
+  /** Aborted: nobody wants it any more. One that is being started is stopped, and the signal's reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
+const ready_ms = 15_000;
+/** How long a server that works may take to answer: one that is busy for longer is restarted, which loses nothing. */
+const answer_ms = 2000;
+/** It writes its last lines within this time; then it is killed, and must be gone. */
+const grace_ms = 1000;
+const killed_ms = 5000;
+const poll_ms = 20;
+const remedy =
+  'Take it off PATH, or install one that runs here (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.';
+
+/** One call and good-bye. ioredis keeps a timer for this long after `disconnect()` on a closed socket, and the process with it. */
+const brief: RedisOptions = {
+  lazyConnect: true,
+  retryStrategy: () => null,
+  maxRetriesPerRequest: 0,
+  connectTimeout: answer_ms,
+  commandTimeout: answer_ms,
+  disconnectTimeout: 50,
+  // It asks INFO without a limit of time.
+  enableReadyCheck: false,
+};
+
+const folderOf = (state: string): string => join(state, 'broker');
+
+/** Uses the server that answers, else starts one; never a second one on the same files. */
+export async function ensureServer(server: OwnServer): Promise<void> {
+  if (await answers(server.socket)) return;
+  await endServer(server.state);
+  await startServer(server);
+}
+
+/** Asks the server to end, and ends it when it does not. */
+export async function closeServer({ state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<void> {
+  const patience_ms = (await shutdown(socket)) ? grace_ms : 0;
+  for (const end = performance.now() + patience_ms; performance.now() < end; await delay(poll_ms))
+    if (!(await isAlive(folderOf(state)))) return;
+  await endServer(state);
+}
+
+/**
+ * Ends the server of a workspace by signals, whether it answers or not. Only for the owner of the workspace. Returns whether
+ * there was one. Throws CommandError 3 when it does not end.
+ */
+export async function endServer(state: string): Promise<boolean> {
+  const folder = folderOf(state);
+  if (!(await isAlive(folder))) return false;
+  let pids = await serversOf(folder);
+  if (pids.length === 0) return false;
+  for (const [signal, patience_ms] of [['SIGTERM', grace_ms] as const, ['SIGKILL', killed_ms] as const]) {
+    for (const pid of pids) send(pid, signal);
+    for (const end = performance.now() + patience_ms; performance.now() < end; await delay(poll_ms))
+      if (!(await isAlive(folder))) return true;
+    pids = await serversOf(folder);
+    if (pids.length === 0) return true;
+  }
+  throw new CommandError(
+    3,
+    `The broker in ${folder} (pid ${pids.join(', ')}) does not answer and cannot be stopped. Restart the computer.`,
+  );
+}
+
+/** Processes that hold our fifo and are servers by their command line: a `cat` of it is not ours to end. */
+async function serversOf(folder: string): Promise<number[]> {
+  const servers: number[] = [];
+  for (const pid of await holdersOf(join(folder, 'alive')).catch(ifAbsent([]))) {
+    const [program = ''] = ((await commandLine(pid)) ?? '').split(' ');
+    if (/^(?:redis|valkey)-/.test(basename(program))) servers.push(pid);
+  }
+  return servers;
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended a moment ago, which is what was wanted.
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
+}
+
+/** True when a server answers PING; one that is still reading its files counts (it will answer). */
+async function answers(path: string): Promise<boolean> {
+  const redis = new Redis({ ...brief, path });
+  redis.on('error', () => undefined); // the rejected call below says enough
+  try {
+    await redis.connect();
+    return (await redis.ping()) === 'PONG';
+  } catch (error) {
+    return /LOADING/.test((error as Error).message);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/**
+ * Its append-only file is flushed, and nothing else is written: asked to save, a server on a full disk refuses to end. What
+ * it may still lose is filled again from the disk. False: it did not answer.
+ */
+async function shutdown(path: string): Promise<boolean> {
+  let asked = false;
+  for (; await answers(path); asked = true) {
+    const redis = new Redis({ ...brief, path });
+    redis.on('error', () => undefined); // SHUTDOWN closes the connection: that is its answer
+    await redis
+      .connect()
+      .then(
+        () => redis.shutdown('NOSAVE'),
+        () => undefined,
+      )
+      .catch(() => undefined);
+    redis.disconnect();
+    await delay(poll_ms);
+  }
+  return asked;
+}
+
+async function startServer({ state, socket, say, signal }: OwnServer): Promise<void> {
+  const binary = await brokerBinary(say);
+  signal.throwIfAborted();
+  const { server, refused } = await spawnServer(binary, { state, socket });
+  for (const end = performance.now() + ready_ms; !(await answers(socket)); ) {
+    await delay(5);
+    if (refused() !== null)
+      throw new CommandError(3, `The broker did not start: ${binary} cannot be run (${String(refused())}).\n${remedy}`);
+    const gone = server.exitCode !== null || server.signalCode !== null;
+    if (!gone && !signal.aborted && performance.now() < end) continue;
+    // A script that starts the server is not one yet.
+    server.kill('SIGKILL');
+    await endServer(state);
+    signal.throwIfAborted();
+    const log = logOf(state);
+    const tail = ((await readText(log)) ?? '').trim().split('\n').slice(-5).join('\n');
+    throw new CommandError(3, `The broker did not start. Its log, ${log}, ends with:\n${tail}`);
+  }
+}
+
+const logOf = (state: string): string => join(folderOf(state), 'server.log');
+
+interface Spawned {
+  readonly server: ChildProcess;
+  /** Why it could not be run (one for another processor, an interpreter that is not there): no `exit` follows. */
+  readonly refused: () => Error | null;
+}
+
+async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<Spawned> {
+  const folder = folderOf(state);
+  await mkdir(folder, { recursive: true });
+  const settings = {
+    port: '0',
+    unixsocket: socket,
+    unixsocketperm: '700',
+    dir: folder,
+    appendonly: 'yes',
+    appendfsync: 'everysec',
+    save: '',
+    'maxmemory-policy': 'noeviction',
+    daemonize: 'no',
+  };
+  const argv = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  await rm(socket, { force: true });
+  const fifo = join(folder, 'alive');
+  await rm(fifo, { force: true });
+  await execa('mkfifo', ['-m', '600', fifo]);
+  const [output, alive] = [await open(logOf(state), 'a'), await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)];
+  try {
+    // Detached: a child of ours would get the terminal's Ctrl-C together with `up`.
+    const server = spawn(binary, argv, { detached: true, stdio: ['ignore', output.fd, output.fd, alive.fd] });
+    let refused: Error | null = null;
+    server.once('error', (error) => {
+      refused = error;
+    });
+    server.unref();
+    return { server, refused: () => refused };
+  } finally {
+    await Promise.all([output.close(), alive.close()]);
+  }
+}
