@@ -12,10 +12,10 @@ import { openLogger } from '../io/logger.ts';
 import { readBrokerNote } from '../io/workspace/broker-note.ts';
 import { claimWorkspace, type Ownership } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import type { Inbox } from '../producers/inbox.ts';
 import { openInbox } from '../producers/open-inbox.ts';
-import { startWorkers, type Workers } from '../workers/index.ts';
+import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
+import { allDone, openSteps, type Steps } from './all-done.ts';
 import { detach } from './detach.ts';
 import { AskedToLeave, catchSignals, leaving } from './leaving.ts';
 import { openRuntime } from './open-runtime.ts';
@@ -103,14 +103,16 @@ async function watch(setting: Setting): Promise<number> {
   const { workspace, options, log, screen, broker, asked } = setting;
   const down = new AbortController();
   const tally: Tally = { failed: 0, rejected: 0 };
+  const steps = openSteps();
   const notice = (step: Notice): void => {
+    steps.happened();
     if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
   };
   const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, asked, notice });
   let how: Ending = 'detach';
   try {
-    how = await work(setting, { runtime, down, tally });
+    how = await work(setting, { runtime, down, tally, steps });
   } finally {
     await closeBus(runtime);
     await runtime.pages.close();
@@ -141,10 +143,11 @@ interface Work {
   readonly runtime: Runtime;
   readonly down: AbortController;
   readonly tally: Tally;
+  readonly steps: Steps;
 }
 
 /** Watches and works until a signal comes or (`once`) everything is done; how it ended. */
-async function work(setting: Setting, { runtime, down, tally }: Work): Promise<Ending> {
+async function work(setting: Setting, { runtime, down, tally, steps }: Work): Promise<Ending> {
   const { workspace, options, log, screen, ownership, asked } = setting;
   // Before anything is started: a port that cannot be had must not leave a tool behind.
   const dashboard = options.dashboard ? await openDashboard(runtime) : null;
@@ -172,7 +175,7 @@ async function work(setting: Setting, { runtime, down, tally }: Work): Promise<E
   let how: Ending = 'detach';
   try {
     const left = Promise.race([leaving(runtime, screen, asked), stopRequest(runtime)]);
-    how = await (options.once ? Promise.race([left, allDone(runtime, inbox, workers)]) : left);
+    how = await (options.once ? Promise.race([left, allDone({ runtime, inbox, workers, steps })]) : left);
   } finally {
     clearInterval(live);
     screen.close();
@@ -198,17 +201,6 @@ function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, da
   screen.line(`watching ${workspace.inbox}`);
   if (dashboard !== null) screen.line(`dashboard ${dashboard.url}`);
   log.info({ inbox: workspace.inbox, broker: broker.where, dashboard: dashboard?.url ?? null, pid: process.pid }, 'up');
-}
-
-/** No file waits, and every run has its row (`done`) or only pauses keep the rest from going on (`held`). */
-async function allDone(runtime: Runtime, inbox: Inbox, workers: Workers): Promise<'done' | 'held'> {
-  for (;;) {
-    await inbox.settled();
-    const open = runtime.shelf.all().some(({ run }) => !runtime.rows.has(run.run));
-    const over = !open ? 'done' : (await workers.isHeldBack()) ? 'held' : null;
-    if (over !== null && (await inbox.isEmpty())) return over;
-    await delay(100);
-  }
 }
 
 /** A person asked this `up` to go down together with its tools. */
