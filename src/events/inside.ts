@@ -11,5 +11,13 @@ export function isInside(path: string): boolean {
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
+/** The name of a phase or run as a row, a plan or a record gives it: it is joined to paths below artifacts/. */
+export const folderName = z
+  .string()
+  .refine(
+    (name) => isInside(name) && !name.includes('/') && !name.startsWith('.'),
+    'a name without / and without a dot in front',
+  );
+
 /** A path inside the folder of whatever wrote it: a stage's output below the stage's folder. */
 export const inside = z.string().refine(isInside, 'a relative path inside its folder, without ..');

@@ -3,14 +3,15 @@ import { command, path } from './paths.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
 
 const text = z.string();
-const reservedPhase = /(^base$)|\.(json|jsonl|md|html|svg)$/i;
+/** What phasebox itself writes into artifacts/, in any case: some disks know no other. */
+const reservedPhase = /^(base|plots)$|^results\.jsonl|\.(json|jsonl|md|html|svg)$/i;
 
 export const phaseName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, . _ - (at most 64, the first a letter or digit)')
   .refine(
     (name) => !reservedPhase.test(name),
-    'base and names ending in .json .jsonl .md .html .svg are taken by phasebox',
+    'base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox',
   );
 
 export const variantName = z

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { cost } from './cost.ts';
+import { folderName } from './inside.ts';
 import { host, servedBy } from './manifest.ts';
 import { dataProfile } from './profile.ts';
 import { modes } from './score.ts';
@@ -10,8 +11,8 @@ const categories = z.record(z.string(), z.number()).nullable();
 
 /** One line of artifacts/results.jsonl, one a run. Unknown is null, never absent. Percent 0-100, unrounded. */
 export const row = z.strictObject({
-  run: z.string(),
-  phase: z.string(),
+  run: folderName,
+  phase: folderName,
   seed: z.int().nullable(),
   variant: z.string().nullable(),
   /** Base model as written in the config; null: the run starts from a whole model. */

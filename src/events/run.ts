@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import { folderName } from './inside.ts';
 import { criteria } from './phase.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, stageName, trainSettings } from './stages.ts';
 
 /** Where a run begins that does not begin at train. Folders are absolute and hashed at acceptance. */
 export const origin = z.union([
-  z.strictObject({ run: z.string(), after: stageName }),
+  z.strictObject({ run: folderName, after: stageName }),
   z.strictObject({ model: z.string(), sha256: z.string() }),
   z.strictObject({ adapter: z.string(), checkpoint: z.int().nullable(), sha256: z.string() }),
 ]);
@@ -13,8 +14,8 @@ export type Origin = z.infer<typeof origin>;
 /** run.json: the resolved plan of one run. Written once, at acceptance; never changed. */
 export const run = z.strictObject({
   version: z.literal(1),
-  run: z.string(),
-  phase: z.string(),
+  run: folderName,
+  phase: folderName,
   seed: z.int(),
   variant: z.string().nullable(),
   /** Order of acceptance in this workspace, from 1. */
@@ -69,13 +70,13 @@ export type Run = z.infer<typeof run>;
 /** artifacts/<phase>/phase.json: what was accepted under this name, to tell an extension from a change. */
 export const phaseRecord = z.strictObject({
   version: z.literal(1),
-  phase: z.string(),
+  phase: folderName,
   accepted: z.string(),
   file: z.string(),
   /** The phase as resolved (extends merged, defaults filled in), and the hash of gate, outcomes and baseline as pre-registered. */
   config: z.record(z.string(), z.unknown()),
   criteria_sha256: z.string(),
-  runs: z.array(z.string()),
+  runs: z.array(folderName),
   /** What was doubtful in the file. Records of 0.1.0 lack it. */
   warnings: z.array(z.string()).optional(),
 });

@@ -92,12 +92,11 @@ async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ri
 
 /** Why the command is to be ended now; null when it ended by itself. */
 async function limited(over: AbortSignal, leave: AbortSignal): Promise<string | null> {
-  const left = new Promise<void>((resolve) => {
-    if (leave.aborted) resolve();
-    leave.addEventListener('abort', () => resolve(), { once: true });
-  });
-  const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal: over }).catch(() => undefined); // aborted: it ended by itself
-  await Promise.race([pause(limit_ms), left.then(() => pause(leave_ms))]);
+  const pause = (ms: number, until: AbortSignal): Promise<void> =>
+    delay(ms, undefined, { signal: until }).catch(() => undefined); // aborted: it need not wait any longer
+  // Not a listener on `leave`: it lives as long as `up` and would keep one for each row.
+  await pause(limit_ms, AbortSignal.any([over, leave]));
+  if (leave.aborted) await pause(leave_ms, over);
   if (over.aborted) return null;
   return leave.aborted ? 'it still ran when phasebox went down' : `it took longer than ${limit_ms / 1000} s`;
 }

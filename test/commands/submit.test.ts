@@ -147,6 +147,30 @@ describe('commands/submit', () => {
     expect(inbox.runs.toSorted()).to.deep.equal(['a', 'b', 'c', 'd', 'e', 'f'].map((phase) => `${phase}-s0`));
   });
 
+  it('of one phase with ten different settings at once: one is accepted, the others are refused with the difference', async () => {
+    const files = await Promise.all(
+      Array.from({ length: 10 }, (_, iters) =>
+        config(`${iters}.yaml`, `phase: a\nseeds: 2\ntrain: { iters: ${iters} }\n`),
+      ),
+    );
+    const codes = await Promise.all(files.map((file) => run([file])));
+    const inbox = openInboxOf(workspace);
+    await inbox.settled();
+    const [accepted = '', ...others] = await inbox.names('accepted');
+    expect(others).to.deep.equal([]);
+    expect(inbox.runs).to.deep.equal(['a-s0', 'a-s1']);
+    const rejected = (await inbox.names('rejected')).filter((name) => !name.endsWith('.reasons.txt'));
+    expect(rejected.length + codes.filter((code) => code === 2).length).to.equal(9);
+    for (const name of rejected)
+      expect(await inbox.reasons(name)).to.contain(`train.iters: ${accepted[0]} -> ${name[0]}`);
+    for (const name of ['a-s0', 'a-s1'])
+      expect(await readFile(join(workspace.artifacts, 'a', name, 'run.json'), 'utf8')).to.contain(
+        `"iters": ${accepted[0]}`,
+      );
+    expect((await readdir(join(workspace.artifacts, 'a'))).toSorted()).to.deep.equal(['a-s0', 'a-s1', 'phase.json']);
+    expect([await waiting(), await hidden()]).to.deep.equal([[], []]);
+  });
+
   it('knows the phases before it in the same call and those that wait in the inbox', async () => {
     const first = await config('one.yaml', 'phase: one\n');
     const second = await config('two.yaml', 'phase: two\nbaseline: one\n');

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { openBell } from '../../src/io/bell.ts';
@@ -74,6 +75,19 @@ describe('io/bell', () => {
     await bell.silent();
     expect(lines).to.eql([]);
     await writeFile(join(folder, 'go'), '');
+    await bell.close();
+  });
+
+  it('leaves nothing behind for a row: a thousand rows warn of no leak', async () => {
+    const warnings: string[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', hear);
+    const { bell } = await bellOf(['true']);
+    for (let ring = 0; ring < 12; ring++) bell.ring(makeRow());
+    await bell.silent();
+    await setImmediate();
+    process.off('warning', hear);
+    expect(warnings).to.eql([]);
     await bell.close();
   });
 

@@ -152,9 +152,15 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
   ],
   [
     'a name that is taken',
-    good.replace('43a', 'results.jsonl'),
-    `a.yaml:1: phase: base and names ending in .json .jsonl .md .html .svg are taken by phasebox
-    seen: "results.jsonl"`,
+    good.replace('43a', 'results.jsonl.old'),
+    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox
+    seen: "results.jsonl.old"`,
+  ],
+  [
+    'a name that is taken in another case',
+    good.replace('43a', 'Plots'),
+    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox
+    seen: "Plots"`,
   ],
   [
     'a seed below 0',

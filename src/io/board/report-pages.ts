@@ -1,6 +1,8 @@
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
 import { type Context, Hono } from 'hono';
-import { readText } from '../disk/files.ts';
+import { DamagedFile } from '../../core/errors.ts';
+import { hasCode, readText } from '../disk/files.ts';
+import { fileInside } from '../disk/inside.ts';
 import { reportFile } from '../page/write-html.ts';
 
 const mount = '/report';
@@ -23,6 +25,16 @@ export function reportPages(artifacts: string): Hono {
   return app;
 }
 
+/** Null: there is no such file of ours. A link is none: it may lead to anything that this user can read. */
+async function pageText(artifacts: string, file: string): Promise<string | null> {
+  try {
+    return await readText((await fileInside(await realpath(artifacts), file)).path);
+  } catch (error) {
+    if (error instanceof DamagedFile || hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return null;
+    throw error;
+  }
+}
+
 interface Asked {
   readonly file: string;
   readonly base?: string;
@@ -30,7 +42,7 @@ interface Asked {
 
 async function send(context: Context, artifacts: string, { file, base }: Asked): Promise<Response> {
   const kind = ours.exec(file)?.[1];
-  const text = kind === undefined ? null : await readText(join(artifacts, file));
+  const text = kind === undefined ? null : await pageText(artifacts, file);
   if (kind === undefined || text === null) {
     const why = file === reportFile ? 'it is written with the first row' : 'the comparison is at /report';
     return context.text(`404: ${file} is not there; ${why}.\n`, 404);

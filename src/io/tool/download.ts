@@ -53,13 +53,17 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
   const { signal, onLine } = means;
   const dir = downloadFolder(means.state, wanted);
   const running = (await takeUp(dir)) ?? (await begin(dir, wanted, means));
-  const left = new Promise<'left'>((resolve) => {
-    signal.addEventListener('abort', () => resolve('left'), { once: true });
-    // It may have been aborted while the download was being started.
-    if (signal.aborted) resolve('left');
+  let leave: () => void = () => undefined;
+  const left = new Promise<void>((resolve) => {
+    leave = resolve;
   });
+  signal.addEventListener('abort', leave, { once: true });
+  // It may have been aborted while the download was being started.
+  if (signal.aborted) leave();
   const unwanted = endUnwanted(running, means);
-  await followLog(running.log, Promise.race([running.ended, left]), onLine);
+  await followLog(running.log, Promise.race([running.ended, left]), onLine).finally(() =>
+    signal.removeEventListener('abort', leave),
+  );
   if (signal.aborted) {
     running.leave();
     return { kind: 'left' };

@@ -1,5 +1,4 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
@@ -9,7 +8,7 @@ import { claimByLink, generations, readClaim } from '../disk/generations.ts';
 import { nonce } from '../disk/nonce.ts';
 import { answers, listen } from '../workspace/live-socket.ts';
 import { isSocketName, socketFolder } from '../workspace/socket-path.ts';
-import { userCache } from '../workspace/user-cache.ts';
+import { cacheInTemp, userCache } from '../workspace/user-cache.ts';
 import { isAlive, revokeTool, startedBy, stopTool } from './tool-process.ts';
 
 /* One model-loading tool a user and machine: two models in memory make both slow, or end one of them. */
@@ -48,13 +47,13 @@ const poll_ms = 250;
 
 /** The folder of claims; PHASEBOX_SLOT_DIR wins. A home that cannot be written to: a private folder in the system's temp. */
 async function slotFolder(): Promise<string> {
-  const folder = process.env.PHASEBOX_SLOT_DIR || join(userCache(), 'slot');
+  const folder = process.env.PHASEBOX_SLOT_DIR || join(await userCache(), 'slot');
   try {
     await mkdir(folder, { recursive: true });
     return folder;
   } catch (error) {
     if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'ENOENT')) throw error;
-    const own = join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`, 'slot');
+    const own = join(await cacheInTemp(), 'slot');
     await mkdir(own, { recursive: true, mode: 0o700 });
     return own;
   }

@@ -61,6 +61,7 @@ export async function readPhases(artifacts: string): Promise<Found> {
       const record = await readPhaseRecord(join(artifacts, name));
       if (record === null) continue;
       const { phase, accepted, runs, config } = record;
+      if (phase !== name) throw new DamagedFile(path, `it is the record of phase ${phase}`);
       const { title, hypothesis, criteria: written } = shown.parse(config);
       phases.push({
         phase,

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer as answerSchema, type Outcome, type Request, request as requestSchema } from '../../events/request.ts';
-import { hasCode, readText, writeWhole } from '../disk/files.ts';
+import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { nonce } from '../disk/nonce.ts';
 
@@ -17,11 +17,10 @@ const unread_ms = 60_000;
 const requestFolder = (state: string): string => join(state, 'requests');
 const answerFile = (path: string): string => path.replace(/\.json$/, '.answer');
 
+/** Files alone: whatever else lies there was put there by hand, and stays. */
 async function names(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 
 const isRequest = (name: string): boolean => /^\d+\.[0-9a-f]+-\w+\.json$/.test(name);

@@ -1,7 +1,9 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { readText } from '../disk/files.ts';
+import { ifThere, readText } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
+import { isPrivate } from '../disk/private-folder.ts';
 
 /** macOS refuses socket paths from 104 bytes on, Linux from 108. */
 const longestSocketPath = 100;
@@ -13,13 +15,27 @@ export async function socketFolder(state: string): Promise<string> {
   if (Buffer.byteLength(state) + room <= longestSocketPath) return state;
   const note = join(state, 'sockets');
   const noted = await readText(note);
-  if (noted !== null) {
-    await mkdir(noted, { recursive: true, mode: 0o700 });
-    return noted;
-  }
+  if (noted !== null && (await isOurs(noted))) return noted;
   const folder = await mkdtemp(join(tmpdir(), 'phasebox-'));
-  await writeFile(note, folder);
-  return folder;
+  const draft = `${note}.${nonce()}`;
+  await writeFile(draft, folder);
+  if (noted !== null) {
+    await rename(draft, note);
+    return folder;
+  }
+  // Whoever is first names the folder: all processes of the workspace must use the same one.
+  const isFirst = await link(draft, note).then(() => true, ifThere(false));
+  await rm(draft);
+  if (isFirst) return folder;
+  await rmdir(folder);
+  return socketFolder(state);
+}
+
+/** The note is data: only a folder of ours is used on its word. One that is gone (a reboot empties the temp folder) is made again. */
+async function isOurs(noted: string): Promise<boolean> {
+  if (!/^\/.*\/phasebox-\w{6}$/.test(noted)) return false;
+  if (dirname(noted) === tmpdir()) await mkdir(noted, { mode: 0o700 }).catch(ifThere(undefined));
+  return isPrivate(noted);
 }
 
 /** True for the path of a socket that a claim of ours may name: `s.` and a nonce (0.1.0: a pid), in this folder. */

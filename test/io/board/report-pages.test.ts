@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Hono } from 'hono';
@@ -24,6 +24,9 @@ describe('the report on the dashboard', () => {
       ...{ 'artifacts/.hidden/x.html': 'x', 'artifacts/.x.html': 'x', 'artifacts/43a/43a-s0/x.html': 'x' },
     };
     for (const [path, text] of Object.entries(files)) await writeFile(join(root, path), text);
+    await symlink(join(root, 'secret.html'), join(artifacts, 'link.html'));
+    await symlink(root, join(artifacts, 'out'));
+    await mkdir(join(artifacts, 'folder.html'));
     app = new Hono().route('/', reportPages(artifacts));
     dashboard = await startDashboard({ queues: [], host: '127.0.0.1', port: 0, artifacts });
   });
@@ -51,6 +54,7 @@ describe('the report on the dashboard', () => {
       '%2e%2e/secret.html',
       '.hidden/x.html',
       '.x.html',
+      ...['link.html', 'out/secret.html', 'folder.html'],
     ];
     for (const path of [
       ...others,
@@ -62,6 +66,13 @@ describe('the report on the dashboard', () => {
       '..\\secret.html',
     ])
       expect((await ask(`/report/${path}`)).status, path).to.equal(404);
+  });
+
+  it('is shown where artifacts/ itself is kept elsewhere by a link', async () => {
+    const linked = join(await tempDir('linked'), 'artifacts');
+    await symlink(artifacts, linked);
+    const response = await new Hono().route('/', reportPages(linked)).request('/report/43a/answers.html');
+    expect(await response.text()).to.equal('answers');
   });
 
   it('says what is missing before the first row', async () => {

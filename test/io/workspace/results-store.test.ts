@@ -114,6 +114,22 @@ describe('results store', () => {
     expect((await readRows(folder)).map(({ seed }) => seed)).to.deep.equal([0, 1, 2, 3, 4, 9]);
   });
 
+  it('takes a row whose run or phase is no name for a damaged line: it would lead out of artifacts/', async () => {
+    const folder = await tempDir();
+    const named = ['..', '../..', 'a/b', '/etc', '.hidden', '', 'a\u0000b'].flatMap((name) => [
+      makeRow({ run: name }),
+      makeRow({ phase: name }),
+    ]);
+    await writeFile(
+      join(folder, 'results.jsonl'),
+      [...named, row(1)].map((one) => `${JSON.stringify(one)}\n`).join(''),
+    );
+    const { rows, damaged } = await readResults(folder);
+    expect(rows.map(({ run }) => run)).to.deep.equal(['43a-s1']);
+    expect(damaged.map(({ line }) => line)).to.deep.equal(named.map((_, index) => index + 1));
+    expect(damaged[1]?.why).to.equal('it is no row: phase a name without / and without a dot in front');
+  });
+
   it('does not write a damaged line twice when a crash came between', async () => {
     const folder = await tempDir();
     await writeFile(join(folder, 'results.jsonl'), 'torn');
