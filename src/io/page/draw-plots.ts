@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
@@ -39,7 +39,8 @@ export async function drawPlots(
   for (const name of Object.keys(plotNames) as PlotName[]) {
     const [file, spec] = [plotNames[name], specs.get(name)];
     if (spec === undefined) {
-      await removeInside(artifacts, file);
+      // Where the folder of the workspace is a link, it is meant to be one.
+      await removeInside(await realpath(artifacts), file);
       continue;
     }
     const svg = await renderPlot(spec, name);

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
@@ -57,6 +57,21 @@ describe('writePages', () => {
     await writeFile(suite, suiteText);
   });
   const read = (...path: string[]) => readFile(join(artifacts, ...path), 'utf8');
+
+  it('are written where artifacts/ is kept elsewhere by a link; what is a copy of a phase under another name is left out', async () => {
+    const root = await tempDir('linked');
+    const [artifacts, suite] = [join(root, 'artifacts'), join(root, 'suite.yaml')];
+    await mkdir(join(root, 'elsewhere'));
+    await symlink(join(root, 'elsewhere'), artifacts);
+    await writeFile(suite, suiteText);
+    await writeEvaluated(artifacts, suite, 'a');
+    const record = JSON.parse(await readFile(join(artifacts, 'a', 'phase.json'), 'utf8'));
+    await mkdir(join(artifacts, 'b'));
+    await writeFile(join(artifacts, 'b', 'phase.json'), JSON.stringify(record));
+    const { rendered, warnings } = await writePages({ artifacts });
+    expect(rendered).to.contain('title of a');
+    expect(warnings.join()).to.match(/b\/phase\.json cannot be read, .*it is the record of phase a$/);
+  });
 
   it('renders what is on disk, phases in order of acceptance, with links to all answers', async () => {
     for (const phase of ['aa', 'zz']) await writeEvaluated(artifacts, suite, phase);
