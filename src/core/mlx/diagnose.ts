@@ -16,12 +16,35 @@ const longest = 300;
 /** Characters of a line that are looked at: some patterns take the square of its length. */
 const longestLine = 2000;
 
-/** The line of a log that tells most: the last exception of a traceback, else argparse's complaint, else the last line. */
-export function tellingLine(lines: readonly string[]): string | null {
-  const reported =
-    lines.findLast((line) => exception.test(line)) ?? lines.findLast((line) => refusedArgument.test(line));
-  const line = reported ?? lines.at(-1);
-  return line === undefined ? null : line.trim().slice(0, longest);
+/** True for the line of a Python traceback that has the exception. */
+export const isException = (line: string): boolean => exception.test(line);
+
+/**
+ * What a log says about the end of its tool: the last exception of a traceback with all lines of its message, else
+ * argparse's complaint, else the last line.
+ */
+export function errorText(lines: readonly string[]): string | null {
+  const raised = lines.findLastIndex(isException);
+  if (raised !== -1) return shortened(messageAt(lines, raised));
+  const line = lines.findLast((one) => refusedArgument.test(one)) ?? lines.at(-1);
+  return line === undefined ? null : shortened(line);
+}
+
+/** mlx and mlx_lm raise messages of several lines: a sentence that ends with a colon, then a list with commas. */
+function messageAt(lines: readonly string[], first: number): string {
+  let end = first + 1;
+  while (end < lines.length && /[:,]\s*$/.test(lines[end - 1] ?? '')) end += 1;
+  // The items of an indented list are part of the message too.
+  while (end > first + 1 && /^\s+\S/.test(lines[end] ?? '')) end += 1;
+  return lines
+    .slice(first, end)
+    .map((line) => line.trim())
+    .join(' ');
+}
+
+function shortened(text: string): string {
+  const line = text.trim();
+  return line.length <= longest ? line : `${line.slice(0, longest - 1)}…`;
 }
 
 function symptomOf(lines: readonly string[], python: string): { code: ErrorCode; detail: string } | null {
@@ -29,7 +52,7 @@ function symptomOf(lines: readonly string[], python: string): { code: ErrorCode;
     const line = lines.findLast((candidate) => pattern.test(candidate));
     const match = line === undefined ? null : pattern.exec(line);
     if (line === undefined || match === null) continue;
-    const reported = line.trim().slice(0, longest);
+    const reported = isException(line) ? shortened(messageAt(lines, lines.lastIndexOf(line))) : shortened(line);
     const todo = typeof advice === 'function' ? advice(match) : advice;
     const advised = todo === undefined ? reported : `${reported.replace(/[:.]?$/, '.')} ${forPython(todo, python)}`;
     return { code, detail: advised };
@@ -57,7 +80,7 @@ export function diagnose(code: number, tail: readonly string[], python = 'python
   const sent = sentSignals[code];
   // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.
   if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
-  const reported = tellingLine(lines);
+  const reported = errorText(lines);
   if (isSettings(lines)) return new StageError('BAD_SETTINGS', reported ?? `exit code ${code}`);
   const end = ownSignals[code] === undefined ? `exit code ${code}` : `ended by signal ${ownSignals[code]}`;
   return new StageError('TOOL_FAILED', reported === null ? `${end}, nothing in its log` : `${end}: ${reported}`);

@@ -1,5 +1,5 @@
 import { StageError } from '../errors.ts';
-import { diagnose, tellingLine } from '../mlx/diagnose.ts';
+import { diagnose, errorText } from '../mlx/diagnose.ts';
 import { isProgressBar } from '../mlx/mlx-log.ts';
 
 /** python/download.py's exit code for what may be better later: the network, a full disk (sysexits.h, EX_TEMPFAIL). */
@@ -16,7 +16,7 @@ export function downloadError(
   if (cause.code === 'DISK_FULL' || cause.code === 'ENVIRONMENT') return cause;
   const first = tail.findLastIndex((line) => line.includes(' cannot be fetched: '));
   if (first < 0) {
-    const told = tellingLine(tail.filter((line) => !isProgressBar(line)));
+    const told = errorText(tail.filter((line) => !isProgressBar(line)));
     return new StageError('DOWNLOAD_FAILED', `${source}: ${told ?? `exit code ${code}`}`);
   }
   // What precedes it (warnings, bars) is no reason.

@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
+import { isException } from '../../core/mlx/diagnose.ts';
 import { hasCode } from '../disk/files.ts';
 
 const poll_ms = 200;
@@ -87,13 +88,25 @@ async function readFrom(path: string, position: number, take: (chunk: Buffer) =>
 /** Characters of a line that are kept: lines go into journal and row, and the row into the environment of a command. */
 const keptLine = 2000;
 
-/** The last lines of a log, the start of each, progress bars left out; empty when there is none. */
+/**
+ * At most `count` of the last lines of a log, the start of each, progress bars left out; empty when there is no log. When the
+ * last exception is further up, as before a long list of names, the first half is what begins with it.
+ */
 export async function logTail(path: string, count: number): Promise<string[]> {
   const lines: string[] = [];
+  const raised: string[] = [];
+  let since = Number.POSITIVE_INFINITY;
   await followLog(path, Promise.resolve(), (line) => {
     if (/\d%\|.*\|/.test(line)) return;
-    lines.push(line.length > keptLine ? `${line.slice(0, keptLine - 1)}…` : line);
+    const kept = line.length > keptLine ? `${line.slice(0, keptLine - 1)}…` : line;
+    if (isException(kept)) {
+      raised.length = 0;
+      since = 0;
+    }
+    since += 1;
+    if (raised.length < count / 2 && since <= count / 2) raised.push(kept);
+    lines.push(kept);
     if (lines.length > count) lines.shift();
   });
-  return lines;
+  return raised.length === 0 || since <= count ? lines : [...raised, ...lines.slice(raised.length - count)];
 }

@@ -61,6 +61,26 @@ describe('core/diagnose', () => {
     });
   }
 
+  it('says the whole message of an exception, also when it is a list on lines of its own', () => {
+    const incompatible = [
+      'Traceback (most recent call last):',
+      '  File "/v/mlx_lm/tuner/utils.py", line 168, in load_adapters',
+      'ValueError: Adapter at /a contains incompatible tensors:',
+      '  model.layers.0.q.lora_a: adapter shape (64, 8) does not match model parameter shape (128, 8)',
+      '  model.layers.9.q.lora_a: not an adapter parameter in the model',
+      'bye',
+    ];
+    expect(diagnose(1, incompatible).message)
+      .to.contain('incompatible tensors: model.layers.0.q.lora_a: adapter shape (64, 8) does not match')
+      .and.contain('model.layers.9.q.lora_a: not an adapter parameter in the model')
+      .and.not.contain('bye');
+    const missing = [
+      'ValueError: Missing 40 parameters: ',
+      ...Array.from({ length: 40 }, (_, i) => `layers.${i}.weight,`),
+    ];
+    expect(diagnose(1, missing).message).to.match(/Missing 40 parameters: layers\.0\.weight, layers\.1\.weight, .*…/);
+  });
+
   it('tells the exception, not the bar or the hint behind it', () => {
     const lines = ['Traceback', 'custom.CustomError: the real reason', '\rCalculating:  10%|#   | 1/10', 'bye'];
     expect(diagnose(1, lines).message).to.contain('exit code 1: custom.CustomError: the real reason');

@@ -13,6 +13,16 @@ describe('io/tool/follow-log', () => {
     expect(lines).to.deep.equal(['first', `${'l'.repeat(1999)}…`, just]);
   });
 
+  it('keeps the exception of a log whose last lines are a long list', async () => {
+    const log = join(await tempDir('log'), 'log.txt');
+    const names = Array.from({ length: 500 }, (_, index) => `layers.${index}.weight,`);
+    await writeFile(log, ['start', 'ValueError: Missing 500 parameters: ', ...names].join('\n'));
+    const tail = await logTail(log, 20);
+    expect(tail).to.have.length(20);
+    expect(tail.slice(0, 2)).to.eql(['ValueError: Missing 500 parameters:', 'layers.0.weight,']);
+    expect(tail.at(-1)).to.equal('layers.499.weight,');
+  });
+
   it('rejects with what a line is refused for, and is not troubled by how the tool ends after that', async () => {
     const log = join(await tempDir('log'), 'log.txt');
     await writeFile(log, 'nan\n');
