@@ -14,7 +14,7 @@ import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { driverPath } from '../io/driver-path.ts';
 import { absolutePath, expandWords } from '../io/home.ts';
 import { addsNothing } from '../io/model/idle-adapter.ts';
-import { proveModel } from '../io/model/model-folder.ts';
+import { proveInput, proveModel } from '../io/model/model-folder.ts';
 import { renderedFolder, renderPrompts } from '../io/model/render-prompts.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
@@ -63,6 +63,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     absolute: absolutePath,
     hash: (path) => contentHash(path),
     prove: proveModel,
+    proveInput,
     addsNothing,
     input: (name, sha256) => {
       notes.inputs[name] = sha256;

@@ -74,8 +74,10 @@ export interface StageContext {
   absolute(path: string, folder: string): string;
   /** Content hash (sha256) of a file or folder, remembered by size, mtime and inode. */
   hash(path: string): Promise<string>;
-  /** Proves a model folder, or one .safetensors file, whole by its headers: io/model/model-folder.ts. Throws OUTPUT_DAMAGED. */
+  /** Proves that a model folder, or one .safetensors file, that the stage made is whole, by its headers. Throws OUTPUT_DAMAGED. */
   prove(path: string): Promise<void>;
+  /** The same for what the stage reads. Throws MISSING_INPUT, INPUT_CHANGED. */
+  proveInput(path: string): Promise<void>;
   /** Whether the weights of an adapter (beside its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts. */
   addsNothing(weights: string): Promise<boolean>;
   /** Notes in the manifest what was read: name -> content hash. */

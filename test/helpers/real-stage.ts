@@ -10,7 +10,7 @@ import { readText } from '../../src/io/disk/files.ts';
 import { contentHash } from '../../src/io/disk/hash.ts';
 import { absolutePath } from '../../src/io/home.ts';
 import { addsNothing } from '../../src/io/model/idle-adapter.ts';
-import { proveModel } from '../../src/io/model/model-folder.ts';
+import { proveInput, proveModel } from '../../src/io/model/model-folder.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Progress, Stage, StageContext } from '../../src/workers/stage.ts';
@@ -100,7 +100,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
       if (code !== 0) throw diagnose(code ?? 137, await logTail(tool.log, 20));
     },
     render: async (jobs) => jobs.map(() => ({ ok: true, rendering: plainRendering })),
-    ...{ serve: unused, shared: unused, prove: proveModel, addsNothing, hash: contentHash, read: readText },
+    ...{ serve: unused, shared: unused, prove: proveModel, proveInput, addsNothing, hash: contentHash, read: readText },
     input: (name, sha256) => void Object.assign(seen.inputs, { [name]: sha256 }),
     warn: (text) => void seen.warnings.push(text),
     progress: (progress) => void seen.progress.push(progress),

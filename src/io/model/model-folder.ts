@@ -79,13 +79,23 @@ async function shapeOfFolder(source: string, folder: string): Promise<ModelShape
 
 /** Throws OUTPUT_DAMAGED, naming file and problem, unless a model folder or one .safetensors file is whole. */
 export async function proveModel(path: string): Promise<void> {
+  const fault = await faultOf(path);
+  if (fault !== null) throw new StageError('OUTPUT_DAMAGED', fault.problem);
+}
+
+/** The same for what a stage reads, which no retry repairs. Throws MISSING_INPUT if it is not there, else INPUT_CHANGED. */
+export async function proveInput(path: string): Promise<void> {
+  const fault = await faultOf(path);
+  if (fault !== null) throw new StageError(fault.kind === 'missing' ? 'MISSING_INPUT' : 'INPUT_CHANGED', fault.problem);
+}
+
+async function faultOf(path: string): Promise<Pick<ModelFault, 'kind' | 'problem'> | null> {
   if (path.endsWith('.safetensors')) {
     const file = await tensorFileOrFault(path);
-    if (!file.ok) throw new StageError('OUTPUT_DAMAGED', `${path}: ${file.fault.problem}`);
-    return;
+    return file.ok ? null : { kind: file.fault.kind, problem: `${path}: ${file.fault.problem}` };
   }
   const model = await readModelFolder(path);
-  if (!model.whole) throw new StageError('OUTPUT_DAMAGED', join(path, model.problem));
+  return model.whole ? null : { kind: model.kind, problem: join(path, model.problem) };
 }
 
 async function readShards(folder: string, names: readonly string[]): Promise<Read<ReadonlyMap<string, TensorFile>>> {

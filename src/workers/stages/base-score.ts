@@ -82,7 +82,7 @@ interface Place {
 
 async function make(context: StageContext, exam: Exam, { dir, key, model, pinned }: Place): Promise<void> {
   context.log('scoring the base model (once per model and eval identity)');
-  await context.prove(context.baseModel);
+  await context.proveInput(context.baseModel);
   let probed: Probe | null = null;
   const { overall, strict, categories, strict_categories } = await takeExam(
     context,
@@ -115,6 +115,6 @@ export async function askProbe(server: ModelServer, { suite, settings }: Exam): 
 
 /** The same of the base alone, for a run that does not want its score. */
 export async function probeBase(context: StageContext, exam: Exam): Promise<Probe | null> {
-  await context.prove(context.baseModel);
+  await context.proveInput(context.baseModel);
   return withServer(context, { name: 'probe', model: context.baseModel }, (server) => askProbe(server, exam));
 }

@@ -7,7 +7,7 @@ type Removed = Made<'cleanup'>['removed'];
 
 /** The unquantised model of two_step, once the quantized one is proven whole: until then it is the only copy. */
 async function removeFloats(fuse: Input<'fuse'>, quantize: Input<'quantize'>, context: StageContext): Promise<Removed> {
-  await context.prove(join(quantize.folder, quantize.made.model));
+  await context.proveInput(join(quantize.folder, quantize.made.model));
   const bytes = await context.remove('fuse', [fuse.made.model]);
   return [{ stage: 'fuse', path: fuse.made.model, bytes }];
 }

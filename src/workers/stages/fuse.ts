@@ -39,7 +39,7 @@ async function pin({ folder, checkpoint }: Chosen, context: StageContext): Promi
   if ((await context.read(join(folder, files.adapterConfig))) === null) {
     throw new StageError('MISSING_INPUT', join(folder, files.adapterConfig));
   }
-  await context.prove(weights);
+  await context.proveInput(weights);
   context.input('base', await context.hash(context.baseModel));
   context.input('adapter', await context.hash(weights));
 }

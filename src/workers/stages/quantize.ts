@@ -14,7 +14,7 @@ export const quantize: Stage<'quantize', 'fuse'> = {
       throw new StageError('INTERNAL', `run ${context.run.run} has nothing to quantize: no fused model or q_bits null`);
     }
     const model = join(fuse.folder, fuse.made.model);
-    await context.prove(model);
+    await context.proveInput(model);
     context.input('model', await context.hash(model));
     const onLine = (line: string): void => {
       if (!isProgressBar(line)) context.log(line);

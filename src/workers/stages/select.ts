@@ -30,7 +30,7 @@ export interface Choices {
 /** What was measured of each, in the order of `Choices.saved`, and how. */
 export type Measured = Omit<Made<'select'>, 'adapter' | 'iteration'>;
 
-/** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, OUTPUT_DAMAGED. */
+/** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, INPUT_CHANGED. */
 async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {
   const adapter = join(train.folder, train.made.adapter);
   const there = await context.list(adapter);
@@ -41,7 +41,7 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
       const why = 'it was taken away, by a cleanup with keep_checkpoints: selected or by `phasebox gc`';
       throw new StageError('MISSING_INPUT', `checkpoint ${iteration} in ${adapter}: ${why}`);
     }
-    await context.prove(join(adapter, name));
+    await context.proveInput(join(adapter, name));
     saved.push({ iteration, file: name, sha256: await context.hash(join(adapter, name)) });
   }
   for (const { iteration, sha256 } of saved) context.input(`checkpoint-${iteration}`, sha256);

@@ -18,7 +18,7 @@ export interface Served {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, OUTPUT_DAMAGED, INPUT_CHANGED. */
+/** Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED. */
 export async function servedModel(made: Makings, context: StageContext): Promise<Served> {
   const whole = made.quantize ?? made.fuse;
   const trained = made.select ?? made.train;
@@ -26,7 +26,7 @@ export async function servedModel(made: Makings, context: StageContext): Promise
   if (trained !== undefined && context.run.settings.fuse.mode === 'none') return adapterOnBase(trained, context);
   if (whole === undefined) throw new StageError('INTERNAL', `run ${context.run.run} has no model to evaluate`);
   const model = join(whole.folder, whole.made.model);
-  await context.prove(model);
+  await context.proveInput(model);
   const hash = await context.hash(model);
   const { from } = context.run;
   if (from !== null && 'model' in from && from.sha256 !== hash)
@@ -44,8 +44,8 @@ async function adapterOnBase(trained: Input<'select'> | Input<'train'>, context:
   const { from } = context.run;
   if (from !== null && 'adapter' in from && (await context.hash(folder)) !== from.sha256)
     throw new StageError('INPUT_CHANGED', `${folder} is not what it was when the config was accepted`);
-  await context.prove(weights);
-  await context.prove(context.baseModel);
+  await context.proveInput(weights);
+  await context.proveInput(context.baseModel);
   const hashes = { base: await context.hash(context.baseModel), adapter: await context.hash(weights) };
   for (const [name, hash] of Object.entries(hashes)) context.input(name, hash);
   if (checkpoint === null) return { model: context.baseModel, adapter: folder, hashes };

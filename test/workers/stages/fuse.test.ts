@@ -133,7 +133,7 @@ describe('workers/fuse, quantize and cleanup with the real mlx_lm', () => {
     };
     const dir = join(folder, 'c');
     const error = await stageErrorOf(runStage(cleanup, inputs, { run, dir, folders: { fuse: floats } }));
-    expect(error.code).to.equal('OUTPUT_DAMAGED');
+    expect(error.code).to.equal('MISSING_INPUT');
     expect(await readdir(join(floats, 'model'))).to.deep.equal(['model.safetensors']);
   });
 

@@ -103,7 +103,7 @@ describe('workers/select', () => {
     const train = await trained();
     const path = join(train.folder, 'adapter/0000020_adapters.safetensors');
     await writeFile(path, weights(1).subarray(0, -1));
-    expect((await stageErrorOf(select.run({ train }, context))).code).to.equal('OUTPUT_DAMAGED');
+    expect((await stageErrorOf(select.run({ train }, context))).code).to.equal('INPUT_CHANGED');
     await rm(path);
     const gone = await stageErrorOf(select.run({ train }, context));
     expect(gone.code).to.equal('MISSING_INPUT');
