@@ -58,7 +58,8 @@ async function bundle(source, dist) {
   mkdirSync(unfinished, { recursive: true });
   try {
     const { metafile } = await build({
-      entryPoints: [join(source, 'cli.ts')],
+      // The pages are written by a process of their own.
+      entryPoints: { cli: join(source, 'cli.ts'), 'pages-child': join(source, 'io/workspace/pages-child.ts') },
       outdir: unfinished,
       bundle: true,
       splitting: true,

@@ -18,7 +18,7 @@ import {
 } from '../core/page/report-words.ts';
 import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
-import { readPhases, readScores } from '../io/workspace/pages.ts';
+import { readPhases, readScores } from '../io/workspace/page-input.ts';
 import { readResults } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { print } from './output.ts';

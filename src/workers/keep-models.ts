@@ -1,14 +1,15 @@
 import { join } from 'node:path';
+import { figure } from '../core/compare/summary.ts';
 import { finalStage, type ModelUser, modelsToRemove } from '../core/run/keep-models.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
-import { inParallel } from '../io/disk/in-parallel.ts';
+import { inSlices } from '../io/disk/in-slices.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
-import { readRows } from '../io/workspace/results-file.ts';
-import { readManifest } from '../io/workspace/run-folder.ts';
+import { takeRows } from '../io/workspace/results-file.ts';
+import { readManifestNow } from '../io/workspace/run-folder.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { now, type Runtime } from './runtime.ts';
 
@@ -36,10 +37,10 @@ export async function removeModels(place: Place, run?: string): Promise<void> {
   // A run that cannot be read may need a model of another one.
   if (governed.size === 0 || shelf.leftOut().some(({ kind }) => kind === 'damaged')) return;
   const own = shelf.all().filter((shelved) => governed.has(shelved.run.phase));
-  const models = (await inParallel(own, finalModel)).filter((model) => model !== null);
+  const models = (await inSlices(own, finalModel)).filter((model) => model !== null);
   const gone = models.filter(({ removed }) => removed);
-  const rows = new Map((await readRows(place.workspace.artifacts)).map((row) => [row.run, row]));
-  const users = shelf.all().map((shelved) => userOf(place, shelved, rows.get(shelved.run.run)));
+  const { taken } = await takeRows(place.workspace.artifacts, (row) => ({ status: row.status, score: figure(row) }));
+  const users = shelf.all().map((shelved) => userOf(place, shelved, taken.get(shelved.run.run)));
   const names = new Set(modelsToRemove(users, new Set(gone.map(({ shelved }) => shelved.run.run))));
   for (const model of models) if (names.has(model.shelved.run.run) || model.removed) await remove(place, model);
 }
@@ -64,10 +65,18 @@ function phasesBehind({ shelf }: Place, run: string): ReadonlySet<string> {
   return phases;
 }
 
-async function finalModel(shelved: Shelved): Promise<FinalModel | null> {
+/** A model that nothing can be said of stays. */
+function readableManifest(folder: string, stage: StageName): Manifest | null {
+  try {
+    return readManifestNow(folder, stage);
+  } catch (error) {
+    return ifDamaged(null)(error);
+  }
+}
+
+function finalModel(shelved: Shelved): FinalModel | null {
   const stage = finalStage(shelved.run.chain);
-  // A model that nothing can be said of stays.
-  const manifest = stage === null ? null : await readManifest(shelved.folder, stage).catch(ifDamaged(null));
+  const manifest = stage === null ? null : readableManifest(shelved.folder, stage);
   if (stage === null || manifest === null) return null;
   const made = stages[stage].makes.safeParse(manifest.made);
   if (!made.success) return null;
@@ -78,7 +87,13 @@ async function finalModel(shelved: Shelved): Promise<FinalModel | null> {
 const isRemoved = ({ removed }: Manifest, path: string): boolean =>
   removed?.paths.some((one) => one === path || one.startsWith(`${path}/`)) ?? false;
 
-function userOf({ shelf }: Place, shelved: Shelved, row: Row | undefined): ModelUser {
+/** What decides of a finished run. */
+interface Finished {
+  readonly status: Row['status'];
+  readonly score: number | null;
+}
+
+function userOf({ shelf }: Place, shelved: Shelved, row: Finished | undefined): ModelUser {
   const { run, phase, number, settings } = shelved.run;
   const homes = [shelf.home(shelved, 'quantize'), shelf.home(shelved, 'fuse')].filter((home) => home !== undefined);
   const reads = homes.map((home) => home.run.run);
@@ -86,7 +101,7 @@ function userOf({ shelf }: Place, shelved: Shelved, row: Row | undefined): Model
     ...{ run, phase, number, keep: settings.cleanup.keep_model, reads },
     owner: reads[0] ?? null,
     status: row?.status ?? null,
-    score: (row?.score_by === 'strict' ? row.strict : row?.overall) ?? null,
+    score: row?.score ?? null,
   };
 }
 

@@ -1,26 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { openScoreReader } from '../io/workspace/answered-runs.ts';
-import { writePages } from '../io/workspace/pages.ts';
+import { type PagesOrder, type PagesReply, writePagesApart } from '../io/workspace/pages-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Notice } from './runtime.ts';
 
-/** Short runs end faster than pages are worth writing. */
-const pause_ms = 500;
-/** Plots and HTML take 0.3 to 0.7 s of CPU: they wait until no row has come for so long ... */
+/** Rows that come together have one writing. */
 const quiet_ms = 500;
-/** ... and when rows never stop coming, at most so long. */
-const longest_ms = 30_000;
-/** What could not be written (a full disk, mostly) is tried again after this, and so often before `up` goes without it. */
+/** While rows keep coming. */
+const busy_ms = 10_000;
+/** After an error that can pass (a full disk, mostly); each further time twice as long. */
 const again_ms = 1000;
+const longestAgain_ms = 60_000;
+/** So often before `up` ends without the pages. */
 const lastTries = 5;
+
 const unwritten = 'the comparison could not be written; it is tried again, also by `phasebox report`';
+const untried = 'the comparison could not be written; it is tried again after the next row, and by `phasebox report`';
 
 export interface PageParts {
-  readonly workspace: Workspace;
+  readonly workspace: Pick<Workspace, 'artifacts' | 'state'>;
   readonly log: Logger;
   /** Told once of pages that cannot be written, until they can be again. */
   readonly notice: (notice: Extract<Notice, { kind: 'page' }>) => void;
+  readonly write?: (order: PagesOrder) => Promise<PagesReply>;
+  /** Shorter pauses, for tests. */
+  readonly pace?: { readonly quiet_ms: number; readonly again_ms: number; readonly busy_ms: number };
 }
 
 /** Keeps the comparison and the pages beside it up to date, behind the rows and never in their way. */
@@ -31,66 +35,81 @@ export interface PageWriter {
   close(): Promise<void>;
 }
 
-/** The text follows a row at once; plots and HTML follow when rows pause. One writing at a time. */
-export function openPageWriter({ workspace, log, notice }: PageParts): PageWriter {
-  const reader = openScoreReader();
-  const due = { text: new Set<string>(), whole: new Set<string>() };
-  const closing = new AbortController();
-  let writing: Promise<void> = Promise.resolve();
+/**
+ * The pages follow a row within a second, and rows that keep coming every 10 s. One writing at a time, in a process of
+ * its own.
+ */
+export function openPageWriter(parts: PageParts): PageWriter {
+  const { pace = { quiet_ms, again_ms, busy_ms } } = parts;
+  const due = new Set<string>();
+  /** What could not be written by an error that does not pass: it waits for the next row. */
+  const behind = new Set<string>();
+  let writing: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
-  let since: number | null = null;
-  let told = false;
-  const then = (work: () => Promise<void>): Promise<void> => {
-    writing = writing.then(work);
+  let notBefore = 0;
+  let failures = 0;
+  let closing = false;
+  const attempt = openAttempts(parts);
+  const write = async (): Promise<void> => {
+    const [only, begun] = [[...due], performance.now()];
+    due.clear();
+    const outcome = await attempt(only);
+    failures = outcome === 'again' ? failures + 1 : 0;
+    for (const phase of outcome === 'written' ? [] : only) (outcome === 'again' ? due : behind).add(phase);
+    const now = performance.now();
+    // Where the pages take long, they take no more than half of the time.
+    notBefore =
+      outcome === 'again'
+        ? now + Math.min(longestAgain_ms, pace.again_ms * 2 ** (failures - 1))
+        : Math.max(begun + pace.busy_ms, now + (now - begun));
+  };
+  const start = (): Promise<void> => {
+    timer = undefined;
+    writing = write().finally(() => {
+      writing = null;
+      if (due.size > 0) soon();
+    });
     return writing;
   };
-  const write = async (kind: keyof typeof due): Promise<void> => {
-    const phases = new Set(due[kind]);
-    if (phases.size === 0) return;
-    due[kind].clear();
-    try {
-      const { warnings } = await writePages(workspace, { only: phases, reader, pictures: kind === 'whole' });
-      for (const warning of warnings) log.warn(warning);
-      told = false;
-    } catch (error) {
-      for (const phase of phases) due.whole.add(phase);
-      log.error({ err: error }, unwritten);
-      if (!told)
-        notice({ kind: 'page', text: `${unwritten}. ${error instanceof Error ? error.message : String(error)}` });
-      told = true;
-      if (!closing.signal.aborted) wholeIn(again_ms);
-    }
-  };
-  const whole = async (): Promise<void> => {
-    since = null;
-    await write('whole');
-  };
-  const text = async (): Promise<void> => {
-    await write('text');
-    await delay(pause_ms, undefined, { signal: closing.signal }).catch(() => undefined); // aborted: no more pauses
-  };
-  const wholeIn = (ms: number): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void then(whole), ms);
+  const soon = (): void => {
+    if (closing || timer !== undefined || writing !== null) return;
+    timer = setTimeout(() => void start(), Math.max(pace.quiet_ms, notBefore - performance.now()));
   };
   return {
     changed(phase) {
-      const waits = due.text.size > 0;
-      due.text.add(phase);
-      due.whole.add(phase);
-      if (!waits) void then(text);
-      since ??= performance.now();
-      wholeIn(Math.min(quiet_ms, since + longest_ms - performance.now()));
+      for (const one of [phase, ...behind]) due.add(one);
+      behind.clear();
+      soon();
     },
     async close() {
-      closing.abort();
+      closing = true;
       clearTimeout(timer);
-      due.text.clear();
-      await then(whole);
-      for (let tries = 1; due.whole.size > 0 && tries < lastTries; tries++) {
-        await delay(again_ms);
-        await then(whole);
+      await writing;
+      for (const phase of behind) due.add(phase);
+      for (let tries = 1; due.size > 0 && tries <= lastTries; tries++) {
+        if (tries > 1) await delay(pace.again_ms);
+        await start();
       }
     },
+  };
+}
+
+type Attempt = (only: readonly string[]) => Promise<'written' | 'again' | 'not again'>;
+
+/** One writing, and what is reported of it: a failure once, until the pages can be written again. */
+function openAttempts({ workspace: { artifacts, state }, log, notice, write = writePagesApart }: PageParts): Attempt {
+  let told = false;
+  return async (only) => {
+    const reply = await write({ artifacts, state, only });
+    if (reply.kind === 'written') {
+      for (const warning of reply.warnings) log.warn(warning);
+      told = false;
+      return 'written';
+    }
+    const text = reply.passes ? unwritten : untried;
+    log.error({ stack: reply.stack }, text);
+    if (!told) notice({ kind: 'page', text: `${text}. ${reply.message}` });
+    told = true;
+    return reply.passes ? 'again' : 'not again';
   };
 }

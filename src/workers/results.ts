@@ -7,7 +7,7 @@ import type { Row } from '../events/row.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
 import type { Delivery } from '../io/broker/consumer.ts';
 import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
-import { readRows } from '../io/workspace/results-file.ts';
+import { readPhaseRows } from '../io/workspace/results-file.ts';
 import { upsertRow } from '../io/workspace/results-store.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { tidyModels } from './keep-models.ts';
@@ -39,21 +39,23 @@ export async function endRun(runtime: Runtime, admission: Admission, shelved: Sh
 
 /** Writes the row of a run that is over and has none; null: it is not, or has one. */
 export function recordRow(place: Place, shelved: Shelved): Promise<Row | null> {
-  const { shelf, rows, workspace, log } = place;
+  const { shelf, workspace, log } = place;
   const { run } = shelved.run;
   return place.turn(run, async () => {
     const state = await shelf.state(shelved);
-    if (due(state, rows.has(run))?.event.stage !== 'results') return null;
+    if (due(state, place.rows.has(run))?.event.stage !== 'results') return null;
     const manifests = await manifestsOf(place, shelved);
     const accepted = await acceptanceWarnings(workspace.artifacts, shelved.run.phase).catch((error: unknown) => {
       // A record that cannot be read must not cost the row.
       log.warn(`phase.json of ${shelved.run.phase} cannot be read: ${String(error)}`);
       return [];
     });
-    const row = makeRow({ state, manifests, rows: await readRows(workspace.artifacts), ended: now(), accepted });
+    const { baseline } = shelved.run;
+    const rows = typeof baseline === 'string' ? await readPhaseRows(workspace.artifacts, baseline) : [];
+    const row = makeRow({ state, manifests, rows, ended: now(), accepted });
     const order = (name: string): number => shelf.get(name)?.run.number ?? Number.NaN;
     for (const warning of await upsertRow(workspace.artifacts, row, order)) log.warn(warning);
-    rows.add(run);
+    place.rows.add(run);
     await shelf.append(shelved, { event: 'row', at: now() });
     await tidyModels(place, run);
     return row;

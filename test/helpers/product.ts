@@ -50,7 +50,12 @@ export async function bundle(entry: string, edits: readonly Edit[] = []): Promis
   };
   const wrapper = await changed(join(repository, 'src/io/tool/wrap.sh'));
   const { outputFiles } = await build({
-    entryPoints: { program: entry, preload: join(repository, 'test/fixtures/crash/preload.mjs') },
+    entryPoints: {
+      program: entry,
+      // Beside the program, as scripts/build.mjs puts it.
+      'pages-child': join(repository, 'src/io/workspace/pages-child.ts'),
+      preload: join(repository, 'test/fixtures/crash/preload.mjs'),
+    },
     outdir: 'unwritten',
     write: false,
     bundle: true,

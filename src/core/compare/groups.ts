@@ -39,14 +39,16 @@ function variantOf(run: string, phase: string): string | null {
   return /^s\d+(?:\.\d+)?-(.+)$/.exec(run.slice(phase.length + 1))?.[1] ?? null;
 }
 
+/** Of one phase. */
 interface Known {
   readonly rows: readonly Row[];
   readonly prompts: ReadonlyMap<string, PromptScores>;
 }
 
-function groupOf(phase: PhaseOnPage, variant: string | null, { rows: all, prompts }: Known): Group {
-  const rows = all.filter((row) => row.phase === phase.phase && row.variant === variant);
+function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompts }: Known): Group {
+  const rows = own.filter((row) => row.variant === variant);
   const done = rows.filter((row) => row.status === 'done');
+  let judgement: Judgement | undefined;
   const nothing = { verdict: null, outcome: null, reason: null };
   const names = new Set([
     ...phase.runs.filter((run) => variantOf(run, phase.phase) === variant),
@@ -64,16 +66,19 @@ function groupOf(phase: PhaseOnPage, variant: string | null, { rows: all, prompt
     ),
     overall: mean(done.map((row) => row.overall)),
     strict: mean(done.map((row) => row.strict)),
-    judgement:
-      phase.criteria === null || done.length === 0
-        ? nothing
-        : judge(phase.criteria, meanValues(done.map((row) => figuresOf(row)))),
+    // Of thousands of groups a page shows few, and this takes most of the time.
+    get judgement() {
+      judgement ??=
+        phase.criteria === null || done.length === 0
+          ? nothing
+          : judge(phase.criteria, meanValues(done.map((row) => figuresOf(row))));
+      return judgement;
+    },
   };
 }
 
 /** A phase that only rows are left of: its folder is gone, what it was to show is not known. */
-function unrecorded(phase: string, rows: readonly Row[]): PhaseOnPage {
-  const own = rows.filter((row) => row.phase === phase);
+function unrecorded(phase: string, own: readonly Row[]): PhaseOnPage {
   const accepted = own.map((row) => row.started ?? row.ended).sort()[0] ?? '';
   return { phase, title: null, hypothesis: null, criteria: null, accepted, runs: own.map((row) => row.run) };
 }
@@ -84,13 +89,22 @@ export function groupRuns(
   phases: readonly PhaseOnPage[],
   prompts: ReadonlyMap<string, PromptScores> = new Map(),
 ): Group[] {
+  const byPhase = new Map<string, Row[]>();
+  for (const row of rows) {
+    const own = byPhase.get(row.phase);
+    if (own === undefined) byPhase.set(row.phase, [row]);
+    else own.push(row);
+  }
   const known = new Set(phases.map(({ phase }) => phase));
-  const orphans = [...new Set(rows.map((row) => row.phase))].filter((phase) => !known.has(phase));
-  const all = [...phases, ...orphans.map((phase) => unrecorded(phase, rows))];
+  const orphans = [...byPhase].filter(([phase]) => !known.has(phase));
+  const all = [...phases, ...orphans.map(([phase, own]) => unrecorded(phase, own))];
   return all.flatMap((phase) => {
-    const own = rows.filter((row) => row.phase === phase.phase).map((row) => row.variant);
-    const variants = new Set([...phase.runs.map((run) => variantOf(run, phase.phase)), ...own]);
+    const own = byPhase.get(phase.phase) ?? [];
+    const variants = new Set([
+      ...phase.runs.map((run) => variantOf(run, phase.phase)),
+      ...own.map((row) => row.variant),
+    ]);
     const ordered = [...variants].sort((a, b) => Number(a !== null) - Number(b !== null));
-    return ordered.map((variant) => groupOf(phase, variant, { rows, prompts }));
+    return ordered.map((variant) => groupOf(phase, variant, { rows: own, prompts }));
   });
 }

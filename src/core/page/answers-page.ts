@@ -6,6 +6,7 @@ import { asObject } from '../score/tolerant-json.ts';
 import { duration } from '../words.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
 import type { Quote } from './report-prompts.ts';
+import { shownText } from './shown.ts';
 
 /** A run's answers with their points. `suite` null: it is not there any more, or not as it was. */
 export interface AnsweredRun {
@@ -18,8 +19,10 @@ export interface AnsweredRun {
 export interface AnswersPage {
   readonly phase: string;
   readonly title: string | null;
-  /** Done runs, in order of acceptance. */
+  /** Done runs, in order of acceptance: of many the latest and the best. */
   readonly runs: readonly AnsweredRun[];
+  /** How many there are, where these are not all. */
+  readonly of?: number;
 }
 
 /** What a model sent back, apart: said, thought, called. */
@@ -161,12 +164,18 @@ function section({ id, prompt, runs }: Subject, index: number): string {
   return [heading, ...asked, ...runs.flatMap((run) => answered(run, id))].join('\n\n');
 }
 
+function leftOut(shown: number, of: number): string[] {
+  const text = shownText(shown, of, 'runs');
+  return text === '' ? [] : [`${text} The answers of each run are in ${code('RUN/6-eval/answers.jsonl')}.`];
+}
+
 /** artifacts/<phase>/answers.md: every answer of a phase, whole, prompt by prompt with all runs beside each other. */
-export function renderAnswers({ phase, title, runs }: AnswersPage): string {
+export function renderAnswers({ phase, title, runs, of = runs.length }: AnswersPage): string {
   const subjects = subjectsOf(runs);
   const parts = [
     `# Answers of ${asText(title === null ? phase : `${phase} (${title})`)}`,
     'Points: 0 to 1 by the lenient rules, in brackets by the strict ones where they differ. [The comparison](../COMPARISON.md)',
+    ...leftOut(runs.length, of),
     overview(subjects, runs),
     ...subjects.map(section),
   ];

@@ -2,7 +2,7 @@ import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
 import { sizeText } from '../size-text.ts';
 import { plural } from '../words.ts';
-import { time } from './format.ts';
+import { count, percent, time } from './format.ts';
 import { asText, code, none, table } from './markdown.ts';
 
 type Custody = Row['custody'];
@@ -17,12 +17,14 @@ const short = (hash: string | null): string => (hash === null ? none : code(hash
 
 function overview(rows: readonly Row[]): string {
   return table(
-    ['run', 'data', 'base', 'adapter', 'model', 'suite', 'config', 'server', 'host'],
-    rows.map(({ run, custody }) => [
+    ['run', 'data', 'base', 'adapter', 'model', 'suite', 'config', 'server', 'host', 'status', 'overall'],
+    rows.map(({ run, custody, status, overall }) => [
       asText(run),
       ...[custody.data, custody.base, custody.adapter, custody.model, custody.suite, custody.config].map(short),
       custody.server === null ? none : 'proven',
       custody.host === null ? none : asText(custody.host.name),
+      status,
+      percent(overall),
     ]),
   );
 }
@@ -70,8 +72,28 @@ function section(row: Row): string {
   return `## ${asText(row.run)}\n\n${lines.map((line) => `- ${line}`).join('\n')}`;
 }
 
+/** Sections of more runs than this would make a page of many megabytes; a line of the table stays. */
+const mostSections = 200;
+/** Of its HTML, which a browser must lay out. */
+const mostLines = 1000;
+
+const sectionsText = (rows: readonly Row[]): string =>
+  rows.length <= mostSections
+    ? ''
+    : `Below are the latest ${mostSections} runs, each with its whole hashes. Those of all ${count(rows.length)} are in \`results.jsonl\`.`;
+
 /** artifacts/runs.md: of every row, what it was made of and how that is known. */
 export function renderCustody(rows: readonly Row[]): string {
-  const parts = ['# Custody of every row', ...(rows.length === 0 ? ['No run is over yet.'] : [intro, overview(rows)])];
-  return `${[...parts, ...rows.map(section)].join('\n\n')}\n`;
+  const parts =
+    rows.length === 0
+      ? ['No run is over yet.']
+      : [intro, overview(rows), sectionsText(rows), ...rows.slice(-mostSections).map(section)];
+  return `${['# Custody of every row', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** The same for runs.html: of more than a thousand rows the latest. */
+export function renderLatestCustody(rows: readonly Row[]): string {
+  if (rows.length <= mostLines) return renderCustody(rows);
+  const left = `The latest ${count(mostLines)} of ${count(rows.length)} runs are shown. All are in \`runs.md\`, beside this page.`;
+  return renderCustody(rows.slice(-mostLines)).replace('\n\n', `\n\n${left}\n\n`);
 }

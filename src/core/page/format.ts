@@ -23,6 +23,14 @@ export function share(value: number): string {
 /** An ISO time as `2026-11-21 22:14 UTC`. */
 export const time = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 
+const mostNamed = 12;
+
+/** `a, b and c`; of more than twelve the first, and how many more there are. */
+export const listSome = (words: readonly string[]): string =>
+  words.length > mostNamed
+    ? `${words.slice(0, mostNamed).join(', ')} and ${count(words.length - mostNamed)} more`
+    : list(words);
+
 /** `a`, `a and b`, `a, b and c`. */
 export function list(words: readonly string[]): string {
   const last = words.at(-1) ?? '';

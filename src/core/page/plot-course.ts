@@ -95,8 +95,7 @@ export function lastNight<T extends Pick<StageSpan, 'start' | 'end'>>(spans: rea
 }
 
 /** A line a run: its stages from start to end; an attempt that failed is hatched out in red. Times are UTC. */
-export function timelinePlot(all: readonly StageSpan[]): TopLevelSpec {
-  const spans = lastNight(all);
+export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
   const runs = [...new Set(spans.map(({ run }) => run))];
   const seen = stageNames.filter((stage) => spans.some((span) => span.stage === stage));
   const failed = spans.some((span) => span.failed) ? ['failed attempt'] : [];

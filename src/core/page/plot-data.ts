@@ -2,7 +2,7 @@ import type { JournalLine } from '../../events/journal.ts';
 import type { Row } from '../../events/row.ts';
 import { modes } from '../../events/score.ts';
 import type { Made } from '../../events/stages.ts';
-import type { Summary } from '../compare/summary.ts';
+import { figure, type Summary } from '../compare/summary.ts';
 import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
 import { meanTable } from '../run/figures.ts';
 import type { AtIteration, CategoryScore, PhaseScores, PlotData, StageSpan, TrainingCurve } from './plots.ts';
@@ -33,9 +33,10 @@ export function categoryData(summaries: readonly Summary[]): CategoryScore[] {
 
 /** How the answers of every scored run went. */
 export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
-  rows.flatMap(({ run, modes: counts }) =>
-    counts !== null && modes.some((mode) => counts[mode] > 0) ? [{ run, counts }] : [],
-  );
+  rows.flatMap((row) => {
+    const { run, modes: counts } = row;
+    return counts !== null && modes.some((mode) => counts[mode] > 0) ? [{ run, overall: figure(row), counts }] : [];
+  });
 
 /** The losses that a training log tells, and what the checkpoints scored where `select` measured them. */
 export function trainingCurve(row: Row, log: string): TrainingCurve {

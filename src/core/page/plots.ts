@@ -1,8 +1,9 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Mode } from '../../events/score.ts';
 import type { StageName } from '../../events/stages.ts';
-import { lossPlot, timelinePlot } from './plot-course.ts';
+import { lastNight, lossPlot, timelinePlot } from './plot-course.ts';
 import { categoryPlot, modePlot, overallPlot } from './plot-scores.ts';
+import { latestAndBest, mostShown, shownText } from './shown.ts';
 
 /** The plots of the page and their files, from artifacts/. */
 export const plotNames = {
@@ -20,7 +21,7 @@ export const plotTitles: Readonly<Record<PlotName, string>> = {
   categories: 'Mean score of each category, by phase',
   modes: 'How the answers of each run went, in percent of all its answers',
   loss: 'Loss over the trainings of the last night (24 at most), with the scores of its checkpoints where they were measured',
-  timeline: 'Stages of the runs of the last night over time',
+  timeline: 'Stages of the runs of the last night over time (the latest 24 at most)',
 };
 
 /** A phase (or one of its variants) with the overall score of its done runs, percent. `low`, `high`: null below two runs. */
@@ -42,6 +43,7 @@ export interface CategoryScore {
 /** How many of a run's answers went which way. */
 export interface RunModes {
   readonly run: string;
+  readonly overall: number | null;
   readonly counts: Readonly<Partial<Record<Mode, number>>>;
 }
 
@@ -75,21 +77,56 @@ export interface PlotData {
   readonly modes: readonly RunModes[];
   readonly loss: readonly TrainingCurve[];
   readonly timeline: readonly StageSpan[];
+  /** How many phases have a score, where `overall` has not all of them. */
+  readonly phases?: number;
 }
 
-/** The plots that there is something to show for, as Vega-Lite specifications. */
+/** More phases than there are colours for cannot be told apart by their bars. */
+const mostBars = 4;
+
+const latestRuns = (spans: readonly StageSpan[]): readonly StageSpan[] => {
+  const runs = new Set([...new Set(spans.map(({ run }) => run))].slice(-mostShown));
+  return spans.filter(({ run }) => runs.has(run));
+};
+
+function categoriesShown({ overall, categories }: PlotData): readonly CategoryScore[] {
+  const scored = new Map(overall.map(({ name, mean }) => [name, mean]));
+  const names = [...new Set(categories.map(({ phase }) => phase))];
+  const shown = new Set(latestAndBest(names, (name) => scored.get(name) ?? null, mostBars));
+  return names.length <= 2 * mostBars ? categories : categories.filter(({ phase }) => shown.has(phase));
+}
+
+const countOf = (scores: readonly CategoryScore[]): number => new Set(scores.map(({ phase }) => phase)).size;
+
+/**
+ * The plots that there is something to show for, as Vega-Lite specifications whose description is
+ * the title of the plot. Of many phases and runs they show the latest and the best.
+ */
 export function plotSpecs(data: PlotData): Map<PlotName, TopLevelSpec> {
-  const loss = data.loss.filter(({ train, val }) => train.length + val.length > 0);
+  const overall = latestAndBest(data.overall, ({ mean }) => mean);
+  const categories = categoriesShown(data);
+  const modes = latestAndBest(data.modes, ({ overall: score }) => score);
+  const loss = data.loss.filter(({ train, val }) => train.length + val.length > 0).slice(-mostShown);
+  const timeline = latestRuns(lastNight(data.timeline));
+  const phases = data.phases ?? data.overall.length;
+  const left = {
+    overall: shownText(overall.length, phases, 'phases'),
+    categories: shownText(countOf(categories), Math.max(phases, countOf(data.categories)), 'phases', mostBars),
+    modes: shownText(modes.length, data.modes.length, 'runs'),
+    loss: '',
+    timeline: '',
+  };
   const plots: readonly (readonly [name: PlotName, shown: number, spec: () => TopLevelSpec])[] = [
-    ['overall', data.overall.length, () => overallPlot(data.overall)],
-    ['categories', data.categories.length, () => categoryPlot(data.categories)],
-    ['modes', data.modes.length, () => modePlot(data.modes)],
+    ['overall', overall.length, () => overallPlot(overall)],
+    ['categories', categories.length, () => categoryPlot(categories)],
+    ['modes', modes.length, () => modePlot(modes)],
     ['loss', loss.length, () => lossPlot(loss)],
-    ['timeline', data.timeline.length, () => timelinePlot(data.timeline)],
+    ['timeline', timeline.length, () => timelinePlot(timeline)],
   ];
   return new Map(
-    plots.flatMap(([name, shown, spec]) =>
-      shown === 0 ? [] : [[name, { description: plotTitles[name], ...spec() } as TopLevelSpec] as const],
-    ),
+    plots.flatMap(([name, shown, spec]) => {
+      const title = left[name] === '' ? plotTitles[name] : `${plotTitles[name]}. ${left[name]}`;
+      return shown === 0 ? [] : [[name, { description: title, ...spec() } as TopLevelSpec] as const];
+    }),
   );
 }

@@ -4,14 +4,15 @@ import { measuredAlike, partText } from '../compare/measured.ts';
 import { catalogue } from '../errors.ts';
 import { type PartName, partsOf } from '../score/identity-parts.ts';
 import { taughtText } from '../taught-text.ts';
-import { count, list, loss, percent, share } from './format.ts';
+import { count, list, listSome, loss, percent, share } from './format.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
+import { mostShown } from './shown.ts';
 
 /** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */
 function byText(entries: readonly (readonly [text: string, run: string])[]): string {
   const runs = new Map<string, string[]>();
   for (const [text, run] of entries) runs.set(text, [...(runs.get(text) ?? []), asText(run)]);
-  return [...runs].map(([text, names]) => `- ${list(names)}: ${text}`).join('\n');
+  return [...runs].map(([text, names]) => `- ${listSome(names)}: ${text}`).join('\n');
 }
 
 /** What the catalogue says to do (Markdown of our own), and how the run goes on once that is done. */
@@ -37,10 +38,15 @@ function failure(row: Row): string {
   );
 }
 
+const latestOf = (all: number): string =>
+  `The latest ${mostShown} of ${count(all)} are shown. The status of every run is in [runs](runs.md).`;
+
 /** Runs that failed or were cancelled: what it means, what to do, the last lines of the log. */
 export function failures(rows: readonly Row[]): string {
   const over = rows.filter((row) => row.status !== 'done');
-  return over.map(failure).join('\n\n');
+  const shown = over.slice(-mostShown);
+  const left = shown.length === over.length ? [] : [latestOf(over.length)];
+  return [...left, ...shown.map(failure)].join('\n\n');
 }
 
 /** From this many points on, the lenient rules alone are worth a word. */
@@ -65,7 +71,7 @@ function unlike(rows: readonly Row[]): string[] {
     const { exam } = partsOf(row);
     if (exam !== undefined) byExam.set(exam, [...(byExam.get(exam) ?? []), row]);
   }
-  const sets = [...byExam].map(([exam, own]) => `${list(own.map(({ run }) => asText(run)))} (${exam.slice(0, 8)})`);
+  const sets = [...byExam].map(([exam, own]) => `${listSome(own.map(({ run }) => asText(run)))} (${exam.slice(0, 8)})`);
   const other =
     `- **Not measured alike**: suite, prompts or settings of the evaluation differ between ${list(sets)}. ` +
     'Scores of one set say nothing about those of another.';
@@ -81,7 +87,7 @@ function otherParts(rows: readonly Row[]): string[] {
     return list(
       hashes.map((hash) => {
         const own = runs.filter(([, one]) => one === hash).map(([{ run }]) => asText(run));
-        return `${list(own)} (${hash?.slice(0, 8)})`;
+        return `${listSome(own)} (${hash?.slice(0, 8)})`;
       }),
     );
   };
@@ -93,7 +99,7 @@ function otherParts(rows: readonly Row[]): string[] {
     ),
     ...unrecorded.map(
       ({ part, runs }) =>
-        `- ${list(runs.map(asText))}: ${partText(part)} not recorded (an earlier version of phasebox); compared as if they were the same`,
+        `- ${listSome(runs.map(asText))}: ${partText(part)} not recorded (an earlier version of phasebox); compared as if they were the same`,
     ),
   ];
 }
@@ -110,8 +116,10 @@ function repeated(rows: readonly Row[]): string[] {
     .map((again) => {
       const scores = again.map(({ overall }) => percent(overall));
       const same = new Set(scores).size === 1;
-      const told = same ? `the same score (${scores[0]})` : `${list(scores)}: noise of the machine, not of the seed`;
-      return `- ${list(again.map(({ run }) => asText(run)))} have the same seed: ${told}`;
+      const told = same
+        ? `the same score (${scores[0]})`
+        : `${listSome(scores)}: noise of the machine, not of the seed`;
+      return `- ${listSome(again.map(({ run }) => asText(run)))} have the same seed: ${told}`;
     });
 }
 
@@ -142,7 +150,8 @@ export function warnings(rows: readonly Row[], damaged: readonly string[]): stri
     ...repeated(rows),
     ...disordered(rows),
     byText(own),
-    ...damaged.map((text) => `- ${asText(text)}`),
+    ...damaged.slice(-mostShown).map((text) => `- ${asText(text)}`),
+    damaged.length > mostShown ? `- ${count(damaged.length - mostShown)} more lines of results.jsonl are left out` : '',
   ];
   return lines.filter((line) => line !== '').join('\n');
 }

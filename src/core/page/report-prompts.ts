@@ -1,7 +1,7 @@
 import type { Group } from '../compare/groups.ts';
 import { promptTable, tellingPrompts } from '../compare/prompts.ts';
 import type { TellingAnswer } from '../compare/telling.ts';
-import { list } from './format.ts';
+import { listSome } from './format.ts';
 import { asText } from './markdown.ts';
 
 /** An answer with what was asked for, as the page quotes it. */
@@ -12,12 +12,7 @@ export interface Quote extends TellingAnswer {
   readonly expected: string | null;
 }
 
-const mostNamed = 12;
-
-function named(ids: readonly string[]): string {
-  const shown = ids.slice(0, mostNamed).map(asText);
-  return ids.length > mostNamed ? `${shown.join(', ')} and ${ids.length - mostNamed} more` : list(shown);
-}
+const named = (ids: readonly string[]): string => listSome(ids.map(asText));
 
 /** Prompts that all runs miss, and those that a single run gets. */
 export function promptNotes(groups: readonly Group[]): string {

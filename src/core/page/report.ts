@@ -12,6 +12,7 @@ import { phaseTable, rangeNotes } from './report-phases.ts';
 import { promptNotes, type Quote, quoted } from './report-prompts.ts';
 import { categoryModeTable, runTable, timeTable } from './report-runs.ts';
 import { registered, title, verdicts } from './report-verdicts.ts';
+import { selectForPage, shownText } from './shown.ts';
 
 /** What the page is made of; the same input gives the same page. */
 export interface Comparison {
@@ -42,33 +43,42 @@ function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   ].join(' ');
 }
 
+/** A sentence where not all are shown, with the way to the others. */
+function leftOutText(shown: number, of: number, what: string): string {
+  const text = shownText(shown, of, what);
+  return text === '' ? '' : `${text} All are in [runs](runs.md).`;
+}
+
 const troubleText = ({ since, message }: { since: string; message: string }): string =>
   `> **Since ${since.slice(0, 16).replace('T', ' ')} UTC:** ${asText(message)}`;
 
 /** The comparison document as Markdown, answers first: what goes between the marks of COMPARISON.md. */
 export function renderComparison(page: Comparison): string {
   const { rows, phases, answers, damaged } = page;
-  const groups = groupRuns(rows, phases, page.prompts);
+  const all = groupRuns(rows, phases, page.prompts);
+  const { groups, runs, rows: shown, of } = selectForPage(rows, all);
   const summaries = groups.map(summarise);
   const contrasts = pairsOf(summaries).map((pair) => contrast(pair, summaries, page.categoryOf));
   const sections: readonly (readonly [heading: string, text: string])[] = [
-    ['', title(groups)],
+    ['', title(all)],
     ['', page.trouble == null ? '' : troubleText(page.trouble)],
     ['', verdicts(summaries, contrasts)],
     ['', nextSteps(summaries, contrasts)],
     ['## Phases', groups.length === 0 ? '' : phaseTable(summaries)],
+    ['', leftOutText(groups.length, of.groups, 'phases and variants')],
     ['', rangeNotes(summaries)],
     ['', registered(groups)],
     ['## One against the other', contrasts.map(contrastText).join('\n\n')],
-    ['## Runs', rows.length === 0 ? '' : runTable(rows)],
-    ['', categoryModeTable(rows)],
+    ['## Runs', rows.length === 0 ? '' : runTable(runs)],
+    ['', leftOutText(runs.length, of.runs, 'runs')],
+    ['', categoryModeTable(runs)],
     ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
     ['## Failed and cancelled', failures(rows)],
-    ['## Before you believe it', warnings(rows, damaged)],
+    ['## Before you believe it', warnings(shown, damaged)],
     ['## Prompts', [promptNotes(groups), quoted(page.quote)].filter((text) => text !== '').join('\n\n')],
-    ['## What fuse and quantize cost', costs(rows)],
-    ['## What was taught', taught(rows)],
-    ['## Time and disk', rows.length === 0 ? '' : timeTable(rows)],
+    ['## What fuse and quantize cost', costs(runs)],
+    ['## What was taught', taught(shown)],
+    ['## Time and disk', rows.length === 0 ? '' : timeTable(runs)],
     ['', rows.length === 0 ? '' : links(groups, answers)],
   ];
   const parts = sections.flatMap(([heading, text]) => (text === '' ? [] : heading === '' ? [text] : [heading, text]));

@@ -13,7 +13,7 @@ export interface RowInput {
   readonly state: RunState;
   /** Of the committed stages: the run's own, and those of the runs it comes from. */
   readonly manifests: Readonly<Partial<Record<StageName, Manifest>>>;
-  /** All rows there are: a baseline may be a phase. */
+  /** Those of the phase that is the baseline, if one is. */
   readonly rows: readonly Row[];
   /** ISO 8601 UTC. */
   readonly ended: string;

@@ -1,12 +1,14 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
 import { categoryData, modeData, overallData, stageSpans, trainingCurve } from '../../core/page/plot-data.ts';
-import { type PlotName, plotNames, plotSpecs, plotTitles, type TrainingCurve } from '../../core/page/plots.ts';
+import { type PlotName, plotNames, plotSpecs, type TrainingCurve } from '../../core/page/plots.ts';
+import { mostShown } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
-import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
+import { readText, writeWhole } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { readJournal } from '../workspace/run-folder.ts';
@@ -19,44 +21,51 @@ export interface Drawn {
   readonly svg: string;
 }
 
-/** Draws what there is to show into artifacts/plots/; a plot that nothing is left for goes. Same rows, same bytes. */
-export async function drawPlots(
-  artifacts: string,
-  { rows, summaries }: { readonly rows: readonly Row[]; readonly summaries: readonly Summary[] },
-): Promise<readonly Drawn[]> {
+export interface PlotInput {
+  readonly rows: readonly Row[];
+  /** Of the phases that the page shows. */
+  readonly summaries: readonly Summary[];
+  /** How many phases have a score. */
+  readonly phases: number;
+}
+
+/** The plots that there is something to show for, by name; the same rows give the same plots. */
+export async function planPlots(artifacts: string, { rows, summaries, phases }: PlotInput): Promise<PlannedPlots> {
   const night = rowsOfLastNight(rows);
-  const specs = plotSpecs({
+  return plotSpecs({
     overall: overallData(summaries),
     categories: categoryData(summaries),
     modes: modeData(rows),
     loss: await curvesOf(artifacts, night),
-    timeline: (await Promise.all(night.map((row) => spansOf(artifacts, row)))).flat(),
+    timeline: (await inParallel(night.slice(-mostShown), (row) => spansOf(artifacts, row))).flat(),
+    phases,
   });
-  const drawn: Drawn[] = [];
-  if (specs.size > 0) await mkdir(join(artifacts, dirname(plotNames.overall)), { recursive: true });
-  // Only now: Vega takes longer to load than most commands take in all.
-  const { renderPlot } = specs.size > 0 ? await import('./render-plot.ts') : { renderPlot: async () => '' };
-  for (const name of Object.keys(plotNames) as PlotName[]) {
-    const [file, spec] = [plotNames[name], specs.get(name)];
-    if (spec === undefined) {
-      // Where the folder of the workspace is a link, it is meant to be one.
-      await removeInside(await realpath(artifacts), file);
-      continue;
-    }
-    const svg = await renderPlot(spec, name);
-    if ((await readText(join(artifacts, file))) !== svg) await writeWhole(join(artifacts, file), svg);
-    drawn.push({ name, file, title: plotTitles[name], svg });
-  }
-  return drawn;
 }
 
-/** The plots of an earlier drawing. */
-export async function plotsThere(artifacts: string): Promise<readonly Omit<Drawn, 'svg'>[]> {
-  const names = Object.keys(plotNames) as PlotName[];
-  const there = await Promise.all(names.map((name) => stat(join(artifacts, plotNames[name])).catch(ifAbsent(null))));
-  return names.flatMap((name, index) =>
-    there[index] === null ? [] : [{ name, file: plotNames[name], title: plotTitles[name] }],
-  );
+type PlannedPlots = ReturnType<typeof plotSpecs>;
+
+/** Where each plot lies, from artifacts/, and what it shows. */
+export const captionsOf = (plots: PlannedPlots): Omit<Drawn, 'svg'>[] =>
+  [...plots].map(([name, spec]) => ({ name, file: plotNames[name], title: String(spec.description ?? '') }));
+
+/** Draws plots into artifacts/plots/; one that there is nothing to show for goes. */
+export async function drawPlots(artifacts: string, plots: PlannedPlots): Promise<readonly Drawn[]> {
+  const drawn: Drawn[] = [];
+  if (plots.size > 0) await mkdir(join(artifacts, dirname(plotNames.overall)), { recursive: true });
+  // Where the folder of the workspace is a link, it is meant to be one.
+  for (const name of Object.keys(plotNames) as PlotName[])
+    if (!plots.has(name)) await removeInside(await realpath(artifacts), plotNames[name]);
+  for (const caption of captionsOf(plots)) {
+    const { name, file } = caption;
+    // Only now: Vega takes longer to load than most commands take in all.
+    const { renderPlot } = await import('./render-plot.ts');
+    const spec = plots.get(name);
+    if (spec === undefined) continue;
+    const svg = await renderPlot(spec, name);
+    if ((await readText(join(artifacts, file))) !== svg) await writeWhole(join(artifacts, file), svg);
+    drawn.push({ ...caption, svg });
+  }
+  return drawn;
 }
 
 /** Weeks of nights on one axis of time would show none of them. */
@@ -67,12 +76,9 @@ function rowsOfLastNight(rows: readonly Row[]): readonly Row[] {
 
 const folderOf = (artifacts: string, { phase, run }: Row): string => join(artifacts, phase, run);
 
-/** The latest of the night: Vega takes 40 ms for each on the thread that must not stand still, and nobody reads more. */
-const mostCurves = 24;
-
 async function curvesOf(artifacts: string, rows: readonly Row[]): Promise<TrainingCurve[]> {
   const curves: TrainingCurve[] = [];
-  for (const row of rows.filter(({ seconds }) => seconds.train !== undefined).slice(-mostCurves)) {
+  for (const row of rows.filter(({ seconds }) => seconds.train !== undefined).slice(-mostShown)) {
     const log = await readText(join(folderOf(artifacts, row), stageFolder('train'), 'log.txt')).catch(ifDamaged(null));
     if (log !== null) curves.push(trainingCurve(row, log));
   }

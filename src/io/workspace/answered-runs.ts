@@ -1,10 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PromptScores } from '../../core/compare/prompts.ts';
 import { readSuite } from '../../core/config/read-suite.ts';
 import type { AnsweredRun } from '../../core/page/answers-page.ts';
 import { readAnswers } from '../../core/score/answers.ts';
-import type { Row } from '../../events/row.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
@@ -20,30 +18,8 @@ export interface KnownScores {
   readonly categories: ReadonlyMap<string, string>;
 }
 
-/** The scores of runs, kept as long as their manifests do not change: a page is written again for every row. */
-export interface ScoreReader {
-  /** Null: the run was not scored, or by a version whose manifest cannot be read. */
-  read(artifacts: string, row: Row): Promise<KnownScores | null>;
-}
-
-/** Opens a reader that remembers. */
-export function openScoreReader(): ScoreReader {
-  const known = new Map<string, { readonly mtime: number; readonly scores: KnownScores | null }>();
-  return {
-    async read(artifacts, { phase, run }) {
-      const folder = join(artifacts, phase, run);
-      const file = await stat(join(folder, stageFolder('eval'), 'manifest.json')).catch(ifAbsent(null));
-      if (file === null) return null;
-      const before = known.get(folder);
-      if (before?.mtime === file.mtimeMs) return before.scores;
-      const scores = await readScores(folder);
-      known.set(folder, { mtime: file.mtimeMs, scores });
-      return scores;
-    },
-  };
-}
-
-async function readScores(folder: string): Promise<KnownScores | null> {
+/** Null: the run was not scored, or by a version whose manifest cannot be read. */
+export async function readKnownScores(folder: string): Promise<KnownScores | null> {
   const found = await readScored(folder);
   if (found === null) return null;
   const suite = await suiteAsScored(found.suite, found.made.suite_sha256);

@@ -121,9 +121,20 @@ async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<vo
 
 /** The manifest of a committed stage; null when it is not committed. Throws DamagedFile. */
 export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
-  const remedy = `Restore it, or make it again: \`phasebox retry ${basename(folder)} --stage ${stage}\`.`;
-  return readOwn(manifest, { path: join(folder, stageFolder(stage), 'manifest.json'), remedy });
+  return readOwn(manifest, manifestFile(folder, stage));
 }
+
+/** The same in one synchronous step, for `inSlices`. */
+export function readManifestNow(folder: string, stage: StageName): Manifest | null {
+  const where = manifestFile(folder, stage);
+  const text = readTextNow(where.path);
+  return text === null ? null : parseOwn(text, manifest, where);
+}
+
+const manifestFile = (folder: string, stage: StageName): OwnFile => ({
+  path: join(folder, stageFolder(stage), 'manifest.json'),
+  remedy: `Restore it, or make it again: \`phasebox retry ${basename(folder)} --stage ${stage}\`.`,
+});
 
 /** All runs below artifacts/: their folders, in no order. */
 export async function runFolders(artifacts: string): Promise<string[]> {

@@ -14,7 +14,7 @@ const data: PlotData = {
     { phase: name, category: 'git', score: 33.3 },
     { phase: '43b', category: 'git', score: 0 },
   ],
-  modes: [{ run: name, counts: { wrapped: 2, prose: 1 } }],
+  modes: [{ run: name, overall: 82.4, counts: { wrapped: 2, prose: 1 } }],
   loss: [
     {
       ...{ run: name, train: [10, 20].map((iteration) => ({ iteration, value: 1 / iteration })) },

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+import { DamagedFile } from '../../core/errors.ts';
+import { writePages } from './pages.ts';
+import type { PagesReply } from './pages-process.ts';
+
+/*
+ * The process that writes the pages of a workspace once, for `up`: its memory (Vega's above all) is free again when it
+ * has ended, and neither its work nor its death reaches the process that holds the queues.
+ */
+
+const order = z.object({ artifacts: z.string(), state: z.string(), only: z.array(z.string()) });
+
+async function reply(message: unknown): Promise<PagesReply> {
+  try {
+    const { only, ...workspace } = order.parse(message);
+    const { warnings } = await writePages(workspace, { only: new Set(only) });
+    return { kind: 'written', warnings };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return {
+      kind: 'failed',
+      message: text,
+      stack: error instanceof Error ? (error.stack ?? text) : text,
+      passes: passes(error),
+    };
+  }
+}
+
+/** Whether the error can pass: the disk refused, or something else lies where a file of ours should be. */
+const passes = (error: unknown): boolean =>
+  error instanceof DamagedFile || (error instanceof Error && 'errno' in error && typeof error.errno === 'number');
+
+// Ctrl-C reaches every process of the terminal: the one that is asked to stop decides what is still written.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit());
+process.once('message', (message) => {
+  void reply(message).then((answer) => process.send?.(answer, () => process.disconnect()));
+});

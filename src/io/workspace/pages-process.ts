@@ -1,0 +1,71 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setPriority } from 'node:os';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What became of the pages. `passes`: the error can pass by itself, so another try makes sense. */
+export type PagesReply =
+  | { readonly kind: 'written'; readonly warnings: readonly string[] }
+  | { readonly kind: 'failed'; readonly message: string; readonly stack: string; readonly passes: boolean };
+
+export interface PagesOrder {
+  readonly artifacts: string;
+  readonly state: string;
+  /** The phases whose answers may have changed. */
+  readonly only: readonly string[];
+}
+
+/** Beside this file, as source and in the bundle (scripts/build.mjs). */
+const program = fileURLToPath(new URL(`./pages-child${extname(fileURLToPath(import.meta.url))}`, import.meta.url));
+
+/** Behind the tools of the night. */
+const priority = 10;
+const keptOutput = 2000;
+/** A process that lives for a second keeps nearly all it reads: with V8's own 16 MB a quarter of the time is garbage collection. */
+const roomForYoung = '--max-semi-space-size=64';
+
+/** Writes the pages in a process of its own, which ends with its work, and with this process. It never throws. */
+export async function writePagesApart(order: PagesOrder): Promise<PagesReply> {
+  // The folder is in its arguments only so that `ps` shows whose it is.
+  const child = fork(program, [order.artifacts], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [...process.execArgv, roomForYoung],
+  });
+  let said = '';
+  child.stderr?.on('data', (part: Buffer) => {
+    said = `${said}${part}`.slice(-keptOutput);
+  });
+  const replied = once(child, 'message').then(([answer]) => answer as PagesReply);
+  // When it cannot be started, both reject.
+  replied.catch(() => undefined);
+  const failed = once(child, 'close').then(([code, signal]) => died(`${signal ?? `exit code ${code}`}`, said));
+  try {
+    if (child.pid !== undefined) behindTools(child.pid);
+    child.send(order, () => undefined); // a child that is gone is reported by `close`
+    return await Promise.race([replied, failed]);
+  } catch (error) {
+    return died(error instanceof Error ? error.message : String(error), said);
+  } finally {
+    await ended(child);
+  }
+}
+
+const died = (how: string, said: string): PagesReply => {
+  const message = `The process that writes the pages ended early (${how}).`;
+  return { kind: 'failed', message, stack: `${message}\n${said}`, passes: true };
+};
+
+function behindTools(pid: number): void {
+  try {
+    setPriority(pid, priority);
+  } catch {
+    // It has ended, or the system does not allow it: the pages are written all the same.
+  }
+}
+
+/** It lets go of the channel once its answer is sent. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  await once(child, 'exit');
+}
