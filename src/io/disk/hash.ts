@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join, relative, sep } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { inThread } from '../in-thread.ts';
 import { inParallel } from './in-parallel.ts';
 
 /* Large files are hashed in threads of their own: a busy main thread loses the queue's locks. */
@@ -55,7 +55,7 @@ export async function freshHash(path: string): Promise<string> {
 }
 
 async function readHash(path: string, size: number): Promise<string> {
-  if (size > inline_bytes) return hashInThread(path);
+  if (size > inline_bytes) return inThread<string>(threadCode, path);
   return createHash('sha256')
     .update(await readFile(path))
     .digest('hex');
@@ -87,11 +87,3 @@ export async function filesBelow(folder: string): Promise<string[]> {
 }
 
 const refusal = (code: string, message: string): Error => Object.assign(new Error(message), { code });
-
-function hashInThread(path: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(threadCode, { eval: true, workerData: path });
-    worker.once('message', resolve);
-    worker.once('error', reject);
-  });
-}
