@@ -45,6 +45,7 @@ async function fetched(python: string, runs: readonly Partial<Run>[] = [{}]) {
   const close = async (): Promise<void> => {
     stop.abort('detach');
     await fetcher.close();
+    await shelf.close();
   };
   return { workspace, shelf, folder, home, fetcher, changes, get, journal, close };
 }
@@ -66,8 +67,10 @@ describe('workers/fetch-models: the check of a model that was fetched', () => {
     expect(await fetcher.ready(get(0))).to.equal(false);
     expect(await fetcher.ready(get(1))).to.equal(true);
     const failed = await waitFor('the failure', async () => (await journal(0)).find((one) => one.event === 'failed'));
-    expect(failed).to.deep.include({ stage: 'train', code: 'INTERNAL', retry_at: null });
-    expect(failed).to.have.property('message').that.contains('EISDIR');
+    expect(failed).to.deep.include({ stage: 'train', code: 'BAD_MODEL', retry_at: null });
+    expect(failed)
+      .to.have.property('message')
+      .that.matches(/config\.json.*folder/);
     await waitFor('the next admission', async () => changes.count === 1);
     await close();
   });
