@@ -58,8 +58,12 @@ async function bundle(source, dist) {
   mkdirSync(unfinished, { recursive: true });
   try {
     const { metafile } = await build({
-      // The pages are written by a process of their own.
-      entryPoints: { cli: join(source, 'cli.ts'), 'pages-child': join(source, 'io/workspace/pages-child.ts') },
+      // The pages are written by a process of their own; what may take long begins in a thread (io/thread/run-task.ts).
+      entryPoints: {
+        cli: join(source, 'cli.ts'),
+        'pages-child': join(source, 'io/workspace/pages-child.ts'),
+        thread: join(source, 'io/thread/worker.ts'),
+      },
       outdir: unfinished,
       bundle: true,
       splitting: true,

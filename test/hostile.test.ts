@@ -1,12 +1,15 @@
 import { expect } from 'chai';
+import { readPhase } from '../src/core/config/read-phase.ts';
+import { readYaml } from '../src/core/config/read-yaml.ts';
 import { diagnose } from '../src/core/mlx/diagnose.ts';
 import { isProgressBar, plainLines, readLogLine } from '../src/core/mlx/mlx-log.ts';
 import { printable } from '../src/core/printable.ts';
-import { judge } from '../src/core/score/score.ts';
+import { judge, scoreSuite } from '../src/core/score/score.ts';
 import { parseTolerant } from '../src/core/score/tolerant-json.ts';
 import { onOneLine } from '../src/core/words.ts';
-import { prompt } from '../src/events/suite.ts';
+import { prompt, suite } from '../src/events/suite.ts';
 import { withoutSecrets } from '../src/io/logger.ts';
+import { scoreOf, suiteOf, yamlOf } from '../src/io/thread/off-thread.ts';
 import { tooLong } from './helpers/event-loop.ts';
 
 const KB = 1000;
@@ -14,6 +17,14 @@ const KB = 1000;
 const of = (characters: number, unit: string): string => unit.repeat(Math.ceil(characters / unit.length));
 
 describe('nothing that a file holds stops the event loop for more than 100 ms', () => {
+  it('which the measure would show', async () => {
+    const busy = (): void => {
+      const start = process.cpuUsage().user;
+      while (process.cpuUsage().user - start < 150_000) of(1000 * KB, 'a').split('');
+    };
+    expect(await tooLong({ busy })).to.have.length(1);
+  });
+
   it('a line of a log: shown, diagnosed, without its secrets', async () => {
     const units = ['a', 'KEY', 'a://b:', '?token', '1', 'cuda(', 'ImportError: ', ' ', '\u001b[', 'A="', "A='"];
     const lines = [...units.map((unit) => of(100 * KB, unit)), `Iter 1: Saved adapter weights to ${of(100 * KB, '0')}`];
@@ -53,8 +64,80 @@ describe('nothing that a file holds stops the event loop for more than 100 ms', 
         'torn JSON': () => expect(() => parseTolerant(of(100 * KB, '\\"'))).to.throw(SyntaxError),
       }),
     ).to.eql([]);
-    // Not measured: it is scored on the main thread, which 10 MB hold for longer. It overflowed a regular expression's stack.
-    const long = score({ content: `<tool_call>{"name": "${of(10_000 * KB, 'a')}"` })();
-    expect(long.mode).to.equal('wrong_tool');
+  });
+
+  it('a megabyte of YAML, and of what is none: as a config and as a suite', async () => {
+    const MB = 2 ** 20 - 100;
+    const lines = (text: (n: number) => string): string =>
+      Array.from({ length: 80_000 }, (_, n) => text(n))
+        .join('\n')
+        .slice(0, MB);
+    const texts = {
+      keys: lines((n) => `k${n}: 1`),
+      'a list': `[${of(MB - 10, '1,')}]`,
+    };
+    const works = Object.entries(texts).map(([name, text]): [string, () => Promise<unknown>] => [
+      name,
+      async () => expect((await yamlOf(Buffer.from(text), 'a.yaml')).ok).to.equal(false),
+    ]);
+    const slips = Buffer.from(of(MB, 'a: b: c\n'));
+    const most = Buffer.from(lines((n) => (n < 9_900 ? `k${n}: 1` : '#')));
+    works.push([
+      'as many keys as there may be, checked',
+      async () => {
+        const yaml = await yamlOf(most, 'a.yaml');
+        expect(yaml.ok && readPhase(yaml.source.value, yaml.source.value).findings.length).to.be.greaterThan(20);
+      },
+    ]);
+    works.push(['a suite', async () => expect(await suiteOf(slips, 'a.yaml')).to.have.property('problems')]);
+    expect(await tooLong(Object.fromEntries(works))).to.eql([]);
+  });
+
+  it('a pattern that backtracks, and an answer of 10 MB', async () => {
+    const ask = { id: 'x', category: 'a', prompt: 'x' };
+    const endless = suite.parse({ suite: 's', prompts: [{ ...ask, assert: [{ type: 'regex', value: '^(a+)+$' }] }] });
+    const plain = suite.parse({ suite: 's', prompts: [{ ...ask, expect: ['lint'] }] });
+    const says = (content: string) => [
+      { prompt: 'x', repeat: 0, error: null, response: { choices: [{ message: { content } }] } },
+    ];
+    let why: unknown;
+    const works = {
+      'a pattern that backtracks': async () => {
+        why = await scoreOf(endless, says(`${of(60, 'a')}!`), { limit_ms: 3000 });
+      },
+      'an answer of 10 MB': async () => {
+        const scored = await scoreOf(plain, says(`<tool_call>{"name": "${of(10_000 * KB, 'a')}"`));
+        expect('ok' in scored && scored.ok && scored.score.modes.wrong_tool).to.equal(1);
+      },
+    };
+    expect(await tooLong(works)).to.eql([]);
+    expect(why)
+      .to.have.property('endless')
+      .that.matches(/^An answer to the prompt x could not be scored .*: \^\(a\+\)\+\$\. /);
+  });
+
+  it('gives in a thread what it gives on the main one', async () => {
+    const ask = { id: 'x', category: 'a', prompt: 'x' };
+    const given = suite.parse({
+      suite: 's',
+      prompts: [
+        {
+          ...ask,
+          assert: [
+            { type: 'regex', value: '^a' },
+            { type: 'contains', value: 'z' },
+          ],
+        },
+      ],
+    });
+    const answers = [{ prompt: 'x', repeat: 0, error: null, response: { choices: [{ message: { content: 'ab' } }] } }];
+    expect(await scoreOf(given, answers)).to.eql(scoreSuite(given, answers));
+    const text = `a: 4e3\n# ${of(10 * KB, 'x')}\nb: &b [1, {c: 000}]\nd: *b\n`;
+    const [there, here] = [await yamlOf(Buffer.from(text), 'a.yaml'), readYaml(text, 'a.yaml')];
+    for (const path of [['a'], ['b', 1, 'c'], ['d', 1, 'c'], ['d', 7], ['x']])
+      expect(there.ok && [there.source.find(path), there.source.text(path)], path.join('.')).to.eql(
+        here.ok && [here.source.find(path), here.source.text(path)],
+      );
+    expect(there.ok && there.source.value).to.eql(here.ok && here.source.value);
   });
 });

@@ -1,6 +1,5 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSuite } from '../core/config/read-suite.ts';
 import { candidateFolder, files } from '../core/mlx/mlx-argv.ts';
 import { readLogLine } from '../core/mlx/mlx-log.ts';
 import { trainProgress } from '../core/mlx/train-progress.ts';
@@ -9,6 +8,7 @@ import { lossSteps, readLossLine } from '../core/select/loss-log.ts';
 import type { Run } from '../events/run.ts';
 import { attemptFolder, type StageName } from '../events/stages.ts';
 import { readText } from '../io/disk/files.ts';
+import { suiteOf } from '../io/thread/off-thread.ts';
 import { followLog } from '../io/tool/follow-log.ts';
 import type { Progress } from '../workers/stage.ts';
 
@@ -35,7 +35,7 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
     saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
   );
   const counts = texts.map((text) => (text ?? '').split('\n').length - 1);
-  const suite = readSuite((await readText(path)) ?? '', path);
+  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
   const each = prompts ?? ('suite' in suite ? suite.suite.prompts.length : null);
   const of = each === null ? null : each * run.settings.eval.repeats;
   const at = counts.findLastIndex((count) => count > 0);
@@ -75,7 +75,7 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   const answers = await readText(join(dir, 'answers.jsonl'));
   if (answers === null) return null;
   const path = run.settings.eval.suite;
-  const suite = readSuite((await readText(path)) ?? '', path);
+  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
   const of = 'suite' in suite ? suite.suite.prompts.length * run.settings.eval.repeats : null;
   return withEta(
     { iteration: answers.split('\n').length - 1, of, loss: null, eta_s: null },

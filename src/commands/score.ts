@@ -6,12 +6,13 @@ import { percent } from '../core/page/format.ts';
 import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';
-import { judge, type Place, scoreSuite, scoreSuiteBy } from '../core/score/score.ts';
+import { judge, type Place, scoreSuiteBy } from '../core/score/score.ts';
 import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
 import { plural } from '../core/words.ts';
 import { modes, type Score } from '../events/score.ts';
 import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
+import { scoreOf } from '../io/thread/off-thread.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
 import { print } from './output.ts';
 import { example, type Register } from './register.ts';
@@ -38,7 +39,7 @@ export async function score(options: ScoreOptions): Promise<number> {
   const wrong = problems.map(({ line, what }) => `${options.answers}:${line}: ${what}`);
   if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
   const result =
-    suite.scorer === undefined ? byRules(options, suite, answers) : await byScorer(options, suite, answers);
+    suite.scorer === undefined ? await byRules(options, suite, answers) : await byScorer(options, suite, answers);
   const warnings = [...doubts.map((text) => `${options.suite}: ${text}`), ...unreadable(suite, answers)];
   for (const warning of warnings) warn(`warning: ${warning}`);
   print(options.json ? jsonOf(result, warnings) : table(suite, result));
@@ -61,8 +62,9 @@ const isOfEngine = (text: string): boolean => readGiven(text).given.length > 0;
 const engineText = (file: string): string =>
   `${file} holds what eval.engine wrote: scores, no answers.\nOnly the engine itself can score again: phasebox retry RUN --stage eval.`;
 
-function byRules(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Score {
-  const scored = scoreSuite(suite, answers);
+async function byRules(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Promise<Score> {
+  const scored = await scoreOf(suite, answers);
+  if ('endless' in scored) throw new CommandError(2, scored.endless);
   if (scored.ok) return scored.score;
   throw new CommandError(2, misfit(options, scored));
 }

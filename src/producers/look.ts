@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { maxConfigBytes, readYaml } from '../core/config/read-yaml.ts';
+import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { hasCode, ifAbsent } from '../io/disk/files.ts';
+import { yamlOf } from '../io/thread/off-thread.ts';
 import { isQuiet, type LeftAlone, type Named, sortName } from './names.ts';
 import type { Found } from './settle.ts';
 
@@ -104,7 +105,7 @@ export interface Content {
   readonly signature: string;
   readonly digest: string;
   /** A whole YAML mapping; a cut file may parse as well, which is why it is read twice. */
-  parses(): boolean;
+  parses(): Promise<boolean>;
 }
 
 /** Reads a regular file; never blocks on a pipe that took its place. Throws what the file system throws. */
@@ -122,7 +123,7 @@ export async function readContent(path: string): Promise<Content> {
     }
     const bytes = buffer.subarray(0, length);
     const digest = createHash('sha256').update(bytes).digest('hex');
-    return { bytes, signature: signatureOf(stats), digest, parses: () => readYaml(bytes, path).ok };
+    return { bytes, signature: signatureOf(stats), digest, parses: async () => (await yamlOf(bytes, path)).ok };
   } finally {
     await handle.close();
   }

@@ -20,7 +20,6 @@ import {
   type UsablePhase,
   unusedKeys,
 } from '../core/config/read-phase.ts';
-import { readYaml } from '../core/config/read-yaml.ts';
 import { type Phase, phase as phaseSchema } from '../events/phase.ts';
 
 /** What a config asks for, all of it resolved. */
@@ -44,7 +43,7 @@ export type ReadConfig =
  * Throws only what the environment is to blame for: no python, no mlx_lm (CommandError), a disk that cannot be read.
  */
 export async function readConfig(bytes: Uint8Array, file: string, lookups: Lookups): Promise<ReadConfig> {
-  const yaml = readYaml(bytes, file);
+  const yaml = await lookups.yaml(bytes, file);
   if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };
   const own = asWritten(yaml.source);
   const [base, nulls] = await Promise.all([readBase(own, lookups), readPhaseNulls(yaml.source, lookups)]);

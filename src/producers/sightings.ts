@@ -57,7 +57,7 @@ async function readOnce(folder: string, sighting: Sighting): Promise<Sighting> {
   if ((kind !== 'file' && kind !== 'unreadable') || size === 0 || digest !== null) return sighting;
   try {
     const content = await readContent(join(folder, sighting.name));
-    return { ...sighting, kind: 'file', digest: content.digest, parses: content.parses() };
+    return { ...sighting, kind: 'file', digest: content.digest, parses: await content.parses() };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return sighting;
     return { ...sighting, kind: 'unreadable', problem: `not readable: ${String(error)}` };

@@ -17,6 +17,7 @@ import { addsNothing } from '../io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../io/model/model-folder.ts';
 import { renderedFolder, renderPrompts } from '../io/model/render-prompts.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
+import { scoreOrThrow, suiteOf } from '../io/thread/off-thread.ts';
 import { followLog, logTail } from '../io/tool/follow-log.ts';
 import { watchStrays } from '../io/tool/strays.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../io/tool/tool-process.ts';
@@ -78,6 +79,8 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     write: (name, text) => writeFile(inDir(name), text),
     append: (name, text) => appendFile(inDir(name), text),
     read: readText,
+    suite: (text, file) => suiteOf(Buffer.from(text), file),
+    score: scoreOrThrow,
     list: async (folder) => (await readdir(inDir(folder))).sort(),
     remove: (stage, paths) => removeOutputs(shelved.folder, stage, { paths, at: now() }),
     shared: (key, work) => makeShared(runtime.workspace.artifacts, key, work),

@@ -1,8 +1,11 @@
+import type { SuiteResult } from '../core/config/read-suite.ts';
 import type { Driver } from '../core/mlx/drivers.ts';
 import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../core/score/rendering.ts';
+import type { SuiteScore } from '../core/score/score.ts';
 import type { Run } from '../events/run.ts';
 import type { Made, StageName } from '../events/stages.ts';
+import type { Answer, Suite } from '../events/suite.ts';
 
 /** What an earlier stage left, as a later one reads it: paths in `made` are inside `folder` (absolute). */
 export interface Input<S extends StageName> {
@@ -93,6 +96,10 @@ export interface StageContext {
   /** Any text file; null when it is not there. */
   read(path: string): Promise<string | null>;
   list(folder: string): Promise<readonly string[]>;
+  /** A suite from its text; else all that is wrong in it. */
+  suite(text: string, file: string): Promise<SuiteResult>;
+  /** The score of answers by a suite's own rules. Throws BAD_SETTINGS when a pattern of the suite does not come to an end. */
+  score(suite: Suite, answers: readonly Answer[], repeats: number): Promise<SuiteScore>;
   /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the bytes freed. */
   remove(stage: StageName, paths: readonly string[]): Promise<number>;
   /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */

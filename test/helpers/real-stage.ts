@@ -11,6 +11,7 @@ import { contentHash } from '../../src/io/disk/hash.ts';
 import { absolutePath } from '../../src/io/home.ts';
 import { addsNothing } from '../../src/io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../../src/io/model/model-folder.ts';
+import { scoreOrThrow, suiteOf } from '../../src/io/thread/off-thread.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Progress, Stage, StageContext } from '../../src/workers/stage.ts';
@@ -99,6 +100,8 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
       const { code } = await tool.ended;
       if (code !== 0) throw diagnose(code ?? 137, await logTail(tool.log, 20));
     },
+    suite: (text, file) => suiteOf(Buffer.from(text), file),
+    score: scoreOrThrow,
     render: async (jobs) => jobs.map(() => ({ ok: true, rendering: plainRendering })),
     ...{ serve: unused, shared: unused, prove: proveModel, proveInput, addsNothing, hash: contentHash, read: readText },
     input: (name, sha256) => void Object.assign(seen.inputs, { [name]: sha256 }),

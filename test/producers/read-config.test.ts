@@ -148,9 +148,9 @@ describe('readConfig', () => {
 
   it('is done with a file of thousands of faults, and tells how many more there are', async () => {
     const workspace = await configWorkspace();
-    const lines = Array.from({ length: 20_000 }, (_, n) => `k${n}: 1`).join('\n');
+    const lines = Array.from({ length: 4000 }, (_, n) => `k${n}: 1`).join('\n');
     const reasons = await workspace.reasons(`phase: a\n${lines}\nenv:\n${lines.replaceAll(/^/gm, '  ')}\n`);
-    expect(reasons).to.contain('and 19980 unknown keys more');
+    expect(reasons).to.contain('and 3980 unknown keys more');
     expect(reasons).to.contain('problems more');
     expect(reasons.split('\n\n')).to.have.lengthOf.below(200);
   });

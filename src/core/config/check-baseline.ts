@@ -8,7 +8,6 @@ import { getAt, isMapping } from './mapping.ts';
 import type { ResolvedPhase } from './plan-runs.ts';
 import type { Finding } from './problem.ts';
 import type { UsablePhase } from './read-phase.ts';
-import { readSuite } from './read-suite.ts';
 import { suggestion } from './validate.ts';
 
 interface BaselineScope {
@@ -99,7 +98,7 @@ function evaluationsOf({ settings, variants }: Runs): Evaluation[] {
 async function isSuite(given: string, own: Suite, lookups: Lookups): Promise<boolean> {
   if (!(await isFile(given, lookups))) return own.suite === given;
   const file = await lookups.read(lookups.absolute(given));
-  const other = file.ok ? readSuite(file.bytes, given) : null;
+  const other = file.ok ? await lookups.suite(file.bytes, given) : null;
   return other !== null && 'suite' in other && content(other.suite) === content(own);
 }
 
@@ -111,7 +110,7 @@ async function phaseWarnings(name: string, runs: Runs, { lookups, suites }: Base
   const record = await lookups.phaseRecord(name);
   const settings = evalSettings.safeParse(getAt(record?.config, ['eval'])).data;
   const suite = settings === undefined ? null : await lookups.read(lookups.absolute(settings.suite));
-  const read = suite?.ok ? readSuite(suite.bytes, name) : null;
+  const read = suite?.ok ? await lookups.suite(suite.bytes, name) : null;
   if (settings === undefined || read === null || !('suite' in read)) return [];
   const warnings: string[] = [];
   for (const { who, settings: own } of evaluationsOf(runs)) {

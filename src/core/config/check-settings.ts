@@ -8,7 +8,6 @@ import { weightsProblem } from './check-adapter.ts';
 import { checkTrain } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Finding, Path, Problem } from './problem.ts';
-import { readSuite } from './read-suite.ts';
 
 /** The sections that a phase and its variants have in common. */
 export const sections = phase.pick({ train: true, select: true, fuse: true, cleanup: true, eval: true });
@@ -32,7 +31,7 @@ export function suiteReader(lookups: Lookups): SuiteReader {
   const known = new Map<string, Promise<FoundSuite>>();
   const load = async (path: string): Promise<FoundSuite> => {
     const file = await lookups.read(path);
-    return file.ok ? readSuite(file.bytes, path) : { message: file.message };
+    return file.ok ? lookups.suite(file.bytes, path) : { message: file.message };
   };
   return {
     read(path) {

@@ -5,6 +5,8 @@ import { type ModelFolder, modelTypes } from '../mlx/model-support.ts';
 import { pythonHere } from '../mlx/python-fit.ts';
 import type { Tensor } from '../mlx/safetensors.ts';
 import type { Rendered, RenderJob } from '../score/rendering.ts';
+import type { SuiteResult } from './read-suite.ts';
+import type { Yaml } from './read-yaml.ts';
 
 /** What python/facts.py prints: versions by name, mlx_lm's own table of training settings, and what it can load. */
 export const facts = z.looseObject({
@@ -71,6 +73,9 @@ export interface Lookups {
   look(path: string): Promise<Entry>;
   list(folder: string): Promise<readonly string[]>;
   read(path: string): Promise<FileBytes>;
+  /** What `readYaml` and `readSuite` make of a file, however long they take. */
+  yaml(bytes: Uint8Array, file: string): Promise<Yaml>;
+  suite(bytes: Uint8Array, file: string): Promise<SuiteResult>;
   /** Throws CommandError when there is no python or no mlx_lm, unless the lookups do without (`unchecked`). */
   facts(): Promise<Facts>;
   resolveModel(source: string, revision: string | null): Promise<FoundModel>;

@@ -3,7 +3,6 @@ import { getAt, type Mapping } from './mapping.ts';
 import { readPhaseNulls } from './phase-nulls.ts';
 import { type Finding, locate, type Path, type Problem, type Source, seenText } from './problem.ts';
 import { asWritten } from './read-phase.ts';
-import { readYaml } from './read-yaml.ts';
 import { suggestion } from './validate.ts';
 
 /** What a config extends. `findings` are about its `extends:` line, `problems` are in the other file. */
@@ -43,7 +42,7 @@ export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
     const message = `no phase of this name is accepted, and as a file: ${file.message}`;
     return fail(message, suggestion(name, await lookups.phaseNames()));
   }
-  const yaml = readYaml(file.bytes, name);
+  const yaml = await lookups.yaml(file.bytes, name);
   if (!yaml.ok) return { ...none, problems: yaml.problems };
   const { findings, warnings } = await readPhaseNulls(yaml.source, lookups);
   const problems = locate(findings, [yaml.source]);

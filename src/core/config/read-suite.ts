@@ -4,7 +4,7 @@ import { schemaFault } from '../score/assert.ts';
 import { get, getAt, type Mapping } from './mapping.ts';
 import { readNulls } from './nulls.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
-import { readYaml } from './read-yaml.ts';
+import { openYaml, readYamlData } from './read-yaml.ts';
 import { findIssues } from './validate.ts';
 
 export type SuiteResult =
@@ -24,7 +24,8 @@ export function readSuite(text: string | Uint8Array, file: string): SuiteResult 
 }
 
 function parseSuite(text: string | Uint8Array, file: string): SuiteResult {
-  const yaml = readYaml(text, file);
+  // A suite may have thousands of prompts.
+  const yaml = openYaml(readYamlData(text, file, Number.POSITIVE_INFINITY));
   if (!yaml.ok) return { problems: yaml.problems };
   const { source } = yaml;
   const nulls = readNulls(source, { schema: suite });

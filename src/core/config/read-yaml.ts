@@ -1,18 +1,4 @@
-import {
-  Composer,
-  CST,
-  type Document,
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  Parser,
-  visit,
-} from 'yaml';
+import { Composer, CST, type Document, isNode, isScalar, LineCounter, type Node, Parser, visit } from 'yaml';
 import { printable } from '../printable.ts';
 import { refusedCharacter } from './control-characters.ts';
 import {
@@ -28,10 +14,13 @@ import { isMapping, type Mapping } from './mapping.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint } from './slips.ts';
 import { syntaxHint } from './yaml-hints.ts';
+import { type Branch, finderIn, treeOf } from './yaml-tree.ts';
 
 /** Bytes: a config is a page of text, anything larger is another kind of file. */
 export const maxConfigBytes = 2 ** 20;
 const maxAliases = 100;
+/** No experiment has a hundredth of them; to check 50,000 takes the main thread 400 ms. */
+const maxEntries = 10_000;
 const maxDepth = 40;
 const maxSyntaxProblems = 5;
 const coreTags = new Set(
@@ -53,6 +42,14 @@ export type Yaml =
   | { readonly ok: true; readonly source: YamlSource }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+/** The same as plain data. */
+export type YamlData =
+  | {
+      readonly ok: true;
+      readonly source: Pick<YamlSource, 'file' | 'value' | 'empty' | 'split'> & { readonly tree: Branch };
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
 /** Bytes as text: at most 1 MB of UTF-8 that is no binary. */
 export function decode(bytes: Uint8Array): { readonly text: string } | { readonly message: string } {
   if (bytes.length > maxConfigBytes) return { message: `the file is too large: ${bytes.length} bytes; allowed: 1 MB` };
@@ -65,10 +62,20 @@ export function decode(bytes: Uint8Array): { readonly text: string } | { readonl
   }
 }
 
-/** Reads one YAML 1.2 (or JSON) mapping. `file`: its name in problems. Never throws. */
-export function readYaml(bytes: Uint8Array | string, file: string): Yaml {
+/** Reads one YAML 1.2 (or JSON) mapping. `file`: its name in problems. Never throws. A megabyte takes seconds: io/thread. */
+export const readYaml = (bytes: Uint8Array | string, file: string): Yaml => openYaml(readYamlData(bytes, file));
+
+/** What was read, in another thread perhaps, as it is looked into. */
+export function openYaml(data: YamlData): Yaml {
+  if (!data.ok) return data;
+  const { tree, ...source } = data.source;
+  return { ok: true, source: { ...source, ...finderIn(tree) } };
+}
+
+/** What `readYaml` reads. `mostEntries`: keys and list items that it may have. */
+export function readYamlData(bytes: Uint8Array | string, file: string, mostEntries = maxEntries): YamlData {
   const decoded = typeof bytes === 'string' ? { text: bytes } : decode(bytes);
-  const fail = (message: string, line: number | null = null, value?: unknown): Yaml => {
+  const fail = (message: string, line: number | null = null, value?: unknown): YamlData => {
     const hint = typeof value === 'string' ? (spaceHint(value) ?? null) : null;
     return { ok: false, problems: [{ file, line, path: '', seen: seenText(value), message, hint }] };
   };
@@ -83,12 +90,10 @@ export function readYaml(bytes: Uint8Array | string, file: string): Yaml {
     const value: unknown = document?.toJS({ maxAliasCount: maxAliases }) ?? null;
     if (value === null || document === undefined)
       return fail('the file is empty; allowed: a mapping (`key: value` lines)');
-    if (isMapping(value))
-      return {
-        ok: true,
-        source: { file, value, empty: emptyKeys(document), split: splitNumbers(document), ...finder(document, lines) },
-      };
-    return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
+    if (!isMapping(value)) return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
+    const { tree, entries } = treeOf(document, lines);
+    if (entries > mostEntries) return fail(`${entries} keys and list items; allowed: at most ${mostEntries}`);
+    return { ok: true, source: { file, value, empty: emptyKeys(document), split: splitNumbers(document), tree } };
   } catch (error) {
     // yaml's word for a bomb
     if (error instanceof ReferenceError) return fail(explode);
@@ -211,40 +216,4 @@ function structureFaults(document: Document, text: string): Fault[] {
     },
   });
   return faults;
-}
-
-/** A key by its value, or as it is written (`000`). */
-const isNamed = (node: unknown, key: string | number): boolean =>
-  isScalar(node) && (keyText(node) === key || node.source === key);
-
-function finder(document: Document, lines: LineCounter): Pick<YamlSource, 'find' | 'text'> {
-  const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
-  const lineOf = (node: unknown, fallback: number | null): number | null =>
-    (isScalar(node) || isCollection(node) || isAlias(node)) && node.range
-      ? lines.linePos(node.range[0]).line
-      : fallback;
-  const walk = (path: Path) => {
-    let node: unknown = resolve(document.contents);
-    let [depth, line]: [number, number | null] = [0, null];
-    for (const key of path) {
-      const pair = isMap(node) ? node.items.find((item) => isNamed(item.key, key)) : undefined;
-      const item = isSeq(node) && typeof key === 'number' ? node.items[key] : undefined;
-      if (pair === undefined && item === undefined) break;
-      line = lineOf(pair?.key ?? item, line);
-      node = resolve(pair === undefined ? item : pair.value);
-      depth += 1;
-    }
-    return { node, depth, line };
-  };
-  return {
-    find: (path) => {
-      const { depth, line } = walk(path);
-      return { depth, line };
-    },
-    text: (path) => {
-      const { node, depth } = walk(path);
-      if (depth < path.length || !isScalar(node) || node.value === null) return undefined;
-      return typeof node.value === 'string' ? node.value : node.source;
-    },
-  };
 }

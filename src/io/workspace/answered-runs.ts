@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { PromptScores } from '../../core/compare/prompts.ts';
-import { readSuite } from '../../core/config/read-suite.ts';
 import type { AnsweredRun } from '../../core/page/answers-page.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
@@ -9,6 +8,7 @@ import { ifAbsent, readText } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
 import { pathInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
+import { suiteOf } from '../thread/off-thread.ts';
 import { readManifest, readRun } from './run-folder.ts';
 
 /** What is known of a run's answers without reading them. */
@@ -51,7 +51,7 @@ async function readScored(folder: string): Promise<Scored | null> {
 async function suiteAsScored(path: string, sha256: string): Promise<Suite | null> {
   const text = await readText(path);
   if (text === null || (await contentHash(path)) !== sha256) return null;
-  const read = readSuite(text, path);
+  const read = await suiteOf(Buffer.from(text), path);
   return 'suite' in read ? read.suite : null;
 }
 

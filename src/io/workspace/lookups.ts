@@ -16,6 +16,7 @@ import { readModelFolder } from '../model/model-folder.ts';
 import { listNames, resolveModel } from '../model/models.ts';
 import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
 import { inspectTensors } from '../model/tensor-file.ts';
+import { suiteOf, yamlOf } from '../thread/off-thread.ts';
 import { phaseFolder, readPhaseRecord } from './phase-store.ts';
 import { readRun } from './run-folder.ts';
 
@@ -40,6 +41,8 @@ export function openLookups({ root, artifacts, python, state, pythonOptional }: 
     look,
     list: listNames,
     read: readSmallFile,
+    yaml: yamlOf,
+    suite: suiteOf,
     facts: async () => {
       try {
         return await readFacts(await pythonPath());

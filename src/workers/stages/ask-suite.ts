@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
-import { scoreSuite } from '../../core/score/score.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
 import type { Score } from '../../events/score.ts';
 import type { Settings } from '../../events/stages.ts';
@@ -147,9 +146,9 @@ function progressMeter(context: StageContext, of: number, before: number): () =>
 }
 
 /** The score of a complete set of answers by our own rules. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
-export function scoreAnswers(context: StageContext, exam: Exam, answers: readonly Answer[]): Score {
+export async function scoreAnswers(context: StageContext, exam: Exam, answers: readonly Answer[]): Promise<Score> {
   tellOfErrors(context, exam, answers);
-  const scored = scoreSuite(exam.suite, answers, exam.settings.repeats);
+  const scored = await context.score(exam.suite, answers, exam.settings.repeats);
   if (scored.ok) return scored.score;
   throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
 }

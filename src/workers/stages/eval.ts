@@ -1,12 +1,10 @@
 import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
-import { readSuite } from '../../core/config/read-suite.ts';
 import { StageError } from '../../core/errors.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
-import { scoreSuite } from '../../core/score/score.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Suite } from '../../events/suite.ts';
@@ -25,7 +23,7 @@ const askedFile = 'asked.json';
 export async function suiteAt(path: string, context: StageContext): Promise<Suite> {
   const text = await context.read(path);
   if (text === null) throw new StageError('MISSING_INPUT', `suite ${path}`);
-  const read = readSuite(text, basename(path));
+  const read = await context.suite(text, basename(path));
   if ('suite' in read) return read.suite;
   throw new StageError('BAD_SETTINGS', formatProblems(path, read.problems));
 }
@@ -126,6 +124,7 @@ async function scoreAgain(context: StageContext, path: string): Promise<number |
   if (problems.length > 0) return null;
   const { repeats } = settings;
   const text = suite.scorer === undefined ? null : ((await context.read(join(context.dir, scoresFile))) ?? '');
-  const again = text === null ? scoreSuite(suite, answers, repeats) : scoreByCommand(suite, answers, { text, repeats });
+  const again =
+    text === null ? await context.score(suite, answers, repeats) : scoreByCommand(suite, answers, { text, repeats });
   return again.ok ? again.score.overall : null;
 }

@@ -1,0 +1,108 @@
+import type { Problem } from '../../core/config/problem.ts';
+import { readSuite, type SuiteResult } from '../../core/config/read-suite.ts';
+import { openYaml, readYaml, type Yaml } from '../../core/config/read-yaml.ts';
+import { StageError } from '../../core/errors.ts';
+import { type SuiteScore, scoreSuite } from '../../core/score/score.ts';
+import { checkOf } from '../../events/assertion.ts';
+import type { ScorableAnswer, Suite } from '../../events/suite.ts';
+import { hasCode } from '../disk/files.ts';
+import { runTask, TaskTimeout } from './run-task.ts';
+
+/* What people and models wrote is read off the main thread where it may take long: a megabyte of YAML takes seconds, and a
+ * regular expression that backtracks never ends. What is small is read at once, since a thread takes 100 ms to start. */
+
+/** Bytes that are read on the main thread: some 30 ms of YAML at its worst. */
+const smallText = 8 * 1024;
+/** Characters of answers that are scored there. */
+const smallAnswers = 64 * 1024;
+/** Of one answer. Whether it is enough hangs on the expression, not on the machine: others take a thousandth of it. */
+const scoreLimit_ms = 10_000;
+
+/** `readYaml` of any file. */
+export async function yamlOf(bytes: Uint8Array, file: string): Promise<Yaml> {
+  if (bytes.length <= smallText) return readYaml(bytes, file);
+  const data = await runTask('yaml', { bytes, file }).catch(tooMuch(file));
+  return 'ok' in data ? openYaml(data) : { ok: false, ...data };
+}
+
+/** The last large suite that was read: the configs of a night share one. */
+let latest: { readonly text: string; readonly file: string; readonly result: Promise<SuiteResult> } | null = null;
+
+/** `readSuite` of any file. */
+export async function suiteOf(bytes: Uint8Array, file: string): Promise<SuiteResult> {
+  if (bytes.length <= smallText) return readSuite(bytes, file);
+  const text = Buffer.from(bytes).toString('latin1');
+  if (latest?.text !== text || latest.file !== file)
+    latest = { text, file, result: runTask('suite', { bytes, file }).catch(tooMuch(file)) };
+  return latest.result;
+}
+
+/** For `.catch`: a file that takes all time or memory is refused, and is not tried again as after a fault of the disk. */
+const tooMuch =
+  (file: string) =>
+  (error: unknown): { readonly problems: readonly Problem[] } => {
+    const isTooMuch = error instanceof TaskTimeout || hasCode(error, 'ERR_WORKER_OUT_OF_MEMORY');
+    if (!isTooMuch || !(error instanceof Error)) throw error;
+    const message = `it cannot be read: ${error.message}; allowed: a text that is read in a moment`;
+    return { problems: [{ file, line: null, path: '', seen: null, message, hint: null }] };
+  };
+
+/** Why there is no score: an assertion that does not come to an end, with its prompt. */
+export interface EndlessScore {
+  readonly endless: string;
+}
+
+/** `scoreSuite` of any answers. The points are the same wherever they are made. */
+export async function scoreOf(
+  suite: Suite,
+  answers: readonly ScorableAnswer[],
+  { repeats, limit_ms = scoreLimit_ms }: { readonly repeats?: number; readonly limit_ms?: number } = {},
+): Promise<SuiteScore | EndlessScore> {
+  if (!suite.prompts.some(mayBacktrack) && answers.every(isSmall)) return scoreSuite(suite, answers, repeats);
+  try {
+    return await runTask('score', { suite, answers, repeats }, limit_ms);
+  } catch (error) {
+    if (!(error instanceof TaskTimeout)) throw error;
+    return { endless: endlessText(suite, error) };
+  }
+}
+
+/** The same for a stage. Throws BAD_SETTINGS for an assertion that does not come to an end. */
+export async function scoreOrThrow(
+  suite: Suite,
+  answers: readonly ScorableAnswer[],
+  repeats: number,
+): Promise<SuiteScore> {
+  const scored = await scoreOf(suite, answers, { repeats });
+  if ('endless' in scored) throw new StageError('BAD_SETTINGS', scored.endless);
+  return scored;
+}
+
+/** Patterns: those of `regex`, and those within a JSON Schema. */
+const mayBacktrack = ({ assert = [] }: Suite['prompts'][number]): boolean =>
+  assert.some((one) => patternOf(one) !== null);
+
+function patternOf(one: NonNullable<Suite['prompts'][number]['assert']>[number]): string | null {
+  const { check } = checkOf(one);
+  if (check === 'regex') return String(one.value);
+  return check === 'is-json' && typeof one.value === 'object' ? JSON.stringify(one.value) : null;
+}
+
+const isSmall = ({ response }: ScorableAnswer): boolean => {
+  // Stops where it is clear: an answer of 10 MB is not made a text just to be measured.
+  let left = smallAnswers;
+  const takes = (value: unknown): boolean => {
+    if (typeof value === 'string') left -= value.length;
+    else if (typeof value === 'object' && value !== null) return Object.values(value).every(takes);
+    left -= 1;
+    return left > 0;
+  };
+  return takes(response);
+};
+
+function endlessText({ prompts }: Suite, { at, limit_ms }: TaskTimeout): string {
+  const prompt = prompts.find(({ id }) => id === at);
+  const patterns = (prompt?.assert ?? []).flatMap((one) => patternOf(one) ?? []);
+  const what = patterns.length === 0 ? '' : `: ${patterns.join(', ')}`;
+  return `An answer to the prompt ${at ?? prompts[0]?.id} could not be scored within ${limit_ms / 1000} s${what}. A pattern such as (a+)+ tries every way to split a text: write it without repeats inside repeats.`;
+}
