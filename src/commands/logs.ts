@@ -9,6 +9,7 @@ import { readRows } from '../io/workspace/results-file.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { findRun } from './find-run.ts';
+import { print, printLog } from './output.ts';
 import { example, type Register, workspaceOf } from './register.ts';
 
 const poll_ms = 200;
@@ -65,10 +66,9 @@ async function printLogs({ stage, attempt, folder }: Attempted, shown: Map<numbe
     if (found.size <= from) continue;
     const tool = path.slice(folder.length + 1, -'log.txt'.length).replace(/\/$/, '');
     if (from === 0)
-      process.stdout.write(
-        `--- ${stage}${attempt === null ? '' : `, attempt ${attempt}`}${tool === '' ? '' : `: ${tool}`}\n`,
-      );
-    for await (const chunk of createReadStream(path, { start: from, end: found.size - 1 })) process.stdout.write(chunk);
+      print(`--- ${stage}${attempt === null ? '' : `, attempt ${attempt}`}${tool === '' ? '' : `: ${tool}`}\n`);
+    const range = { start: from, end: found.size - 1, encoding: 'utf8' } as const;
+    for await (const part of createReadStream(path, range)) printLog(String(part));
     shown.set(found.ino, found.size);
   }
 }

@@ -41,3 +41,10 @@ export function printableJson(value: unknown, indent = 2): string {
 
 /** One line, and every space that is no plain one is seen. */
 export const visible = (text: string): string => printable(text).replace(oddSpaces, escapeCharacter);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the control characters that colours are made of
+const colours = /\u001b\[[0-9;]*m/g;
+
+/** The log of a tool: no colours, and progress bars that overwrite themselves as they are meant to. */
+export const printableLog = (text: string): string =>
+  text.replace(colours, '').split('\r').map(printableLines).join('\r');
