@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { contentHash } from '../../src/io/disk/hash.ts';
 import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
@@ -190,6 +191,29 @@ describe('a config that begins elsewhere', () => {
       expect(await told(adapter), adapter).to.satisfy((text: string) =>
         text.startsWith(`${message}${seen(adapter)}${hint}`),
       );
+  });
+
+  it('refuses an adapter that was trained on another base model, by both names', async () => {
+    const workspace = await configWorkspace();
+    await tinyAdapter(`${workspace.root}/adapter`, ['adapters.safetensors']);
+    const { train: _, data: __, ...rest } = plainConfig;
+    await workspace.write('models/other/config.json', '{"model_type": "qwen3"}');
+    await workspace.write(
+      'models/copy/config.json',
+      await readFile(`${workspace.root}/models/tiny/config.json`, 'utf8'),
+    );
+    const config = JSON.parse(await readFile(`${workspace.root}/adapter/adapter_config.json`, 'utf8'));
+    const trainedOn = (model: string) =>
+      workspace.write('adapter/adapter_config.json', JSON.stringify({ ...config, model }));
+    const phase = { ...rest, from: { adapter: 'adapter' } };
+    await trainedOn('models/other');
+    expect(await workspace.reasons(phase)).to.contain(
+      'the adapter was trained on models/other, and this phase has models/tiny as its base model',
+    );
+    for (const model of ['models/tiny', 'models/copy', '/gone/models/tiny', 'org/tiny']) {
+      await trainedOn(model);
+      expect((await workspace.plan(phase)).runs, model).to.have.length(1);
+    }
   });
 
   it('names the checkpoints that an adapter has', async () => {

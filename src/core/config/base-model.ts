@@ -17,6 +17,8 @@ export interface NamedModel {
 /** Looks models up by name, each once, however many sections and variants ask. */
 export interface ModelReader {
   read(source: string, revision: string | null): Promise<NamedModel>;
+  /** The phase's base model; null: it names none. */
+  base(): Promise<NamedModel | null>;
   /** The layers of the phase's base model; null: it is not here, or its headers do not tell. */
   layers(): Promise<ModelLayers | null>;
 }
@@ -37,11 +39,13 @@ export function modelReader(
     known.set(key, model);
     return model;
   };
+  const readBase = async (): Promise<NamedModel | null> =>
+    base.model === undefined ? null : read(base.model, base.revision ?? null);
   return {
     read,
+    base: readBase,
     async layers() {
-      const { model, revision = null } = base;
-      const folder = model === undefined ? null : (await read(model, revision)).folder;
+      const folder = (await readBase())?.folder;
       return folder?.whole === true ? layersOf(folder) : null;
     },
   };

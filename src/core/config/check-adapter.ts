@@ -4,7 +4,9 @@ import { jsonOrNull } from '../json.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
 import { foreignTensors } from '../mlx/adapter-tensors.ts';
 import { refusedStart } from '../mlx/python-json.ts';
+import { otherBase } from './adapter-base.ts';
 import { notAnAdapter } from './adapter-folder.ts';
+import type { ModelReader, NamedModel } from './base-model.ts';
 import type { Lookups } from './lookups.ts';
 import { isMapping } from './mapping.ts';
 import type { Finding } from './problem.ts';
@@ -17,11 +19,11 @@ export interface CheckedAdapter {
   readonly findings: readonly Finding[];
 }
 
-/** `from.adapter`: files, settings and headers, so that mlx_lm can load it onto the base model. `layers`: those of the base. */
+/** `from.adapter`: files, settings and headers, so that mlx_lm can load it onto the base model of the phase. */
 export async function checkAdapter(
   from: FromAdapter,
   lookups: Lookups,
-  layers: ModelLayers | null,
+  models: Pick<ModelReader, 'base' | 'layers'>,
 ): Promise<CheckedAdapter> {
   const folder = lookups.absolute(from.adapter);
   const at = { path: ['from', 'adapter'], seen: from.adapter };
@@ -31,10 +33,10 @@ export async function checkAdapter(
   const files = await lookups.list(folder);
   const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
   const findings: Finding[] = files.includes('adapter_config.json')
-    ? await configFindings(folder, at, lookups)
+    ? await configFindings(folder, at, { lookups, base: await models.base() })
     : [{ ...at, message: `there is no adapter_config.json in ${folder}` }];
   if (files.includes(weights)) {
-    const message = await weightsProblem(join(folder, weights), lookups, layers);
+    const message = await weightsProblem(join(folder, weights), lookups, await models.layers());
     if (message !== null) findings.push({ ...at, message });
   } else findings.push(weightsMissing(from, { folder, weights, files }));
   if (findings.length > 0) return { value: null, findings };
@@ -71,7 +73,10 @@ function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights,
 async function configFindings(
   folder: string,
   at: Pick<Finding, 'path' | 'seen'>,
-  lookups: Pick<Lookups, 'read'>,
+  {
+    lookups,
+    base,
+  }: { readonly lookups: Pick<Lookups, 'absolute' | 'look' | 'read'>; readonly base: NamedModel | null },
 ): Promise<Finding[]> {
   const file = join(folder, 'adapter_config.json');
   const read = await lookups.read(file);
@@ -82,6 +87,8 @@ async function configFindings(
   if (refused !== null) return [{ ...at, message: `${file}: ${refused}` }];
   const config = jsonOrNull(text);
   if (!isMapping(config)) return [{ ...at, message: `${file}: not a JSON object` }];
+  const other = await otherBase(config.model, base, lookups);
+  if (other !== null) return [{ ...at, ...other }];
   if (config.fine_tune_type === 'full') return [];
   const { num_layers: layers, lora_layers: old, lora_parameters: parameters } = config;
   const findings: Finding[] = [];

@@ -125,7 +125,7 @@ type FromFolder = Exclude<From, { run: string }>;
 type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
 
 async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<Checked<FolderOrigin>> {
-  if ('adapter' in from) return checkAdapter(from, lookups, await models.layers());
+  if ('adapter' in from) return checkAdapter(from, lookups, models);
   const named = await models.read(from.model, null);
   const { found } = named;
   if (!found.found) {
