@@ -109,15 +109,18 @@ async function writePhase(places: readonly Place[]): Promise<void> {
   await writeFile(join(folder, 'phase.json'), `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Fills `root` with so many finished runs: phases of ten seeds; one phase in twenty failed. */
+/** Fills `root` with so many finished runs: phases of ten seeds; one phase in twenty failed. Its Python is the stand-in of the tests. */
 export async function makeWorkspace(root: string, runs: number): Promise<void> {
   await mkdir(join(root, 'artifacts'), { recursive: true });
-  await mkdir(join(root, 'inbox'), { recursive: true });
+  for (const name of ['inbox', '.phasebox']) await mkdir(join(root, name), { recursive: true });
   await cp(join(source, 'demo'), join(root, 'demo'), { recursive: true });
   await cp(join(fixture, 'base'), join(root, 'artifacts/base'), { recursive: true });
   await cp(join(source, 'test/fixtures/logs/lora-0.32.2.log'), join(root, 'log.txt'));
   await cp(join(fixture, 'one/one-s1/6-eval/answers.jsonl'), join(root, 'answers.jsonl'));
-  await writeFile(join(root, 'phasebox.yaml'), `python: ${join(source, '.venv/bin/python')}\ndisk_reserve_gb: 0\n`);
+  await writeFile(
+    join(root, 'phasebox.yaml'),
+    `python: ${join(source, 'test/fixtures/bin/python')}\ndisk_reserve_gb: 0\n`,
+  );
   const [selected, plain, failed] = await Promise.all(['one-s1', 'two-s0', 'four-s7'].map(readTemplate));
   if (selected === undefined || plain === undefined || failed === undefined) throw new Error('no templates');
   const rows: string[] = [];

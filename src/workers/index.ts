@@ -58,11 +58,12 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
   // Nobody else works in this workspace: what is active was in the hands of an `up` that is gone.
   await runtime.bus.dropActive();
   await attendance.now();
-  await tidyModels(runtime);
   await reconciler.now();
   attendance.begin();
   for (const worker of [...workers, results]) worker.open();
   await admission.open();
+  // In the background, behind all else: it looks at every row and every final model.
+  const tidied = tidyModels(runtime);
   return {
     async accepted(runs) {
       runtime.shelf.add(runs);
@@ -75,6 +76,7 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
     },
     isHeldBack: () => admission.isHeldBack(),
     async close() {
+      await tidied;
       await attendance.close();
       await reconciler.close();
       await admission.close();

@@ -15,6 +15,9 @@ import { now, type Runtime } from './runtime.ts';
 
 type Place = Pick<Runtime, 'shelf' | 'log' | 'workspace'>;
 
+/** The name to take for this work: two removals of one model must not meet. No run has this name. */
+const modelRemoval = 'final models';
+
 /** A final model that some rule may take away. */
 interface FinalModel {
   readonly shelved: Shelved;
@@ -46,9 +49,9 @@ export async function removeModels(place: Place, run?: string): Promise<void> {
 }
 
 /** The same, but a failure is only told: a model too many must not hold up the next run. */
-export async function tidyModels(place: Place, run?: string): Promise<void> {
+export async function tidyModels(place: Place & Pick<Runtime, 'turn'>, run?: string): Promise<void> {
   try {
-    await removeModels(place, run);
+    await place.turn(modelRemoval, () => removeModels(place, run));
   } catch (error) {
     place.log.warn({ err: error }, 'final models could not be removed; tried again after the next row');
   }

@@ -61,7 +61,7 @@ export interface Shelf {
 export function openShelf(artifacts: string): Shelf {
   const byName = new Map<string, Shelved>();
   let ordered: readonly Shelved[] = [];
-  const journals = openJournals();
+  const [journals, share] = [openJournals(), openShare()];
   const take = (shelved: Shelved): void => void byName.set(shelved.run.run, shelved);
   const drop = ({ folder, run }: Shelved): void => {
     byName.delete(run.run);
@@ -80,7 +80,7 @@ export function openShelf(artifacts: string): Shelf {
       const known = new Set([...byName.values()].map(({ folder }) => folder));
       const fresh = [...there].filter((folder) => !known.has(folder));
       left = [];
-      for (const found of await inSlices(fresh, (folder) => readFolder(folder, journals))) {
+      for (const found of await inSlices(fresh, (folder) => readFolder(folder, { journals, share }))) {
         if (found === null) continue;
         if ('kind' in found) left.push(found);
         else take(found);
@@ -122,6 +122,17 @@ export function openShelf(artifacts: string): Shelf {
   };
 }
 
+/** Seeds have the same settings: of ten thousand plans they are half of the memory. */
+function openShare(): (settings: Run['settings']) => Run['settings'] {
+  const known = new Map<string, Run['settings']>();
+  return (settings) => {
+    const key = JSON.stringify(settings);
+    const same = known.get(key) ?? settings;
+    known.set(key, same);
+    return same;
+  };
+}
+
 function homeOf(runs: ReadonlyMap<string, Shelved>, shelved: Shelved, stage: StageName): Shelved | undefined {
   const { chain, from } = shelved.run;
   if (chain.includes(stage)) return shelved;
@@ -131,15 +142,20 @@ function homeOf(runs: ReadonlyMap<string, Shelved>, shelved: Shelved, stage: Sta
   return source === undefined ? undefined : homeOf(runs, source, stage);
 }
 
+interface Known {
+  readonly journals: Journals;
+  readonly share: ReturnType<typeof openShare>;
+}
+
 /** @returns The run in a folder, or null when the folder holds none (it is being made, or is something else). */
-function readFolder(folder: string, journals: Journals): Shelved | LeftOut | null {
+function readFolder(folder: string, { journals, share }: Known): Shelved | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
     const run = readRunNow(folder);
     if (run === null) return null;
     if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
     journals.look(folder);
-    return { run, folder };
+    return { run: { ...run, settings: share(run.settings) }, folder };
   } catch (error) {
     if (!(error instanceof DamagedFile)) throw error;
     return { kind: 'damaged', folder, run: name, phase, why: error.message };
