@@ -1,14 +1,13 @@
-import { Command, CommanderError, Option } from 'commander';
+import { CommanderError } from 'commander';
 import { commands } from './commands/index.ts';
 import { print, printError } from './commands/output.ts';
+import { emptyProgram } from './commands/program.ts';
 import type { Register } from './commands/register.ts';
 import { CommandError } from './core/errors.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
 import { diskErrorOf } from './io/disk/disk-errors.ts';
 import { hasCode } from './io/disk/files.ts';
 import { expandArgument } from './io/home.ts';
-import { logLevels } from './io/logger.ts';
-import { packageRoot } from './io/package-root.ts';
 
 /** True for the command that goes on when nobody reads its output. */
 let worksOn = false;
@@ -21,11 +20,7 @@ async function main(argv: readonly string[]): Promise<number> {
     throw new CommandError(3, 'Windows is not supported. Use macOS or Linux.');
   }
   let exitCode = 0;
-  const program = new Command('phasebox')
-    .description('Copy fine-tuning configs into an inbox, go to bed, read the comparison document in the morning.')
-    .version(packageRoot().version)
-    .option('--workspace <dir>', 'the folder with inbox, artifacts and phasebox.yaml', '.')
-    .addOption(new Option('--log-level <level>', 'what goes to .phasebox/log/').choices(logLevels).default('info'))
+  const program = emptyProgram()
     .showHelpAfterError('(`phasebox --help` lists the commands)')
     .hook('preAction', (root, command) => {
       workspace = root.opts<{ workspace: string }>().workspace;

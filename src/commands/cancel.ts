@@ -1,13 +1,21 @@
 import { ask } from './ask.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** `phasebox cancel RUN|PHASE` */
 export const registerCancel: Register = (program, exit) => {
-  program
-    .command('cancel <run-or-phase>')
-    .description('end a run, or all runs of a phase that are not over: its tool too; rows that are there stay')
-    .addHelpText('after', example('phasebox cancel 43a-s0', 'phasebox cancel 43a   # its waiting and running runs'))
-    .action(async (target: string, _options: unknown, command) => {
-      exit(await ask(await workspaceOf(command, false), { kind: 'cancel', target }));
-    });
+  documented(program.command('cancel <run-or-phase>'), {
+    does: 'Cancel a run, or the rest of a phase',
+    notes: [
+      'Their tools are stopped and their temporary files are deleted. The row of a run then says `cancelled`. Finished runs keep their rows.',
+    ],
+    examples: ['phasebox cancel 43a-s0', 'phasebox cancel 43a   # its waiting and running runs'],
+    exits: {
+      0: 'cancelled, or already finished',
+      2: 'there is no such run or phase',
+      3: 'this folder is no workspace',
+    },
+  }).action(async (target: string, _options: unknown, command) => {
+    exit(await ask(await workspaceOf(command, false), { kind: 'cancel', target }));
+  });
 };

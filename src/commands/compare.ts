@@ -22,7 +22,8 @@ import { readPhases, readScores } from '../io/workspace/page-input.ts';
 import { readResults } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** `43a`, or a variant of it: `43a-q4`. */
 const nameOf = ({ group }: Summary): string =>
@@ -137,13 +138,15 @@ function asText(found: Contrast): string {
 
 /** `phasebox compare A B [--json]` */
 export const registerCompare: Register = (program, exit) => {
-  program
-    .command('compare')
-    .description('what may be said of two phases (or variants, as 43a-q4), and what may not')
+  documented(program.command('compare'), {
+    does: 'Compare two phases or variants',
+    notes: ['It says how large the difference is, whether it is more than noise, and how many runs would show it.'],
+    examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
+    exits: { 0: 'the comparison is shown', 2: 'there is no such phase or variant', 3: 'this folder is no workspace' },
+  })
     .argument('<a>', 'a phase, or a variant of one')
     .argument('<b>', 'what it is compared with')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', example('phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'))
+    .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
       const found = await compare(await workspaceOf(command, false), [a, b]);
       print(options.json ? asJson(found) : asText(found));

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../core/errors.ts';
 import type { RowAddress } from '../core/mlx/look-argv.ts';
 import type { RowKeys } from '../core/mlx/mlx-argv.ts';
-import { example } from './register.ts';
+import { documented } from './usage.ts';
 
 /** The options of `phasebox data` as commander gives them. */
 export interface Flags {
@@ -32,32 +32,34 @@ const collected = (value: string, earlier: readonly string[] = []): readonly str
 
 /** `phasebox data FILE|FOLDER --model M [--no-mask-prompt] [--max-seq-length N] ...` */
 export function dataFlags(command: Command): Command {
-  return command
+  return documented(command, {
+    does: 'Show what a training on this data teaches',
+    notes: ['It prints counts, findings, and rows with the taught part marked. It needs no workspace.'],
+    examples: [
+      'phasebox data data/mine --model models/base',
+      'phasebox data data/mine --model models/base --split data/mine-split',
+      'phasebox data data/mine/train.jsonl --model models/base --row 17 --html data.html',
+    ],
+    exits: {
+      0: 'a training on the data would start, perhaps with warnings',
+      1: 'interrupted by Ctrl-C',
+      2: 'a training on the data would be stopped, or an option is wrong',
+      3: 'there is no Python with mlx_lm',
+    },
+  })
     .argument('<data>', 'a .jsonl file, or a folder with train.jsonl')
-    .description('what a training on this data would teach: counts, findings, and rows with the taught part marked')
-    .requiredOption(
-      '--model <model>',
-      'the base model, whose tokenizer and template read the data: a folder or a hub id',
-    )
-    .option('--no-mask-prompt', 'as a training without mask_prompt reads it (default: with mask_prompt)')
-    .option('--max-seq-length <tokens>', 'longer rows are cut', wholeNumber(1), 2048)
-    .option('--rows <number>', 'how many rows are shown (default: 3, with --html 20)', wholeNumber(0))
-    .option('--row <line>', 'show this row: a line, or FILE:LINE; may be repeated', collected)
-    .option('--chat-feature <key>', 'the key of the rows that holds the messages, as in mlx_lm')
-    .option('--prompt-feature <key>', 'the key of the prompt')
-    .option('--completion-feature <key>', 'the key of the completion')
-    .option('--text-feature <key>', 'the key of the text')
-    .option('--split <dir>', 'write the data with one row per assistant turn into a new folder')
-    .option('--html <file>', 'write the report as a page too')
-    .option('--json', 'one JSON document')
-    .addHelpText(
-      'after',
-      example(
-        'phasebox data data/mine --model models/base',
-        'phasebox data data/mine --model models/base --split data/mine-split',
-        'phasebox data data/mine/train.jsonl --model models/base --row 17 --html data.html',
-      ),
-    );
+    .requiredOption('--model <model>', 'the base model whose tokenizer reads the data: a folder or a hub id')
+    .option('--no-mask-prompt', 'read the data as a training without mask_prompt does (default: with mask_prompt)')
+    .option('--max-seq-length <tokens>', 'cut off longer rows', wholeNumber(1), 2048)
+    .option('--rows <number>', 'how many rows to show (default: 3, with --html 20)', wholeNumber(0))
+    .option('--row <line>', 'show this row: LINE or FILE:LINE; can be repeated', collected)
+    .option('--chat-feature <key>', 'the key of the messages in a row, as in mlx_lm')
+    .option('--prompt-feature <key>', 'the key of the prompt in a row')
+    .option('--completion-feature <key>', 'the key of the completion in a row')
+    .option('--text-feature <key>', 'the key of the text in a row')
+    .option('--split <dir>', 'write the data with one row per assistant turn to a new folder')
+    .option('--html <file>', 'also write the report as an HTML page')
+    .option('--json', 'print one JSON document');
 }
 
 /** The keys of the rows that were named. */

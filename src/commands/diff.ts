@@ -9,7 +9,8 @@ import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { missingRun } from './find-run.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 export interface DiffOptions {
   readonly a: string;
@@ -50,11 +51,15 @@ async function manifestsOf(shelf: Shelf, shelved: Shelved): Promise<Partial<Reco
 
 /** `phasebox diff RUN RUN [--json]` */
 export const registerDiff: Register = (program, exit) => {
-  program
-    .command('diff <run> <other>')
-    .description('what differs between two runs, what is known to move scores first')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', example('phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'))
+  documented(program.command('diff <run> <other>'), {
+    does: 'List what differs between two runs',
+    notes: [
+      'First comes what is known to change scores: checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions and warm restarts. Then come all other settings, and then contents by hash. The runs need not be finished.',
+    ],
+    examples: ['phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'],
+    exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is no workspace' },
+  })
+    .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
       exit(await diff(await workspaceOf(command, false), { a, b, json: options.json ?? false }));
     });

@@ -9,7 +9,8 @@ import { checkPlaces } from './check-places.ts';
 import { checkPython } from './check-tools.ts';
 import { type Check, checked, missing } from './checks.ts';
 import { print } from './output.ts';
-import { example, globals, type Register } from './register.ts';
+import { globals, type Register } from './register.ts';
+import { documented } from './usage.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
 /** What `doctor --json` prints. */
@@ -57,11 +58,13 @@ export function doctorText({ checks }: Diagnosis): string {
 
 /** `phasebox doctor [--json]` */
 export const registerDoctor: Register = (program, exit) => {
-  program
-    .command('doctor')
-    .description('what phasebox needs, what is there, and what to do about the rest')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', example('phasebox doctor', 'phasebox doctor --json'))
+  documented(program.command('doctor'), {
+    does: 'Check what phasebox needs on this machine',
+    notes: ['For everything that is missing it says what to do.'],
+    examples: ['phasebox doctor', 'phasebox doctor --json'],
+    exits: { 0: 'nothing that is needed is missing', 3: 'something that is needed is missing' },
+  })
+    .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {
       const diagnosis = await doctor(globals(command).workspace);
       warnOfWorkspace(diagnosis);

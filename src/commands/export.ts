@@ -14,7 +14,8 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, finalModel, modelFiles } from './final-model.ts';
 import { type FoundRun, findRun } from './find-run.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** What an export came to, for the line that tells it. */
 export interface Exported extends Cloned {
@@ -137,20 +138,26 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
 
 /** `phasebox export RUN DIR` */
 export const registerExport: Register = (program) => {
-  program
-    .command('export <run> <dir>')
-    .description('the final model of a run as a new folder, cloned where the file system can')
-    .addHelpText('after', example('phasebox export 43a-s0 ~/models/coder-43a'))
-    .action(async (run: string, target: string, _options, command) => {
-      const stop = new AbortController();
-      const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
-      // Once: a second Ctrl-C ends it at once; what it leaves is taken away by the next export there.
-      process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-      try {
-        const exported = await exportRun(await workspaceOf(command, false), { run, target, signal: stop.signal });
-        print(exportText(exported, run));
-      } finally {
-        process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-      }
-    });
+  documented(program.command('export <run> <dir>'), {
+    does: 'Copy the final model of a run to a new folder',
+    notes: ['The copy is a clone where the file system supports it.'],
+    examples: ['phasebox export 43a-s0 ~/models/coder-43a'],
+    exits: {
+      0: 'the model is in the folder',
+      1: 'the model is damaged or was removed, or the copy was interrupted',
+      2: 'there is no such run, its model is not made yet, or the folder is not empty',
+      3: 'this folder is no workspace, or the folder cannot be written',
+    },
+  }).action(async (run: string, target: string, _options, command) => {
+    const stop = new AbortController();
+    const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
+    // Once: a second Ctrl-C ends it at once; what it leaves is taken away by the next export there.
+    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+    try {
+      const exported = await exportRun(await workspaceOf(command, false), { run, target, signal: stop.signal });
+      print(exportText(exported, run));
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  });
 };

@@ -10,8 +10,9 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type Premises } from './garbage.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
 import { sharedGarbage } from './shared-garbage.ts';
+import { documented } from './usage.ts';
 
 export interface GcOptions {
   /** Also the final models of runs that are done. */
@@ -97,13 +98,17 @@ function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): 
 
 /** `phasebox gc [--models] [--checkpoints] [--yes]` */
 export const registerGc: Register = (program) => {
-  program
-    .command('gc')
-    .description('what can be freed on the disk; nothing is deleted without --yes')
-    .option('--models', 'also final models of runs that are done; adapter and recipe rebuild them')
-    .option('--checkpoints', 'also checkpoints of runs that are done; the final adapter stays')
-    .option('--yes', 'delete it')
-    .addHelpText('after', example('phasebox gc', 'phasebox gc --models --yes'))
+  documented(program.command('gc'), {
+    does: 'Show or delete what is no longer needed',
+    notes: [
+      'Nothing is deleted without --yes. What a queued or started run reads is never deleted, nor a model that no adapter can make again. While a run is damaged, models, checkpoints and base scores stay.',
+    ],
+    examples: ['phasebox gc', 'phasebox gc --models --yes'],
+    exits: { 0: 'shown, or deleted', 3: 'this folder is no workspace' },
+  })
+    .option('--models', 'include final models of finished runs; adapter and recipe can rebuild them')
+    .option('--checkpoints', 'include checkpoints of finished runs; the final adapter stays')
+    .option('--yes', 'delete what is shown')
     .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
       const { models = false, checkpoints = false, yes = false } = options;
       const out = (line: string): void => print(`${line}\n`);

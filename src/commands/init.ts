@@ -8,8 +8,9 @@ import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/ml
 import { packageRoot } from '../io/package-root.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
 import { print, printError } from './output.ts';
-import { example, globals, type Register } from './register.ts';
+import { globals, type Register } from './register.ts';
 import { schemaFile } from './schema.ts';
+import { documented } from './usage.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
 /** What `init` did: files by name inside the folder, in the order that they are told. */
@@ -178,14 +179,17 @@ const unknownVersion = '(version unknown)';
 
 /** `phasebox init [DIR]` */
 export const registerInit: Register = (program) => {
-  program
-    .command('init [dir]')
-    .description('a new workspace: inbox, artifacts, phasebox.yaml with the Python that was found, an example')
-    .addHelpText('after', example('phasebox init', 'phasebox init ~/experiments'))
-    .action(async (folder: string | undefined, _options, command) => {
-      const initiated = await init(folder ?? globals(command).workspace);
-      warnOfWorkspace(initiated);
-      print(initText(initiated));
-      printError(pythonWarning(initiated) ?? '');
-    });
+  documented(program.command('init [dir]'), {
+    does: 'Make a workspace',
+    notes: [
+      'A workspace is a folder with inbox/, artifacts/ and phasebox.yaml. The command also writes an example config and a suite, and notes the Python that it found in phasebox.yaml. A file that is already there is not changed.',
+    ],
+    examples: ['phasebox init', 'phasebox init ~/experiments'],
+    exits: { 0: 'the workspace is ready', 2: 'its phasebox.yaml is not valid', 3: 'the folder cannot be written' },
+  }).action(async (folder: string | undefined, _options, command) => {
+    const initiated = await init(folder ?? globals(command).workspace);
+    warnOfWorkspace(initiated);
+    print(initText(initiated));
+    printError(pythonWarning(initiated) ?? '');
+  });
 };

@@ -10,7 +10,8 @@ import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { findRun } from './find-run.ts';
 import { print, printLog } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 const poll_ms = 200;
 
@@ -84,11 +85,17 @@ async function logFiles(folder: string): Promise<string[]> {
 
 /** `phasebox logs RUN [STAGE] [-f]` */
 export const registerLogs: Register = (program) => {
-  program
-    .command('logs <run> [stage]')
-    .description('the logs of a run, of all stages and attempts or of one stage')
-    .option('-f, --follow', 'go on until the run has its row')
-    .addHelpText('after', example('phasebox logs 43a-s0 train -f'))
+  documented(program.command('logs <run> [stage]'), {
+    does: 'Print the logs of a run',
+    notes: ['It prints the logs of all stages and attempts, or of one stage.'],
+    examples: ['phasebox logs 43a-s0 train -f'],
+    exits: {
+      0: 'the logs are printed',
+      2: 'there is no such run or stage',
+      3: 'this folder is no workspace, or the run is damaged',
+    },
+  })
+    .option('-f, --follow', 'print new lines until the run is finished')
     .action(async (run: string, stage: string | undefined, options: { follow?: boolean }, command) => {
       await logs(await workspaceOf(command, false), {
         run,

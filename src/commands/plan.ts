@@ -14,7 +14,8 @@ import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 import { warn, warnBesideOutput } from './warnings.ts';
 
 export interface PlanOptions {
@@ -106,13 +107,19 @@ async function printDifferences(
 
 /** `phasebox plan FILE... [--against FILE] [--json]` */
 export const registerPlan: Register = (program, exit) => {
-  program
-    .command('plan')
+  documented(program.command('plan'), {
+    does: 'Show what a config would do',
+    notes: ['That is: what the data would teach, the stages, their exact commands, disk and time. Nothing is changed.'],
+    examples: ['phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'],
+    exits: {
+      0: 'the plan is shown, also when the model or the data are missing',
+      2: 'a config is not valid',
+      3: 'the environment is not ready, such as a Python without mlx_lm',
+    },
+  })
     .argument('<file...>', 'configs')
-    .description('stages, exact commands, disk and time; changes nothing')
-    .option('--against <file>', 'only what differs from this config')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', example('phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'))
+    .option('--against <file>', 'show only what differs from this config')
+    .option('--json', 'print one JSON document')
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, false);
       const print = (text: string): void => void process.stdout.write(text);

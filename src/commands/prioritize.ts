@@ -1,19 +1,17 @@
 import { ask } from './ask.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** `phasebox prioritize RUN|PHASE` */
 export const registerPrioritize: Register = (program, exit) => {
-  program
-    .command('prioritize <run-or-phase>')
-    .description('put waiting runs before all others that wait')
-    .addHelpText(
-      'after',
-      `
-Of several calls the latest goes first. Runs of a phase keep their order; a waiting run that one of them starts from goes
-with it. What has started is not interrupted.
-${example('phasebox prioritize 43b')}`,
-    )
-    .action(async (target: string, _options: unknown, command) => {
-      exit(await ask(await workspaceOf(command, false), { kind: 'prioritize', target }));
-    });
+  documented(program.command('prioritize <run-or-phase>'), {
+    does: 'Move runs to the front of the queue',
+    notes: [
+      'The latest call comes first. Runs of a phase keep their order. A queued run that they start from moves with them. A started run is not interrupted.',
+    ],
+    examples: ['phasebox prioritize 43b'],
+    exits: { 0: 'moved', 2: 'there is no such run or phase', 3: 'this folder is no workspace' },
+  }).action(async (target: string, _options: unknown, command) => {
+    exit(await ask(await workspaceOf(command, false), { kind: 'prioritize', target }));
+  });
 };

@@ -19,7 +19,3 @@ export async function workspaceOf(command: Command, create: boolean): Promise<Wo
   warnOfWorkspace(workspace);
   return workspace;
 }
-
-/** The part of a command's help that shows it in use. */
-export const example = (...lines: readonly string[]): string =>
-  `\nExample:\n${lines.map((line) => `  $ ${line}\n`).join('')}`;

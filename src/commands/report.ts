@@ -4,7 +4,8 @@ import { ifAbsent } from '../io/disk/files.ts';
 import { writePages } from '../io/workspace/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { print, printError } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 export interface ReportOptions {
   /** The page itself on stdout, without what a person wrote around it. */
@@ -26,11 +27,13 @@ export async function report(workspace: Workspace, options: ReportOptions = { pr
 
 /** `phasebox report [--print]` */
 export const registerReport: Register = (program, exit) => {
-  program
-    .command('report')
-    .description('write the comparison page again from results.jsonl, and say where it is')
-    .option('--print', 'print the page as well')
-    .addHelpText('after', example('phasebox report', 'phasebox report --print | less'))
+  documented(program.command('report'), {
+    does: 'Write the report again',
+    notes: ['The report is made from results.jsonl. The command says where it is.'],
+    examples: ['phasebox report', 'phasebox report --print | less'],
+    exits: { 0: 'the report is written', 3: 'this folder is no workspace, or the report cannot be written' },
+  })
+    .option('--print', 'print the report as well')
     .action(async (options: { print?: boolean }, command) => {
       exit(await report(await workspaceOf(command, false), { print: options.print ?? false }));
     });

@@ -2,20 +2,25 @@ import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
 import { stageNames } from '../events/stages.ts';
 import { ask } from './ask.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** `phasebox retry RUN|PHASE [--stage STAGE]` */
 export const registerRetry: Register = (program, exit) => {
-  program
-    .command('retry <run-or-phase>')
-    .description('put runs that failed or were cancelled into the line again: they go on where they ended')
-    .option('--stage <stage>', 'make this stage and all later ones anew, also of a run that is done')
-    .addHelpText(
-      'after',
-      `
-The row is taken out, the new one takes its place. Runs that ended only because this one did come back with it.
-${example('phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again')}`,
-    )
+  documented(program.command('retry <run-or-phase>'), {
+    does: 'Queue a failed or cancelled run again',
+    notes: [
+      'It resumes at the stage that failed, and its new row replaces the old one. Runs that failed only because they start from this run are queued again too.',
+      'With --stage, that stage and all later ones are repeated, also for a run that is done.',
+    ],
+    examples: ['phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again'],
+    exits: {
+      0: 'queued again',
+      2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; what the stage reads was removed; or another started run reads what would be replaced',
+      3: 'this folder is no workspace',
+    },
+  })
+    .option('--stage <stage>', 'repeat this stage and all later ones')
     .action(async (target: string, options: { stage?: string }, command) => {
       const workspace = await workspaceOf(command, false);
       const stage = stageNames.find((name) => name === options.stage) ?? null;

@@ -5,7 +5,8 @@ import { phaseJsonSchema } from '../core/config/json-schema.ts';
 import { CommandError } from '../core/errors.ts';
 import { workspaceConfig } from '../events/workspace.ts';
 import { packageRoot } from '../io/package-root.ts';
-import { example, type Register } from './register.ts';
+import type { Register } from './register.ts';
+import { documented } from './usage.ts';
 
 /** What there is a schema of, by the word that asks for it. */
 const schemas: Readonly<Record<string, () => object>> = { phase: phaseJsonSchema, workspace: workspaceJsonSchema };
@@ -37,11 +38,12 @@ export const schemaFile = (): string => join(packageRoot().folder, 'schemas', 'p
 
 /** `phasebox schema [phase|workspace]` */
 export const registerSchema: Register = (program) => {
-  program
-    .command('schema [what]')
-    .description('JSON Schema for editors: of phase configs, or (`workspace`) of phasebox.yaml')
-    .addHelpText('after', example('phasebox schema > phase.schema.json', 'phasebox schema workspace'))
-    .action((what: string | undefined) => {
-      process.stdout.write(schemaText(what ?? 'phase'));
-    });
+  documented(program.command('schema [what]'), {
+    does: 'Print the JSON Schema of configs',
+    notes: ['With `workspace` it is the schema of phasebox.yaml.'],
+    examples: ['phasebox schema > phase.schema.json', 'phasebox schema workspace'],
+    exits: { 0: 'the schema is printed', 2: 'there is no such schema' },
+  }).action((what: string | undefined) => {
+    process.stdout.write(schemaText(what ?? 'phase'));
+  });
 };

@@ -15,7 +15,8 @@ import { readText } from '../io/disk/files.ts';
 import { scoreOf } from '../io/thread/off-thread.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
 import { print } from './output.ts';
-import { example, type Register } from './register.ts';
+import type { Register } from './register.ts';
+import { documented } from './usage.ts';
 import { warn } from './warnings.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
@@ -133,15 +134,13 @@ function table(suite: Suite, result: Score): string {
 
 /** `phasebox score --suite FILE --answers FILE [--json]` */
 export const registerScore: Register = (program, exit) => {
-  program
-    .command('score')
-    .description('score kept answers again, with no model')
+  documented(program.command('score'), {
+    does: 'Score stored answers without a model',
+    examples: ['phasebox score --suite suites/agent-27.yaml --answers artifacts/43a/43a-s0/6-eval/answers.jsonl'],
+    exits: { 0: 'the score is shown', 2: 'an answer is missing, or an id is not in the suite' },
+  })
     .requiredOption('--suite <file>', 'the eval suite')
-    .requiredOption('--answers <file>', 'answers.jsonl of an eval stage')
-    .option('--json', 'one JSON document')
-    .addHelpText(
-      'after',
-      example('phasebox score --suite suites/agent-27.yaml --answers artifacts/43a/43a-s0/6-eval/answers.jsonl'),
-    )
+    .requiredOption('--answers <file>', 'answers.jsonl of an eval stage, or the answers of another program')
+    .option('--json', 'print one JSON document')
     .action(async (options: ScoreOptions) => exit(await score(options)));
 };

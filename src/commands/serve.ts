@@ -18,7 +18,8 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, finalModel } from './final-model.ts';
 import { findRun } from './find-run.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 export interface ServeOptions {
   readonly run: string;
@@ -165,11 +166,18 @@ function portOf(text: string): number {
 
 /** `phasebox serve RUN [--port N]` */
 export const registerServe: Register = (program) => {
-  program
-    .command('serve <run>')
-    .description('a chat server on the final model of a run, until Ctrl-C')
-    .option('--port <number>', 'of 127.0.0.1; else one that is free')
-    .addHelpText('after', example('phasebox serve 43a-s0', 'phasebox serve 43a-s0 --port 8081'))
+  documented(program.command('serve <run>'), {
+    does: 'Serve the final model of a run for chat',
+    notes: ['The server answers on 127.0.0.1 until Ctrl-C.'],
+    examples: ['phasebox serve 43a-s0', 'phasebox serve 43a-s0 --port 8081'],
+    exits: {
+      0: 'stopped by Ctrl-C',
+      1: 'the model or the server failed',
+      2: 'there is no such run',
+      3: 'this folder is no workspace, the port is taken, or another tool uses the machine',
+    },
+  })
+    .option('--port <number>', 'port on 127.0.0.1 (default: a free one)')
     .action(async (run: string, options: { port?: string }, command) => {
       const stop = new AbortController();
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -16,8 +16,9 @@ import { look } from '../producers/look.ts';
 import { leftAloneTexts } from '../producers/names.ts';
 import { diskLine } from './disk-line.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
 import { type ShownRun, showRuns, wide } from './status-runs.ts';
+import { documented } from './usage.ts';
 
 /** What `status --json` prints. */
 export interface Status {
@@ -134,11 +135,15 @@ function detail(run: RunStatus): string {
 
 /** `phasebox status [--json]` */
 export const registerStatus: Register = (program) => {
-  program
-    .command('status')
-    .description('what waits, runs (iteration, loss, ETA) and is done')
-    .option('--json', 'one JSON document')
-    .addHelpText('after', example('phasebox status', 'phasebox status --json'))
+  documented(program.command('status'), {
+    does: 'Show the state of every run',
+    notes: [
+      'For a running one: iteration, loss and time left. It also shows the warnings about accepted configs and, without --json, the disk: free, kept free and reserved.',
+    ],
+    examples: ['phasebox status', 'phasebox status --json'],
+    exits: { 0: 'the status is shown', 3: 'this folder is no workspace' },
+  })
+    .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {
       const { status, ...forPeople } = await readStatus(await workspaceOf(command, false));
       print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople));

@@ -7,7 +7,8 @@ import { ownerOf } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { askOwner } from './ask.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 const poll_ms = 200;
 
@@ -44,11 +45,16 @@ function terminate(pid: number): void {
 
 /** `phasebox stop [--tools]` */
 export const registerStop: Register = (program, exit) => {
-  program
-    .command('stop')
-    .description('end `phasebox up`; a tool that runs continues, and the next `up` resumes it')
-    .option('--tools', 'end its tools too, also those that an `up` which is gone left running', false)
-    .addHelpText('after', example('phasebox stop', 'phasebox stop --tools'))
+  documented(program.command('stop'), {
+    does: 'Stop `phasebox up`',
+    notes: ['A running tool continues in the background, and the next `phasebox up` resumes it.'],
+    examples: ['phasebox stop', 'phasebox stop --tools'],
+    exits: {
+      0: 'stopped, or there was nothing to stop',
+      3: 'this folder is no workspace, or `up` belongs to another user',
+    },
+  })
+    .option('--tools', 'also stop running tools and the broker, including those that a killed `up` left behind', false)
     .action(async (options: { tools: boolean }, command) => {
       exit(await stop(await workspaceOf(command, false), options));
     });

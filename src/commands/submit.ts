@@ -16,7 +16,8 @@ import { inboxName } from '../producers/names.ts';
 import { planReader } from '../producers/read-plan.ts';
 import { type Prepared, prepareFiles } from '../producers/submission.ts';
 import { print, printError } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 export interface SubmitOptions {
   readonly workspace: Workspace;
@@ -155,13 +156,22 @@ async function nameOf(folder: string, inode: string): Promise<string | null> {
 
 /** `phasebox submit FILE... [--watch] [--again]` */
 export const registerSubmit: Register = (program, exit) => {
-  program
-    .command('submit')
-    .argument('<file...>', 'configs, taken in this order')
-    .description('put configs into the inbox: all of them are valid, or none is submitted')
-    .option('--watch', 'wait until every run of the files has its row', false)
-    .option('--again', 'every seed of the files once more', false)
-    .addHelpText('after', example('phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'))
+  documented(program.command('submit'), {
+    does: 'Check configs and put them into the inbox',
+    notes: [
+      'All files are submitted, or none if one is not valid. It works with and without a running `phasebox up`. The runs start in the order of the files.',
+    ],
+    examples: ['phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'],
+    exits: {
+      0: 'all files were submitted; with --watch, all runs are done',
+      1: 'with --watch: a run failed',
+      2: 'a config is not valid, and nothing was submitted',
+      3: 'this folder is no workspace, or the environment is not ready',
+    },
+  })
+    .argument('<file...>', 'configs, run in this order')
+    .option('--watch', 'wait until every run of the files is finished', false)
+    .option('--again', 'run every seed of the files once more', false)
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, true);
       const read = planReader(openLookups({ ...workspace, python: () => findPython(workspace), pythonOptional: true }));

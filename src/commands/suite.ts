@@ -5,7 +5,8 @@ import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
 import { atPath, hasCode, readText } from '../io/disk/files.ts';
 import { printError } from './output.ts';
-import { example, type Register } from './register.ts';
+import type { Register } from './register.ts';
+import { documented } from './usage.ts';
 
 export interface SuiteOptions {
   /** Path of the suite to write; absent: it is printed. */
@@ -54,15 +55,22 @@ interface Flags {
 
 /** `phasebox suite from FILE.jsonl [-o FILE] [--name N] [--wrapper NAME]` */
 export const registerSuite: Register = (program, exit) => {
-  program
-    .command('suite')
+  documented(program.command('suite'), {
+    does: 'Make a suite from chat data',
+    notes: [
+      'The last answer of each row is the reference, and the functions that it calls are the expected ones. Rows that cannot be used are listed on stderr.',
+    ],
+    examples: ['phasebox suite from data/phase33_merged/valid.jsonl -o suites/valid.yaml'],
+    exits: {
+      0: 'the suite is printed or written',
+      2: 'there is no such file, it has no usable row, or the output file exists',
+    },
+  })
     .argument('<from>', 'the word `from`')
     .argument('<file>', 'chat data, JSON lines: {"messages": [...]}')
-    .description('an eval suite out of chat data: the last answer of each row is the reference')
-    .option('-o, --output <file>', 'write it there (default: print it)')
-    .option('--name <name>', "the suite's name (default: the file's)")
-    .option('--wrapper <name>', 'the function that answers are to call', 'execute_code')
-    .addHelpText('after', example('phasebox suite from data/phase33_merged/valid.jsonl -o suites/valid.yaml'))
+    .option('-o, --output <file>', 'write the suite to this file (default: print it)')
+    .option('--name <name>', 'name of the suite (default: that of the file)')
+    .option('--wrapper <name>', 'the function that answers have to call', 'execute_code')
     .action(async (word: string, file: string, { output, name, wrapper }: Flags) => {
       if (word !== 'from')
         throw new CommandError(2, `phasebox suite ${word}: allowed is \`phasebox suite from FILE\`.`);

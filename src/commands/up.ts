@@ -19,9 +19,10 @@ import { allDone, openSteps, type Steps } from './all-done.ts';
 import { detach } from './detach.ts';
 import { AskedToLeave, catchSignals, leaving } from './leaving.ts';
 import { openRuntime } from './open-runtime.ts';
-import { example, globals, type Register, workspaceOf } from './register.ts';
+import { globals, type Register, workspaceOf } from './register.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { endingLine, liveLines, noticeLine, timed } from './up-lines.ts';
+import { documented } from './usage.ts';
 import { warnBesideOutput } from './warnings.ts';
 
 export interface UpOptions {
@@ -216,17 +217,21 @@ function heldText({ shelf, rows, control }: Runtime): string {
 
 /** `phasebox up [--once] [--detach] [--no-dashboard]` */
 export const registerUp: Register = (program, exit) => {
-  program
-    .command('up')
-    .description('watch the inbox, run what is in it, show the dashboard')
-    .option('--once', 'end when no file waits and every run has its row')
-    .option('--detach', 'go on in the background; log in .phasebox/log/')
-    .option('--no-dashboard', 'no bull-board')
+  documented(program.command('up'), {
+    does: 'Run everything that is queued, until Ctrl-C',
+    notes: ['It watches the inbox, runs one run after the other and serves the dashboard.'],
+    examples: ['phasebox up', 'phasebox up --once'],
+    exits: {
+      0: 'stopped, also by Ctrl-C; with --once, every run is done',
+      1: 'with --once: a run failed, is damaged, or was deleted before it had a row',
+      2: 'with --once: no run failed, but a config was rejected',
+      3: 'the environment is not ready, this folder is no workspace, another `up` runs here, or (with --once) only paused runs are left',
+    },
+  })
+    .option('--once', 'stop when the inbox is empty and every run is finished')
+    .option('--detach', 'run in the background and log to .phasebox/log/')
+    .option('--no-dashboard', 'do not serve the dashboard')
     .option('--no-events', 'look at the inbox every 2 s only, without file events')
-    .addHelpText(
-      'after',
-      example('phasebox up', 'phasebox up --once   # then end: 0 fine, 1 a run failed, 2 a config was rejected'),
-    )
     .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean; events: boolean }, command) => {
       const workspace = await workspaceOf(command, true);
       if (options.detach) return exit(await detach(workspace, process.argv));

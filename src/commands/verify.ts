@@ -16,7 +16,8 @@ import { readSharedManifest } from '../workers/shared-folder.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
 import { missingRun } from './find-run.ts';
 import { print } from './output.ts';
-import { example, type Register, workspaceOf } from './register.ts';
+import { type Register, workspaceOf } from './register.ts';
+import { documented } from './usage.ts';
 
 /** One committed stage, or the score of a base model. */
 interface Checked {
@@ -133,11 +134,20 @@ function linesOf({ name, check, remedy }: Checked): string[] {
 
 /** `phasebox verify [RUN] [--deep]` */
 export const registerVerify: Register = (program, exit) => {
-  program
-    .command('verify [run]')
-    .description('proves that what was made is still whole, of one run or of all')
-    .option('--deep', 'read every byte again and compare hashes')
-    .addHelpText('after', example('phasebox verify', 'phasebox verify 43a-s0 --deep'))
+  documented(program.command('verify [run]'), {
+    does: 'Check that finished stages are complete',
+    notes: [
+      'It checks manifests, file sizes, safetensors headers and shards. Without a run it also checks the files of phasebox itself, and looks for copies of run folders.',
+    ],
+    examples: ['phasebox verify', 'phasebox verify 43a-s0 --deep'],
+    exits: {
+      0: 'everything is complete',
+      1: 'something is damaged',
+      2: 'there is no such run',
+      3: 'this folder is no workspace, or a file of the run cannot be read',
+    },
+  })
+    .option('--deep', 'also read every byte and compare hashes')
     .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
       const out = (line: string): void => print(`${line}\n`);
       const deep = options.deep ?? false;

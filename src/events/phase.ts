@@ -24,7 +24,7 @@ const seed = z.int().min(0).max(4_294_967_295);
 export const baseline = z.union([
   z.string().min(1).describe('The name of a phase.'),
   z.strictObject({
-    name: z.string().min(1).describe('What to call it on pages.'),
+    name: z.string().min(1).describe('Its name in the report.'),
     overall: z.number().min(0).max(100).optional().describe('Its overall score in %.'),
     categories: z.record(z.string(), z.number().min(0).max(100)).default({}).describe('Its categories in %.'),
     suite: path.optional().describe('The suite that these figures were measured on: its name or its file.'),
@@ -35,25 +35,29 @@ export const baseline = z.union([
 const formula = z.string().min(1).max(2000);
 
 export const criteria = z.strictObject({
-  gate: formula.optional().describe('Passed when this holds: overall >= 82.4 && domain > 60'),
+  gate: formula.optional().describe('Formula that decides pass or fail, such as `overall >= 82.4 && domain > 60`.'),
   /** The first that holds; one without `when` always holds. */
   outcomes: z
     // biome-ignore lint/suspicious/noThenProperty: the word of the config, and a string makes no thenable
     .array(z.strictObject({ when: formula.optional(), then: z.string().min(1) }))
     .default([])
-    .describe('The first whose `when` holds is the outcome; one without `when` always holds.'),
+    .describe('The first one whose `when` holds is the outcome. One without `when` always holds.'),
 });
 export type Criteria = z.infer<typeof criteria>;
 
 export const from = z.union([
   z.strictObject({
-    run: z.string().min(1).describe('A run: 43a-s0.'),
-    after: z.enum(['train', 'select', 'fuse', 'quantize']).describe('Its last stage that is taken over.'),
+    run: z.string().min(1).describe('A run, such as 43a-s0.'),
+    after: z.enum(['train', 'select', 'fuse', 'quantize']).describe('The last stage that is taken over from it.'),
   }),
-  z.strictObject({ model: path.describe('A whole model, to be evaluated.') }),
+  z.strictObject({ model: path.describe('A whole model, which is only evaluated.') }),
   z.strictObject({
     adapter: path.describe('A folder with an adapter of mlx_lm.'),
-    checkpoint: z.int().min(1).optional().describe('600 = 0000600_adapters.safetensors; absent: adapters.safetensors.'),
+    checkpoint: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('600 means 0000600_adapters.safetensors. Absent: adapters.safetensors.'),
   }),
 ]);
 export type From = z.infer<typeof from>;
@@ -76,40 +80,55 @@ const variableName = z
 
 /** A phase config with its `extends` merged in. What else is required depends on `from`: core/config/read-phase.ts. */
 export const phase = z.strictObject({
-  phase: phaseName.describe('Name of the experiment, as it is written (43, 4e3): its folder in artifacts/.'),
-  title: text.optional().describe('What it is, in a line.'),
-  hypothesis: text.optional().describe('What is expected, before it is known.'),
+  phase: phaseName.describe('Name of the experiment, and of its folder in `artifacts/`.'),
+  title: text.optional().describe('One line about the experiment, for the report.'),
+  hypothesis: text
+    .optional()
+    .describe('What you expect before the result is known. The report shows it with its date.'),
   notes: text.optional().describe('Free text.'),
   model: path.optional().describe('Base model: a folder, or a hub id that is in the cache.'),
-  revision: z.string().min(1).optional().describe('Commit, branch or tag of the hub model.'),
-  download: z.boolean().default(false).describe('Fetch the model after acceptance if it is not in the cache.'),
-  data: path.optional().describe('Folder with train.jsonl and valid.jsonl, its path from the workspace.'),
+  revision: z.string().min(1).optional().describe('Commit, branch or tag of a hub model.'),
+  download: z
+    .boolean()
+    .default(false)
+    .describe('Fetch the model after acceptance if it is not in the cache. Without it, a missing model is an error.'),
+  data: path.optional().describe('Folder with `train.jsonl` and `valid.jsonl`.'),
   min_rows: z
-    .strictObject({ train: z.int().min(1).optional(), valid: z.int().min(1).optional() })
+    .strictObject({
+      train: z.int().min(1).optional().describe('Fewer rows in `train.jsonl` than this stop the training.'),
+      valid: z.int().min(1).optional().describe('Fewer rows in `valid.jsonl` than this stop the training.'),
+    })
     .optional()
     .describe('Fewer rows than these stop the training.'),
   seeds: z
     .union([z.int().min(1).max(100), z.array(seed).min(1).max(1000)])
     .default([0])
-    .describe('A run each; n = 0 .. n-1; a seed given twice is run twice.'),
-  train: trainSettings.optional().describe("mlx_lm's own settings by their own names; absent ones: its defaults."),
-  select: selectSettings.prefault({}).describe('Which checkpoint goes on.'),
-  fuse: fuseSettings.prefault({}).describe('How the adapter gets into the model.'),
+    .describe('One run per seed. A number n means the seeds 0 to n-1. A seed given twice is run twice.'),
+  train: trainSettings
+    .optional()
+    .describe("Settings of mlx_lm by their own names. Absent ones have mlx_lm's defaults."),
+  select: selectSettings.prefault({}).describe('Which checkpoint is used.'),
+  fuse: fuseSettings.prefault({}).describe('How adapter and model are joined.'),
   cleanup: cleanupSettings.prefault({}).describe('What is deleted before the eval.'),
   eval: evalSettings.optional().describe('How the model is scored.'),
-  baseline: baseline.optional().describe('What to compare with: figures, or the name of a phase.'),
-  criteria: criteria.optional().describe('What counts as success, written down before it is known.'),
+  baseline: baseline
+    .optional()
+    .describe('What to compare with: the name of a phase, or figures as `{ name, overall, categories, suite }`.'),
+  criteria: criteria.optional().describe('What counts as success, written before the result is known.'),
   variants: z
     .record(variantName, variantOverlay)
     .default({})
-    .describe('Further runs that differ from the phase in what is given here: { q4: { fuse: { q_bits: 4 } } }'),
-  from: from.optional().describe('Begin later: after a stage of another run, with an adapter, or with a whole model.'),
-  extends: path.optional().describe('A phase, or a file in the workspace, whose settings are taken over.'),
-  env: z.record(variableName, z.string()).default({}).describe('Environment variables of the tools.'),
+    .describe('Further runs with other settings, such as `{ q4: { fuse: { q_bits: 4 } } }`.'),
+  from: from.optional().describe('Start later: after a stage of another run, with an adapter, or with a whole model.'),
+  extends: path.optional().describe('An accepted phase, or a file in the workspace, whose settings are inherited.'),
+  env: z
+    .record(variableName, z.string())
+    .default({})
+    .describe('Environment variables of the tools. `PHASEBOX_*` and `HF_HUB_*` are refused.'),
   preflight: z
     .array(command)
     .default([])
-    .describe('Commands (lists of words) before the training; one that fails, fails the run.'),
-  cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run, before the next.'),
+    .describe('Commands to run in the workspace before the training. If one fails, the run fails.'),
+  cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run, before the next one.'),
 });
 export type Phase = z.infer<typeof phase>;

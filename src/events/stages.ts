@@ -10,28 +10,36 @@ const count = z.int().min(1);
 /** mlx_lm's own keys; those listed here are the ones phasebox reads. The others are checked against the installed mlx_lm. */
 export const trainSettings = z.looseObject({
   iters: count.optional().describe('Iterations.'),
-  batch_size: count.optional().describe('Rows an iteration.'),
-  learning_rate: z.number().positive().optional().describe('Learning rate, e.g. 1e-4.'),
-  num_layers: z.int().min(-1).optional().describe('Layers that get an adapter, counted from the last; -1 = all.'),
-  grad_accumulation_steps: count.optional().describe('Iterations that are added up before a step of the optimizer.'),
-  mask_prompt: z.boolean().optional().describe('Learn from the answers alone.'),
-  max_seq_length: count.optional().describe('Tokens of a row that are used; what is longer is cut off.'),
-  save_every: count.optional().describe('A checkpoint every n iterations.'),
-  steps_per_report: count.optional().describe('The train loss is reported every n iterations.'),
-  steps_per_eval: count.optional().describe('The val loss is measured every n iterations.'),
-  val_batches: z.int().min(-1).optional().describe('Batches that a val loss is measured on; -1 = all.'),
+  batch_size: count.optional().describe('Rows per iteration.'),
+  learning_rate: z.number().positive().optional().describe('Learning rate, such as 1e-4.'),
+  num_layers: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('How many layers get an adapter, counted from the last. -1 means all.'),
+  grad_accumulation_steps: count
+    .optional()
+    .describe('How many iterations are added up before a step of the optimizer.'),
+  mask_prompt: z.boolean().optional().describe('Learn from the last message of a row only.'),
+  max_seq_length: count.optional().describe('Tokens of a row that are used. The rest is cut off.'),
+  save_every: count.optional().describe('Save a checkpoint every n iterations.'),
+  steps_per_report: count.optional().describe('Report the train loss every n iterations.'),
+  steps_per_eval: count.optional().describe('Measure the val loss every n iterations.'),
+  val_batches: z.int().min(-1).optional().describe('How many batches a val loss is measured on. -1 means all.'),
   resume_adapter_file: path
     .optional()
-    .describe('Weights to start from (a warm restart: no optimizer state, the counter begins at 1).'),
+    .describe('Weights to start from: a warm restart, without the state of the optimizer.'),
 });
 
 export const selectSettings = z.strictObject({
   by: z
     .enum(['last', 'val_loss', 'suite'])
     .default('last')
-    .describe('Which checkpoint goes on: the last, the one with the best val loss, or the best on a suite.'),
+    .describe(
+      'Which checkpoint is used: the last, the one with the lowest loss on all valid rows, or the best on a suite.',
+    ),
   suite: path.optional().describe('With `by: suite`: the suite that decides.'),
-  prompts: count.optional().describe('With `by: suite`: how many of its prompts.'),
+  prompts: count.optional().describe('With `by: suite`: how many of its prompts are asked.'),
 });
 
 /** `q_bits` and `q_group_size` belong to fuse in every mode, also when the quantize stage applies them. */
@@ -39,53 +47,67 @@ export const fuseSettings = z.strictObject({
   mode: z
     .enum(['direct', 'two_step', 'none'])
     .default('direct')
-    .describe('direct: one process, no float16 on disk. two_step: fuse, then quantize. none: serve base + adapter.'),
+    .describe(
+      '`direct`: one process, no float16 model on disk. `two_step`: `mlx_lm fuse`, then `mlx_lm convert`. `none`: the base is served with its adapter.',
+    ),
   q_bits: z
     .literal([2, 3, 4, 5, 6, 8])
     .nullable()
     .default(5)
-    .describe('Bits a weight of the final model; null = unquantised.'),
-  q_group_size: z.literal([32, 64, 128]).default(64).describe('Weights that share a scale.'),
+    .describe('Bits per weight of the final model. `null` means unquantized, not absent.'),
+  q_group_size: z.literal([32, 64, 128]).default(64).describe('How many weights share a scale.'),
 });
 
 export const cleanupSettings = z.strictObject({
-  keep_checkpoints: z.enum(['all', 'selected']).default('all').describe('Checkpoints that stay on the disk.'),
+  keep_checkpoints: z
+    .enum(['all', 'selected'])
+    .default('all')
+    .describe('Which checkpoints stay on the disk: all, or only the one that is used.'),
   keep_model: z
     .enum(['all', 'best', 'none'])
     .default('all')
-    .describe('Final models that stay: all, the best of the phase, none (adapter and recipe rebuild one).'),
+    .describe('Which final models stay: all, the best of the phase, or none. Adapter and recipe can rebuild one.'),
 });
 
 export const evalSettings = z.strictObject({
-  suite: path.describe('The suite of prompts: a YAML file, its path from the workspace.'),
+  suite: path.describe('The suite: a YAML file with prompts.'),
   /** Absent: the suite's own system prompt. Empty: none. */
-  system: z.string().optional().describe("System prompt; absent: the suite's own, empty: none."),
-  temperature: z.number().min(0).default(0).describe('0 = the likeliest token each time.'),
-  max_tokens: count.default(512).describe('Tokens an answer may have.'),
-  timeout_s: z.number().positive().default(120).describe('Seconds an answer may take.'),
-  retries: z.int().min(0).default(2).describe('How often a prompt is asked again that timed out.'),
-  repeats: count.default(1).describe('How often each prompt is asked; its score is the mean.'),
-  concurrency: count.default(1).describe('Prompts asked at the same time.'),
-  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that gate and outcomes are about.'),
+  system: z.string().optional().describe('System prompt. Absent means that of the suite, empty means none.'),
+  temperature: z.number().min(0).default(0).describe('0 always takes the most likely token.'),
+  max_tokens: count.default(512).describe('Most tokens of an answer. A prompt of the suite can set its own.'),
+  timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
+  retries: z.int().min(0).default(2).describe('How often a prompt that timed out is asked again.'),
+  repeats: count.default(1).describe('How often each prompt is asked. Its score is the mean.'),
+  concurrency: count.default(1).describe('How many prompts are asked at the same time.'),
+  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that gate and outcomes read.'),
   stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
-  chat_template_args: z.record(z.string(), z.unknown()).default({}).describe('Given to the chat template.'),
-  base: z.boolean().default(true).describe('Score the base model too, once.'),
-  cost: z.boolean().default(true).describe('Measure what fusing and quantizing cost the adapter.'),
+  chat_template_args: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('Arguments of the chat template, such as `enable_thinking: false`.'),
+  base: z
+    .boolean()
+    .default(true)
+    .describe('Also score the base model. The score is reused by all runs with the same model and eval settings.'),
+  cost: z
+    .boolean()
+    .default(true)
+    .describe('Measure what fusing and quantizing cost the adapter. This changes no score.'),
   engine: z
     .strictObject({
       command: z
         .array(z.string().min(1))
         .min(1)
-        .describe(
-          'Run in the workspace; writes JSON lines {id, repeat, score, mode?, category?} to $PHASEBOX_RESULTS.',
-        ),
+        .describe('A command that asks and scores instead of phasebox. It writes JSON lines to `$PHASEBOX_RESULTS`.'),
       server: z
         .boolean()
         .default(true)
-        .describe('Serve the model at $PHASEBOX_BASE_URL; false: the command loads $PHASEBOX_MODEL_DIR itself.'),
+        .describe(
+          'Whether phasebox serves the model at `$PHASEBOX_BASE_URL`. If not, the command loads `$PHASEBOX_MODEL_DIR`.',
+        ),
     })
     .optional()
-    .describe('A command that asks and scores in place of phasebox.'),
+    .describe('A command that asks and scores instead of phasebox.'),
 });
 
 /** A checkpoint that was measured to be chosen. Percent 0-100 on the suite that decides; unknown = null. */
