@@ -106,7 +106,7 @@ async function main(): Promise<void> {
     join(root, 'phasebox.yaml'),
     `python: ${join(source, '.venv', 'bin', 'python')}\ndisk_reserve_gb: 0\n`,
   );
-  const workspace = await openWorkspace(root, { create: true });
+  const workspace = await openWorkspace(root, 'create');
   const down = new AbortController();
   const log = pino({ level: 'warn' });
   const broker = await openBroker(workspace, console.log);

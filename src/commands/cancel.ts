@@ -16,6 +16,6 @@ export const registerCancel: Register = (program, exit) => {
       3: 'this folder is no workspace',
     },
   }).action(async (target: string, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, false), { kind: 'cancel', target }));
+    exit(await ask(await workspaceOf(command, 'read'), { kind: 'cancel', target }));
   });
 };

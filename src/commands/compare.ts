@@ -148,7 +148,7 @@ export const registerCompare: Register = (program, exit) => {
     .argument('<b>', 'what it is compared with')
     .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
-      const found = await compare(await workspaceOf(command, false), [a, b]);
+      const found = await compare(await workspaceOf(command, 'read'), [a, b]);
       print(options.json ? asJson(found) : asText(found));
       exit(0);
     });

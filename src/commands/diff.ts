@@ -61,6 +61,6 @@ export const registerDiff: Register = (program, exit) => {
   })
     .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
-      exit(await diff(await workspaceOf(command, false), { a, b, json: options.json ?? false }));
+      exit(await diff(await workspaceOf(command, 'read'), { a, b, json: options.json ?? false }));
     });
 };

@@ -154,7 +154,7 @@ export const registerExport: Register = (program) => {
     // Once: a second Ctrl-C ends it at once; what it leaves is taken away by the next export there.
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
-      const exported = await exportRun(await workspaceOf(command, false), { run, target, signal: stop.signal });
+      const exported = await exportRun(await workspaceOf(command, 'read'), { run, target, signal: stop.signal });
       print(exportText(exported, run));
     } finally {
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);

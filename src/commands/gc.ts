@@ -112,6 +112,6 @@ export const registerGc: Register = (program) => {
     .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
       const { models = false, checkpoints = false, yes = false } = options;
       const out = (line: string): void => print(`${line}\n`);
-      await gc(await workspaceOf(command, false), { models, checkpoints, yes, out });
+      await gc(await workspaceOf(command, 'read'), { models, checkpoints, yes, out });
     });
 };

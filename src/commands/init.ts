@@ -38,7 +38,7 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
   // First, so that a wrong phasebox.yaml is reported before anything is made.
-  const { config, artifacts, warnings = [] } = await openWorkspace(root, { create: true });
+  const { config, artifacts, warnings = [] } = await openWorkspace(root, 'create');
   const folders = [config.inbox, config.artifacts, '.phasebox'].map((folder) => `${folder}/`);
   const configured = (await readText(join(root, 'phasebox.yaml'))) !== null;
   const search = configured ? null : await findMlxPython(root, env);

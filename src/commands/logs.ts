@@ -97,7 +97,7 @@ export const registerLogs: Register = (program) => {
   })
     .option('-f, --follow', 'print new lines until the run is finished')
     .action(async (run: string, stage: string | undefined, options: { follow?: boolean }, command) => {
-      await logs(await workspaceOf(command, false), {
+      await logs(await workspaceOf(command, 'read'), {
         run,
         ...(stage === undefined ? {} : { stage }),
         follow: options.follow ?? false,

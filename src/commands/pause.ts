@@ -12,7 +12,7 @@ export const registerPause: Register = (program, exit) => {
     examples: ['phasebox pause', 'phasebox pause 43b'],
     exits: { 0: 'paused', 2: 'there is no such run or phase', 3: 'this folder is no workspace' },
   }).action(async (target: string | undefined, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, false), { kind: 'pause', target: target ?? null }));
+    exit(await ask(await workspaceOf(command, 'read'), { kind: 'pause', target: target ?? null }));
   });
 };
 
@@ -26,6 +26,6 @@ export const registerResume: Register = (program, exit) => {
     examples: ['phasebox resume', 'phasebox resume 43b'],
     exits: { 0: 'resumed', 2: 'there is no such run or phase', 3: 'this folder is no workspace' },
   }).action(async (target: string | undefined, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, false), { kind: 'resume', target: target ?? null }));
+    exit(await ask(await workspaceOf(command, 'read'), { kind: 'resume', target: target ?? null }));
   });
 };

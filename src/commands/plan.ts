@@ -121,7 +121,7 @@ export const registerPlan: Register = (program, exit) => {
     .option('--against <file>', 'show only what differs from this config')
     .option('--json', 'print one JSON document')
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
-      const workspace = await workspaceOf(command, false);
+      const workspace = await workspaceOf(command, 'read');
       const print = (text: string): void => void process.stdout.write(text);
       const shows = options.against === undefined;
       exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnBesideOutput() : warn }));

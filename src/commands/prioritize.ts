@@ -12,6 +12,6 @@ export const registerPrioritize: Register = (program, exit) => {
     examples: ['phasebox prioritize 43b'],
     exits: { 0: 'moved', 2: 'there is no such run or phase', 3: 'this folder is no workspace' },
   }).action(async (target: string, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, false), { kind: 'prioritize', target }));
+    exit(await ask(await workspaceOf(command, 'read'), { kind: 'prioritize', target }));
   });
 };

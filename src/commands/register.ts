@@ -13,9 +13,9 @@ interface Globals {
 /** The options before the command. */
 export const globals = (command: Command): Globals => command.optsWithGlobals<Globals>();
 
-/** The workspace of `--workspace`; what is doubtful in its phasebox.yaml goes to stderr. `create`: for the commands that may make one (up, submit, init). */
-export async function workspaceOf(command: Command, create: boolean): Promise<Workspace> {
-  const workspace = await openWorkspace(globals(command).workspace, { create });
+/** The workspace of `--workspace`; what is doubtful in its phasebox.yaml goes to stderr. */
+export async function workspaceOf(command: Command, access: 'read' | 'write'): Promise<Workspace> {
+  const workspace = await openWorkspace(globals(command).workspace, access);
   warnOfWorkspace(workspace);
   return workspace;
 }

@@ -35,6 +35,6 @@ export const registerReport: Register = (program, exit) => {
   })
     .option('--print', 'print the report as well')
     .action(async (options: { print?: boolean }, command) => {
-      exit(await report(await workspaceOf(command, false), { print: options.print ?? false }));
+      exit(await report(await workspaceOf(command, 'read'), { print: options.print ?? false }));
     });
 };

@@ -22,7 +22,7 @@ export const registerRetry: Register = (program, exit) => {
   })
     .option('--stage <stage>', 'repeat this stage and all later ones')
     .action(async (target: string, options: { stage?: string }, command) => {
-      const workspace = await workspaceOf(command, false);
+      const workspace = await workspaceOf(command, 'read');
       const stage = stageNames.find((name) => name === options.stage) ?? null;
       if (options.stage !== undefined && stage === null) {
         const hint = didYouMean(options.stage, stageNames);

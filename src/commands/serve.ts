@@ -189,7 +189,7 @@ export const registerServe: Register = (program) => {
       const port = options.port === undefined ? {} : { port: portOf(options.port) };
       const out = (line: string): void => print(`${line}\n`);
       try {
-        await serve(await workspaceOf(command, false), { run, ...port, signal: stop.signal, out });
+        await serve(await workspaceOf(command, 'read'), { run, ...port, signal: stop.signal, out });
       } finally {
         stop.abort();
       }

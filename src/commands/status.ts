@@ -145,7 +145,7 @@ export const registerStatus: Register = (program) => {
   })
     .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {
-      const { status, ...forPeople } = await readStatus(await workspaceOf(command, false));
+      const { status, ...forPeople } = await readStatus(await workspaceOf(command, 'read'));
       print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople));
     });
 };

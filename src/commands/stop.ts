@@ -56,6 +56,6 @@ export const registerStop: Register = (program, exit) => {
   })
     .option('--tools', 'also stop running tools and the broker, including those that a killed `up` left behind', false)
     .action(async (options: { tools: boolean }, command) => {
-      exit(await stop(await workspaceOf(command, false), options));
+      exit(await stop(await workspaceOf(command, 'read'), options));
     });
 };

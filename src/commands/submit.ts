@@ -173,7 +173,7 @@ export const registerSubmit: Register = (program, exit) => {
     .option('--watch', 'wait until every run of the files is finished', false)
     .option('--again', 'run every seed of the files once more', false)
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
-      const workspace = await workspaceOf(command, true);
+      const workspace = await workspaceOf(command, 'write');
       const read = planReader(openLookups({ ...workspace, python: () => findPython(workspace), pythonOptional: true }));
       const out = (line: string): void => print(`${line}\n`);
       exit(await submit(files, { ...options, workspace, read, out, err: printError }));

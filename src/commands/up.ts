@@ -233,7 +233,7 @@ export const registerUp: Register = (program, exit) => {
     .option('--no-dashboard', 'do not serve the dashboard')
     .option('--no-events', 'look at the inbox every 2 s only, without file events')
     .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean; events: boolean }, command) => {
-      const workspace = await workspaceOf(command, true);
+      const workspace = await workspaceOf(command, 'write');
       if (options.detach) return exit(await detach(workspace, process.argv));
       const { once: untilDone = false, dashboard, events } = options;
       exit(await up(workspace, { once: untilDone, dashboard, events, logLevel: globals(command).logLevel }));

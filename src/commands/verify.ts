@@ -151,7 +151,7 @@ export const registerVerify: Register = (program, exit) => {
     .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
       const out = (line: string): void => print(`${line}\n`);
       const deep = options.deep ?? false;
-      const damaged = await verify(await workspaceOf(command, false), {
+      const damaged = await verify(await workspaceOf(command, 'read'), {
         ...(run === undefined ? {} : { run }),
         deep,
         out,

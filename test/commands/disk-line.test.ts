@@ -7,7 +7,7 @@ import { tempDir } from '../helpers/temp.ts';
 
 describe('commands/status: the disk', () => {
   it('is one line for people, with what stages have reserved, also where artifacts/ is not there yet', async () => {
-    const workspace = await openWorkspace(await tempDir('disk'), { create: true });
+    const workspace = await openWorkspace(await tempDir('disk'), 'create');
     await rm(workspace.artifacts, { recursive: true });
     expect(await diskLine(workspace, ['train of p-s0 has reserved 1.2 GB'])).to.match(
       /^disk: \d[\d.]* \w+ free, 10 GB of it are to stay free; train of p-s0 has reserved 1\.2 GB$/,

@@ -70,7 +70,7 @@ describe('a broker that is there and is of no use', () => {
   let strangers: Promise<PromiseSettledResult<void>[]>;
 
   before(async () => {
-    workspace = await openWorkspace(await tempDir('doctor-broker'), { create: true });
+    workspace = await openWorkspace(await tempDir('doctor-broker'), 'create');
     strangers = askStrangers(); // takes the seconds that a server may take to answer: other tests run meanwhile
   });
   after(async () => {

@@ -38,7 +38,7 @@ describe('init', () => {
     expect((await readdir(root)).sort()).to.eql([
       ...['.gitignore', '.phasebox', 'artifacts', 'example.yaml', 'inbox', 'phasebox.yaml', 'suites'],
     ]);
-    const workspace = await openWorkspace(root, { create: false });
+    const workspace = await openWorkspace(root, 'read');
     expect(workspace.config).to.eql(workspaceConfig.parse({ python: testPython }));
     const version = initiated.search?.found?.versions.mlx_lm;
     expect(version).to.match(/^\d+\.\d+/);
@@ -129,7 +129,7 @@ describe('init', () => {
       .to.contain(python)
       .and.to.match(/python3 -m venv \.venv && \.venv\/bin\/pip install .*mlx-lm/)
       .and.to.contain(`cd '${root}'`);
-    expect((await openWorkspace(root, { create: false })).config.python).to.equal(undefined);
+    expect((await openWorkspace(root, 'read')).config.python).to.equal(undefined);
   });
 
   it('prefers the .venv of the folder, then VIRTUAL_ENV, then the one that mlx_lm on PATH runs on, then PATH', async () => {
@@ -170,7 +170,7 @@ describe('init', () => {
     const python = await program(join(env.HOME ?? '', '.venv', 'bin'), 'python', withMlx('0.32.2'));
     const root = await tempDir();
     await init(root, env);
-    expect((await openWorkspace(root, { create: false })).config.python).to.equal(python);
+    expect((await openWorkspace(root, 'read')).config.python).to.equal(python);
   });
 });
 

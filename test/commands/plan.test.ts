@@ -31,7 +31,7 @@ interface Options {
 
 async function planned(root: string, files: readonly string[], options: Options = {}): Promise<string> {
   let text = '';
-  const workspace = await openWorkspace(root, { create: false });
+  const workspace = await openWorkspace(root, 'read');
   const print = (more: string): void => {
     text += more;
   };
@@ -57,7 +57,7 @@ describe('commands/plan', () => {
 
   it("shows exactly the settings of the user's experiment A, its disk, and what is missing", async () => {
     const root = await workspaceFolder();
-    await openWorkspace(root, { create: false });
+    await openWorkspace(root, 'read');
     const before = await state(root);
     const { phases } = JSON.parse(await planned(root, [a], { json: true }));
     const [run] = phases[0].runs;

@@ -116,7 +116,7 @@ describe('verify', () => {
     await rm(join(target, 'adapter/0000004_adapters.safetensors'));
     const root = join(await tempDir('copy'), 'workspace');
     await cp(workspace.root, root, { recursive: true });
-    const copy = await openWorkspace(root, { create: false });
+    const copy = await openWorkspace(root, 'read');
     const { damaged, lines } = await look(copy);
     expect(damaged).to.equal(0);
     expect(lines[0]).to.match(/^43a-s0 fuse: whole, 7 files, .*; 7 files touched or copied, content the same$/);

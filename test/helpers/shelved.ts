@@ -12,7 +12,7 @@ import { tempDir } from './temp.ts';
 export async function makeWorkspace(config = ''): Promise<Workspace> {
   const root = await tempDir('workspace');
   await writeFile(join(root, 'phasebox.yaml'), config);
-  return openWorkspace(root, { create: true });
+  return openWorkspace(root, 'create');
 }
 
 /** Puts a run's plan where acceptance would; returns its folder. */

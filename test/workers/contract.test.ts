@@ -66,7 +66,7 @@ describe('every stage', () => {
     await cp(join(source, 'demo'), join(root, 'demo'), { recursive: true });
     const python = join(source, 'test/fixtures/bin/python');
     await writeFile(join(root, 'phasebox.yaml'), `python: ${python}\ndisk_reserve_gb: 0\n`);
-    const workspace = await openWorkspace(root, { create: true });
+    const workspace = await openWorkspace(root, 'create');
     broker = await openBroker(workspace, () => undefined);
     runtime = await openRuntime({
       workspace,

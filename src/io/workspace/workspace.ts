@@ -1,10 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { readNulls } from '../../core/config/nulls.ts';
 import { formatProblems, locate } from '../../core/config/problem.ts';
 import { readYaml } from '../../core/config/read-yaml.ts';
 import { findIssues } from '../../core/config/validate.ts';
 import { CommandError } from '../../core/errors.ts';
+import { shellWord } from '../../core/plan/shell.ts';
 import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
 import { readText } from '../disk/files.ts';
 import { absolutePath } from '../home.ts';
@@ -20,12 +21,14 @@ export interface Workspace {
   readonly warnings?: readonly string[];
 }
 
+/** `read`: inbox and artifacts may be missing. `write`: they are made. `create`: the folder need not be a workspace yet. */
+export type Access = 'read' | 'write' | 'create';
+
 /**
- * Opens a workspace. `create` makes its folders (up, submit, init); without it a folder that has no .phasebox/ is refused,
- * and inbox and artifacts may be missing.
- * Throws CommandError 2 (phasebox.yaml is wrong) or 3 (no such folder, no workspace).
+ * Opens a workspace: a folder with phasebox.yaml or .phasebox/ (a clone of one has only the first).
+ * Throws CommandError 2 (phasebox.yaml is wrong) or 3 (no such folder, not a workspace).
  */
-export async function openWorkspace(folder: string, options: { readonly create: boolean }): Promise<Workspace> {
+export async function openWorkspace(folder: string, access: Access): Promise<Workspace> {
   const root = resolve(folder);
   if (!(await isFolder(root)))
     throw new CommandError(3, `${root} is not a folder. Give an existing one with --workspace.`);
@@ -38,16 +41,23 @@ export async function openWorkspace(folder: string, options: { readonly create: 
     state: join(root, '.phasebox'),
     warnings: [...warnings, ...(await leftBehind(root, config))],
   };
-  if (!options.create && !(await isFolder(workspace.state))) {
-    throw new CommandError(
-      3,
-      `${root} is no phasebox workspace. Make it one with \`phasebox init\`, or give another with --workspace.`,
-    );
-  }
-  if (options.create)
+  if (access !== 'create' && !(await isWorkspace(root))) throw new CommandError(3, await notAWorkspace(root));
+  if (access !== 'read')
     for (const path of [workspace.inbox, workspace.artifacts, join(workspace.state, 'log')])
       await mkdir(path, { recursive: true });
   return workspace;
+}
+
+const isWorkspace = async (folder: string): Promise<boolean> =>
+  (await isFolder(join(folder, '.phasebox'))) || (await isThere(join(folder, 'phasebox.yaml')));
+
+/** A wrong `cd` must not become an empty night: a workspace further up is named and not used. */
+async function notAWorkspace(root: string): Promise<string> {
+  const advice = 'Make it one with `phasebox init`, or give another with --workspace.';
+  for (let above = dirname(root); above !== dirname(above); above = dirname(above))
+    if (await isWorkspace(above))
+      return `${root} is not a phasebox workspace, but ${above} is one. Run the command there, or: --workspace ${shellWord(above)}`;
+  return `${root} is not a phasebox workspace. ${advice}`;
 }
 
 /** A workspace, or the settings that hold where there is none. */
@@ -58,7 +68,7 @@ type OpenedFolder =
 /** For commands that work outside of a workspace too. Throws CommandError 2 when phasebox.yaml is wrong. */
 export async function openFolder(folder: string): Promise<OpenedFolder> {
   try {
-    const workspace = await openWorkspace(folder, { create: false });
+    const workspace = await openWorkspace(folder, 'read');
     return { workspace, config: workspace.config };
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== 3) throw error;
@@ -108,6 +118,12 @@ function parseConfig(text: string, path: string): ConfigRead {
   if (problems.length > 0) throw new CommandError(2, formatProblems(path, problems).trimEnd());
   return { config: workspaceConfig.parse(nulls.value), warnings: nulls.warnings };
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 
 async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(

@@ -19,7 +19,7 @@ describe('io/broker/broker', () => {
     await writeFile(join(bin, 'valkey-server'), '#!/no/such/interpreter\n');
     await chmod(join(bin, 'valkey-server'), 0o755);
     process.env.PATH = `${bin}${delimiter}${path}`;
-    const workspace = await openWorkspace(root, { create: true });
+    const workspace = await openWorkspace(root, 'create');
     const error = await openBroker(workspace, () => undefined).catch((caught: unknown) => caught);
     if (!(error instanceof CommandError)) throw new Error(`not told in words: ${String(error)}`);
     expect(error.exitCode).to.equal(3);

@@ -26,7 +26,7 @@ describe('the bus, on a broker of its own', () => {
   const taken: number[] = [];
 
   beforeEach(async () => {
-    workspace = await openWorkspace(await tempDir('bus'), { create: true });
+    workspace = await openWorkspace(await tempDir('bus'), 'create');
     broker = await openBroker(workspace, () => undefined);
     bus = openBus(broker, { id: await workspaceId(workspace.state), log: silent, clock });
     taken.length = 0;
@@ -160,7 +160,7 @@ describe('the bus, on a broker of its own', () => {
 describe('two workspaces on one broker', () => {
   it('never take each other’s jobs', async () => {
     const [one, two] = await Promise.all(
-      ['one', 'two'].map(async (name) => openWorkspace(await tempDir(name), { create: true })),
+      ['one', 'two'].map(async (name) => openWorkspace(await tempDir(name), 'create')),
     );
     if (one === undefined || two === undefined) throw new Error('two workspaces');
     const broker = await openBroker(one, () => undefined);

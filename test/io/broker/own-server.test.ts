@@ -12,7 +12,7 @@ describe('io/broker/own-server', () => {
   let workspace: Workspace;
   let broker: Broker;
   beforeEach(async () => {
-    workspace = await openWorkspace(await tempDir('own-server'), { create: true });
+    workspace = await openWorkspace(await tempDir('own-server'), 'create');
     broker = await openBroker(workspace, () => undefined);
   });
   afterEach(() => broker.close());

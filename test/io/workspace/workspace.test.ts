@@ -26,7 +26,7 @@ describe('io/workspace', () => {
   async function refusal(text: string): Promise<string> {
     const root = await folderWith(text);
     try {
-      await openWorkspace(root, { create: false });
+      await openWorkspace(root, 'read');
     } catch (error) {
       if (error instanceof CommandError && error.exitCode === 2) return error.message.replaceAll(root, 'WS');
       throw error;
@@ -36,10 +36,31 @@ describe('io/workspace', () => {
 
   it('makes inbox and artifacts for the commands that create, and for no other', async () => {
     const root = await folderWith('');
-    await openWorkspace(root, { create: false });
+    await openWorkspace(root, 'read');
     expect((await readdir(root)).sort()).to.eql(['.phasebox', 'phasebox.yaml']);
-    await openWorkspace(root, { create: true });
+    await openWorkspace(root, 'create');
     expect((await readdir(root)).sort()).to.eql(['.phasebox', 'artifacts', 'inbox', 'phasebox.yaml']);
+  });
+
+  it('is a folder with phasebox.yaml or .phasebox/; any other is refused, untouched, and one further up is named', async () => {
+    const root = await folderWith('');
+    const below = join(root, 'artifacts/deep er');
+    await mkdir(below, { recursive: true });
+    for (const access of ['read', 'write'] as const) {
+      const refused: unknown = await openWorkspace(below, access).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(CommandError).and.to.include({ exitCode: 3 });
+      expect(String(refused)).to.contain(`but ${root} is one. Run the command there`);
+    }
+    expect(await readdir(below)).to.eql([]);
+    const alone = await tempDir('no workspace');
+    const refused: unknown = await openWorkspace(alone, 'write').catch((error: unknown) => error);
+    expect(String(refused)).to.contain('Make it one with `phasebox init`');
+    expect(await readdir(alone)).to.eql([]);
+    await writeFile(join(alone, 'phasebox.yaml'), '');
+    await openWorkspace(alone, 'read');
+    expect(await readdir(alone)).to.eql(['phasebox.yaml']);
+    await openWorkspace(alone, 'write');
+    expect((await readdir(alone)).sort()).to.eql(['.phasebox', 'artifacts', 'inbox', 'phasebox.yaml']);
   });
 
   it('tells all that is wrong with phasebox.yaml at once: line, what was seen, what is allowed and meant', async () => {
@@ -69,7 +90,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     await symlink(process.execPath, join(home, 'v/bin/python'));
     try {
       process.env.HOME = home;
-      const workspace = await openWorkspace(root, { create: true });
+      const workspace = await openWorkspace(root, 'create');
       expect(workspace).to.include({ inbox: join(home, 'phin'), artifacts: join(home, 'phart') });
       expect(workspace.warnings).to.deep.equal([]);
       expect((await readdir(root)).sort()).to.eql(['.phasebox', 'phasebox.yaml']);
@@ -79,7 +100,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
         join(home, 'v/bin/python'),
       );
       await mkdir(join(root, '~/phart'), { recursive: true });
-      const { warnings } = await openWorkspace(root, { create: false });
+      const { warnings } = await openWorkspace(root, 'read');
       expect(warnings).to.have.length(1);
       expect(warnings?.[0])
         .to.contain(`artifacts: ~/phart means ${join(home, 'phart')}.`)
@@ -91,7 +112,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
 
   it('warns of ~ alone, which YAML reads as null: the default applies', async () => {
     const root = await folderWith('inbox: ~\nartifacts: null\npython: ~\nredis_url: ~\ndashboard: null\n');
-    const { inbox, warnings } = await openWorkspace(root, { create: true });
+    const { inbox, warnings } = await openWorkspace(root, 'create');
     expect(inbox).to.equal(join(root, 'inbox'));
     expect(warnings?.map((text) => text.replace(/ alone is null in YAML, .*; write "~" in quotes .*/, ''))).to.eql([
       'line 1: inbox: ~',
@@ -105,20 +126,20 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     for (const place of ['1: python', '2: inbox', '3: artifacts', '4: notify[0]'])
       expect(refused).to.contain(`phasebox.yaml:${place}: the home folder of another user (~name) is not looked up`);
     expect(await refusal('notify: [sh, ~bob/ring.sh]\n')).to.contain('notify[1]');
-    await openWorkspace(await folderWith("notify: [grep, '~5', ~/x]\n"), { create: false });
+    await openWorkspace(await folderWith("notify: [grep, '~5', ~/x]\n"), 'read');
   });
 
   it('refuses a notify whose command has no name, and takes an empty word after it', async () => {
     expect(await refusal('notify: [""]\n'))
       .to.contain('phasebox.yaml:1: notify')
       .and.contain('its first word is empty');
-    const { config } = await openWorkspace(await folderWith('notify: [curl, ""]\n'), { create: false });
+    const { config } = await openWorkspace(await folderWith('notify: [curl, ""]\n'), 'read');
     expect(config.notify).to.deep.equal(['curl', '']);
   });
 
   it('warns of a key that is left empty, and refuses one that it does not know, whatever its value', async () => {
     const root = await folderWith('stage_retries:\nnotify: null\ndashboard: { port: }\n');
-    const { config, warnings } = await openWorkspace(root, { create: true });
+    const { config, warnings } = await openWorkspace(root, 'create');
     expect(config).to.deep.include({ stage_retries: 3, dashboard: { host: '127.0.0.1', port: 3100 } });
     expect(warnings).to.eql([
       'line 1: stage_retries is empty, so its default applies; write a value, or null if that is meant',
@@ -143,10 +164,10 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
 
   it('takes a file that is empty or comments alone as all defaults, and what is set beside them', async () => {
     for (const text of ['', '# in_flight: 3\n\n  # more\n']) {
-      const { config } = await openWorkspace(await folderWith(text), { create: false });
+      const { config } = await openWorkspace(await folderWith(text), 'read');
       expect(config).to.deep.equal(workspaceConfig.parse({}));
     }
-    const { config } = await openWorkspace(await folderWith('dashboard: { port: 0 }\n'), { create: false });
+    const { config } = await openWorkspace(await folderWith('dashboard: { port: 0 }\n'), 'read');
     expect(config.dashboard).to.deep.equal({ host: '127.0.0.1', port: 0 });
   });
 });
