@@ -77,7 +77,7 @@ async function journal(root: string): Promise<JournalLine[]> {
 
 /** Drops a config as `submit` does, and waits for its first tool, its row and its pages. */
 async function dropOne(root: string): Promise<Pick<Figures, 'firstTool' | 'pages'>> {
-  const workspace = await openWorkspace(root, { create: false });
+  const workspace = await openWorkspace(root, 'read');
   const begun = Date.now();
   await dropFiles(workspace, [{ name: 'fresh.yaml', bytes: Buffer.from(config) }]);
   const event = async (name: JournalLine['event']): Promise<number> => {
