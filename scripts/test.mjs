@@ -1,6 +1,7 @@
 // All that `npm test` checks, to the end, whatever fails on the way.
 //   node scripts/test.mjs              everything
 //   node scripts/test.mjs lint chain   only these
+//   node scripts/test.mjs --long [NAME...]   tests that take too long for it, all or only these
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -26,12 +27,19 @@ const suites = {
   chain: { folders: ['chain'], limit_min: 15 },
   browser: { folders: ['browser'], limit_min: 5 },
 };
+/** Files of test/long/. What each can be told by its environment stands at its head. */
+const longSuites = {
+  damage: { files: ['test/long/damage.test.ts'], limit_min: 120 },
+  harms: { files: ['test/long/harms.test.ts'], limit_min: 120 },
+};
 const linesOfFailure = 40;
 /** Suites at a time: one alone waits for its subprocesses and leaves half of two cores idle. */
 const lanes = Math.min(2, availableParallelism());
 
-const names = [...Object.keys(checks), ...Object.keys(suites)];
-const asked = process.argv.slice(2);
+const isLong = process.argv[2] === '--long';
+const offered = isLong ? longSuites : suites;
+const names = [...Object.keys(isLong ? {} : checks), ...Object.keys(offered)];
+const asked = process.argv.slice(isLong ? 3 : 2);
 const unknown = asked.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
   process.stderr.write(`test: there is no ${unknown.join(', ')}. Allowed: ${names.join(', ')}.\n`);
@@ -53,11 +61,11 @@ const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
 for (const name of wanted.filter((one) => one in checks)) await report(name, (say) => check(checks[name], say));
-const queue = wanted.filter((one) => one in suites);
+const queue = wanted.filter((one) => one in offered);
 await Promise.all(
   Array.from({ length: lanes }, async () => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      const files = suites[name];
+      const files = offered[name];
       await report(name, (say) => suite(files, say));
     }
   }),
@@ -125,8 +133,7 @@ async function check(commands, say) {
 }
 
 /** Mocha on the suite's files; its counts come by a file, so that its output stays live. */
-async function suite({ folders, limit_min }, say) {
-  const files = testFiles(folders);
+async function suite({ folders, files = testFiles(folders), limit_min }, say) {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, why: 'no test files' };
   const folder = mkdtempSync(join(tmpdir(), 'phasebox-counts-'));
   const counts = join(folder, 'counts.json');
@@ -163,7 +170,7 @@ function mochaOptions() {
 
 function testFiles(folders) {
   const test = join(repository, 'test');
-  const named = Object.values(suites).flatMap((row) => (row.folders === 'rest' ? [] : row.folders));
+  const named = ['long', ...Object.values(suites).flatMap((row) => (row.folders === 'rest' ? [] : row.folders))];
   return readdirSync(test, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
     .map((entry) => relative(test, join(entry.parentPath, entry.name)))

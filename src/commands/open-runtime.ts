@@ -10,12 +10,13 @@ import { openRetryClock } from '../io/retry-clock.ts';
 import { openControl } from '../io/workspace/control-store.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
 import { takeRows } from '../io/workspace/results-file.ts';
-import { retireRows } from '../io/workspace/results-store.ts';
+import { clearResults, retireRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { workspaceId } from '../io/workspace/workspace-id.ts';
 import { takeTurns } from '../workers/control/turns.ts';
 import { openPageWriter } from '../workers/page-writer.ts';
+import { reportMoved } from '../workers/results.ts';
 import type { Notice, Place, Runtime } from '../workers/runtime.ts';
 
 export interface PlaceParts {
@@ -35,6 +36,7 @@ export interface RuntimeParts extends PlaceParts {
 export async function openPlace({ workspace, log, notice }: PlaceParts): Promise<Place> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
+  reportMoved({ log, notice }, await clearResults(workspace.artifacts));
   const { taken } = await takeRows(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
   const { own, replaced } = await sortRows([...taken.values()], shelf);
   // Before a run is started: its journal would no longer show that the row is not its own.

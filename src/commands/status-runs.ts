@@ -33,6 +33,8 @@ export interface ShownRun {
 interface Now {
   readonly control: Control;
   readonly up: boolean;
+  /** Takes what is said of files of the workspace that cannot be read. */
+  readonly damage: string[];
 }
 
 interface ShownRuns {
@@ -46,7 +48,11 @@ interface ShownRuns {
 export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
-  const { taken } = await takeRows(workspace.artifacts, finishedRun);
+  const { taken } = await takeRows(workspace.artifacts, finishedRun).catch((error: unknown) => {
+    if (!(error instanceof DamagedFile)) throw error;
+    now.damage.push(error.message);
+    return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
+  });
   const { own, replaced, removed } = await sortRows([...taken.values()], shelf);
   const show = async (shelved: Shelved): Promise<ShownRun> => {
     const state = await shelf.state(shelved);

@@ -29,7 +29,7 @@ export interface Status {
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
-  /** What was doubtful in the accepted files, by phase. The phase is null for phasebox.yaml. */
+  /** What was doubtful in the accepted files, by phase. The phase is null for phasebox.yaml and for files of the workspace that cannot be read. */
   readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
 
@@ -53,11 +53,12 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
-    showRuns(workspace, { control, up: owner !== null }),
+    showRuns(workspace, { control, up: owner !== null, damage }),
   ]);
   const names = inbox.found.map(({ name }) => name);
   const runs = shown.map(({ status }) => status);
-  const warnings = await allWarnings(workspace, shown);
+  const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
+  const warnings = [...general, ...(await phaseWarnings(workspace, shown))];
   const paused = control.paused !== null;
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
@@ -68,7 +69,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage] };
 }
 
-async function allWarnings(workspace: Workspace, shown: readonly ShownRun[]): Promise<Status['warnings']> {
+async function phaseWarnings(workspace: Workspace, shown: readonly ShownRun[]): Promise<Status['warnings']> {
   const fetched = new Map<string, string[]>();
   for (const { status, warnings = [] } of shown) {
     const known = fetched.get(status.phase);
@@ -79,7 +80,7 @@ async function allWarnings(workspace: Workspace, shown: readonly ShownRun[]): Pr
     const accepted = await acceptanceWarnings(workspace.artifacts, phase).catch(damageText);
     return [...new Set([...accepted, ...texts])].map((text) => ({ phase, text }));
   });
-  return [...(workspace.warnings ?? []).map((text) => ({ phase: null, text })), ...found.flat()];
+  return found.flat();
 }
 
 /** The damage of a phase's record is itself what its warnings would be. */
@@ -94,7 +95,7 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
   const reasons = names.filter((name) => name.endsWith('.reasons.txt')).sort();
   return inParallel(reasons, async (name) => ({
     file: name.slice(0, -'.reasons.txt'.length),
-    reasons: (await readText(join(folder, name))) ?? '',
+    reasons: (await readText(join(folder, name)).catch((error: unknown) => damageText(error).join(''))) ?? '',
   }));
 }
 

@@ -5,10 +5,12 @@ import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
 import { stageFolder, stageNames } from '../events/stages.ts';
 import { readText } from '../io/disk/files.ts';
+import { ifDamaged } from '../io/disk/own-file.ts';
 import { type StageCheck, verifyOutputs, verifyStage } from '../io/disk/verify-stage.ts';
 import { listNames } from '../io/model/models.ts';
 import { readPhaseRecord } from '../io/workspace/phase-store.ts';
 import { readResults } from '../io/workspace/results-file.ts';
+import { subfolders } from '../io/workspace/run-folder.ts';
 import { openShelf, type Shelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
@@ -83,12 +85,15 @@ async function* ownFilesOf(artifacts: string, shelf: Shelf): AsyncGenerator<Chec
   for (const left of shelf.leftOut())
     if (left.kind === 'damaged') yield damaged(left.run, left.why, 'see above');
     else yield damaged(left.folder, leftOutText(left), 'move it out of artifacts/, or delete it');
-  for (const name of (await listNames(artifacts)).sort()) {
+  for (const name of (await subfolders(artifacts)).sort()) {
     const error = await readPhaseRecord(join(artifacts, name)).then(() => null, damageOf);
     if (error !== null) yield damaged(`phase ${name}`, error.message, 'see above');
   }
-  for (const { line, why } of (await readResults(artifacts)).damaged)
-    yield damaged('results.jsonl', `line ${line}: ${why}`, 'the next row moves it to results.jsonl.damaged');
+  const results = await readResults(artifacts).catch(damageOf);
+  if (results instanceof DamagedFile) yield damaged('results.jsonl', results.message, 'see above');
+  else
+    for (const { line, why } of results.damaged)
+      yield damaged('results.jsonl', `line ${line}: ${why}`, 'the next row moves it to results.jsonl.damaged');
 }
 
 function damageOf(error: unknown): DamagedFile {
@@ -105,19 +110,22 @@ async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checke
   }
 }
 
+/** Null: it is not there, or is no file. */
+const textOf = (path: string): Promise<string | null> => readText(path).catch(ifDamaged(null));
+
 /** The score of a base model: as it was made, readable, and its answers as well. */
 async function verifyBase(folder: string, deep: boolean): Promise<StageCheck> {
   const path = (name: string): string => join(folder, name);
   const [manifest, score, answers] = await Promise.all([
-    readText(path('manifest.json')).then(readSharedManifest),
-    readText(path('score.json')),
-    readText(path('answers.jsonl')),
+    textOf(path('manifest.json')).then(readSharedManifest),
+    textOf(path('score.json')),
+    textOf(path('answers.jsonl')),
   ]);
   const found = await verifyOutputs(folder, manifest?.outputs ?? [], deep);
   const unreadable = [
     ...(manifest === null ? [`${path('manifest.json')} is gone or cannot be read`] : []),
     ...(readBaseFile(score) === null ? [`${path('score.json')} is gone or cannot be read`] : []),
-    ...(answers === null ? [`${path('answers.jsonl')} is gone`] : []),
+    ...(answers === null ? [`${path('answers.jsonl')} is gone or cannot be read`] : []),
     ...readAnswers(answers ?? '').problems.map(({ line, what }) => `${path('answers.jsonl')}:${line} ${what}`),
   ];
   return { ...found, problems: [...new Set([...found.problems, ...unreadable])], removedAt: null };

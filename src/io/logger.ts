@@ -1,9 +1,10 @@
-import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { CommandError } from '../core/errors.ts';
 import { printableJson, printableLines } from '../core/printable.ts';
+import { appending } from './disk/files.ts';
 
 /** What `--log-level` may be, from all to nothing. */
 export const logLevels: readonly string[] = [...Object.keys(pino.levels.values), 'silent'];
@@ -116,7 +117,7 @@ function logFile(options: LogOptions): (line: string) => void {
       if (sizeOf(path) + line.length > fileBytes) rotate(folder, files);
       unchecked = 0;
     }
-    appendFileSync(path, line);
+    appendLine(path, line);
     unchecked += line.length;
   };
   return (line) => {
@@ -131,6 +132,16 @@ function logFile(options: LogOptions): (line: string) => void {
       unchecked = Number.POSITIVE_INFINITY;
     }
   };
+}
+
+/** Not by appendFileSync, which would wait for a reader of a fifo. */
+function appendLine(path: string, line: string): void {
+  const file = openSync(path, appending);
+  try {
+    writeSync(file, line);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function lostLine(lost: number): string {

@@ -2,7 +2,8 @@ import { appendFile, mkdir, rename, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { printableLines } from '../core/printable.ts';
-import { hasCode, readText } from '../io/disk/files.ts';
+import { appending, hasCode, readText } from '../io/disk/files.ts';
+import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
 import { type Content, lookAt, readContent } from './look.ts';
@@ -140,7 +141,7 @@ async function unlessGone<T>(path: string, work: () => Promise<T>): Promise<T | 
 async function note(intake: Intake, line: object): Promise<void> {
   const text = `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`;
   try {
-    await appendFile(journalOf(intake), text);
+    await appendFile(journalOf(intake), text, { flag: appending });
   } catch (error) {
     intake.warn(`${journalOf(intake)} cannot be written: ${String(error)}`);
   }
@@ -150,7 +151,8 @@ const journalOf = ({ state }: Intake): string => join(state, 'journal.jsonl');
 
 /** A line that a crash tore is cut off, so that the next one does not stick to it. */
 async function cutTornLine(path: string): Promise<void> {
-  const text = await readText(path);
+  // One that cannot be read cannot be written either, which is told at the next line.
+  const text = await readText(path).catch(ifDamaged(null));
   if (text !== null && text !== '' && !text.endsWith('\n'))
     await truncate(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)));
 }

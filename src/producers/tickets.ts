@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { jsonOrNull } from '../core/json.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
+import { ifDamaged } from '../io/disk/own-file.ts';
 import { lookAt } from './look.ts';
 
 /** What `submit` says about a file before it appears in the inbox, so that it is trusted at once. */
@@ -38,7 +39,7 @@ export async function writeTicket(state: string, file: string, content: Ticket):
 
 /** Removes the ticket of a file that was claimed. */
 export async function dropTicket(state: string, file: string): Promise<void> {
-  await rm(pathOf(state, file), { force: true });
+  await rm(pathOf(state, file), { recursive: true, force: true });
 }
 
 /** A number above those of all tickets that wait: the order of the next submit. */
@@ -91,7 +92,7 @@ async function readTickets(state: string): Promise<NamedTicket[]> {
 
 /** Null and removed when it is no ticket; null when it was consumed meanwhile. */
 async function readTicket(state: string, file: string): Promise<NamedTicket | null> {
-  const text = await readText(pathOf(state, file));
+  const text = await readText(pathOf(state, file)).catch(ifDamaged(''));
   if (text === null) return null;
   const parsed = ticket.safeParse(jsonOrNull(text));
   if (parsed.success) return { ...parsed.data, file };

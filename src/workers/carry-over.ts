@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { ErrorCode } from '../core/errors.ts';
 import { attemptFolder, type StageName, stageFolder } from '../events/stages.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { oddEntry } from '../io/disk/odd-entry.ts';
+import { ownFifos } from '../io/tool/tool-process.ts';
 
 /* What a failed attempt hands on to the next one, beside its logs. Everything else is made again. */
 
@@ -40,7 +42,7 @@ export async function carryOver(run: string, stage: StageName, attempt: number):
   if ((await readdir(target)).includes(main)) return null;
   for (const earlier of await earlierAttempts(run, stage, attempt)) {
     const source = join(run, attemptFolder(stage, earlier));
-    if (!(await readdir(source)).includes(main)) continue;
+    if (!(await readdir(source)).includes(main) || (await oddEntry(source, ownFifos)) !== null) continue;
     for (const name of names) await moveIfThere(join(source, name), join(target, name));
     return earlier;
   }

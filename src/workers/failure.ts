@@ -26,7 +26,11 @@ export async function recordFailure(
 ): Promise<JournaledFailure> {
   const { shelved, event, dir } = attempt;
   const { error, seconds } = failure;
-  const log = await newestTail(dir);
+  const log = await newestTail(dir).catch((cause: unknown) => {
+    // A log that cannot be read must not keep the failure from being written down.
+    place.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
+    return [];
+  });
   const kept = [...logFiles, ...keptFor(event.stage, error.code)];
   const state = await place.shelf.state(shelved);
   const pause = retryPause(error.code, failuresOf(state, event.stage), place.workspace.config);

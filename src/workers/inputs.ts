@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { StageError } from '../core/errors.ts';
-import type { Source } from '../core/run/next-run.ts';
+import { DamagedFile, StageError } from '../core/errors.ts';
+import type { DamagedSource, Source } from '../core/run/next-run.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Origin } from '../events/run.ts';
 import { type Made, madePaths, type StageName, stageFolder, stages } from '../events/stages.ts';
@@ -11,15 +11,23 @@ import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Place, Runtime } from './runtime.ts';
 import type { Input, Stage } from './stage.ts';
 
-/** The run that another one starts from; undefined when there is no such run. */
+/** The run that another one starts from, or why it cannot be read; undefined when there is no such run. */
 export async function sourceOf(
   { shelf, rows }: Pick<Place, 'shelf' | 'rows'>,
   { run, after }: Extract<Origin, { run: string }>,
-): Promise<Source | undefined> {
+): Promise<Source | DamagedSource | undefined> {
   const source = shelf.get(run);
-  if (source === undefined) return undefined;
-  const [state, committed] = await Promise.all([shelf.state(source), shelf.committed(source, after)]);
-  return { state, committed: committed !== null, hasRow: rows.has(run) };
+  if (source === undefined) {
+    const left = shelf.leftOut().find((one) => one.run === run);
+    return left?.kind === 'damaged' ? { damage: left.why } : undefined;
+  }
+  try {
+    const [state, committed] = await Promise.all([shelf.state(source), shelf.committed(source, after)]);
+    return { state, committed: committed !== null, hasRow: rows.has(run) };
+  } catch (error) {
+    if (error instanceof DamagedFile) return { damage: error.message };
+    throw error;
+  }
 }
 
 /** What the stage reads, proven to be as it was committed. */

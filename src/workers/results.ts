@@ -1,5 +1,6 @@
+import { DamagedFile } from '../core/errors.ts';
 import { due } from '../core/run/due.ts';
-import { makeRow } from '../core/run/row.ts';
+import { makeRow, type RowInput } from '../core/run/row.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { resultsEvent } from '../events/events.ts';
 import type { Manifest } from '../events/manifest.ts';
@@ -8,7 +9,7 @@ import { type StageName, stageNames } from '../events/stages.ts';
 import type { Delivery } from '../io/broker/consumer.ts';
 import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
 import { readPhaseRows } from '../io/workspace/results-file.ts';
-import { upsertRow } from '../io/workspace/results-store.ts';
+import { clearResults, upsertRow, writtenRuns } from '../io/workspace/results-store.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { tidyModels } from './keep-models.ts';
 import { emitDue } from './run-stage.ts';
@@ -44,22 +45,43 @@ export function recordRow(place: Place, shelved: Shelved): Promise<Row | null> {
   return place.turn(run, async () => {
     const state = await shelf.state(shelved);
     if (due(state, place.rows.has(run))?.event.stage !== 'results') return null;
-    const manifests = await manifestsOf(place, shelved);
+    const found = await manifestsOf(place, shelved);
     const accepted = await acceptanceWarnings(workspace.artifacts, shelved.run.phase).catch((error: unknown) => {
       // A record that cannot be read must not cost the row.
       log.warn(`phase.json of ${shelved.run.phase} cannot be read: ${String(error)}`);
       return [];
     });
     const { baseline } = shelved.run;
+    reportMoved(place, await clearResults(workspace.artifacts));
     const rows = typeof baseline === 'string' ? await readPhaseRows(workspace.artifacts, baseline) : [];
-    const row = makeRow({ state, manifests, rows, ended: now(), accepted });
+    const row = makeRow({ state, ...found, rows, ended: now(), accepted });
     const order = (name: string): number => shelf.get(name)?.run.number ?? Number.NaN;
-    for (const warning of await upsertRow(workspace.artifacts, row, order)) log.warn(warning);
-    place.rows.add(run);
+    await writeOwnRow(place, row, order);
     await shelf.append(shelved, { event: 'row', at: now() });
     await tidyModels(place, run);
     return row;
   });
+}
+
+/**
+ * A row that somebody took out of results.jsonl while we live is due again: it is made from its run's folder. Only then is
+ * the file read, and the set of rows compared with it.
+ */
+async function writeOwnRow(place: Place, row: Row, order: (run: string) => number): Promise<void> {
+  // Of before the writing: a row that is written meanwhile is not missing.
+  const before = [...place.rows];
+  reportMoved(place, await upsertRow(place.workspace.artifacts, row, order));
+  const there = writtenRuns(place.workspace.artifacts);
+  for (const run of before) if (there?.has(run) === false) place.rows.delete(run);
+  place.rows.add(row.run);
+}
+
+/** Says what of results.jsonl could not be read and was moved aside. */
+export function reportMoved({ log, notice }: Pick<Place, 'log' | 'notice'>, texts: readonly string[]): void {
+  for (const text of texts) {
+    log.warn(text);
+    notice({ kind: 'store', text, failed: false });
+  }
 }
 
 /** Whoever waits for a row hears of it: terminal, log, pages, the user's own command. */
@@ -70,11 +92,18 @@ export function tellRow(place: Place, shelved: Shelved, row: Row): void {
   place.bell.ring(row);
 }
 
-async function manifestsOf({ shelf }: Place, shelved: Shelved): Promise<Partial<Record<StageName, Manifest>>> {
-  const found: Partial<Record<StageName, Manifest>> = {};
+/** A manifest that cannot be read must not cost the row. */
+async function manifestsOf({ shelf }: Place, shelved: Shelved): Promise<Pick<RowInput, 'manifests' | 'unreadable'>> {
+  const manifests: Partial<Record<StageName, Manifest>> = {};
+  const unreadable: Partial<Record<StageName, string>> = {};
   for (const stage of stageNames) {
-    const committed = await shelf.committed(shelved, stage);
-    if (committed !== null) found[stage] = committed.manifest;
+    try {
+      const committed = await shelf.committed(shelved, stage);
+      if (committed !== null) manifests[stage] = committed.manifest;
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      unreadable[stage] = error.message;
+    }
   }
-  return found;
+  return { manifests, unreadable };
 }

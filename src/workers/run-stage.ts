@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { asStageError, StageError } from '../core/errors.ts';
+import { lstat, mkdir } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { asStageError, DamagedFile, StageError } from '../core/errors.ts';
 import { holdOfStage } from '../core/run/control.ts';
 import { configText } from '../core/run/custody.ts';
 import { type Due, due, isStarted, type RunState } from '../core/run/due.ts';
@@ -10,10 +10,14 @@ import { attemptFolder, type Made, type StageName, stageFolder, stages } from '.
 import { type Delivery, PutBack } from '../io/broker/consumer.ts';
 import { commit, finishCommit, hashOutputs } from '../io/disk/commit.ts';
 import { watchPeak } from '../io/disk/disk-usage.ts';
-import { ifThere } from '../io/disk/files.ts';
+import { hasCode, ifAbsent, ifThere, isOddFile } from '../io/disk/files.ts';
 import { textHash } from '../io/disk/hash.ts';
+import { oddEntry } from '../io/disk/odd-entry.ts';
+import { ifDamaged } from '../io/disk/own-file.ts';
 import { hostFacts } from '../io/host-facts.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
+import { endTools } from '../io/tool/tool-folders.ts';
+import { ownFifos } from '../io/tool/tool-process.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
 import { carryOver } from './carry-over.ts';
@@ -49,7 +53,7 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   } finally {
     hand.leave();
   }
-  if (isGone()) return 'the folder of the run is gone';
+  if (isGone() || outcome.kind === 'gone') return 'the folder of the run is gone';
   // Only now: the next worker may take the event before this line is left, and must not find the run in hand.
   if (!runtime.signal.aborted) await emitDue(runtime, shelved);
   // The job waits for the next `up`, as the tool goes on without this one.
@@ -61,7 +65,8 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
 type Outcome =
   | { readonly kind: 'committed'; readonly seconds: number }
   | { readonly kind: 'failed'; readonly shown: Error }
-  | { readonly kind: 'detached' };
+  | { readonly kind: 'detached' }
+  | { readonly kind: 'gone' };
 
 /** The entry check: the disk decides what is due, whatever the queue delivered. Null: exactly this. */
 async function dueInstead(runtime: Runtime, shelved: Shelved, event: StageEvent): Promise<string | null> {
@@ -103,6 +108,7 @@ async function attemptStage(
   const peak = watchPeak(dir);
   runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
   try {
+    await refuseOdd(dir);
     const made = await work(runtime, stage, attempt);
     const manifest = await describe(runtime, attempt, {
       made,
@@ -115,11 +121,34 @@ async function attemptStage(
   } catch (error) {
     await peak.stop();
     if (isDetaching(runtime.signal)) return { kind: 'detached' };
-    const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : asStageError(error);
+    // It was deleted or renamed a moment ago: there is no place for a failure to be written to.
+    if ((await lstat(shelved.folder).catch(ifAbsent(null))) === null) return { kind: 'gone' };
+    const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : failureOf(error, dir);
     const shown = await recordFailure(runtime, attempt, { error: why, seconds: seconds() });
     return { kind: 'failed', shown };
   }
   return tellCommitted(runtime, attempt, seconds());
+}
+
+/** What somebody put into an attempt's folder must not hold the tools that open it. */
+async function refuseOdd(dir: string): Promise<void> {
+  const odd = await oddEntry(dir, ownFifos);
+  if (odd === null) return;
+  await endTools(dir).catch(ifDamaged(undefined));
+  throw new StageError('OUTPUT_DAMAGED', `${odd} is not a regular file`);
+}
+
+/** What somebody damaged or deleted in the attempt itself is made again by the next one, in a fresh folder. */
+function failureOf(error: unknown, dir: string): StageError {
+  const isOwn = (path: unknown): boolean => `${path}${sep}`.startsWith(`${dir}${sep}`);
+  if (error instanceof DamagedFile && isOwn(error.path))
+    return new StageError('OUTPUT_DAMAGED', `${error.path}: ${error.reason}`, { cause: error });
+  if (error instanceof Error && 'path' in error) {
+    if (isOwn(error.path) && (isOddFile(error) || hasCode(error, 'ENOENT', 'ENOTDIR')))
+      return new StageError('OUTPUT_DAMAGED', error.message, { cause: error });
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return new StageError('MISSING_INPUT', error.message, { cause: error });
+  }
+  return asStageError(error);
 }
 
 async function tellCommitted(

@@ -34,25 +34,47 @@ async function changeObject(path: string, change: (value: object) => object): Pr
   await writeFile(path, [JSON.stringify(change(JSON.parse(first))), ...others].join('\n'));
 }
 
-/** Small files of a night, from the workspace: each can be damaged alone. */
-export const smallFiles = [
-  'artifacts/one/phase.json',
-  'artifacts/one/one-s0/run.json',
-  'artifacts/one/one-s0/journal.jsonl',
-  'artifacts/one/one-s0/1-train/manifest.json',
-  'artifacts/one/one-s0/2-select/manifest.json',
-  'artifacts/one/one-s0/3-fuse/manifest.json',
-  'artifacts/one/one-s0/6-eval/manifest.json',
-  'artifacts/one/one-s0/6-eval/answers.jsonl',
-  'artifacts/two/two-s0/run.json',
-  'artifacts/three/three-s0/journal.jsonl',
-  'artifacts/four/four-s7/run.json',
-  'artifacts/four/four-s7/journal.jsonl',
-  'artifacts/results.jsonl',
-  'artifacts/COMPARISON.md',
-  'artifacts/base/bc3b7bdd0b69/manifest.json',
-  'artifacts/base/bc3b7bdd0b69/score.json',
-  '.phasebox/control.json',
-  '.phasebox/journal.jsonl',
-  '.phasebox/id',
-] as const;
+const below = (folder: string, ...names: readonly string[]): string[] => names.map((name) => `${folder}/${name}`);
+
+/**
+ * A file of every kind that a prepared night holds: paths in the workspace as regular expressions, since some names hold
+ * a hash or a number.
+ */
+export const smallFiles: readonly string[] = [
+  ...below('artifacts', 'results.jsonl', 'COMPARISON.md', 'report.html', 'runs.md'),
+  ...below('artifacts/base/[0-9a-f]+', 'manifest.json', 'score.json', 'answers.jsonl'),
+  ...below('artifacts/one', 'phase.json', 'answers.md', 'one-s0/run.json', 'one-s0/journal.jsonl'),
+  ...below('artifacts/one/one-s0/1-train', 'manifest.json', 'command.json', 'log.txt', 'profile.json', 'train.yaml'),
+  'artifacts/one/one-s0/1-train/adapter/adapter_config.json',
+  ...below('artifacts/one/one-s0/2-select', 'manifest.json', 'asked.json'),
+  ...below('artifacts/one/one-s0/2-select/candidates', '0000010/answers.jsonl', 'base.json'),
+  ...below('artifacts/one/one-s0', '3-fuse/manifest.json', '4-quantize/manifest.json', '5-cleanup/manifest.json'),
+  ...below('artifacts/one/one-s0/6-eval', 'manifest.json', 'answers.jsonl', 'asked.json', 'cost/cost.json'),
+  ...below('artifacts/two', 'phase.json', 'two-s0/run.json', 'two-s0/journal.jsonl', 'two-s0/3-fuse/manifest.json'),
+  ...below('artifacts/three/three-s0', 'journal.jsonl', '.1-train.a1/command.json'),
+  ...below('artifacts/eval/eval-s0', 'journal.jsonl', '1-train/manifest.json', '3-fuse/manifest.json'),
+  ...below('artifacts/eval/eval-s0/.6-eval.a1', 'asked.json', 'answers.jsonl'),
+  ...below('artifacts/select/select-s0/.2-select.a1', 'asked.json', 'candidates/0000010/answers.jsonl'),
+  'artifacts/select/select-s0/.2-select.a1/candidates/base.json',
+  ...below('artifacts/train/train-s0', 'run.json', 'journal.jsonl'),
+  ...below('artifacts/train/train-s0/.1-train.a1', 'command.json', 'started', 'log.txt', 'profile.json', 'train.yaml'),
+  ...below('artifacts/train/train-s0/.1-train.a1/check', 'command.json', 'exit', 'log.txt'),
+  ...below('artifacts', 'five/five-s0/run.json', 'five/five-s0/journal.jsonl', 'after/after-s0/run.json'),
+  ...below('.phasebox', 'id', 'journal.jsonl', 'control.json', 'broker.json', 'up.\\d+'),
+  ...below('.phasebox', 'broker/server.log', 'log/phasebox.log', 'prompts/[0-9a-f]+.json'),
+  ...below('.phasebox', 'requests/[0-9a-f.]+-prioritize.json', 'tickets/fresh.yaml.json'),
+  ...['.slot/slot.\\d+', 'inbox/rejected/wrong.yaml.reasons.txt'],
+];
+
+/** A file and what is done to it. */
+export interface Pair {
+  readonly file: string;
+  readonly damage: Damage;
+}
+
+/** Every damage of every file that it can be done to. */
+export const pairs: readonly Pair[] = smallFiles.flatMap((file) =>
+  (Object.keys(damages) as Damage[])
+    .filter((damage) => /\.jsonl?$/.test(file) || !damage.includes('field'))
+    .map((damage) => ({ file, damage })),
+);

@@ -37,7 +37,7 @@ describe('a run whose folder is deleted while `up` lives', () => {
     const up = await chain.up();
     await trains('a-s0');
     const [call] = await chain.calls('lora');
-    await rm(folder('a-s0'), { recursive: true });
+    await rm(folder('a-s0'), { recursive: true, maxRetries: 5 });
     await look();
     await up.says(/a-s0: its folder \S+ is gone, so it left the queue/);
     for (const run of ['b-s0', 'c-s0']) expect(await chain.row(run)).to.include({ status: 'done' });

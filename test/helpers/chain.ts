@@ -127,7 +127,6 @@ const findPython = async (): Promise<string> =>
 /** Makes the workspace; `over`: more of phasebox.yaml, `env`: more of the commands' environment, `program`: another build. */
 export async function makeChain(over: object = {}, env: NodeJS.ProcessEnv = {}, program?: string): Promise<Chain> {
   if (program === undefined) built ??= build();
-  fastPython ??= findPython();
   await built;
   const root = await mkdtemp(join(tmpdir(), 'phasebox-chain-'));
   await mkdir(join(root, 'inbox'));
@@ -135,11 +134,24 @@ export async function makeChain(over: object = {}, env: NodeJS.ProcessEnv = {}, 
   await writeFile(join(root, 'four.yaml'), stringify(suite));
   for (const name of ['models', 'data', 'suite', 'A.yaml', 'B.yaml'])
     await cp(join(repository, 'demo', name), join(root, 'demo', name), { recursive: true });
+  return chainOf(root, { ...(await environmentOf(root)), ...env }, program ?? command);
+}
+
+/** A copy of a workspace in which nothing runs, to be changed at will; its `up` runs the same program. */
+export async function copyChain({ root: original, program }: Chain): Promise<Chain> {
+  const root = await mkdtemp(join(tmpdir(), 'phasebox-chain-'));
+  // Not Node's cp, which copies no fifos and no times.
+  await run('cp', ['-pR', `${original}/.`, root]);
+  return chainOf(root, await environmentOf(root), program);
+}
+
+/** The environment of the commands of a workspace. */
+export async function environmentOf(root: string): Promise<NodeJS.ProcessEnv> {
+  fastPython ??= findPython();
   const { REDIS_URL: _url, PHASEBOX_PYTHON: _python, NODE_OPTIONS: _options, ...own } = process.env;
   const standInEnv = { STAND_IN_FOLDER: root, STAND_IN_PYTHON: await fastPython };
   // A machine slot of its own: workspaces of different tests do not wait for each other.
-  const environment = { ...own, ...standInEnv, PHASEBOX_SLOT_DIR: join(root, '.slot'), NO_COLOR: '1', ...env };
-  return chainOf(root, environment, program ?? command);
+  return { ...own, ...standInEnv, PHASEBOX_SLOT_DIR: join(root, '.slot'), NO_COLOR: '1' };
 }
 
 function chainOf(root: string, env: NodeJS.ProcessEnv, program: string): Chain {

@@ -25,9 +25,18 @@ export interface Source {
   readonly hasRow: boolean;
 }
 
+/** A run to start from of which a file cannot be read: which, and what to do. */
+export interface DamagedSource {
+  readonly damage: string;
+}
+
 /** For a run that starts after a stage of another one. `source`: undefined when there is no such run. */
-export function readiness(origin: Extract<Origin, { run: string }>, source: Source | undefined): Readiness {
+export function readiness(
+  origin: Extract<Origin, { run: string }>,
+  source: Source | DamagedSource | undefined,
+): Readiness {
   if (source === undefined) return { kind: 'lost', why: `there is no run ${origin.run}` };
+  if ('damage' in source) return { kind: 'lost', why: `${origin.run} is damaged. ${source.damage}` };
   if (source.committed) return { kind: 'ready' };
   const end = ending(source.state.journal);
   // A run that is done does nothing more on its own: what was deleted of it stays away.

@@ -13,6 +13,8 @@ export interface RowInput {
   readonly state: RunState;
   /** Of the committed stages: the run's own, and those of the runs it comes from. */
   readonly manifests: Readonly<Partial<Record<StageName, Manifest>>>;
+  /** Why the manifest of a committed stage cannot be read, by stage. */
+  readonly unreadable?: Readonly<Partial<Record<StageName, string>>>;
   /** Those of the phase that is the baseline, if one is. */
   readonly rows: readonly Row[];
   /** ISO 8601 UTC. */
@@ -33,7 +35,7 @@ export function makeRow(input: RowInput): Row {
     variant: run.variant,
     model: run.model?.source ?? null,
     from: run.from,
-    status: statusOf(input.state),
+    status: statusOf(input),
     score_by: run.settings.eval.score_by,
     ...scores(made(input, 'eval')),
     checkpoint: checkpointOf(input),
@@ -51,7 +53,7 @@ export function makeRow(input: RowInput): Row {
     versions: versionsOf({ run, manifests: input.manifests }),
     profile: made(input, 'train')?.profile ?? null,
     warnings: warningsOf(input),
-    error: errorOf(input.state),
+    error: errorOf(input),
   };
   const facts = { ...measured, baseline: baselineOf(run, measured, input.rows) };
   const judged =
@@ -61,12 +63,24 @@ export function makeRow(input: RowInput): Row {
   return { ...facts, verdict: judged.verdict, outcome: judged.outcome, verdict_reason: judged.reason };
 }
 
-/** A committed folder wins over the journal: a cancel that came after the last commit finds a run that is done. */
-function statusOf({ run, committed, journal }: RunState): Row['status'] {
-  if (run.chain.every((stage) => committed.has(stage))) return 'done';
+/**
+ * A committed folder wins over the journal: a cancel that came after the last commit finds a run that is done. Without the
+ * manifest of its last stage nobody knows what it scored.
+ */
+function statusOf(input: RowInput): Row['status'] {
+  const { run, committed, journal } = input.state;
+  if (run.chain.every((stage) => committed.has(stage))) return lostScore(input) === null ? 'done' : 'failed';
   const end = ending(journal);
   if (end === undefined) throw new Error(`${run.run} is not over yet: it cannot have a row`);
   return end.event === 'cancelled' ? 'cancelled' : 'failed';
+}
+
+function lostScore({ state, unreadable = {} }: RowInput): Row['error'] {
+  const stage = state.run.chain.at(-1);
+  const message = stage === undefined ? undefined : unreadable[stage];
+  return stage === undefined || message === undefined
+    ? null
+    : { code: 'DAMAGED_FILE', message, stage, attempt: null, log: [] };
 }
 
 const own = ({ state, manifests }: RowInput): Manifest[] => ownManifests({ run: state.run, manifests });
@@ -171,14 +185,17 @@ function warningsOf(input: RowInput): string[] {
       ? ['warm restart: weights were taken over, the optimizer began anew and iterations count from 1']
       : []),
     ...own(input).flatMap((manifest) => manifest.warnings),
+    ...Object.values(input.unreadable ?? {}),
     ...unread.map(({ stage }) => `the manifest of ${stage} was written by another version: some figures are missing`),
   ];
   return [...new Set(warnings)];
 }
 
-function errorOf(state: RunState): Row['error'] {
+function errorOf(input: RowInput): Row['error'] {
+  const { state } = input;
   const end = ending(state.journal);
-  if (end === undefined || statusOf(state) === 'done') return null;
+  const isWhole = state.run.chain.every((stage) => state.committed.has(stage));
+  if (end === undefined || isWhole) return isWhole ? lostScore(input) : null;
   if (end.event === 'failed') {
     const { code, message, stage, attempt, log } = end;
     return { code, message, stage, attempt, log: log.slice(-logLines) };

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { Redis, type RedisOptions } from 'ioredis';
 import { CommandError } from '../../core/errors.ts';
-import { hasCode, ifAbsent, readText } from '../disk/files.ts';
+import { appending, hasCode, ifAbsent, isOddFile, readText } from '../disk/files.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { commandLine, holdersOf } from '../tool/process-facts.ts';
 import { isAlive } from '../tool/tool-process.ts';
 import { brokerBinary } from './broker-binary.ts';
@@ -156,7 +157,7 @@ async function startServer({ state, socket, say, signal }: OwnServer): Promise<v
     await endServer(state);
     signal.throwIfAborted();
     const log = logOf(state);
-    const tail = ((await readText(log)) ?? '').trim().split('\n').slice(-5).join('\n');
+    const tail = ((await readText(log).catch(ifDamaged(null))) ?? '').trim().split('\n').slice(-5).join('\n');
     throw new CommandError(3, `The broker did not start. Its log, ${log}, ends with:\n${tail}`);
   }
 }
@@ -167,6 +168,15 @@ interface Spawned {
   readonly server: ChildProcess;
   /** Why it could not be run (one for another processor, an interpreter that is not there): no `exit` follows. */
   readonly refused: () => Error | null;
+}
+
+/** What stands in its place and is no file would hold who opens it; the broker's folder holds nothing of worth. */
+async function openLog(path: string): Promise<FileHandle> {
+  return open(path, appending).catch(async (error: unknown) => {
+    if (!isOddFile(error)) throw error;
+    await rm(path, { recursive: true });
+    return open(path, appending);
+  });
 }
 
 async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<Spawned> {
@@ -188,7 +198,7 @@ async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 's
   const fifo = join(folder, 'alive');
   await rm(fifo, { force: true });
   await execa('mkfifo', ['-m', '600', fifo]);
-  const [output, alive] = [await open(logOf(state), 'a'), await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)];
+  const [output, alive] = [await openLog(logOf(state)), await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)];
   try {
     // Detached: a child of ours would get the terminal's Ctrl-C together with `up`.
     const server = spawn(binary, argv, { detached: true, stdio: ['ignore', output.fd, output.fd, alive.fd] });

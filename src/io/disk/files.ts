@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
@@ -31,6 +31,12 @@ export function ifThere<T>(value: T): (error: unknown) => T {
     throw error;
   };
 }
+
+/** What opening says of a folder, a link to itself, or a fifo or socket that nobody reads, in the place of a file. */
+export const isOddFile = (error: unknown): boolean => hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO');
+
+/** Flags for a file to append to, made when it is not there. Opening it never waits; `isOddFile` tells why it fails. */
+export const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /**
  * Opens a regular file to read it. Never waits for a fifo and never reads a device, which may have no end: those throw
@@ -92,7 +98,7 @@ const notRegular = (path: string): DamagedFile => new DamagedFile(path, 'it is n
 
 function notText(path: string, error: unknown): null {
   if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
-  throw hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO') ? notRegular(path) : error;
+  throw isOddFile(error) ? notRegular(path) : error;
 }
 
 /** Makes what was written to a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */
@@ -107,7 +113,7 @@ export async function sync(path: string): Promise<void> {
 
 /**
  * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. Of several processes that
- * do so at once (`up`, and `phasebox report` beside it) the last one wins.
+ * do so at once (`up`, and `phasebox report` beside it) the last one wins. Throws DamagedFile for a folder in its place.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
@@ -118,6 +124,10 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   } finally {
     await handle.close();
   }
-  await rename(temporary, path);
+  await rename(temporary, path).catch(async (error: unknown) => {
+    await rm(temporary);
+    if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;
+    throw new DamagedFile(path, 'it is a folder', { cause: error });
+  });
   await sync(dirname(path));
 }

@@ -2,6 +2,7 @@ import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
 import { hasCode, readText } from './files.ts';
+import { ifDamaged } from './own-file.ts';
 
 /* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */
 
@@ -32,9 +33,9 @@ export async function claimByLink(draft: string, file: string): Promise<boolean>
   }
 }
 
-/** What a claim says; null when it is gone, or empty or torn after a power cut: then nobody that lives wrote it. */
+/** What a claim says; null when it is gone, damaged, or torn after a power cut: then nobody that lives wrote it. */
 export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = (await readText(file)) ?? '';
+  const text = (await readText(file).catch(ifDamaged(null))) ?? '';
   try {
     const read = schema.safeParse(JSON.parse(text));
     return read.success ? read.data : null;

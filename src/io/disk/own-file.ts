@@ -1,7 +1,8 @@
+import { lstat, rename } from 'node:fs/promises';
 import * as z from 'zod';
 import { DamagedFile } from '../../core/errors.ts';
 import { onOneLine } from '../../core/words.ts';
-import { readText } from './files.ts';
+import { ifAbsent, readText } from './files.ts';
 
 /** The value of a JSON text that phasebox wrote. Throws DamagedFile. */
 export function parseOwn<S extends z.ZodType>(text: string, schema: S, where: OwnFile): z.output<S> {
@@ -27,9 +28,17 @@ export interface OwnFile {
 
 const longestReason = 300;
 
+/** For `.catch`: the same DamagedFile with what to do about this file. */
+export const withRemedy =
+  (remedy: string | undefined) =>
+  (error: unknown): never => {
+    if (!(error instanceof DamagedFile) || remedy === undefined) throw error;
+    throw new DamagedFile(error.path, error.reason, { cause: error, remedy });
+  };
+
 /** A JSON file that phasebox wrote; null when it is not there. Throws DamagedFile. */
 export async function readOwn<S extends z.ZodType>(schema: S, where: OwnFile): Promise<z.output<S> | null> {
-  const text = await readText(where.path);
+  const text = await readText(where.path).catch(withRemedy(where.remedy));
   return text === null ? null : parseOwn(text, schema, where);
 }
 
@@ -39,4 +48,19 @@ export function ifDamaged<T>(value: T): (error: unknown) => T {
     if (error instanceof DamagedFile) return value;
     throw error;
   };
+}
+
+/**
+ * Renames what cannot be read to `NAME.damaged` (`.damaged.2` and so on), so that a new file can take its place. Returns a
+ * line for people. Throws any other error than DamagedFile.
+ */
+export async function moveAside(error: unknown): Promise<string> {
+  if (!(error instanceof DamagedFile)) throw error;
+  const { path, message } = error;
+  for (let n = 1; ; n++) {
+    const target = `${path}.damaged${n === 1 ? '' : `.${n}`}`;
+    if ((await lstat(target).catch(ifAbsent(null))) !== null) continue;
+    await rename(path, target);
+    return `${message} It is now ${target}`;
+  }
 }

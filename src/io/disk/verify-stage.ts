@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { StageError } from '../../core/errors.ts';
+import { DamagedFile, StageError } from '../../core/errors.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
 import { proveModel } from '../model/model-folder.ts';
 import { lookAtOutput } from './commit.ts';
@@ -56,11 +56,11 @@ export async function verifyOutputs(
 }
 
 async function readStrict(path: string): Promise<Manifest | string> {
-  const text = await readText(path);
-  if (text === null) return `${path} is gone`;
   try {
-    return manifestSchema.parse(JSON.parse(text));
+    const text = await readText(path);
+    return text === null ? `${path} is gone` : manifestSchema.parse(JSON.parse(text));
   } catch (error) {
+    if (error instanceof DamagedFile) return `${path} cannot be read: ${error.reason}`;
     return `${path} cannot be read: ${error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)}`;
   }
 }

@@ -9,6 +9,7 @@ import { type Rendered, type RenderJob, rendering } from '../../core/score/rende
 import { readText } from '../disk/files.ts';
 import { contentHash, textHash } from '../disk/hash.ts';
 import { nonce } from '../disk/nonce.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { driverPath } from '../driver-path.ts';
 import { readFacts } from './facts.ts';
 import { listNames } from './models.ts';
@@ -81,7 +82,9 @@ async function recall({ anyDay, thisDay }: Keys, { kept }: Renderer): Promise<Re
   for (const key of [anyDay, thisDay]) {
     const seen = known.get(key);
     if (seen !== undefined) return seen;
-    const read = rendering.safeParse(jsonOrNull((kept && (await readText(fileOf(kept, key)))) || ''));
+    const read = rendering.safeParse(
+      jsonOrNull((kept && (await readText(fileOf(kept, key)).catch(ifDamaged(null)))) || ''),
+    );
     if (read.success) return { ok: true, rendering: read.data };
   }
   return null;

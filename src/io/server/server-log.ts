@@ -1,8 +1,8 @@
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
-import { hasCode } from '../disk/files.ts';
+import { hasCode, openText } from '../disk/files.ts';
 
 /** The log of a model server, from where it was opened on. */
 export interface ServerLog {
@@ -62,18 +62,14 @@ async function size(path: string): Promise<number> {
 }
 
 async function read(path: string, from: number): Promise<Buffer> {
+  const handle = await openText(path);
+  // The wrapper makes the log a moment after it was spawned.
+  if (handle === null) return Buffer.alloc(0);
   try {
-    const handle = await open(path, 'r');
-    try {
-      const bytes = Buffer.alloc(Math.max(0, (await handle.stat()).size - from));
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
-      return bytes.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    // The wrapper makes the log a moment after it was spawned.
-    if (hasCode(error, 'ENOENT')) return Buffer.alloc(0);
-    throw error;
+    const bytes = Buffer.alloc(Math.max(0, (await handle.stat()).size - from));
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
   }
 }

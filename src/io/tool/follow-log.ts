@@ -1,8 +1,7 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 import { isException } from '../../core/mlx/diagnose.ts';
-import { hasCode } from '../disk/files.ts';
+import { openText } from '../disk/files.ts';
 
 const poll_ms = 200;
 
@@ -63,14 +62,9 @@ function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; 
 }
 
 async function readFrom(path: string, position: number, take: (chunk: Buffer) => void): Promise<number> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, 'r');
-  } catch (error) {
-    // The wrapper makes the log a moment after it was spawned.
-    if (hasCode(error, 'ENOENT')) return 0;
-    throw error;
-  }
+  const handle = await openText(path);
+  // The wrapper makes the log a moment after it was spawned.
+  if (handle === null) return 0;
   try {
     const chunk = Buffer.alloc(64 * 1024);
     let total = 0;

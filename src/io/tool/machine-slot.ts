@@ -151,7 +151,7 @@ async function removeOlder(folder: string, number: number): Promise<void> {
   for (const older of await generations(folder, 'slot')) {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
-    await rm(older.file, { force: true });
+    await rm(older.file, { recursive: true, force: true });
     if (claim === null || !isSocketName(claim.socket, sockets)) continue;
     if (!(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
   }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
-import { hasCode, readText } from '../disk/files.ts';
+import { hasCode, isOddFile, readText } from '../disk/files.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
 
 const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
@@ -23,6 +23,8 @@ const commandFile = z.object({
 const revokedMark = 'revoked';
 /** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
 export const controlFiles = ['alive', 'started', 'exit'] as const;
+/** Those of them that are fifos. */
+export const ownFifos: readonly string[] = ['alive'];
 const termGrace_ms = 8000;
 /** Characters of a command in an error. */
 const longestCommand = 200;
@@ -81,7 +83,9 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
     left.abort();
     child.unref();
   };
-  return { pid: child.pid, log: join(dir, 'log.txt'), ended, stop: () => stopTool(dir), leave };
+  // Its files may have been deleted: we know the process without them.
+  const stop = (): Promise<void> => stopTool(dir).then(() => endHeld(held));
+  return { pid: child.pid, log: join(dir, 'log.txt'), ended, stop, leave };
 }
 
 async function notStarted(spawned: Promise<{ readonly code?: string }>, { argv, cwd }: ToolStart): Promise<StageError> {
@@ -131,13 +135,19 @@ async function wasRevoked(dir: string): Promise<boolean> {
   }
 }
 
-/** True while wrapper or tool hold the fifo: asked of the kernel, so no pid and no clock can lie. */
+/**
+ * True while wrapper or tool hold the fifo: asked of the kernel, so no pid and no clock can lie. Nobody holds what is no
+ * fifo.
+ */
 export async function isAlive(dir: string): Promise<boolean> {
   try {
-    await (await open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK)).close();
-    return true;
+    const handle = await open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK);
+    return await handle
+      .stat()
+      .then((found) => found.isFIFO())
+      .finally(() => handle.close());
   } catch (error) {
-    if (hasCode(error, 'ENXIO') || hasCode(error, 'ENOENT')) return false;
+    if (hasCode(error, 'ENOENT', 'ENOTDIR') || isOddFile(error)) return false;
     throw error;
   }
 }
@@ -169,8 +179,8 @@ async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Pr
     if (leader !== null && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
   }
   const code = await exitCode(dir);
-  // Its folder was deleted, its fifo with it: the kernel cannot be asked there any more, the process itself can.
-  if (code === null && held !== null && (await readText(join(dir, 'started'))) === null) await endHeld(held);
+  // Its fifo may have been deleted: the kernel cannot be asked there any more, the process itself can.
+  if (code === null && held !== null) await endHeld(held);
   if (code === null) return { code };
   const command = await readCommand(dir);
   return { code: command?.boot === (await bootId()) ? code : null };
@@ -218,7 +228,7 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
 
 /** Takes the control files away, so that the folder can be committed or a fresh tool started in it. */
 export async function clearControl(dir: string): Promise<void> {
-  for (const name of [...controlFiles, 'command.json']) await rm(join(dir, name), { force: true });
+  for (const name of [...controlFiles, 'command.json']) await rm(join(dir, name), { recursive: true, force: true });
 }
 
 /** What was started in `dir`. It is null if there is no record that phasebox wrote; then nothing can be proven by it. */

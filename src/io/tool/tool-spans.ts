@@ -1,13 +1,17 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Span } from '../../core/run/worked.ts';
 import { ifAbsent } from '../disk/files.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { toolFolders } from './tool-folders.ts';
 import { exitCode, isAlive, readCommand, startedBy } from './tool-process.ts';
 
-/** When each tool in a folder and below worked, by the files that its wrapper wrote. A tool that still runs works until now. */
+/**
+ * When each tool in a folder and below worked, by the files that its wrapper wrote, as far as they can be read. A tool that
+ * still runs works until now.
+ */
 export async function toolSpans(folder: string): Promise<Span[]> {
-  const spans = await Promise.all((await toolFolders(folder)).map(spanOf));
+  const spans = await Promise.all((await toolFolders(folder)).map((dir) => spanOf(dir).catch(ifDamaged(null))));
   return spans.filter((span) => span !== null);
 }
 
@@ -27,4 +31,4 @@ async function endOf(dir: string): Promise<number | null> {
 }
 
 const changed = async (path: string): Promise<number | null> =>
-  (await stat(path).catch(ifAbsent(null)))?.mtimeMs ?? null;
+  (await lstat(path).catch(ifAbsent(null)))?.mtimeMs ?? null;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { readText, writeWhole } from '../disk/files.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { ownerOf } from './ownership.ts';
 
 const schema = z.object({ since: z.string(), message: z.string() });
@@ -13,7 +14,7 @@ const noteFile = (state: string): string => join(state, 'broker.json');
 
 /** Null: the broker takes writes, as far as anyone knows. A note that cannot be read says nothing. */
 export async function readBrokerNote(state: string): Promise<BrokerNote | null> {
-  const text = await readText(noteFile(state));
+  const text = await readText(noteFile(state)).catch(ifDamaged(null));
   try {
     return text === null ? null : schema.parse(JSON.parse(text));
   } catch {
@@ -29,6 +30,6 @@ export async function livingBrokerNote(state: string): Promise<BrokerNote | null
 
 /** For the owner of the workspace. Null: takes the note away. */
 export async function writeBrokerNote(state: string, note: BrokerNote | null): Promise<void> {
-  if (note === null) await rm(noteFile(state), { force: true });
+  if (note === null) await rm(noteFile(state), { recursive: true, force: true });
   else await writeWhole(noteFile(state), `${JSON.stringify(note, null, 2)}\n`);
 }

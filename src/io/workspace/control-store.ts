@@ -1,10 +1,8 @@
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DamagedFile } from '../../core/errors.ts';
 import { atRest } from '../../core/run/control.ts';
 import { type Control, control as schema } from '../../events/request.ts';
 import { writeWhole } from '../disk/files.ts';
-import { readOwn } from '../disk/own-file.ts';
+import { moveAside, readOwn } from '../disk/own-file.ts';
 
 /** .phasebox/control.json, kept in memory: whoever owns the workspace is the only one who writes it. */
 export interface ControlStore {
@@ -24,9 +22,7 @@ export async function readControl(state: string): Promise<Control> {
 /** Reads the file once, for the owner of the workspace. A file that cannot be read is renamed and reported to `warn`. */
 export async function openControl(state: string, warn: (text: string) => void): Promise<ControlStore> {
   let current = await readControl(state).catch(async (error: unknown) => {
-    if (!(error instanceof DamagedFile)) throw error;
-    await rename(controlFile(state), `${controlFile(state)}.damaged`);
-    warn(`${error.message} It is now ${controlFile(state)}.damaged`);
+    warn(await moveAside(error));
     return atRest;
   });
   return {

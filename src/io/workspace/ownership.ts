@@ -86,7 +86,7 @@ async function removeOlder(state: string, number: number): Promise<void> {
   for (const older of await generations(state, 'up')) {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
-    await rm(older.file, { force: true });
+    await rm(older.file, { recursive: true, force: true });
     // A claim is data: only a socket of ours, in the folder where they are, is deleted on its word.
     if (claim !== null && isSocketName(claim.socket, folder)) await rm(claim.socket, { force: true });
   }

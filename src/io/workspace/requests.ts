@@ -1,9 +1,10 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answer as answerSchema, type Outcome, type Request, request as requestSchema } from '../../events/request.ts';
 import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { nonce } from '../disk/nonce.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 
 /** A request as it lies on the disk; null: it is none that this version knows. */
 export interface Pending {
@@ -42,7 +43,7 @@ export async function pendingRequests(state: string): Promise<Pending[]> {
   const waiting = (await names(folder)).filter(isRequest).sort();
   const read = await inParallel(waiting, async (name) => {
     const path = join(folder, name);
-    const text = await readText(path);
+    const text = await readText(path).catch(ifDamaged(''));
     return text === null ? null : { path, request: parse(text) };
   });
   return read.filter((one) => one !== null);
@@ -70,7 +71,7 @@ export async function finishRequest(path: string, outcomes: readonly Outcome[]):
 }
 
 /** Takes away what is no request. */
-export const dropRequest = (path: string): Promise<void> => rm(path, { force: true });
+export const dropRequest = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
 
 /** Takes away answers that were left a minute ago and are still there. */
 export async function sweepAnswers(state: string): Promise<void> {
@@ -78,17 +79,18 @@ export async function sweepAnswers(state: string): Promise<void> {
   for (const name of (await names(folder)).filter((one) => !isRequest(one) && !one.endsWith('.json.tmp'))) {
     const path = join(folder, name);
     const found = await stat(path).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > unread_ms) await rm(path, { force: true });
+    if (found !== null && Date.now() - found.mtimeMs > unread_ms) await rm(path, { recursive: true, force: true });
   }
 }
 
 /** True while a request waits. */
-export const isPending = async (path: string): Promise<boolean> => (await readText(path)) !== null;
+export const isPending = async (path: string): Promise<boolean> =>
+  (await lstat(path).catch(ifAbsent(null)))?.isFile() === true;
 
 /** Reads what came of a request, once it is no longer pending. Null: the answer could not be left. */
 export async function takeAnswer(path: string): Promise<readonly Outcome[] | null> {
-  const text = await readText(answerFile(path));
-  await rm(answerFile(path), { force: true });
+  const text = await readText(answerFile(path)).catch(ifDamaged(null));
+  await rm(answerFile(path), { recursive: true, force: true });
   try {
     return answerSchema.parse(JSON.parse(text ?? '')).outcomes;
   } catch {

@@ -1,6 +1,8 @@
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Row, row as rowSchema } from '../../events/row.ts';
 import { openText } from '../disk/files.ts';
+import { withRemedy } from '../disk/own-file.ts';
 
 /** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
 export interface DamagedLine {
@@ -41,8 +43,15 @@ function parseLine(line: Buffer): { readonly row: Row } | { readonly why: string
 /** About 70 rows: parsing them holds the event loop for 5 ms. */
 const chunkBytes = 256 * 1024;
 
-async function eachLine(path: string, use: (line: Buffer, number: number) => void): Promise<void> {
-  const file = await openText(path);
+const remedy =
+  'The next `phasebox up` renames it and makes the rows again from the folders of their runs, as far as these are there.';
+
+/** The file, open for reading; null when it is not there. Throws DamagedFile. */
+export const openResults = (artifacts: string): Promise<FileHandle | null> =>
+  openText(resultsFile(artifacts)).catch(withRemedy(remedy));
+
+async function eachLine(artifacts: string, use: (line: Buffer, number: number) => void): Promise<void> {
+  const file = await openResults(artifacts);
   if (file === null) return;
   let rest = Buffer.alloc(0);
   let number = 0;
@@ -69,7 +78,7 @@ export async function takeRows<T>(
 ): Promise<{ readonly taken: Map<string, T>; readonly damaged: DamagedLine[] }> {
   const taken = new Map<string, T>();
   const damaged: DamagedLine[] = [];
-  await eachLine(resultsFile(artifacts), (line, number) => {
+  await eachLine(artifacts, (line, number) => {
     const text = line.toString('latin1');
     if (text.trim() === '' || !concerns(text)) return;
     const parsed = parseLine(line);

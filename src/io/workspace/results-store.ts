@@ -4,7 +4,8 @@ import { mergeMarked } from '../../core/page/merge-marked.ts';
 import type { Row } from '../../events/row.ts';
 import { hasCode, readText, sync } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
-import { type DamagedLine, resultsFile, takeRows } from './results-file.ts';
+import { moveAside } from '../disk/own-file.ts';
+import { type DamagedLine, openResults, resultsFile, takeRows } from './results-file.ts';
 
 /** Bytes of a text as latin1, in which every byte is a character. */
 const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -36,7 +37,7 @@ async function writeBytes(path: string, bytes: string | Buffer, mode?: number): 
 
 /** Appends lines that are not there yet, so that a crash between this and the rename keeps each once. */
 async function appendOnce(path: string, lines: readonly { readonly text: string }[]): Promise<void> {
-  const before = (await readBytes(path)) ?? '';
+  const before = (await readBytes(path).catch((error: unknown) => moveAside(error).then(() => null))) ?? '';
   const known = new Set(before.split('\n'));
   const fresh = lines.filter(({ text }) => !known.has(text));
   const gap = before === '' || before.endsWith('\n') ? '' : '\n';
@@ -68,9 +69,27 @@ async function remember(artifacts: string, lines: Iterable<string>): Promise<voi
   left.set(artifacts, { fingerprint: text, runs, last: [...runs].at(-1) });
 }
 
+/**
+ * Moves what stands in the place of results.jsonl and cannot be read (a folder, a fifo, a link to itself) aside, for the
+ * owner of the workspace. Returns warnings. Rows can be made again from the folders of their runs.
+ */
+export function clearResults(artifacts: string): Promise<readonly string[]> {
+  return inTurn(artifacts, () => clear(artifacts));
+}
+
+async function clear(artifacts: string): Promise<readonly string[]> {
+  try {
+    await (await openResults(artifacts))?.close();
+    return [];
+  } catch (error) {
+    return [await moveAside(error)];
+  }
+}
+
 async function rewrite(artifacts: string, change: (stored: Lines) => Lines): Promise<string[]> {
+  const cleared = await clear(artifacts);
   const { taken, damaged } = await takeRows(artifacts, (_row, line) => line);
-  const warnings = await keepAside(artifacts, damaged);
+  const warnings = [...cleared, ...(await keepAside(artifacts, damaged))];
   const lines = change(taken);
   await writeBytes(resultsFile(artifacts), Buffer.concat([...lines.values()].flatMap((line) => [line, newline])));
   await remember(artifacts, lines.keys());
@@ -123,6 +142,9 @@ export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) =>
     });
   });
 }
+
+/** The runs whose rows were in the file when this process wrote to it last; undefined: nobody knows. */
+export const writtenRuns = (artifacts: string): ReadonlySet<string> | undefined => left.get(artifacts)?.runs;
 
 /** Takes the row of a run out; its place is free for the next one. Returns warnings as `upsertRow` does. */
 export function removeRow(artifacts: string, run: string): Promise<string[]> {

@@ -1,12 +1,13 @@
 import { open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
 import { type JournalLine, journalLine } from '../../events/journal.ts';
 import { type Manifest, manifest } from '../../events/manifest.ts';
 import { type Run, run as runSchema } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import { hasCode, ifAbsent, readText, readTextNow } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
-import { type OwnFile, parseOwn, readOwn } from '../disk/own-file.ts';
+import { type OwnFile, parseOwn, readOwn, withRemedy } from '../disk/own-file.ts';
 
 /** Decisions that are acted on next must be on the disk first; the other lines are history. */
 const decisions: ReadonlySet<JournalLine['event']> = new Set([
@@ -43,7 +44,7 @@ export async function committedStages(folder: string): Promise<ReadonlySet<Stage
 /** The journal's lines; one torn by a crash (it can only be the last) is not counted. Throws DamagedFile. */
 export async function readJournal(folder: string): Promise<JournalLine[]> {
   const where = journalFile(folder);
-  return parseJournal((await readText(where.path)) ?? '', where);
+  return parseJournal((await readText(where.path).catch(withRemedy(planRemedy))) ?? '', where);
 }
 
 /**
@@ -78,6 +79,10 @@ const looksFinished = (lines: readonly string[]): boolean =>
 
 const planRemedy =
   'Restore it from a backup, or move the folder of the run away and submit its config again: other runs are not affected.';
+
+/** The error of a run's folder without its plan. */
+export const planGone = (folder: string): DamagedFile =>
+  new DamagedFile(join(folder, 'run.json'), 'it is gone', { remedy: planRemedy });
 
 /** A run's journal, open for more lines. */
 export interface JournalWriter {
@@ -145,7 +150,8 @@ export async function runFolders(artifacts: string): Promise<string[]> {
   return nested.flat();
 }
 
-async function subfolders(folder: string): Promise<string[]> {
+/** Names of the folders in a folder, hidden ones left out. */
+export async function subfolders(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);

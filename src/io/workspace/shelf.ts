@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import type { RunState } from '../../core/run/due.ts';
@@ -7,7 +8,7 @@ import type { Run } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { type Journals, openJournals } from './journals.ts';
-import { committedStages, readManifest, readRunNow, runFolders } from './run-folder.ts';
+import { committedStages, planGone, readManifest, readRunNow, runFolders } from './run-folder.ts';
 
 /** A run and where it lies. */
 export interface Shelved {
@@ -147,11 +148,13 @@ interface Known {
   readonly share: ReturnType<typeof openShare>;
 }
 
-/** @returns The run in a folder, or null when the folder holds none (it is being made, or is something else). */
+/** @returns The run in a folder, or null when the folder holds none. */
 function readFolder(folder: string, { journals, share }: Known): Shelved | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
     const run = readRunNow(folder);
+    // A run's folder appears with its plan and its journal at once.
+    if (run === null && existsSync(join(folder, 'journal.jsonl'))) throw planGone(folder);
     if (run === null) return null;
     if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
     journals.look(folder);

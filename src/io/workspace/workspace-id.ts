@@ -3,17 +3,23 @@ import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode, readText } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 
 const idFile = (state: string): string => join(state, 'id');
 
-/** The id that the workspace has; null: no `up` has made one yet. */
-export const knownId = async (state: string): Promise<string | null> => (await readText(idFile(state)))?.trim() ?? null;
+/** The id that the workspace has; null: no `up` has made one yet, or it cannot be read. */
+export async function knownId(state: string): Promise<string | null> {
+  const id = (await readText(idFile(state)).catch(ifDamaged('')))?.trim() ?? '';
+  return /^\w+$/.test(id) ? id : null;
+}
 
 /** `.phasebox/id`: two workspaces on one Redis must not take each other's jobs. Made once, by whoever is first. */
 export async function workspaceId(state: string): Promise<string> {
   const known = await knownId(state);
   if (known !== null) return known;
   const path = idFile(state);
+  // One that cannot be read is worth nothing: the queues are filled again from the disk under the new one.
+  await rm(path, { recursive: true, force: true });
   const draft = `${path}.${nonce()}`;
   await writeFile(draft, randomBytes(8).toString('hex'));
   await link(draft, path).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
+import { jsonOrNull } from '../../core/json.ts';
 import { checkpointFile, costArgv, files } from '../../core/mlx/mlx-argv.ts';
 import { costAnswers } from '../../core/run/cost-answers.ts';
 import { costWarnings } from '../../core/run/cost-words.ts';
@@ -79,7 +80,9 @@ async function readReport(context: StageContext): Promise<Cost> {
   const path = join(context.dir, files.cost, `${files.cost}.json`);
   const text = await context.read(path);
   if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
-  const read = report.safeParse(JSON.parse(text));
+  const value = jsonOrNull(text);
+  if (value === null) throw new StageError('OUTPUT_DAMAGED', `${path}: it is not valid JSON`);
+  const read = report.safeParse(value);
   if (read.success) return read.data;
-  throw new StageError('INTERNAL', `${path}: ${z.prettifyError(read.error)}`);
+  throw new StageError('OUTPUT_DAMAGED', `${path}: ${z.prettifyError(read.error)}`);
 }

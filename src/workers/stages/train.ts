@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
+import { jsonOrNull } from '../../core/json.ts';
 import {
   checkArgv,
   checkpointFile,
@@ -56,8 +57,8 @@ async function checkData(context: StageContext, { settings, data }: Plan): Promi
   await context.tool({ name: 'check', argv });
   const text = await context.read(join(context.dir, files.profile));
   if (text === null) throw new StageError('OUTPUT_DAMAGED', `the data check wrote no ${files.profile}`);
-  const report = checkReport.safeParse(JSON.parse(text));
-  if (!report.success) throw new StageError('INTERNAL', `${files.profile}: ${z.prettifyError(report.error)}`);
+  const report = checkReport.safeParse(jsonOrNull(text));
+  if (!report.success) throw new StageError('OUTPUT_DAMAGED', `${files.profile}: ${z.prettifyError(report.error)}`);
   const { profile, stops, warnings } = report.data;
   for (const warning of warnings) context.warn(warning);
   if (stops.length > 0) throw new StageError('BAD_DATA', stops.map((stop) => stop.message).join('; '));

@@ -35,6 +35,10 @@ describe('readiness of a run that starts from another', () => {
   });
   it('is lost when the source is not known, or ended before', () => {
     expect(readiness(origin, undefined).kind).to.equal('lost');
+    expect(readiness(origin, { damage: '/a/run.json is empty' })).to.deep.equal({
+      kind: 'lost',
+      why: 'a-s0 is damaged. /a/run.json is empty',
+    });
     const lost = readiness(origin, source([{ event: 'cancelled', at }]));
     expect(lost).to.deep.equal({ kind: 'lost', why: 'a-s0 was cancelled before train was done' });
   });

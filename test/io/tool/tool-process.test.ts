@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
@@ -88,6 +88,28 @@ describe('a tool process', () => {
     const late = await execa('sh', [wrapper, 'pbx-1', folder, 'touch', join(folder, 'ran')], { reject: false });
     expect(late.exitCode).to.equal(125);
     expect(await readFile(join(folder, 'ran'), 'utf8').catch(() => 'never')).to.equal('never');
+  });
+
+  it('is ended by who found it when its fifo was deleted or replaced: nothing else tells whether it lives', async () => {
+    for (const replace of [false, true]) {
+      const { folder } = await start('echo begun; sleep 100');
+      await waitFor('its start', async () => (await log(folder).catch(() => '')) !== '');
+      const members = await group(folder);
+      const found = await findTool(folder);
+      await rm(join(folder, 'alive'));
+      if (replace) await writeFile(join(folder, 'alive'), '');
+      expect(await isAlive(folder)).to.equal(false);
+      await found?.ended;
+      await waitFor('its end', async () => (await groupMembers(members[0] ?? 0)).length === 0);
+    }
+  });
+
+  it('is stopped by who started it also when its files were deleted', async () => {
+    const { folder, tool } = await start('echo begun; sleep 100');
+    await waitFor('its start', async () => (await log(folder).catch(() => '')) !== '');
+    for (const name of ['alive', 'started', 'command.json']) await rm(join(folder, name));
+    await tool.stop();
+    expect(await tool.ended).to.deep.equal({ code: null });
   });
 
   it('can never start where its folder is gone', async () => {

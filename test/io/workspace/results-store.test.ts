@@ -1,4 +1,4 @@
-import { appendFile, chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -13,6 +13,19 @@ const row = (number: number, overall = 50) => makeRow({ run: `43a-s${number}`, s
 const text = (folder: string, name = 'results.jsonl') => readFile(join(folder, name), 'utf8');
 
 describe('results store', () => {
+  it('moves a folder that stands in its place aside, each under a name of its own', async () => {
+    const folder = await tempDir();
+    for (const name of ['results.jsonl.damaged', 'results.jsonl.damaged.2']) {
+      await mkdir(join(folder, 'results.jsonl'));
+      const warnings = await upsertRow(folder, row(1), order);
+      expect(warnings.join())
+        .to.match(/results\.jsonl cannot be read.*next `phasebox up`/)
+        .and.to.contain(`now ${join(folder, name)}`);
+      expect((await readRows(folder)).map(({ run }) => run)).to.eql(['43a-s1']);
+      await rm(join(folder, 'results.jsonl'));
+    }
+  });
+
   it('has no rows before the first one', async () => {
     const folder = await tempDir();
     expect(await readRows(folder)).to.deep.equal([]);

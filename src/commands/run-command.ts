@@ -1,0 +1,61 @@
+import { CommanderError } from 'commander';
+import { CommandError } from '../core/errors.ts';
+import { diskErrorOf } from '../io/disk/disk-errors.ts';
+import { expandArgument } from '../io/home.ts';
+import { commands } from './index.ts';
+import { print, printError } from './output.ts';
+import { emptyProgram } from './program.ts';
+import type { Register } from './register.ts';
+
+/** Of the command that runs. */
+let workspace = '.';
+
+/**
+ * Runs the command of argv and returns its exit code; its errors are printed. `begins` is called with the command's name
+ * before it does anything.
+ */
+export function runCommand(argv: readonly string[], begins: (name: string) => void = () => undefined): Promise<number> {
+  return main(argv, begins).catch(exitCodeOf);
+}
+
+async function main(argv: readonly string[], begins: (name: string) => void): Promise<number> {
+  if (process.platform === 'win32') {
+    throw new CommandError(3, 'Windows is not supported. Use macOS or Linux.');
+  }
+  let exitCode = 0;
+  const program = emptyProgram()
+    .showHelpAfterError('(`phasebox --help` lists the commands)')
+    .hook('preAction', (root, command) => {
+      workspace = root.opts<{ workspace: string }>().workspace;
+      begins(command.name());
+    })
+    .configureOutput({ writeOut: print, writeErr: printError })
+    .exitOverride();
+  for (const load of asked(argv)) {
+    (await load())(program, (code) => {
+      exitCode = code;
+    });
+  }
+  await program.parseAsync(argv.map(expandArgument));
+  return exitCode;
+}
+
+/** The commands that argv names, wherever: one of them is meant. None (`--help`, a typing error): all. */
+function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
+  if (argv.includes('--version')) return [];
+  const named = Object.entries(commands).flatMap(([name, load]) => (argv.includes(name) ? [load] : []));
+  return named.length > 0 ? named : Object.values(commands);
+}
+
+/** Prints an error of the command that runs and returns its exit code. Commander has printed its own by then; help and version are no errors. */
+export async function exitCodeOf(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const isKnown = error instanceof CommandError;
+  const refused = await diskErrorOf(isKnown ? error.cause : error, workspace);
+  const what = isKnown ? error.message : (refused?.what ?? unexpected(error));
+  printError(`${[what, ...(refused === null ? [] : [refused.todo])].join('\n')}\n`);
+  return isKnown ? error.exitCode : 3;
+}
+
+const unexpected = (error: unknown): string =>
+  `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
