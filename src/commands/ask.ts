@@ -7,7 +7,7 @@ import { exitCodeOf, isRefused, outcomeText, requestText } from '../core/run/con
 import type { Outcome, Request } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { openLogger } from '../io/logger.ts';
-import { claimWorkspace, ownerOf } from '../io/workspace/ownership.ts';
+import { claimWorkspace, pokeOwner } from '../io/workspace/ownership.ts';
 import { isPending, takeAnswer, writeRequest } from '../io/workspace/requests.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -58,12 +58,12 @@ export async function askOwner(workspace: Workspace, request: Request): Promise<
   let told = false;
   for (let next = 0; await isPending(path); await delay(poll_ms)) {
     if (performance.now() < next) continue;
-    const owner = await ownerOf(workspace.state);
+    const owner = await pokeOwner(workspace.state);
     if (owner === null) {
       await handleAlone(workspace);
       continue;
     }
-    // Knocking is poking: often enough to see that it has gone, too seldom to keep it busy.
+    // Often enough to see that it has gone, too seldom to keep it busy.
     next = performance.now() + knock_ms;
     if (!told && performance.now() - since > patience_ms) {
       told = true;

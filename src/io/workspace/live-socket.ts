@@ -9,13 +9,14 @@ export interface LiveSocket {
   close(): Promise<void>;
 }
 
-/** Listens on a path of our own (under 104 bytes, see `socketFolder`); `onConnection` is called for each knock. */
-export async function listen(path: string, onConnection: () => void = () => undefined): Promise<LiveSocket> {
+/** Listens on a path of our own (under 104 bytes, see `socketFolder`); `onPoke` is called for each poke. */
+export async function listen(path: string, onPoke: () => void = () => undefined): Promise<LiveSocket> {
   await rm(path, { force: true });
   const server = createServer((socket) => {
-    socket.on('error', () => undefined); // a poke that hangs up at once is still a poke
+    socket.on('error', () => undefined); // whoever asked has gone
+    // Who only looks whether this process lives sends nothing.
+    socket.once('data', onPoke);
     socket.resume();
-    onConnection();
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -27,15 +28,18 @@ export async function listen(path: string, onConnection: () => void = () => unde
 
 const close = (server: Server): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
 
+/** What is sent to wake the process that listens. */
+export const poke = 'poke\n';
+
 /**
  * True while someone listens on a path. Only an error that says so counts as dead: a stopped process has a full queue.
- * The socket of another user (a command that was run with sudo) says nothing, so its process `pid` is looked up instead.
+ * The socket of another user (a command that was run with sudo) says nothing, so its process `pid` is looked up instead. `message` is sent to the process that listens.
  */
-export function answers(path: string, pid: number): Promise<boolean> {
+export function answers(path: string, pid: number, message = ''): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
-      socket.end();
+      socket.end(message);
       resolve(true);
     });
     socket.once('error', (error) => {

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { claimByLink, type Generation, generations, readClaim } from '../disk/generations.ts';
 import { nonce } from '../disk/nonce.ts';
-import { answers, listen } from './live-socket.ts';
+import { answers, listen, poke } from './live-socket.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
 /* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
 
 /** This process owns the workspace until it releases it or dies. */
 export interface Ownership {
-  /** Called when a command of another process pokes: it left a request or a file. */
+  /** Called when a command of another process pokes: it left a request. */
   onPoke(listener: () => void): void;
   release(): Promise<void>;
 }
@@ -63,22 +63,22 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
 }
 
 /** The pid of the `up` that owns the workspace; null when none lives. */
-export async function ownerOf(state: string): Promise<number | null> {
+export const ownerOf = (state: string): Promise<number | null> => findUp(state, '');
+
+/** The same, and wakes that `up`: a request waits for it. */
+export const pokeOwner = (state: string): Promise<number | null> => findUp(state, poke);
+
+async function findUp(state: string, message: string): Promise<number | null> {
   const highest = (await generations(state, 'up')).at(-1);
-  const owner = highest === undefined ? null : await livingOwner(highest);
+  const owner = highest === undefined ? null : await livingOwner(highest, message);
   return owner === null || owner.moment ? null : owner.pid;
 }
 
-/** Tells the owner, if there is one, that something waits for it. */
-export async function poke(state: string): Promise<boolean> {
-  return (await ownerOf(state)) !== null;
-}
-
-async function livingOwner(generation: Generation): Promise<Owner | null> {
+async function livingOwner(generation: Generation, message = ''): Promise<Owner | null> {
   const claim = await readClaim(generation.file, claimFile);
   if (claim === null) return null;
   const { socket, pid, moment } = claim;
-  return (await answers(socket, pid)) ? { pid, moment } : null;
+  return (await answers(socket, pid, message)) ? { pid, moment } : null;
 }
 
 async function removeOlder(state: string, number: number): Promise<void> {

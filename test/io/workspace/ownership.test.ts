@@ -4,7 +4,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { claimWorkspace, ownerOf } from '../../../src/io/workspace/ownership.ts';
+import { claimWorkspace, ownerOf, pokeOwner } from '../../../src/io/workspace/ownership.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const claimer = fileURLToPath(new URL('../../fixtures/claim.ts', import.meta.url));
@@ -27,6 +27,21 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 describe('ownership of a workspace', () => {
+  it('is woken by a poke, and never by a look', async () => {
+    const state = await tempDir('poked');
+    const claim = await claimWorkspace(state);
+    if (claim.kind !== 'owned') throw new Error('nobody else is there');
+    let pokes = 0;
+    claim.ownership.onPoke(() => {
+      pokes += 1;
+    });
+    for (let looks = 0; looks < 5; looks++) await ownerOf(state);
+    expect(await pokeOwner(state)).to.equal(process.pid);
+    await waitFor('the poke', () => pokes > 0);
+    expect(pokes).to.equal(1);
+    await claim.ownership.release();
+  });
+
   it('belongs to one, who is named to the second; released, it is free', async () => {
     const state = await tempDir('own');
     const first = await claimWorkspace(state);
