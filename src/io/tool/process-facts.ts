@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -18,6 +19,19 @@ export function bootId(): Promise<string> {
     ? readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((text) => text.trim())
     : run('sysctl', ['-n', 'kern.bootsessionuuid']).then(({ stdout }) => stdout.trim());
   return bootIdOnce;
+}
+
+let machineIdOnce: Promise<string> | undefined;
+
+/** An id of this machine that no network and no boot changes; the host name where the system has none. */
+export function machineId(): Promise<string> {
+  machineIdOnce ??= isLinux
+    ? readFile('/etc/machine-id', 'utf8').then((text) => text.trim() || hostname(), hostname)
+    : run('ioreg', ['-rd1', '-c', 'IOPlatformExpertDevice']).then(
+        ({ stdout }) => /"IOPlatformUUID" = "([^"]+)"/.exec(stdout)?.[1] ?? hostname(),
+        hostname,
+      );
+  return machineIdOnce;
 }
 
 /** The argument vector of a process as one line, blanks between; null when there is none (or a zombie). */

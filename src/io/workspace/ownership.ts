@@ -1,8 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { CommandError } from '../../core/errors.ts';
+import { writeWhole } from '../disk/files.ts';
 import { claimByLink, type Generation, generations, readClaim } from '../disk/generations.ts';
 import { nonce } from '../disk/nonce.ts';
+import { machineId } from '../tool/process-facts.ts';
 import { answers, listen, poke } from './live-socket.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
@@ -23,11 +27,21 @@ export interface Owner {
   readonly moment: boolean;
 }
 
-const claimFile = z.object({ socket: z.string(), pid: z.int(), moment: z.boolean().default(false) });
+const claimFile = z.object({
+  socket: z.string(),
+  pid: z.int(),
+  moment: z.boolean().default(false),
+  /** The machine, by its id and by the name that people know. Claims of 0.1.0 lack both. */
+  machine: z.string().optional(),
+  host: z.string().optional(),
+  /** The owner ended in order. */
+  released: z.boolean().optional(),
+});
 
 /**
  * Listens on a socket of its own, then links a file that holds the socket's path as the next generation, `up.<g+1>`.
  * A link that exists means that someone was faster; only the highest generation owns the workspace.
+ * Throws CommandError 3 when another machine owns it: its socket cannot be asked from here, so it is never taken for dead.
  */
 export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
   const own = nonce();
@@ -37,15 +51,15 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
     for (const listener of listeners) listener();
   });
   const draft = join(state, `claim.${own}`);
-  await writeFile(draft, JSON.stringify({ socket, pid: process.pid, moment }));
+  const content = { socket, pid: process.pid, moment, machine: await machineId(), host: hostname() };
+  await writeFile(draft, JSON.stringify(content));
+  let kept = false;
   try {
     for (;;) {
       const highest = (await generations(state, 'up')).at(-1);
       const owner = highest === undefined ? null : await livingOwner(highest);
-      if (owner !== null) {
-        await server.close();
-        return { kind: 'taken', ...owner };
-      }
+      if (owner !== null) return { kind: 'taken', ...owner };
+      if (highest !== undefined) await refuseOtherMachine(highest);
       const mine: Generation = {
         number: (highest?.number ?? 0) + 1,
         file: join(state, `up.${(highest?.number ?? 0) + 1}`),
@@ -54,10 +68,16 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
       if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
       await removeOlder(state, mine.number);
       // The file stays until there is a newer one: numbers that went down would let two racers own it.
-      const release = (): Promise<void> => server.close();
+      const release = async (): Promise<void> => {
+        await server.close();
+        // Not worth an error: without this mark another machine asks a person whether this owner has ended.
+        await writeWhole(mine.file, JSON.stringify({ ...content, released: true })).catch(() => undefined);
+      };
+      kept = true;
       return { kind: 'owned', ownership: { onPoke: (listener) => void listeners.push(listener), release } };
     }
   } finally {
+    if (!kept) await server.close();
     await rm(draft, { force: true });
   }
 }
@@ -72,6 +92,16 @@ async function findUp(state: string, message: string): Promise<number | null> {
   const highest = (await generations(state, 'up')).at(-1);
   const owner = highest === undefined ? null : await livingOwner(highest, message);
   return owner === null || owner.moment ? null : owner.pid;
+}
+
+async function refuseOtherMachine({ file }: Generation): Promise<void> {
+  const claim = await readClaim(file, claimFile);
+  const { machine, host, pid, released } = claim ?? {};
+  if (machine === undefined || released === true || machine === (await machineId())) return;
+  throw new CommandError(
+    3,
+    `phasebox on ${host} (pid ${pid}) owns this workspace, and whether it still runs cannot be seen from here. End it there (\`phasebox stop\`). If that machine is off or was replaced, delete ${file} and try again.`,
+  );
 }
 
 async function livingOwner(generation: Generation, message = ''): Promise<Owner | null> {

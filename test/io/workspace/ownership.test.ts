@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -85,6 +85,22 @@ describe('ownership of a workspace', () => {
     const claim = await claimWorkspace(state);
     expect(claim.kind).to.equal('owned');
     if (claim.kind === 'owned') await claim.ownership.release();
+  });
+
+  it('of another machine is never taken over, unless it was released there', async () => {
+    const state = await tempDir('own');
+    const claim = { socket: join(state, 's.gone'), pid: 4711, machine: 'another', host: 'studio.local' };
+    await writeFile(join(state, 'up.1'), JSON.stringify(claim));
+    const refused: unknown = await claimWorkspace(state).catch((error: unknown) => error);
+    expect(refused).to.include({ exitCode: 3 });
+    expect(String(refused)).to.match(/phasebox on studio\.local \(pid 4711\) owns this workspace.*delete .*up\.1 and/);
+    expect((await readdir(state)).filter((name) => /^(up|claim)\./.test(name))).to.eql(['up.1']);
+    await writeFile(join(state, 'up.1'), JSON.stringify({ ...claim, released: true }));
+    const ours = await claimWorkspace(state);
+    if (ours.kind !== 'owned') throw new Error('nobody else is there');
+    await ours.ownership.release();
+    const left = JSON.parse(await readFile(join(state, 'up.2'), 'utf8'));
+    expect(left).to.include({ released: true, pid: process.pid }).and.to.include.keys('machine', 'host');
   });
 
   it('works where the path is too long for a socket', async () => {
