@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { cp, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
+import type { Command } from 'commander';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { readSuite } from '../src/core/config/read-suite.ts';
-import { catalogue } from '../src/core/errors.ts';
+import { generatedPages, guides } from '../scripts/docs/pages.ts';
 import { phase } from '../src/events/phase.ts';
 import { row } from '../src/events/row.ts';
 import { modes } from '../src/events/score.ts';
@@ -18,59 +18,36 @@ import { tinyAdapter } from './helpers/tiny-model.ts';
 const { folder, version } = packageRoot();
 const page = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
 
-/** Cells of all rows of a page's tables that begin with `name`, in backticks; `\|` is no border. */
-function tableRows(text: string): { readonly names: string[]; readonly cells: string[] }[] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('| `'))
-    .map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|')))
-    .map((cells) => ({ names: [...(cells[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ''), cells }));
-}
-
-/** The part of a page below a heading, to the next heading. */
-function section(text: string, heading: string): string {
-  const [, rest] = text.split(`\n${heading}\n`);
-  if (rest === undefined) throw new Error(`no heading ${heading}`);
-  return rest.split(/\n#+ /)[0] ?? '';
-}
+/** The names in backticks in the first cells of a page's tables. */
+const namedInTables = (text: string): string[] =>
+  [...text.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell]) =>
+    [...(cell ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ''),
+  );
 
 const fenced = (text: string, language: string): string[] =>
   [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].flatMap(([, found, body]) =>
     found === language ? [body ?? ''] : [],
   );
 
-type Schema = z.core.$ZodType;
-
-/** Below what a default or an `optional` wraps. */
-function bare(schema: Schema): Schema {
-  const { def } = schema._zod;
-  return 'innerType' in def ? bare(def.innerType as Schema) : schema;
-}
-
-/** Every key of a config, those of its sections as `section.key`; what a key holds beyond that is its own business. */
-function keysOf(schema: Schema, closed: readonly string[], path = ''): string[] {
-  const object = bare(schema);
-  if (!(object instanceof z.ZodObject) || closed.includes(path)) return [path];
-  return Object.entries(object.shape).flatMap(([key, inner]) =>
-    keysOf(inner, closed, path === '' ? key : `${path}.${key}`),
-  );
-}
-
-const defaultOf = (value: unknown, key: string): unknown =>
-  key.split('.').reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], value);
-
 /** What a config has that says only what it must. */
 const phaseDefaults = phase.parse({ phase: 'a', eval: { suite: 's' }, criteria: {} });
 
-function expectDefaults(text: string, keys: readonly string[], defaults: unknown): void {
-  const documented = new Map(tableRows(text).map(({ names, cells }) => [names[0] ?? '', cells[2] ?? '']));
-  expect([...documented.keys()].sort()).to.deep.equal([...keys].sort());
-  for (const [key, cell] of documented) {
-    const shown: unknown = cell === '–' ? undefined : parse(cell.replaceAll('`', ''));
-    const expected = ['phase', 'eval.suite'].includes(key) ? undefined : defaultOf(defaults, key);
-    expect(shown, `default of ${key}`).to.deep.equal(expected);
-  }
+/** Lines of a page's shell blocks that call phasebox, and what it says in backticks: `phasebox gc --models`. */
+function calls(text: string): string[] {
+  const shell = fenced(text, 'sh').flatMap((block) => [...block.matchAll(/^(?:\$ )?phasebox (.*)/gm)]);
+  const prose = text.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/`phasebox ([^`]+)`/g);
+  return [...shell, ...prose].map(([, rest]) => (rest ?? '').replace(/ +#.*/, ''));
 }
+
+/** The anchor that GitHub gives a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
+const anchors = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading ?? ''));
 
 async function acceptedPhases(workspace: ConfigWorkspace, blocks: readonly string[]): Promise<string[]> {
   const names: string[] = [];
@@ -78,82 +55,68 @@ async function acceptedPhases(workspace: ConfigWorkspace, blocks: readonly strin
   return names;
 }
 
-describe('README', () => {
-  let readme: string;
-  before(async () => {
-    readme = await page('README.md');
-  });
-
-  it('names every key of a phase with its default, and no other', () => {
-    expectDefaults(section(readme, '### Every key'), keysOf(phase, ['train', 'from', 'baseline']), phaseDefaults);
-  });
-
-  it('names every key of phasebox.yaml with its default, and no other', () => {
-    const text = section(readme, '## The workspace: phasebox.yaml');
-    expectDefaults(text, keysOf(workspaceConfig, []), workspaceConfig.parse({}));
-  });
-
-  it('names every field of the row and every mode', () => {
-    const named = tableRows(section(readme, '## The row and the page')).flatMap(({ names }) => names);
-    expect(named).to.include.members(Object.keys(row.shape));
-    for (const mode of modes) expect(readme).to.match(new RegExp(`^\\| ${mode} \\|`, 'm'));
-  });
-
-  it('tells of every error how often it is tried again', () => {
-    const told = tableRows(section(readme, '## What it does about')).flatMap(({ names, cells }) =>
-      names.map((code) => [code, /^\w+/.exec(cells[2] ?? '')?.[0] ?? '']),
-    );
-    const retries = Object.entries(catalogue).map(([code, { retry }]) => [code, retry]);
-    expect(Object.fromEntries(told)).to.deep.equal(Object.fromEntries(retries));
-  });
-
-  it('has every command with all its options, and none that is not there', async () => {
-    const program = await everyCommand();
-    const usages = tableRows(section(readme, '## Every command')).map(({ names }) => names[0] ?? '');
-    const shown = usages.map((usage) => ({
-      name: usage.split(' ')[1],
-      options: [...usage.matchAll(/--[a-z-]+|(?<=\[)-[a-z]/g)].map(([option]) => option).sort(),
-    }));
-    const real = program.commands.map((command) => ({
-      name: command.name(),
-      options: command.options
-        .map(({ long, short }) => (usages.some((usage) => usage.includes(`[${short}]`)) ? short : long) ?? '')
-        .sort(),
-    }));
-    const byName = (a: { name: string | undefined }, b: { name: string | undefined }): number =>
-      (a.name ?? '') < (b.name ?? '') ? -1 : 1;
-    expect(shown.sort(byName)).to.deep.equal(real.sort(byName));
-  });
-
-  it('calls only commands that are there', async () => {
-    const { scripts } = z
-      .object({ scripts: z.record(z.string(), z.string()) })
-      .parse(JSON.parse(await page('package.json')));
-    const program = await everyCommand();
-    const names = program.commands.map((command) => command.name());
-    const shell = fenced(readme, 'sh').join('\n');
-    const called = [...shell.matchAll(/^phasebox ([a-z]+)/gm)].map(([, name]) => name);
-    expect(called).to.have.length.above(5);
-    expect(names).to.include.members(called);
-    const npm = [...shell.matchAll(/npm (?:run ([a-z:]+)|(test))/g)].map(([, run, test]) => run ?? test ?? '');
-    expect(Object.keys(scripts)).to.include.members(npm);
-  });
-
-  it('shows configs that are accepted, in their order', async () => {
-    const workspace = await configWorkspace();
-    for (const model of ['mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit', 'models/base', 'models/published']) {
-      await cp(join(workspace.root, 'models/tiny'), join(workspace.root, model), { recursive: true });
+describe('the documentation', () => {
+  it('is what `npm run docs` makes of the code, and of the pages themselves', async () => {
+    for (const [path, text] of await generatedPages(folder)) {
+      expect(await page(path), `${path} is out of date: run \`npm run docs\``).to.equal(text);
     }
-    await cp(join(workspace.root, 'data/rows'), join(workspace.root, 'data/phase33_merged'), { recursive: true });
+  });
+
+  it('has every page of docs/ in its list', async () => {
+    const pages = (await readdir(join(folder, 'docs'))).filter((name) => name.endsWith('.md'));
+    expect(pages.map((name) => `docs/${name}`).sort()).to.deep.equal([...guides].sort());
+  });
+
+  it('has a README of at most 200 lines and 10 KB', async () => {
+    const text = await page('README.md');
+    expect(text.trimEnd().split('\n').length).to.be.at.most(200);
+    expect(Buffer.byteLength(text)).to.be.at.most(10_000);
+  });
+
+  it('names every field of the row, and every mode', async () => {
+    expect(namedInTables(await page('docs/results.md'))).to.include.members(Object.keys(row.shape));
+    const suites = await page('docs/suites.md');
+    for (const mode of modes) expect(suites).to.match(new RegExp(`^\\| ${mode} \\|`, 'm'));
+  });
+
+  it('calls only commands, options and scripts that are there', async () => {
+    const program = await everyCommand();
+    const known = new Map<string, Command>(program.commands.map((command) => [command.name(), command]));
+    const shape = z.object({ scripts: z.record(z.string(), z.string()) });
+    const scripts = Object.keys(shape.parse(JSON.parse(await page('package.json'))).scripts);
+    for (const name of ['README.md', 'CONTRIBUTING.md', ...guides]) {
+      const text = await page(name);
+      for (const call of calls(text).filter((one) => /^[a-z]/.test(one))) {
+        const [command = '', ...rest] = call.split(/\s+/);
+        expect([...known.keys()], `${name}: phasebox ${call}`).to.include(command);
+        const options = rest.flatMap((word) => /^--[a-z-]+/.exec(word) ?? []);
+        const allowed = known.get(command)?.options.map(({ long }) => long) ?? [];
+        expect([...allowed, '--help'], `${name}: phasebox ${call}`).to.include.members(options);
+      }
+      const npm = [...text.matchAll(/npm (?:run ([a-z:]+)|(test))/g)].map(([, run, test]) => run ?? test ?? '');
+      expect(scripts, name).to.include.members(npm);
+    }
+  });
+
+  it('shows configs that are accepted', async () => {
+    const workspace = await configWorkspace();
+    const hub = ['Qwen3-Coder-30B-A3B-Instruct-4bit', 'Qwen3-14B-4bit'].map((name) => `mlx-community/${name}`);
+    for (const model of [...hub, 'models/base', 'models/published'])
+      await cp(join(workspace.root, 'models/tiny'), join(workspace.root, model), { recursive: true });
+    for (const data of ['data/phase33_merged', 'data/mine'])
+      await cp(join(workspace.root, 'data/rows'), join(workspace.root, data), { recursive: true });
     await cp(join(folder, 'suites'), join(workspace.root, 'suites'), { recursive: true });
     await tinyAdapter(join(workspace.root, 'old/adapter'), ['0000600_adapters.safetensors']);
-    const phases = fenced(readme, 'yaml').filter((block) => block.startsWith('phase:'));
-    const names = await acceptedPhases(workspace, phases);
-    expect(names).to.deep.equal(['43a', '43a-temperature', 'adapter-600', 'published', '43a-lower']);
+    const blocks = fenced(`${await page('README.md')}\n${await page('docs/config.md')}`, 'yaml');
+    const names = await acceptedPhases(
+      workspace,
+      blocks.filter((block) => block.startsWith('phase:')),
+    );
+    expect(names).to.deep.equal(['first', '43a', '43a-temperature', 'adapter-600', 'published', '43a-lower']);
   });
 
-  it('shows the defaults of the sections in its example', () => {
-    const [example = ''] = fenced(readme, 'yaml');
+  it('shows the defaults of the sections in the example of docs/config.md', async () => {
+    const [example = ''] = fenced(await page('docs/config.md'), 'yaml');
     const given = phase.parse(parse(example));
     // those of the example: its outcomes are about reproducibility
     expect(given.seeds).to.deep.equal([0, 1, 2]);
@@ -163,26 +126,24 @@ describe('README', () => {
     expect({ ...given.eval, suite: 's' }).to.deep.equal(phaseDefaults.eval);
   });
 
-  it('shows a suite and a phasebox.yaml that are right', () => {
-    const blocks = fenced(readme, 'yaml').filter((block) => !block.startsWith('phase:'));
-    const suites = blocks.filter((block) => block.startsWith('suite:'));
-    const others = blocks.filter((block) => !block.startsWith('suite:'));
-    expect([suites.length, others.length]).to.deep.equal([1, 1]);
-    for (const block of suites) expect(readSuite(block, 'README.md')).to.have.property('suite');
-    for (const block of others) workspaceConfig.parse(parse(block));
+  it('shows a phasebox.yaml that is right', async () => {
+    const blocks = fenced(await page('docs/running.md'), 'yaml');
+    expect(blocks).to.have.lengthOf(1);
+    for (const block of blocks) workspaceConfig.parse(parse(block));
   });
 });
 
 describe('the pages', () => {
-  const guides = ['docs/data.md', 'docs/engines.md', 'docs/reliability.md', 'docs/suites.md'];
-  for (const name of [...guides, 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'demo/make/README.md']) {
+  const others = ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'llms.txt', 'demo/make/README.md'];
+  for (const name of [...guides, ...others]) {
     it(`${name}: every relative link and image leads somewhere`, async () => {
       const text = (await page(name)).replace(/^```[\s\S]*?^```$/gm, '').replace(/^>.*$/gm, '');
       const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target ?? '');
       for (const target of targets.filter((one) => !/^https?:/.test(one))) {
         const [path = '', anchor] = target.split('#');
-        if (path !== '') expect(existsSync(join(folder, dirname(name), path)), `${name}: ${target}`).to.equal(true);
-        else expect(text.toLowerCase(), target).to.match(new RegExp(`^#+ ${anchor}$`, 'm'));
+        const file = path === '' ? name : join(dirname(name), path);
+        expect(existsSync(join(folder, file)), `${name}: ${target}`).to.equal(true);
+        if (anchor !== undefined) expect(anchors(await page(file)), `${name}: ${target}`).to.include(anchor);
       }
     });
   }

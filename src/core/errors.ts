@@ -6,47 +6,47 @@ export const catalogue = {
   GPU_FAULT: {
     retry: 'transient',
     what: 'The GPU timed out or was reset',
-    next: 'Nothing to do: tried again in a fresh folder. If it keeps happening, close programs that draw on the GPU.',
+    next: 'Nothing to do: it is retried in a new folder. If it keeps happening, close programs that draw on the GPU.',
   },
   OUTPUT_DAMAGED: {
     retry: 'transient',
-    what: 'A file is not whole',
-    next: 'Tried again in a fresh folder. If it keeps happening, check the disk.',
+    what: 'A file is incomplete',
+    next: 'It is retried in a new folder. If it keeps happening, check the disk.',
   },
   SERVER_DIED: {
     retry: 'transient',
-    what: 'The model server ended before it had answered',
-    next: 'Tried again. Read log.txt in the stage folder: memory is the usual cause.',
+    what: 'The model server stopped before it had answered',
+    next: 'It is retried. Read log.txt in the stage folder: memory is the usual cause.',
   },
   CONNECTION_RESET: {
     retry: 'transient',
     what: 'The connection to the model server broke',
-    next: 'Tried again. Read log.txt in the stage folder.',
+    next: 'It is retried. Read log.txt in the stage folder.',
   },
   WRONG_SERVER: {
     retry: 'transient',
     what: 'The server that answers is not the one that was started',
-    next: 'Tried again on another port. Find the other server: lsof -iTCP -sTCP:LISTEN.',
+    next: 'It is retried on another port. Find the other server: lsof -iTCP -sTCP:LISTEN.',
   },
   TOOL_LOST: {
     retry: 'transient',
-    what: 'The tool was ended from outside',
-    next: 'Tried again in a fresh folder. If it keeps happening, memory is the usual cause: a system that runs out of it kills (signal KILL). Use a smaller batch_size or max_seq_length.',
+    what: 'The tool was killed by something other than phasebox',
+    next: 'It is retried in a new folder. If it keeps happening, memory is the usual cause: a system that runs out of it kills processes. Use a smaller batch_size or max_seq_length.',
   },
   NOT_STARTED: {
     retry: 'transient',
     what: 'The system did not start the tool',
-    next: 'Tried again. E2BIG: `env` and the command are too long together; EAGAIN: too many processes run on this machine.',
+    next: 'It is retried. E2BIG: `env` and the command are too long together; EAGAIN: too many processes run on this machine.',
   },
   SYSTEM_ERROR: {
     retry: 'transient',
     what: 'The system could not open, read or write a file',
-    next: 'Tried again. EIO: check the disk and its cable or network; EMFILE, ENFILE: allow more open files (ulimit -n 4096).',
+    next: 'It is retried. EIO: check the disk and its cable or network; EMFILE, ENFILE: allow more open files (ulimit -n 4096).',
   },
   STOPPED: {
     retry: 'resume',
     what: 'phasebox was stopped while the tool ran',
-    next: 'Goes on at the next `phasebox up`.',
+    next: 'The run resumes at the next `phasebox up`.',
   },
   OUT_OF_MEMORY: {
     retry: 'once',
@@ -61,7 +61,7 @@ export const catalogue = {
   DISK_FULL: {
     retry: 'wait',
     what: 'Not enough disk space',
-    next: 'Free some space (`phasebox gc` shows what can go); the run goes on by itself.',
+    next: 'Free some space (`phasebox gc` shows what can be deleted). The run then resumes.',
   },
   BAD_SETTINGS: {
     retry: 'never',
@@ -90,17 +90,17 @@ export const catalogue = {
   },
   NAN_LOSS: {
     retry: 'never',
-    what: 'The loss is not a finite number any more',
+    what: 'The loss is no longer a finite number',
     next: 'Lower learning_rate, or check that answers are not cut off by max_seq_length.',
   },
   MISSING_INPUT: {
     retry: 'never',
-    what: 'Something that the stage reads is not there',
+    what: 'Something that the stage reads is missing',
     next: 'Put it back, then `phasebox retry RUN`.',
   },
   DAMAGED_FILE: {
     retry: 'never',
-    what: 'A file that phasebox wrote cannot be read any more',
+    what: 'A file that phasebox wrote can no longer be read',
     next: 'Restore it, or delete what it belongs to; `phasebox verify` lists every such file.',
   },
   INPUT_CHANGED: {
@@ -135,10 +135,10 @@ export const catalogue = {
   },
   SOURCE_FAILED: {
     retry: 'never',
-    what: 'What this run starts from is not there',
-    next: '`phasebox retry` the source: this run comes back with it.',
+    what: 'What this run starts from is missing',
+    next: 'Retry the source with `phasebox retry`: this run is then queued again too.',
   },
-  CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` goes on where it was.' },
+  CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` resumes it.' },
   INTERNAL: { retry: 'once', what: 'phasebox itself failed', next: 'Report this with the log in .phasebox/log/.' },
 } as const satisfies Record<string, { retry: Retry; what: string; next: string }>;
 
@@ -158,7 +158,7 @@ export class StageError extends Error {
   }
 }
 
-/** An error that ends a command: what is wrong, where, what to do. `exitCode` as the README lists them. */
+/** An error that ends a command: what is wrong, where, what to do. `exitCode` as the usage of each command lists them. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError';
   readonly exitCode: 1 | 2 | 3;

@@ -4,7 +4,7 @@ import { categoryName } from './suite.ts';
 /** Points of the wrapper around nothing that was asked for. */
 export const wrapperAlone = 0.1;
 
-/** How one answer went, first that holds (DESIGN of the suite: README, "Scores"). */
+/** How one answer went: the first that applies (docs/suites.md, "Modes"). */
 export const modes = [
   'timeout',
   'error',

@@ -6,7 +6,7 @@ import { type Chain, makeChain } from '../helpers/chain.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { waitFor } from '../helpers/temp.ts';
 
-/* What the README shows: `cp demo/*.yaml inbox/` while `up` runs; demo/ as it is, the real mlx_lm, nothing prepared. */
+/* What docs/start.md shows: `cp demo/*.yaml inbox/` while `up` runs; demo/ as it is, the real mlx_lm, nothing prepared. */
 
 describe("the demo's configs, copied into the inbox of a living `up`, with the real mlx_lm", () => {
   let chain: Chain;

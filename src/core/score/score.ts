@@ -18,7 +18,7 @@ export interface Judged {
 const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
   items.filter(holds).length / items.length;
 
-/** The points of one answer (README, "Scores"). Never throws, whatever came back. */
+/** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever came back. */
 export function judge(prompt: Prompt, wrapper: string, answer: ScorableAnswer): Judged {
   if (answer.error !== null) return { score: 0, strict: 0, mode: answer.error === 'TIMEOUT' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);

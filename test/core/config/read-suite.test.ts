@@ -76,7 +76,7 @@ describe('a suite', () => {
   it('is what docs/suites.md shows', async () => {
     const page = await readFile('docs/suites.md', 'utf8');
     const shown = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text]) => readSuite(text ?? '', 'docs'));
-    expect(shown).to.have.length(2);
+    expect(shown).to.have.length(3);
     for (const read of shown) expect('suite' in read, JSON.stringify(read)).to.equal(true);
   });
 });

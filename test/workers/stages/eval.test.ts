@@ -126,7 +126,7 @@ describe('workers/eval', () => {
     expect((await answers()).map(({ prompt }) => prompt)).to.deep.equal(['p0', 'p1', 'p2']);
     expect(made.score.prompts).to.have.length(3);
     expect(seen.warnings.join())
-      .to.match(/started again \(server: The model server ended/)
+      .to.match(/started again \(server: The model server stopped/)
       .and.not.contain('\n');
   });
 

@@ -1,0 +1,51 @@
+import type { Command } from 'commander';
+import { commands } from '../../src/commands/index.ts';
+import { emptyProgram } from '../../src/commands/program.ts';
+import { usageOf } from '../../src/commands/usage.ts';
+import { fenced, table } from './markdown.ts';
+
+/** The program with every command. */
+export async function fullProgram(): Promise<Command> {
+  const program = emptyProgram();
+  for (const load of Object.values(commands)) (await load())(program, () => undefined);
+  return program;
+}
+
+/** A line a command, each a link to its section. */
+export const commandList = (program: Command): string =>
+  table(
+    ['command', 'what it does'],
+    program.commands.map((command) => [
+      `[\`phasebox ${command.name()}\`](docs/commands.md#phasebox-${command.name()})`,
+      usageOf(command).does,
+    ]),
+  );
+
+export const globalOptions = (program: Command): string => table(['option', 'meaning'], options(program));
+
+/** A section a command. */
+export const commandSections = (program: Command): string => program.commands.map(section).join('\n\n');
+
+function section(command: Command): string {
+  const { does, notes = [], examples, exits } = usageOf(command);
+  const operands = command.registeredArguments
+    .filter(({ description }) => description !== '')
+    .map((argument) => [`\`<${argument.name()}>\``, argument.description]);
+  const rows = [...operands, ...options(command)];
+  return [
+    `## phasebox ${command.name()}`,
+    `${does}.`,
+    ...notes,
+    fenced('text', [`phasebox ${command.name()} ${command.usage()}`]),
+    ...(rows.length > 0 ? [table(['', 'meaning'], rows)] : []),
+    fenced('sh', examples),
+    table(['exit code', 'when'], Object.entries(exits)),
+  ].join('\n\n');
+}
+
+const options = (command: Command): string[][] =>
+  command.options.map(({ flags, description, defaultValue, negate, argChoices }) => {
+    const choices = argChoices === undefined ? '' : `: ${argChoices.map((choice) => `\`${choice}\``).join(', ')}`;
+    const shown = negate || defaultValue === undefined || defaultValue === false ? '' : ` (default: ${defaultValue})`;
+    return [`\`${flags}\``, `${description}${choices}${shown}`];
+  });
