@@ -6,7 +6,7 @@ export const catalogue = {
   GPU_FAULT: {
     retry: 'transient',
     what: 'The GPU timed out or was reset',
-    next: 'Nothing to do: it is retried in a new folder. If it keeps happening, close programs that draw on the GPU.',
+    next: 'It is retried in a new folder. If it keeps happening, close programs that draw on the GPU.',
   },
   OUTPUT_DAMAGED: {
     retry: 'transient',
