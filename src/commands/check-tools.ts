@@ -6,7 +6,7 @@ import { badPairs, updateMlxLm } from '../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../core/version.ts';
 import type { WorkspaceConfig } from '../events/workspace.ts';
 import { driverPath } from '../io/driver-path.ts';
-import { askFacts, installMlx, type NoFacts } from '../io/model/facts.ts';
+import { askFacts, getMlx, type NoFacts } from '../io/model/facts.ts';
 import { findPython } from '../io/model/python.ts';
 import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
@@ -47,9 +47,9 @@ function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
   return warn('mlx_lm', version, `0.30 and newer is what phasebox is tried with: ${forPython(updateMlxLm, path)}.`);
 }
 
-function checkTransformers(path: string, { transformers }: Versions): Check {
+function checkTransformers(_path: string, { transformers }: Versions): Check {
   if (transformers !== undefined) return ok('transformers', transformers);
-  return missing('transformers', 'not installed', installMlx(path));
+  return missing('transformers', 'not installed', getMlx);
 }
 
 /** Versions that are known to fail together. A warning: most models may work all the same. */
@@ -60,7 +60,7 @@ const checkPairs = (path: string, versions: Versions): Check[] =>
 async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
   const script = 'import mlx.core as mx; print(mx.default_device()); assert (mx.ones(4) * 2).sum().item() == 8';
   const { failed, stdout, stderr, shortMessage } = await run(path, ['-c', script]);
-  if (failed) return missing('mlx', `${mlx} does not compute: ${lastLine(stderr) || shortMessage}`, installMlx(path));
+  if (failed) return missing('mlx', `${mlx} does not compute: ${lastLine(stderr) || shortMessage}`, getMlx);
   const device = /gpu/.test(stdout) ? 'GPU' : 'CPU';
   if (device === 'CPU' && process.platform === 'darwin')
     return warn('mlx', `${mlx} computes on the CPU`, 'Is this a virtual machine? Training will be slow.');

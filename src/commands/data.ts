@@ -10,7 +10,7 @@ import { printable, printableJson } from '../core/printable.ts';
 import type { CheckReport } from '../events/data-report.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { newFolder } from '../io/disk/new-folder.ts';
-import { mlxPackages, readFacts } from '../io/model/facts.ts';
+import { getMlx, readFacts } from '../io/model/facts.ts';
 import { lookAtData, splitData } from '../io/model/look-at-data.ts';
 import { findMlxPython } from '../io/model/mlx-pythons.ts';
 import { resolveModel } from '../io/model/models.ts';
@@ -109,10 +109,7 @@ async function mlxPython(folder: string): Promise<string> {
   const { found, without } = await findMlxPython(root);
   if (found !== null) return found.path;
   const asked = without.length === 0 ? '' : ` Without it: ${without.join(', ')}.`;
-  throw new CommandError(
-    3,
-    `No Python with mlx_lm found (.venv, VIRTUAL_ENV, PATH).${asked} Install it (pip install ${mlxPackages}), or set PHASEBOX_PYTHON.`,
-  );
+  throw new CommandError(3, `No Python with mlx_lm found (.venv, VIRTUAL_ENV, PATH).${asked} ${getMlx}`);
 }
 
 /** Messages about a folder that is not in its place yet name the place. */

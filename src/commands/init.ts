@@ -1,9 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { shellWord } from '../core/plan/shell.ts';
 import { hasCode, readText } from '../io/disk/files.ts';
-import { mlxPackages } from '../io/model/facts.ts';
+import { installMlx } from '../io/model/facts.ts';
 import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
 import { packageRoot } from '../io/package-root.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
@@ -160,15 +159,12 @@ export function initText({ root, folders, made, kept, ignored, ignores, search }
 }
 
 /** What is missing when no Python has mlx_lm, and how to get it; null when one has. */
-export function pythonWarning({ root, search }: Initiated): string | null {
+export function pythonWarning({ search }: Initiated): string | null {
   if (search === null || search.found !== null) return null;
   const { without, unfit } = search;
   const asked = without.length === 0 ? 'there is no Python' : `without it: ${without.join(', ')}`;
   const [first] = unfit;
-  const install =
-    first !== undefined && unfit.length === without.length
-      ? first.todo
-      : `Install it (Python >= 3.11): cd ${shellWord(root)} && python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
+  const install = first !== undefined && unfit.length === without.length ? first.todo : installMlx;
   return `warning: no Python with mlx_lm was found (${asked}).
 ${[...unfit.map(({ why }) => `${why}.`), install].join('\n')}
 or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tells whether it works.

@@ -218,6 +218,6 @@ describe('phasebox data, before Python is started', () => {
     await chmod(python, 0o755);
     const error = await look({ python });
     expect(error.exitCode).to.equal(3);
-    expect(error.message).to.include(`${python} -m pip install`);
+    expect(error.message).to.include('python3 -m venv .venv && .venv/bin/pip install');
   });
 });

@@ -64,7 +64,7 @@ describe('doctor', () => {
     const diagnosis = await doctor((await makeWorkspace(config().replace(testPython, python))).root);
     expect(diagnosis.ok).to.equal(false);
     expect(named(diagnosis, 'mlx_lm')[0]).to.include({ status: 'missing', detail: `not installed in ${python}` });
-    expect(named(diagnosis, 'mlx_lm')[0]?.todo).to.contain(`${python} -m pip install`);
+    expect(named(diagnosis, 'mlx_lm')[0]?.todo).to.contain('python3 -m venv .venv && .venv/bin/pip install');
     expect(doctorText(diagnosis)).to.match(/^\d+ things? missing$/m);
   });
 

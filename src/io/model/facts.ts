@@ -5,15 +5,16 @@ import { type Facts, facts } from '../../core/config/lookups.ts';
 import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
-import { shellWord } from '../../core/plan/shell.ts';
 import { driverPath } from '../driver-path.ts';
 
-/** What pip is told to install: on Linux mlx-lm alone comes without anything that computes. */
-export const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";
+/** On Linux mlx-lm alone comes without anything that computes. */
+const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";
 
-/** What to do about a python without mlx_lm. */
-export const installMlx = (python: string): string =>
-  `Install it: ${shellWord(python)} -m pip install ${mlxPackages}, or set \`python\` in phasebox.yaml (or PHASEBOX_PYTHON) to one that has it.`;
+/** How mlx_lm is installed, into an environment of the workspace. Many systems refuse pip outside of one. */
+export const installMlx = `Install it in the workspace (Python >= 3.11): python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
+
+/** What to do about a Python without mlx_lm. */
+export const getMlx = `${installMlx}; or set \`python\` in phasebox.yaml (or PHASEBOX_PYTHON) to one that has it.`;
 
 /** Exit code of facts.py when there is no mlx_lm. */
 const noMlx = 3;
@@ -101,7 +102,7 @@ function withoutMlx(python: string, stderr: string): NoFacts {
   const { data } = onlyHere.safeParse(jsonOrNull(stderr.trim().split('\n').at(-1) ?? ''));
   const unfit = data === undefined ? null : unfitFor(data.here);
   if (unfit !== null) return unfitPython(python, unfit);
-  return { why: `mlx_lm is not installed in ${python}`, todo: installMlx(python), unfit: false };
+  return { why: `mlx_lm is not installed in ${python}`, todo: getMlx, unfit: false };
 }
 
 const unfitPython = (python: string, { why, todo }: Unfit): NoFacts => ({

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
 import { CommandError } from '../../../src/core/errors.ts';
-import { askFacts, installMlx, mlxPackages, readFacts } from '../../../src/io/model/facts.ts';
+import { askFacts, getMlx, readFacts } from '../../../src/io/model/facts.ts';
 import { mlxFacts } from '../../helpers/config-workspace.ts';
 import { testPython } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
@@ -68,8 +68,8 @@ describe('readFacts', () => {
 
   it('says what is missing, and asks again once it is there', async () => {
     const python = await program('echo "mlx_lm is not installed in here" >&2; exit 3');
-    expect(await refusal(python)).to.equal(`mlx_lm is not installed in ${python}. ${installMlx(python)}`);
-    expect(installMlx(python)).to.contain(`${python} -m pip install ${mlxPackages}`);
+    expect(await refusal(python)).to.equal(`mlx_lm is not installed in ${python}. ${getMlx}`);
+    expect(getMlx).to.match(/python3 -m venv \.venv && \.venv\/bin\/pip install .*mlx-lm; or set `python`/);
     expect(await refusal(await program('echo broken >&2; exit 1'))).to.match(
       /does not report its version of mlx_lm: broken\. Set `/,
     );
