@@ -13,10 +13,15 @@ export function tensorFile(shapes: Shapes, isMlx = true): Buffer {
     header[name] = { dtype: 'F32', shape, data_offsets: [at, at + bytes] };
     at += bytes;
   }
-  const text = Buffer.from(JSON.stringify(header));
+  return Buffer.concat([headerBytes(JSON.stringify(header)), Buffer.alloc(at)]);
+}
+
+/** A header of a .safetensors file, its length in front. */
+export function headerBytes(header: string): Buffer {
+  const text = Buffer.from(header);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(text.length));
-  return Buffer.concat([prefix, text, Buffer.alloc(at)]);
+  return Buffer.concat([prefix, text]);
 }
 
 /** Tensors of a model of `layers` blocks: attention, an MLP and a norm each. */

@@ -24,8 +24,12 @@ export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly o
 const bad = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+/** As many dimensions as NumPy allows. */
+const mostDimensions = 64;
 const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+  Array.isArray(value) &&
+  value.length <= mostDimensions &&
+  value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
 /** Length of the header (bytes) from the first 8 bytes of a file of `fileBytes`. */
 export function headerLength(prefix: Uint8Array, fileBytes: number): Checked<number> {

@@ -1,12 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
-import { isMapping } from '../../core/config/mapping.ts';
 import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.ts';
 import { hasCode, readText } from '../disk/files.ts';
 import { absolutePath, homeFolder } from '../home.ts';
+import { runTask } from '../thread/run-task.ts';
+import { indexFile, parseShardNames } from './parse-model.ts';
+import { smallJson } from './tensor-file.ts';
 
-const indexFile = 'model.safetensors.index.json';
 const hubId = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const revisionName = /^(?!.*\.\.)[A-Za-z0-9][\w.-]{0,99}(?:\/[\w.-]{1,99}){0,4}$/;
 
@@ -108,16 +109,10 @@ async function incomplete(folder: string): Promise<ModelFault | null> {
 }
 
 /** The shards that the index names; an index that cannot be read names none: it is proven before the weights are used. */
-async function indexed(folder: string): Promise<string[]> {
-  const text = await readText(join(folder, indexFile));
-  if (text === null) return [];
-  try {
-    const index: unknown = JSON.parse(text);
-    const map = isMapping(index) && isMapping(index.weight_map) ? Object.values(index.weight_map) : [];
-    return map.filter((name): name is string => typeof name === 'string' && !name.includes('..'));
-  } catch {
-    return [];
-  }
+async function indexed(folder: string): Promise<readonly string[]> {
+  const path = join(folder, indexFile);
+  const { size } = await stat(path).catch(() => ({ size: 0 }));
+  return size <= smallJson ? parseShardNames(path) : runTask('shardNames', path, null);
 }
 
 /** Names in a folder; none when it is not there. */

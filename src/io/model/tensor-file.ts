@@ -3,6 +3,7 @@ import type { InspectedTensors } from '../../core/config/lookups.ts';
 import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
 import { hasCode, openRegular } from '../disk/files.ts';
+import { runTask } from '../thread/run-task.ts';
 
 /** What was read of a file, or why it is of no use. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
@@ -20,7 +21,16 @@ export const missing = (problem: string): { ok: false; fault: ModelFault } => ({
   ok: false,
   fault: { kind: 'missing', problem },
 });
-/** All tensors of one .safetensors file, proven to be of the file's size. Only the header is read. */
+
+/** Bytes of JSON that are parsed on the main thread, in some 20 ms. A thread takes 100 ms to start. */
+export const smallJson = 2 ** 20;
+/**
+ * The largest models have 92,000 tensors as they are published; in the MLX format, where the experts of a layer are one
+ * tensor, some thousands. More would hold the event loop when they are handed over from a thread.
+ */
+export const mostTensors = 100_000;
+export const tooManyTensors: ModelFault = { kind: 'form', problem: `more than ${mostTensors} tensors` };
+
 async function readTensorFile(path: string): Promise<Read<TensorFile>> {
   const handle = await openRegular(path);
   try {
@@ -36,6 +46,7 @@ async function readTensorFile(path: string): Promise<Read<TensorFile>> {
     const header = readHeader(bytes.toString('utf8', 0, bytesRead), length.value, size);
     if (!header.ok) return damaged(header.problem);
     if (header.value.tensors.length === 0) return damaged('no tensor in it');
+    if (header.value.tensors.length > mostTensors) return { ok: false, fault: tooManyTensors };
     return { ok: true, value: { ...header.value, dataStart: prefixBytes + length.value } };
   } finally {
     await handle.close();
@@ -48,8 +59,38 @@ export async function inspectTensors(path: string): Promise<InspectedTensors> {
   return file.ok ? { ok: true, value: file.value.tensors } : file;
 }
 
-/** The same with what the reader of a model folder needs. */
+/** The same with where the tensors begin. */
 export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>> {
+  if ((await claimedHeader(path)) <= smallJson) return parseTensorFile(path);
+  return runTask('tensorFile', path, null).catch((error: unknown) => {
+    if (!hasCode(error, 'ERR_WORKER_OUT_OF_MEMORY')) throw error;
+    return damaged('its header takes more than 2 GB of memory');
+  });
+}
+
+/** Bytes that the header of a .safetensors file claims to have; 0 if it cannot be read: whoever reads it says why. */
+export async function claimedHeader(path: string): Promise<number> {
+  try {
+    const handle = await openRegular(path);
+    try {
+      const prefix = new Uint8Array(prefixBytes);
+      const { size } = await handle.stat();
+      await handle.read(prefix, 0, prefixBytes, 0);
+      const length = headerLength(prefix, size);
+      return length.ok ? length.value : 0;
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return 0;
+  }
+}
+
+/**
+ * All tensors of one .safetensors file, proven to be of the file's size. Only the header is read: on this thread, however
+ * large it is.
+ */
+export async function parseTensorFile(path: string): Promise<Read<TensorFile>> {
   try {
     return await readTensorFile(path);
   } catch (error) {

@@ -101,8 +101,8 @@ const isSmall = ({ response }: ScorableAnswer): boolean => {
 };
 
 function endlessText({ prompts }: Suite, { at, limit_ms }: TaskTimeout): string {
-  const prompt = prompts.find(({ id }) => id === at);
+  const prompt = at === null ? prompts[0] : prompts.find(({ id }) => id === at);
   const patterns = (prompt?.assert ?? []).flatMap((one) => patternOf(one) ?? []);
   const what = patterns.length === 0 ? '' : `: ${patterns.join(', ')}`;
-  return `An answer to the prompt ${at ?? prompts[0]?.id} could not be scored within ${limit_ms / 1000} s${what}. A pattern such as (a+)+ tries every way to split a text: write it without repeats inside repeats.`;
+  return `An answer to the prompt ${prompt?.id} could not be scored within ${limit_ms / 1000} s${what}. A pattern such as (a+)+ tries every way to split a text: write it without repeats inside repeats.`;
 }

@@ -21,13 +21,14 @@ const entry = new URL(isSource ? './worker.ts' : './thread.js', import.meta.url)
 const sourceCode = `import('tsx/esm/api').then(({ register }) => { register(); return import('${entry.href}'); });`;
 
 /**
- * Does a task in a thread of its own, so that the main one goes on turning. Throws TaskTimeout when it is silent for
- * longer than the limit, and what the task throws.
+ * Runs a task in a thread of its own, so that the event loop keeps turning. Throws what the task throws, and TaskTimeout
+ * when the task is silent for longer than the limit. `limit_ms` null: a task that always ends by itself, such as reading
+ * a file of any size.
  */
 export function runTask<N extends TaskName>(
   name: N,
   input: TaskInput<N>,
-  limit_ms = limitDefault_ms,
+  limit_ms: number | null = limitDefault_ms,
 ): Promise<TaskOutput<N>> {
   return new Promise((resolve, reject) => {
     let at: string | null = null;
@@ -43,11 +44,12 @@ export function runTask<N extends TaskName>(
       worker.on('error', () => undefined);
       void worker.terminate().then(end);
     };
-    const timer = setTimeout(() => settle(() => reject(new TaskTimeout(at, limit_ms))), limit_ms);
+    const timer =
+      limit_ms === null ? undefined : setTimeout(() => settle(() => reject(new TaskTimeout(at, limit_ms))), limit_ms);
     worker.on('message', (message: { kind: 'at'; at: string } | { kind: 'done'; output: TaskOutput<N> }) => {
       if (message.kind === 'done') return settle(() => resolve(message.output));
       at = message.at;
-      timer.refresh();
+      timer?.refresh();
     });
     worker.on('error', (error) => settle(() => reject(error)));
     worker.on('exit', (code) => settle(() => reject(new Error(`the thread ended with code ${code}`))));

@@ -1,9 +1,6 @@
-import { readSuite } from '../../core/config/read-suite.ts';
-import { readYamlData } from '../../core/config/read-yaml.ts';
-import { judge, scoreSuiteBy } from '../../core/score/score.ts';
 import type { ScorableAnswer, Suite } from '../../events/suite.ts';
 
-/** Says what is worked on, for whoever waits in vain. */
+/** Reports what is worked on: it is named if the task does not end. */
 export type Note = (at: string) => void;
 
 interface Text {
@@ -17,20 +14,52 @@ interface Scored {
   readonly repeats?: number | undefined;
 }
 
-/** What may be done in a thread of its own: plain data in, plain data out. Pure, so that it gives the same anywhere. */
+/**
+ * What may be done in a thread of its own: plain data in, plain data out, the same result as on the main thread. Each
+ * task loads its own code only, since a thread starts with nothing loaded.
+ */
 export const tasks = {
-  yaml: ({ bytes, file }: Text) => readYamlData(bytes, file),
-  suite: ({ bytes, file }: Text) => readSuite(bytes, file),
-  score: ({ suite, answers, repeats }: Scored, note: Note) =>
-    scoreSuiteBy(suite, answers, {
+  async yaml({ bytes, file }: Text) {
+    const { readYamlData } = await import('../../core/config/read-yaml.ts');
+    return readYamlData(bytes, file);
+  },
+  async suite({ bytes, file }: Text) {
+    const { readSuite } = await import('../../core/config/read-suite.ts');
+    return readSuite(bytes, file);
+  },
+  async score({ suite, answers, repeats }: Scored, note: Note) {
+    const { judge, scoreSuiteBy } = await import('../../core/score/score.ts');
+    return scoreSuiteBy(suite, answers, {
       repeats,
       judge(prompt, answer) {
         note(prompt.id);
         return judge(prompt, suite.wrapper, answer);
       },
-    }),
+    });
+  },
+  async hash(path: string) {
+    const { hashInParts } = await import('../disk/hash.ts');
+    return hashInParts(path);
+  },
+  async modelFolder(folder: string) {
+    const { parseModelFolder } = await import('../model/parse-model.ts');
+    return parseModelFolder(folder);
+  },
+  async modelFault(folder: string) {
+    const { parseModelFolder } = await import('../model/parse-model.ts');
+    const model = await parseModelFolder(folder);
+    return model.whole ? null : model;
+  },
+  async shardNames(index: string) {
+    const { parseShardNames } = await import('../model/parse-model.ts');
+    return parseShardNames(index);
+  },
+  async tensorFile(path: string) {
+    const { parseTensorFile } = await import('../model/tensor-file.ts');
+    return parseTensorFile(path);
+  },
 } as const;
 
 export type TaskName = keyof typeof tasks;
 export type TaskInput<N extends TaskName> = Parameters<(typeof tasks)[N]>[0];
-export type TaskOutput<N extends TaskName> = ReturnType<(typeof tasks)[N]>;
+export type TaskOutput<N extends TaskName> = Awaited<ReturnType<(typeof tasks)[N]>>;

@@ -1,0 +1,204 @@
+import { type FileHandle, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { isMapping, type Mapping } from '../../core/config/mapping.ts';
+import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
+import { elements, weightsOf } from '../../core/mlx/model-shape.ts';
+import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts';
+import { refusedStart } from '../../core/mlx/python-json.ts';
+import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
+import { parseTolerant } from '../../core/score/tolerant-json.ts';
+import { hasCode, ifAbsent, openRegular } from '../disk/files.ts';
+import {
+  absence,
+  damaged,
+  missing,
+  mostTensors,
+  notAFile,
+  parseTensorFile,
+  type Read,
+  smallJson,
+  type TensorFile,
+  tooManyTensors,
+} from './tensor-file.ts';
+
+export const indexFile = 'model.safetensors.index.json';
+/** One of these is enough; they are looked for in this order. */
+const tokenizerFiles = [
+  'tokenizer.json',
+  'tokenizer.model',
+  'vocab.json',
+  'tiktoken.model',
+  'vocab.txt',
+  'tekken.json',
+];
+const otherTokenizers = /\.tiktoken$|^(?:spiece|sentencepiece\.bpe)\.model$|^tokenization_\w+\.py$/;
+/** Read when they are there. Not JSON: a template that is a pointer would be taught as it is, without an error. */
+const besideTokenizer = ['tokenizer_config.json', 'chat_template.jinja'];
+
+const broken = (fault: ModelFault, file?: string): ModelFolder => ({
+  ...fault,
+  whole: false,
+  problem: file === undefined ? fault.problem : `${file}: ${fault.problem}`,
+});
+
+/** `readModelFolder` on this thread, however large the files are. */
+export async function parseModelFolder(folder: string): Promise<ModelFolder> {
+  const names = await listFolder(folder);
+  if (names === null) return broken({ kind: 'missing', problem: `${folder} is not there or no folder` });
+  const config = await readJson(join(folder, 'config.json'), smallJson);
+  if (!config.ok) return broken(namesOtherForm(config.fault, names) ?? config.fault, 'config.json');
+  const shards = await readShards(folder, names);
+  if (!shards.ok) return broken(shards.fault);
+  const index = names.includes(indexFile) ? await indexFault(folder, shards.value) : null;
+  if (index !== null) return broken(index, indexFile);
+  const tokenizer = await tokenizerFault(folder, names);
+  if (tokenizer !== null) return broken(tokenizer);
+  const tensors = [...shards.value.values()].flatMap((file) => file.tensors);
+  if (tensors.length > mostTensors) return broken(tooManyTensors);
+  return {
+    whole: true,
+    tensors,
+    isMlx: [...shards.value.values()].every(({ isMlx }) => isMlx),
+    bytes: await folderBytes(folder, names),
+    parameters: weightsOf(tensors, config.value).reduce((sum, weight) => sum + elements(weight), 0),
+    quantization: quantizationOf(config.value),
+    config: config.value,
+  };
+}
+
+async function readShards(folder: string, names: readonly string[]): Promise<Read<ReadonlyMap<string, TensorFile>>> {
+  const files = names.filter((name) => /^model.*\.safetensors$/.test(name)).sort();
+  if (files.length === 0) {
+    const nothing: ModelFault = { kind: 'missing', problem: 'no model*.safetensors in it' };
+    const fault = namesOtherForm(nothing, names) ?? nothing;
+    return { ok: false, fault: { ...fault, problem: `${basename(folder)}: ${fault.problem}` } };
+  }
+  const lacking = shardSetProblem(files);
+  if (lacking !== null) return missing(`${basename(folder)}: ${lacking}`);
+  const shards = new Map<string, TensorFile>();
+  const read = await Promise.all(files.map((file) => parseTensorFile(join(folder, file))));
+  for (const [index, file] of files.entries()) {
+    const one = read[index];
+    if (one === undefined) continue;
+    if (!one.ok) return { ok: false, fault: { ...one.fault, problem: `${file}: ${one.fault.problem}` } };
+    shards.set(file, one.value);
+  }
+  return { ok: true, value: shards };
+}
+
+/** A file that is not there may be one that this kind of model does not have. */
+const namesOtherForm = (fault: ModelFault, names: readonly string[]): ModelFault | null => {
+  const form = fault.kind === 'missing' ? otherForm(names) : null;
+  return form === null ? null : { ...form, problem: `${fault.problem}; ${form.problem}` };
+};
+
+async function indexFault(folder: string, shards: ReadonlyMap<string, TensorFile>): Promise<ModelFault | null> {
+  const index = await readJson(join(folder, indexFile));
+  if (!index.ok) return index.fault;
+  const tensorNames = new Map([...shards].map(([file, { tensors }]) => [file, tensors.map(({ name }) => name)]));
+  const problem = indexProblem(index.value, tensorNames);
+  if (problem === null) return null;
+  return { kind: /which is not there$/.test(problem) ? 'missing' : 'damaged', problem };
+}
+
+/** The files that an index of shards names; none if it cannot be read. */
+export async function parseShardNames(index: string): Promise<readonly string[]> {
+  const read = await readJson(index);
+  if (!read.ok || !isMapping(read.value.weight_map)) return [];
+  const names = new Set(Object.values(read.value.weight_map));
+  return [...names].filter((name): name is string => typeof name === 'string' && !name.includes('..'));
+}
+
+async function tokenizerFault(folder: string, names: readonly string[]): Promise<ModelFault | null> {
+  const file = tokenizerFiles.find((name) => names.includes(name)) ?? names.find((name) => otherTokenizers.test(name));
+  if (file === undefined)
+    return { kind: 'missing', problem: `${tokenizerFiles[0]}: not there, and no other tokenizer is` };
+  for (const name of [file, ...besideTokenizer.filter((one) => names.includes(one))]) {
+    const fault = name.endsWith('.json') ? await jsonFault(join(folder, name)) : await fileFault(join(folder, name));
+    if (fault !== null) return { ...fault, problem: `${name}: ${fault.problem}` };
+  }
+  return null;
+}
+
+async function jsonFault(path: string): Promise<ModelFault | null> {
+  const json = await readJson(path);
+  return json.ok ? null : json.fault;
+}
+
+/** Of a file that is not read as a whole: that it is there, has something in it, and is no pointer. */
+async function fileFault(path: string): Promise<ModelFault | null> {
+  const read = await opened(path, async (handle): Promise<Read<null>> => {
+    const start = new Uint8Array(signatureBytes);
+    const { bytesRead } = await handle.read(start, 0, signatureBytes, 0);
+    // An empty template or vocabulary is not what anybody saved.
+    const fault: ModelFault | null = bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
+    return fault === null ? { ok: true, value: null } : { ok: false, fault };
+  });
+  return read.ok ? null : read.fault;
+}
+
+/** Bytes: the largest tokenizer.json is a tenth of it. */
+const mostJsonBytes = 2 ** 28;
+
+const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
+  opened(path, async (handle) => {
+    const { size } = await handle.stat();
+    if (size > most) return damaged(`${size} bytes; allowed: at most ${most}`);
+    const bytes = await handle.readFile();
+    const other = impostor(bytes);
+    if (other !== null) return { ok: false, fault: other };
+    const text = bytes.toString();
+    const refused = refusedStart(text);
+    if (refused !== null) return damaged(refused);
+    try {
+      const value = parseTolerant(text);
+      return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
+    } catch (error) {
+      return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+    }
+  });
+
+/** Reads an open file, or says what is in its place. */
+async function opened<T>(path: string, read: (handle: FileHandle) => Promise<Read<T>>): Promise<Read<T>> {
+  try {
+    const handle = await openRegular(path);
+    try {
+      return await read(handle);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return missing(await absence(path));
+    const fault = notAFile(error);
+    if (fault !== null) return { ok: false, fault };
+    throw error;
+  }
+}
+
+function quantizationOf(config: Mapping): Quantization | null {
+  const { quantization: section } = config;
+  if (typeof section !== 'object' || section === null || !('bits' in section) || !('group_size' in section))
+    return null;
+  const { bits, group_size } = section;
+  return typeof bits === 'number' && typeof group_size === 'number' ? { bits, group_size } : null;
+}
+
+async function listFolder(folder: string): Promise<string[] | null> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+async function folderBytes(folder: string, names: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(
+    names.map(async (name) => {
+      // A link that leads nowhere (a README in the Hub cache) takes no space.
+      const entry = await stat(join(folder, name)).catch(ifAbsent(null));
+      return entry?.isFile() ? entry.size : 0;
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
