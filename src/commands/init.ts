@@ -159,12 +159,12 @@ export function initText({ root, folders, made, kept, ignored, ignores, search }
 }
 
 /** What is missing when no Python has mlx_lm, and how to get it; null when one has. */
-export function pythonWarning({ search }: Initiated): string | null {
+export function pythonWarning({ root, search }: Initiated): string | null {
   if (search === null || search.found !== null) return null;
   const { without, unfit } = search;
   const asked = without.length === 0 ? 'there is no Python' : `without it: ${without.join(', ')}`;
   const [first] = unfit;
-  const install = first !== undefined && unfit.length === without.length ? first.todo : installMlx;
+  const install = first !== undefined && unfit.length === without.length ? first.todo : installMlx(root);
   return `warning: no Python with mlx_lm was found (${asked}).
 ${[...unfit.map(({ why }) => `${why}.`), install].join('\n')}
 or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tells whether it works.

@@ -5,16 +5,20 @@ import { type Facts, facts } from '../../core/config/lookups.ts';
 import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
+import { shellWord } from '../../core/plan/shell.ts';
 import { driverPath } from '../driver-path.ts';
 
 /** On Linux mlx-lm alone comes without anything that computes. */
 const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";
 
+const toFolder = (folder: string): string => `cd ${shellWord(folder)} && `;
+
 /** How mlx_lm is installed, into an environment of the workspace. Many systems refuse pip outside of one. */
-export const installMlx = `Install it in the workspace (Python >= 3.11): python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
+export const installMlx = (workspace?: string): string =>
+  `Install it in the workspace (Python >= 3.11): ${workspace === undefined ? '' : toFolder(workspace)}python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
 
 /** What to do about a Python without mlx_lm. */
-export const getMlx = `${installMlx}; or set \`python\` in phasebox.yaml (or PHASEBOX_PYTHON) to one that has it.`;
+export const getMlx = `${installMlx()}; or set \`python\` in phasebox.yaml (or PHASEBOX_PYTHON) to one that has it.`;
 
 /** Exit code of facts.py when there is no mlx_lm. */
 const noMlx = 3;
