@@ -37,7 +37,7 @@ function section(command: Command): string {
     `${does}.`,
     ...notes,
     fenced('text', [`phasebox ${command.name()} ${command.usage()}`]),
-    ...(rows.length > 0 ? [table(['', 'meaning'], rows)] : []),
+    ...(rows.length > 0 ? [table(['argument or option', 'meaning'], rows)] : []),
     fenced('sh', examples),
     table(['exit code', 'when'], Object.entries(exits)),
   ].join('\n\n');

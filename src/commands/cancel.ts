@@ -13,7 +13,7 @@ export const registerCancel: Register = (program, exit) => {
     exits: {
       0: 'cancelled, or already finished',
       2: 'there is no such run or phase',
-      3: 'this folder is no workspace',
+      3: 'this folder is not a workspace',
     },
   }).action(async (target: string, _options: unknown, command) => {
     exit(await ask(await workspaceOf(command, 'read'), { kind: 'cancel', target }));

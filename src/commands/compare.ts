@@ -142,7 +142,11 @@ export const registerCompare: Register = (program, exit) => {
     does: 'Compare two phases or variants',
     notes: ['It says how large the difference is, whether it is more than noise, and how many runs would show it.'],
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
-    exits: { 0: 'the comparison is shown', 2: 'there is no such phase or variant', 3: 'this folder is no workspace' },
+    exits: {
+      0: 'the comparison is shown',
+      2: 'there is no such phase or variant',
+      3: 'this folder is not a workspace',
+    },
   })
     .argument('<a>', 'a phase, or a variant of one')
     .argument('<b>', 'what it is compared with')

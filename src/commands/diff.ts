@@ -57,7 +57,7 @@ export const registerDiff: Register = (program, exit) => {
       'First comes what is known to change scores: checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions and warm restarts. Then come all other settings, and then contents by hash. The runs need not be finished.',
     ],
     examples: ['phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'],
-    exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is no workspace' },
+    exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is not a workspace' },
   })
     .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {

@@ -62,7 +62,7 @@ export const registerDoctor: Register = (program, exit) => {
     does: 'Check what phasebox needs on this machine',
     notes: ['For everything that is missing it says what to do.'],
     examples: ['phasebox doctor', 'phasebox doctor --json'],
-    exits: { 0: 'nothing that is needed is missing', 3: 'something that is needed is missing' },
+    exits: { 0: 'everything that is needed is there', 3: 'something that is needed is missing' },
   })
     .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {

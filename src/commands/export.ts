@@ -146,7 +146,7 @@ export const registerExport: Register = (program) => {
       0: 'the model is in the folder',
       1: 'the model is damaged or was removed, or the copy was interrupted',
       2: 'there is no such run, its model is not made yet, or the folder is not empty',
-      3: 'this folder is no workspace, or the folder cannot be written',
+      3: 'this folder is not a workspace, or the folder cannot be written',
     },
   }).action(async (run: string, target: string, _options, command) => {
     const stop = new AbortController();

@@ -104,7 +104,7 @@ export const registerGc: Register = (program) => {
       'Nothing is deleted without --yes. What a queued or started run reads is never deleted, nor a model that no adapter can make again. While a run is damaged, models, checkpoints and base scores stay.',
     ],
     examples: ['phasebox gc', 'phasebox gc --models --yes'],
-    exits: { 0: 'shown, or deleted', 3: 'this folder is no workspace' },
+    exits: { 0: 'shown, or deleted', 3: 'this folder is not a workspace' },
   })
     .option('--models', 'include final models of finished runs; adapter and recipe can rebuild them')
     .option('--checkpoints', 'include checkpoints of finished runs; the final adapter stays')

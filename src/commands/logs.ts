@@ -92,7 +92,7 @@ export const registerLogs: Register = (program) => {
     exits: {
       0: 'the logs are printed',
       2: 'there is no such run or stage',
-      3: 'this folder is no workspace, or the run is damaged',
+      3: 'this folder is not a workspace, or the run is damaged',
     },
   })
     .option('-f, --follow', 'print new lines until the run is finished')

@@ -109,7 +109,7 @@ async function printDifferences(
 export const registerPlan: Register = (program, exit) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',
-    notes: ['That is: what the data would teach, the stages, their exact commands, disk and time. Nothing is changed.'],
+    notes: ['It shows what the data would teach, the stages, their exact commands, disk and time. Nothing is changed.'],
     examples: ['phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'],
     exits: {
       0: 'the plan is shown, also when the model or the data are missing',

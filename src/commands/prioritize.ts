@@ -7,10 +7,10 @@ export const registerPrioritize: Register = (program, exit) => {
   documented(program.command('prioritize <run-or-phase>'), {
     does: 'Move runs to the front of the queue',
     notes: [
-      'The latest call comes first. Runs of a phase keep their order. A queued run that they start from moves with them. A started run is not interrupted.',
+      'The latest call comes first. Runs of a phase keep their order. If one of them starts from another queued run, that run moves too. A started run is not interrupted.',
     ],
     examples: ['phasebox prioritize 43b'],
-    exits: { 0: 'moved', 2: 'there is no such run or phase', 3: 'this folder is no workspace' },
+    exits: { 0: 'moved', 2: 'there is no such run or phase', 3: 'this folder is not a workspace' },
   }).action(async (target: string, _options: unknown, command) => {
     exit(await ask(await workspaceOf(command, 'read'), { kind: 'prioritize', target }));
   });

@@ -31,7 +31,7 @@ export const registerReport: Register = (program, exit) => {
     does: 'Write the report again',
     notes: ['The report is made from results.jsonl. The command says where it is.'],
     examples: ['phasebox report', 'phasebox report --print | less'],
-    exits: { 0: 'the report is written', 3: 'this folder is no workspace, or the report cannot be written' },
+    exits: { 0: 'the report is written', 3: 'this folder is not a workspace, or the report cannot be written' },
   })
     .option('--print', 'print the report as well')
     .action(async (options: { print?: boolean }, command) => {

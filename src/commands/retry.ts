@@ -17,7 +17,7 @@ export const registerRetry: Register = (program, exit) => {
     exits: {
       0: 'queued again',
       2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; what the stage reads was removed; or another started run reads what would be replaced',
-      3: 'this folder is no workspace',
+      3: 'this folder is not a workspace',
     },
   })
     .option('--stage <stage>', 'repeat this stage and all later ones')

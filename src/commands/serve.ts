@@ -174,7 +174,7 @@ export const registerServe: Register = (program) => {
       0: 'stopped by Ctrl-C',
       1: 'the model or the server failed',
       2: 'there is no such run',
-      3: 'this folder is no workspace, the port is taken, or another tool uses the machine',
+      3: 'this folder is not a workspace, the port is taken, or another tool uses the machine',
     },
   })
     .option('--port <number>', 'port on 127.0.0.1 (default: a free one)')

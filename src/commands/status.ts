@@ -139,10 +139,10 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'For a running one: iteration, loss and time left. It also shows the warnings about accepted configs and, without --json, the disk: free, kept free and reserved.',
+      'A running run has its iteration, loss and time left. The status also shows what is damaged or ignored, and the warnings about accepted configs. Without --json it shows the disk: free, kept free and reserved.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
-    exits: { 0: 'the status is shown', 3: 'this folder is no workspace' },
+    exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },
   })
     .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {

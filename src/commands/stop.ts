@@ -51,7 +51,7 @@ export const registerStop: Register = (program, exit) => {
     examples: ['phasebox stop', 'phasebox stop --tools'],
     exits: {
       0: 'stopped, or there was nothing to stop',
-      3: 'this folder is no workspace, or `up` belongs to another user',
+      3: 'this folder is not a workspace, or `up` belongs to another user',
     },
   })
     .option('--tools', 'also stop running tools and the broker, including those that a killed `up` left behind', false)

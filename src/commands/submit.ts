@@ -166,7 +166,7 @@ export const registerSubmit: Register = (program, exit) => {
       0: 'all files were submitted; with --watch, all runs are done',
       1: 'with --watch: a run failed',
       2: 'a config is not valid, and nothing was submitted',
-      3: 'this folder is no workspace, or the environment is not ready',
+      3: 'this folder is not a workspace, or the environment is not ready',
     },
   })
     .argument('<file...>', 'configs, run in this order')

@@ -225,7 +225,7 @@ export const registerUp: Register = (program, exit) => {
       0: 'stopped, also by Ctrl-C; with --once, every run is done',
       1: 'with --once: a run failed, is damaged, or was deleted before it had a row',
       2: 'with --once: no run failed, but a config was rejected',
-      3: 'the environment is not ready, this folder is no workspace, another `up` runs here, or (with --once) only paused runs are left',
+      3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },
   })
     .option('--once', 'stop when the inbox is empty and every run is finished')

@@ -152,7 +152,7 @@ export const registerVerify: Register = (program, exit) => {
       0: 'everything is complete',
       1: 'something is damaged',
       2: 'there is no such run',
-      3: 'this folder is no workspace, or a file of the run cannot be read',
+      3: 'this folder is not a workspace, or a file of the run cannot be read',
     },
   })
     .option('--deep', 'also read every byte and compare hashes')

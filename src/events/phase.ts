@@ -95,8 +95,8 @@ export const phase = z.strictObject({
   data: path.optional().describe('Folder with `train.jsonl` and `valid.jsonl`.'),
   min_rows: z
     .strictObject({
-      train: z.int().min(1).optional().describe('Fewer rows in `train.jsonl` than this stop the training.'),
-      valid: z.int().min(1).optional().describe('Fewer rows in `valid.jsonl` than this stop the training.'),
+      train: z.int().min(1).optional().describe('If `train.jsonl` has fewer rows, the training is stopped.'),
+      valid: z.int().min(1).optional().describe('If `valid.jsonl` has fewer rows, the training is stopped.'),
     })
     .optional()
     .describe('Fewer rows than these stop the training.'),

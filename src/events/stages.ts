@@ -17,9 +17,7 @@ export const trainSettings = z.looseObject({
     .min(-1)
     .optional()
     .describe('How many layers get an adapter, counted from the last. -1 means all.'),
-  grad_accumulation_steps: count
-    .optional()
-    .describe('How many iterations are added up before a step of the optimizer.'),
+  grad_accumulation_steps: count.optional().describe('How many iterations make one step of the optimizer.'),
   mask_prompt: z.boolean().optional().describe('Learn from the last message of a row only.'),
   max_seq_length: count.optional().describe('Tokens of a row that are used. The rest is cut off.'),
   save_every: count.optional().describe('Save a checkpoint every n iterations.'),
@@ -74,7 +72,9 @@ export const evalSettings = z.strictObject({
   /** Absent: the suite's own system prompt. Empty: none. */
   system: z.string().optional().describe('System prompt. Absent means that of the suite, empty means none.'),
   temperature: z.number().min(0).default(0).describe('0 always takes the most likely token.'),
-  max_tokens: count.default(512).describe('Most tokens of an answer. A prompt of the suite can set its own.'),
+  max_tokens: count
+    .default(512)
+    .describe('The most tokens that an answer may have. A prompt of the suite can set its own.'),
   timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
   retries: z.int().min(0).default(2).describe('How often a prompt that timed out is asked again.'),
   repeats: count.default(1).describe('How often each prompt is asked. Its score is the mean.'),

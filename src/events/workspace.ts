@@ -28,7 +28,7 @@ export const workspaceConfig = z.strictObject({
     .min(0)
     .default(10)
     .describe('GB of disk that always stay free. 1 GB is 2^30 bytes, as `du -h` counts.'),
-  stage_retries: z.int().min(0).default(3).describe('How often a stage is tried again after a transient error.'),
+  stage_retries: z.int().min(0).default(3).describe('How often a stage is retried after a transient error.'),
   retry_pause_s: z
     .array(z.number().min(0))
     .min(1)
@@ -40,6 +40,6 @@ export const workspaceConfig = z.strictObject({
     .refine(([command]) => command !== '', { path: [0], error: 'the command has no name: its first word is empty' })
     .check(checkWords)
     .optional()
-    .describe('Command to run after each row, as a list of words. It finds the row as JSON in `PHASEBOX_ROW`.'),
+    .describe('Command to run after each row, as a list of words. The row is in `PHASEBOX_ROW`, as JSON.'),
 });
 export type WorkspaceConfig = z.infer<typeof workspaceConfig>;
