@@ -33,16 +33,20 @@ export const handedOnFiles = (stage: StageName): readonly string[] => handedOn[s
 export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
   answersHold(code) ? handedOnFiles(stage) : [];
 
-/** Moves what the latest earlier attempt left into a new attempt's folder; twice is harmless. Returns the attempt it came from. */
+/**
+ * Moves what the latest earlier attempt left into a new attempt's folder, unless something else stands in the place of its
+ * files; twice is harmless. Returns the attempt it came from.
+ */
 export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
   const names = handedOn[stage]?.moved ?? [];
   const main = names.at(-1);
   if (main === undefined) return null;
   const target = join(run, attemptFolder(stage, attempt));
   if ((await readdir(target)).includes(main)) return null;
+  const belongs = { fifos: ownFifos, files: handedOnFiles(stage) };
   for (const earlier of await earlierAttempts(run, stage, attempt)) {
     const source = join(run, attemptFolder(stage, earlier));
-    if (!(await readdir(source)).includes(main) || (await oddEntry(source, ownFifos)) !== null) continue;
+    if (!(await readdir(source)).includes(main) || (await oddEntry(source, belongs)) !== null) continue;
     for (const name of names) await moveIfThere(join(source, name), join(target, name));
     return earlier;
   }

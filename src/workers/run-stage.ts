@@ -20,7 +20,7 @@ import { endTools } from '../io/tool/tool-folders.ts';
 import { ownFifos } from '../io/tool/tool-process.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
-import { carryOver } from './carry-over.ts';
+import { carryOver, handedOnFiles } from './carry-over.ts';
 import { takeInHand } from './control/in-hand.ts';
 import { recordFailure } from './failure.ts';
 import { readInputs } from './inputs.ts';
@@ -108,7 +108,7 @@ async function attemptStage(
   const peak = watchPeak(dir);
   runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
   try {
-    await refuseOdd(dir);
+    await refuseOdd(dir, event.stage);
     const made = await work(runtime, stage, attempt);
     const manifest = await describe(runtime, attempt, {
       made,
@@ -131,8 +131,8 @@ async function attemptStage(
 }
 
 /** What somebody put into an attempt's folder must not hold the tools that open it. */
-async function refuseOdd(dir: string): Promise<void> {
-  const odd = await oddEntry(dir, ownFifos);
+async function refuseOdd(dir: string, stage: StageName): Promise<void> {
+  const odd = await oddEntry(dir, { fifos: ownFifos, files: handedOnFiles(stage) });
   if (odd === null) return;
   await endTools(dir).catch(ifDamaged(undefined));
   throw new StageError('OUTPUT_DAMAGED', `${odd} is not a regular file`);

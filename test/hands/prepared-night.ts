@@ -65,6 +65,7 @@ async function makeDue(chain: Chain, journal: string): Promise<void> {
 /** What commands leave while no `up` lives. */
 async function leaveMore(chain: Chain): Promise<void> {
   const state = join(chain.root, '.phasebox');
+  await chain.phasebox('report'); // its pages may not have been written when it was killed
   await chain.phasebox('prioritize', 'after');
   await chain.phasebox('submit', await chain.write('drop/fresh.yaml', config('fresh')));
   await writeRequest(state, { kind: 'prioritize', target: 'five' });

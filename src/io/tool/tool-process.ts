@@ -8,6 +8,7 @@ import { execa } from 'execa';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { hasCode, isOddFile, readText } from '../disk/files.ts';
+import { ifDamaged } from '../disk/own-file.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
 
 const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
@@ -107,7 +108,7 @@ export async function findTool(dir: string): Promise<RunningTool | null> {
 
 /** The pid of the wrapper that started a tool in `dir`. It is null if no tool started there. */
 export async function startedBy(dir: string): Promise<number | null> {
-  const pid = Number(await readText(join(dir, 'started')));
+  const pid = Number(await readNote(dir, 'started'));
   return pid > 1 ? pid : null;
 }
 
@@ -129,7 +130,7 @@ export async function revokeTool(dir: string): Promise<boolean> {
 async function wasRevoked(dir: string): Promise<boolean> {
   for (;;) {
     const lives = await isAlive(dir);
-    const text = await readText(join(dir, 'started'));
+    const text = await readNote(dir, 'started');
     if (text !== '' || !lives) return text === '' || text === revokedMark;
     await delay(5);
   }
@@ -186,9 +187,13 @@ async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Pr
   return { code: command?.boot === (await bootId()) ? code : null };
 }
 
+/** What we or a wrapper noted of a tool; null: nothing, or something else stands in the place of the file. */
+const readNote = (dir: string, name: string): Promise<string | null> =>
+  readText(join(dir, name)).catch(ifDamaged(null));
+
 /** Null: not written, or the wrapper was killed between making the file and writing into it. */
 export async function exitCode(dir: string): Promise<number | null> {
-  const text = await readText(join(dir, 'exit'));
+  const text = await readNote(dir, 'exit');
   return text === null || !text.endsWith('\n') ? null : Number(text);
 }
 
@@ -233,7 +238,7 @@ export async function clearControl(dir: string): Promise<void> {
 
 /** What was started in `dir`. It is null if there is no record that phasebox wrote; then nothing can be proven by it. */
 export async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
-  const text = await readText(join(dir, 'command.json'));
+  const text = await readNote(dir, 'command.json');
   if (text === null) return null;
   try {
     const read = commandFile.safeParse(JSON.parse(text));
