@@ -1,4 +1,4 @@
-import { printError } from './commands/output.ts';
+import { printError, printed } from './commands/output.ts';
 import { exitCodeOf, runCommand } from './commands/run-command.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
 import { hasCode } from './io/disk/files.ts';
@@ -23,8 +23,7 @@ process.on('uncaughtException', (error) => void exitCodeOf(error).then((code) =>
 const exitCode = await runCommand(process.argv, (name) => {
   worksOn = name === 'up';
 });
-// Not left to the event loop: a tool that goes on without us must not keep this process. The empty write waits for output.
-process.stdout.write('', (error) => {
-  // An error of the output has its own exit code, see above.
-  if (!error || worksOn) process.exit(exitCode);
-});
+// Not left to the event loop: a tool that goes on without us must not keep this process.
+const lost = await printed();
+// An error of the output has its own exit code, see above.
+if (lost === null || worksOn) process.exit(exitCode);

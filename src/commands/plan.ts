@@ -7,13 +7,14 @@ import { differencesText, type PlannedPhase, type PlannedRun, planText } from '.
 import { differences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
-import { printableJson, printableLines } from '../core/printable.ts';
+import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { driverPath } from '../io/driver-path.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
+import { print } from './output.ts';
 import { type Register, workspaceOf } from './register.ts';
 import { documented } from './usage.ts';
 import { warn, warnBesideOutput } from './warnings.ts';
@@ -43,7 +44,7 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     print(
       options.json
         ? `${printableJson({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] })}\n`
-        : printableLines(planned.map(planText).join('\n')),
+        : planned.map(planText).join('\n'),
     );
   }
   return 0;
@@ -102,7 +103,7 @@ async function printDifferences(
     differences: differences(before.config, read.config, defaults),
   }));
   const text = found.map((one) => differencesText(one.names, one.differences)).join('\n');
-  options.print(options.json ? `${printableJson(found)}\n` : printableLines(text));
+  options.print(options.json ? `${printableJson(found)}\n` : text);
 }
 
 /** `phasebox plan FILE... [--against FILE] [--json]` */
@@ -122,7 +123,6 @@ export const registerPlan: Register = (program, exit) => {
     .option('--json', 'print one JSON document')
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, 'read');
-      const print = (text: string): void => void process.stdout.write(text);
       const shows = options.against === undefined;
       exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnBesideOutput() : warn }));
     });

@@ -5,6 +5,7 @@ import { phaseJsonSchema } from '../core/config/json-schema.ts';
 import { CommandError } from '../core/errors.ts';
 import { workspaceConfig } from '../events/workspace.ts';
 import { packageRoot } from '../io/package-root.ts';
+import { print } from './output.ts';
 import type { Register } from './register.ts';
 import { documented } from './usage.ts';
 
@@ -44,6 +45,6 @@ export const registerSchema: Register = (program) => {
     examples: ['phasebox schema > phase.schema.json', 'phasebox schema workspace'],
     exits: { 0: 'the schema is printed', 2: 'there is no such schema' },
   }).action((what: string | undefined) => {
-    process.stdout.write(schemaText(what ?? 'phase'));
+    print(schemaText(what ?? 'phase'));
   });
 };

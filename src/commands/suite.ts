@@ -4,7 +4,7 @@ import { CommandError } from '../core/errors.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
 import { atPath, hasCode, readText } from '../io/disk/files.ts';
-import { printError } from './output.ts';
+import { printError, printFile } from './output.ts';
 import type { Register } from './register.ts';
 import { documented } from './usage.ts';
 
@@ -79,7 +79,7 @@ export const registerSuite: Register = (program, exit) => {
           ...(output === undefined ? {} : { out: output }),
           ...(name === undefined ? {} : { name }),
           wrapper,
-          print: (text) => void process.stdout.write(text),
+          print: printFile,
           tell: (text) => printError(`${text}\n`),
         }),
       );

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { CommandError } from '../core/errors.ts';
-import { printableJson, printableLines } from '../core/printable.ts';
+import { printable, printableJson, printableLines } from '../core/printable.ts';
 import { appending } from './disk/files.ts';
 
 /** What `--log-level` may be, from all to nothing. */
@@ -127,7 +127,7 @@ function logFile(options: LogOptions): (line: string) => void {
       lost = 0;
     } catch (error) {
       // A full disk must not end a training: said once on stderr, and in the log as soon as it can be written again.
-      if (lost === 0) process.stderr.write(`phasebox: cannot write ${path}: ${String(error)}\n`);
+      if (lost === 0) process.stderr.write(`${printable(`phasebox: cannot write ${path}: ${String(error)}`)}\n`);
       lost += 1;
       unchecked = Number.POSITIVE_INFINITY;
     }

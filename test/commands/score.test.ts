@@ -130,9 +130,10 @@ describe('phasebox score', () => {
     const wrong = await run(answers, 'json', { ...suite, scorer: { command } });
     expect(wrong).to.include({ code: 2, stdout: '' });
     expect(wrong.stderr).to.match(/wrote what cannot be used:\n {2}line 1: score must be a number from 0 to 1/);
-    const failed = await run(answers, 'json', { ...suite, scorer: { command: ['python3', '-c', 'exit(3)'] } });
+    const hostile = String.raw`printf 'word \033]0;title\007\n' >&2; exit 3`;
+    const failed = await run(answers, 'json', { ...suite, scorer: { command: ['sh', '-c', hostile] } });
     expect(failed.code).to.equal(1);
-    expect(failed.stderr).to.match(/The scorer of .*suite\.yaml \(python3 -c exit\(3\)\) failed: exit code 3\./);
+    expect(failed.stderr).to.match(/^word \\x1b\]0;title\\x07\nThe scorer of .*suite\.yaml .* failed: exit code 3\./);
     const silent = await run(answers, 'json', { ...suite, scorer: { command: ['true'] } });
     expect(silent.stderr).to.match(/\n {2}no score for p0, repeat 0\n {2}no score for p1, repeat 0\n$/);
     const less = await run(answerText(at('p0', '')), 'json', { ...suite, scorer: { command: ['./never-run'] } });

@@ -1,12 +1,13 @@
 import { execa } from 'execa';
+import { printableLog } from '../../core/printable.ts';
 import { expandWords } from '../home.ts';
 
 /** How a scorer ended: what it wrote, or why that cannot be had. */
 export type ScorerRun = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
 
 /**
- * Runs a suite's scorer here and now: answers in at stdin, scores out at stdout, what it says at stderr on ours. No
- * limit of time: it may ask a model of its own.
+ * Runs a suite's scorer here and now: answers in at stdin, scores out at stdout, what it writes to stderr is
+ * shown on ours, line by line, without what a terminal acts on. No limit of time: it may ask a model of its own.
  */
 export async function runScorer(
   command: readonly string[],
@@ -14,10 +15,17 @@ export async function runScorer(
 ): Promise<ScorerRun> {
   const [program = '', ...rest] = expandWords(command);
   const { cwd, input } = options;
-  const ended = await execa(program, rest, { cwd, input, reject: false, stderr: 'inherit', maxBuffer: 2 ** 30 });
+  const ended = await execa(program, rest, {
+    ...{ cwd, input, reject: false, maxBuffer: 2 ** 30 },
+    stderr: [shownLine, 'inherit'],
+  });
   if (ended.exitCode === 0) return { ok: true, text: ended.stdout };
   return {
     ok: false,
     why: ended.exitCode === undefined ? (ended.shortMessage ?? 'it was not started') : `exit code ${ended.exitCode}`,
   };
+}
+
+function* shownLine(line: unknown): Generator<string> {
+  yield printableLog(String(line));
 }
