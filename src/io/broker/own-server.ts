@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -142,7 +142,20 @@ async function shutdown(path: string): Promise<boolean> {
   return asked;
 }
 
-async function startServer({ state, socket, say, signal }: OwnServer): Promise<void> {
+/** One that cannot read its files starts without them: the queues are filled again from the disk. */
+async function startServer(own: OwnServer): Promise<void> {
+  const kept = join(folderOf(own.state), 'appendonlydir');
+  for (const mayForget of [true, false]) {
+    const gone = await tryServer(own);
+    if (gone === null) return;
+    if (!mayForget || (await lstat(kept).catch(ifAbsent(null))) === null) throw gone;
+    own.say(`the broker could not read its files in ${kept}: it starts without them`);
+    await rm(kept, { recursive: true });
+  }
+}
+
+/** Starts a server. Returns the error of one that ended before it answered; null: it answers. */
+async function tryServer({ state, socket, say, signal }: OwnServer): Promise<CommandError | null> {
   const binary = await brokerBinary(say);
   signal.throwIfAborted();
   const { server, refused } = await spawnServer(binary, { state, socket });
@@ -158,8 +171,11 @@ async function startServer({ state, socket, say, signal }: OwnServer): Promise<v
     signal.throwIfAborted();
     const log = logOf(state);
     const tail = ((await readText(log).catch(ifDamaged(null))) ?? '').trim().split('\n').slice(-5).join('\n');
-    throw new CommandError(3, `The broker did not start. Its log, ${log}, ends with:\n${tail}`);
+    const error = new CommandError(3, `The broker did not start. Its log, ${log}, ends with:\n${tail}`);
+    if (!gone) throw error;
+    return error;
   }
+  return null;
 }
 
 const logOf = (state: string): string => join(folderOf(state), 'server.log');

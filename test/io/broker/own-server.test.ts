@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
@@ -41,6 +41,21 @@ describe('io/broker/own-server', () => {
     expect(await servers())
       .to.eql([await pid()])
       .and.not.include(second);
+  });
+
+  it('starts without its files when it cannot read them, and says so', async () => {
+    const kept = join(workspace.state, 'broker', 'appendonlydir');
+    for (const damage of ['garbage', 'folder']) {
+      await endServer(workspace.state);
+      const [manifest = ''] = (await readdir(kept)).filter((name) => name.endsWith('.manifest'));
+      await rm(join(kept, manifest));
+      if (damage === 'folder') await mkdir(join(kept, manifest));
+      else await writeFile(join(kept, manifest), '\xff[1, 2]\n');
+      const said: string[] = [];
+      broker = await openBroker(workspace, (line) => said.push(line));
+      expect(await servers(), damage).to.eql([await pid()]);
+      expect(said.join(), damage).to.contain(kept);
+    }
   });
 
   it('is ended by signals where nobody asks it, and is not started again for a connection that it ends', async () => {
