@@ -8,9 +8,9 @@ import { isProgressBar, plainLines, readLogLine } from '../src/core/mlx/mlx-log.
 import { printable } from '../src/core/printable.ts';
 import { judge, scoreSuite } from '../src/core/score/score.ts';
 import { parseTolerant } from '../src/core/score/tolerant-json.ts';
+import { withoutSecrets } from '../src/core/secrets.ts';
 import { onOneLine } from '../src/core/words.ts';
 import { prompt, suite } from '../src/events/suite.ts';
-import { withoutSecrets } from '../src/io/logger.ts';
 import { proveInput, readModelFolder } from '../src/io/model/model-folder.ts';
 import { inspectTensors } from '../src/io/model/tensor-file.ts';
 import { scoreOf, suiteOf, yamlOf } from '../src/io/thread/off-thread.ts';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { CommandError } from '../core/errors.ts';
 import { printable, printableJson, printableLines } from '../core/printable.ts';
+import { secretValues, withoutSecrets } from '../core/secrets.ts';
 import { appending } from './disk/files.ts';
 
 /** What `--log-level` may be, from all to nothing. */
@@ -23,8 +24,6 @@ export interface LogOptions {
 
 const fileBytesDefault = 8_000_000;
 const filesDefault = 5;
-const redacted = '[redacted]';
-const secretName = /token|secret|password|key/i;
 
 /**
  * The workspace's log: JSON lines in `phasebox.log`, older ones in `phasebox.1.log` .. (the highest is the oldest).
@@ -44,51 +43,6 @@ export function openLogger(options: LogOptions): Logger {
   };
   const settings = { level: options.level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
   return pino(settings, { write });
-}
-
-/** The same value without secrets: strings under a telling name, userinfo in URLs, `NAME_TOKEN=value`, and `known` values anywhere. */
-export function withoutSecrets(value: unknown, known: readonly string[] = []): unknown {
-  if (typeof value === 'string') return textWithoutSecrets(value, known);
-  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, known));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, item]) => [
-    name,
-    secretName.test(name) ? masked(item) : withoutSecrets(item, known),
-  ]);
-  return Object.fromEntries(entries);
-}
-
-/** Strings become `[redacted]` however deep they lie; numbers stay: `max_tokens: 512` is no secret. */
-function masked(value: unknown): unknown {
-  if (typeof value === 'string') return redacted;
-  if (Array.isArray(value)) return value.map(masked);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item)]));
-}
-
-/* Each of these looks at a word once: tried at every character, a word of 100 KB without a secret took 12 s. */
-
-/** A word up to its last @, within which URLs are looked for. */
-const wordUpToAt = /(?<![^\s"'])[^\s"']*@/g;
-/** The second form allows "/" in the password, which people forget to encode. */
-const userinfo = /([a-z0-9+.-]:\/\/)(?:[^\s"'/]*@|[^\s"'/@:]*:[^\s"']*@)/gi;
-const secretParameter = /([?&](?=[\w-]+=)[\w-]*(?:token|secret|password|key)[\w-]*=)[^&\s"']+/gi;
-/** Upper case only: "unknown key=.." and "max_tokens=512" are ordinary text. */
-const secretVariable = /\b(?=[A-Z0-9_]+=)([A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|KEY)[A-Z0-9_]*=)("[^"]*"|'[^']*'|\S+)/g;
-
-function textWithoutSecrets(text: string, known: readonly string[]): string {
-  const plain = text
-    .replace(wordUpToAt, (word) => word.replace(userinfo, `$1${redacted}@`))
-    .replace(secretParameter, `$1${redacted}`)
-    .replace(secretVariable, `$1${redacted}`);
-  return known.reduce((safe, secret) => safe.replaceAll(secret, redacted), plain);
-}
-
-/** What the environment holds under a telling name. Short values and paths are left out: they would blank ordinary text. */
-export function secretValues(env: NodeJS.ProcessEnv): string[] {
-  return Object.entries(env).flatMap(([name, value]) =>
-    secretName.test(name) && value !== undefined && value.length >= 12 && !value.startsWith('/') ? [value] : [],
-  );
 }
 
 /** Readable lines on stderr: stdout belongs to `--json`. pino-pretty is loaded only here, its 26 ms are not everyone's. */

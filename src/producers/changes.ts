@@ -1,5 +1,6 @@
 import { isMapping, type Mapping } from '../core/config/mapping.ts';
 import { valueText } from '../core/plan/settings-shown.ts';
+import { shownAt } from '../core/secrets.ts';
 
 type Json = unknown;
 
@@ -12,7 +13,7 @@ export function changedLines(before: Json, after: Json, path = ''): string[] {
   if (isListOfMappings(before) && isListOfMappings(after) && before.length === after.length)
     return before.flatMap((item, index) => changedLines(item, after[index], `${path}[${index}]`));
   if (canonical(before) === canonical(after)) return [];
-  return [`${path}: ${shown(before)} -> ${shown(after)}`];
+  return [`${path}: ${shown(shownAt(path, before))} -> ${shown(shownAt(path, after))}`];
 }
 
 /** JSON with sorted keys: equal text = equal content. Absent keys and undefined are the same. */

@@ -1,8 +1,9 @@
 import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { atPath, hasCode, sync } from '../io/disk/files.ts';
+import { atPath, hasCode, privateMode, sync } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { numbered } from './claim.ts';
+import { isPrivate } from './private-config.ts';
 import { dropTicket, nextOrder, type Ticket, writeTicket } from './tickets.ts';
 
 /** A finished config to put into the inbox. */
@@ -56,7 +57,7 @@ async function writeAside(inbox: string, file: DropFile, order: number): Promise
   for (let n = 1; ; n += 1) {
     const name = numbered(file.name, n);
     const temporary = join(inbox, `.${name}.tmp`);
-    if ((await isThere(join(inbox, name))) || !(await writeNew(temporary, file.bytes))) continue;
+    if ((await isThere(join(inbox, name))) || !(await writeNew(temporary, file))) continue;
     const { ino, size, mtimeNs } = await stat(temporary, { bigint: true });
     const ticket = { inode: `${ino}`, size: `${size}`, mtime_ns: `${mtimeNs}`, order };
     return { file, temporary, name, ticket };
@@ -64,10 +65,11 @@ async function writeAside(inbox: string, file: DropFile, order: number): Promise
 }
 
 /** False when another `submit` is writing this very file. */
-async function writeNew(path: string, bytes: Uint8Array): Promise<boolean> {
+async function writeNew(path: string, { name, bytes }: DropFile): Promise<boolean> {
   const age = Date.now() - ((await lstat(path).catch(absent))?.mtimeMs ?? Number.NaN);
   if (age > stale_ms) await rm(path);
-  const handle = await open(path, 'wx').catch((error: unknown) => {
+  const mode = (await isPrivate(bytes, name)) ? privateMode : undefined;
+  const handle = await open(path, 'wx', mode).catch((error: unknown) => {
     if (hasCode(error, 'EEXIST')) return null;
     throw error;
   });

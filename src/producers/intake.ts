@@ -1,12 +1,13 @@
-import { appendFile, mkdir, rename, truncate } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, rename, truncate } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { printableLines } from '../core/printable.ts';
-import { appending, hasCode, readText } from '../io/disk/files.ts';
+import { appending, hasCode, privateMode, readText } from '../io/disk/files.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
 import { type Content, lookAt, readContent } from './look.ts';
+import { isPrivate } from './private-config.ts';
 import type { Sighting } from './settle.ts';
 import { dropTicket, type NamedTicket, ticketSignature } from './tickets.ts';
 
@@ -93,6 +94,7 @@ async function handle(intake: Intake, name: string, expected: Expected): Promise
   const content = await unlessGone(path, () => readContent(path));
   if (content === null) return 'gone';
   if (!expected(content)) return 'changed';
+  if (await isPrivate(content.bytes, name)) await hide(intake, path);
   if (content.bytes.length === 0) return refuse(intake, path, `${name} is empty: 0 bytes, for at least 5 s.\n`);
   const acceptedAs = await freeName(intake.accepted, name);
   const acceptance = await intake.accept({ name, acceptedAs, bytes: content.bytes });
@@ -102,6 +104,15 @@ async function handle(intake: Intake, name: string, expected: Expected): Promise
   const runs = acceptance.newRuns.map(({ run }) => run);
   await note(intake, { event: 'accepted', file: name, as: acceptedAs, phase: acceptance.phase, runs });
   return 'done';
+}
+
+/** What is accepted or rejected is ours: nobody else reads its tokens, however it lay in the inbox. */
+async function hide(intake: Intake, path: string): Promise<void> {
+  await chmod(path, privateMode).catch((error: unknown) => {
+    // It may belong to another user, who alone may do this.
+    if (!hasCode(error, 'EPERM', 'ENOTSUP')) throw error;
+    intake.warn(`${path} holds secrets and stays readable for others: ${String(error)}`);
+  });
 }
 
 async function refuse(intake: Intake, from: string, why: string): Promise<Taken> {

@@ -1,8 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { StageError } from '../core/errors.ts';
+import { StageError } from '../core/errors.ts';
 import { failuresOf } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
+import { secretValues, textWithoutSecrets } from '../core/secrets.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { filesBelow } from '../io/disk/hash.ts';
 import { removeInside } from '../io/disk/inside.ts';
@@ -25,12 +26,16 @@ export async function recordFailure(
   failure: { error: StageError; seconds: number },
 ): Promise<JournaledFailure> {
   const { shelved, event, dir } = attempt;
-  const { error, seconds } = failure;
-  const log = await newestTail(dir).catch((cause: unknown) => {
+  const { seconds } = failure;
+  // What a tool said goes on pages, into rows and to `notify`.
+  const hidden = secretValues(shelved.run.env);
+  const error = shownError(failure.error, hidden);
+  const tail = await newestTail(dir).catch((cause: unknown) => {
     // A log that cannot be read must not keep the failure from being written down.
     place.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
     return [];
   });
+  const log = tail.map((line) => textWithoutSecrets(line, hidden));
   const kept = [...logFiles, ...keptFor(event.stage, error.code)];
   const state = await place.shelf.state(shelved);
   const pause = retryPause(error.code, failuresOf(state, event.stage), place.workspace.config);
@@ -58,6 +63,11 @@ export async function recordFailure(
   const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });
   shown.stack = [shown.message, ...log].join('\n');
   return shown;
+}
+
+function shownError(error: StageError, hidden: readonly string[]): StageError {
+  const detail = textWithoutSecrets(error.detail, hidden);
+  return detail === error.detail ? error : new StageError(error.code, detail);
 }
 
 const logFiles: readonly string[] = ['log.txt', 'command.json'];

@@ -29,8 +29,9 @@ describe('a run that fails', () => {
   after(() => chain.remove());
 
   it('is tried again in a fresh folder after a fault of the GPU, and is done', async () => {
-    const fault = { fail: 2, say: `Loading\n${gpu}`, code: 134 };
-    await chain.write('inbox/gpu.yaml', config('gpu', { scene: { fuse_direct: fault } }));
+    const fault = { fail: 2, say: `Loading with hf_abcdefghijkl\n${gpu}`, code: 134 };
+    const env = { HF_TOKEN: 'hf_abcdefghijkl' };
+    await chain.write('inbox/gpu.yaml', config('gpu', { env, scene: { fuse_direct: fault } }));
     const row = await chain.row('gpu-s0');
     expect(row).to.deep.include({ status: 'done', error: null });
     expect((await chain.calls('fuse_direct')).map(({ cwd }) => cwd.slice(-10))).to.eql([
@@ -43,7 +44,7 @@ describe('a run that fails', () => {
       ['GPU_FAULT', 2, 'fuse'],
     ]);
     expect(failed[0]?.retry_at, 'retry_pause_s: [0]').not.to.equal(null);
-    expect(failed[0]?.log).to.eql(['Loading', gpu]);
+    expect(failed[0]?.log).to.eql(['Loading with [redacted]', gpu]);
     const done = (await chain.journal('gpu-s0')).find((line) => line.event === 'committed' && line.stage === 'fuse');
     const seconds = [...failed, done].reduce((sum, line) => sum + (line && 'seconds' in line ? line.seconds : 0), 0);
     expect(row.seconds.fuse).to.be.closeTo(seconds, 1e-9);

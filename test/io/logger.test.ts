@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { CommandError } from '../../src/core/errors.ts';
-import { openLogger, secretValues, withoutSecrets } from '../../src/io/logger.ts';
+import { secretValues, withoutSecrets } from '../../src/core/secrets.ts';
+import { openLogger } from '../../src/io/logger.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const quiet = { level: 'info', pretty: false };

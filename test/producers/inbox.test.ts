@@ -1,16 +1,19 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { shownName } from '../../src/core/words.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
+import { dropFiles } from '../../src/producers/drop.ts';
 import { leftNames } from '../helpers/left-names.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { acceptInto, closeInboxes, freshWorkspace, namesIn, openInboxOf } from './setting.ts';
 
 const config = (phase: string, rest = ''): string => `phase: "${phase}"\ntrain: { iters: 800 }\n${rest}`;
+
+const modeOf = async (path: string): Promise<number> => (await stat(path)).mode & 0o777;
 
 describe('producers/inbox', () => {
   let workspace: Workspace;
@@ -32,6 +35,27 @@ describe('producers/inbox', () => {
     expect(await inbox.names('accepted')).to.deep.equal(['a.yaml', 'b.yaml']);
     expect(await inbox.names()).to.deep.equal([]);
     expect(await inbox.isEmpty()).to.equal(true);
+  });
+
+  it('leaves the secrets of env to their owner, in every file that holds them, and says none', async () => {
+    const env = 'env: { HF_TOKEN: hf_abcdefghijkl }\n';
+    const bytes = Buffer.from(config('a', env));
+    await dropFiles(workspace, [{ name: 'a.yaml', bytes }]);
+    await writeFile(inInbox('open.yaml'), config('open'));
+    expect(await modeOf(inInbox('a.yaml'))).to.equal(0o600);
+    const inbox = openInboxOf(workspace);
+    await inbox.settled();
+    await writeFile(inInbox('b.yaml'), config('a', env.replace('kl', 'kl2')));
+    await writeFile(inInbox('torn.yaml'), `${config('c', env)}  - [`);
+    await waitFor('the others', async () => (await inbox.names('rejected')).length === 4);
+    for (const name of ['accepted/a.yaml', 'rejected/b.yaml', 'rejected/torn.yaml'])
+      expect(await modeOf(inInbox(name)), name).to.equal(0o600);
+    expect(await modeOf(inInbox('accepted/open.yaml'))).to.equal(0o666 & ~process.umask());
+    expect(await inbox.reasons('b.yaml')).to.match(/env\.HF_TOKEN: "\[redacted\]" -> "\[redacted\]"/);
+    for (const name of ['a/phase.json', 'a/a-s0/run.json'])
+      expect(await modeOf(join(workspace.artifacts, name)), name).to.equal(0o600);
+    const others = [await readFile(join(workspace.state, 'journal.jsonl'), 'utf8'), ...inbox.log];
+    expect(others.join('\n')).not.to.contain('hf_');
   });
 
   it('works without file events', async () => {

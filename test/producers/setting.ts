@@ -91,7 +91,7 @@ function draft({ phase, seed, k, variant }: Name, value: Record<string, unknown>
     },
     criteria: null,
     baseline: null,
-    env: {},
+    env: (value.env as Record<string, string> | undefined) ?? {},
     preflight: [],
     cooldown_s: 0,
   };

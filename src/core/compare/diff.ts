@@ -3,6 +3,7 @@ import type { Run } from '../../events/run.ts';
 import { isMapping, isSame } from '../config/mapping.ts';
 import { valueText } from '../plan/settings-shown.ts';
 import { partsOf } from '../score/identity-parts.ts';
+import { shownAt } from '../secrets.ts';
 
 /** What is known of one of the two runs; it need not be over. */
 export interface DiffSide {
@@ -139,7 +140,9 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
   ];
   const other = new Map(factsOf(b, settingsB).map(([name, , value]) => [name, value]));
   const pairs = factsOf(a, settingsA).map(([name, kind, value]) => ({ name, kind, a: value, b: other.get(name) }));
-  const differences = pairs.filter((pair) => pair.a !== undefined && pair.b !== undefined && !isSame(pair.a, pair.b));
+  const differences = pairs
+    .filter((pair) => pair.a !== undefined && pair.b !== undefined && !isSame(pair.a, pair.b))
+    .map((pair) => ({ ...pair, a: shownAt(pair.name, pair.a), b: shownAt(pair.name, pair.b) }));
   const unknown = pairs
     .filter((pair) => pair.a === undefined || pair.b === undefined)
     // neither has it (an adapter on its base makes no final model): nothing to compare once both are over

@@ -1,4 +1,5 @@
 import { printable, printableLines, visible } from '../printable.ts';
+import { shownAt } from '../secrets.ts';
 
 /** Place of a value in a config: keys and list indexes. */
 export type Path = readonly (string | number)[];
@@ -54,8 +55,8 @@ export function seenText(value: unknown): string | null {
 }
 
 /** Findings with their lines, from the source that has most of their path (the first of equals), in the order of the files. */
-export function locate(findings: readonly Finding[], sources: readonly [Source, ...Source[]]): Problem[] {
-  const problems = findings.map((finding) => {
+export function locate(found: readonly Finding[], sources: readonly [Source, ...Source[]]): Problem[] {
+  const problems = found.map(shownFinding).map((finding) => {
     const [first, ...others] = sources.map((source, rank) => ({
       rank,
       file: source.file,
@@ -81,6 +82,13 @@ export function locate(findings: readonly Finding[], sources: readonly [Source, 
       shown.add(allowed);
       return { ...problem, message: `${problem.message}${listed(problem.message, allowed)}` };
     });
+}
+
+/** A finding as it may be shown: a token that is wrong is one all the same. */
+function shownFinding(finding: Finding): Finding {
+  const { path, seen, hint } = finding;
+  const shown = shownAt(pathText(path), seen);
+  return shown === seen ? finding : { ...finding, seen: shown, hint: hint?.replaceAll(String(seen), String(shown)) };
 }
 
 /** What was meant comes before the long list. */

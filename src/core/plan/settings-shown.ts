@@ -1,5 +1,6 @@
 import type { Run } from '../../events/run.ts';
 import { isMapping, isSame, type Mapping } from '../config/mapping.ts';
+import { shownAt } from '../secrets.ts';
 
 /** A setting of mlx_lm as a run uses it. `differs`: from mlx_lm's own default. */
 export interface TrainSetting {
@@ -64,5 +65,6 @@ export function differences(before: Mapping, after: Mapping, defaults: Mapping):
   const paths = [...new Set([...(to?.keys() ?? []), ...(from?.keys() ?? [])])];
   return paths
     .map((path) => ({ path, before: from?.get(path) ?? null, after: to?.get(path) ?? null }))
-    .filter((one) => !isSame(one.before, one.after));
+    .filter((one) => !isSame(one.before, one.after))
+    .map(({ path, before, after }) => ({ path, before: shownAt(path, before), after: shownAt(path, after) }));
 }

@@ -4,6 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
 
+/** Of a file that only its owner may read and write. */
+export const privateMode = 0o600;
+
 /** True for an error of node:fs with this code. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);

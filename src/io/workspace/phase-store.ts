@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { holdsSecrets } from '../../core/secrets.ts';
 import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
-import { hasCode, readTextNow, sync } from '../disk/files.ts';
+import { hasCode, privateMode, readTextNow, sync } from '../disk/files.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
@@ -12,8 +13,8 @@ import { runFolders } from './run-folder.ts';
 export interface StoreFs {
   remove(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
-  /** Written and synced. */
-  write(path: string, text: string): Promise<void>;
+  /** Written and synced. `mode`: of the file, also of one that was there; absent: as the system makes it. */
+  write(path: string, text: string, mode?: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
 }
@@ -23,9 +24,10 @@ export const diskStore: StoreFs = {
   async makeFolder(path) {
     await mkdir(path, { recursive: true });
   },
-  async write(path, text) {
-    const handle = await open(path, 'w');
+  async write(path, text, mode) {
+    const handle = await open(path, 'w', mode);
     try {
+      if (mode !== undefined) await handle.chmod(mode);
       await handle.writeFile(text);
       await handle.sync();
     } finally {
@@ -35,6 +37,9 @@ export const diskStore: StoreFs = {
   rename,
   syncFolder: sync,
 };
+
+/** Of a file that holds this `env`. */
+const modeFor = (env: unknown): number | undefined => (holdsSecrets(env) ? privateMode : undefined);
 
 /** The folder below artifacts/ that belongs to this phase name; names that differ only in case are one. */
 export async function phaseFolder(artifacts: string, phase: string): Promise<string | null> {
@@ -70,7 +75,7 @@ export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore
   await fs.makeFolder(building);
   const accepted: JournalLine = { event: 'accepted', at: run.accepted, file: run.file };
   await Promise.all([
-    fs.write(join(building, 'run.json'), `${JSON.stringify(run, null, 2)}\n`),
+    fs.write(join(building, 'run.json'), `${JSON.stringify(run, null, 2)}\n`, modeFor(run.env)),
     fs.write(join(building, 'journal.jsonl'), `${JSON.stringify(accepted)}\n`),
   ]);
   await fs.syncFolder(building);
@@ -85,7 +90,7 @@ export async function syncPhase(folder: string, fs: StoreFs = diskStore): Promis
 /** Writes phase.json as a whole; with it, what was accepted is closed. */
 export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: StoreFs = diskStore): Promise<void> {
   const temporary = join(folder, '.phase.json.tmp');
-  await fs.write(temporary, `${JSON.stringify(record, null, 2)}\n`);
+  await fs.write(temporary, `${JSON.stringify(record, null, 2)}\n`, modeFor(record.config.env));
   await fs.rename(temporary, join(folder, 'phase.json'));
   await fs.syncFolder(folder);
 }

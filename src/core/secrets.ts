@@ -1,0 +1,68 @@
+import { isMapping } from './config/mapping.ts';
+
+const redacted = '[redacted]';
+/** Names whose values are secrets: of an environment variable, of a field, of a parameter in a URL. */
+const secretName = /token|secret|password|key/i;
+
+/** The same value without secrets: strings under a telling name, userinfo in URLs, `NAME_TOKEN=value`, and `known` values anywhere. */
+export function withoutSecrets(value: unknown, known: readonly string[] = []): unknown {
+  if (typeof value === 'string') return textWithoutSecrets(value, known);
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, known));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([name, item]) => [
+    name,
+    secretName.test(name) ? masked(item) : withoutSecrets(item, known),
+  ]);
+  return Object.fromEntries(entries);
+}
+
+/** Strings become `[redacted]` however deep they lie; numbers stay: `max_tokens: 512` is no secret. */
+function masked(value: unknown): unknown {
+  if (typeof value === 'string') return redacted;
+  if (Array.isArray(value)) return value.map(masked);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item)]));
+}
+
+/* Each of these looks at a word once: tried at every character, a word of 100 KB without a secret took 12 s. */
+
+/** A word up to its last @, within which URLs are looked for. */
+const wordUpToAt = /(?<![^\s"'])[^\s"']*@/g;
+/** The second form allows "/" in the password, which people forget to encode. */
+const userinfo = /([a-z0-9+.-]:\/\/)(?:[^\s"'/]*@|[^\s"'/@:]*:[^\s"']*@)/gi;
+const secretParameter = /([?&](?=[\w-]+=)[\w-]*(?:token|secret|password|key)[\w-]*=)[^&\s"']+/gi;
+/** Upper case only: "unknown key=.." and "max_tokens=512" are ordinary text. */
+const secretVariable = /\b(?=[A-Z0-9_]+=)([A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|KEY)[A-Z0-9_]*=)("[^"]*"|'[^']*'|\S+)/g;
+
+/** A text without secrets, `known` ones among them. */
+export function textWithoutSecrets(text: string, known: readonly string[]): string {
+  const plain = text
+    .replace(wordUpToAt, (word) => word.replace(userinfo, `$1${redacted}@`))
+    .replace(secretParameter, `$1${redacted}`)
+    .replace(secretVariable, `$1${redacted}`);
+  return known.reduce((safe, secret) => safe.replaceAll(secret, redacted), plain);
+}
+
+/** What the environment holds under a telling name. Short values and paths are left out: they would blank ordinary text. */
+export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    secretName.test(name) && value !== undefined && value.length >= 12 && !value.startsWith('/') ? [value] : [],
+  );
+}
+
+/** `TOKENIZERS_PARALLELISM: "false"` is no secret. */
+const switchWord = /^(?:true|false|yes|no|on|off|[01]|)$/i;
+
+/** Whether an `env` holds a value that must not be shown: files with it are readable by their owner only. */
+export const holdsSecrets = (env: unknown): boolean =>
+  isMapping(env) && Object.entries(env).some(([name, value]) => shownAt(`env.${name}`, value) !== value);
+
+/** A value of a config as it may be shown, by its path (`env.HF_TOKEN`): secrets of `env` are not. */
+export function shownAt(path: string, value: unknown): unknown {
+  if (path === 'env' && isMapping(value))
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownAt(`env.${name}`, item)]));
+  const name = /^env\.(.+)$/s.exec(path)?.[1];
+  if (name === undefined || value === undefined || value === null) return value;
+  if (!secretName.test(name)) return withoutSecrets(value);
+  return typeof value === 'string' && switchWord.test(value) ? value : redacted;
+}
