@@ -1,17 +1,19 @@
 import type { Score } from '../../events/score.ts';
-import type { Answer, Prompt, Suite } from '../../events/suite.ts';
+import { stageFolder } from '../../events/stages.ts';
+import type { Prompt, Suite } from '../../events/suite.ts';
 import type { TellingAnswer } from '../compare/telling.ts';
-import { contentText, withoutThoughts } from '../score/read-answer.ts';
-import { asObject } from '../score/tolerant-json.ts';
+import { contentText } from '../score/read-answer.ts';
 import { duration } from '../words.ts';
+import { count } from './format.ts';
 import { asText, code, details, fence, none, table } from './markdown.ts';
 import type { Quote } from './report-prompts.ts';
 import { shownText } from './shown.ts';
+import type { Part, ShownAnswer } from './shown-answer.ts';
 
 /** A run's answers with their points. `suite` null: it is not there any more, or not as it was. */
 export interface AnsweredRun {
   readonly run: string;
-  readonly answers: readonly Answer[];
+  readonly answers: readonly ShownAnswer[];
   readonly prompts: Score['prompts'];
   readonly suite: Suite | null;
 }
@@ -25,44 +27,27 @@ export interface AnswersPage {
   readonly of?: number;
 }
 
-/** What a model sent back, apart: said, thought, called. */
-interface Reply {
-  readonly text: string;
-  readonly thoughts: string;
-  readonly calls: string | null;
-  readonly cut: boolean;
+/** A part of an answer in a fence; of one that is longer, where the rest is. */
+function block({ text, left }: Part, run: string, language?: string): string {
+  if (left === 0) return fence(text, language);
+  const file = `${stageFolder('eval')}/answers.jsonl`;
+  return `${fence(text, language)}\n\n*${count(left)} more characters are in* [${file}](${run}/${file})`;
 }
 
-function replyOf(response: unknown): Reply | null {
-  const choices = asObject(response)?.choices;
-  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
-  const message = asObject(choice?.message);
-  if (message === null) return null;
-  const { text, thoughts } = withoutThoughts(contentText(message.content));
-  const apart = [message.reasoning, message.reasoning_content].map(contentText);
-  const calls = Array.isArray(message.tool_calls) && message.tool_calls.length > 0 ? message.tool_calls : null;
-  return {
-    text,
-    thoughts: [...new Set([...apart, thoughts])].filter((part) => part.trim() !== '').join('\n'),
-    calls: calls === null ? null : JSON.stringify(calls, null, 2),
-    cut: choice?.finish_reason === 'length',
-  };
-}
-
-function replyText(answer: Answer): string {
-  const reply = replyOf(answer.response);
+function replyText({ reply, raw, error, max_tokens }: ShownAnswer, run: string): string {
   if (reply === null) {
-    const raw = answer.response === null ? [] : [fence(JSON.stringify(answer.response, null, 2), 'json')];
-    return [`*no answer: ${asText(answer.error ?? 'the response is no chat completion')}*`, ...raw].join('\n\n');
+    const why = asText(error ?? 'the response is no chat completion');
+    return [`*no answer: ${why}*`, ...(raw === null ? [] : [block(raw, run, 'json')])].join('\n\n');
   }
-  const silent = reply.text.trim() === '' && reply.calls === null;
+  const { text, thoughts, calls, cut } = reply;
+  const said = text.text.trim() !== '';
   return [
-    ...(reply.thoughts === '' ? [] : [details('thoughts', fence(reply.thoughts))]),
-    ...(reply.text.trim() === '' ? [] : [fence(reply.text)]),
-    ...(reply.calls === null ? [] : ['called:', fence(reply.calls, 'json')]),
-    ...(silent ? ['*said nothing*'] : []),
-    ...(reply.cut ? [`*cut off after ${answer.max_tokens} tokens*`] : []),
-    ...(answer.error === null ? [] : [`*${asText(answer.error)}*`]),
+    ...(thoughts.text === '' ? [] : [details('thoughts', block(thoughts, run))]),
+    ...(said ? [block(text, run)] : []),
+    ...(calls === null ? [] : ['called:', block(calls, run, 'json')]),
+    ...(said || calls !== null ? [] : ['*said nothing*']),
+    ...(cut ? [`*cut off after ${max_tokens} tokens*`] : []),
+    ...(error === null ? [] : [`*${asText(error)}*`]),
   ].join('\n\n');
 }
 
@@ -121,8 +106,9 @@ function askedText({ prompt, messages }: Prompt): string[] {
 export function quoteOf(run: AnsweredRun, telling: TellingAnswer): Quote {
   const answer = run.answers.findLast((one) => one.prompt === telling.prompt && one.repeat === telling.repeat);
   const prompt = run.suite?.prompts.find(({ id }) => id === telling.prompt) ?? null;
-  const reply = replyOf(answer?.response);
-  const text = reply === null ? (answer?.error ?? '') : [reply.thoughts, reply.text, reply.calls ?? ''].join(' ');
+  const reply = answer?.reply ?? null;
+  const parts = reply === null ? [] : [reply.thoughts.text, reply.text.text, reply.calls?.text ?? ''];
+  const text = reply === null ? (answer?.error ?? '') : parts.join(' ');
   return { ...telling, text, expected: prompt === null ? null : expected(prompt).replaceAll('`', '') };
 }
 
@@ -151,7 +137,7 @@ function answered(run: AnsweredRun, id: string): string[] {
     const answer = run.answers.findLast((one) => one.prompt === id && one.repeat === repeat);
     const took = answer === undefined ? '' : `, ${duration(answer.seconds)}`;
     const heading = `**${asText(run.run)}**${which}: ${points(score, strict)}${mode === null ? '' : `, ${mode}`}${took}`;
-    return `${heading}\n\n${answer === undefined ? '*the answer is not kept*' : replyText(answer)}`;
+    return `${heading}\n\n${answer === undefined ? '*the answer is not kept*' : replyText(answer, run.run)}`;
   });
 }
 
@@ -169,7 +155,7 @@ function leftOut(shown: number, of: number): string[] {
   return text === '' ? [] : [`${text} The answers of each run are in ${code('RUN/6-eval/answers.jsonl')}.`];
 }
 
-/** artifacts/<phase>/answers.md: every answer of a phase, whole, prompt by prompt with all runs beside each other. */
+/** artifacts/<phase>/answers.md: every answer of a phase, prompt by prompt with all runs beside each other. */
 export function renderAnswers({ phase, title, runs, of = runs.length }: AnswersPage): string {
   const subjects = subjectsOf(runs);
   const parts = [

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { PromptScores } from '../../core/compare/prompts.ts';
 import type { AnsweredRun } from '../../core/page/answers-page.ts';
+import { shownAnswer } from '../../core/page/shown-answer.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
@@ -55,7 +56,7 @@ async function suiteAsScored(path: string, sha256: string): Promise<Suite | null
   return 'suite' in read ? read.suite : null;
 }
 
-/** A run's answers, whole, with their points; null: it was not scored. */
+/** A run's answers as pages show them, with their points; null: it was not scored. */
 export async function readAnswered(folder: string): Promise<AnsweredRun | null> {
   const found = await readScored(folder);
   if (found === null) return null;
@@ -65,7 +66,7 @@ export async function readAnswered(folder: string): Promise<AnsweredRun | null> 
   const text = file === null ? '' : ((await readText(file)) ?? '');
   return {
     run: found.run,
-    answers: readAnswers(text).answers,
+    answers: readAnswers(text).answers.map(shownAnswer),
     prompts: found.made.score.prompts,
     suite: await suiteAsScored(found.suite, found.made.suite_sha256),
   };

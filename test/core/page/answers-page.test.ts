@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type AnsweredRun, renderAnswers } from '../../../src/core/page/answers-page.ts';
+import { type ShownAnswer, shownAnswer } from '../../../src/core/page/shown-answer.ts';
 import { type Answer, suite } from '../../../src/events/suite.ts';
 
 const exam = suite.parse({
@@ -11,16 +12,17 @@ const exam = suite.parse({
 });
 
 const completion = (message: object, finish_reason = 'stop') => ({ choices: [{ message, finish_reason }] });
-const answer = (changed: Partial<Answer>): Answer => ({
-  prompt: 'git-1',
-  repeat: 0,
-  response: completion({ content: 'git_log()' }),
-  error: null,
-  seconds: 1.2,
-  attempt: 1,
-  max_tokens: 512,
-  ...changed,
-});
+const answer = (changed: Partial<Answer>): ShownAnswer =>
+  shownAnswer({
+    prompt: 'git-1',
+    repeat: 0,
+    response: completion({ content: 'git_log()' }),
+    error: null,
+    seconds: 1.2,
+    attempt: 1,
+    max_tokens: 512,
+    ...changed,
+  });
 const mark = (id: string, repeat = 0, score = 1, strict = 1) => ({
   id,
   repeat,
@@ -70,6 +72,16 @@ describe('renderAnswers', () => {
         '```text\nI would use git_log\n```\n',
       ].join('\n\n'),
     );
+  });
+
+  it('shows the beginning of an answer of 10 MB, how much is left out, and where it is', () => {
+    const made = said({
+      response: completion({ content: `<think>${'y'.repeat(10_000_000)}</think>${'x'.repeat(10_000_000)}` }),
+    });
+    expect(made.length).to.be.lessThan(1_000_000);
+    const rest = '*9,800,000 more characters are in* [6-eval/answers.jsonl](43a-s0/6-eval/answers.jsonl)';
+    expect(made.split(rest)).to.have.length(3);
+    expect(made).to.match(/x{200000}\n```\n/);
   });
 
   it('keeps long answers whole, and backticks, HTML and marks inside them', () => {
