@@ -83,7 +83,7 @@ async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
   const reserve = config.disk_reserve_gb * 2 ** 30;
   if (free > reserve) return ok('disk', `${inGb(free)} free, ${inGb(reserve)} of it are left free`);
   const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
-  return missing('disk', `${inGb(free)} free, ${inGb(reserve)} are to stay free`, todo);
+  return missing('disk', `${inGb(free)} free, ${inGb(reserve)} are reserved`, todo);
 }
 
 /** Of the release: a clock before it is wrong. */

@@ -38,7 +38,7 @@ function find(summaries: readonly Summary[], name: string): Summary {
   if (run)
     throw new CommandError(2, `${name} is a run, and phases are compared. \`phasebox diff RUN RUN\` is for runs.`);
   const names = summaries.map(nameOf);
-  const known = names.length === 0 ? 'No run is over yet.' : `Phases (and variants) here: ${names.join(', ')}.`;
+  const known = names.length === 0 ? 'No run is finished yet.' : `Phases (and variants) here: ${names.join(', ')}.`;
   throw new CommandError(2, `There is no phase ${name}. ${didYouMean(name, names)}${known}`);
 }
 
@@ -86,7 +86,7 @@ function sideText(summary: Summary): string[] {
   const range = rangeText(summary);
   return [
     `${group.name}: ${meanText(summary)} over ${plural(runs.length, 'run')} of ${group.accepted}`,
-    ...(range === '' ? [] : [`  range it may be in (95 %): ${range}`]),
+    ...(range === '' ? [] : [`  95 % confidence interval of the mean: ${range}`]),
     ...(gate === null ? [] : [`  gate: ${gateText(gate)}${gate.because === null ? '' : ` (${gate.because})`}`]),
     ...(group.judgement.outcome === null ? [] : [`  outcome: ${group.judgement.outcome}`]),
   ];
@@ -140,7 +140,9 @@ function asText(found: Contrast): string {
 export const registerCompare: Register = (program, exit) => {
   documented(program.command('compare'), {
     does: 'Compare two phases or variants',
-    notes: ['It says how large the difference is, whether it is more than noise, and how many runs would show it.'],
+    notes: [
+      'It says how large the difference is, whether it is more than noise, and how many runs are needed to detect it.',
+    ],
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
     exits: {
       0: 'the comparison is shown',

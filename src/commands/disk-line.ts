@@ -22,5 +22,5 @@ export function reservation(
 export async function diskLine({ artifacts, config }: Workspace, reserved: readonly string[]): Promise<string> {
   const free = sizeText(await freeBytes(await nearestFolder(artifacts)));
   const kept = sizeText(config.disk_reserve_gb * 2 ** 30);
-  return [`disk: ${free} free, ${kept} of it are to stay free`, ...reserved].join('; ');
+  return [`disk: ${free} free, ${kept} of it reserved`, ...reserved].join('; ');
 }

@@ -101,7 +101,7 @@ async function hasItsSource(shelf: Shelf, { run: { from } }: RunState): Promise<
 /** A run whose stage is under way or comes next. */
 async function showStarted(shelved: Shelved, status: RunStatus, { up }: Now): Promise<ShownRun> {
   const isOn = status.state === 'running' || status.state === 'retrying';
-  const stopped = isOn && !up ? 'stopped, goes on at the next up' : null;
+  const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;
   const stage = stageNames.find((name) => name === status.stage);
   if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
   const at = { stage, attempt: status.attempt };
@@ -111,7 +111,7 @@ async function showStarted(shelved: Shelved, status: RunStatus, { up }: Now): Pr
     const alive = await hasLiveTool(join(shelved.folder, attemptFolder(at.stage, at.attempt)));
     // Nothing comes nearer to its end while nobody works.
     if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
-    return { status: { ...status, ...progress, why }, said: 'goes on in the background' };
+    return { status: { ...status, ...progress, why }, said: 'continues in the background' };
   }
   const waits = await machineWait(shelved.folder, status);
   return { status: { ...status, ...progress, why: waits ?? why }, said: null };

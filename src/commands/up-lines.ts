@@ -11,7 +11,7 @@ export const timed = (line: string): string => `${clock()} ${line}`;
 /** What a person waits for who asked `up` to end its tools too. */
 export function endingLine({ inHand }: Pick<Runtime, 'inHand'>): string {
   const names = [...inHand].map(([run, { stage }]) => `${stage} of ${run}`);
-  return timed(names.length === 0 ? 'going down' : `ending ${names.join(', ')} (8 s at most) ...`);
+  return timed(names.length === 0 ? 'going down' : `stopping ${names.join(', ')} (8 s at most) ...`);
 }
 
 /** One line for a step. */
@@ -37,8 +37,8 @@ export function noticeLine(notice: Notice): string {
 
 function failureText({ stage, code, retryAt, message }: Extract<Notice, { kind: 'failed' }>): string {
   if (code === 'STOPPED')
-    return `stopped; ${handsOn(stage) ? 'goes on from its answers' : 'starts afresh'} at the next up`;
-  if (retryAt === null) return `failed, given up. ${message}`;
+    return `stopped; ${handsOn(stage) ? 'resumes from its answers' : 'starts from scratch'} at the next up`;
+  if (retryAt === null) return `failed, not retried. ${message}`;
   return `failed, tried again in ${duration(Math.max(0, (retryAt - Date.now()) / 1000))}. ${message}`;
 }
 

@@ -212,7 +212,7 @@ async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
 
 function heldText({ shelf, rows, control }: Runtime): string {
   const left = shelf.all().filter(({ run }) => !rows.has(run.run)).length;
-  return [`${plural(left, 'run')} left that may not go on:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+  return [`${plural(left, 'run')} left that may not continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
 }
 
 /** `phasebox up [--once] [--detach] [--no-dashboard]` */

@@ -99,7 +99,7 @@ async function attemptStage(
   // Not recursive: the folder of a run that was deleted must not come back without its plan.
   await mkdir(dir).catch(ifThere(undefined));
   const from = await carryOver(shelved.folder, event.stage, event.attempt);
-  if (from !== null) given.board.log(`goes on with what attempt ${from} left`);
+  if (from !== null) given.board.log(`resumes with what attempt ${from} left`);
   const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { ...given, dir, notes };
   const { began, worked } = await takeOver(runtime, attempt);

@@ -61,7 +61,7 @@ describe('cancel', () => {
       (await readdir(folder(chain, 'p-s0'))).filter((name) => name.startsWith('.')),
       'no new attempt',
     ).to.eql(['.1-train.a1']);
-    expect(await fine(chain, 'cancel', 'done')).to.equal('done-s0: was over already, its row stays\n');
+    expect(await fine(chain, 'cancel', 'done')).to.equal('done-s0: already finished; result kept\n');
     expect((await chain.row('done-s0')).status).to.equal('done');
     await waitFor('the page', async () => /p-s1-q4/.test(await chain.read('artifacts/COMPARISON.md')));
     expect(await up.stop()).to.equal(0);
@@ -80,9 +80,9 @@ describe('cancel', () => {
     expect(await refused(chain, 'retry', 'p-s0-q4')).to.match(/p-s0-q4: not retried, since p-s0, .* Retry that one/);
     await chain.release('go');
     expect((await fine(chain, 'retry', 'p-s0')).trim().split('\n')).to.eql([
-      'p-s0: waits again, goes on at train',
-      'p-s0-q4: waits again, as p-s0 does',
-      'p-s0-raw: waits again, as p-s0 does',
+      'p-s0: queued again, resumes at train',
+      'p-s0-q4: queued again, as p-s0 is',
+      'p-s0-raw: queued again, as p-s0 is',
     ]);
     for (const run of ['p-s0', 'p-s0-q4', 'p-s0-raw'])
       await waitFor(`the new row of ${run}`, async () =>
@@ -105,7 +105,7 @@ describe('cancel', () => {
     await up.stop('SIGTERM');
     expect(await fine(chain, 'cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
     expect((await chain.rows()).map(({ run, status: how }) => [run, how])).to.eql([['p-s0', 'cancelled']]);
-    expect(await fine(chain, 'retry', 'p-s0')).to.equal('p-s0: waits again, goes on at train\n');
+    expect(await fine(chain, 'retry', 'p-s0')).to.equal('p-s0: queued again, resumes at train\n');
   });
 
   it('works without `up`: of a waiting run, and of one whose tool was left behind', async () => {
@@ -150,7 +150,7 @@ describe('cancel', () => {
     expect((await chain.row('retried-s0')).error).to.include({ code: 'CANCELLED', stage: 'train', attempt: 2 });
     expect(await up.stop()).to.equal(0);
     await fine(chain, 'resume', 'p');
-    expect(await fine(chain, 'retry', 'p')).to.equal('p-s0: waits again, goes on at fuse\n');
+    expect(await fine(chain, 'retry', 'p')).to.equal('p-s0: queued again, resumes at fuse\n');
     await fine(chain, 'up', '--once', '--no-dashboard');
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
   });

@@ -138,15 +138,15 @@ describe('the command around a chain', () => {
     await training();
     const [tool] = await chain.calls('lora');
     expect(await up.stop()).to.equal(0);
-    expect(up.out()).to.match(/\d\d:\d\d:\d\d ending train of p-s0 \(8 s at most\) \.\.\.\n/);
-    expect(up.out()).to.contain('p-s0: train stopped; starts afresh at the next up\n').and.not.contain('failed');
+    expect(up.out()).to.match(/\d\d:\d\d:\d\d stopping train of p-s0 \(8 s at most\) \.\.\.\n/);
+    expect(up.out()).to.contain('p-s0: train stopped; starts from scratch at the next up\n').and.not.contain('failed');
     const lines = up
       .out()
       .split('\n')
       .map((line) => /^\d\d:\d\d:\d\d (accepted p\.yaml|p-s0: started)/.exec(line)?.[1]);
     expect(lines.filter((line) => line !== undefined)).to.eql(['accepted p.yaml', 'p-s0: started']);
     expect(await commandLine(tool!.pid), 'the tool is gone').to.equal(null);
-    expect((await chain.phasebox('status')).out).to.match(/p-s0 +stopped, goes on at the next up +train \(attempt 2\)/);
+    expect((await chain.phasebox('status')).out).to.match(/p-s0 +stopped, resumes at the next up +train \(attempt 2\)/);
     expect(await chain.rows()).to.eql([]);
     await chain.release('go');
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });
@@ -181,7 +181,9 @@ describe('the command around a chain', () => {
     const [tool] = await chain.calls('lora');
     expect(await up.stop('SIGTERM')).to.equal(0);
     expect(await commandLine(tool!.pid), 'the tool goes on').not.to.equal(null);
-    expect((await chain.phasebox('status')).out).to.match(/p-s0 +goes on in the background +train +10\/20 +loss 0\.3/);
+    expect((await chain.phasebox('status')).out).to.match(
+      /p-s0 +continues in the background +train +10\/20 +loss 0\.3/,
+    );
     const { runs } = JSON.parse((await chain.phasebox('status', '--json')).out);
     expect(runs[0]).to.include({ state: 'running', stage: 'train', iteration: 10 });
     const next = await chain.up();

@@ -81,7 +81,7 @@ describe('a run that fails', () => {
     expect(row.error?.log.length).to.be.within(2, 20);
     expect(said.trimEnd().endsWith(row.error?.log.at(-1) ?? 'nothing')).to.equal(true);
     expect((await failures('layers-s0')).map(({ retry_at }) => retry_at)).to.eql([null]);
-    await up.says(/layers-s0: train failed, given up\. The tool refuses/);
+    await up.says(/layers-s0: train failed, not retried\. The tool refuses/);
   });
 
   it('ends with its tool at the first loss that is not a number', async () => {

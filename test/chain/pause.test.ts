@@ -40,10 +40,12 @@ describe('pause and resume', () => {
     expect(await up.stop('SIGTERM')).to.equal(0);
     const once = await chain.phasebox('up', '--once', '--no-dashboard');
     expect(once.code).to.equal(3);
-    expect(once.err).to.match(/2 runs left that may not go on:\n {2}the workspace is paused since .*: phasebox resume/);
+    expect(once.err).to.match(
+      /2 runs left that may not continue:\n {2}the workspace is paused since .*: phasebox resume/,
+    );
     expect(await chain.calls('fuse_direct'), 'nothing began').to.eql([]);
     const again = await chain.up();
-    expect(await fine(chain, 'resume')).to.equal('goes on\n');
+    expect(await fine(chain, 'resume')).to.equal('resumed\n');
     for (const run of ['p-s0', 'q-s0']) expect(await chain.row(run)).to.include({ status: 'done' });
     expect(await order(chain)).to.eql(['p-s0', 'q-s0']);
     expect(await fine(chain, 'resume')).to.equal('The workspace was not paused.\n');
@@ -62,7 +64,7 @@ describe('pause and resume', () => {
     await chain.release('go');
     await waitFor('the pause', async () => (await status(chain)).of('p-s0').state === 'paused');
     expect((await status(chain)).of('r-s0'), 'the slot is taken').to.include({ state: 'waiting' });
-    expect(await fine(chain, 'resume', 'p-s0')).to.equal('p-s0: goes on\n');
+    expect(await fine(chain, 'resume', 'p-s0')).to.equal('p-s0: resumed\n');
     expect(await chain.row('r-s0'), 'q is passed over').to.include({ status: 'done' });
     expect((await status(chain)).of('q-s0').why).to.match(/^q is paused since/);
     expect(await up.stop()).to.equal(0);
@@ -71,7 +73,7 @@ describe('pause and resume', () => {
       /q-s0: was not paused\nq: paused still/,
     );
     expect(await fine(chain, 'pause', 'r')).to.match(/^r: paused/);
-    expect(await fine(chain, 'resume', 'q')).to.equal('q: goes on\n');
+    expect(await fine(chain, 'resume', 'q')).to.equal('q: resumed\n');
     await fine(chain, 'up', '--once', '--no-dashboard');
     expect(await chain.row('q-s0')).to.include({ status: 'done' });
   });
@@ -89,7 +91,7 @@ describe('stop', () => {
     );
     expect(await up.ended).to.include({ code: 0 });
     expect(await isAlive(dir(1))).to.equal(true);
-    expect(await fine(chain, 'stop', '--tools')).to.match(/^p-s0: its tool was ended/);
+    expect(await fine(chain, 'stop', '--tools')).to.match(/^p-s0: its tool was stopped/);
     expect(await isAlive(dir(1))).to.equal(false);
     expect((await chain.journal('p-s0')).at(-1)).to.include({ event: 'failed', code: 'STOPPED', attempt: 1 });
     const again = await chain.up();

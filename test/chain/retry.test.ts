@@ -36,7 +36,7 @@ describe('retry', () => {
     expect(await rowsOf()).to.eql(['p-s0 failed', 'q-s0 done']);
     expect((await chain.row('p-s0')).error).to.include({ code: 'BAD_SETTINGS', stage: 'fuse', attempt: 1 });
     const { code, out } = await chain.phasebox('retry', 'p');
-    expect([code, out]).to.eql([0, 'p-s0: waits again, goes on at fuse\n']);
+    expect([code, out]).to.eql([0, 'p-s0: queued again, resumes at fuse\n']);
     await anew('p-s0');
     expect(await rowsOf()).to.eql(['p-s0 done', 'q-s0 done']);
     expect(await order(), 'what was trained is not trained again').to.eql(['p-s0', 'q-s0']);
@@ -71,7 +71,7 @@ describe('retry', () => {
     );
     await waitFor('the server', async () => (await chain.calls('serve')).some(({ run }) => run === 'r-s0'));
     const busy = await chain.phasebox('retry', 'r-s0', '--stage', 'fuse');
-    expect(busy).to.include({ code: 0, out: 'r-s0: is under way; `phasebox cancel` ends it\n' });
+    expect(busy).to.include({ code: 0, out: 'r-s0: is under way; `phasebox cancel` stops it\n' });
     await chain.release('serve');
     await waitFor('the variant', async () =>
       (await chain.journal('r-s0-low')).some(({ event }) => event === 'started'),
@@ -79,7 +79,7 @@ describe('retry', () => {
     const one = await chain.phasebox('retry', 'r-s0', '--stage', 'fuse');
     if (!(await rowsOf()).includes('r-s0-low done')) {
       expect(one).to.include({ code: 2, out: '' });
-      expect(one.err).to.match(/^r-s0: not retried, since what would be made anew is read by r-s0-low\./);
+      expect(one.err).to.match(/^r-s0: not retried, since what would be made again is read by r-s0-low\./);
     }
     await anew('r-s0-low');
   });
@@ -100,7 +100,7 @@ describe('retry', () => {
     expect((await readdir(folder('p-s0'))).sort()).to.eql(['.3-fuse.a1', '1-train', 'journal.jsonl', 'run.json']);
     await chain.write('artifacts/results.jsonl', row);
     expect((await chain.phasebox('retry', 'p-s0', '--stage', 'fuse')).out).to.equal(
-      'p-s0: waits again, goes on at fuse\n',
+      'p-s0: queued again, resumes at fuse\n',
     );
     expect((await readFile(journal, 'utf8')).match(/retried/g)?.length).to.equal(2);
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });

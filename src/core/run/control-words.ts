@@ -7,25 +7,25 @@ type Sentence = (about: string, detail: string) => string;
 const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; readonly refused?: true }>> = {
   unknown: { say: (about) => `There is no run or phase ${about} any more.`, refused: true },
   cancelled: { say: (about) => `${about}: cancelled` },
-  over: { say: (about) => `${about}: was over already, its row stays` },
+  over: { say: (about) => `${about}: already finished; result kept` },
   held: {
-    say: (about, detail) => `${about}: ended, but something that is not provably ours still runs in ${detail}`,
+    say: (about, detail) => `${about}: stopped, but something that is not provably ours still runs in ${detail}`,
     refused: true,
   },
-  retried: { say: (about, detail) => `${about}: waits again${detail === '' ? '' : `, goes on at ${detail}`}` },
-  returned: { say: (about, detail) => `${about}: waits again, as ${detail} does` },
+  retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `, resumes at ${detail}`}` },
+  returned: { say: (about, detail) => `${about}: queued again, as ${detail} is` },
   not_over: {
     say: (about, detail) =>
-      `${about}: ${detail === 'waiting' ? 'waits already' : 'is under way; `phasebox cancel` ends it'}`,
+      `${about}: ${detail === 'waiting' ? 'already queued' : 'is under way; `phasebox cancel` stops it'}`,
   },
   done: {
-    say: (about, detail) => `${about}: is done. \`--stage STAGE\` makes it anew from there; its stages: ${detail}`,
+    say: (about, detail) => `${about}: is done. \`--stage STAGE\` repeats it from that stage on. Its stages: ${detail}`,
     refused: true,
   },
   no_stage: { say: (about, detail) => `${about}: has no such stage. Its stages: ${detail}`, refused: true },
   needed: {
     say: (about, detail) =>
-      `${about}: not retried, since what would be made anew is read by ${detail}. Wait for them or cancel them first.`,
+      `${about}: not retried, since what would be made again is read by ${detail}. Wait for them or cancel them first.`,
     refused: true,
   },
   source_over: {
@@ -45,7 +45,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
         : `${about}: paused. \`phasebox resume ${about}\` lifts it.`,
   },
   finishes: { say: (about, detail) => `${about}: finishes ${detail} first` },
-  resumed: { say: (about) => (about === '' ? 'goes on' : `${about}: goes on`) },
+  resumed: { say: (about) => (about === '' ? 'resumed' : `${about}: resumed`) },
   still_paused: {
     say: (about, detail) =>
       detail === ''
@@ -57,7 +57,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   nothing_waits: { say: (about) => `${about}: does not wait, so nothing was changed` },
   stopped: {
     say: (about) =>
-      about === '' ? 'asked to stop' : `${about}: its tool was ended; \`phasebox up\` makes the stage anew`,
+      about === '' ? 'asked to stop' : `${about}: its tool was stopped; \`phasebox up\` starts the stage from scratch`,
   },
   broker_stopped: { say: () => 'stopped the broker that an earlier `phasebox up` left running' },
   error: { say: (about, detail) => `${about === '' ? 'phasebox failed at it' : about}: ${detail}`, refused: true },

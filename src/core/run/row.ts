@@ -182,7 +182,7 @@ function warningsOf(input: RowInput): string[] {
     ...(input.accepted ?? []),
     ...fetchedWarnings(input.state.journal),
     ...(made(input, 'train')?.warm_restart
-      ? ['warm restart: weights were taken over, the optimizer began anew and iterations count from 1']
+      ? ['warm restart: weights were taken over, the optimizer started from scratch and iterations count from 1']
       : []),
     ...own(input).flatMap((manifest) => manifest.warnings),
     ...Object.values(input.unreadable ?? {}),
