@@ -6,10 +6,10 @@ import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
 import { percent } from '../core/page/format.ts';
 import { none } from '../core/page/markdown.ts';
+import { gateText } from '../core/page/report-gate.ts';
 import {
   findingText,
   findingWords,
-  gateText,
   meanText,
   pValue,
   rangeText,

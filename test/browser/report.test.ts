@@ -114,7 +114,7 @@ describe('the report in a browser', () => {
   it('leads to its other pages and back', async () => {
     await page.goto(address('report'));
     for (const [link, heading] of [
-      ['runs', 'Custody of every row'],
+      ['runs', 'Provenance of every row'],
       ['how to read this page', ''],
       ['43a', 'Answers of 43a'],
     ] as const) {
@@ -188,7 +188,7 @@ describe('the report in a browser', () => {
     expect(await alone.locator('svg.plot').count()).to.equal(plots.length);
     expect(asked).to.eql([url]);
     await alone.locator('main a', { hasText: /^runs$/ }).click();
-    await alone.getByRole('heading', { name: 'Custody of every row' }).waitFor();
+    await alone.getByRole('heading', { name: 'Provenance of every row' }).waitFor();
     await alone.close();
   });
 });

@@ -53,7 +53,7 @@ describe('the pages behind the rows', () => {
     expect(told[0]).to.match(
       /^the comparison could not be written; it is tried again, also by `phasebox report`. .*COMPARISON\.md cannot be read: it is not a regular file/s,
     );
-    expect(await readFile(page, 'utf8')).to.contain('# Comparison: no run is over yet');
+    expect(await readFile(page, 'utf8')).to.contain('# Comparison: no run is finished yet');
   });
 
   it('are tried again after an error that can pass, with all that is due since', async () => {

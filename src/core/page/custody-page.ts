@@ -8,7 +8,7 @@ import { asText, code, none, table } from './markdown.ts';
 type Custody = Row['custody'];
 
 const intro =
-  'What each row was made of. Contents are told by their sha256 (the table shows the first 12 digits): two runs with the ' +
+  'What each row was made of. Contents are identified by their sha256 (the table shows the first 12 digits): two runs with the ' +
   'same digits used the same bytes. *config* is the hash of what the config asks for, without names and seed, so the seeds of a ' +
   `phase share it. ${none}: not known, or there is none. What two runs do not share: \`phasebox diff RUN RUN\`. ` +
   'Whether the files still are what they were: `phasebox verify --deep`. [The comparison](COMPARISON.md)';
@@ -21,7 +21,7 @@ function overview(rows: readonly Row[]): string {
     rows.map(({ run, custody, status, overall }) => [
       asText(run),
       ...[custody.data, custody.base, custody.adapter, custody.model, custody.suite, custody.config].map(short),
-      custody.server === null ? none : 'proven',
+      custody.server === null ? none : 'verified',
       custody.host === null ? none : asText(custody.host.name),
       status,
       percent(overall),
@@ -31,7 +31,7 @@ function overview(rows: readonly Row[]): string {
 
 function adapterLine({ adapter, iteration, resume }: Custody): string[] {
   if (adapter === null) return [];
-  const from = resume === null ? '' : `; its training went on from weights ${code(resume)} (a warm restart)`;
+  const from = resume === null ? '' : `; its training resumed from weights ${code(resume)} (a warm restart)`;
   return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
 }
 
@@ -86,9 +86,9 @@ const sectionsText = (rows: readonly Row[]): string =>
 export function renderCustody(rows: readonly Row[]): string {
   const parts =
     rows.length === 0
-      ? ['No run is over yet.']
+      ? ['No run is finished yet.']
       : [intro, overview(rows), sectionsText(rows), ...rows.slice(-mostSections).map(section)];
-  return `${['# Custody of every row', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
+  return `${['# Provenance of every row', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
 }
 
 /** The same for runs.html: of more than a thousand rows the latest. */

@@ -14,20 +14,20 @@ A prompt is *missed* with at most 0.1, the points of the wrapper alone, by the s
 Runs of one recipe that differ by many points often differ in the way of answering: then the mean of both describes neither.`,
   ],
   [
-    'Range it may be in',
+    '95 % confidence interval of the mean',
     `Student's t over the means of the runs, n - 1 degrees of freedom: where the mean of this recipe *on this suite* may lie. The runs (seeds) are the sample; the prompts are fixed.
 Simulated (20,000 repetitions, \`npm run bench:stats\`): a nominal 95 % range holds in 94.9, 95.1 and 95.1 % of cases with 3, 5 and 10 runs.
 It assumes that runs scatter like one bell. If runs fall into modes far apart, few runs may all show the same mode and the range misses. Two modes, equally likely, 3 standard deviations apart (+-1.5): it holds in 91.7 % with 3 runs, 93.3 % with 5; at +-3 in 81.6, 93.6 and 94.3 % with 3, 5 and 10; at +-6 in 75.5, 93.8 and 94.1 %. One mode in 80 % of the runs, the other in 20 %: at +-3 in 87.3, 81.9 and 88.9 %; at +-6 in 68.4, 67.7 and 88.9 %. So below 5 runs it can miss the mean in 1 of 4 cases; where one mode is rare in 1 of 3, and there 5 runs do not help. No bootstrap is used: with 3 to 5 runs one that draws prompts and runs covers 54 to 93 % instead of 95 %.`,
   ],
   [
-    'On new prompts of this kind',
+    '95 % interval on new prompts',
     `Runs and prompts both as samples: two-way analysis of variance over n runs x P prompts, V = (MS_prompt + MS_run - MS_residual) / (P n), not below max(MS_prompt, MS_run) / (P n), degrees of freedom by Satterthwaite, at least n - 1. Simulated with 27 prompts (sd of prompts 30, rest 20): with 3 and 5 runs it holds in 95.6 and 95.0 % where runs differ by sd 5, in 93.9 and 95.0 % where they differ by sd 15.
 *This model* (one run): Student's t over its P prompts with two more, one that scores 0 and one that scores 1 ("plus two"), P + 1 degrees of freedom. It is about this one model on new prompts and never about another seed. Simulated with 27 prompts that score 0 or 1: it holds in 94.6 % at a mean of .5, 93.5 % at .78 (its worst), 98.6 % at .9, 99.9 % at .97; with points 0, .1, .5, 1 in 96.1 %. Plain t and the bootstrap have no width at 27 of 27.`,
   ],
   [
-    'Gate, settled, undecided',
-    `Gate and outcomes belong to the config and are stored with its hash and the time of acceptance, before the first run. The verdict is the gate on the means of the done runs. *Settled*: every run agrees with it. *Undecided*: one does not, or the checkpoint was chosen on the prompts that are reported.
-*Passes in k of n runs (true share a-b %)*: Clopper-Pearson, 95 %, for any formula. Runs that judged the very same model count once, as one model. Three of three runs still leave 29 to 100 %. A failed gate is a result, not an error.`,
+    'Gate, undecided',
+    `Gate and outcomes belong to the config and are stored with its hash and the time of acceptance, before the first run. The verdict is the gate on the means of the done runs. *All 3 seeds pass* (or fail): every run agrees with it. *Undecided*: one does not, or the checkpoint was chosen on the prompts that are reported.
+*k of n pass (95 % interval a-b %)*: the interval of the true share of runs that pass (Clopper-Pearson, for any formula). Runs that judged the very same model count once, as one model. Three of three runs still leave 29 to 100 %. A failed gate is a result, not an error.`,
   ],
   [
     'One against the other',
@@ -42,7 +42,7 @@ It assumes that runs scatter like one bell. If runs fall into modes far apart, f
   ],
   [
     'How many runs',
-    `The spread between runs is pooled over the phases of the same base model, suite and evaluation that have two runs and more; the page names them. *Would find a difference of d points in 4 of 5 cases*: power 80 %, two-sided 5 %. *Runs that would show it*: the same turned round, once with each end of the range in which the true spread may lie (chi-squared); from 3 runs that is a factor 0.52 to 6.3, from 5 runs 0.60 to 2.9. More than 20 runs a side: change the recipe instead. Three runs are a first look, five are worth a claim.`,
+    `The spread between runs is pooled over the phases of the same base model, suite and evaluation that have two runs and more; the page names them. *Would find a difference of d points in 4 of 5 cases*: power 80 %, two-sided 5 %. *Runs per side that are needed to detect it*: the same turned round, once with each end of the range in which the true spread may lie (chi-squared); from 3 runs that is a factor 0.52 to 6.3, from 5 runs 0.60 to 2.9. *At least n*: at the upper end of that range it is more than 20. More than 20 at both ends: change the recipe instead. Three runs are a first look, five are worth a claim.`,
   ],
   [
     'Checkpoints chosen by score',
@@ -56,7 +56,7 @@ Measured on 432 models made from 72 adapters of the demo: KL and top-1 tell the 
   ],
   [
     'Trust',
-    `*proven*: the answers came from a server that this run started itself (a nonce asked of it was found in the log of our own child), that served this run's model and nothing else, and model and suite are pinned by sha256. [Custody of every row](runs.md); \`phasebox diff RUN RUN\` lists what differs between two.`,
+    `*model verified*: the answers came from a server that this run started itself (a nonce asked of it was found in the log of our own child), that served this run's model and nothing else, and model and suite are pinned by sha256. [Provenance of every row](runs.md); \`phasebox diff RUN RUN\` lists what differs between two.`,
   ],
   [
     'Time and disk',

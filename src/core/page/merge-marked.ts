@@ -7,7 +7,7 @@ const bom = '(?:\uFEFF|\u00EF\u00BB\u00BF)?';
 
 const yours = '<!-- yours below this line: what you write here stays as it is -->';
 const note =
-  '> The two marks of the comparison were not found in the text above, so it goes on here. ' +
+  '> The two marks of the comparison were not found in the text above, so it continues here. ' +
   'phasebox does not touch what stands above: keep it or delete it.';
 
 interface Part {

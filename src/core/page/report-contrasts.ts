@@ -42,7 +42,7 @@ export function contrastText(contrast: Contrast): string {
   const names = { a: asText(a.group.name), b: asText(b.group.name) };
   if (!alike) {
     const runs = [a, b].map(({ runs: [first] }) => first?.run ?? '').join(' ');
-    return `${names.a} against ${names.b}: not measured alike (${code(`phasebox diff ${runs}`)} shows how), so no difference is told.`;
+    return `${names.a} against ${names.b}: not measured alike (${code(`phasebox diff ${runs}`)} shows how), so no difference is reported.`;
   }
   const caveats = measured.unrecorded.map((one) => `${asText(unrecordedText(one))}.`);
   const behind = [

@@ -17,7 +17,7 @@ function byText(entries: readonly (readonly [text: string, run: string])[]): str
 
 /** What the catalogue says to do (Markdown of our own), and how the run goes on once that is done. */
 function nextStep({ run, error }: Row): string {
-  const retry = `${code(`phasebox retry ${run}`)} goes on after the last finished stage.`;
+  const retry = `${code(`phasebox retry ${run}`)} resumes after the last finished stage.`;
   if (error?.code === cancelled) return retry;
   const entry = Object.entries(catalogue).find(([name]) => name === error?.code)?.[1];
   if (entry === undefined) return `Read its log: ${code(`phasebox logs ${run}`)}`;
@@ -135,8 +135,9 @@ function disordered(rows: readonly Row[]): string[] {
     const [best] = [...own].sort((a, b) => b.overall - a.overall);
     if (own.length < 3 || lowest === undefined || best === undefined) return [];
     if (lowest.overall >= best.overall || lowest.val >= best.val) return [];
-    const pair = [lowest, best].map(({ val, overall }) => `${loss(val)} -> ${percent(overall)}`);
-    return [`- Val loss did not order the runs: ${pair.join(', ')} (${asText(lowest.run)}, ${asText(best.run)})`];
+    const losses = `a higher loss than ${asText(lowest.run)} (${loss(best.val)} vs. ${loss(lowest.val)})`;
+    const scores = `a higher score (${percent(best.overall)} vs. ${percent(lowest.overall)})`;
+    return [`- Val loss does not predict the score here: ${asText(best.run)} has ${losses} and ${scores}`];
   });
 }
 

@@ -5,11 +5,12 @@ import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
 import { percent, time } from './format.ts';
 import { asText, none, table } from './markdown.ts';
-import { gateText, meanText, pValue, rangeText, span } from './report-words.ts';
+import { gateText } from './report-gate.ts';
+import { meanText, pValue, rangeText, span } from './report-words.ts';
 
-function fromTo({ runs }: Summary): string {
+function lowestToHighest({ runs }: Summary): string {
   const values = runs.map(({ overall }) => overall);
-  return values.length < 2 ? none : `${percent(Math.min(...values))} to ${percent(Math.max(...values))}`;
+  return values.length < 2 ? none : `${percent(Math.min(...values))} - ${percent(Math.max(...values))}`;
 }
 
 /** When all outcomes were written down, if that was at once; null: each line says its own time. */
@@ -33,7 +34,7 @@ function phaseLine(summary: Summary, atOnce: string | null): string[] {
     outcome === null ? none : `${asText(outcome)}${written}`,
     range === '' ? none : range,
     newPrompts === null ? none : span(newPrompts),
-    fromTo(summary),
+    lowestToHighest(summary),
   ];
 }
 
@@ -88,9 +89,9 @@ export function phaseTable(summaries: readonly Summary[]): string {
     strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
     'gate',
     atOnce === null ? 'outcome' : `outcome (written ${atOnce})`,
-    'range it may be in (95 %)',
-    'on new prompts of this kind',
-    'from to',
+    '95 % confidence interval of the mean',
+    '95 % interval on new prompts',
+    'lowest - highest',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
   return table(head, [

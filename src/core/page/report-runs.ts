@@ -55,7 +55,7 @@ function trustCell({ status, custody, selection }: Row): string {
     ...(custody.suite === null ? ['suite'] : []),
   ];
   const chosen = selection?.same_suite ? '; checkpoint chosen on these prompts' : '';
-  return `${missing.length === 0 ? 'proven' : `not proven: ${missing.join(', ')}`}${chosen}`;
+  return `${missing.length === 0 ? 'model verified' : `not verified: ${missing.join(', ')}`}${chosen}`;
 }
 
 const size = (bytes: number | null): string => (bytes === null ? none : sizeText(bytes));

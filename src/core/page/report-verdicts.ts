@@ -5,35 +5,36 @@ import { idleText } from '../run/idle-adapter.ts';
 import { plural } from '../words.ts';
 import { percent, time } from './format.ts';
 import { asText, code } from './markdown.ts';
-import { alone, findingWords, shareText } from './report-words.ts';
+import { gateWords } from './report-gate.ts';
+import { alone, findingWords } from './report-words.ts';
 
 /** `43a against 43b`, with their titles. */
 export function title(groups: readonly Group[]): string {
   const phases = [...new Set(groups.map((group) => group.phase))];
   const names = phases.map(({ phase, title }) => asText(title === null ? phase : `${phase} (${title})`));
-  if (names.length === 0) return '# Comparison: no run is over yet';
+  if (names.length === 0) return '# Comparison: no run is finished yet';
   return `# ${names.length > 3 ? `Comparison of ${names.length} phases` : names.join(' against ')}`;
 }
 
-/** What became of the runs that are not done: `1 of 3 runs failed, 1 not over yet`. */
+/** What became of the runs that are not done: `1 of 3 runs failed, 1 not finished yet`. */
 function troubles({ rows, accepted }: Group): string {
   const number = (status: string) => rows.filter((row) => row.status === status).length;
   const told = [
     { count: number('failed'), what: 'failed' },
     { count: number('cancelled'), what: 'cancelled' },
-    { count: accepted - rows.length, what: 'not over yet' },
+    { count: accepted - rows.length, what: 'not finished yet' },
   ].filter(({ count }) => count > 0);
   return told
     .map(({ count, what }, index) => `${count}${index === 0 ? ` of ${plural(accepted, 'run')}` : ''} ${what}`)
     .join(', ');
 }
 
-function verdictWords({ gate }: Summary): string {
-  if (gate === null) return ':';
-  if (gate.verdict === null) return ' has no verdict:';
-  const verb = gate.verdict === 'pass' ? 'passes' : 'fails';
-  if (gate.settled === null) return ` ${verb} its gate:`;
-  return ` ${verb} its gate, ${gate.settled ? 'settled' : 'undecided'}: it ${shareText(gate)};`;
+/** Why no run is done: `its only run was cancelled`. */
+function noneDone({ accepted, rows }: Group, trouble: string): string {
+  if (accepted !== 1) return `no run is done${trouble === '' ? '' : ` (${trouble})`}`;
+  const [only] = rows;
+  if (only === undefined) return 'its only run is not finished yet';
+  return `its only run ${only.status === 'cancelled' ? 'was cancelled' : only.status}`;
 }
 
 /** What a reader must know before setting the score against the phase's reference; empty: they are comparable. */
@@ -64,16 +65,13 @@ function sentence(summary: Summary): string {
   const { group, gate, runs, mean } = summary;
   const trouble = troubles(group);
   const name = asText(group.name);
-  if (group.done.length === 0) {
-    const why = trouble === '' ? '' : ` (${trouble})`;
-    return `- **${name}: no run is done${why}, so there is no verdict.**`;
-  }
+  if (group.done.length === 0) return `- **${name} has no verdict: ${noneDone(group, trouble)}.**`;
   const { outcome, reason } = group.judgement;
   if (mean === null)
-    return `- **${name}: ${plural(group.done.length, 'run')} done, none with a score, so there is no verdict.**`;
+    return `- **${name} has no verdict: ${plural(group.done.length, 'run')} done, none with a score.**`;
   const over = runs.length === 1 ? `in its one run` : `on average over ${plural(runs.length, 'run')}`;
   const told = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
-  const bold = `**${name}${verdictWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
+  const bold = `**${name}${gateWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
   const one = alone(summary);
   const behind = [
     ...idle(group),

@@ -1,6 +1,6 @@
 import { type Finding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { Spread } from '../compare/spread.ts';
-import type { GateSummary, Summary } from '../compare/summary.ts';
+import type { Summary } from '../compare/summary.ts';
 import type { Interval } from '../stats/interval.ts';
 import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
@@ -54,18 +54,6 @@ export function rangeText(summary: Summary): string {
   return width > tooWide ? `${span(thisSuite)}: ${runs} this far apart say nothing` : span(thisSuite);
 }
 
-/** `passes in 1 of 3 runs (true share 1-91 %)`. */
-export const shareText = ({ passing, of, runs, share }: GateSummary): string =>
-  `passes in ${passing} of ${plural(of, of === runs ? 'run' : 'model')}${share === null ? '' : ` (true share ${span(share)} %)`}`;
-
-/** The verdict as a cell: `fail, undecided: 1 of 3`. */
-export function gateText(gate: GateSummary): string {
-  if (gate.verdict === null) return 'no verdict';
-  if (gate.settled === null && gate.because !== null) return `${gate.verdict}, undecided`;
-  if (gate.settled === null) return `${gate.verdict}, one ${gate.runs > 1 ? 'model' : 'run'}`;
-  return `${gate.verdict}, ${gate.settled ? 'settled' : 'undecided'}: ${gate.passing} of ${gate.of}`;
-}
-
 /** Two groups by name, as plain text or as Markdown: whatever the caller writes. */
 export interface Names {
   readonly a: string;
@@ -107,18 +95,18 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
 
 const mostRuns = 20;
 
-/** Runs a side that would show a difference, as a range. */
+/** Runs per side that are needed to detect a difference. */
 function neededText({ low, high }: Interval): string {
   const [few, many] = [Math.ceil(low), Math.ceil(high)];
-  if (few > mostRuns) return `more than ${mostRuns} runs a side would be needed: not worth it, change the recipe`;
-  const range = few === many ? `${few}` : `${few} to ${many > mostRuns ? `more than ${mostRuns}` : many}`;
-  return `${range} runs a side would show a difference of this size`;
+  if (few > mostRuns) return `more than ${mostRuns} runs per side would be needed: not worth it, change the recipe`;
+  const range = few === many ? `${few}` : many > mostRuns ? `at least ${few}` : `${few} to ${many}`;
+  return `${range} runs per side are needed to detect a difference this small`;
 }
 
 function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
   const found = `These runs would find a difference of ${Math.ceil(finding.detectable)} points in 4 of 5 cases`;
   return [
-    `It may be anything from ${signedSpan(finding)} (Welch over runs, ${pValue(finding.p)}).`,
+    `95 % interval: ${signedSpan(finding)} (Welch over runs, ${pValue(finding.p)}).`,
     `The same within ±${margin}? ${finding.equivalent}.`,
     `${found}${finding.p < 0.05 ? '' : `; ${neededText(finding.needed)}`}.`,
   ].join(' ');
@@ -126,7 +114,7 @@ function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
 
 function pairsText(finding: Extract<Finding, { kind: 'pairs' }>): string {
   const how = `t over ${finding.shared.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
-  return `It may be anything from ${signedSpan(finding)} (${how}).${leftOut(finding.shared)}`;
+  return `95 % interval: ${signedSpan(finding)} (${how}).${leftOut(finding.shared)}`;
 }
 
 const leftOut = ({ unpaired }: SharedRuns): string =>

@@ -39,7 +39,7 @@ function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   const readable = phases.map((phase) => `[${asText(phase)}](${encodeURIComponent(phase)}/answers.md)`);
   return [
     ...(readable.length === 0 ? [] : [`Every answer, readable: ${readable.join(', ')}.`]),
-    'Custody of every row: [runs](runs.md). Every figure explained: [how to read this page](how.md).',
+    'Provenance of every row: [runs](runs.md). Every figure explained: [how to read this page](how.md).',
   ].join(' ');
 }
 

@@ -15,7 +15,7 @@ describe('the custody page', () => {
     const versions = { mlx: '0.32.4', mlx_lm: '0.32.2', phasebox: '0.1.0' };
     const page = renderCustody([makeRow({ custody, versions }), makeRow({ run: '43a-s1', seed: 1 })]);
     expect(page).to.contain('| 43a-s0 | `dddddddddddd` | `bbbbbbbbbbbb` | `aaaaaaaaaaaa` |');
-    expect(page).to.contain('| proven | mini\\|1 |').and.to.contain('| 43a-s1 | – | – |');
+    expect(page).to.contain('| verified | mini\\|1 |').and.to.contain('| 43a-s1 | – | – |');
     expect(page).to.contain(`rendered prompts (dated 2026-11-28): \`${hash('9')}\``);
     for (const letter of 'dbaecfr') expect(page, letter).to.contain(hash(letter));
     expect(page).to.contain('adapter of iteration 600').and.to.contain('(a warm restart)');
@@ -30,6 +30,6 @@ describe('the custody page', () => {
   it('has something to say of rows of an older version, and of none', () => {
     const page = renderCustody([makeRow({ custody: noCustody, eval_identity: null, model: null, seed: null })]);
     expect(page).to.contain('- done, ended 2026-11-21 22:50 UTC\n- server: nothing is known');
-    expect(renderCustody([])).to.equal('# Custody of every row\n\nNo run is over yet.\n');
+    expect(renderCustody([])).to.equal('# Provenance of every row\n\nNo run is finished yet.\n');
   });
 });

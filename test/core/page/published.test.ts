@@ -61,7 +61,7 @@ describe('43a as it was, against the figures of 33b', () => {
     expect(page).to.contain('one run: run-to-run variance unknown; this model 29-50');
     expect(page).to.contain('| **43a-s0** | done | 38.9 (38.9) | 50.0 | 50.0 | 50.0 | 33.3 | 16.7 | 27.8 | 100.0 |');
     expect(page).to.contain('19 direct_call');
-    expect(page).to.not.contain('settled');
+    expect(page).to.not.match(/undecided|(seeds|runs) (pass|fail)/);
   });
 
   it('has 33b beside it as one figure', () => {

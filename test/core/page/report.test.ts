@@ -48,17 +48,17 @@ describe('renderComparison', () => {
   });
 
   it('says so when there is nothing yet', () => {
-    expect(page([], [])).to.equal('# Comparison: no run is over yet\n');
-    expect(page([])).to.contain('- **43a: no run is done (3 of 3 runs not over yet), so there is no verdict.**');
+    expect(page([], [])).to.equal('# Comparison: no run is finished yet\n');
+    expect(page([])).to.contain('- **43a has no verdict: no run is done (3 of 3 runs not finished yet).**');
   });
 
   it('judges a phase by the mean of its done runs, and says how many failed', () => {
     const made = page([run(0, { overall: 90, verdict: 'pass' }), run(1, { overall: 40, verdict: 'fail' }), failed(2)]);
     expect(made).to.contain(
-      '- **43a passes its gate, undecided: it passes in 1 of 2 runs (true share 1-99 %); overall 65.0 on average over 2 runs.**',
+      '- **43a gate: passed on average, but only 1 of 2 seeds passes, so undecided; overall 65.0 on average over 2 runs.**',
     );
     expect(made).to.contain(' 1 of 3 runs failed.');
-    expect(made).to.contain('| pass, undecided: 1 of 2 |');
+    expect(made).to.contain('| pass, undecided: 1 of 2 pass (95 % interval 1-99 %) |');
   });
 
   it('shows the reference of a strictly scored run as strict, beside that of a lenient one', () => {
@@ -104,8 +104,10 @@ describe('renderComparison', () => {
 
   it('has no verdict when no run is done', () => {
     const made = page([failed(0), failed(1), run(2, { status: 'cancelled', overall: null })]);
-    expect(made).to.contain('**43a: no run is done (2 of 3 runs failed, 1 cancelled), so there is no verdict.**');
+    expect(made).to.contain('**43a has no verdict: no run is done (2 of 3 runs failed, 1 cancelled).**');
     expect(made).to.contain('| no verdict |');
+    const only = page([run(0, { status: 'cancelled', overall: null })], [phase({ runs: ['43a-s0'] })]);
+    expect(only).to.contain('**43a has no verdict: its only run was cancelled.**');
   });
 
   it('says why there is no verdict', () => {
@@ -113,7 +115,7 @@ describe('renderComparison', () => {
     const row = run(0, { baseline: { name: '33b', overall: null, categories: {}, comparable: null } });
     const made = page([row], [unknown]);
     expect(made).to.contain(
-      '**43a has no verdict: overall 82.4 in its one run.** One run: run-to-run variance unknown. 2 of 3 runs not over yet.',
+      '**43a has no verdict: overall 82.4 in its one run.** One run: run-to-run variance unknown. 2 of 3 runs not finished yet.',
     );
     expect(made).to.contain('baseline.overall (baseline has no rows) not known');
   });
@@ -134,7 +136,7 @@ describe('renderComparison', () => {
     ]);
     expect(made).to.contain('### 43a-s0: failed (GPU_FAULT, fuse attempt 4)\n\nThe GPU &lt;b>timed\\* out');
     expect(made).to.contain('What to do: It is retried in a new folder');
-    expect(made).to.contain('`phasebox retry 43a-s0` goes on after the last finished stage.');
+    expect(made).to.contain('`phasebox retry 43a-s0` resumes after the last finished stage.');
     expect(made).to.contain('````text\n| a pipe\n```\n<details>\nred\nnext\n````');
     expect(made).to.contain('What to do: Lower learning_rate');
   });
@@ -237,7 +239,7 @@ describe('renderComparison', () => {
 
   it('has no verdict when no done run has a score', () => {
     expect(page([run(0, { overall: null }), run(1, { overall: null })])).to.contain(
-      '- **43a: 2 runs done, none with a score, so there is no verdict.**',
+      '- **43a has no verdict: 2 runs done, none with a score.**',
     );
   });
 
@@ -260,14 +262,16 @@ describe('renderComparison', () => {
     expect(page([run(0, { category_modes }), run(1)])).to.contain('| 43a-s0 | 6 thinking, 3 prose | 3 wrapped |');
   });
 
-  it('says when val loss did not order the runs', () => {
+  it('says when val loss does not predict the score', () => {
     const runs = [0.21, 0.26, 0.18].map((val_loss, seed) =>
       run(seed, { metrics: { val_loss, train_loss: 0.1 }, overall: 82 - 20 * seed }),
     );
-    expect(page(runs)).to.contain('- Val loss did not order the runs: 0.180 -> 42.0, 0.210 -> 82.0 (43a-s2, 43a-s0)');
-    expect(page(runs.slice(0, 2))).to.not.contain('did not order');
+    expect(page(runs)).to.contain(
+      '- Val loss does not predict the score here: 43a-s0 has a higher loss than 43a-s2 (0.210 vs. 0.180) and a higher score (82.0 vs. 42.0)',
+    );
+    expect(page(runs.slice(0, 2))).to.not.contain('does not predict');
     const tie = { metrics: { val_loss: 0.21, train_loss: 0.1 } };
-    expect(page(runs.map((row) => ({ ...row, ...tie })).reverse())).to.not.contain('did not order');
+    expect(page(runs.map((row) => ({ ...row, ...tie })).reverse())).to.not.contain('does not predict');
   });
 
   it('shows names, titles and outcomes as they are, whatever is in them', () => {

@@ -81,7 +81,7 @@ describe('writePages', () => {
     expect(await read('COMPARISON.md')).to.contain(rendered.trimEnd());
     expect(rendered).to.contain('# zz (title of zz) against aa (title of aa)');
     expect(rendered).to.contain(
-      '**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not over yet.',
+      '**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not finished yet.',
     );
     expect(rendered).to.contain('[zz](zz/answers.md), [aa](aa/answers.md)');
     expect(await read('aa', 'answers.md'))
@@ -141,7 +141,7 @@ describe('writePages', () => {
   });
 
   it('makes an empty page in an empty workspace', async () => {
-    expect((await writePages({ artifacts })).rendered).to.equal('# Comparison: no run is over yet\n');
+    expect((await writePages({ artifacts })).rendered).to.equal('# Comparison: no run is finished yet\n');
   });
 });
 
