@@ -13,7 +13,7 @@ describe('commands/status: the disk', () => {
       /^disk: \d[\d.]* \w+ free, 10 GB of it reserved; train of p-s0 has reserved 1\.2 GB$/,
     );
     const { status, ...forPeople } = await readStatus(workspace);
-    expect(statusText(status, forPeople)).to.match(/^disk: [^\n;]* free$/m);
+    expect(statusText(status, forPeople)).to.match(/^disk: [^\n;]* free, [^\n;]* reserved$/m);
     expect(Object.keys(status)).to.eql(['up', 'paused', 'broker', 'inbox', 'rejected', 'runs', 'warnings']);
   });
 
