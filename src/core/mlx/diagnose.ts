@@ -82,6 +82,6 @@ export function diagnose(code: number, tail: readonly string[], python = 'python
   if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
   const reported = errorText(lines);
   if (isSettings(lines)) return new StageError('BAD_SETTINGS', reported ?? `exit code ${code}`);
-  const end = ownSignals[code] === undefined ? `exit code ${code}` : `ended by signal ${ownSignals[code]}`;
+  const end = ownSignals[code] === undefined ? `exit code ${code}` : `killed by signal ${ownSignals[code]}`;
   return new StageError('TOOL_FAILED', reported === null ? `${end}, nothing in its log` : `${end}: ${reported}`);
 }

@@ -11,7 +11,7 @@ export function downloadError(
   tail: readonly string[],
   { source, python }: { readonly source: string; readonly python?: string },
 ): StageError {
-  if (code === null) return new StageError('DOWNLOAD_FAILED', `${source}: the download was ended from outside`);
+  if (code === null) return new StageError('DOWNLOAD_FAILED', `${source}: the download was killed from outside`);
   const cause = diagnose(code, tail, python);
   if (cause.code === 'DISK_FULL' || cause.code === 'ENVIRONMENT') return cause;
   const first = tail.findLastIndex((line) => line.includes(' cannot be fetched: '));

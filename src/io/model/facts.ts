@@ -88,7 +88,7 @@ async function ask(python: string): Promise<Answer> {
   const script = driverPath('facts');
   const { stdout, stderr, exitCode, failed, code } = await execa(python, [script], { reject: false, timeout: 60_000 });
   const not = (why: string): NoFacts => ({ why, todo: next, unfit: false });
-  if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'ended by a signal'})`);
+  if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'killed by a signal'})`);
   if (exitCode === noMlx) return withoutMlx(python, stderr);
   if (failed) return not(`${python} does not report its version of mlx_lm: ${stderr.trim() || `exit ${exitCode}`}`);
   const answer = facts.safeParse(jsonOrNull(stdout));

@@ -89,7 +89,7 @@ export function freePort(): Promise<number> {
 /** Throws how the process ended, with what its log says. */
 async function tellEnd(tool: RunningTool): Promise<never> {
   const { code } = await tool.ended;
-  const how = code === null ? 'it was ended from outside' : `it ended with exit code ${code}`;
+  const how = code === null ? 'it was killed from outside' : `it ended with exit code ${code}`;
   throw died(how, code, await logTail(tool.log, 40));
 }
 

@@ -84,6 +84,6 @@ describe('core/diagnose', () => {
   it('tells the exception, not the bar or the hint behind it', () => {
     const lines = ['Traceback', 'custom.CustomError: the real reason', '\rCalculating:  10%|#   | 1/10', 'bye'];
     expect(diagnose(1, lines).message).to.contain('exit code 1: custom.CustomError: the real reason');
-    expect(diagnose(139, []).message).to.contain('ended by signal SEGV, nothing in its log');
+    expect(diagnose(139, []).message).to.contain('killed by signal SEGV, nothing in its log');
   });
 });

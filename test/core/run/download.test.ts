@@ -28,7 +28,7 @@ describe('downloadError', () => {
 
   it('tries again after an end that nobody wanted: killed, lost, or a crash of its own', () => {
     expect(downloadError(null, [], { source: 'org/m' }).message).to.match(
-      /org\/m: the download was ended from outside$/,
+      /org\/m: the download was killed from outside$/,
     );
     const crash = downloadError(1, ['Traceback (most recent call last):', 'ValueError: odd'], { source: 'org/m' });
     expect([crash.code, crash.message]).to.eql([
