@@ -9,7 +9,7 @@ import { packageRoot } from '../io/package-root.ts';
 import { openRetryClock } from '../io/retry-clock.ts';
 import { openControl } from '../io/workspace/control-store.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
-import { takeRows } from '../io/workspace/results-file.ts';
+import { takeHeads } from '../io/workspace/results-file.ts';
 import { clearResults, retireRows } from '../io/workspace/results-store.ts';
 import { openShelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -37,7 +37,7 @@ export async function openPlace({ workspace, log, notice }: PlaceParts): Promise
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
   reportMoved({ log, notice }, await clearResults(workspace.artifacts));
-  const { taken } = await takeRows(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
+  const { taken } = await takeHeads(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
   const { own, replaced } = await sortRows([...taken.values()], shelf);
   // Before a run is started: its journal would no longer show that the row is not its own.
   for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);

@@ -5,13 +5,13 @@ import { removedText, replacedText } from '../core/run/old-rows.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../core/run/status.ts';
 import type { Control } from '../events/request.ts';
-import type { Row } from '../events/row.ts';
+import type { RowHead } from '../events/row.ts';
 import { attemptFolder, stageNames } from '../events/stages.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { hasLiveTool } from '../io/tool/tool-folders.ts';
 import { sortRows } from '../io/workspace/old-rows.ts';
-import { takeRows } from '../io/workspace/results-file.ts';
+import { takeHeads } from '../io/workspace/results-file.ts';
 import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
@@ -48,7 +48,7 @@ interface ShownRuns {
 export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
   const shelf = openShelf(workspace.artifacts);
   await shelf.refresh();
-  const { taken } = await takeRows(workspace.artifacts, finishedRun).catch((error: unknown) => {
+  const { taken } = await takeHeads(workspace.artifacts, finishedRun).catch((error: unknown) => {
     if (!(error instanceof DamagedFile)) throw error;
     now.damage.push(error.message);
     return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
@@ -82,7 +82,7 @@ export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRun
   return { shown: [...(await inParallel(shelf.all(), orDamaged)), ...damaged], copies, oldRows };
 }
 
-const finishedRun = (row: Row) => {
+const finishedRun = (row: RowHead) => {
   const { run, status, overall } = row;
   const said = status === 'done' ? `${wide(status)}  ${rowLine(row)}` : null;
   return { run, status, overall, shown: { status: finishedStatus(row), said } };

@@ -123,3 +123,19 @@ export type Row = z.infer<typeof row>;
 
 /** `error.code` of a cancelled run's row; all others are in the catalogue of core/errors.ts. */
 export const cancelled = 'CANCELLED';
+
+/** What `status` and the start of `up` read of a row: checking all fields of 10,000 rows takes half of their time. */
+export const rowHead = z.object(
+  row.pick({
+    run: true,
+    phase: true,
+    status: true,
+    overall: true,
+    strict: true,
+    seconds: true,
+    verdict: true,
+    outcome: true,
+    error: true,
+  }).shape,
+);
+export type RowHead = z.infer<typeof rowHead>;

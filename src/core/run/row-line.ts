@@ -1,8 +1,8 @@
-import type { Row } from '../../events/row.ts';
+import type { RowHead } from '../../events/row.ts';
 import { duration } from '../words.ts';
 
 /** `82.4 % (strict 80.6 %), gate passed, 50 min 3 s`, or why there is no score. */
-export function rowLine(row: Row): string {
+export function rowLine(row: RowHead): string {
   const total = duration(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0));
   if (row.status !== 'done') return `${row.status} after ${total}${row.error === null ? '' : `: ${row.error.message}`}`;
   const score =

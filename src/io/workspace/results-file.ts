@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Row, row as rowSchema } from '../../events/row.ts';
+import type * as z from 'zod';
+import { type Row, type RowHead, rowHead, row as rowSchema } from '../../events/row.ts';
 import { openText } from '../disk/files.ts';
 import { withRemedy } from '../disk/own-file.ts';
 
@@ -26,12 +27,18 @@ export const resultsFile = (artifacts: string): string => join(artifacts, 'resul
 /** Fields that a later version added are kept and not an error. */
 const laterRow = rowSchema.loose();
 
-function parseLine(line: Buffer): { readonly row: Row } | { readonly why: string } {
+/** Without the search for unknown fields zod takes two thirds of the time. */
+function readRow(value: unknown): z.ZodSafeParseResult<Row> {
+  const own = rowSchema.safeParse(value);
+  return own.success ? own : laterRow.safeParse(value);
+}
+
+function parseLine<R>(
+  line: Buffer,
+  read: (value: unknown) => z.ZodSafeParseResult<R>,
+): { readonly row: R } | { readonly why: string } {
   try {
-    const value: unknown = JSON.parse(line.toString('utf8'));
-    // Without the search for unknown fields zod takes two thirds of the time.
-    const own = rowSchema.safeParse(value);
-    const parsed = own.success ? own : laterRow.safeParse(value);
+    const parsed = read(JSON.parse(line.toString('utf8')));
     if (parsed.success) return { row: parsed.data };
     const [issue] = parsed.error.issues;
     return { why: `it is no row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
@@ -71,17 +78,40 @@ async function eachLine(artifacts: string, use: (line: Buffer, number: number) =
  * Reads results.jsonl in parts, without changing it, and keeps what `take` makes of each row: whole rows of 10,000 runs
  * take 100 MB. `concerns`: the lines (read as latin1) that are parsed, which takes most of the time.
  */
-export async function takeRows<T>(
+export function takeRows<T>(
   artifacts: string,
   take: TakeRow<T>,
   concerns: (text: string) => boolean = () => true,
-): Promise<{ readonly taken: Map<string, T>; readonly damaged: DamagedLine[] }> {
+): Promise<Taken<T>> {
+  return takeLines(artifacts, { read: readRow, take, concerns });
+}
+
+/** The same for the head of each row. The fields that it lacks are not checked; `verify` and the pages check them. */
+export function takeHeads<T>(artifacts: string, take: (head: RowHead) => T): Promise<Taken<T>> {
+  return takeLines(artifacts, { read: (value) => rowHead.safeParse(value), take, concerns: () => true });
+}
+
+interface Taken<T> {
+  readonly taken: Map<string, T>;
+  readonly damaged: DamagedLine[];
+}
+
+interface Taking<R, T> {
+  readonly read: (value: unknown) => z.ZodSafeParseResult<R>;
+  readonly take: (row: R, line: Buffer) => T;
+  readonly concerns: (text: string) => boolean;
+}
+
+async function takeLines<R extends { readonly run: string }, T>(
+  artifacts: string,
+  { read, take, concerns }: Taking<R, T>,
+): Promise<Taken<T>> {
   const taken = new Map<string, T>();
   const damaged: DamagedLine[] = [];
   await eachLine(artifacts, (line, number) => {
     const text = line.toString('latin1');
     if (text.trim() === '' || !concerns(text)) return;
-    const parsed = parseLine(line);
+    const parsed = parseLine(line, read);
     if ('row' in parsed) taken.set(parsed.row.run, take(parsed.row, line));
     else damaged.push({ line: number, text, why: parsed.why });
   });
