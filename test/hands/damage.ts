@@ -61,7 +61,8 @@ export const smallFiles: readonly string[] = [
   ...below('artifacts/train/train-s0/.1-train.a1/check', 'command.json', 'exit', 'log.txt'),
   ...below('artifacts', 'five/five-s0/run.json', 'five/five-s0/journal.jsonl', 'after/after-s0/run.json'),
   ...below('.phasebox', 'id', 'journal.jsonl', 'control.json', 'broker.json', 'up.\\d+'),
-  ...below('.phasebox', 'broker/server.log', 'log/phasebox.log', 'prompts/[0-9a-f]+.json'),
+  ...below('.phasebox', 'broker/server.log', 'broker/appendonlydir/[^/]+.manifest', 'log/phasebox.log'),
+  '.phasebox/prompts/[0-9a-f]+.json',
   ...below('.phasebox', 'requests/[0-9a-f.]+-prioritize.json', 'tickets/fresh.yaml.json'),
   ...['.slot/slot.\\d+', 'inbox/rejected/wrong.yaml.reasons.txt'],
 ];
