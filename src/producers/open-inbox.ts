@@ -14,6 +14,8 @@ export interface OpenInbox {
   /** False: no file events, the scan alone. */
   readonly events: boolean;
   readonly python: string;
+  /** The highest acceptance number that was given; null: not known. */
+  readonly highest: number | null;
   /** One line for people for each file that was taken. */
   readonly say: (line: string) => void;
   /** One line for each warning about a file that was accepted. */
@@ -24,11 +26,21 @@ export interface OpenInbox {
 }
 
 /** The inbox of a workspace: watched, each file read, planned and turned into runs. */
-export function openInbox({ workspace, log, events, python, say, warn, onAccepted, onRejected }: OpenInbox): Inbox {
+export function openInbox({
+  workspace,
+  log,
+  events,
+  python,
+  highest,
+  say,
+  warn,
+  onAccepted,
+  onRejected,
+}: OpenInbox): Inbox {
   const read = planReader(openLookups({ ...workspace, python }));
   const context: AcceptContext = {
     artifacts: workspace.artifacts,
-    numbers: acceptanceNumbers(workspace.artifacts),
+    numbers: acceptanceNumbers(workspace.artifacts, highest),
     read,
     onAccepted({ newRuns, summary, warnings }, file) {
       // Told first: what the runs do next is told by others.

@@ -102,9 +102,9 @@ export interface Numbers {
   forget(): void;
 }
 
-/** Numbers of one workspace, read from its run folders once. */
-export function acceptanceNumbers(artifacts: string): Numbers {
-  let highest: number | null = null;
+/** Numbers of one workspace. `known`: the highest that was given; without it the run folders are read once. */
+export function acceptanceNumbers(artifacts: string, known: number | null = null): Numbers {
+  let highest = known;
   return {
     async next() {
       highest = (highest ?? (await highestNumber(artifacts))) + 1;

@@ -129,13 +129,22 @@ export async function readRows(artifacts: string): Promise<Row[]> {
   return (await readResults(artifacts)).rows;
 }
 
+/** Whether a line may be a row of a phase (its name in lower case), without reading all of the line where phasebox wrote it. */
+function mayBeOf(text: string, name: string): boolean {
+  const key = '"phase":"';
+  const at = text.indexOf(key);
+  if (at === -1) return text.toLowerCase().includes(`"${name}"`);
+  const from = at + key.length;
+  return text.slice(from, from + name.length + 1).toLowerCase() === `${name}"`;
+}
+
 /** The rows of one phase; names that differ only in case are one. */
 export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
   const name = phase.toLowerCase();
   const { taken } = await takeRows(
     artifacts,
     (row) => row,
-    (text) => text.toLowerCase().includes(`"${name}"`),
+    (text) => mayBeOf(text, name),
   );
   return [...taken.values()].filter((row) => row.phase.toLowerCase() === name);
 }
