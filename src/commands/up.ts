@@ -167,6 +167,12 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
       workers.accepted(runs).catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));
     },
   });
+  ownership.onLost(() => {
+    screen.line(
+      timed('another `phasebox up` owns this workspace now, since the claim of this one was deleted: this one ends'),
+    );
+    process.kill(process.pid, 'SIGTERM');
+  });
   ownership.onPoke(() => {
     workers
       .reconcile()

@@ -16,6 +16,8 @@ import { isSocketName, socketFolder } from './socket-path.ts';
 export interface Ownership {
   /** Called when a command of another process pokes: it left a request. */
   onPoke(listener: () => void): void;
+  /** Called once if another process owns the workspace now, because this claim was deleted for a while. */
+  onLost(listener: () => void): void;
   release(): Promise<void>;
 }
 
@@ -68,18 +70,43 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
       if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
       await removeOlder(state, mine.number);
       // The file stays until there is a newer one: numbers that went down would let two racers own it.
+      const guard = guardClaim(state, mine, content);
       const release = async (): Promise<void> => {
+        guard.close();
         await server.close();
         // Not worth an error: without this mark another machine asks a person whether this owner has ended.
         await writeWhole(mine.file, JSON.stringify({ ...content, released: true })).catch(() => undefined);
       };
       kept = true;
-      return { kind: 'owned', ownership: { onPoke: (listener) => void listeners.push(listener), release } };
+      const onPoke = (listener: () => void): void => void listeners.push(listener);
+      return { kind: 'owned', ownership: { onPoke, onLost: guard.onLost, release } };
     }
   } finally {
     if (!kept) await server.close();
     await rm(draft, { force: true });
   }
+}
+
+const guard_ms = 2000;
+
+/** Puts a claim back that was deleted or damaged while its owner lives: without it a second `up` would start. */
+function guardClaim(
+  state: string,
+  { number, file }: Generation,
+  content: { readonly socket: string },
+): { onLost(listener: () => void): void; close(): void } {
+  const lost: (() => void)[] = [];
+  const look = async (): Promise<void> => {
+    const highest = (await generations(state, 'up')).at(-1);
+    if (highest !== undefined && highest.number > number) {
+      for (const listener of lost.splice(0)) listener();
+      clearInterval(timer);
+    } else if ((await readClaim(file, claimFile))?.socket !== content.socket)
+      await writeWhole(file, JSON.stringify(content));
+  };
+  // A disk that is full or gone has other ways to say so; the next look tries again.
+  const timer = setInterval(() => void look().catch(() => undefined), guard_ms).unref();
+  return { onLost: (listener) => void lost.push(listener), close: () => clearInterval(timer) };
 }
 
 /** The pid of the `up` that owns the workspace; null when none lives. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
@@ -85,6 +85,24 @@ describe('ownership of a workspace', () => {
     const claim = await claimWorkspace(state);
     expect(claim.kind).to.equal('owned');
     if (claim.kind === 'owned') await claim.ownership.release();
+  });
+
+  it('whose claim is deleted or damaged is claimed again by its owner; one that lost to another owner says so', async () => {
+    const state = await tempDir('own');
+    const claim = await claimWorkspace(state);
+    if (claim.kind !== 'owned') throw new Error('nobody else is there');
+    let lost = 0;
+    claim.ownership.onLost(() => {
+      lost += 1;
+    });
+    await rm(join(state, 'up.1'));
+    await waitFor('the claim', async () => (await ownerOf(state)) === process.pid);
+    await writeFile(join(state, 'up.1'), 'x');
+    await waitFor('the claim', async () => (await ownerOf(state)) === process.pid);
+    expect(lost).to.equal(0);
+    await writeFile(join(state, 'up.2'), await readFile(join(state, 'up.1')));
+    await waitFor('the loss', () => lost === 1);
+    await claim.ownership.release();
   });
 
   it('of another machine is never taken over, unless it was released there', async () => {
