@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { tempDir } from './helpers/temp.ts';
 
@@ -24,6 +24,11 @@ async function bareClone() {
   await writeFile(at('package.json'), '{ "type": "module" }');
   await writeFile(at('python', requirements), 'mlx-lm==0.32.2\n');
   await writeFile(at('src/cli.ts'), 'console.log(JSON.stringify({ said: process.argv[2] as string }));\n');
+  // Programs of their own in dist/.
+  for (const part of ['src/io/thread/worker.ts', 'src/io/workspace/pages-child.ts']) {
+    await mkdir(at(dirname(part)), { recursive: true });
+    await writeFile(at(part), '');
+  }
   await writeLock(folder, '1.0.0');
   await program(folder, 'npm', fakeNpm);
   const setup = (env: NodeJS.ProcessEnv = {}): Promise<Ended> =>

@@ -42,7 +42,8 @@ describe('a run whose folder is deleted while `up` lives', () => {
     await up.says(/a-s0: its folder \S+ is gone, so it left the queue/);
     for (const run of ['b-s0', 'c-s0']) expect(await chain.row(run)).to.include({ status: 'done' });
     await waitFor('the end of its tool', () => !isThere(call?.pid ?? 0));
-    expect(await up.stop()).to.equal(0);
+    const code = await up.stop();
+    expect(code, (await up.ended).err).to.equal(0);
   });
 });
 

@@ -58,7 +58,13 @@ export function openJournals(): Journals {
       await read(folder);
       const writer = writers.get(folder) ?? openJournal(folder);
       writers.set(folder, writer);
-      await (await writer).append(line);
+      try {
+        await (await writer).append(line);
+      } catch (error) {
+        // One that could not be opened (its folder was deleted) would fail again when all are closed.
+        await writer.catch(() => writers.delete(folder));
+        throw error;
+      }
       appended++;
       const lines = [...(known.get(folder) ?? []), line];
       if (line.event !== 'row') {
