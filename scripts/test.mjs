@@ -23,8 +23,8 @@ const checks = {
 const suites = {
   crash: { folders: ['crash'], limit_min: 25 },
   real: { folders: ['real'], limit_min: 25 },
-  unit: { folders: 'rest', limit_min: 15 },
   chain: { folders: ['chain'], limit_min: 15 },
+  unit: { folders: 'rest', limit_min: 15 },
   browser: { folders: ['browser'], limit_min: 5 },
 };
 /** Files of test/long/. What each can be told by its environment stands at its head. */
