@@ -159,7 +159,7 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     log,
     events: options.events,
     python: runtime.python,
-    highest: highestNumber(runtime.shelf),
+    shelf: runtime.shelf,
     say: (line) => screen.line(timed(line)),
     warn: await warnBesideOutput(),
     onRejected: () => tally.rejected++,
@@ -194,12 +194,6 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     await dashboard?.close();
   }
   return how;
-}
-
-/** A run that cannot be read may have a higher number than all others. */
-function highestNumber(shelf: Runtime['shelf']): number | null {
-  if (shelf.leftOut().some(({ kind }) => kind === 'damaged')) return null;
-  return shelf.all().reduce((highest, { run }) => Math.max(highest, run.number), 0);
 }
 
 async function openDashboard(runtime: Runtime): Promise<Dashboard> {
