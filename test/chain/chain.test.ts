@@ -71,7 +71,9 @@ describe('two configs with a stand-in mlx_lm', () => {
       ['A-s0', 'done'],
       ['B-s0', 'done'],
     ]);
-    await waitFor('B on the page', async () => /B-s0/.test(await chain.read('artifacts/COMPARISON.md')));
+    await waitFor('B on the page', async () =>
+      /B-s0/.test(await chain.read('artifacts/COMPARISON.md').catch(() => '')),
+    );
     expect(await up.stop()).to.equal(0);
     const tools = (await chain.calls()).filter(({ run }) => run !== null);
     // `serve` twice: the base's own score, and the run's.
