@@ -5,7 +5,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Notice } from './runtime.ts';
 
 /** Rows that come together have one writing. */
-const quiet_ms = 500;
+const quiet_ms = 250;
 /** While rows keep coming. */
 const busy_ms = 10_000;
 /** After an error that can pass (a full disk, mostly); each further time twice as long. */
