@@ -132,6 +132,7 @@ export const rowHead = z.object(
     status: true,
     overall: true,
     strict: true,
+    score_by: true,
     seconds: true,
     verdict: true,
     outcome: true,

@@ -8,7 +8,7 @@ import { inSlices } from '../io/disk/in-slices.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
-import { takeRows } from '../io/workspace/results-file.ts';
+import { takeHeads } from '../io/workspace/results-file.ts';
 import { readManifestNow } from '../io/workspace/run-folder.ts';
 import type { Shelved } from '../io/workspace/shelf.ts';
 import { now, type Runtime } from './runtime.ts';
@@ -42,7 +42,7 @@ export async function removeModels(place: Place, run?: string): Promise<void> {
   const own = shelf.all().filter((shelved) => governed.has(shelved.run.phase));
   const models = (await inSlices(own, finalModel)).filter((model) => model !== null);
   const gone = models.filter(({ removed }) => removed);
-  const { taken } = await takeRows(place.workspace.artifacts, (row) => ({ status: row.status, score: figure(row) }));
+  const { taken } = await takeHeads(place.workspace.artifacts, (row) => ({ status: row.status, score: figure(row) }));
   const users = shelf.all().map((shelved) => userOf(place, shelved, taken.get(shelved.run.run)));
   const names = new Set(modelsToRemove(users, new Set(gone.map(({ shelved }) => shelved.run.run))));
   for (const model of models) if (names.has(model.shelved.run.run) || model.removed) await remove(place, model);

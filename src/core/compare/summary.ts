@@ -40,7 +40,8 @@ export interface GateSummary {
 }
 
 /** The figure that gate and outcomes read. */
-export const figure = (row: Row): number | null => (row.score_by === 'strict' ? row.strict : row.overall);
+export const figure = (row: Pick<Row, 'score_by' | 'strict' | 'overall'>): number | null =>
+  row.score_by === 'strict' ? row.strict : row.overall;
 
 const percentInterval = (interval: Interval | null): Interval | null =>
   interval === null ? null : { low: 100 * interval.low, high: 100 * interval.high };
