@@ -2,14 +2,14 @@ import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { openRuntime } from '../src/commands/open-runtime.ts';
+import { openRuntime } from '../src/commands/parts/open-runtime.ts';
 import type { JournalLine } from '../src/events/journal.ts';
 import { modes, type Score } from '../src/events/score.ts';
 import { type Made, type StageName, stageNames } from '../src/events/stages.ts';
+import { acceptanceNumbers } from '../src/io/artifacts/phase-store.ts';
 import { openBroker } from '../src/io/broker/broker.ts';
-import { packageRoot } from '../src/io/package-root.ts';
+import { packageRoot } from '../src/io/host/package-root.ts';
 import { openLookups } from '../src/io/workspace/lookups.ts';
-import { acceptanceNumbers } from '../src/io/workspace/phase-store.ts';
 import { openWorkspace, type Workspace } from '../src/io/workspace/workspace.ts';
 import { acceptConfig, type ReadPlan } from '../src/producers/accept.ts';
 import { dropFiles } from '../src/producers/drop.ts';
@@ -117,7 +117,7 @@ async function main(): Promise<void> {
     broker,
     signal: down.signal,
     notice: (notice) => {
-      if (notice.kind === 'row') rowOf.get(notice.shelved.run.phase)?.();
+      if (notice.kind === 'row') rowOf.get(notice.stored.run.phase)?.();
       if (notice.kind === 'failed') {
         console.error(notice.message);
         process.exit(1);
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   await workers.close();
   await runtime.bus.close();
   await runtime.pages.close();
-  await runtime.shelf.close();
+  await runtime.runStore.close();
   await broker.close();
   await rm(root, { recursive: true });
 }

@@ -18,11 +18,16 @@ const wayAround = /\bas any\b|:\s*any\b|<any>|\bas unknown as\b|@ts-(?:ignore|no
 const comment = /^\s*(?:\/?\*.*|\/\/.*)$|\/\*.*?\*\/|\/\/ .*$/g;
 /**
  * What writes to the terminal as it is. Names, keys and tools may hold ESC and BEL, so text goes there through
- * commands/output.ts, which shows them escaped. `writers` do the same: a screen that is redrawn, the log's lines, and the
+ * commands/parts/output.ts, which shows them escaped. `writers` do the same: a screen that is redrawn, the log's lines, and the
  * entry, which an old Node must be able to read.
  */
 const rawWrite = /\bstd(?:out|err)\.write\(|\bconsole\.|(?<!shownLine, )'inherit'|\.pipe\(process\./;
-const writers = ['src/commands/output.ts', 'src/commands/screen.ts', 'src/io/logger.ts', 'src/entry.ts'];
+const writers = [
+  'src/commands/parts/output.ts',
+  'src/commands/parts/screen.ts',
+  'src/io/workspace/logger.ts',
+  'src/entry.ts',
+];
 const bareIgnore = /biome-ignore\s+\S+\s*(?::\s*)?$|biome-ignore\s+\S+:?\s*<explanation>/;
 
 const over = [...tooLong(), ...tooMany(), ...lines()];
@@ -51,7 +56,7 @@ function* lines() {
       if (path.startsWith('src') && wayAround.test(line.replace(comment, '')))
         yield `${path}:${at + 1} goes around the types: ${line.trim()}`;
       if (path.startsWith('src') && !writers.includes(path) && rawWrite.test(line.replace(comment, '')))
-        yield `${path}:${at + 1} writes to the terminal past commands/output.ts: ${line.trim()}`;
+        yield `${path}:${at + 1} writes to the terminal past commands/parts/output.ts: ${line.trim()}`;
       if (bareIgnore.test(line)) yield `${path}:${at + 1} switches a lint rule off without its reason: ${line.trim()}`;
     }
   }

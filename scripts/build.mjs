@@ -61,7 +61,7 @@ async function bundle(source, dist) {
       // The pages are written by a process of their own; what may take long begins in a thread (io/thread/run-task.ts).
       entryPoints: {
         cli: join(source, 'cli.ts'),
-        'pages-child': join(source, 'io/workspace/pages-child.ts'),
+        'pages-child': join(source, 'io/page/pages-child.ts'),
         thread: join(source, 'io/thread/worker.ts'),
       },
       outdir: unfinished,

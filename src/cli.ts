@@ -1,4 +1,4 @@
-import { printError, printed } from './commands/output.ts';
+import { printError, printed } from './commands/parts/output.ts';
 import { exitCodeOf, runCommand } from './commands/run-command.ts';
 import { pythonEnv } from './core/mlx/mlx-argv.ts';
 import { hasCode } from './io/disk/files.ts';

@@ -10,7 +10,7 @@ import { scoreSuite } from '../src/core/score/score.ts';
 import { scoreByCommand, scorerInput } from '../src/core/score/scorer.ts';
 import { baseline } from '../src/events/phase.ts';
 import type { Suite } from '../src/events/suite.ts';
-import { packageRoot } from '../src/io/package-root.ts';
+import { packageRoot } from '../src/io/host/package-root.ts';
 import { xml } from './helpers/answers.ts';
 import { tempDir } from './helpers/temp.ts';
 

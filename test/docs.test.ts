@@ -10,7 +10,7 @@ import { phase } from '../src/events/phase.ts';
 import { row } from '../src/events/row.ts';
 import { modes } from '../src/events/score.ts';
 import { workspaceConfig } from '../src/events/workspace.ts';
-import { packageRoot } from '../src/io/package-root.ts';
+import { packageRoot } from '../src/io/host/package-root.ts';
 import { type ConfigWorkspace, configWorkspace } from './helpers/config-workspace.ts';
 import { everyCommand } from './helpers/every-command.ts';
 import { tinyAdapter } from './helpers/tiny-model.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { installedBroker } from '../src/io/broker/broker-binary.ts';
-import { folderBytes } from '../src/io/disk/disk-usage.ts';
+import { folderBytes } from '../src/io/host/disk-usage.ts';
 import { writeNight } from './browser/written-night.ts';
 import { testPython } from './helpers/real-stage.ts';
 import { waitFor } from './helpers/temp.ts';

@@ -25,7 +25,7 @@ async function bareClone() {
   await writeFile(at('python', requirements), 'mlx-lm==0.32.2\n');
   await writeFile(at('src/cli.ts'), 'console.log(JSON.stringify({ said: process.argv[2] as string }));\n');
   // Programs of their own in dist/.
-  for (const part of ['src/io/thread/worker.ts', 'src/io/workspace/pages-child.ts']) {
+  for (const part of ['src/io/thread/worker.ts', 'src/io/page/pages-child.ts']) {
     await mkdir(at(dirname(part)), { recursive: true });
     await writeFile(at(part), '');
   }

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JournalLine } from '../../src/events/journal.ts';
-import { packageRoot } from '../../src/io/package-root.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 import { dropFiles } from '../../src/producers/drop.ts';
 

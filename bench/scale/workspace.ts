@@ -1,7 +1,7 @@
 import { cp, link, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PhaseRecord } from '../../src/events/run.ts';
-import { packageRoot } from '../../src/io/package-root.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
 
 /*
  * A workspace of many finished runs, made from runs that a real night left (test/fixtures/workspace-0.1.0): their plans,

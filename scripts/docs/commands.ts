@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { commands } from '../../src/commands/index.ts';
-import { emptyProgram } from '../../src/commands/program.ts';
-import { usageOf } from '../../src/commands/usage.ts';
+import { emptyProgram } from '../../src/commands/parts/program.ts';
+import { usageOf } from '../../src/commands/parts/usage.ts';
 import { fenced, table } from './markdown.ts';
 
 /** The program with every command. */

@@ -18,12 +18,12 @@ import {
 } from '../core/page/report-words.ts';
 import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
-import { readPhases, readScores } from '../io/workspace/page-input.ts';
-import { readResults } from '../io/workspace/results-file.ts';
+import { readResults } from '../io/artifacts/results-file.ts';
+import { readPhases, readScores } from '../io/page/page-input.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** `43a`, or a variant of it: `43a-q4`. */
 const nameOf = ({ group }: Summary): string =>

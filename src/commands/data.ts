@@ -17,10 +17,10 @@ import { resolveModel } from '../io/model/models.ts';
 import { findPython } from '../io/model/python.ts';
 import { pagePlace, writeDataPage } from '../io/page/write-data-page.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
-import { dataFlags, type Flags, namedKeys, rowAddress } from './data-flags.ts';
-import { print, printError } from './output.ts';
-import { globals, type Register } from './register.ts';
-import { warnOfWorkspace } from './warnings.ts';
+import { dataFlags, type Flags, namedKeys, rowAddress } from './parts/data-flags.ts';
+import { print, printError } from './parts/output.ts';
+import { globals, type Register } from './parts/register.ts';
+import { warnOfWorkspace } from './parts/warnings.ts';
 
 export interface DataOptions {
   /** The folder where Python is looked for: a workspace, or any other. */

@@ -4,13 +4,13 @@ import { custodyOf, versionsOf } from '../core/run/custody.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
-import { readRows } from '../io/workspace/results-file.ts';
-import { openShelf, type Shelf, type Shelved } from '../io/workspace/shelf.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
+import { openRunStore, type RunStore, type StoredRun } from '../io/artifacts/run-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { missingRun } from './find-run.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { missingRun } from './parts/find-run.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 export interface DiffOptions {
   readonly a: string;
@@ -20,30 +20,30 @@ export interface DiffOptions {
 
 /** Prints what differs between two runs, over or not. Returns 0; throws CommandError 2 (unknown run). */
 export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): Promise<number> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
-  const side = (name: string): Promise<DiffSide> => sideOf(name, shelf, rows.get(name) ?? null);
+  const side = (name: string): Promise<DiffSide> => sideOf(name, runStore, rows.get(name) ?? null);
   const result = diffRuns(await side(a), await side(b));
   print(json ? `${printableJson(result)}\n` : diffText(result));
   return 0;
 }
 
-async function sideOf(name: string, shelf: Shelf, row: Row | null): Promise<DiffSide> {
-  const shelved = shelf.get(name);
-  if (shelved === undefined) {
-    if (row === null) throw missingRun(shelf, name);
+async function sideOf(name: string, runStore: RunStore, row: Row | null): Promise<DiffSide> {
+  const stored = runStore.get(name);
+  if (stored === undefined) {
+    if (row === null) throw missingRun(runStore, name);
     return { run: name, plan: null, row, custody: row.custody, versions: row.versions };
   }
-  const noted = { run: shelved.run, manifests: await manifestsOf(shelf, shelved) };
+  const noted = { run: stored.run, manifests: await manifestsOf(runStore, stored) };
   const custody = row?.custody ?? custodyOf({ ...noted, iteration: null });
-  return { run: name, plan: shelved.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
+  return { run: name, plan: stored.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
 }
 
-async function manifestsOf(shelf: Shelf, shelved: Shelved): Promise<Partial<Record<StageName, Manifest>>> {
+async function manifestsOf(runStore: RunStore, stored: StoredRun): Promise<Partial<Record<StageName, Manifest>>> {
   const found: Partial<Record<StageName, Manifest>> = {};
   for (const stage of stageNames) {
-    const committed = await shelf.committed(shelved, stage);
+    const committed = await runStore.committed(stored, stage);
     if (committed !== null) found[stage] = committed.manifest;
   }
   return found;

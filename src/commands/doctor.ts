@@ -3,15 +3,15 @@ import { shellLine } from '../core/plan/shell.ts';
 import { printableJson } from '../core/printable.ts';
 import { plural } from '../core/words.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
-import { checkBroker } from './check-broker.ts';
-import { checkMachine, type Machine, thisMachine } from './check-machine.ts';
-import { checkPlaces } from './check-places.ts';
-import { checkPython } from './check-tools.ts';
-import { type Check, checked, missing } from './checks.ts';
-import { print } from './output.ts';
-import { globals, type Register } from './register.ts';
-import { documented } from './usage.ts';
-import { warnOfWorkspace } from './warnings.ts';
+import { checkBroker } from './parts/check-broker.ts';
+import { checkMachine, type Machine, thisMachine } from './parts/check-machine.ts';
+import { checkPlaces } from './parts/check-places.ts';
+import { checkPython } from './parts/check-tools.ts';
+import { type Check, checked, missing } from './parts/checks.ts';
+import { print } from './parts/output.ts';
+import { globals, type Register } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
+import { warnOfWorkspace } from './parts/warnings.ts';
 
 /** What `doctor --json` prints. */
 export interface Diagnosis {

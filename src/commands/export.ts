@@ -5,17 +5,17 @@ import { shellLine } from '../core/plan/shell.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Run } from '../events/run.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
 import { type Cloned, cloneFolder, type Piece } from '../io/disk/clone-folder.ts';
 import { contentHash } from '../io/disk/hash.ts';
+import { packageRoot } from '../io/host/package-root.ts';
 import { proveModel } from '../io/model/model-folder.ts';
-import { packageRoot } from '../io/package-root.ts';
-import { readRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel, modelFiles } from './final-model.ts';
-import { type FoundRun, findRun } from './find-run.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { type FinalModel, finalModel, modelFiles } from './parts/final-model.ts';
+import { type FoundRun, findRun } from './parts/find-run.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** What an export came to, for the line that tells it. */
 export interface Exported extends Cloned {
@@ -87,14 +87,14 @@ async function provePieces(final: FinalModel, draft: string): Promise<void> {
 /** What the folder is, down to the hashes of what it was made from. */
 async function custodyOf(
   workspace: Workspace,
-  { shelf, shelved }: FoundRun,
+  { runStore, stored }: FoundRun,
   { final, pieces }: { readonly final: FinalModel; readonly pieces: readonly Piece[] },
 ): Promise<Record<string, unknown>> {
-  const { run } = shelved;
+  const { run } = stored;
   const row = (await readRows(workspace.artifacts)).find((one) => one.run === run.run);
   const manifests: [StageName, Manifest][] = [];
   for (const stage of stageNames) {
-    const found = await shelf.committed(shelved, stage);
+    const found = await runStore.committed(stored, stage);
     if (found !== null) manifests.push([stage, found.manifest]);
   }
   return {

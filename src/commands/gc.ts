@@ -2,17 +2,17 @@ import { relative } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
 import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
-import { machineHolder } from '../io/tool/machine-slot.ts';
-import { sortRows } from '../io/workspace/old-rows.ts';
-import { readRows } from '../io/workspace/results-file.ts';
-import { openShelf } from '../io/workspace/shelf.ts';
+import { sortRows } from '../io/artifacts/old-rows.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
+import { openRunStore } from '../io/artifacts/run-store.ts';
+import { machineHolder } from '../io/claim/machine-slot.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
-import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type Premises } from './garbage.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { sharedGarbage } from './shared-garbage.ts';
-import { documented } from './usage.ts';
+import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type StoredRows } from './parts/garbage.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { sharedGarbage } from './parts/shared-garbage.ts';
+import { documented } from './parts/usage.ts';
 
 export interface GcOptions {
   /** Also the final models of runs that are done. */
@@ -59,25 +59,25 @@ interface FoundGarbage {
 }
 
 async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
-  const { own: rows } = await sortRows(await readRows(workspace.artifacts), shelf);
-  const premises: Premises = { shelf, rows };
-  const needed = neededStages(premises);
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
+  const { own: rows } = await sortRows(await readRows(workspace.artifacts), runStore);
+  const storedRows: StoredRows = { runStore, rows };
+  const needed = neededStages(storedRows);
   const found: Garbage[] = [];
   const bulk: Garbage[] = [];
-  const damaged = shelf.leftOut().flatMap((left) => (left.kind === 'damaged' ? [leftOutText(left)] : []));
-  for (const shelved of shelf.all())
+  const damaged = runStore.leftOut().flatMap((left) => (left.kind === 'damaged' ? [leftOutText(left)] : []));
+  for (const stored of runStore.all())
     try {
-      found.push(...(await leftoversOf(premises, shelved)).filter(({ bytes }) => bytes > 0));
-      bulk.push(...(await bulkOf(premises, shelved, needed)));
+      found.push(...(await leftoversOf(storedRows, stored)).filter(({ bytes }) => bytes > 0));
+      bulk.push(...(await bulkOf(storedRows, stored, needed)));
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error;
-      damaged.push(`${shelved.run.run}: left alone. ${error.message}`);
+      damaged.push(`${stored.run.run}: left alone. ${error.message}`);
     }
   if (damaged.length > 0)
     damaged.push('Models, checkpoints and base scores stay while a run cannot be read: it may need them.');
-  const rest = damaged.length > 0 ? [] : [...bulk, ...(await sharedGarbage(workspace, premises))];
+  const rest = damaged.length > 0 ? [] : [...bulk, ...(await sharedGarbage(workspace, storedRows))];
   return { found: [...found, ...rest], damaged };
 }
 

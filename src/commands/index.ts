@@ -1,4 +1,4 @@
-import type { Register } from './register.ts';
+import type { Register } from './parts/register.ts';
 
 /** Every command, in the order of the help. Each is loaded when it may be the one that was asked for. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {

@@ -2,15 +2,15 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { hasCode, readText } from '../io/disk/files.ts';
+import { packageRoot } from '../io/host/package-root.ts';
 import { installMlx } from '../io/model/facts.ts';
 import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
-import { packageRoot } from '../io/package-root.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
-import { print, printError } from './output.ts';
-import { globals, type Register } from './register.ts';
+import { print, printError } from './parts/output.ts';
+import { globals, type Register } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
+import { warnOfWorkspace } from './parts/warnings.ts';
 import { schemaFile } from './schema.ts';
-import { documented } from './usage.ts';
-import { warnOfWorkspace } from './warnings.ts';
 
 /** What `init` did: files by name inside the folder, in the order that they are told. */
 export interface Initiated {

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../core/errors.ts';
 import { type StageName, stageFolder, stageNames } from '../events/stages.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { ifAbsent } from '../io/disk/files.ts';
-import { readRows } from '../io/workspace/results-file.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { findRun } from './find-run.ts';
-import { print, printLog } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { findRun } from './parts/find-run.ts';
+import { print, printLog } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 const poll_ms = 200;
 
@@ -27,7 +27,7 @@ export async function logs(
   workspace: Workspace,
   wanted: { run: string; stage?: string; follow: boolean },
 ): Promise<void> {
-  const { shelved } = await findRun(workspace, wanted.run);
+  const { stored } = await findRun(workspace, wanted.run);
   const only = stageNames.find((name) => name === wanted.stage);
   if (wanted.stage !== undefined && only === undefined) {
     throw new CommandError(2, `There is no stage ${wanted.stage}. Stages: ${stageNames.join(', ')}.`);
@@ -36,7 +36,7 @@ export async function logs(
   const shown = new Map<number, number>();
   for (;;) {
     const over = !wanted.follow || (await readRows(workspace.artifacts)).some((row) => row.run === wanted.run);
-    for (const attempted of await attempts(shelved)) {
+    for (const attempted of await attempts(stored)) {
       if (only === undefined || attempted.stage === only) await printLogs(attempted, shown);
     }
     if (over) return;
@@ -44,7 +44,7 @@ export async function logs(
   }
 }
 
-async function attempts({ folder }: Shelved): Promise<Attempted[]> {
+async function attempts({ folder }: StoredRun): Promise<Attempted[]> {
   const names = await readdir(folder);
   return stageNames.flatMap((stage) => {
     const prefix = `.${stageFolder(stage)}.a`;

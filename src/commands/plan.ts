@@ -9,15 +9,22 @@ import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { driverPath } from '../io/driver-path.ts';
+import { driverPath } from '../io/host/driver-path.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import {
+  openPlanContext,
+  type PlanContext,
+  type Read,
+  readAll,
+  sourcePlans,
+  suiteOf,
+} from '../producers/plan-context.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
-import { type Desk, openDesk, type Read, readAll, sourcePlans, suiteOf } from '../producers/plan-desk.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
-import { warn, warnBesideOutput } from './warnings.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
+import { warn, warnBesideOutput } from './parts/warnings.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
@@ -32,15 +39,15 @@ export interface PlanOptions {
 /** `phasebox plan`: shows what configs would do and changes nothing. Returns the exit code; throws CommandError (2, 3). */
 export async function plan(files: readonly string[], options: PlanOptions): Promise<number> {
   const { against, print, workspace } = options;
-  const desk = await openDesk(workspace);
-  const reads = await readAll(against === undefined ? files : [against, ...files], desk);
+  const context = await openPlanContext(workspace);
+  const reads = await readAll(against === undefined ? files : [against, ...files], context);
   const [first, ...others] = reads;
   for (const { file, warnings } of reads) for (const text of warnings) options.warn?.(`${file}: ${text}`);
-  if (against !== undefined && first !== undefined) await printDifferences(first, others, { desk, options });
+  if (against !== undefined && first !== undefined) await printDifferences(first, others, { context, options });
   else {
     // One for all files: it runs one check at a time, and none twice.
-    const check = dataChecks(desk.python, desk.lookups);
-    const planned = await Promise.all(reads.map((read) => planPhase(read, desk, check)));
+    const check = dataChecks(context.python, context.lookups);
+    const planned = await Promise.all(reads.map((read) => planPhase(read, context, check)));
     print(
       options.json
         ? `${printableJson({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] })}\n`
@@ -50,11 +57,11 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   return 0;
 }
 
-async function planPhase(read: Read, desk: Desk, check: DataCheck): Promise<PlannedPhase> {
-  const plans = await sourcePlans(read.runs, desk.lookups);
-  const suites = await inParallel(read.runs, (run) => suiteOf(run, desk.lookups));
+async function planPhase(read: Read, context: PlanContext, check: DataCheck): Promise<PlannedPhase> {
+  const plans = await sourcePlans(read.runs, context.lookups);
+  const suites = await inParallel(read.runs, (run) => suiteOf(run, context.lookups));
   const runs = await inParallel(read.runs, async (run) => ({
-    ...(await planRun(run, plans, desk)),
+    ...(await planRun(run, plans, context)),
     data: await check(run),
   }));
   const { file, phase, missing, warnings } = read;
@@ -64,19 +71,19 @@ async function planPhase(read: Read, desk: Desk, check: DataCheck): Promise<Plan
 async function planRun(
   draft: RunDraft,
   plans: ReadonlyMap<string, RunPlan>,
-  desk: Desk,
+  context: PlanContext,
 ): Promise<Omit<PlannedRun, 'data'>> {
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
   const shape = await readModelShape(source, draft.model?.folder ?? null);
-  const facts = train === null ? null : await desk.lookups.facts();
+  const facts = train === null ? null : await context.lookups.facts();
   const defaults = facts === null || facts.unchecked !== undefined ? null : facts.defaults;
   const places: Places = {
-    python: desk.python,
+    python: context.python,
     driver: driverPath,
     model: draft.model?.folder ?? source,
     modelName: draft.model?.folder ?? source,
-    run: (id) => acceptedRun(desk.workspace, id),
+    run: (id) => acceptedRun(context.workspace, id),
     plans,
   };
   return {
@@ -85,7 +92,7 @@ async function planRun(
     stages: stageCommands(draft, places),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
-    times: stageTimes(draft, desk.finished),
+    times: stageTimes(draft, context.finished),
   };
 }
 
@@ -94,10 +101,10 @@ const acceptedRun = (workspace: Workspace, id: string): string => join(workspace
 async function printDifferences(
   before: Read,
   others: readonly Read[],
-  { desk, options }: { readonly desk: Desk; readonly options: PlanOptions },
+  { context, options }: { readonly context: PlanContext; readonly options: PlanOptions },
 ): Promise<void> {
   const trains = [before, ...others].some(({ runs }) => runs.some((run) => run.settings.train !== null));
-  const defaults = trains ? (await desk.lookups.facts()).defaults : {};
+  const defaults = trains ? (await context.lookups.facts()).defaults : {};
   const found = others.map((read) => ({
     names: { before: before.phase.phase, after: read.phase.phase },
     differences: differences(before.config, read.config, defaults),

@@ -1,6 +1,6 @@
-import { ask } from './ask.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { ask } from './parts/ask.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** `phasebox prioritize RUN|PHASE` */
 export const registerPrioritize: Register = (program, exit) => {

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { CommandError } from '../core/errors.ts';
 import { ifAbsent } from '../io/disk/files.ts';
-import { writePages } from '../io/workspace/pages.ts';
+import { writePages } from '../io/page/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { print, printError } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { print, printError } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 export interface ReportOptions {
   /** The page itself on stdout, without what a person wrote around it. */

@@ -1,9 +1,9 @@
 import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
 import { stageNames } from '../events/stages.ts';
-import { ask } from './ask.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { ask } from './parts/ask.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** `phasebox retry RUN|PHASE [--stage STAGE]` */
 export const registerRetry: Register = (program, exit) => {

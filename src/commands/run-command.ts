@@ -1,11 +1,11 @@
 import { CommanderError } from 'commander';
 import { CommandError } from '../core/errors.ts';
-import { diskErrorOf } from '../io/disk/disk-errors.ts';
-import { expandArgument } from '../io/home.ts';
+import { diskErrorOf } from '../io/host/disk-errors.ts';
+import { expandArgument } from '../io/host/home.ts';
 import { commands } from './index.ts';
-import { print, printError } from './output.ts';
-import { emptyProgram } from './program.ts';
-import type { Register } from './register.ts';
+import { print, printError } from './parts/output.ts';
+import { emptyProgram } from './parts/program.ts';
+import type { Register } from './parts/register.ts';
 
 /** Of the command that runs. */
 let workspace = '.';

@@ -4,10 +4,10 @@ import { didYouMean } from '../core/config/closest.ts';
 import { phaseJsonSchema } from '../core/config/json-schema.ts';
 import { CommandError } from '../core/errors.ts';
 import { workspaceConfig } from '../events/workspace.ts';
-import { packageRoot } from '../io/package-root.ts';
-import { print } from './output.ts';
-import type { Register } from './register.ts';
-import { documented } from './usage.ts';
+import { packageRoot } from '../io/host/package-root.ts';
+import { print } from './parts/output.ts';
+import type { Register } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** What there is a schema of, by the word that asks for it. */
 const schemas: Readonly<Record<string, () => object>> = { phase: phaseJsonSchema, workspace: workspaceJsonSchema };

@@ -6,20 +6,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError, StageError } from '../core/errors.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
+import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-slot.ts';
 import { ifAbsent } from '../io/disk/files.ts';
-import { driverPath } from '../io/driver-path.ts';
+import { driverPath } from '../io/host/driver-path.ts';
+import { commandLine } from '../io/host/process-facts.ts';
 import { proveModel } from '../io/model/model-folder.ts';
 import { findPython } from '../io/model/python.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
-import { askMachine, holderText, type MachineSlot } from '../io/tool/machine-slot.ts';
-import { commandLine } from '../io/tool/process-facts.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel } from './final-model.ts';
-import { findRun } from './find-run.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { type FinalModel, finalModel } from './parts/final-model.ts';
+import { findRun } from './parts/find-run.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 export interface ServeOptions {
   readonly run: string;
@@ -48,7 +48,7 @@ export async function serve(workspace: Workspace, options: ServeOptions): Promis
   try {
     slot = await takeMachine(workspace, dir, options.run);
     options.out(`loading the final model of ${options.run} ...`);
-    const server = await start(final, { ...options, dir, python, env: found.shelved.run.env });
+    const server = await start(final, { ...options, dir, python, env: found.stored.run.env });
     try {
       for (const line of greeting(server.url)) options.out(line);
       await untilStopped(server, options.signal);

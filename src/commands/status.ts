@@ -1,24 +1,24 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { DamagedFile } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import type { RunStatus } from '../core/run/status.ts';
 import { duration, plural } from '../core/words.ts';
+import { acceptanceWarnings } from '../io/artifacts/phase-store.ts';
+import { ownerOf } from '../io/claim/ownership.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
-import { ownerOf } from '../io/workspace/ownership.ts';
-import { acceptanceWarnings } from '../io/workspace/phase-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { look } from '../producers/look.ts';
-import { leftAloneTexts } from '../producers/names.ts';
-import { diskLine } from './disk-line.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { type ShownRun, showRuns, wide } from './status-runs.ts';
-import { documented } from './usage.ts';
+import { diskLine } from './parts/disk-line.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { type ShownRun, showRuns, wide } from './parts/status-runs.ts';
+import { documented } from './parts/usage.ts';
 
 /** What `status --json` prints. */
 export interface Status {

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../core/errors.ts';
 import { outcomeText } from '../core/run/control-words.ts';
+import { toolThatContinues } from '../io/claim/machine-slot.ts';
+import { ownerOf } from '../io/claim/ownership.ts';
 import { hasCode } from '../io/disk/files.ts';
-import { toolThatContinues } from '../io/tool/machine-slot.ts';
-import { ownerOf } from '../io/workspace/ownership.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { askOwner } from './ask.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { askOwner } from './parts/ask.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 const poll_ms = 200;
 

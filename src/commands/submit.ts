@@ -1,23 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { inboxName } from '../core/config/inbox-names.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
-import { readRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type ReadPlan, stateOf } from '../producers/accept.ts';
 import { type Dropped, dropFiles } from '../producers/drop.ts';
 import { lookAt } from '../producers/look.ts';
-import { inboxName } from '../producers/names.ts';
 import { planReader } from '../producers/read-plan.ts';
 import { type Prepared, prepareFiles } from '../producers/submission.ts';
-import { print, printError } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { print, printError } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 export interface SubmitOptions {
   readonly workspace: Workspace;

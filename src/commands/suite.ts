@@ -4,9 +4,9 @@ import { CommandError } from '../core/errors.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
 import { atPath, hasCode, readText } from '../io/disk/files.ts';
-import { printError, printFile } from './output.ts';
-import type { Register } from './register.ts';
-import { documented } from './usage.ts';
+import { printError, printFile } from './parts/output.ts';
+import type { Register } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 export interface SuiteOptions {
   /** Path of the suite to write; absent: it is printed. */

@@ -8,22 +8,22 @@ import { holdText } from '../core/run/control-words.ts';
 import { plural } from '../core/words.ts';
 import type { Dashboard } from '../io/board/dashboard.ts';
 import { type Broker, openBroker } from '../io/broker/broker.ts';
-import { openLogger } from '../io/logger.ts';
+import { claimWorkspace, type Ownership } from '../io/claim/ownership.ts';
 import { readBrokerNote } from '../io/workspace/broker-note.ts';
-import { claimWorkspace, type Ownership } from '../io/workspace/ownership.ts';
+import { openLogger } from '../io/workspace/logger.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
-import { allDone, openSteps, type Steps } from './all-done.ts';
-import { detach } from './detach.ts';
-import { AskedToLeave, catchSignals, leaving } from './leaving.ts';
-import { openRuntime } from './open-runtime.ts';
-import { globals, type Register, workspaceOf } from './register.ts';
-import { openScreen, type Screen } from './screen.ts';
-import { endingLine, liveLines, noticeLine, timed } from './up-lines.ts';
-import { documented } from './usage.ts';
-import { warnBesideOutput } from './warnings.ts';
+import { allDone, openSteps, type Steps } from './parts/all-done.ts';
+import { detach } from './parts/detach.ts';
+import { AskedToLeave, catchSignals, leaving } from './parts/leaving.ts';
+import { openRuntime } from './parts/open-runtime.ts';
+import { globals, type Register, workspaceOf } from './parts/register.ts';
+import { openScreen, type Screen } from './parts/screen.ts';
+import { endingLine, liveLines, noticeLine, timed } from './parts/up-lines.ts';
+import { documented } from './parts/usage.ts';
+import { warnBesideOutput } from './parts/warnings.ts';
 
 export interface UpOptions {
   readonly once: boolean;
@@ -118,9 +118,9 @@ async function watch(setting: Setting): Promise<number> {
     await closeBus(runtime);
     await runtime.pages.close();
     // Only now has the last row rung.
-    if (how === 'done') await runtime.bell.silent();
-    await runtime.bell.close();
-    await runtime.shelf.close();
+    if (how === 'done') await runtime.notifier.silent();
+    await runtime.notifier.close();
+    await runtime.runStore.close();
   }
   log.info({ broker: broker.where }, 'down');
   if (how === 'held') throw new CommandError(3, heldText(runtime));
@@ -131,8 +131,8 @@ async function watch(setting: Setting): Promise<number> {
 /** How long the workers may take to sign off: a broker that hangs never answers. */
 const signOff_ms = 2000;
 
-async function closeBus({ bus, inHand, log }: Runtime): Promise<void> {
-  await Promise.all([...inHand.values()].map(({ over }) => over));
+async function closeBus({ bus, busyRuns, log }: Runtime): Promise<void> {
+  await Promise.all([...busyRuns.values()].map(({ over }) => over));
   const closed = bus.close().then(() => true);
   if (!(await Promise.race([closed, delay(signOff_ms, false, { ref: false })])))
     log.warn(`the broker at ${bus.where} did not answer when the workers signed off`);
@@ -159,7 +159,7 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     log,
     events: options.events,
     python: runtime.python,
-    shelf: runtime.shelf,
+    runStore: runtime.runStore,
     say: (line) => screen.line(timed(line)),
     warn: await warnBesideOutput(),
     onRejected: () => tally.rejected++,
@@ -217,8 +217,8 @@ async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
   return 'stop';
 }
 
-function heldText({ shelf, rows, control }: Runtime): string {
-  const left = shelf.all().filter(({ run }) => !rows.has(run.run)).length;
+function heldText({ runStore, rows, control }: Runtime): string {
+  const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
   return [`${plural(left, 'run')} left that may not continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
 }
 

@@ -4,22 +4,22 @@ import { readAnswers } from '../core/score/answers.ts';
 import { sizeText } from '../core/size-text.ts';
 import { plural } from '../core/words.ts';
 import { stageFolder, stageNames } from '../events/stages.ts';
+import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
+import { readResults } from '../io/artifacts/results-file.ts';
+import { subfolders } from '../io/artifacts/run-folder.ts';
+import { openRunStore, type RunStore, type StoredRun, sharedFolder } from '../io/artifacts/run-store.ts';
+import { type StageCheck, verifyOutputs, verifyStage } from '../io/artifacts/verify-stage.ts';
 import { readText } from '../io/disk/files.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
-import { type StageCheck, verifyOutputs, verifyStage } from '../io/disk/verify-stage.ts';
 import { listNames } from '../io/model/models.ts';
-import { readPhaseRecord } from '../io/workspace/phase-store.ts';
-import { readResults } from '../io/workspace/results-file.ts';
-import { subfolders } from '../io/workspace/run-folder.ts';
-import { openShelf, type Shelf, type Shelved, sharedFolder } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/report-store.ts';
 import { readSharedManifest } from '../workers/shared-folder.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
-import { missingRun } from './find-run.ts';
-import { print } from './output.ts';
-import { type Register, workspaceOf } from './register.ts';
-import { documented } from './usage.ts';
+import { missingRun } from './parts/find-run.ts';
+import { print } from './parts/output.ts';
+import { type Register, workspaceOf } from './parts/register.ts';
+import { documented } from './parts/usage.ts';
 
 /** One committed stage, or the score of a base model. */
 interface Checked {
@@ -38,19 +38,19 @@ export interface VerifyOptions {
 
 /** Proves every committed stage to be as it was made, a line each. Returns how many are damaged. Throws CommandError 2 (unknown run). */
 export async function verify(workspace: Workspace, { run, deep, out }: VerifyOptions): Promise<number> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
-  const wanted = run === undefined ? undefined : shelf.get(run);
-  if (run !== undefined && wanted === undefined) throw missingRun(shelf, run);
-  const runs = wanted === undefined ? shelf.all() : [wanted];
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
+  const wanted = run === undefined ? undefined : runStore.get(run);
+  if (run !== undefined && wanted === undefined) throw missingRun(runStore, run);
+  const runs = wanted === undefined ? runStore.all() : [wanted];
   const all: Checked[] = [];
   const report = (checked: Checked): void => {
     all.push(checked);
     for (const line of linesOf(checked)) out(line);
   };
-  for (const shelved of runs) for await (const checked of runFilesOf(shelf, shelved, deep)) report(checked);
+  for (const stored of runs) for await (const checked of runFilesOf(runStore, stored, deep)) report(checked);
   if (wanted === undefined) {
-    for await (const checked of ownFilesOf(workspace.artifacts, shelf)) report(checked);
+    for await (const checked of ownFilesOf(workspace.artifacts, runStore)) report(checked);
     for await (const checked of basesOf(workspace.artifacts, deep)) report(checked);
   }
   const damages = all.filter(({ check }) => check.problems.length > 0).length;
@@ -67,9 +67,9 @@ const damaged = (name: string, problem: string, remedy: string): Checked => ({
 });
 
 /** The journal, as far as it cannot be read, and each committed stage. */
-async function* runFilesOf(shelf: Shelf, shelved: Shelved, deep: boolean): AsyncGenerator<Checked> {
-  const { run, folder } = shelved;
-  const error = await shelf.journal(shelved).then(() => null, damageOf);
+async function* runFilesOf(runStore: RunStore, stored: StoredRun, deep: boolean): AsyncGenerator<Checked> {
+  const { run, folder } = stored;
+  const error = await runStore.journal(stored).then(() => null, damageOf);
   if (error !== null) yield damaged(run.run, error.message, 'see above');
   const names = await listNames(folder);
   for (const stage of stageNames) {
@@ -81,8 +81,8 @@ async function* runFilesOf(shelf: Shelf, shelved: Shelved, deep: boolean): Async
 }
 
 /** Files of phasebox that belong to no stage, as far as they cannot be read; what is whole has no line. */
-async function* ownFilesOf(artifacts: string, shelf: Shelf): AsyncGenerator<Checked> {
-  for (const left of shelf.leftOut())
+async function* ownFilesOf(artifacts: string, runStore: RunStore): AsyncGenerator<Checked> {
+  for (const left of runStore.leftOut())
     if (left.kind === 'damaged') yield damaged(left.run, left.why, 'see above');
     else yield damaged(left.folder, leftOutText(left), 'move it out of artifacts/, or delete it');
   for (const name of (await subfolders(artifacts)).sort()) {

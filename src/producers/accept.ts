@@ -1,13 +1,12 @@
 import { basename, join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
+import { changedLines } from '../core/config/phase-changes.ts';
 import { CommandError, DamagedFile } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
-import { hasCode } from '../io/disk/files.ts';
-import { inParallel } from '../io/disk/in-parallel.ts';
-import { oldRows } from '../io/workspace/old-rows.ts';
+import { oldRows } from '../io/artifacts/old-rows.ts';
 import {
   type Numbers,
   phaseFolder,
@@ -16,11 +15,12 @@ import {
   syncPhase,
   writePhaseRecord,
   writeRun,
-} from '../io/workspace/phase-store.ts';
-import { readPhaseRows } from '../io/workspace/results-file.ts';
-import { retireRows } from '../io/workspace/results-store.ts';
-import { readJournal, readRun } from '../io/workspace/run-folder.ts';
-import { changedLines } from './changes.ts';
+} from '../io/artifacts/phase-store.ts';
+import { readPhaseRows } from '../io/artifacts/results-file.ts';
+import { retireRows } from '../io/artifacts/results-store.ts';
+import { readJournal, readRun } from '../io/artifacts/run-folder.ts';
+import { hasCode } from '../io/disk/files.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
 import { acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
 
 /** A plan, or all that is wrong as text for people. */

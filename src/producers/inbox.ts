@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
+import { isConfigName } from '../core/config/inbox-names.ts';
 import { look, lookAtTaken } from './look.ts';
-import { isConfigName } from './names.ts';
 import { type InboxOptions, newScan, nextScan, once, type Scan, scanOnce } from './scan.ts';
 
 export interface Inbox {

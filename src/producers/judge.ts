@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import type { Mapping } from '../core/config/mapping.ts';
+import { canonical, phaseChanges } from '../core/config/phase-changes.ts';
 import type { PhaseRecord } from '../events/run.ts';
+import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { readRun } from '../io/workspace/run-folder.ts';
-import { canonical, phaseChanges } from './changes.ts';
 
 /** A config that was read without problems: the phase as resolved and the runs it asks for, in order. */
 export interface PhasePlan extends EarlierPhase {

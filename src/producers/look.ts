@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isQuiet, type LeftAlone, type Named, sortName } from '../core/config/inbox-names.ts';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { hasCode, ifAbsent } from '../io/disk/files.ts';
 import { yamlOf } from '../io/thread/off-thread.ts';
-import { isQuiet, type LeftAlone, type Named, sortName } from './names.ts';
 import type { Found } from './settle.ts';
 
 /** What lies in a folder now: files that may be taken, folders (left alone), and what is not taken because of its name. */

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { printable } from '../core/printable.ts';
 import type { Run } from '../events/run.ts';
+import { acceptanceNumbers } from '../io/artifacts/phase-store.ts';
+import type { RunStore } from '../io/artifacts/run-store.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
-import { acceptanceNumbers } from '../io/workspace/phase-store.ts';
-import type { Shelf } from '../io/workspace/shelf.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type AcceptContext, acceptConfig } from './accept.ts';
 import { type Inbox, watchInbox } from './inbox.ts';
@@ -15,7 +15,7 @@ export interface OpenInbox {
   /** False: no file events, the scan alone. */
   readonly events: boolean;
   readonly python: string;
-  readonly shelf: Pick<Shelf, 'all' | 'leftOut'>;
+  readonly runStore: Pick<RunStore, 'all' | 'leftOut'>;
   /** One line for people for each file that was taken. */
   readonly say: (line: string) => void;
   /** One line for each warning about a file that was accepted. */
@@ -31,7 +31,7 @@ export function openInbox({
   log,
   events,
   python,
-  shelf,
+  runStore,
   say,
   warn,
   onAccepted,
@@ -40,7 +40,7 @@ export function openInbox({
   const read = planReader(openLookups({ ...workspace, python }));
   const context: AcceptContext = {
     artifacts: workspace.artifacts,
-    numbers: acceptanceNumbers(workspace.artifacts, highestNumber(shelf)),
+    numbers: acceptanceNumbers(workspace.artifacts, highestNumber(runStore)),
     read,
     onAccepted({ newRuns, summary, warnings }, file) {
       // Told first: what the runs do next is told by others.
@@ -67,7 +67,7 @@ export function openInbox({
 }
 
 /** Null when it is not known: a run that cannot be read may have a higher number than all others. */
-function highestNumber(shelf: OpenInbox['shelf']): number | null {
-  if (shelf.leftOut().some(({ kind }) => kind === 'damaged')) return null;
-  return shelf.all().reduce((highest, { run }) => Math.max(highest, run.number), 0);
+function highestNumber(runStore: OpenInbox['runStore']): number | null {
+  if (runStore.leftOut().some(({ kind }) => kind === 'damaged')) return null;
+  return runStore.all().reduce((highest, { run }) => Math.max(highest, run.number), 0);
 }

@@ -1,7 +1,7 @@
 import { type Lookups, withEarlier } from '../core/config/lookups.ts';
 import { formatProblems } from '../core/config/problem.ts';
+import { readConfig } from '../core/config/read-config.ts';
 import type { ReadPlan } from './accept.ts';
-import { readConfig } from './read-config.ts';
 
 /** Reads configs with these lookups; what is wrong comes as the text for people. */
 export function planReader(lookups: Lookups): ReadPlan {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type LeftAlone, leftAloneTexts } from '../core/config/inbox-names.ts';
 import { printable } from '../core/printable.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
@@ -14,7 +15,6 @@ import {
   takeTrusted,
 } from './intake.ts';
 import { look, lookAtTaken } from './look.ts';
-import { type LeftAlone, leftAloneTexts } from './names.ts';
 import { type Sightings, watchSightings } from './sightings.ts';
 import { trustedFiles } from './tickets.ts';
 

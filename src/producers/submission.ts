@@ -1,17 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EarlierPhase } from '../core/config/lookups.ts';
+import { phaseChanges, seedList } from '../core/config/phase-changes.ts';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
+import { seedsAgain, withSeeds } from '../core/config/seeds-again.ts';
 import type { Row } from '../events/row.ts';
 import type { PhaseRecord } from '../events/run.ts';
+import { oldRows } from '../io/artifacts/old-rows.ts';
+import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
+import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import { hasCode } from '../io/disk/files.ts';
-import { oldRows } from '../io/workspace/old-rows.ts';
-import { phaseFolder, readPhaseRecord } from '../io/workspace/phase-store.ts';
-import { readPhaseRows } from '../io/workspace/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { ReadPlan } from './accept.ts';
-import { seedsAgain, withSeeds } from './again.ts';
-import { phaseChanges, seedList } from './changes.ts';
 import { type AcceptedRuns, acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
 import { look, lookAtTaken, readContent } from './look.ts';
 import { byName } from './settle.ts';
@@ -73,11 +73,15 @@ export async function prepareFiles(files: readonly string[], options: Submission
 /** In the order in which they will be taken in. */
 async function waitingFiles({ inbox, state }: SubmissionOptions['workspace']): Promise<string[]> {
   const claimed = join(inbox, '.claimed');
-  const [inHand, waiting, tickets] = await Promise.all([lookAtTaken(claimed), look(inbox), trustedFiles(state, inbox)]);
+  const [busyRuns, waiting, tickets] = await Promise.all([
+    lookAtTaken(claimed),
+    look(inbox),
+    trustedFiles(state, inbox),
+  ]);
   const trusted = tickets.map(({ file }) => file);
   const others = waiting.found.filter(({ name, kind }) => kind === 'file' && !trusted.includes(name)).sort(byName);
   return [
-    ...inHand.found.filter(({ kind }) => kind === 'file').map(({ name }) => join(claimed, name)),
+    ...busyRuns.found.filter(({ kind }) => kind === 'file').map(({ name }) => join(claimed, name)),
     ...trusted.map((name) => join(inbox, name)),
     ...others.map(({ name }) => join(inbox, name)),
   ];

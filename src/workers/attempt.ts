@@ -2,9 +2,9 @@ import { workedBefore } from '../core/run/worked.ts';
 import type { StageEvent } from '../events/events.ts';
 import type { JournalLine } from '../events/journal.ts';
 import type { ServedBy } from '../events/manifest.ts';
-import type { Board } from '../io/broker/consumer.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
+import type { JobProgress } from '../io/broker/consumer.ts';
 import { toolSpans } from '../io/tool/tool-spans.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 
 /** What a stage left beside its outputs: for the manifest. */
 export interface Notes {
@@ -19,10 +19,10 @@ export interface Notes {
 
 /** One try of a stage, while it is under way. */
 export interface Attempt {
-  readonly shelved: Shelved;
+  readonly stored: StoredRun;
   readonly event: StageEvent;
   readonly dir: string;
-  readonly board: Board;
+  readonly board: JobProgress;
   readonly notes: Notes;
 }
 

@@ -26,8 +26,8 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
     current = note;
     // On a full disk terminal and log must do.
     await writeBrokerNote(workspace.state, note).catch((error: unknown) => log.warn({ err: error }, 'no broker note'));
-    const open = runtime.shelf.all().filter(({ run }) => !runtime.rows.has(run.run));
-    for (const phase of new Set((open.length > 0 ? open : runtime.shelf.all()).map(({ run }) => run.phase)))
+    const open = runtime.runStore.all().filter(({ run }) => !runtime.rows.has(run.run));
+    for (const phase of new Set((open.length > 0 ? open : runtime.runStore.all()).map(({ run }) => run.phase)))
       runtime.pages.changed(phase);
   };
   const tell = (text: string): void => {

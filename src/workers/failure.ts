@@ -11,7 +11,7 @@ import { logTail } from '../io/tool/follow-log.ts';
 import { controlFiles } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
 import { keptFor } from './carry-over.ts';
-import { now, type Place } from './runtime.ts';
+import { now, type Owner } from './runtime.ts';
 import { tailLines } from './stage-context.ts';
 
 /** A failure that the journal holds. Makes the job red on the dashboard. */
@@ -21,28 +21,28 @@ export class JournaledFailure extends Error {
 
 /** Journals a failed attempt and gives its space back. Returns what its job ends with. */
 export async function recordFailure(
-  place: Place,
-  attempt: Pick<Attempt, 'shelved' | 'event' | 'dir'>,
+  owner: Owner,
+  attempt: Pick<Attempt, 'stored' | 'event' | 'dir'>,
   failure: { error: StageError; seconds: number },
 ): Promise<JournaledFailure> {
-  const { shelved, event, dir } = attempt;
+  const { stored, event, dir } = attempt;
   const { seconds } = failure;
   // What a tool said goes on pages, into rows and to `notify`.
-  const hidden = secretValues(shelved.run.env);
+  const hidden = secretValues(stored.run.env);
   const error = shownError(failure.error, hidden);
   const tail = await newestTail(dir).catch((cause: unknown) => {
     // A log that cannot be read must not keep the failure from being written down.
-    place.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
+    owner.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
     return [];
   });
   const log = tail.map((line) => textWithoutSecrets(line, hidden));
   const kept = [...logFiles, ...keptFor(event.stage, error.code)];
-  const state = await place.shelf.state(shelved);
-  const pause = retryPause(error.code, failuresOf(state, event.stage), place.workspace.config);
+  const state = await owner.runStore.state(stored);
+  const pause = retryPause(error.code, failuresOf(state, event.stage), owner.workspace.config);
   const retryAt = pause === null ? null : Date.now() + pause * 1000;
   // Before anything is written: it may be this attempt's own outputs that filled the disk.
   if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);
-  await place.shelf.append(shelved, {
+  await owner.runStore.append(stored, {
     event: 'failed',
     at: now(),
     stage: event.stage,
@@ -54,10 +54,10 @@ export async function recordFailure(
     retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
   });
   const where = { run: event.run, stage: event.stage, attempt: event.attempt, code: error.code };
-  if (error.code === 'CANCELLED') place.log.info(where, error.message);
+  if (error.code === 'CANCELLED') owner.log.info(where, error.message);
   else {
-    place.log.error({ ...where, err: error }, error.message);
-    place.notice({ kind: 'failed', shelved, stage: event.stage, code: error.code, message: error.message, retryAt });
+    owner.log.error({ ...where, err: error }, error.message);
+    owner.notice({ kind: 'failed', stored, stage: event.stage, code: error.code, message: error.message, retryAt });
   }
   await keepOnly(dir, kept);
   const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });

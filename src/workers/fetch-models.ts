@@ -4,19 +4,19 @@ import { isProgressBar } from '../core/mlx/mlx-log.ts';
 import { downloadError } from '../core/run/download.ts';
 import { standing } from '../core/run/next-run.ts';
 import { retryPause } from '../core/run/retry.ts';
-import { driverPath } from '../io/driver-path.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
+import { driverPath } from '../io/host/driver-path.ts';
 import { baseRevision, findBaseModel } from '../io/model/base-model.ts';
 import { resolveModel } from '../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../io/tool/download.ts';
 import { isAlive } from '../io/tool/tool-process.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import { type Failure, giveUp, startChecks } from './fetched-checks.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they are started. */
 export interface Fetcher {
   /** Whether a waiting run may be started as far as its base model goes. One that is not here is put on the list. */
-  ready(shelved: Shelved): Promise<boolean>;
+  ready(stored: StoredRun): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -64,18 +64,18 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
     if (!signal.aborted) begin();
   };
   return {
-    async ready(shelved) {
-      const { run, model, env } = shelved.run;
+    async ready(stored) {
+      const { run, model, env } = stored.run;
       if (model === null || model.folder !== null) return true;
       if (checks.isRunning(run)) return false;
-      const journal = await runtime.shelf.journal(shelved);
+      const journal = await runtime.runStore.journal(stored);
       const wanted = { source: model.source, revision: baseRevision(model, journal), env };
       const name = downloadName(wanted);
       // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
       const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
-      if (!isIncomplete && (await mayBeHere(runtime, shelved))) {
+      if (!isIncomplete && (await mayBeHere(runtime, stored))) {
         if (journal.some((line) => line.event === 'fetched')) return true;
-        checks.begin(shelved, model.download && !fetched.has(name) ? () => fetch(name, wanted) : null);
+        checks.begin(stored, model.download && !fetched.has(name) ? () => fetch(name, wanted) : null);
         return false;
       }
       // Its first stage reports what is missing.
@@ -90,8 +90,8 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
 }
 
 /** True also for one that cannot be read: its check reports why. */
-async function mayBeHere({ shelf, workspace }: Runtime, shelved: Shelved): Promise<boolean> {
-  const found = findBaseModel(shelved.run, await shelf.journal(shelved), workspace.root);
+async function mayBeHere({ runStore, workspace }: Runtime, stored: StoredRun): Promise<boolean> {
+  const found = findBaseModel(stored.run, await runStore.journal(stored), workspace.root);
   return found.then(
     (model) => model?.found === true,
     () => true,
@@ -103,20 +103,20 @@ function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | n
   return [...list].sort(([, a], [, b]) => a.notBefore - b.notBefore)[0] ?? null;
 }
 
-async function revisionOf({ shelf }: Runtime, shelved: Shelved): Promise<string | null> {
-  const { model } = shelved.run;
-  return model === null ? null : baseRevision(model, await shelf.journal(shelved));
+async function revisionOf({ runStore }: Runtime, stored: StoredRun): Promise<string | null> {
+  const { model } = stored.run;
+  return model === null ? null : baseRevision(model, await runStore.journal(stored));
 }
 
 /** Waiting runs that cannot start without this model. */
-async function waitersFor(runtime: Runtime, name: string): Promise<Shelved[]> {
-  const { shelf, rows } = runtime;
-  const waiters: Shelved[] = [];
-  for (const shelved of shelf.all()) {
-    const { run, model } = shelved.run;
+async function waitersFor(runtime: Runtime, name: string): Promise<StoredRun[]> {
+  const { runStore, rows } = runtime;
+  const waiters: StoredRun[] = [];
+  for (const stored of runStore.all()) {
+    const { run, model } = stored.run;
     if (rows.has(run) || model === null || model.folder !== null || !model.download) continue;
-    if (downloadName({ ...model, revision: await revisionOf(runtime, shelved) }) !== name) continue;
-    if (standing(await shelf.journal(shelved), false) === 'waiting') waiters.push(shelved);
+    if (downloadName({ ...model, revision: await revisionOf(runtime, stored) }) !== name) continue;
+    if (standing(await runStore.journal(stored), false) === 'waiting') waiters.push(stored);
   }
   return waiters;
 }
@@ -169,8 +169,8 @@ async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Fa
   const pause = retryPause(error.code, listed.failures, runtime.workspace.config);
   runtime.log.error({ model: listed.source, code: error.code, err: error }, error.message);
   if (pause === null) {
-    for (const shelved of await waitersFor(runtime, downloadName(listed)))
-      await giveUp(runtime, shelved, { error, tail });
+    for (const stored of await waitersFor(runtime, downloadName(listed)))
+      await giveUp(runtime, stored, { error, tail });
     return true;
   }
   // Its own driver looks how much is free, so a short pause costs nothing.

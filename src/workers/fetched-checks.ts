@@ -1,11 +1,11 @@
 import { asStageError, CommandError, DamagedFile, StageError } from '../core/errors.ts';
 import { due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { readModelFolder } from '../io/model/model-folder.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import { checkFetched } from './check-fetched.ts';
-import { takeTurns } from './control/turns.ts';
+import { openKeyedLock } from './control/keyed-lock.ts';
 import { emitDue } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
 
@@ -16,7 +16,7 @@ import { now, type Runtime } from './runtime.ts';
 export interface FetchedChecks {
   isRunning(run: string): boolean;
   /** Begins the check of a run, unless it is running. Without `fetchAgain` a file that is not there is a fault. */
-  begin(shelved: Shelved, fetchAgain: (() => void) | null): void;
+  begin(stored: StoredRun, fetchAgain: (() => void) | null): void;
   close(): Promise<void>;
 }
 
@@ -24,22 +24,22 @@ export interface FetchedChecks {
 export function startChecks(runtime: Runtime, onChange: () => Promise<void>): FetchedChecks {
   const { signal, log } = runtime;
   const running = new Map<string, Promise<void>>();
-  const inTurn = takeTurns();
+  const inTurn = openKeyedLock();
   const stopped = new Promise<null>((resolve) => {
     signal.addEventListener('abort', () => resolve(null), { once: true });
   });
-  const check = async (shelved: Shelved, fetchAgain: (() => void) | null): Promise<boolean> => {
-    if (signal.aborted || !(await isUnchecked(runtime, shelved))) return false;
-    const checked = await Promise.race([stopped, look(runtime, shelved, fetchAgain !== null)]);
-    if (checked === null || !(await isUnchecked(runtime, shelved))) return false;
-    if (checked.kind !== 'lacking') await record(runtime, shelved, checked);
+  const check = async (stored: StoredRun, fetchAgain: (() => void) | null): Promise<boolean> => {
+    if (signal.aborted || !(await isUnchecked(runtime, stored))) return false;
+    const checked = await Promise.race([stopped, look(runtime, stored, fetchAgain !== null)]);
+    if (checked === null || !(await isUnchecked(runtime, stored))) return false;
+    if (checked.kind !== 'lacking') await record(runtime, stored, checked);
     else fetchAgain?.();
     return checked.kind !== 'lacking';
   };
-  const run = async (shelved: Shelved, fetchAgain: (() => void) | null): Promise<void> => {
-    const name = shelved.run.run;
+  const run = async (stored: StoredRun, fetchAgain: (() => void) | null): Promise<void> => {
+    const name = stored.run.run;
     try {
-      const isSettled = await inTurn('check', () => check(shelved, fetchAgain)).finally(() => running.delete(name));
+      const isSettled = await inTurn('check', () => check(stored, fetchAgain)).finally(() => running.delete(name));
       if (isSettled) await onChange();
     } catch (error) {
       // The run stays in the queue: the next pass of the reconciler begins its check again.
@@ -48,18 +48,18 @@ export function startChecks(runtime: Runtime, onChange: () => Promise<void>): Fe
   };
   return {
     isRunning: (name) => running.has(name),
-    begin(shelved, fetchAgain) {
-      const name = shelved.run.run;
-      if (!running.has(name)) running.set(name, run(shelved, fetchAgain));
+    begin(stored, fetchAgain) {
+      const name = stored.run.run;
+      if (!running.has(name)) running.set(name, run(stored, fetchAgain));
     },
     close: async () => void (await Promise.all(running.values())),
   };
 }
 
 /** False: the run was cancelled, failed or checked since its check was asked for. */
-async function isUnchecked({ shelf, rows }: Runtime, shelved: Shelved): Promise<boolean> {
-  const journal = await shelf.journal(shelved);
-  const isWaiting = standing(journal, rows.has(shelved.run.run)) === 'waiting';
+async function isUnchecked({ runStore, rows }: Runtime, stored: StoredRun): Promise<boolean> {
+  const journal = await runStore.journal(stored);
+  const isWaiting = standing(journal, rows.has(stored.run.run)) === 'waiting';
   return isWaiting && !journal.some((line) => line.event === 'fetched');
 }
 
@@ -69,13 +69,13 @@ type Checked =
   | { readonly kind: 'refused'; readonly error: StageError };
 
 /** Never throws: a model that cannot be read is a fault of the runs that need it. */
-async function look(runtime: Runtime, shelved: Shelved, mayLack: boolean): Promise<Checked> {
+async function look(runtime: Runtime, stored: StoredRun, mayLack: boolean): Promise<Checked> {
   try {
-    const found = await findBaseModel(shelved.run, await runtime.shelf.journal(shelved), runtime.workspace.root);
+    const found = await findBaseModel(stored.run, await runtime.runStore.journal(stored), runtime.workspace.root);
     if (!found?.found) return { kind: 'lacking' };
     const model = await readModelFolder(found.folder);
     if (mayLack && !model.whole && model.kind === 'missing') return { kind: 'lacking' };
-    const { error, warnings } = await checkFetched(runtime, shelved.run, { folder: found.folder, model });
+    const { error, warnings } = await checkFetched(runtime, stored.run, { folder: found.folder, model });
     return error === null ? { kind: 'usable', revision: found.revision, warnings } : { kind: 'refused', error };
   } catch (error) {
     return { kind: 'refused', error: asRefusal(error) };
@@ -85,19 +85,19 @@ async function look(runtime: Runtime, shelved: Shelved, mayLack: boolean): Promi
 /** From `fetched` on the run stays at this commit. */
 async function record(
   runtime: Runtime,
-  shelved: Shelved,
+  stored: StoredRun,
   checked: Exclude<Checked, { kind: 'lacking' }>,
 ): Promise<void> {
-  const { shelf, log } = runtime;
-  const { run, model } = shelved.run;
+  const { runStore, log } = runtime;
+  const { run, model } = stored.run;
   if (checked.kind === 'refused') {
     const { error } = checked;
     log.error({ model: model?.source, code: error.code, err: error }, error.message);
-    return giveUp(runtime, shelved, { error, tail: [] });
+    return giveUp(runtime, stored, { error, tail: [] });
   }
   const { revision, warnings } = checked;
   for (const text of warnings) log.warn({ run }, text);
-  await shelf.append(shelved, { event: 'fetched', at: now(), revision, warnings: [...warnings] });
+  await runStore.append(stored, { event: 'fetched', at: now(), revision, warnings: [...warnings] });
 }
 
 /** A Python without mlx_lm is a CommandError, as for every command. */
@@ -112,13 +112,13 @@ export interface Failure {
 }
 
 /** The run ends before its first stage, whose name its row has: that stage is what cannot be done. */
-export async function giveUp(runtime: Runtime, shelved: Shelved, { error, tail }: Failure): Promise<void> {
-  const next = due(await runtime.shelf.state(shelved), false);
+export async function giveUp(runtime: Runtime, stored: StoredRun, { error, tail }: Failure): Promise<void> {
+  const next = due(await runtime.runStore.state(stored), false);
   if (next === null || next.event.stage === 'results') return;
   const { stage, attempt } = next.event;
   const { code, message } = error;
   const line = { at: now(), stage, attempt, code, message, log: [...tail], seconds: 0, retry_at: null };
-  await runtime.shelf.append(shelved, { event: 'failed', ...line });
-  runtime.notice({ kind: 'failed', shelved, stage, code, message, retryAt: null });
-  await emitDue(runtime, shelved);
+  await runtime.runStore.append(stored, { event: 'failed', ...line });
+  runtime.notice({ kind: 'failed', stored, stage, code, message, retryAt: null });
+  await emitDue(runtime, stored);
 }

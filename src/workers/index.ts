@@ -1,11 +1,11 @@
 import type { Run } from '../events/run.ts';
+import { startAdmission } from './admission.ts';
 import { openBrokerTrouble } from './broker-trouble.ts';
 import { attendRequests } from './control/attend.ts';
 import { tidyModels } from './keep-models.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { writeRow } from './results.ts';
 import { runStage } from './run-stage.ts';
-import { startAdmission } from './runs.ts';
 import type { Runtime } from './runtime.ts';
 import type { Stage } from './stage.ts';
 import { cleanup } from './stages/cleanup.ts';
@@ -30,10 +30,10 @@ export interface Workers {
 }
 
 /** Runs of these names were there before, and their folders were removed: their rows and jobs are not those of the new ones. */
-async function forgetEarlier({ shelf, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
+async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
   for (const { run } of runs) {
-    const shelved = shelf.get(run);
-    if (shelved !== undefined && (await shelf.isUntouched(shelved))) rows.delete(run);
+    const stored = runStore.get(run);
+    if (stored !== undefined && (await runStore.isUntouched(stored))) rows.delete(run);
   }
   return bus.forget(
     runs.flatMap(({ run, chain }) => [...chain, 'results' as const].map((stage) => ({ run, stage, attempt: 1 }))),
@@ -66,7 +66,7 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
   const tidied = tidyModels(runtime);
   return {
     async accepted(runs) {
-      runtime.shelf.add(runs);
+      runtime.runStore.add(runs);
       const isAgain = await forgetEarlier(runtime, runs);
       // With a run folder gone the number of the next admission may be a used one: the reconciler replaces its job.
       await (isAgain ? reconciler.now() : admission.open());

@@ -4,25 +4,25 @@ import type { DamagedSource, Source } from '../core/run/next-run.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Origin } from '../events/run.ts';
 import { type Made, madePaths, type StageName, stageFolder, stages } from '../events/stages.ts';
-import { changedOutput } from '../io/disk/commit.ts';
+import { changedOutput } from '../io/artifacts/commit.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { pathInside } from '../io/disk/inside.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
-import type { Place, Runtime } from './runtime.ts';
+import type { Owner, Runtime } from './runtime.ts';
 import type { Input, Stage } from './stage.ts';
 
 /** The run that another one starts from, or why it cannot be read; undefined when there is no such run. */
 export async function sourceOf(
-  { shelf, rows }: Pick<Place, 'shelf' | 'rows'>,
+  { runStore, rows }: Pick<Owner, 'runStore' | 'rows'>,
   { run, after }: Extract<Origin, { run: string }>,
 ): Promise<Source | DamagedSource | undefined> {
-  const source = shelf.get(run);
+  const source = runStore.get(run);
   if (source === undefined) {
-    const left = shelf.leftOut().find((one) => one.run === run);
+    const left = runStore.leftOut().find((one) => one.run === run);
     return left?.kind === 'damaged' ? { damage: left.why } : undefined;
   }
   try {
-    const [state, committed] = await Promise.all([shelf.state(source), shelf.committed(source, after)]);
+    const [state, committed] = await Promise.all([runStore.state(source), runStore.committed(source, after)]);
     return { state, committed: committed !== null, hasRow: rows.has(run) };
   } catch (error) {
     if (error instanceof DamagedFile) return { damage: error.message };
@@ -34,20 +34,20 @@ export async function sourceOf(
 export async function readInputs(
   runtime: Runtime,
   stage: Stage,
-  shelved: Shelved,
+  stored: StoredRun,
 ): Promise<Partial<Record<StageName, Input<StageName>>>> {
   const inputs: Partial<Record<StageName, Input<StageName>>> = {};
   for (const name of stage.needs) {
-    const found = await runtime.shelf.committed(shelved, name);
-    const maker = runtime.shelf.home(shelved, name);
+    const found = await runtime.runStore.committed(stored, name);
+    const maker = runtime.runStore.home(stored, name);
     // Its plan names the stage: an input that is gone is not one that never was.
     if (found === null && maker !== undefined) throw missing(maker, name);
     const input =
       found === null
-        ? outsideInput(runtime, shelved, name)
+        ? outsideInput(runtime, stored, name)
         : { folder: found.folder, made: stages[name].makes.parse(found.manifest.made) };
     if (found !== null) {
-      refuseRemoved(runtime, shelved, found.manifest);
+      refuseRemoved(runtime, stored, found.manifest);
       const changed = await changedOutput(found.folder, found.manifest);
       if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
       for (const path of madePaths(found.manifest.made)) await pathInside(found.folder, path).catch(ifAbsent(null));
@@ -57,23 +57,23 @@ export async function readInputs(
   return inputs;
 }
 
-const missing = ({ run, folder }: Shelved, stage: StageName): StageError =>
+const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
   new StageError(
     'MISSING_INPUT',
     `${join(folder, stageFolder(stage))} is gone; \`phasebox retry ${run.run} --stage ${stage}\` makes it again`,
   );
 
 /** A final model that `keep_model` took away would only look damaged to the tools. Other removed outputs are not read. */
-function refuseRemoved({ shelf }: Runtime, shelved: Shelved, { run, stage, removed, made }: Manifest): void {
-  const final = shelf.home(shelved, 'quantize') === undefined ? 'fuse' : 'quantize';
+function refuseRemoved({ runStore }: Runtime, stored: StoredRun, { run, stage, removed, made }: Manifest): void {
+  const final = runStore.home(stored, 'quantize') === undefined ? 'fuse' : 'quantize';
   if (stage !== final || !removed?.paths.some((path) => path.startsWith(`${String(made.model)}/`))) return;
   const remedy = `\`phasebox retry ${run} --stage fuse\` makes it again`;
   throw new StageError('MISSING_INPUT', `the model of ${run} was removed on ${removed.at.slice(0, 10)}; ${remedy}`);
 }
 
 /** Folders from outside stand for the stage that would have made them: an adapter for train, a model for fuse. */
-function outsideInput(runtime: Runtime, shelved: Shelved, name: StageName): Input<StageName> | null {
-  const from = originOf(runtime, shelved);
+function outsideInput(runtime: Runtime, stored: StoredRun, name: StageName): Input<StageName> | null {
+  const from = originOf(runtime, stored);
   if (from === null || 'run' in from) return null;
   if ('model' in from) return name === 'fuse' ? { folder: from.model, made: { model: '.' } } : null;
   if (name !== 'train') return null;
@@ -90,9 +90,9 @@ function outsideInput(runtime: Runtime, shelved: Shelved, name: StageName): Inpu
 }
 
 /** Where the run, or the run that it comes from, began. */
-function originOf(runtime: Runtime, shelved: Shelved): Shelved['run']['from'] {
-  const { from } = shelved.run;
+function originOf(runtime: Runtime, stored: StoredRun): StoredRun['run']['from'] {
+  const { from } = stored.run;
   if (from === null || !('run' in from)) return from;
-  const source = runtime.shelf.get(from.run);
+  const source = runtime.runStore.get(from.run);
   return source === undefined ? null : originOf(runtime, source);
 }

@@ -4,23 +4,23 @@ import { finalStage, type ModelUser, modelsToRemove } from '../core/run/keep-mod
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
+import { removeOutputs } from '../io/artifacts/remove-outputs.ts';
+import { takeHeads } from '../io/artifacts/results-file.ts';
+import { readManifestNow } from '../io/artifacts/run-folder.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { inSlices } from '../io/disk/in-slices.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
-import { removeOutputs } from '../io/disk/remove-outputs.ts';
 import { listNames } from '../io/model/models.ts';
-import { takeHeads } from '../io/workspace/results-file.ts';
-import { readManifestNow } from '../io/workspace/run-folder.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import { now, type Runtime } from './runtime.ts';
 
-type Place = Pick<Runtime, 'shelf' | 'log' | 'workspace'>;
+type Owner = Pick<Runtime, 'runStore' | 'log' | 'workspace'>;
 
 /** The name to take for this work: two removals of one model must not meet. No run has this name. */
 const modelRemoval = 'final models';
 
 /** A final model that some rule may take away. */
 interface FinalModel {
-  readonly shelved: Shelved;
+  readonly stored: StoredRun;
   readonly stage: StageName;
   /** Inside the stage's folder. */
   readonly path: string;
@@ -31,39 +31,39 @@ interface FinalModel {
  * Takes final models away as `cleanup.keep_model` says. `run`: one that just got its row: only models of its phase and of
  * the phases that it comes from can have become free. Absent: all phases, and what a crash left half removed.
  */
-export async function removeModels(place: Place, run?: string): Promise<void> {
-  const { shelf } = place;
-  const phases = run === undefined ? null : phasesBehind(place, run);
+export async function removeModels(owner: Owner, run?: string): Promise<void> {
+  const { runStore } = owner;
+  const phases = run === undefined ? null : phasesBehind(owner, run);
   const governed = new Set<string>();
-  for (const { run: one } of shelf.all())
+  for (const { run: one } of runStore.all())
     if (one.settings.cleanup.keep_model !== 'all' && (phases?.has(one.phase) ?? true)) governed.add(one.phase);
   // A run that cannot be read may need a model of another one.
-  if (governed.size === 0 || shelf.leftOut().some(({ kind }) => kind === 'damaged')) return;
-  const own = shelf.all().filter((shelved) => governed.has(shelved.run.phase));
+  if (governed.size === 0 || runStore.leftOut().some(({ kind }) => kind === 'damaged')) return;
+  const own = runStore.all().filter((stored) => governed.has(stored.run.phase));
   const models = (await inSlices(own, finalModel)).filter((model) => model !== null);
   const gone = models.filter(({ removed }) => removed);
-  const { taken } = await takeHeads(place.workspace.artifacts, (row) => ({ status: row.status, score: figure(row) }));
-  const users = shelf.all().map((shelved) => userOf(place, shelved, taken.get(shelved.run.run)));
-  const names = new Set(modelsToRemove(users, new Set(gone.map(({ shelved }) => shelved.run.run))));
-  for (const model of models) if (names.has(model.shelved.run.run) || model.removed) await remove(place, model);
+  const { taken } = await takeHeads(owner.workspace.artifacts, (row) => ({ status: row.status, score: figure(row) }));
+  const users = runStore.all().map((stored) => userOf(owner, stored, taken.get(stored.run.run)));
+  const names = new Set(modelsToRemove(users, new Set(gone.map(({ stored }) => stored.run.run))));
+  for (const model of models) if (names.has(model.stored.run.run) || model.removed) await remove(owner, model);
 }
 
 /** The same, but a failure is only told: a model too many must not hold up the next run. */
-export async function tidyModels(place: Place & Pick<Runtime, 'turn'>, run?: string): Promise<void> {
+export async function tidyModels(owner: Owner & Pick<Runtime, 'turn'>, run?: string): Promise<void> {
   try {
-    await place.turn(modelRemoval, () => removeModels(place, run));
+    await owner.turn(modelRemoval, () => removeModels(owner, run));
   } catch (error) {
-    place.log.warn({ err: error }, 'final models could not be removed; tried again after the next row');
+    owner.log.warn({ err: error }, 'final models could not be removed; tried again after the next row');
   }
 }
 
 /** The phases of a run and of those that it comes from. */
-function phasesBehind({ shelf }: Place, run: string): ReadonlySet<string> {
+function phasesBehind({ runStore }: Owner, run: string): ReadonlySet<string> {
   const phases = new Set<string>();
-  for (let at = shelf.get(run); at !== undefined; ) {
+  for (let at = runStore.get(run); at !== undefined; ) {
     phases.add(at.run.phase);
     const { from } = at.run;
-    at = from !== null && 'run' in from ? shelf.get(from.run) : undefined;
+    at = from !== null && 'run' in from ? runStore.get(from.run) : undefined;
   }
   return phases;
 }
@@ -77,14 +77,14 @@ function readableManifest(folder: string, stage: StageName): Manifest | null {
   }
 }
 
-function finalModel(shelved: Shelved): FinalModel | null {
-  const stage = finalStage(shelved.run.chain);
-  const manifest = stage === null ? null : readableManifest(shelved.folder, stage);
+function finalModel(stored: StoredRun): FinalModel | null {
+  const stage = finalStage(stored.run.chain);
+  const manifest = stage === null ? null : readableManifest(stored.folder, stage);
   if (stage === null || manifest === null) return null;
   const made = stages[stage].makes.safeParse(manifest.made);
   if (!made.success) return null;
   const path = made.data.model;
-  return { shelved, stage, path, removed: isRemoved(manifest, path) };
+  return { stored, stage, path, removed: isRemoved(manifest, path) };
 }
 
 const isRemoved = ({ removed }: Manifest, path: string): boolean =>
@@ -96,9 +96,9 @@ interface Finished {
   readonly score: number | null;
 }
 
-function userOf({ shelf }: Place, shelved: Shelved, row: Finished | undefined): ModelUser {
-  const { run, phase, number, settings } = shelved.run;
-  const homes = [shelf.home(shelved, 'quantize'), shelf.home(shelved, 'fuse')].filter((home) => home !== undefined);
+function userOf({ runStore }: Owner, stored: StoredRun, row: Finished | undefined): ModelUser {
+  const { run, phase, number, settings } = stored.run;
+  const homes = [runStore.home(stored, 'quantize'), runStore.home(stored, 'fuse')].filter((home) => home !== undefined);
   const reads = homes.map((home) => home.run.run);
   return {
     ...{ run, phase, number, keep: settings.cleanup.keep_model, reads },
@@ -109,12 +109,12 @@ function userOf({ shelf }: Place, shelved: Shelved, row: Finished | undefined): 
 }
 
 /** Nothing to do when it is marked and gone; marked and there: a crash came between. */
-async function remove({ log }: Place, { shelved, stage, path, removed }: FinalModel): Promise<void> {
-  const folder = join(shelved.folder, stageFolder(stage), path);
+async function remove({ log }: Owner, { stored, stage, path, removed }: FinalModel): Promise<void> {
+  const folder = join(stored.folder, stageFolder(stage), path);
   if (removed && (await listNames(folder)).length === 0) return;
-  const bytes = await removeOutputs(shelved.folder, stage, { paths: [path], at: now() });
+  const bytes = await removeOutputs(stored.folder, stage, { paths: [path], at: now() });
   log.info(
-    { run: shelved.run.run, stage, bytes },
-    `final model removed (keep_model: ${shelved.run.settings.cleanup.keep_model})`,
+    { run: stored.run.run, stage, bytes },
+    `final model removed (keep_model: ${stored.run.settings.cleanup.keep_model})`,
   );
 }

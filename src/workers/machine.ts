@@ -1,4 +1,4 @@
-import { acquireMachine, type MachineSlot } from '../io/tool/machine-slot.ts';
+import { acquireMachine, type MachineSlot } from '../io/claim/machine-slot.ts';
 import type { Attempt } from './attempt.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -17,12 +17,12 @@ export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }:
 }
 
 /** Shows what an attempt waits for: on terminal, board and log. */
-export function tellWait(runtime: Runtime, { shelved, event, board }: Attempt, text: string): void {
-  const live = runtime.inHand.get(event.run);
+export function tellWait(runtime: Runtime, { stored, event, board }: Attempt, text: string): void {
+  const live = runtime.busyRuns.get(event.run);
   if (live !== undefined) live.waits = text;
   board.log(text);
   runtime.log.info({ run: event.run, stage: event.stage, attempt: event.attempt }, text);
-  runtime.notice({ kind: 'waits', shelved, stage: event.stage, text });
+  runtime.notice({ kind: 'waits', stored, stage: event.stage, text });
 }
 
 /** Waits for something outside, shown on terminal, board and log, its time not counted as the stage's. */
@@ -31,7 +31,7 @@ export async function waiting<T>(
   attempt: Attempt,
   wait: (onWait: (text: string) => void) => Promise<T>,
 ): Promise<T> {
-  const live = runtime.inHand.get(attempt.event.run);
+  const live = runtime.busyRuns.get(attempt.event.run);
   const since = performance.now();
   try {
     return await wait((text) => tellWait(runtime, attempt, text));

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type PagesOrder, type PagesReply, writePagesApart } from '../io/workspace/pages-process.ts';
+import { type PagesOrder, type PagesReply, writePagesApart } from '../io/page/pages-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Notice } from './runtime.ts';
 

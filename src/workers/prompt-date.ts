@@ -1,15 +1,15 @@
 import { dirname } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
 import { promptDate } from '../core/score/rendering.ts';
-import { readPhaseRecord } from '../io/workspace/phase-store.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
+import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 
 /**
  * The date that chat templates read in every run of a phase: that of the phase's first acceptance. So a night over
  * midnight, and a seed that is added a week later, are asked the same prompts. A damaged phase.json is replaced by the
  * run's own date, with a warning. Throws what the system throws: another date would silently be another evaluation.
  */
-export async function promptDateOf({ folder, run }: Shelved, warn: (text: string) => void): Promise<string> {
+export async function promptDateOf({ folder, run }: StoredRun, warn: (text: string) => void): Promise<string> {
   const own = promptDate(run.accepted);
   try {
     // A crash may have left runs without phase.json.

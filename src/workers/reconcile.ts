@@ -1,12 +1,12 @@
 import { type Refusal, refusalOf, silenceOf } from '../core/broker/refusal.ts';
 import { type Due, due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { isReply, NoAnswer } from '../io/broker/broker-probe.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
+import type { Admission } from './admission.ts';
 import type { BrokerTrouble } from './broker-trouble.ts';
 import { reportStore } from './report-store.ts';
 import { isHeld } from './run-stage.ts';
-import type { Admission } from './runs.ts';
 import type { Runtime } from './runtime.ts';
 import type { WithoutQueue } from './without-queue.ts';
 
@@ -36,7 +36,7 @@ export function startReconciler(parts: Parts): Reconciler {
   const passes = async (): Promise<void> => {
     do {
       again = false;
-      report(await runtime.shelf.refresh());
+      report(await runtime.runStore.refresh());
       await pass(parts, inBackground);
     } while (again && !runtime.signal.aborted);
   };
@@ -84,18 +84,18 @@ async function pass({ runtime, admission, trouble, withoutQueue }: Parts, again:
   // A connection that is away keeps its consumers waiting by itself.
   if (refusal.kind === 'refuses') await bus.hold();
   if (trouble.now() === null) return;
-  for (const { shelved, next } of await dueRuns(runtime)) withoutQueue.begin(shelved, next, again);
+  for (const { stored, next } of await dueRuns(runtime)) withoutQueue.begin(stored, next, again);
 }
 
 /** Adds the jobs that are due and not there. Returns why the broker does not take them; null: it does. */
 async function mend(runtime: Runtime, admission: Admission): Promise<Refusal | null> {
-  const { shelf, rows, bus, inHand } = runtime;
+  const { runStore, rows, bus, busyRuns } = runtime;
   try {
-    for (const { shelved, next } of await dueRuns(runtime))
+    for (const { stored, next } of await dueRuns(runtime))
       await bus.ensure(next, async () => {
-        const name = shelved.run.run;
-        if (inHand.has(name)) return false;
-        const later = due(await shelf.state(shelved), rows.has(name));
+        const name = stored.run.run;
+        if (busyRuns.has(name)) return false;
+        const later = due(await runStore.state(stored), rows.has(name));
         return later !== null && later.event.stage === next.event.stage && later.event.attempt === next.event.attempt;
       });
   } catch (error) {
@@ -121,16 +121,16 @@ function refusalIn(error: unknown): Refusal | null {
 }
 
 /** Started runs that nobody has in hand and nothing holds, with what is due for them. */
-async function dueRuns(runtime: Runtime): Promise<{ readonly shelved: Shelved; readonly next: Due }[]> {
-  const { shelf, rows, inHand } = runtime;
-  const found: { shelved: Shelved; next: Due }[] = [];
-  for (const shelved of shelf.all()) {
-    const name = shelved.run.run;
-    if (rows.has(name) || inHand.has(name)) continue;
-    if (standing(await shelf.journal(shelved), false) === 'waiting') continue;
-    const state = await shelf.state(shelved);
+async function dueRuns(runtime: Runtime): Promise<{ readonly stored: StoredRun; readonly next: Due }[]> {
+  const { runStore, rows, busyRuns } = runtime;
+  const found: { stored: StoredRun; next: Due }[] = [];
+  for (const stored of runStore.all()) {
+    const name = stored.run.run;
+    if (rows.has(name) || busyRuns.has(name)) continue;
+    if (standing(await runStore.journal(stored), false) === 'waiting') continue;
+    const state = await runStore.state(stored);
     const next = due(state, false);
-    if (next !== null && !isHeld(runtime, state, next)) found.push({ shelved, next });
+    if (next !== null && !isHeld(runtime, state, next)) found.push({ stored, next });
   }
   return found;
 }

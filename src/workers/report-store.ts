@@ -1,8 +1,8 @@
-import type { LeftOut, Shelved } from '../io/workspace/shelf.ts';
+import type { LeftOut, StoredRun } from '../io/artifacts/run-store.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Tells what a look at artifacts/ found beside runs that can go on. `gone`: runs whose folder vanished. */
-export type StoreReporter = (gone: readonly Shelved[]) => void;
+export type StoreReporter = (gone: readonly StoredRun[]) => void;
 
 /** A reporter that names each thing once, and ends the work for runs whose folder vanished. */
 export function reportStore(runtime: Runtime): StoreReporter {
@@ -10,12 +10,12 @@ export function reportStore(runtime: Runtime): StoreReporter {
   return (gone) => {
     for (const { run, folder } of gone) {
       const hasRow = runtime.rows.has(run.run);
-      runtime.inHand.get(run.run)?.cancel.abort('cancel');
+      runtime.busyRuns.get(run.run)?.cancel.abort('cancel');
       tell(runtime, goneText(run.run, folder, hasRow), { failed: !hasRow });
       // It may come back and vanish again.
       reported.delete(folder);
     }
-    for (const left of runtime.shelf.leftOut()) {
+    for (const left of runtime.runStore.leftOut()) {
       const text = leftOutText(left);
       if (reported.has(text)) continue;
       reported.add(text);

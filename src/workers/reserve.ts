@@ -5,8 +5,8 @@ import { stageBytes } from '../core/mlx/estimate.ts';
 import { hasBegun } from '../core/run/control.ts';
 import { diskWait } from '../core/run/disk-wait.ts';
 import { sizeText } from '../core/size-text.ts';
-import { freeBytes } from '../io/disk/disk-usage.ts';
 import { hasCode } from '../io/disk/files.ts';
+import { freeBytes } from '../io/host/disk-usage.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import type { Attempt } from './attempt.ts';
 import { waiting } from './machine.ts';
@@ -22,17 +22,17 @@ const look_ms = 1000;
  * model's size is not known. Throws STOPPED when it is told to end.
  */
 export async function reserve(runtime: Runtime, attempt: Attempt, base: FoundModel | null): Promise<number | null> {
-  const { shelved, event } = attempt;
-  const { run } = shelved;
+  const { stored, event } = attempt;
+  const { run } = stored;
   const shape = run.model === null ? null : await readModelShape(run.model.source, base?.found ? base.folder : null);
   const bytes = shape === null ? null : stageBytes(shape, run, event.stage);
   // Taken up again: what its tool has written since is no longer free.
-  if (hasBegun({ journal: await runtime.shelf.journal(shelved) }, event)) return bytes;
+  if (hasBegun({ journal: await runtime.runStore.journal(stored) }, event)) return bytes;
   const wanting = (): Promise<string | null> => shortage(runtime, event.stage, bytes);
   if ((await wanting()) !== null)
     await waiting(runtime, attempt, (tell) => untilFree(runtime, attempt, { wanting, tell }));
   const { stage, attempt: nth } = event;
-  await runtime.shelf.append(shelved, { event: 'reserved', at: now(), stage, attempt: nth, bytes });
+  await runtime.runStore.append(stored, { event: 'reserved', at: now(), stage, attempt: nth, bytes });
   return bytes;
 }
 
@@ -66,10 +66,10 @@ async function untilFree(runtime: Runtime, attempt: Attempt, { wanting, tell }: 
 }
 
 /** One line when it begins, none while it lasts. */
-async function noteWait({ shelf }: Runtime, { shelved, event }: Attempt, message: string): Promise<void> {
-  if (diskWait(await shelf.journal(shelved), event) !== null) return;
+async function noteWait({ runStore }: Runtime, { stored, event }: Attempt, message: string): Promise<void> {
+  if (diskWait(await runStore.journal(stored), event) !== null) return;
   const { stage, attempt } = event;
-  await shelf.append(shelved, { event: 'disk_wait', at: now(), stage, attempt, message }).catch((error: unknown) => {
+  await runStore.append(stored, { event: 'disk_wait', at: now(), stage, attempt, message }).catch((error: unknown) => {
     // So full that not even this can be written: it is told on the terminal and in the status of `up`.
     if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
   });

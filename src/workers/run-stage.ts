@@ -7,21 +7,21 @@ import { type Due, due, isStarted, type RunState } from '../core/run/due.ts';
 import { type StageEvent, stageEvent } from '../events/events.ts';
 import type { Manifest } from '../events/manifest.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stages } from '../events/stages.ts';
+import { commit, finishCommit, hashOutputs } from '../io/artifacts/commit.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { type Delivery, PutBack } from '../io/broker/consumer.ts';
-import { commit, finishCommit, hashOutputs } from '../io/disk/commit.ts';
-import { watchPeak } from '../io/disk/disk-usage.ts';
 import { hasCode, ifAbsent, ifThere, isOddFile } from '../io/disk/files.ts';
 import { textHash } from '../io/disk/hash.ts';
 import { oddEntry } from '../io/disk/odd-entry.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
-import { hostFacts } from '../io/host-facts.ts';
+import { watchPeak } from '../io/host/disk-usage.ts';
+import { hostFacts } from '../io/host/host-facts.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { endTools } from '../io/tool/tool-folders.ts';
 import { ownFifos } from '../io/tool/tool-process.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
 import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
 import { carryOver, handedOnFiles } from './carry-over.ts';
-import { takeInHand } from './control/in-hand.ts';
+import { markBusy } from './control/busy-runs.ts';
 import { recordFailure } from './failure.ts';
 import { readInputs } from './inputs.ts';
 import { reserve } from './reserve.ts';
@@ -32,20 +32,20 @@ import { stageContext } from './stage-context.ts';
 /** What every stage gets: am I due? -> inputs -> disk -> work -> verify -> commit -> next event. */
 export async function runStage(runtime: Runtime, stage: Stage, delivery: Delivery): Promise<unknown> {
   const event = stageEvent.parse(delivery.data);
-  const shelved = runtime.shelf.get(event.run);
-  if (shelved === undefined) return 'no such run on the disk';
-  if (runtime.inHand.has(event.run)) return 'in hand already';
-  const hand = takeInHand(runtime, event);
+  const stored = runtime.runStore.get(event.run);
+  if (stored === undefined) return 'no such run on the disk';
+  if (runtime.busyRuns.has(event.run)) return 'in hand already';
+  const hand = markBusy(runtime, event);
   // Whatever works for this run stops when `up` goes down and when the run is cancelled.
   const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
   let outcome: Outcome;
-  const isGone = (): boolean => runtime.shelf.get(event.run) === undefined;
+  const isGone = (): boolean => runtime.runStore.get(event.run) === undefined;
   try {
-    const instead = await dueInstead(runtime, shelved, event);
+    const instead = await dueInstead(runtime, stored, event);
     if (instead !== null) return instead;
     outcome =
-      (await finishAttempt(own, shelved, event)) ??
-      (await attemptStage(own, stage, { shelved, event, board: delivery.board }));
+      (await finishAttempt(own, stored, event)) ??
+      (await attemptStage(own, stage, { stored, event, board: delivery.board }));
   } catch (error) {
     // Its folder was deleted: there is no place for a failure to be written to.
     if (isGone()) return 'the folder of the run is gone';
@@ -55,7 +55,7 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   }
   if (isGone() || outcome.kind === 'gone') return 'the folder of the run is gone';
   // Only now: the next worker may take the event before this line is left, and must not find the run in hand.
-  if (!runtime.signal.aborted) await emitDue(runtime, shelved);
+  if (!runtime.signal.aborted) await emitDue(runtime, stored);
   // The job waits for the next `up`, as the tool goes on without this one.
   if (outcome.kind === 'detached') throw new PutBack();
   if (outcome.kind === 'failed') throw outcome.shown;
@@ -69,8 +69,8 @@ type Outcome =
   | { readonly kind: 'gone' };
 
 /** The entry check: the disk decides what is due, whatever the queue delivered. Null: exactly this. */
-async function dueInstead(runtime: Runtime, shelved: Shelved, event: StageEvent): Promise<string | null> {
-  const state = await runtime.shelf.state(shelved);
+async function dueInstead(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<string | null> {
+  const state = await runtime.runStore.state(stored);
   if (!isStarted(state.journal)) return 'the run is not admitted';
   const next = due(state, runtime.rows.has(event.run));
   if (next === null) return 'the run has its row';
@@ -82,23 +82,23 @@ async function dueInstead(runtime: Runtime, shelved: Shelved, event: StageEvent)
 }
 
 /** An attempt that a crash cut off in its commit has nothing left to do but that. Null: there is work left. */
-async function finishAttempt(runtime: Runtime, shelved: Shelved, event: StageEvent): Promise<Outcome | null> {
-  const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
-  const manifest = await finishCommit(dir, join(shelved.folder, stageFolder(event.stage)));
-  return manifest === null ? null : tellCommitted(runtime, { shelved, event }, manifest.seconds);
+async function finishAttempt(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<Outcome | null> {
+  const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
+  const manifest = await finishCommit(dir, join(stored.folder, stageFolder(event.stage)));
+  return manifest === null ? null : tellCommitted(runtime, { stored, event }, manifest.seconds);
 }
 
 async function attemptStage(
   runtime: Runtime,
   stage: Stage,
-  given: Pick<Attempt, 'shelved' | 'event' | 'board'>,
+  given: Pick<Attempt, 'stored' | 'event' | 'board'>,
 ): Promise<Outcome> {
-  const { shelved, event } = given;
+  const { stored, event } = given;
   // Not emptied: what lies there was started by this very attempt before a crash, and goes on.
-  const dir = join(shelved.folder, attemptFolder(event.stage, event.attempt));
+  const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
   // Not recursive: the folder of a run that was deleted must not come back without its plan.
   await mkdir(dir).catch(ifThere(undefined));
-  const from = await carryOver(shelved.folder, event.stage, event.attempt);
+  const from = await carryOver(stored.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`resumes with what attempt ${from} left`);
   const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
   const attempt: Attempt = { ...given, dir, notes };
@@ -106,7 +106,7 @@ async function attemptStage(
   const since = performance.now();
   const seconds = (): number => worked + Math.max(0, performance.now() - since - notes.waited_ms) / 1000;
   const peak = watchPeak(dir);
-  runtime.notice({ kind: 'stage', shelved, stage: event.stage, attempt: event.attempt });
+  runtime.notice({ kind: 'stage', stored, stage: event.stage, attempt: event.attempt });
   try {
     await refuseOdd(dir, event.stage);
     const made = await work(runtime, stage, attempt);
@@ -117,12 +117,12 @@ async function attemptStage(
       peak_bytes: await peak.stop(),
     });
     if (isCancelled(runtime.signal)) throw new StageError('CANCELLED', event.stage);
-    await commit(dir, join(shelved.folder, stageFolder(event.stage)), manifest);
+    await commit(dir, join(stored.folder, stageFolder(event.stage)), manifest);
   } catch (error) {
     await peak.stop();
     if (isDetaching(runtime.signal)) return { kind: 'detached' };
     // It was deleted or renamed a moment ago: there is no place for a failure to be written to.
-    if ((await lstat(shelved.folder).catch(ifAbsent(null))) === null) return { kind: 'gone' };
+    if ((await lstat(stored.folder).catch(ifAbsent(null))) === null) return { kind: 'gone' };
     const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : failureOf(error, dir);
     const shown = await recordFailure(runtime, attempt, { error: why, seconds: seconds() });
     return { kind: 'failed', shown };
@@ -153,12 +153,12 @@ function failureOf(error: unknown, dir: string): StageError {
 
 async function tellCommitted(
   runtime: Runtime,
-  { shelved, event }: Pick<Attempt, 'shelved' | 'event'>,
+  { stored, event }: Pick<Attempt, 'stored' | 'event'>,
   seconds: number,
 ): Promise<Outcome> {
   const { run, stage, attempt } = event;
-  await runtime.shelf.append(shelved, { event: 'committed', at: now(), stage, attempt, seconds });
-  runtime.notice({ kind: 'committed', shelved, stage, seconds });
+  await runtime.runStore.append(stored, { event: 'committed', at: now(), stage, attempt, seconds });
+  runtime.notice({ kind: 'committed', stored, stage, seconds });
   runtime.log.info({ run, stage, attempt, seconds }, 'committed');
   return { kind: 'committed', seconds };
 }
@@ -166,34 +166,34 @@ async function tellCommitted(
 /** When this attempt began (ms since 1970), and the seconds that it worked under processes of `up` that are gone. */
 async function takeOver(
   runtime: Runtime,
-  { shelved, event, dir }: Attempt,
+  { stored, event, dir }: Attempt,
 ): Promise<{ readonly began: number; readonly worked: number }> {
   const { stage, attempt } = event;
-  const journal = await runtime.shelf.journal(shelved);
+  const journal = await runtime.runStore.journal(stored);
   const worked = await workedSoFar(journal, event, dir);
-  const live = runtime.inHand.get(event.run);
+  const live = runtime.busyRuns.get(event.run);
   if (worked === null) return { began: Date.now(), worked: 0 };
-  await runtime.shelf.append(shelved, { event: 'resumed', at: now(), stage, attempt, seconds: worked });
+  await runtime.runStore.append(stored, { event: 'resumed', at: now(), stage, attempt, seconds: worked });
   if (live !== undefined) live.since = Date.now() - worked * 1000;
   const begun = journal.find((line) => line.event === 'reserved' && line.stage === stage && line.attempt === attempt);
   return { began: begun === undefined ? Date.now() : Date.parse(begun.at), worked };
 }
 
 async function work(runtime: Runtime, stage: Stage, attempt: Attempt): Promise<Made<StageName>> {
-  const { shelved, event } = attempt;
-  const inputs = await readInputs(runtime, stage, shelved);
-  const base = await findBaseModel(shelved.run, await runtime.shelf.journal(shelved), runtime.workspace.root);
+  const { stored, event } = attempt;
+  const inputs = await readInputs(runtime, stage, stored);
+  const base = await findBaseModel(stored.run, await runtime.runStore.journal(stored), runtime.workspace.root);
   attempt.notes.estimated_bytes = await reserve(runtime, attempt, base);
   const context = stageContext(runtime, attempt, base);
   const made = await stage.run(inputs, context);
   await stage.verify?.(made, context);
-  await runtime.shelf.append(shelved, { event: 'verified', at: now(), stage: event.stage, attempt: event.attempt });
+  await runtime.runStore.append(stored, { event: 'verified', at: now(), stage: event.stage, attempt: event.attempt });
   return stages[event.stage].makes.parse(made);
 }
 
 async function describe(
   runtime: Runtime,
-  { shelved, event, dir, notes }: Attempt,
+  { stored, event, dir, notes }: Attempt,
   facts: { made: Made<StageName>; began: number; seconds: number; peak_bytes: number },
 ): Promise<Manifest> {
   return {
@@ -207,7 +207,7 @@ async function describe(
     versions: { ...runtime.versions },
     host: hostFacts(),
     servers: notes.servers,
-    config_sha256: textHash(configText(shelved.run)),
+    config_sha256: textHash(configText(stored.run)),
     started: new Date(facts.began).toISOString(),
     ended: now(),
     seconds: facts.seconds,
@@ -224,9 +224,9 @@ export const isHeld = ({ control }: Pick<Runtime, 'control'>, state: RunState, {
   event.stage !== 'results' && holdOfStage(control.now(), state, event) !== null;
 
 /** Emits what the disk says is due for a run now; a paused run's is emitted when it is resumed. */
-export async function emitDue(runtime: Runtime, shelved: Shelved): Promise<Due | null> {
-  const state = await runtime.shelf.state(shelved);
-  const next = due(state, runtime.rows.has(shelved.run.run));
+export async function emitDue(runtime: Runtime, stored: StoredRun): Promise<Due | null> {
+  const state = await runtime.runStore.state(stored);
+  const next = due(state, runtime.rows.has(stored.run.run));
   if (next !== null && !isHeld(runtime, state, next)) await runtime.bus.emit(next);
   return next;
 }

@@ -1,36 +1,36 @@
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Row } from '../events/row.ts';
-import type { Bell } from '../io/bell.ts';
+import type { RunStore, StoredRun } from '../io/artifacts/run-store.ts';
 import type { Bus } from '../io/broker/bus.ts';
-import type { RetryClock } from '../io/retry-clock.ts';
+import type { RetryClock } from '../io/broker/retry-clock.ts';
 import type { ControlStore } from '../io/workspace/control-store.ts';
-import type { Shelf, Shelved } from '../io/workspace/shelf.ts';
+import type { Notifier } from '../io/workspace/notifier.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import type { Turns } from './control/turns.ts';
+import type { KeyedLock } from './control/keyed-lock.ts';
 import type { PageWriter } from './page-writer.ts';
 import type { Progress } from './stage.ts';
 
 /** What the owner of a workspace has at hand, also when no `up` runs and a command owns it for a moment. */
-export interface Place {
+export interface Owner {
   readonly workspace: Workspace;
-  readonly shelf: Shelf;
+  readonly runStore: RunStore;
   readonly log: Logger;
   /** Runs that have their row. */
   readonly rows: Set<string>;
   readonly pages: PageWriter;
-  readonly bell: Bell;
+  readonly notifier: Notifier;
   readonly control: ControlStore;
   /** By run. */
-  readonly turn: Turns;
+  readonly turn: KeyedLock;
   /** Runs that a worker of this process has in hand, and how far they are. */
-  readonly inHand: Map<string, Live>;
+  readonly busyRuns: Map<string, Live>;
   /** Told at every step, for whoever shows it. */
   readonly notice: (notice: Notice) => void;
 }
 
 /** What the workers of one `up` share. */
-export interface Runtime extends Place {
+export interface Runtime extends Owner {
   readonly bus: Bus;
   readonly clock: RetryClock;
   readonly python: string;
@@ -68,23 +68,23 @@ export interface Live {
 
 /** A step worth a line on the terminal. */
 export type Notice =
-  | { readonly kind: 'started'; readonly shelved: Shelved }
-  | { readonly kind: 'stage'; readonly shelved: Shelved; readonly stage: string; readonly attempt: number }
-  | { readonly kind: 'committed'; readonly shelved: Shelved; readonly stage: string; readonly seconds: number }
+  | { readonly kind: 'started'; readonly stored: StoredRun }
+  | { readonly kind: 'stage'; readonly stored: StoredRun; readonly stage: string; readonly attempt: number }
+  | { readonly kind: 'committed'; readonly stored: StoredRun; readonly stage: string; readonly seconds: number }
   | {
       readonly kind: 'failed';
-      readonly shelved: Shelved;
+      readonly stored: StoredRun;
       readonly stage: string;
       readonly code: ErrorCode;
       readonly message: string;
       readonly retryAt: number | null;
     }
-  | { readonly kind: 'waits'; readonly shelved: Shelved; readonly stage: string; readonly text: string }
+  | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
   | { readonly kind: 'page'; readonly text: string }
   | { readonly kind: 'broker'; readonly text: string }
   /** Something in artifacts/ is not as phasebox left it. `failed`: a run will not get its row by that. */
   | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
-  | { readonly kind: 'row'; readonly shelved: Shelved; readonly status: Row['status']; readonly line: string };
+  | { readonly kind: 'row'; readonly stored: StoredRun; readonly status: Row['status']; readonly line: string };
 
 export const now = (): string => new Date().toISOString();

@@ -7,12 +7,12 @@ import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
 import { promptDateVariable } from '../core/score/rendering.ts';
 import type { JournalLine } from '../events/journal.ts';
+import { removeOutputs } from '../io/artifacts/remove-outputs.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
 import { removeInside } from '../io/disk/inside.ts';
-import { removeOutputs } from '../io/disk/remove-outputs.ts';
-import { driverPath } from '../io/driver-path.ts';
-import { absolutePath, expandWords } from '../io/home.ts';
+import { driverPath } from '../io/host/driver-path.ts';
+import { absolutePath, expandWords } from '../io/host/home.ts';
 import { addsNothing } from '../io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../io/model/model-folder.ts';
 import { renderedFolder, renderPrompts } from '../io/model/render-prompts.ts';
@@ -33,8 +33,8 @@ export const tailLines = 20;
 
 /** The context of one attempt. `base`: where the run's base model is; null: it has none. */
 export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundModel | null): StageContext {
-  const { shelved, event, dir, board, notes } = attempt;
-  const { run } = shelved;
+  const { stored, event, dir, board, notes } = attempt;
+  const { run } = stored;
   const inDir = (name: string): string => (isAbsolute(name) ? name : join(dir, name));
   const warn = (text: string): void => warnOf(runtime, attempt, text);
   return {
@@ -57,7 +57,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     async render(jobs) {
       const { python, workspace } = runtime;
       const kept = renderedFolder(workspace.state);
-      const date = await promptDateOf(shelved, warn);
+      const date = await promptDateOf(stored, warn);
       return renderPrompts(jobs, { python, date, env: run.env, kept, keeps: true });
     },
     serve: (options) => serve(runtime, attempt, options),
@@ -71,7 +71,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     },
     warn,
     progress(progress) {
-      const live = runtime.inHand.get(run.run);
+      const live = runtime.busyRuns.get(run.run);
       if (live !== undefined) live.progress = progress;
       board.progress(progress);
     },
@@ -82,7 +82,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     suite: (text, file) => suiteOf(Buffer.from(text), file),
     score: scoreOrThrow,
     list: async (folder) => (await readdir(inDir(folder))).sort(),
-    remove: (stage, paths) => removeOutputs(shelved.folder, stage, { paths, at: now() }),
+    remove: (stage, paths) => removeOutputs(stored.folder, stage, { paths, at: now() }),
     shared: (key, work) => makeShared(runtime.workspace.artifacts, key, work),
   };
 }
@@ -116,25 +116,25 @@ const isOver = async (dir: string): Promise<boolean> =>
 
 /** Runs a tool, or takes up one that this attempt started in an earlier life of phasebox. */
 async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
-  const { shelved, event, dir, notes } = attempt;
+  const { stored, event, dir, notes } = attempt;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   const folder = folderOf(attempt, tool);
   const argv = expandWords(tool.argv);
   notes.commands.push(argv);
-  const env = { ...toolEnv(shelved.run.env), ...tool.env };
+  const env = { ...toolEnv(stored.run.env), ...tool.env };
   const line = { at: now(), stage: event.stage, attempt: event.attempt };
   if (tool.fresh === true) await clearTool(folder);
   const found = await findTool(folder);
   const running = found ?? (await startTool({ dir: folder, argv, env, cwd: tool.cwd ?? dir }));
-  const known = found === null ? none : toolLines(await runtime.shelf.journal(shelved), event, argv);
-  if (!known.started) await runtime.shelf.append(shelved, { event: 'tool_started', ...line, argv });
+  const known = found === null ? none : toolLines(await runtime.runStore.journal(stored), event, argv);
+  if (!known.started) await runtime.runStore.append(stored, { event: 'tool_started', ...line, argv });
   watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
     runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
   );
   const code = await watchTool(running, runtime.signal, tool.onLine);
-  const live = runtime.inHand.get(event.run);
+  const live = runtime.busyRuns.get(event.run);
   if (live !== undefined) live.waits = null;
-  if (!known.ended) await runtime.shelf.append(shelved, { event: 'tool_ended', ...line, at: now(), code });
+  if (!known.ended) await runtime.runStore.append(stored, { event: 'tool_ended', ...line, at: now(), code });
   if (code === 0) return;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${argv.join(' ')}`);
@@ -205,14 +205,14 @@ async function serve(
   try {
     await clearTool(dir);
     await mkdir(dir, { recursive: true });
-    const date = await promptDateOf(attempt.shelved, (text) => warnOf(runtime, attempt, text));
+    const date = await promptDateOf(attempt.stored, (text) => warnOf(runtime, attempt, text));
     const server = await startModelServer({
       python: runtime.python,
       driver: driverPath('serve'),
       model: options.model,
       ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
       dir,
-      env: { ...toolEnv(attempt.shelved.run.env), [promptDateVariable]: date },
+      env: { ...toolEnv(attempt.stored.run.env), [promptDateVariable]: date },
       signal: runtime.signal,
     });
     return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };

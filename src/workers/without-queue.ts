@@ -1,10 +1,10 @@
 import type { Due } from '../core/run/due.ts';
+import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { PutBack } from '../io/broker/consumer.ts';
-import type { Shelved } from '../io/workspace/shelf.ts';
+import type { Admission } from './admission.ts';
 import { JournaledFailure } from './failure.ts';
 import { endRun } from './results.ts';
 import { runStage } from './run-stage.ts';
-import type { Admission } from './runs.ts';
 import type { Runtime } from './runtime.ts';
 import type { Stage } from './stage.ts';
 
@@ -14,7 +14,7 @@ export interface WithoutQueue {
    * Starts it and does not wait for it. One run per stage at a time, as in the queues; a run that a worker holds is
    * skipped. `then` is called when the journal has moved on.
    */
-  begin(shelved: Shelved, next: Due, then: () => void): void;
+  begin(stored: StoredRun, next: Due, then: () => void): void;
   /** Resolves when nothing begun here is under way. */
   settled(): Promise<void>;
 }
@@ -32,24 +32,24 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
   const underWay = new Map<string, { readonly stage: string; readonly done: Promise<void> }>();
   const reported = new Map<string, string>();
   const isBusy = (stage: string): boolean =>
-    [...underWay.values(), ...runtime.inHand.values()].some((one) => one.stage === stage);
+    [...underWay.values(), ...runtime.busyRuns.values()].some((one) => one.stage === stage);
   // `begin` is called each second: the same error of a run is one line.
   const report = (run: string, error: unknown): void => {
     if (reported.get(run) === String(error)) return;
     reported.set(run, String(error));
     runtime.log.error({ err: error, run }, 'what is due for the run could not be done; it is tried again');
   };
-  const work = async (shelved: Shelved, { event }: Due): Promise<void> => {
-    if (event.stage === 'results') return void (await endRun(runtime, admission, shelved));
+  const work = async (stored: StoredRun, { event }: Due): Promise<void> => {
+    if (event.stage === 'results') return void (await endRun(runtime, admission, stored));
     const stage = list.find(({ name }) => name === event.stage);
     if (stage !== undefined) await runStage(runtime, stage, { data: event, board });
   };
   return {
-    begin(shelved, next, then) {
-      const { run } = shelved.run;
-      if (underWay.has(run) || runtime.inHand.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;
+    begin(stored, next, then) {
+      const { run } = stored.run;
+      if (underWay.has(run) || runtime.busyRuns.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;
       if (runtime.clock.remaining(next) > 0) return;
-      const done = work(shelved, next)
+      const done = work(stored, next)
         .then(() => true)
         .catch((error: unknown) => {
           // A stage that is put back waits for the next `up`.

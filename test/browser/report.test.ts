@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type Dashboard, startDashboard } from '../../src/io/board/dashboard.ts';
-import { writePages } from '../../src/io/workspace/pages.ts';
+import { writePages } from '../../src/io/page/pages.ts';
 import { tempDir } from '../helpers/temp.ts';
 import { hostile, writeNight } from './written-night.ts';
 

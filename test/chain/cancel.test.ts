@@ -1,8 +1,8 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { folderBytes } from '../../src/io/disk/disk-usage.ts';
-import { commandLine } from '../../src/io/tool/process-facts.ts';
+import { folderBytes } from '../../src/io/host/disk-usage.ts';
+import { commandLine } from '../../src/io/host/process-facts.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { writeRequest } from '../../src/io/workspace/requests.ts';
 import { type Chain, config, makeChain, type Running } from '../helpers/chain.ts';

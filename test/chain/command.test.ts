@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { commandLine } from '../../src/io/tool/process-facts.ts';
+import { commandLine } from '../../src/io/host/process-facts.ts';
 import { boardJobs } from '../helpers/board-jobs.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';

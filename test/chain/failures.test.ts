@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import type { JournalLine } from '../../src/events/journal.ts';
-import { commandLine } from '../../src/io/tool/process-facts.ts';
+import { commandLine } from '../../src/io/host/process-facts.ts';
 import { controlFiles } from '../../src/io/tool/tool-process.ts';
 import { boardJobs } from '../helpers/board-jobs.ts';
 import { type Chain, config, makeChain, type Running } from '../helpers/chain.ts';

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { installedBroker } from '../../src/io/broker/broker-binary.ts';
-import { commandLine } from '../../src/io/tool/process-facts.ts';
+import { commandLine } from '../../src/io/host/process-facts.ts';
 import { type Chain, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 

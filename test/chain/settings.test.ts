@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Row } from '../../src/events/row.ts';
-import { commandLine } from '../../src/io/tool/process-facts.ts';
+import { commandLine } from '../../src/io/host/process-facts.ts';
 import { type Call, type Chain, config, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 
@@ -20,7 +20,7 @@ describe('settings of a phase, and what is told of its rows', () => {
   let rows: readonly Row[] = [];
 
   before(async () => {
-    const script = 'printf "%s\\n" "$PHASEBOX_ROW" >>notified.jsonl; echo no bell; exit 7';
+    const script = 'printf "%s\\n" "$PHASEBOX_ROW" >>notified.jsonl; echo no notifier; exit 7';
     chain = await makeChain({ notify: ['sh', '-c', script] });
     const env = { HELLO: 'two words; $HOME', TELL: 'HELLO,PYTHONUNBUFFERED,HF_HUB_OFFLINE,STAND_IN_FOLDER' };
     await chain.write('inbox/p.yaml', config('p', { env, seeds: [0, 0, 1], cooldown_s: 0.7 }));

@@ -6,7 +6,7 @@ import { compare } from '../../src/commands/compare.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import type { Row } from '../../src/events/row.ts';
 import { makeRow } from '../helpers/rows.ts';
-import { makeWorkspace } from '../helpers/shelved.ts';
+import { makeWorkspace } from '../helpers/stored.ts';
 
 const rowsOf = (phase: string, scores: readonly number[], variant: string | null = null): Row[] =>
   scores.map((overall, seed) => {

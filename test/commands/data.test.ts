@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { lookAt } from '../../src/commands/data.ts';
-import { dataFlags, rowAddress } from '../../src/commands/data-flags.ts';
+import { dataFlags, rowAddress } from '../../src/commands/parts/data-flags.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { pagePlace } from '../../src/io/page/write-data-page.ts';
 import { type Chain, makeChain } from '../helpers/chain.ts';

@@ -6,7 +6,7 @@ import { diff } from '../../src/commands/diff.ts';
 import type { RunDiff } from '../../src/core/compare/diff.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { makeRow, makeRun, noCustody } from '../helpers/rows.ts';
-import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 
 const hash = (letter: string): string => letter.repeat(64);
 

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
-import { checkBroker } from '../../src/commands/check-broker.ts';
+import { checkBroker } from '../../src/commands/parts/check-broker.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { givenBroker } from '../../src/io/broker/broker.ts';
 import { freePort } from '../../src/io/server/server-child.ts';

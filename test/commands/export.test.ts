@@ -9,7 +9,7 @@ import { proveModel } from '../../src/io/model/model-folder.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { makeRun } from '../helpers/rows.ts';
-import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const never = new AbortController().signal;

@@ -6,12 +6,12 @@ import { verify } from '../../src/commands/verify.ts';
 import type { JournalLine } from '../../src/events/journal.ts';
 import type { Row } from '../../src/events/row.ts';
 import type { Run } from '../../src/events/run.ts';
-import { askMachine } from '../../src/io/tool/machine-slot.ts';
+import { askMachine } from '../../src/io/claim/machine-slot.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { at, makeRow, makeRun } from '../helpers/rows.ts';
-import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
 let workspace: Workspace;

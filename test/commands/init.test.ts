@@ -8,7 +8,7 @@ import { CommandError } from '../../src/core/errors.ts';
 import { phase } from '../../src/events/phase.ts';
 import { suite } from '../../src/events/suite.ts';
 import { workspaceConfig } from '../../src/events/workspace.ts';
-import { packageRoot } from '../../src/io/package-root.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { serve } from '../../src/commands/serve.ts';
 import { CommandError } from '../../src/core/errors.ts';
+import { askMachine, machineHolder } from '../../src/io/claim/machine-slot.ts';
 import { freePort } from '../../src/io/server/server-child.ts';
-import { askMachine, machineHolder } from '../../src/io/tool/machine-slot.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { train } from '../../src/workers/stages/train.ts';
 import { demoBase, demoRun, quickTrain, runStage, testPython } from '../helpers/real-stage.ts';
 import { makeRun } from '../helpers/rows.ts';
-import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
 const env = { MLX_DISABLE_COMPILE: '1' };

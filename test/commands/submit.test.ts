@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { submit } from '../../src/commands/submit.ts';
-import { upsertRow } from '../../src/io/workspace/results-store.ts';
+import { upsertRow } from '../../src/io/artifacts/results-store.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
 import { dropFiles } from '../../src/producers/drop.ts';

@@ -4,9 +4,9 @@ import { expect } from 'chai';
 import { verify } from '../../src/commands/verify.ts';
 import { CommandError, StageError } from '../../src/core/errors.ts';
 import { sharedManifest } from '../../src/events/manifest.ts';
-import { verifyStage } from '../../src/io/disk/verify-stage.ts';
+import { openRunStore } from '../../src/io/artifacts/run-store.ts';
+import { verifyStage } from '../../src/io/artifacts/verify-stage.ts';
 import { proveModel } from '../../src/io/model/model-folder.ts';
-import { openShelf } from '../../src/io/workspace/shelf.ts';
 import { openWorkspace, type Workspace } from '../../src/io/workspace/workspace.ts';
 import { readInputs } from '../../src/workers/inputs.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
@@ -15,7 +15,7 @@ import { quantize } from '../../src/workers/stages/quantize.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { makeManifest, makeRun } from '../helpers/rows.ts';
 import { flipByte, writeShards } from '../helpers/sharded-model.ts';
-import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 interface Looked {
@@ -41,10 +41,10 @@ async function fused(): Promise<{ workspace: Workspace; model: string; shards: s
 
 /** What the next stage says to it. */
 async function refusal(workspace: Workspace): Promise<string | null> {
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
-  const [shelved] = shelf.all();
-  return readInputs({ shelf } as Runtime, quantize, shelved!).then(
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
+  const [stored] = runStore.all();
+  return readInputs({ runStore } as Runtime, quantize, stored!).then(
     () => null,
     (error: unknown) => (error instanceof StageError ? error.code : String(error)),
   );

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
+import { changedLines } from '../../src/core/config/phase-changes.ts';
 import { locate } from '../../src/core/config/problem.ts';
 import { differences } from '../../src/core/plan/settings-shown.ts';
 import { holdsSecrets, shownAt } from '../../src/core/secrets.ts';
-import { changedLines } from '../../src/producers/changes.ts';
 
 const secret = 'hf_abcdefghijkl';
 const before = { env: { HF_TOKEN: secret, A: 'x' } };

@@ -18,11 +18,11 @@ interface Guard extends Edit {
 const guards: readonly Guard[] = [
   {
     guard: 'rename fence',
-    file: 'src/io/disk/commit.ts',
+    file: 'src/io/artifacts/commit.ts',
     find: '  await fs.rename(dir, target);',
     replace:
       "  await (await import('node:fs/promises')).rm(target, { recursive: true, force: true });\n  await fs.rename(dir, target);",
-    test: ['test/io/disk/commit.test.ts', 'refuses to take the place of a stage that is committed already'],
+    test: ['test/io/artifacts/commit.test.ts', 'refuses to take the place of a stage that is committed already'],
   },
   {
     guard: '`started`',
@@ -47,7 +47,7 @@ const guards: readonly Guard[] = [
   },
   {
     guard: 'admission gate',
-    file: 'src/workers/runs.ts',
+    file: 'src/workers/admission.ts',
     find: 'inFlight < workspace.config.in_flight;',
     replace: 'inFlight < 9;',
     test: ['test/crash/matrix.test.ts', 'up killed after tool started'],

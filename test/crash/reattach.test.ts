@@ -1,7 +1,7 @@
 import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { bootId } from '../../src/io/tool/process-facts.ts';
+import { bootId } from '../../src/io/host/process-facts.ts';
 import { type Chain, config } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost, inPool } from '../helpers/crash.ts';
 import { waitFor } from '../helpers/temp.ts';

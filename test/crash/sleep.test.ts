@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { Redis } from 'ioredis';
-import { groupMembers } from '../../src/io/tool/process-facts.ts';
+import { groupMembers } from '../../src/io/host/process-facts.ts';
 import { type Chain, config } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost, hits, hookedWait } from '../helpers/crash.ts';
 import { type Edit, productCommand } from '../helpers/product.ts';

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { readText } from '../../src/io/disk/files.ts';
-import { bootId, groupMembers } from '../../src/io/tool/process-facts.ts';
+import { bootId, groupMembers } from '../../src/io/host/process-facts.ts';
 import { findTool, isAlive, startTool, stopTool } from '../../src/io/tool/tool-process.ts';
 import { inPool, seeded } from '../helpers/crash.ts';
 import { bundle, type Edit, repository } from '../helpers/product.ts';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
 import { Redis } from 'ioredis';
 import { hasCode } from '../../src/io/disk/files.ts';
-import { groupMembers } from '../../src/io/tool/process-facts.ts';
+import { groupMembers } from '../../src/io/host/process-facts.ts';
 import type { Chain, Running } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { type Damage, damages } from './damage.ts';

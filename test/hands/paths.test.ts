@@ -6,7 +6,7 @@ import type { Manifest } from '../../src/events/manifest.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { makeRow, makeRun } from '../helpers/rows.ts';
-import { commitStage, makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { commitStage, makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 let workspace: Workspace;

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { type Facts, type Lookups, withEarlier } from '../../src/core/config/lookups.ts';
 import { formatProblems } from '../../src/core/config/problem.ts';
+import { type ReadPlan, readConfig } from '../../src/core/config/read-config.ts';
 import type { Rendering } from '../../src/core/score/rendering.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
-import { type ReadPlan, readConfig } from '../../src/producers/read-config.ts';
 import { tempDir } from './temp.ts';
 import { tinyModel } from './tiny-model.ts';
 

@@ -2,12 +2,12 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { type StageName, stageFolder } from '../../src/events/stages.ts';
-import { changedOutput } from '../../src/io/disk/commit.ts';
+import { changedOutput } from '../../src/io/artifacts/commit.ts';
+import { committedStages, readJournal, readManifest, readRun, runFolders } from '../../src/io/artifacts/run-folder.ts';
 import { readText } from '../../src/io/disk/files.ts';
 import { fileHash } from '../../src/io/disk/hash.ts';
-import { groupMembers } from '../../src/io/tool/process-facts.ts';
+import { groupMembers } from '../../src/io/host/process-facts.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
-import { committedStages, readJournal, readManifest, readRun, runFolders } from '../../src/io/workspace/run-folder.ts';
 import { type Chain, makeChain } from './chain.ts';
 import { parseLines } from './lines.ts';
 import { productCommand } from './product.ts';
@@ -15,7 +15,7 @@ import { waitFor } from './temp.ts';
 
 /** What test/fixtures/crash/preload.mjs does, and where. */
 export interface Plan {
-  /** A regular expression on the place, as the preload tells it. */
+  /** A regular expression on the owner, as the preload tells it. */
   readonly at: string;
   readonly nth?: number;
   readonly when: 'before' | 'torn' | 'after';
@@ -26,7 +26,7 @@ export interface Plan {
 export interface Hit {
   readonly at: number;
   readonly act: Plan['act'] | 'spawned' | 'waits';
-  readonly place: string;
+  readonly owner: string;
   readonly pid: number;
 }
 
@@ -46,7 +46,7 @@ export function hooked(chain: Chain, plan: Plan): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import ${join(dirname(chain.program), 'preload.js')}`, CRASH_PLAN: JSON.stringify(whole) };
 }
 
-/** The environment of an `up` that stops before this place, until the file `go` is in the workspace. */
+/** The environment of an `up` that stops before this owner, until the file `go` is in the workspace. */
 export const hookedWait = (chain: Chain, at: string): NodeJS.ProcessEnv =>
   hooked(chain, { at, when: 'before', act: 'wait' });
 

@@ -1,5 +1,5 @@
 import { basename, dirname, join, relative } from 'node:path';
-import type { CommitFs } from '../../src/io/disk/commit.ts';
+import type { CommitFs } from '../../src/io/artifacts/commit.ts';
 
 /* A disk as a power cut shows it: of a file stays what was synced, of a folder the names at its last sync. */
 

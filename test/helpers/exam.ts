@@ -16,16 +16,16 @@ const repository = resolve(import.meta.dirname, '../..');
 const fakeServer = join(repository, 'test/fixtures/bin/chat-server.py');
 
 /** An eval stage about to run: real servers, real files; the runner's part is in `seen`. */
-export interface Desk {
+export interface PreparedExam {
   readonly context: StageContext;
   readonly seen: Seen;
   /** Names of the servers that were started, in order. */
   readonly served: string[];
-  readonly shelf: string;
+  readonly runStore: string;
   answers(): Promise<readonly Answer[]>;
 }
 
-export interface DeskOptions {
+export interface ExamOptions {
   readonly suite: Suite;
   readonly settings?: Partial<Settings<'eval'>>;
   readonly run?: Partial<Run>;
@@ -34,16 +34,16 @@ export interface DeskOptions {
   readonly real?: boolean;
   readonly signal?: AbortSignal;
   /** Where committed base scores lie; a fresh folder if none is given. */
-  readonly shelf?: string;
+  readonly runStore?: string;
   readonly dir?: string;
   /** What the chat template makes of the prompts; by default it takes them all. */
   readonly render?: StageContext['render'];
 }
 
 /** A context for `evaluate` on demo model A. */
-export async function desk(options: DeskOptions): Promise<Desk> {
+export async function prepareExam(options: ExamOptions): Promise<PreparedExam> {
   const dir = options.dir ?? join(await tempDir('eval'), 'attempt');
-  const shelf = options.shelf ?? (await tempDir('shelf'));
+  const runStore = options.runStore ?? (await tempDir('runStore'));
   await mkdir(dir, { recursive: true });
   const suiteFile = join(await tempDir('suite'), 'suite.yaml');
   await writeFile(suiteFile, stringify(options.suite));
@@ -73,10 +73,10 @@ export async function desk(options: DeskOptions): Promise<Desk> {
     ...(options.render !== undefined && { render: options.render }),
     async shared(key, { make, holds, older = [] }) {
       const there = async (folder: string): Promise<boolean> => (await readText(join(folder, 'score.json'))) !== null;
-      for (const folder of older.map((one) => join(shelf, one)))
+      for (const folder of older.map((one) => join(runStore, one)))
         if ((await there(folder)) && (await holds(folder))) return folder;
-      const target = join(shelf, key);
-      const fresh = join(shelf, `.${key}`);
+      const target = join(runStore, key);
+      const fresh = join(runStore, `.${key}`);
       if (await there(target)) {
         if (await holds(target)) return target;
         await rename(target, fresh);
@@ -91,5 +91,5 @@ export async function desk(options: DeskOptions): Promise<Desk> {
   const properties = { ...Object.getOwnPropertyDescriptors(plain), ...Object.getOwnPropertyDescriptors(own) };
   const context = Object.defineProperties({}, properties) as StageContext;
   const answers = async () => readAnswers((await readText(join(dir, 'answers.jsonl'))) ?? '').answers;
-  return { context, seen, served, shelf, answers };
+  return { context, seen, served, runStore, answers };
 }

@@ -53,7 +53,7 @@ export async function bundle(entry: string, edits: readonly Edit[] = []): Promis
     entryPoints: {
       program: entry,
       // Beside the program, as scripts/build.mjs puts it.
-      'pages-child': join(repository, 'src/io/workspace/pages-child.ts'),
+      'pages-child': join(repository, 'src/io/page/pages-child.ts'),
       preload: join(repository, 'test/fixtures/crash/preload.mjs'),
     },
     outdir: 'unwritten',

@@ -5,10 +5,10 @@ import { diagnose } from '../../src/core/mlx/diagnose.ts';
 import { toolEnv } from '../../src/core/mlx/mlx-argv.ts';
 import type { Run } from '../../src/events/run.ts';
 import type { Made, StageName } from '../../src/events/stages.ts';
-import { folderBytes } from '../../src/io/disk/disk-usage.ts';
 import { readText } from '../../src/io/disk/files.ts';
 import { contentHash } from '../../src/io/disk/hash.ts';
-import { absolutePath } from '../../src/io/home.ts';
+import { folderBytes } from '../../src/io/host/disk-usage.ts';
+import { absolutePath } from '../../src/io/host/home.ts';
 import { addsNothing } from '../../src/io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../../src/io/model/model-folder.ts';
 import { scoreOrThrow, suiteOf } from '../../src/io/thread/off-thread.ts';
@@ -87,9 +87,9 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     driver: (name) => join(repository, 'python', `${name}.py`),
     async tool({ name, argv, env, onLine, cwd, fresh }) {
       seen.argv.push(argv);
-      const place = name === undefined ? dir : join(dir, name);
-      if (fresh === true) await rm(place, { recursive: true, force: true });
-      const tool = await startTool({ dir: place, argv, env: { ...toolEnv(run.env), ...env }, cwd: cwd ?? dir });
+      const owner = name === undefined ? dir : join(dir, name);
+      if (fresh === true) await rm(owner, { recursive: true, force: true });
+      const tool = await startTool({ dir: owner, argv, env: { ...toolEnv(run.env), ...env }, cwd: cwd ?? dir });
       try {
         if (onLine) await followLog(tool.log, tool.ended, onLine);
       } catch (error) {

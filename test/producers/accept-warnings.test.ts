@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readStatus, statusText } from '../../src/commands/status.ts';
 import { phaseRecord } from '../../src/events/run.ts';
-import { acceptanceWarnings } from '../../src/io/workspace/phase-store.ts';
+import { acceptanceWarnings } from '../../src/io/artifacts/phase-store.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
 import { acceptInto, freshWorkspace, readPlain } from './setting.ts';

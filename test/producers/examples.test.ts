@@ -1,8 +1,8 @@
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { packageRoot } from '../../src/io/package-root.ts';
-import type { ReadPlan } from '../../src/producers/read-config.ts';
+import type { ReadPlan } from '../../src/core/config/read-config.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
 import { configWorkspace } from '../helpers/config-workspace.ts';
 
 const { folder } = packageRoot();

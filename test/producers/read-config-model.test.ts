@@ -1,9 +1,9 @@
 import { cp, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readConfig } from '../../src/core/config/read-config.ts';
 import { readModelFolder } from '../../src/io/model/model-folder.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
-import { readConfig } from '../../src/producers/read-config.ts';
 import {
   type ConfigWorkspace,
   configWorkspace,

@@ -2,10 +2,11 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { RunDraft } from '../../src/core/config/lookups.ts';
+import { seedList } from '../../src/core/config/phase-changes.ts';
 import { runId } from '../../src/core/config/plan-runs.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings } from '../../src/events/stages.ts';
 import { workspaceConfig } from '../../src/events/workspace.ts';
-import { acceptanceNumbers } from '../../src/io/workspace/phase-store.ts';
+import { acceptanceNumbers } from '../../src/io/artifacts/phase-store.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import {
   type Acceptance,
@@ -14,7 +15,6 @@ import {
   type ConfigFile,
   type ReadPlan,
 } from '../../src/producers/accept.ts';
-import { seedList } from '../../src/producers/changes.ts';
 import { type Inbox, watchInbox } from '../../src/producers/inbox.ts';
 import type { Outcome } from '../../src/producers/intake.ts';
 import { tempDir } from '../helpers/temp.ts';

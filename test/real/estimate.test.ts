@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { stageBytes } from '../../src/core/mlx/estimate.ts';
 import type { Run } from '../../src/events/run.ts';
 import type { Made, StageName } from '../../src/events/stages.ts';
-import { folderBytes, watchPeak } from '../../src/io/disk/disk-usage.ts';
+import { folderBytes, watchPeak } from '../../src/io/host/disk-usage.ts';
 import { readModelShape } from '../../src/io/model/model-folder.ts';
 import { fuse } from '../../src/workers/stages/fuse.ts';
 import { quantize } from '../../src/workers/stages/quantize.ts';

@@ -8,7 +8,7 @@ import type { Suite } from '../../src/events/suite.ts';
 import type { Input } from '../../src/workers/stage.ts';
 import { evaluate } from '../../src/workers/stages/eval.ts';
 import { train } from '../../src/workers/stages/train.ts';
-import { type DeskOptions, desk } from '../helpers/exam.ts';
+import { type ExamOptions, prepareExam } from '../helpers/exam.ts';
 import { demoBase, demoRun, runStage } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -57,7 +57,7 @@ describe('eval with the real mlx_lm', () => {
     const texts: string[][] = [];
     for (const concurrency of [1, 4]) {
       const settings = { base: concurrency === 1, concurrency, stop: ['<|im_end|>'] };
-      const at = await desk({ suite, settings, real: true });
+      const at = await prepareExam({ suite, settings, real: true });
       const result = await evaluate.run(made, at.context);
       await evaluate.verify?.(result, at.context);
       const { score, base } = result;
@@ -78,7 +78,7 @@ describe('eval with the real mlx_lm', () => {
     const made = { fuse: { folder: await demoBase('A'), made: { model: '.' } } };
     const textsOf = async (seed: number) => {
       const settings = { temperature: 2, repeats: 2 };
-      const at = await desk({ suite: await firstPrompts(3), settings, real: true, run: { seed } });
+      const at = await prepareExam({ suite: await firstPrompts(3), settings, real: true, run: { seed } });
       await evaluate.run(made, at.context);
       return (await at.answers()).map((answer) => readAnswer(answer.response, 'execute_code')?.text);
     };
@@ -90,26 +90,26 @@ describe('eval with the real mlx_lm', () => {
   it('serves base and adapter without fusing, of a checkpoint too, and proves that the adapter acts', async () => {
     const source = await trained();
     const suite = await firstPrompts(4);
-    const options: DeskOptions = { suite, real: true, fuse: none };
-    const at = await desk(options);
+    const options: ExamOptions = { suite, real: true, fuse: none };
+    const at = await prepareExam(options);
     const result = await evaluate.run({ train: source }, at.context);
     expect(at.served).to.deep.equal(['probe', 'server']);
     expect(Object.keys(at.seen.inputs).sort()).to.deep.equal(['adapter', 'base', 'prompts', 'suite']);
     expect(result.score.prompts).to.have.length(4);
 
-    const withBase = await desk({ ...options, settings: { base: true } });
+    const withBase = await prepareExam({ ...options, settings: { base: true } });
     const second = await evaluate.run({ train: source }, withBase.context);
     expect(withBase.served).to.deep.equal(['base', 'server']);
     expect(second.score).to.deep.equal(result.score);
 
     const adapter = join(source.folder, source.made.adapter);
     const outside = { ...source.made, adapter: '.', checkpoints: [], iterations: 10 };
-    const early = await desk(options);
+    const early = await prepareExam(options);
     await evaluate.run({ train: { folder: adapter, made: outside } }, early.context);
     expect(early.seen.inputs.adapter).to.not.equal(at.seen.inputs.adapter);
 
     const idle = { folder: await emptied(adapter), made: { ...outside, iterations: 0 } };
-    const zero = await desk(options);
+    const zero = await prepareExam(options);
     const same = await evaluate.run({ train: idle }, zero.context);
     expect(same.idle_adapter).to.equal(true);
     expect(zero.served, 'nothing to prove').to.deep.equal(['server']);

@@ -11,7 +11,7 @@ import type { Answer, Suite } from '../../src/events/suite.ts';
 import { startModelServer } from '../../src/io/server/model-server.ts';
 import { evaluate } from '../../src/workers/stages/eval.ts';
 import { hermes } from '../helpers/answers.ts';
-import { desk } from '../helpers/exam.ts';
+import { prepareExam } from '../helpers/exam.ts';
 import { demoBase, demoData, stageErrorOf, testPython } from '../helpers/real-stage.ts';
 
 /**
@@ -92,7 +92,11 @@ interface Sat {
 }
 
 async function sit(model: string): Promise<Sat> {
-  const at = await desk({ suite: await suite(), real: true, settings: { stop: ['<|im_end|>'], concurrency: 1 } });
+  const at = await prepareExam({
+    suite: await suite(),
+    real: true,
+    settings: { stop: ['<|im_end|>'], concurrency: 1 },
+  });
   const made = { fuse: { folder: model, made: { model: '.' } } };
   const result = await evaluate.run(made, at.context);
   await evaluate.verify?.(result, at.context);

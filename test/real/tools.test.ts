@@ -5,7 +5,7 @@ import { asObject } from '../../src/core/score/tolerant-json.ts';
 import type { Suite } from '../../src/events/suite.ts';
 import { evaluate } from '../../src/workers/stages/eval.ts';
 import { suiteOf } from '../helpers/answers.ts';
-import { desk } from '../helpers/exam.ts';
+import { prepareExam } from '../helpers/exam.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -96,7 +96,7 @@ const suite: Suite = suiteOf(
 
 describe('tools and conversations, with the real mlx_lm', () => {
   it('reach the chat template as OpenAI clients send them, and no answer is swallowed', async () => {
-    const at = await desk({ suite, real: true, settings: { stop: ['<|im_end|>'], max_tokens: 40 } });
+    const at = await prepareExam({ suite, real: true, settings: { stop: ['<|im_end|>'], max_tokens: 40 } });
     const made = await evaluate.run({ fuse: { folder: await modelWithTools(), made: { model: '.' } } }, at.context);
     await evaluate.verify?.(made, at.context);
     const seen = new Map(

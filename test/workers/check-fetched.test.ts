@@ -4,7 +4,7 @@ import { readModelFolder } from '../../src/io/model/model-folder.ts';
 import { checkFetched } from '../../src/workers/check-fetched.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { plan } from '../helpers/runs.ts';
-import { makeWorkspace } from '../helpers/shelved.ts';
+import { makeWorkspace } from '../helpers/stored.ts';
 import { layerShapes, tinyModel } from '../helpers/tiny-model.ts';
 
 describe('a model that was fetched, before its run starts', () => {

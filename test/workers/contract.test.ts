@@ -2,16 +2,16 @@ import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'n
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { openRuntime } from '../../src/commands/open-runtime.ts';
+import { openRuntime } from '../../src/commands/parts/open-runtime.ts';
 import { StageError } from '../../src/core/errors.ts';
 import { attemptFolder, type StageName, stageFolder, stages } from '../../src/events/stages.ts';
+import { writeRun } from '../../src/io/artifacts/phase-store.ts';
+import { readManifest } from '../../src/io/artifacts/run-folder.ts';
+import type { StoredRun } from '../../src/io/artifacts/run-store.ts';
 import { type Broker, openBroker } from '../../src/io/broker/broker.ts';
 import { contentHash } from '../../src/io/disk/hash.ts';
-import { packageRoot } from '../../src/io/package-root.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
-import { writeRun } from '../../src/io/workspace/phase-store.ts';
-import { readManifest } from '../../src/io/workspace/run-folder.ts';
-import type { Shelved } from '../../src/io/workspace/shelf.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 import type { Attempt } from '../../src/workers/attempt.ts';
 import { stageList } from '../../src/workers/index.ts';
@@ -37,7 +37,7 @@ describe('every stage', () => {
   const source = packageRoot().folder;
   let broker: Broker;
   let runtime: Runtime;
-  let shelved: Shelved;
+  let stored: StoredRun;
   let go = '';
   const down = new AbortController();
 
@@ -47,7 +47,7 @@ describe('every stage', () => {
     return stage;
   };
   const deliver = (on: Runtime, name: StageName, attempt: number): Promise<unknown> =>
-    runStage(on, stageOf(name), { data: { run: shelved.run.run, stage: name, attempt }, board });
+    runStage(on, stageOf(name), { data: { run: stored.run.run, stage: name, attempt }, board });
   /** Everything in the workspace but the run's own folder, as one hash. */
   const rest = async (): Promise<string> => {
     const names = (await readdir(runtime.workspace.root))
@@ -61,7 +61,7 @@ describe('every stage', () => {
   };
 
   beforeEach(async () => {
-    if (shelved !== undefined) return;
+    if (stored !== undefined) return;
     const root = await tempDir('contract');
     await cp(join(source, 'demo'), join(root, 'demo'), { recursive: true });
     const python = join(source, 'test/fixtures/bin/python');
@@ -88,19 +88,19 @@ describe('every stage', () => {
     const folder = join(workspace.artifacts, run.phase);
     await mkdir(folder);
     await writeRun(folder, run);
-    await runtime.shelf.refresh();
-    const found = runtime.shelf.get(run.run);
-    if (found === undefined) throw new Error('the run is on the shelf');
-    shelved = found;
-    await runtime.shelf.append(shelved, { event: 'started', at: new Date().toISOString() });
+    await runtime.runStore.refresh();
+    const found = runtime.runStore.get(run.run);
+    if (found === undefined) throw new Error('the run is on the runStore');
+    stored = found;
+    await runtime.runStore.append(stored, { event: 'started', at: new Date().toISOString() });
   });
   after(async () => {
     await runtime.bus.close();
-    await runtime.shelf.close();
+    await runtime.runStore.close();
     await broker.close();
   });
 
-  for (const [place, name] of chain.entries()) {
+  for (const [owner, name] of chain.entries()) {
     describe(name, () => {
       // cleanup runs no tool, and what it removed is gone.
       const runsTools = name !== 'cleanup';
@@ -113,34 +113,34 @@ describe('every stage', () => {
             () => 'done',
             (error: unknown) => String(error),
           );
-          const dir = join(shelved.folder, attemptFolder(name, 1));
+          const dir = join(stored.folder, attemptFolder(name, 1));
           await waitFor('a tool', async () => (await toolFolders(dir)).length > 0);
           stopping.abort('stop');
           expect(await working).to.match(/STOPPED/);
           for (const folder of await toolFolders(dir)) expect(await isAlive(folder)).to.equal(false);
-          expect(await readManifest(shelved.folder, name)).to.equal(null);
+          expect(await readManifest(stored.folder, name)).to.equal(null);
           await writeFile(go, '');
         });
 
       it('works in its own folder alone and leaves what its row in the table says', async () => {
         const before = await rest();
-        const others = await readdir(shelved.folder);
+        const others = await readdir(stored.folder);
         await deliver(runtime, name, name === 'cleanup' ? 1 : 2);
-        const manifest = await readManifest(shelved.folder, name);
+        const manifest = await readManifest(stored.folder, name);
         expect(stages[name].makes.safeParse(manifest?.made).success).to.equal(true);
         expect(await rest()).to.equal(before);
-        const added = (await readdir(shelved.folder)).filter((one) => !others.includes(one));
+        const added = (await readdir(stored.folder)).filter((one) => !others.includes(one));
         expect(added).to.deep.equal([stageFolder(name)]);
       });
 
       if (runsTools)
         it('gives the same again when it is done again', async () => {
-          const first = await readManifest(shelved.folder, name);
-          const folder = join(shelved.folder, stageFolder(name));
+          const first = await readManifest(stored.folder, name);
+          const folder = join(stored.folder, stageFolder(name));
           const aside = `${folder}.first`;
           await rename(folder, aside);
           await deliver(runtime, name, 2);
-          const second = await readManifest(shelved.folder, name);
+          const second = await readManifest(stored.folder, name);
           expect(second?.made).to.deep.equal(first?.made);
           expect(second?.inputs).to.deep.equal(first?.inputs);
           if (weight !== undefined)
@@ -152,11 +152,11 @@ describe('every stage', () => {
       if (weight !== undefined)
         it('refuses what it made when a byte is missing', async () => {
           const stage = stageOf(name);
-          const manifest = await readManifest(shelved.folder, name);
+          const manifest = await readManifest(stored.folder, name);
           const dir = join(await tempDir('cut'), 'copy');
-          await cp(join(shelved.folder, stageFolder(name)), dir, { recursive: true });
+          await cp(join(stored.folder, stageFolder(name)), dir, { recursive: true });
           const attempt: Attempt = {
-            ...{ shelved, dir, board, event: { run: shelved.run.run, stage: name, attempt: 9 } },
+            ...{ stored, dir, board, event: { run: stored.run.run, stage: name, attempt: 9 } },
             notes: { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 },
           };
           const context = stageContext(runtime, attempt, null);
@@ -173,7 +173,7 @@ describe('every stage', () => {
         });
 
       it('takes its place in the chain', () => {
-        for (const need of stageOf(name).needs) expect(chain.slice(0, place)).to.include(need);
+        for (const need of stageOf(name).needs) expect(chain.slice(0, owner)).to.include(need);
       });
     });
   }

@@ -7,13 +7,13 @@ import { atRest } from '../../src/core/run/control.ts';
 import { makeRow } from '../../src/core/run/row.ts';
 import type { JournalLine } from '../../src/events/journal.ts';
 import type { Run } from '../../src/events/run.ts';
-import { openShelf, type Shelved } from '../../src/io/workspace/shelf.ts';
+import { openRunStore, type StoredRun } from '../../src/io/artifacts/run-store.ts';
 import { startFetcher } from '../../src/workers/fetch-models.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
 import { testPython } from '../helpers/real-stage.ts';
 import { at } from '../helpers/rows.ts';
 import { plan } from '../helpers/runs.ts';
-import { makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { makeWorkspace, shelveRun } from '../helpers/stored.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 import { layerShapes, tinyModel } from '../helpers/tiny-model.ts';
 
@@ -31,23 +31,23 @@ async function fetched(python: string, runs: readonly Partial<Run>[] = [{}]) {
   const workspace = await makeWorkspace();
   for (const [seed, over] of runs.entries())
     await shelveRun(workspace, plan({ ...base, run: `p-s${seed}`, seed, number: seed + 1, ...over }));
-  const shelf = openShelf(workspace.artifacts);
-  await shelf.refresh();
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
   const stop = new AbortController();
   const runtime = {
-    ...{ workspace, shelf, python, log: pino({ level: 'silent' }), signal: stop.signal, rows: new Set<string>() },
+    ...{ workspace, runStore, python, log: pino({ level: 'silent' }), signal: stop.signal, rows: new Set<string>() },
     ...{ notice: () => undefined, control: { now: () => atRest }, bus: { emit: async () => undefined } },
   } as unknown as Runtime;
   const changes = { count: 0 };
   const fetcher = startFetcher(runtime, async () => void changes.count++);
-  const get = (seed: number): Shelved => shelf.get(`p-s${seed}`) as Shelved;
-  const journal = async (seed: number): Promise<readonly JournalLine[]> => shelf.journal(get(seed));
+  const get = (seed: number): StoredRun => runStore.get(`p-s${seed}`) as StoredRun;
+  const journal = async (seed: number): Promise<readonly JournalLine[]> => runStore.journal(get(seed));
   const close = async (): Promise<void> => {
     stop.abort('detach');
     await fetcher.close();
-    await shelf.close();
+    await runStore.close();
   };
-  return { workspace, shelf, folder, home, fetcher, changes, get, journal, close };
+  return { workspace, runStore, folder, home, fetcher, changes, get, journal, close };
 }
 
 describe('workers/fetch-models: the check of a model that was fetched', () => {
@@ -89,7 +89,7 @@ describe('workers/fetch-models: the check of a model that was fetched', () => {
     const python = join(folder, 'python');
     const wait = `while [ ! -e "${folder}/go" ]; do sleep 0.05; done`;
     await writeFile(python, `#!/bin/sh\n${wait}\nexec "${testPython}" "$@"\n`, { mode: 0o755 });
-    const { workspace, shelf, fetcher, get, journal, changes, close } = await fetched(python);
+    const { workspace, runStore, fetcher, get, journal, changes, close } = await fetched(python);
     const asked = await Promise.all([fetcher.ready(get(0)), fetcher.ready(get(0)), fetcher.ready(get(0))]);
     expect(asked).to.eql([false, false, false]);
     await writeFile(join(folder, 'go'), '');
@@ -102,7 +102,7 @@ describe('workers/fetch-models: the check of a model that was fetched', () => {
     const [shown, ...more] = (await readStatus(workspace)).status.warnings;
     expect([shown?.phase, more]).to.eql(['p', []]);
     expect(shown?.text).to.contain(warning);
-    const state = await shelf.state(get(0));
+    const state = await runStore.state(get(0));
     const ended: JournalLine[] = [...state.journal, { event: 'cancelled', at: at(8) }];
     expect(makeRow({ state: { ...state, journal: ended }, manifests: {}, rows: [], ended: at(9) }).warnings).to.eql([
       shown?.text,

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { expect } from 'chai';
 import { pino } from 'pino';
-import type { PagesOrder, PagesReply } from '../../src/io/workspace/pages-process.ts';
-import { writePagesApart } from '../../src/io/workspace/pages-process.ts';
+import type { PagesOrder, PagesReply } from '../../src/io/page/pages-process.ts';
+import { writePagesApart } from '../../src/io/page/pages-process.ts';
 import { openPageWriter } from '../../src/workers/page-writer.ts';
 import { makeRow } from '../helpers/rows.ts';
-import { makeWorkspace } from '../helpers/shelved.ts';
+import { makeWorkspace } from '../helpers/stored.ts';
 import { waitFor } from '../helpers/temp.ts';
 
 const log = pino({ level: 'silent' });

@@ -2,10 +2,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { asStageError, catalogue } from '../../src/core/errors.ts';
-import type { Shelved } from '../../src/io/workspace/shelf.ts';
+import type { StoredRun } from '../../src/io/artifacts/run-store.ts';
 import { promptDateOf } from '../../src/workers/prompt-date.ts';
 import { plan } from '../helpers/runs.ts';
-import { makeWorkspace, shelveRun } from '../helpers/shelved.ts';
+import { makeWorkspace, shelveRun } from '../helpers/stored.ts';
 
 const record = {
   ...{ version: 1, phase: 'p', accepted: '2025-12-24T23:59:00.000Z', file: 'p.yaml', config: {} },
@@ -13,15 +13,15 @@ const record = {
 };
 
 describe('the date that chat templates read', () => {
-  let shelved: Shelved;
+  let stored: StoredRun;
   let path: string;
   let warned: string[];
-  const date = (from: Shelved = shelved): Promise<string> => promptDateOf(from, (text) => void warned.push(text));
+  const date = (from: StoredRun = stored): Promise<string> => promptDateOf(from, (text) => void warned.push(text));
 
   beforeEach(async () => {
     const run = plan({ accepted: '2026-01-01T00:00:00.000Z' });
     const folder = await shelveRun(await makeWorkspace(), run);
-    shelved = { folder, run };
+    stored = { folder, run };
     path = join(dirname(folder), 'phase.json');
     warned = [];
   });
@@ -45,8 +45,8 @@ describe('the date that chat templates read', () => {
   });
 
   it('is no other one because the system fails: the stage fails, and is tried again', async () => {
-    const folder = join(dirname(dirname(shelved.folder)), 'x'.repeat(300), 'p-s0');
-    const error = await date({ ...shelved, folder }).then(
+    const folder = join(dirname(dirname(stored.folder)), 'x'.repeat(300), 'p-s0');
+    const error = await date({ ...stored, folder }).then(
       (other) => other,
       (thrown: unknown) => thrown,
     );

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { atRest } from '../../src/core/run/control.ts';
+import type { StoredRun } from '../../src/io/artifacts/run-store.ts';
 import { NoAnswer } from '../../src/io/broker/broker-probe.ts';
-import type { Shelved } from '../../src/io/workspace/shelf.ts';
+import type { Admission } from '../../src/workers/admission.ts';
 import { type Reconciler, startReconciler } from '../../src/workers/reconcile.ts';
-import type { Admission } from '../../src/workers/runs.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
 import { waitFor } from '../helpers/temp.ts';
 
@@ -16,7 +16,7 @@ let opened: Reconciler | undefined;
 
 /** One started run on a disk without faults. `told`: what the pass did with it, in order. */
 function scene({ ensure = async () => undefined, admit = async () => undefined }: Scene) {
-  const shelved = { run: { run: 'p-s0', chain: ['train'] } } as unknown as Shelved;
+  const stored = { run: { run: 'p-s0', chain: ['train'] } } as unknown as StoredRun;
   const journal = [{ event: 'started', at: '2026-11-28T00:00:00.000Z' }];
   const told: string[] = [];
   const down = new AbortController();
@@ -24,15 +24,15 @@ function scene({ ensure = async () => undefined, admit = async () => undefined }
   let then: () => void = () => undefined;
   const runtime = {
     rows: new Set(),
-    inHand: new Map(),
+    busyRuns: new Map(),
     control: { now: () => atRest },
     signal: down.signal,
-    shelf: {
+    runStore: {
       refresh: async () => [],
       leftOut: () => [],
-      all: () => [shelved],
+      all: () => [stored],
       journal: async () => journal,
-      state: async () => ({ run: shelved.run, committed: new Set(), journal }),
+      state: async () => ({ run: stored.run, committed: new Set(), journal }),
     },
     log: {
       error: ({ err }: { err: Error }) => told.push(`error: ${err.message}`),

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { StageName } from '../../src/events/stages.ts';
-import type { Shelved } from '../../src/io/workspace/shelf.ts';
-import type { Admission } from '../../src/workers/runs.ts';
+import type { StoredRun } from '../../src/io/artifacts/run-store.ts';
+import type { Admission } from '../../src/workers/admission.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
 import type { Stage } from '../../src/workers/stage.ts';
 import { openWithoutQueue } from '../../src/workers/without-queue.ts';
@@ -12,17 +12,17 @@ const full = Object.assign(new Error('ENOSPC: no space left on device'), { code:
 
 /** What is begun asks the disk first: `answer` is what the disk says there. */
 function withDisk(answer: (run: string) => Promise<unknown>) {
-  const shelved = (run: string) => ({ run: { run }, folder: `/artifacts/p/${run}` }) as unknown as Shelved;
+  const stored = (run: string) => ({ run: { run }, folder: `/artifacts/p/${run}` }) as unknown as StoredRun;
   const errors: string[] = [];
   const asked: string[] = [];
-  const state = ({ run }: Shelved): Promise<unknown> => {
+  const state = ({ run }: StoredRun): Promise<unknown> => {
     asked.push(run.run);
     return answer(run.run);
   };
-  const inHand: Runtime['inHand'] = new Map();
+  const busyRuns: Runtime['busyRuns'] = new Map();
   const runtime = {
-    inHand,
-    shelf: { get: shelved, state },
+    busyRuns,
+    runStore: { get: stored, state },
     rows: new Set(),
     turn: (_: string, work: () => Promise<unknown>) => work(),
     clock: { remaining: () => 0 },
@@ -32,8 +32,8 @@ function withDisk(answer: (run: string) => Promise<unknown>) {
   const withoutQueue = openWithoutQueue({ runtime, admission: {} as Admission, list });
   let passes = 0;
   const begin = (run: string, stage: StageName | 'results'): void =>
-    withoutQueue.begin(shelved(run), { event: { run, stage, attempt: 1 }, notBefore: null }, () => passes++);
-  return { begin, asked, errors, inHand, settled: () => withoutQueue.settled(), passes: () => passes };
+    withoutQueue.begin(stored(run), { event: { run, stage, attempt: 1 }, notBefore: null }, () => passes++);
+  return { begin, asked, errors, busyRuns, settled: () => withoutQueue.settled(), passes: () => passes };
 }
 
 describe('workers/without-queue', () => {
@@ -70,7 +70,7 @@ describe('workers/without-queue', () => {
     free();
     await disk.settled();
     // A consumer may still have a run in hand that it took before the broker refused.
-    disk.inHand.set('p-s4', { stage: 'train' } as never);
+    disk.busyRuns.set('p-s4', { stage: 'train' } as never);
     disk.begin('p-s1', 'train');
     await disk.settled();
     expect(disk.asked).to.eql(['p-s0', 'p-s2']);

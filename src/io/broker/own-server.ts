@@ -8,7 +8,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import { CommandError } from '../../core/errors.ts';
 import { appending, hasCode, ifAbsent, isOddFile, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { commandLine, holdersOf } from '../tool/process-facts.ts';
+import { commandLine, holdersOf } from '../host/process-facts.ts';
 import { isAlive } from '../tool/tool-process.ts';
 import { brokerBinary } from './broker-binary.ts';
 

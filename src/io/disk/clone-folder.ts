@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { freeBytes } from './disk-usage.ts';
+import { freeBytes } from '../host/disk-usage.ts';
 import { hasCode } from './files.ts';
 import { fileHash } from './hash.ts';
 import { newFolder, notMade } from './new-folder.ts';

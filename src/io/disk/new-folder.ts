@@ -1,7 +1,7 @@
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { commandLine } from '../tool/process-facts.ts';
+import { commandLine } from '../host/process-facts.ts';
 import { hasCode, ifAbsent, sync } from './files.ts';
 import { nonce } from './nonce.ts';
 

@@ -6,7 +6,7 @@ import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/plan/shell.ts';
-import { driverPath } from '../driver-path.ts';
+import { driverPath } from '../host/driver-path.ts';
 
 /** On Linux mlx-lm alone comes without anything that computes. */
 const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";

@@ -6,7 +6,7 @@ import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
 import { type CheckCall, checkArgv, files, type RowKeys, rowKeys, toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
-import { driverPath } from '../driver-path.ts';
+import { driverPath } from '../host/driver-path.ts';
 
 /** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 when the check itself fails. */
 export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>

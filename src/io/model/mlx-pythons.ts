@@ -3,7 +3,7 @@ import { access, open, realpath } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
-import { givenPath, homeOrNull } from '../home.ts';
+import { givenPath, homeOrNull } from '../host/home.ts';
 import { askFacts, type NoFacts } from './facts.ts';
 
 /** A Python that has mlx_lm. */

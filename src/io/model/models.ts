@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.ts';
 import { hasCode, readText } from '../disk/files.ts';
-import { absolutePath, homeFolder } from '../home.ts';
+import { absolutePath, homeFolder } from '../host/home.ts';
 import { runTask } from '../thread/run-task.ts';
 import { indexFile, parseShardNames } from './parse-model.ts';
 import { smallJson } from './tensor-file.ts';

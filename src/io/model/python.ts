@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { givenPath } from '../home.ts';
+import { givenPath } from '../host/home.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
 /**

@@ -10,7 +10,7 @@ import { readText } from '../disk/files.ts';
 import { contentHash, textHash } from '../disk/hash.ts';
 import { nonce } from '../disk/nonce.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { driverPath } from '../driver-path.ts';
+import { driverPath } from '../host/driver-path.ts';
 import { readFacts } from './facts.ts';
 import { listNames } from './models.ts';
 

@@ -7,11 +7,11 @@ import { type PlotName, plotNames, plotSpecs, type TrainingCurve } from '../../c
 import { mostShown } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
+import { readJournal } from '../artifacts/run-folder.ts';
 import { readText, writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { readJournal } from '../workspace/run-folder.ts';
 
 /** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
 export interface Drawn {

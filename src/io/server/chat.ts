@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { StageError } from '../../core/errors.ts';
 import { type ChatReply, type ChatRequest, servedModel } from '../../core/score/chat.ts';
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
-import { watchSleep } from './sleep-watch.ts';
+import { watchSleep } from '../host/sleep-watch.ts';
 
 /** The server that is asked. */
 export interface Asked {

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { printableLog } from '../../core/printable.ts';
-import { expandWords } from '../home.ts';
+import { expandWords } from '../host/home.ts';
 
 /** How a scorer ended: what it wrote, or why that cannot be had. */
 export type ScorerRun = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ifAbsent } from '../disk/files.ts';
-import { commandLine, holdersOf } from './process-facts.ts';
+import { commandLine, holdersOf } from '../host/process-facts.ts';
 import { exitCode } from './tool-process.ts';
 
 /** What ends with the tool is gone by then. */

@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { hasCode, isOddFile, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { bootId, commandLine, groupMembers, holdersOf } from './process-facts.ts';
+import { bootId, commandLine, groupMembers, holdersOf } from '../host/process-facts.ts';
 
 const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
 /** The whole nonce: a part of it might be an argument of anybody's process. */

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { ownerOf } from '../claim/ownership.ts';
 import { readText, writeWhole } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { ownerOf } from './ownership.ts';
 
 const schema = z.object({ since: z.string(), message: z.string() });
 

@@ -6,19 +6,19 @@ import { phaseOfRun } from '../../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../../core/config/read-yaml.ts';
 import { CommandError } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
+import { phaseFolder, readPhaseRecord } from '../artifacts/phase-store.ts';
+import { readRun } from '../artifacts/run-folder.ts';
 import { hasCode } from '../disk/files.ts';
 import { contentHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { absolutePath } from '../home.ts';
+import { absolutePath } from '../host/home.ts';
 import { readFacts } from '../model/facts.ts';
 import { readModelFolder } from '../model/model-folder.ts';
 import { listNames, resolveModel } from '../model/models.ts';
 import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
 import { inspectTensors } from '../model/tensor-file.ts';
 import { suiteOf, yamlOf } from '../thread/off-thread.ts';
-import { phaseFolder, readPhaseRecord } from './phase-store.ts';
-import { readRun } from './run-folder.ts';
 
 export interface LookupPlaces {
   /** The workspace and its artifacts folder, absolute. */

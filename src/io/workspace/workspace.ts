@@ -8,7 +8,7 @@ import { CommandError } from '../../core/errors.ts';
 import { shellWord } from '../../core/plan/shell.ts';
 import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
 import { readText } from '../disk/files.ts';
-import { absolutePath } from '../home.ts';
+import { absolutePath } from '../host/home.ts';
 
 /** The folder with inbox, artifacts and phasebox.yaml. All paths absolute; `state` is .phasebox/. */
 export interface Workspace {

@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime.ts';
-import { openRequestDesk } from './requests.ts';
+import { openRequestHandler } from './requests.ts';
 
 const every_ms = 5000;
 
@@ -17,10 +17,10 @@ export function attendRequests(runtime: Runtime, changed: () => Promise<void>): 
   let begun = false;
   let timer: NodeJS.Timeout | undefined;
   // One that was left by a command which is gone is not about this `up`.
-  const desk = openRequestDesk(runtime, () => begun && runtime.stopAsked.abort());
+  const requests = openRequestHandler(runtime, () => begun && runtime.stopAsked.abort());
   let last: Promise<void> = Promise.resolve();
   const now = (): Promise<void> => {
-    last = desk.handle().then((any) => (any && !runtime.signal.aborted ? changed() : undefined));
+    last = requests.handle().then((any) => (any && !runtime.signal.aborted ? changed() : undefined));
     return last;
   };
   return {

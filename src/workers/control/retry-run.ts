@@ -3,41 +3,41 @@ import { ending, type RunState } from '../../core/run/due.ts';
 import { readiness, standing } from '../../core/run/next-run.ts';
 import type { Outcome } from '../../events/request.ts';
 import { type StageName, stages } from '../../events/stages.ts';
+import { removeRow } from '../../io/artifacts/results-store.ts';
+import { readManifest } from '../../io/artifacts/run-folder.ts';
+import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { putAside } from '../../io/disk/put-aside.ts';
-import { removeRow } from '../../io/workspace/results-store.ts';
-import { readManifest } from '../../io/workspace/run-folder.ts';
-import type { Shelved } from '../../io/workspace/shelf.ts';
 import { sourceOf } from '../inputs.ts';
-import { now, type Place } from '../runtime.ts';
-import { sharedStages } from './turns.ts';
+import { now, type Owner } from '../runtime.ts';
+import { sharedStages } from './keyed-lock.ts';
 
 /**
  * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are
  * taken away, then its row. It goes on at its first stage that is not there. What a crash cuts short is finished by doing
  * it again.
  */
-export function retryRun(place: Place, shelved: Shelved, stage: StageName | null): Promise<Outcome> {
-  const name = shelved.run.run;
+export function retryRun(owner: Owner, stored: StoredRun, stage: StageName | null): Promise<Outcome> {
+  const name = stored.run.run;
   const work = async (): Promise<Outcome> => {
-    const state = await place.shelf.state(shelved);
+    const state = await owner.runStore.state(stored);
     const last = state.journal.at(-1);
-    const cutShort = last?.event === 'retried' && place.rows.has(name) ? last : null;
+    const cutShort = last?.event === 'retried' && owner.rows.has(name) ? last : null;
     const from = cutShort === null ? (stage ?? gapIn(state)) : cutShort.stage;
     if (cutShort === null) {
-      const refused = await refusal(place, shelved, { state, stage });
+      const refused = await refusal(owner, stored, { state, stage });
       if (refused !== null) return refused;
-      await place.shelf.append(shelved, { event: 'retried', at: now(), stage: from });
+      await owner.runStore.append(stored, { event: 'retried', at: now(), stage: from });
     }
-    await putAside(shelved.folder, stagesFrom(shelved, from));
-    for (const warning of await removeRow(place.workspace.artifacts, name)) place.log.warn(warning);
-    place.rows.delete(name);
-    await place.control.set(sentBack(place.control.now(), [name]));
-    place.pages.changed(shelved.run.phase);
-    const waits = await place.shelf.state(shelved);
+    await putAside(stored.folder, stagesFrom(stored, from));
+    for (const warning of await removeRow(owner.workspace.artifacts, name)) owner.log.warn(warning);
+    owner.rows.delete(name);
+    await owner.control.set(sentBack(owner.control.now(), [name]));
+    owner.pages.changed(stored.run.phase);
+    const waits = await owner.runStore.state(stored);
     const next = waits.run.chain.find((one) => !waits.committed.has(one)) ?? null;
     return { about: name, did: 'retried', detail: next };
   };
-  return place.turn(sharedStages, () => place.turn(name, work));
+  return owner.turn(sharedStages, () => owner.turn(name, work));
 }
 
 /** A stage whose folder was deleted under later ones: they were made from what it held. Null: there is no gap. */
@@ -48,15 +48,15 @@ function gapIn({ run, committed }: RunState): StageName | null {
 }
 
 /** Runs that ended only because a source of theirs did come back with it. `names`: runs that were retried. */
-export async function returnDependants(place: Place, names: ReadonlySet<string>): Promise<Outcome[]> {
+export async function returnDependants(owner: Owner, names: ReadonlySet<string>): Promise<Outcome[]> {
   const sources = new Set(names);
   const outcomes: Outcome[] = [];
   // In order of acceptance: a run is accepted after the one that it comes from.
-  for (const shelved of place.shelf.all()) {
-    const { run, from } = shelved.run;
+  for (const stored of owner.runStore.all()) {
+    const { run, from } = stored.run;
     if (from === null || !('run' in from) || !sources.has(from.run)) continue;
-    if (ending(await place.shelf.journal(shelved))?.event !== 'source_failed') continue;
-    const outcome = await retryRun(place, shelved, null);
+    if (ending(await owner.runStore.journal(stored))?.event !== 'source_failed') continue;
+    const outcome = await retryRun(owner, stored, null);
     if (outcome.did !== 'retried') continue;
     sources.add(run);
     outcomes.push({ about: run, did: 'returned', detail: from.run });
@@ -64,7 +64,7 @@ export async function returnDependants(place: Place, names: ReadonlySet<string>)
   return outcomes;
 }
 
-const stagesFrom = ({ run }: Shelved, stage: StageName | null): readonly StageName[] =>
+const stagesFrom = ({ run }: StoredRun, stage: StageName | null): readonly StageName[] =>
   stage === null ? [] : run.chain.slice(run.chain.indexOf(stage));
 
 interface Wish {
@@ -73,37 +73,37 @@ interface Wish {
 }
 
 /** Why a run is not retried; null: it is. */
-async function refusal(place: Place, shelved: Shelved, { state, stage }: Wish): Promise<Outcome | null> {
-  const { run, chain } = shelved.run;
+async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish): Promise<Outcome | null> {
+  const { run, chain } = stored.run;
   const no = (did: Outcome['did'], detail: string | null): Outcome => ({ about: run, did, detail });
-  const stand = standing(state.journal, place.rows.has(run));
+  const stand = standing(state.journal, owner.rows.has(run));
   if (stand === 'waiting' || stand === 'started') return no('not_over', stand);
   if (stage !== null && !chain.includes(stage)) return no('no_stage', chain.join(', '));
   if (stage === null && chain.every((one) => state.committed.has(one))) return no('done', chain.join(', '));
-  const lost = await lostSource(place, shelved);
+  const lost = await lostSource(owner, stored);
   if (lost !== null) return no('source_over', lost);
-  const users = await usersOf(place, shelved, stagesFrom(shelved, stage));
+  const users = await usersOf(owner, stored, stagesFrom(stored, stage));
   if (users.length > 0) return no('needed', users.join(', '));
-  const removed = stage === null ? null : await removedInput(shelved, stage);
+  const removed = stage === null ? null : await removedInput(stored, stage);
   return removed === null ? null : no('input_removed', removed);
 }
 
 /** The run that this one comes from, when that one is over without what is needed. */
-async function lostSource(place: Place, shelved: Shelved): Promise<string | null> {
-  const { from } = shelved.run;
+async function lostSource(owner: Owner, stored: StoredRun): Promise<string | null> {
+  const { from } = stored.run;
   if (from === null || !('run' in from)) return null;
-  const ready = readiness(from, await sourceOf(place, from));
+  const ready = readiness(from, await sourceOf(owner, from));
   return ready.kind === 'lost' ? from.run : null;
 }
 
 /** Runs under way that read one of these stages of this run: it would vanish under them. Those that wait just wait on. */
-async function usersOf({ shelf, rows }: Place, shelved: Shelved, gone: readonly StageName[]): Promise<string[]> {
+async function usersOf({ runStore, rows }: Owner, stored: StoredRun, gone: readonly StageName[]): Promise<string[]> {
   const users: string[] = [];
-  for (const other of shelf.all()) {
+  for (const other of runStore.all()) {
     const { run } = other.run;
-    if (run === shelved.run.run || rows.has(run)) continue;
-    if (!gone.some((stage) => shelf.home(other, stage) === shelved)) continue;
-    if (standing(await shelf.journal(other), false) === 'started') users.push(run);
+    if (run === stored.run.run || rows.has(run)) continue;
+    if (!gone.some((stage) => runStore.home(other, stage) === stored)) continue;
+    if (standing(await runStore.journal(other), false) === 'started') users.push(run);
   }
   return users;
 }
@@ -114,18 +114,18 @@ const makesModel = ['fuse', 'quantize'] as const;
  * The stage of this run that is to be made anew first: `quantize` reads the fused model, which `cleanup` takes away; what
  * comes after reads the final one, which `keep_model` and `gc` take away. A row that is there would go for nothing.
  */
-async function removedInput(shelved: Shelved, stage: StageName): Promise<StageName | null> {
-  const before = makesModel.filter((one) => stagesFrom(shelved, one).slice(1).includes(stage));
+async function removedInput(stored: StoredRun, stage: StageName): Promise<StageName | null> {
+  const before = makesModel.filter((one) => stagesFrom(stored, one).slice(1).includes(stage));
   let first: StageName | null = null;
   // Backwards: each is only read when the one behind it is to be made anew.
   for (const maker of before.reverse()) {
-    if (!(await modelRemoved(shelved, maker))) break;
+    if (!(await modelRemoved(stored, maker))) break;
     first = maker;
   }
   return first;
 }
 
-async function modelRemoved({ folder }: Shelved, stage: (typeof makesModel)[number]): Promise<boolean> {
+async function modelRemoved({ folder }: StoredRun, stage: (typeof makesModel)[number]): Promise<boolean> {
   const manifest = await readManifest(folder, stage);
   const made = stages[stage].makes.safeParse(manifest?.made).data;
   return made !== undefined && (manifest?.removed?.paths.some((path) => path.startsWith(`${made.model}/`)) ?? false);

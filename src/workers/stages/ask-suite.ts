@@ -16,7 +16,7 @@ export interface Exam {
   readonly tokens?: Readonly<Record<string, number>> | undefined;
 }
 
-export interface Sitting {
+export interface SuiteRun {
   readonly exam: Exam;
   readonly server: ModelServer;
   /** Absolute path of answers.jsonl. */
@@ -34,10 +34,10 @@ interface Question {
  * Asks every prompt as often as `repeats` says, `concurrency` at once, and appends each answer as it comes. Answers that
  * the file holds already are not asked again.
  */
-export async function askSuite(context: StageContext, sitting: Sitting): Promise<readonly Answer[]> {
-  const { settings } = sitting.exam;
-  const questions = questionsOf(sitting.exam);
-  const answers = [...(await keptAnswers(context, sitting.file, questions))];
+export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promise<readonly Answer[]> {
+  const { settings } = suiteRun.exam;
+  const questions = questionsOf(suiteRun.exam);
+  const answers = [...(await keptAnswers(context, suiteRun.file, questions))];
   const have = new Set(answers.map(placeOf));
   const open = questions.filter((question) => !have.has(placeOf({ ...question, prompt: question.prompt.id })));
   const meter = progressMeter(context, questions.length, answers.length);
@@ -47,10 +47,10 @@ export async function askSuite(context: StageContext, sitting: Sitting): Promise
   const sit = async (): Promise<void> => {
     for (const question of next) {
       if (failures.length > 0) return;
-      const answer = await ask(context, sitting, question);
+      const answer = await ask(context, suiteRun, question);
       answers.push(answer);
       // One line after the other, however many are asked at once.
-      writing = writing.then(() => context.append(sitting.file, answerText(answer)));
+      writing = writing.then(() => context.append(suiteRun.file, answerText(answer)));
       await writing;
       meter();
     }
@@ -62,7 +62,7 @@ export async function askSuite(context: StageContext, sitting: Sitting): Promise
   );
   await Promise.all(seats);
   if (failures.length > 0) throw failures[0];
-  tellOfPrompts(context, sitting.exam, answers);
+  tellOfPrompts(context, suiteRun.exam, answers);
   return answers;
 }
 
@@ -86,8 +86,8 @@ function questionsOf({ suite, settings }: Exam): readonly Question[] {
 
 const placeOf = (place: { prompt: string; repeat: number }): string => `${place.repeat} ${place.prompt}`;
 
-async function ask(context: StageContext, sitting: Sitting, { prompt, repeat }: Question): Promise<Answer> {
-  const { exam, server, seed } = sitting;
+async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }: Question): Promise<Answer> {
+  const { exam, server, seed } = suiteRun;
   const sampled = exam.settings.temperature > 0;
   const request = chatRequest(
     { prompt, seed: sampled ? answerSeed(seed, prompt.id, repeat) : null },

@@ -98,12 +98,12 @@ function parseProbe(text: string): Probe | null {
   }
 }
 
-interface Sight {
+interface ScoringContext {
   readonly base: Probe | null;
   readonly context: StageContext;
 }
 
-async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context }: Sight): Promise<Score> {
+async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context }: ScoringContext): Promise<Score> {
   const adapter = join(context.dir, candidateFolder(iteration));
   const seat = { dir: adapter, prefix: `${iteration}-` };
   const kept = await answered(join(adapter, answersFile), exam, context);

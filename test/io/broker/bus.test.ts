@@ -4,7 +4,7 @@ import type { Due } from '../../../src/core/run/due.ts';
 import { type Broker, givenBroker, openBroker } from '../../../src/io/broker/broker.ts';
 import { type Bus, openBus } from '../../../src/io/broker/bus.ts';
 import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
-import { openRetryClock } from '../../../src/io/retry-clock.ts';
+import { openRetryClock } from '../../../src/io/broker/retry-clock.ts';
 import { freePort } from '../../../src/io/server/server-child.ts';
 import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
 import { workspaceId } from '../../../src/io/workspace/workspace-id.ts';

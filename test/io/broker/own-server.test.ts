@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { type Broker, openBroker } from '../../../src/io/broker/broker.ts';
 import { endServer } from '../../../src/io/broker/own-server.ts';
-import { holdersOf } from '../../../src/io/tool/process-facts.ts';
+import { holdersOf } from '../../../src/io/host/process-facts.ts';
 import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { absolutePath } from '../../../src/io/home.ts';
+import { absolutePath } from '../../../src/io/host/home.ts';
 import { hubCache, resolveModel } from '../../../src/io/model/models.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

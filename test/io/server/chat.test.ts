@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { watchSleep } from '../../../src/io/host/sleep-watch.ts';
 import { askModel } from '../../../src/io/server/chat.ts';
-import { watchSleep } from '../../../src/io/server/sleep-watch.ts';
 import { stageErrorOf } from '../../helpers/real-stage.ts';
 import { waitFor } from '../../helpers/temp.ts';
 

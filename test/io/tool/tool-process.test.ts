@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { StageError } from '../../../src/core/errors.ts';
-import { bootId, groupMembers } from '../../../src/io/tool/process-facts.ts';
+import { bootId, groupMembers } from '../../../src/io/host/process-facts.ts';
 import { findTool, isAlive, revokeTool, startTool, stopTool } from '../../../src/io/tool/tool-process.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 

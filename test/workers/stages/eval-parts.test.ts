@@ -4,7 +4,7 @@ import type { StageContext } from '../../../src/workers/stage.ts';
 import { evaluate } from '../../../src/workers/stages/eval.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
-import { type DeskOptions, desk } from '../../helpers/exam.ts';
+import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf } from '../../helpers/real-stage.ts';
 
 const suite = suiteOf([{ id: 'right', category: 'git', prompt: 'call read_file()' }]);
@@ -18,8 +18,8 @@ const notRendered: StageContext['render'] = async (jobs) => jobs.map(() => ({ ok
 
 const prompts = (letter: string): Partial<Rendering> => ({ sha256: letter.repeat(64) });
 
-async function evaluated(options: Omit<DeskOptions, 'suite'>) {
-  const at = await desk({ suite, ...options });
+async function evaluated(options: Omit<ExamOptions, 'suite'>) {
+  const at = await prepareExam({ suite, ...options });
   const made = await evaluate.run({ fuse: { folder: demoBase('A'), made: { model: '.' } } }, at.context);
   return { ...at, made, warnings: at.seen.warnings };
 }
@@ -42,7 +42,7 @@ describe('the rendered prompts of an eval', () => {
 
   it('are refused by the template before any server is started', async () => {
     const refused = [{ id: 'right', error: 'no system turn here', part: null, without_system: true }];
-    const at = await desk({ suite, render: rendered({ sha256: null, refused }) });
+    const at = await prepareExam({ suite, render: rendered({ sha256: null, refused }) });
     const failed = await stageErrorOf(
       evaluate.run({ fuse: { folder: demoBase('A'), made: { model: '.' } } }, at.context),
     );
@@ -54,10 +54,10 @@ describe('the rendered prompts of an eval', () => {
   it('do not have a base measured again that 0.1.0 measured', async () => {
     const settings = { base: true };
     const old = await evaluated({ settings, render: notRendered });
-    const { shelf } = old;
-    const now = await evaluated({ settings, shelf, render: rendered(prompts('1')) });
+    const { runStore } = old;
+    const now = await evaluated({ settings, runStore, render: rendered(prompts('1')) });
     expect([now.served, now.made.base, now.warnings]).to.eql([['server'], old.made.base, []]);
-    const dated = await evaluated({ settings, shelf, render: rendered({ ...prompts('2'), dated: '2026-11-28' }) });
+    const dated = await evaluated({ settings, runStore, render: rendered({ ...prompts('2'), dated: '2026-11-28' }) });
     expect([dated.served, dated.made.base?.key]).to.eql([['server'], old.made.base?.key]);
     expect(dated.warnings.join()).to.contain('rendered prompts not recorded').and.contain(old.made.base?.key);
   });
@@ -65,9 +65,9 @@ describe('the rendered prompts of an eval', () => {
   it('have the base measured again where they are others', async () => {
     const settings = { base: true };
     const first = await evaluated({ settings, render: rendered(prompts('1')) });
-    const { shelf } = first;
-    expect((await evaluated({ settings, shelf, render: rendered(prompts('1')) })).served).to.eql(['server']);
-    expect((await evaluated({ settings, shelf, render: rendered(prompts('2')) })).served).to.eql(['base', 'server']);
+    const { runStore } = first;
+    expect((await evaluated({ settings, runStore, render: rendered(prompts('1')) })).served).to.eql(['server']);
+    expect((await evaluated({ settings, runStore, render: rendered(prompts('2')) })).served).to.eql(['base', 'server']);
   });
 
   it('are counted by the server: others than those recorded are a warning', async () => {

@@ -8,7 +8,7 @@ import { contentHash } from '../../../src/io/disk/hash.ts';
 import { evaluate } from '../../../src/workers/stages/eval.ts';
 import { said, suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
-import { type DeskOptions, desk } from '../../helpers/exam.ts';
+import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf } from '../../helpers/real-stage.ts';
 import { waitFor } from '../../helpers/temp.ts';
 
@@ -23,15 +23,15 @@ async function fused() {
   return { fuse: { folder: await demoBase('A'), made: { model: '.' } } };
 }
 
-async function evaluated(options: DeskOptions) {
-  const at = await desk(options);
+async function evaluated(options: ExamOptions) {
+  const at = await prepareExam(options);
   const made = await evaluate.run(await fused(), at.context);
   await evaluate.verify?.(made, at.context);
   return { ...at, made };
 }
 
-const failure = async (options: DeskOptions) => {
-  const at = await desk(options);
+const failure = async (options: ExamOptions) => {
+  const at = await prepareExam(options);
   return { ...(await stageErrorOf(evaluate.run(await fused(), at.context))), at };
 };
 
@@ -105,7 +105,7 @@ describe('workers/eval', () => {
   });
 
   it('does not ask again what this attempt has asked, and starts afresh after a torn line', async () => {
-    const first = await desk({ suite: easy });
+    const first = await prepareExam({ suite: easy });
     const kept: Answer = { ...said('kept: read_file'), prompt: 'right' };
     const file = join(first.context.dir, 'answers.jsonl');
     await writeFile(file, `${answerText({ ...kept, prompt: 'gone' })}${answerText(kept)}{"prompt": "wro`);
@@ -131,7 +131,7 @@ describe('workers/eval', () => {
   });
 
   it('goes on with the answers of an earlier attempt only if model, suite and settings are the same', async () => {
-    const first = await desk({ suite: easy });
+    const first = await prepareExam({ suite: easy });
     const again = async (): Promise<void> => {
       await rm(join(first.context.dir, 'server'), { recursive: true, force: true });
       await evaluate.run(await fused(), first.context);
@@ -182,12 +182,16 @@ describe('workers/eval', () => {
 
   it('stops when it is told to, with what it has in the file', async () => {
     const controller = new AbortController();
-    const at = await desk({ suite: withPrompts('one', '[hang]'), signal: controller.signal, settings: { base: true } });
+    const at = await prepareExam({
+      suite: withPrompts('one', '[hang]'),
+      signal: controller.signal,
+      settings: { base: true },
+    });
     const running = stageErrorOf(evaluate.run(await fused(), at.context));
     await waitFor(
       'a first answer of the base',
       async () =>
-        (await readdir(at.shelf)).find((name) => name.startsWith('.')) !== undefined &&
+        (await readdir(at.runStore)).find((name) => name.startsWith('.')) !== undefined &&
         at.seen.progress.at(-1)?.iteration === 1,
     );
     controller.abort();
@@ -196,7 +200,7 @@ describe('workers/eval', () => {
   });
 
   it('refuses a suite that is gone or wrong, and a model from outside that was changed', async () => {
-    const gone = await desk({ suite: easy });
+    const gone = await prepareExam({ suite: easy });
     const suite = gone.context.run.settings.eval.suite;
     await writeFile(suite, 'suite: x\nprompts: []\n');
     const wrong = await stageErrorOf(evaluate.run(await fused(), gone.context));
@@ -213,15 +217,23 @@ describe('workers/eval', () => {
     expect(base?.overall).to.be.closeTo(55, 1e-9);
     expect(base?.categories).to.deep.equal({ git: 100, lsp: 10 });
     expect(base?.strict_categories).to.deep.equal(first.made.score.strict_categories);
-    expect(await readdir(first.shelf)).to.deep.equal([base?.key]);
-    expect((await readdir(join(first.shelf, base?.key ?? ''))).sort()).to.deep.equal(['answers.jsonl', 'score.json']);
-    const lines = await readFile(join(first.shelf, base?.key ?? '', 'answers.jsonl'), 'utf8');
+    expect(await readdir(first.runStore)).to.deep.equal([base?.key]);
+    expect((await readdir(join(first.runStore, base?.key ?? ''))).sort()).to.deep.equal([
+      'answers.jsonl',
+      'score.json',
+    ]);
+    const lines = await readFile(join(first.runStore, base?.key ?? '', 'answers.jsonl'), 'utf8');
     expect(lines.trim().split('\n')).to.have.length(2);
-    const second = await evaluated({ suite: easy, settings: { base: true }, shelf: first.shelf, run: { seed: 3 } });
+    const second = await evaluated({
+      suite: easy,
+      settings: { base: true },
+      runStore: first.runStore,
+      run: { seed: 3 },
+    });
     expect(second.served).to.deep.equal(['server']);
     expect(second.made.base).to.deep.equal(base);
     const warmer = { base: true, temperature: 1 };
-    expect((await evaluated({ suite: easy, settings: warmer, shelf: first.shelf })).made.base?.key).to.not.equal(
+    expect((await evaluated({ suite: easy, settings: warmer, runStore: first.runStore })).made.base?.key).to.not.equal(
       base?.key,
     );
     const outside = {
@@ -233,14 +245,14 @@ describe('workers/eval', () => {
 
   it('measures the base again where its score is of an older version or damaged, and keeps its answers', async () => {
     const first = await evaluated({ suite: easy, settings: { base: true } });
-    const folder = join(first.shelf, first.made.base?.key ?? '');
+    const folder = join(first.runStore, first.made.base?.key ?? '');
     const whole = await readFile(join(folder, 'score.json'), 'utf8');
     const answers = await readFile(join(folder, 'answers.jsonl'), 'utf8');
     const old = JSON.parse(whole) as { base: { strict_categories?: unknown } };
     delete old.base.strict_categories;
     for (const text of [JSON.stringify(old), whole.slice(0, 40)]) {
       await writeFile(join(folder, 'score.json'), text);
-      const again = await evaluated({ suite: easy, settings: { base: true }, shelf: first.shelf });
+      const again = await evaluated({ suite: easy, settings: { base: true }, runStore: first.runStore });
       expect(again.served).to.deep.equal(['base', 'server']);
       expect(again.made.base).to.deep.equal(first.made.base);
       expect(await readFile(join(folder, 'answers.jsonl'), 'utf8')).to.equal(answers);
@@ -248,7 +260,7 @@ describe('workers/eval', () => {
   });
 
   it('goes on without a base score when it cannot be measured, and says so', async () => {
-    const at = await desk({ suite: easy, settings: { base: true } });
+    const at = await prepareExam({ suite: easy, settings: { base: true } });
     const broken = { ...at.context, shared: () => Promise.reject(new Error('no space')) };
     const made = await evaluate.run(await fused(), broken);
     expect(made.base).to.equal(null);

@@ -5,19 +5,19 @@ import { expect } from 'chai';
 import type { Suite } from '../../../src/events/suite.ts';
 import { evaluate } from '../../../src/workers/stages/eval.ts';
 import { suiteOf } from '../../helpers/answers.ts';
-import { type DeskOptions, desk } from '../../helpers/exam.ts';
+import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf, testPython } from '../../helpers/real-stage.ts';
 
 const bin = resolve('test/fixtures/bin');
 const fused = async () => ({ fuse: { folder: await demoBase('A'), made: { model: '.' } } });
 
-async function sit(options: DeskOptions) {
-  const at = await desk(options);
+async function sit(options: ExamOptions) {
+  const at = await prepareExam(options);
   const made = await evaluate.run(await fused(), at.context);
   await evaluate.verify?.(made, at.context);
   return { made, at };
 }
-const failure = async (options: DeskOptions) => stageErrorOf(sit(options));
+const failure = async (options: ExamOptions) => stageErrorOf(sit(options));
 
 /** A suite whose prompts are scored by these words: see test/fixtures/bin/scorer.py. */
 async function scored(words: Record<string, string>, command?: readonly string[]): Promise<Suite> {

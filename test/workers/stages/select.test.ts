@@ -6,7 +6,7 @@ import type { Input, StageContext } from '../../../src/workers/stage.ts';
 import { select } from '../../../src/workers/stages/select.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
-import { type DeskOptions, desk } from '../../helpers/exam.ts';
+import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { quickTrain, stageErrorOf } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
@@ -35,8 +35,8 @@ async function trained(): Promise<Input<'train'>> {
 
 const suite = suiteOf([{ prompt: 'a' }, { id: 'second', prompt: 'b' }]);
 
-async function choosing(dir?: string, more: Partial<DeskOptions> = {}) {
-  const own = await desk({ suite, ...(dir === undefined ? {} : { dir }), ...more });
+async function choosing(dir?: string, more: Partial<ExamOptions> = {}) {
+  const own = await prepareExam({ suite, ...(dir === undefined ? {} : { dir }), ...more });
   const { settings } = own.context.run;
   const chosen = { by: 'suite' as const, suite: settings.eval.suite };
   const run = { ...own.context.run, settings: { ...settings, train: quickTrain, select: chosen } };

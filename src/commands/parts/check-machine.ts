@@ -1,0 +1,83 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { isAtLeast, oldestNode } from '../../core/version.ts';
+import { commandLine, groupMembers } from '../../io/host/process-facts.ts';
+import { type Check, checked, missing, ok, warn } from './checks.ts';
+
+/** What the checks of the machine look at: this process's own, unless a test says otherwise. */
+export interface Machine {
+  readonly platform: string;
+  readonly arch: string;
+  readonly node: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export const thisMachine = (): Machine => ({
+  platform: process.platform,
+  arch: process.arch,
+  node: process.versions.node,
+  env: process.env,
+});
+
+/** Node, the system, `ps`, and what only one of the systems has. */
+export async function checkMachine(machine: Machine): Promise<Check[]> {
+  const checks = await Promise.all([
+    checked('node', null, async () => checkNode(machine)),
+    checked('system', null, async () => checkSystem(machine)),
+    checked('ps', null, checkPs),
+    checked('caffeinate', null, () => checkCaffeinate(machine)),
+    checked('mlx on cpu', null, () => checkCompiler(machine)),
+  ]);
+  return checks.flat();
+}
+
+function checkNode({ node }: Machine): Check {
+  if (isAtLeast(node, oldestNode)) return ok('node', node);
+  return missing(
+    'node',
+    `${node} is too old`,
+    `Install Node ${oldestNode.join('.')} or newer (macOS: brew install node).`,
+  );
+}
+
+function checkSystem({ platform, arch }: Machine): Check {
+  const seen = `${platform} ${arch}`;
+  if (platform === 'darwin') {
+    if (arch === 'arm64') return ok('system', 'macOS on Apple silicon');
+    return missing('system', `${seen}: MLX needs Apple silicon`, 'On an M-series Mac install the arm64 Node.');
+  }
+  if (platform === 'linux') return ok('system', `${seen}: mlx runs on the CPU or on CUDA`);
+  const what = platform === 'win32' ? 'Windows is not supported' : `${seen} is not supported`;
+  return missing('system', what, 'Use macOS or Linux.');
+}
+
+/** Whom a signal goes to is read from the process table: asked about ourselves. */
+async function checkPs(): Promise<Check> {
+  const line = await commandLine(process.pid);
+  await groupMembers(process.pid);
+  if (line !== null) return ok('ps', 'the process table can be read');
+  return missing('ps', 'this process is not in the process table', 'Is /proc mounted, or ps allowed here?');
+}
+
+async function checkCaffeinate({ platform }: Machine): Promise<Check[]> {
+  if (platform !== 'darwin') return [];
+  const path = '/usr/bin/caffeinate';
+  if (await isExecutable(path)) return [ok('caffeinate', 'keeps the Mac awake while a tool works')];
+  return [warn('caffeinate', `${path} is not there`, 'Switch sleep off in the system settings for the night.')];
+}
+
+/** With a compiler on PATH mlx builds its CPU kernels before it works: a minute a model where the work takes seconds. */
+async function checkCompiler({ platform, env }: Machine): Promise<Check[]> {
+  if (platform !== 'linux' || env.MLX_DISABLE_COMPILE) return [];
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = await Promise.all(folders.map((folder) => isExecutable(join(folder, 'g++'))));
+  if (!found.includes(true)) return [];
+  const todo = 'For small models on a CPU: env: { MLX_DISABLE_COMPILE: "1" } in the config. With CUDA: nothing to do.';
+  return [warn('mlx on cpu', 'g++ is on PATH: mlx compiles its kernels for each new model first', todo)];
+}
+
+const isExecutable = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,112 @@
+import { join } from 'node:path';
+import { ownerOf } from '../../io/claim/ownership.ts';
+import { socketFolder } from '../../io/claim/socket-path.ts';
+import { nonce } from '../../io/disk/nonce.ts';
+import { freeBytes } from '../../io/host/disk-usage.ts';
+import {
+  fifoProblem,
+  foreignFolders,
+  inDraft,
+  nearestFolder,
+  portProblem,
+  socketProblem,
+  writeAndRename,
+} from '../../io/host/file-system-facts.ts';
+import { startTool } from '../../io/tool/tool-process.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import { type Check, checked, missing, ok, reasonOf, remedyOf, warn } from './checks.ts';
+
+/** What a workspace needs of its folders, the disk, the clock and the ports. */
+export async function checkPlaces(workspace: Workspace): Promise<Check[]> {
+  const { root } = workspace;
+  const artifacts = await nearestFolder(workspace.artifacts);
+  const owner = await ownerOf(workspace.state);
+  const checks = await Promise.all([
+    checked('workspace', root, async () => ok('workspace', workspace.root)),
+    checked('inbox', root, () => checkFolder('inbox', workspace.inbox, root)),
+    checked('artifacts', root, () => checkFolder('artifacts', workspace.artifacts, root)),
+    checked('tools', root, () => checkWrapper(artifacts)),
+    checked('sockets', root, () => checkSockets(workspace)),
+    checked('disk', root, () => checkDisk(workspace)),
+    checked('clock', root, () => checkClock(workspace)),
+    checked('dashboard', root, () => checkDashboard(workspace, owner)),
+    checked('up', root, async () => ok('up', owner === null ? 'not running' : `running, pid ${owner}`)),
+  ]);
+  return checks.flat();
+}
+
+async function checkFolder(name: string, wanted: string, root: string): Promise<Check> {
+  const path = await nearestFolder(wanted);
+  try {
+    await writeAndRename(path);
+  } catch (error) {
+    const todo = await remedyOf(error, root, 'Name another folder in phasebox.yaml.');
+    return missing(name, `${path} cannot be written: ${reasonOf(error)}`, todo);
+  }
+  if (path !== wanted) return ok(name, `${wanted}: not there yet, \`phasebox up\` makes it`);
+  const foreign = await foreignFolders(path);
+  if (foreign.length === 0) return ok(name, path);
+  const todo = 'Files are renamed into them: move them onto one disk with the folder above.';
+  return missing(name, `${foreign.join(', ')}: on another file system than ${path}`, todo);
+}
+
+/** A tool that does nothing, started as all tools are: fifo, shell, process group and exit code. */
+async function checkWrapper(folder: string): Promise<Check> {
+  const problem = await fifoProblem(folder);
+  if (problem !== null) {
+    const todo = 'Put artifacts on a disk of the system (APFS, ext4): exFAT and some network drives have no fifos.';
+    return missing('tools', `${folder}: ${problem}`, todo);
+  }
+  const { code } = await inDraft(
+    folder,
+    async (dir) => (await startTool({ dir, argv: ['true'], env: {}, cwd: dir })).ended,
+  );
+  if (code === 0) return ok('tools', 'start under the wrapper and tell how they ended (sh, fifo)');
+  return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
+}
+
+async function checkSockets({ state, root }: Workspace): Promise<Check> {
+  const folder = await socketFolder(state);
+  const path = join(folder, `d.${nonce()}`);
+  const problem = await socketProblem(path);
+  if (problem !== null) {
+    const todo = await remedyOf(problem, root, 'Put the workspace on a disk of the system (APFS, ext4).');
+    return missing('sockets', `${path}: ${reasonOf(problem)}`, todo);
+  }
+  return ok('sockets', folder === state ? `in ${state}` : `in ${folder}, since the workspace's path is too long`);
+}
+
+const inGb = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+
+async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
+  const free = await freeBytes(await nearestFolder(artifacts));
+  const reserve = config.disk_reserve_gb * 2 ** 30;
+  if (free > reserve) return ok('disk', `${inGb(free)} free, ${inGb(reserve)} of it are left free`);
+  const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
+  return missing('disk', `${inGb(free)} free, ${inGb(reserve)} are reserved`, todo);
+}
+
+/** Of the release: a clock before it is wrong. */
+const releasedIn_ms = Date.UTC(2026, 0, 1);
+const mostSkew_ms = 5000;
+
+async function checkClock({ inbox }: Workspace): Promise<Check> {
+  const now = Date.now();
+  if (now < releasedIn_ms)
+    return missing('clock', `it says ${new Date(now).toISOString()}`, 'Set the clock: delays and retries follow it.');
+  const skew = await writeAndRename(await nearestFolder(inbox));
+  if (Math.abs(skew) <= mostSkew_ms) return ok('clock', new Date(now).toISOString());
+  const ahead = `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'}`;
+  return warn('clock', `the clock of ${inbox} is ${ahead} this machine's`, 'Set the clock of the file server.');
+}
+
+async function checkDashboard({ config }: Workspace, owner: number | null): Promise<Check> {
+  const { host, port } = config.dashboard;
+  const problem = port === 0 ? null : await portProblem(host, port);
+  if (problem === null) return ok('dashboard', port === 0 ? `any free port of ${host}` : `http://${host}:${port}`);
+  if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the living up`);
+  if (/EADDRINUSE/.test(problem))
+    return ok('dashboard', `port ${port} is taken: up takes the next free one and prints it`);
+  const todo = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `phasebox up --no-dashboard`.';
+  return warn('dashboard', `${host}:${port}: ${problem}`, todo);
+}

@@ -1,0 +1,96 @@
+import { execa } from 'execa';
+import type { Facts } from '../../core/config/lookups.ts';
+import { drivers } from '../../core/mlx/drivers.ts';
+import { forPython } from '../../core/mlx/for-python.ts';
+import { badPairs, updateMlxLm } from '../../core/mlx/known-pairs.ts';
+import { isAtLeast } from '../../core/version.ts';
+import type { WorkspaceConfig } from '../../events/workspace.ts';
+import { driverPath } from '../../io/host/driver-path.ts';
+import { askFacts, getMlx, type NoFacts } from '../../io/model/facts.ts';
+import { findPython } from '../../io/model/python.ts';
+import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
+
+const limit_ms = 120_000;
+
+/** The user's python, what it has, and whether phasebox's drivers run in it. */
+export async function checkPython(at: { root: string; config: WorkspaceConfig }): Promise<Check[]> {
+  const found = await settle(findPython(at));
+  if ('reason' in found) return [missing('python', found.reason, advice)];
+  const path = found.value;
+  const answer = await askFacts(path);
+  if (!('facts' in answer)) return withoutFacts(path, answer);
+  const { versions } = answer.facts;
+  const runs = await Promise.all([
+    checked('mlx', at.root, () => checkMlx(path, versions)),
+    checked('drivers', at.root, () => checkDrivers(path)),
+  ]);
+  const known = [checkVersion(path, versions), checkMlxLm(path, versions), checkTransformers(path, versions)];
+  return [...known, ...checkPairs(path, versions), ...runs.flat()];
+}
+
+const advice = '`phasebox init` in a new folder looks for one; or set `python` in phasebox.yaml.';
+
+function withoutFacts(path: string, { why, todo, unfit }: NoFacts): Check[] {
+  if (unfit) return [missing('python', why, todo)];
+  return [ok('python', path), missing('mlx_lm', why.replace('mlx_lm is not', 'not'), todo)];
+}
+
+type Versions = Facts['versions'];
+
+function checkVersion(path: string, { python = '?' }: Versions): Check {
+  if (isAtLeast(python, [3, 11])) return ok('python', `${python} at ${path}`);
+  return warn('python', `${python} at ${path}`, 'Python 3.11 or newer is what phasebox is tried with.');
+}
+
+function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
+  if (isAtLeast(version, [0, 30])) return ok('mlx_lm', version);
+  return warn('mlx_lm', version, `0.30 and newer is what phasebox is tried with: ${forPython(updateMlxLm, path)}.`);
+}
+
+function checkTransformers(_path: string, { transformers }: Versions): Check {
+  if (transformers !== undefined) return ok('transformers', transformers);
+  return missing('transformers', 'not installed', getMlx);
+}
+
+/** Versions that are known to fail together. A warning: most models may work all the same. */
+const checkPairs = (path: string, versions: Versions): Check[] =>
+  badPairs(versions, null).map((text) => warn('versions', text, `Update mlx-lm: ${forPython(updateMlxLm, path)}.`));
+
+/** One sum on its device: on Linux the package installs without anything that computes. */
+async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
+  const script = 'import mlx.core as mx; print(mx.default_device()); assert (mx.ones(4) * 2).sum().item() == 8';
+  const { failed, stdout, stderr, shortMessage } = await run(path, ['-c', script]);
+  if (failed) return missing('mlx', `${mlx} does not compute: ${lastLine(stderr) || shortMessage}`, getMlx);
+  const device = /gpu/.test(stdout) ? 'GPU' : 'CPU';
+  if (device === 'CPU' && process.platform === 'darwin')
+    return warn('mlx', `${mlx} computes on the CPU`, 'Is this a virtual machine? Training will be slow.');
+  return ok('mlx', `${mlx}, computes on the ${device}`);
+}
+
+async function checkDrivers(path: string): Promise<Check> {
+  const results = await Promise.all(
+    drivers.map(async (name) => ({ name, result: await run(path, [driverPath(name), '--help']) })),
+  );
+  const broken = results.find(({ result }) => result.failed);
+  if (broken === undefined) return ok('drivers', `${drivers.join(', ')} run`);
+  const { name, result } = broken;
+  const todo = 'Update mlx-lm; if that does not help, report this with the versions above.';
+  return missing('drivers', `${name}.py does not run: ${lastLine(result.stderr) || result.shortMessage}`, todo);
+}
+
+async function run(python: string, args: readonly string[]) {
+  const env = { HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1' };
+  const { failed, stdout, stderr, ...rest } = await execa(python, [...args], { reject: false, timeout: limit_ms, env });
+  return { failed, stdout, stderr, shortMessage: rest.shortMessage ?? '' };
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
+
+type Settled<T> = { readonly value: T } | { readonly reason: string };
+
+function settle<T>(promise: Promise<T>): Promise<Settled<T>> {
+  return promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ reason: reasonOf(error) }),
+  );
+}

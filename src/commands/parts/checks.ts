@@ -1,0 +1,48 @@
+import { CommandError } from '../../core/errors.ts';
+import { onOneLine } from '../../core/words.ts';
+import { diskErrorOf } from '../../io/host/disk-errors.ts';
+
+/** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
+export interface Check {
+  readonly name: string;
+  readonly status: 'ok' | 'warn' | 'missing';
+  readonly detail: string;
+  readonly todo: string | null;
+}
+
+export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, todo: null });
+/** It works, but someone should know. */
+export const warn = (name: string, detail: string, todo: string): Check => ({ name, status: 'warn', detail, todo });
+/** phasebox cannot work without it. */
+export const missing = (name: string, detail: string, todo: string): Check => ({
+  name,
+  status: 'missing',
+  detail,
+  todo,
+});
+
+/** The message of anything thrown, in one line. */
+export const reasonOf = (error: unknown): string => onOneLine(error instanceof Error ? error.message : String(error));
+
+/** What to do about an error: what every command says where the disk refused something, else `otherwise`. */
+export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {
+  const refused = root === null ? null : await diskErrorOf(error instanceof CommandError ? error.cause : error, root);
+  return refused?.todo ?? otherwise;
+}
+
+/**
+ * A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice.
+ * `root`: the folder of the workspace; null: the check is about none.
+ */
+export async function checked(
+  name: string,
+  root: string | null,
+  look: () => Promise<Check | readonly Check[]>,
+): Promise<readonly Check[]> {
+  try {
+    return [await look()].flat();
+  } catch (error) {
+    const otherwise = error instanceof CommandError ? 'see above' : 'Report this with the line above.';
+    return [missing(name, reasonOf(error), await remedyOf(error, root, otherwise))];
+  }
+}

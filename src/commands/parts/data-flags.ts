@@ -1,0 +1,78 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { CommandError } from '../../core/errors.ts';
+import type { RowAddress } from '../../core/mlx/look-argv.ts';
+import type { RowKeys } from '../../core/mlx/mlx-argv.ts';
+import { documented } from './usage.ts';
+
+/** The options of `phasebox data` as commander gives them. */
+export interface Flags {
+  readonly model: string;
+  readonly maskPrompt: boolean;
+  readonly maxSeqLength: number;
+  readonly rows?: number;
+  readonly row?: readonly string[];
+  readonly chatFeature?: string;
+  readonly promptFeature?: string;
+  readonly completionFeature?: string;
+  readonly textFeature?: string;
+  readonly split?: string;
+  readonly html?: string;
+  readonly json?: boolean;
+}
+
+const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+  };
+
+const collected = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
+
+/** `phasebox data FILE|FOLDER --model M [--no-mask-prompt] [--max-seq-length N] ...` */
+export function dataFlags(command: Command): Command {
+  return documented(command, {
+    does: 'Show what a training on this data teaches',
+    notes: ['It prints counts, findings, and rows with the taught part marked. It needs no workspace.'],
+    examples: [
+      'phasebox data data/mine --model models/base',
+      'phasebox data data/mine --model models/base --split data/mine-split',
+      'phasebox data data/mine/train.jsonl --model models/base --row 17 --html data.html',
+    ],
+    exits: {
+      0: 'a training on the data would start, perhaps with warnings',
+      1: 'interrupted by Ctrl-C',
+      2: 'a training on the data would be stopped, or an option is wrong',
+      3: 'there is no Python with mlx_lm',
+    },
+  })
+    .argument('<data>', 'a .jsonl file, or a folder with train.jsonl')
+    .requiredOption('--model <model>', 'the base model whose tokenizer reads the data: a folder or a hub id')
+    .option('--no-mask-prompt', 'read the data as a training without mask_prompt does (default: with mask_prompt)')
+    .option('--max-seq-length <tokens>', 'cut off longer rows', wholeNumber(1), 2048)
+    .option('--rows <number>', 'how many rows to show (default: 3, with --html 20)', wholeNumber(0))
+    .option('--row <line>', 'show this row: LINE or FILE:LINE; can be repeated', collected)
+    .option('--chat-feature <key>', 'the key of the messages in a row, as in mlx_lm')
+    .option('--prompt-feature <key>', 'the key of the prompt in a row')
+    .option('--completion-feature <key>', 'the key of the completion in a row')
+    .option('--text-feature <key>', 'the key of the text in a row')
+    .option('--split <dir>', 'write the data with one row per assistant turn to a new folder')
+    .option('--html <file>', 'also write the report as an HTML page')
+    .option('--json', 'print one JSON document');
+}
+
+/** The keys of the rows that were named. */
+export const namedKeys = (flags: Flags): RowKeys => ({
+  chat_feature: flags.chatFeature,
+  prompt_feature: flags.promptFeature,
+  completion_feature: flags.completionFeature,
+  text_feature: flags.textFeature,
+});
+
+/** `7` or `valid.jsonl:7`; a line alone is one of `file`. Throws CommandError 2. */
+export function rowAddress(text: string, file: string): RowAddress {
+  const [, named = file, line = ''] = /^(?:(.+):)?([1-9]\d*)$/.exec(text) ?? [];
+  if (line === '') throw new CommandError(2, `--row ${text}: give a line, such as 7 or valid.jsonl:7.`);
+  return { file: named, line: Number(line) };
+}

@@ -1,0 +1,178 @@
+import { join, relative } from 'node:path';
+import { CommandError } from '../../core/errors.ts';
+import { checkpointFile, files } from '../../core/mlx/mlx-argv.ts';
+import type { Manifest } from '../../events/manifest.ts';
+import type { Run } from '../../events/run.ts';
+import { type Made, stages } from '../../events/stages.ts';
+import { changedOutput } from '../../io/artifacts/commit.ts';
+import { contentHash, fileHash, filesBelow } from '../../io/disk/hash.ts';
+import { resolveModel } from '../../io/model/models.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import type { FoundRun } from './find-run.ts';
+
+/** A file of a model: where it lies, its name in the model's folder, what it must contain. */
+export interface ModelFile {
+  readonly path: string;
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** A model's folder. */
+export interface Weights {
+  readonly folder: string;
+  /** Its files as a manifest of ours has them; null: a folder from outside. */
+  readonly outputs: readonly ModelFile[] | null;
+  /** Of a folder from outside: the content hash that was recorded of it; null where nothing recorded one. */
+  readonly hash: string | null;
+}
+
+/** What a run comes to: one model, or base + adapter (`fuse.mode: none`), the adapter by the names that mlx_lm reads. */
+export type FinalModel =
+  | { readonly kind: 'model'; readonly model: Weights }
+  | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };
+
+/**
+ * The final model of a run, its own or of the run it comes from, as it was committed. Throws CommandError 2 (not made
+ * yet) or 1 (removed, changed, gone).
+ */
+export async function finalModel(workspace: Workspace, found: FoundRun): Promise<FinalModel> {
+  const { runStore, stored } = found;
+  for (const stage of ['quantize', 'fuse'] as const) {
+    if (runStore.home(stored, stage) === undefined) continue;
+    const { folder, manifest, made } = await committed(found, stage);
+    const outputs = outputsBelow(manifest, folder, made.model);
+    await intact({ run: stored.run.run, folder, manifest, paths: [made.model] });
+    return { kind: 'model', model: { folder: join(folder, made.model), outputs, hash: null } };
+  }
+  const origin = originOf(found);
+  if (origin !== null && 'model' in origin)
+    return { kind: 'model', model: { folder: origin.model, outputs: null, hash: origin.sha256 } };
+  return served(workspace, found, origin);
+}
+
+type Outside = Exclude<Run['from'], { readonly run: string }>;
+
+async function served(workspace: Workspace, found: FoundRun, origin: Outside): Promise<FinalModel> {
+  const base = await baseModel(workspace, found);
+  if (origin !== null && 'adapter' in origin) return { kind: 'adapter', base, adapter: await outsideAdapter(origin) };
+  const stage = found.runStore.home(found.stored, 'select') === undefined ? 'train' : 'select';
+  const { folder, manifest, made } = await committed(found, stage);
+  const adapter = outputsBelow(manifest, folder, made.adapter).filter(({ name }) => adapterNames.includes(name));
+  await intact({
+    run: found.stored.run.run,
+    folder,
+    manifest,
+    paths: adapter.map(({ path }) => relative(folder, path)),
+  });
+  return { kind: 'adapter', base, adapter };
+}
+
+const adapterNames: readonly string[] = [files.weights, files.adapterConfig];
+
+/** The checkpoint that was asked for gets the only name that mlx_lm loads. */
+async function outsideAdapter(origin: Extract<Outside, { adapter: string }>): Promise<ModelFile[]> {
+  await unchanged(origin.adapter, origin.sha256);
+  const weights = origin.checkpoint === null ? files.weights : checkpointFile(origin.checkpoint);
+  const named = [
+    { path: join(origin.adapter, weights), name: files.weights },
+    { path: join(origin.adapter, files.adapterConfig), name: files.adapterConfig },
+  ];
+  return Promise.all(named.map(async (file) => ({ ...file, sha256: await fileHash(file.path) })));
+}
+
+/** The base as the run's training (or fuse, or eval) read it. */
+async function baseModel(workspace: Workspace, { runStore, stored }: FoundRun): Promise<Weights> {
+  const { model, run } = stored.run;
+  if (model === null)
+    throw new CommandError(1, `${run} names no base model: its run.json is not as phasebox wrote it.`);
+  const here = model.folder ?? (await fetched(workspace, stored.run, model));
+  for (const stage of ['train', 'fuse', 'eval'] as const) {
+    const hash = (await runStore.committed(stored, stage))?.manifest.inputs.base;
+    if (hash !== undefined) return { folder: here, outputs: null, hash };
+  }
+  return { folder: here, outputs: null, hash: null };
+}
+
+async function fetched(
+  { root }: Workspace,
+  { run }: Run,
+  { source, revision }: NonNullable<Run['model']>,
+): Promise<string> {
+  const found = await resolveModel(source, revision, root);
+  if (found.found) return found.folder;
+  throw new CommandError(1, `${run} is base + adapter, and its base is not here: ${found.message}; ${found.hint}.`);
+}
+
+async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
+  { runStore, stored }: FoundRun,
+  stage: S,
+): Promise<{ folder: string; manifest: Manifest; made: Made<S> }> {
+  const found = await runStore.committed(stored, stage);
+  const { run } = stored.run;
+  if (found === null) {
+    const where = runStore.home(stored, stage)?.run.run ?? run;
+    throw new CommandError(
+      2,
+      `${run} has no final model yet: ${stage} of ${where} is not done. See \`phasebox status\`.`,
+    );
+  }
+  const made = stages[stage].makes.safeParse(found.manifest.made);
+  if (!made.success) throw new CommandError(1, `${found.folder}/manifest.json was written by another version.`);
+  return { ...found, made: made.data as Made<S> };
+}
+
+/** Where the run, or the one that it comes from, began; null: at train. */
+function originOf({ runStore, stored }: FoundRun): Outside {
+  const { from } = stored.run;
+  if (from === null || !('run' in from)) return from;
+  const source = runStore.get(from.run);
+  return source === undefined ? null : originOf({ runStore, stored: source });
+}
+
+interface Claimed {
+  readonly run: string;
+  readonly folder: string;
+  readonly manifest: Manifest;
+  /** Outputs, or folders of outputs. */
+  readonly paths: readonly string[];
+}
+
+/** Throws CommandError 1 when files were removed by a cleanup, or are not as they were committed. */
+async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> {
+  const isMeant = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
+  const gone = manifest.removed;
+  if (gone?.paths.some(isMeant)) {
+    throw new CommandError(
+      1,
+      `${run}: its model was removed on ${gone.at.slice(0, 10)} (cleanup.keep_model, or \`phasebox gc\`).\n` +
+        `The adapter and the recipe are kept: from: { run: ${run}, after: train } under a new phase name rebuilds it.`,
+    );
+  }
+  const outputs = manifest.outputs.filter(({ path }) => isMeant(path));
+  const changed =
+    outputs.length === 0 ? `${folder} has no outputs` : await changedOutput(folder, { ...manifest, outputs });
+  if (changed === null) return;
+  throw new CommandError(1, `${run}: ${changed}. Restore it, or \`phasebox retry ${run}\` to make it again.`);
+}
+
+function outputsBelow(manifest: Manifest, folder: string, below: string): ModelFile[] {
+  return manifest.outputs
+    .filter(({ path }) => path.startsWith(`${below}/`))
+    .map(({ path, sha256 }) => ({ path: join(folder, path), name: path.slice(below.length + 1), sha256 }));
+}
+
+/** The files of a model. One from outside must still have the content that was recorded: CommandError 1. */
+export async function modelFiles({ folder, outputs, hash }: Weights): Promise<readonly ModelFile[]> {
+  if (outputs !== null) return outputs;
+  if (hash !== null) await unchanged(folder, hash);
+  const paths = await filesBelow(folder);
+  return Promise.all(paths.map(async (path) => ({ path, name: relative(folder, path), sha256: await fileHash(path) })));
+}
+
+async function unchanged(folder: string, hash: string): Promise<void> {
+  const seen = await contentHash(folder).catch((error: unknown) => {
+    throw new CommandError(1, `${folder} cannot be read: ${String(error)}`, { cause: error });
+  });
+  if (seen === hash) return;
+  throw new CommandError(1, `${folder} is not what it was when the run read it. Put the old content back.`);
+}

@@ -1,0 +1,181 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import * as z from 'zod';
+import { DamagedFile } from '../../core/errors.ts';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import { attemptDue } from '../../core/run/due.ts';
+import { finalStage } from '../../core/run/keep-models.ts';
+import type { Manifest } from '../../events/manifest.ts';
+import type { Row } from '../../events/row.ts';
+import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../../events/stages.ts';
+import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
+import { readManifest } from '../../io/artifacts/run-folder.ts';
+import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
+import { inParallel } from '../../io/disk/in-parallel.ts';
+import { removeInside } from '../../io/disk/inside.ts';
+import { folderBytes } from '../../io/host/disk-usage.ts';
+import { listNames } from '../../io/model/models.ts';
+import { hasLiveTool } from '../../io/tool/tool-folders.ts';
+import { handedOnFiles } from '../../workers/carry-over.ts';
+
+/** What only an order of its own frees. */
+export type Kind = 'leftover' | 'checkpoints' | 'model';
+
+/** Something that nobody needs any more. */
+export interface Garbage {
+  readonly kind: Kind;
+  /** For people: what it is of. */
+  readonly what: string;
+  /** Absolute; nothing in it is touched while a tool works there. */
+  readonly folder: string;
+  readonly bytes: number;
+  free(): Promise<void>;
+}
+
+/** A workspace as its disk tells it. */
+export interface StoredRows {
+  readonly runStore: RunStore;
+  readonly rows: ReadonlyMap<string, Row>;
+}
+
+/** A folder that goes as a whole. */
+export async function wholeFolder(folder: string, what: string): Promise<Garbage> {
+  const bytes = await folderBytes(folder);
+  return { kind: 'leftover', what, folder, bytes, free: () => removeInside(dirname(folder), basename(folder)) };
+}
+
+/** What failed attempts and interrupted retries left in a run's folder, but for the attempt that is due. */
+export async function leftoversOf({ runStore, rows }: StoredRows, stored: StoredRun): Promise<Garbage[]> {
+  const { folder, run } = stored;
+  const row = rows.get(run.run);
+  const next = row === undefined ? attemptDue(await runStore.state(stored)) : null;
+  const current = next === null ? null : attemptFolder(next.stage, next.attempt);
+  const found: Garbage[] = [];
+  for (const name of (await readdir(folder)).sort()) {
+    const path = join(folder, name);
+    if (/^\.\d+-[a-z]+\.replaced$/.test(name)) found.push(await wholeFolder(path, `${run.run}: replaced by a retry`));
+    const stage = stageNames.find((one) => name.startsWith(`.${stageFolder(one)}.a`));
+    if (stage === undefined || name === current) continue;
+    // A run that failed goes on where it was when it is retried: its logs and answers stay.
+    if (row?.status === 'done') found.push(await wholeFolder(path, `${run.run}: failed attempt of ${stage}`));
+    else found.push(await tracesOf(path, { run: run.run, stage }));
+  }
+  return found;
+}
+
+const logFiles: readonly string[] = ['log.txt', 'command.json'];
+
+/** All of a failed attempt but its logs and what the next one goes on with: left when a crash came before the tidying. */
+async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
+  const kept = [...logFiles, ...handedOnFiles(of.stage)];
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile() && !kept.includes(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  const sizes = await inParallel(paths, async (path) => (await stat(path).catch(() => null))?.size ?? 0);
+  return {
+    ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, but for its logs`, folder },
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    async free() {
+      for (const path of paths) await removeInside(folder, relative(folder, path));
+    },
+  };
+}
+
+/** Stages (`run stage`) that a run without a row, or one that can be retried, may read. */
+export function neededStages({ runStore, rows }: StoredRows): ReadonlySet<string> {
+  const needed = new Set<string>();
+  for (const stored of runStore.all()) {
+    if (rows.get(stored.run.run)?.status === 'done') continue;
+    for (const stage of stageNames) {
+      const home = runStore.home(stored, stage);
+      if (home !== undefined) needed.add(`${home.run.run} ${stage}`);
+    }
+  }
+  return needed;
+}
+
+/** Checkpoints and the final model of a run that is done, as far as nothing else reads them and they can be made again. */
+export async function bulkOf(
+  storedRows: StoredRows,
+  stored: StoredRun,
+  needed: ReadonlySet<string>,
+): Promise<Garbage[]> {
+  const { run } = stored;
+  if (storedRows.rows.get(run.run)?.status !== 'done') return [];
+  const found: Garbage[] = [];
+  const train = run.chain.includes('train') ? await readManifest(stored.folder, 'train') : null;
+  if (train !== null && !needed.has(`${run.run} train`)) {
+    const made = parseMade('train', stored, train);
+    const final = join(made.adapter, files.weights);
+    const paths = made.checkpoints.map(({ file }) => file).filter((file) => file !== final);
+    found.push(outputs({ stored, manifest: train, kind: 'checkpoints', what: `${run.run}: checkpoints` }, paths));
+  }
+  const stage = finalStage(run.chain);
+  const last = stage === null ? null : await readManifest(stored.folder, stage);
+  if (stage !== null && last !== null && !needed.has(`${run.run} ${stage}`) && (await hasRecipe(storedRows, stored)))
+    found.push(
+      outputs(
+        {
+          stored,
+          manifest: last,
+          kind: 'model',
+          what: `${run.run}: final model (\`phasebox retry ${run.run} --stage fuse\` makes it again)`,
+        },
+        [parseMade(stage, stored, last).model],
+      ),
+    );
+  return found.filter(({ bytes }) => bytes > 0);
+}
+
+/** What a stage made, by its manifest. Throws DamagedFile. */
+function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
+  stage: S,
+  { folder }: StoredRun,
+  { made }: Manifest,
+): Made<S> {
+  const read = stages[stage].makes.safeParse(made);
+  if (read.success) return read.data as Made<S>;
+  throw new DamagedFile(join(folder, stageFolder(stage), 'manifest.json'), `made: ${z.prettifyError(read.error)}`);
+}
+
+/** Without its adapter a model is the only copy of what was learnt. */
+async function hasRecipe({ runStore }: StoredRows, stored: StoredRun): Promise<boolean> {
+  const train = await runStore.committed(stored, 'train');
+  if (train !== null) {
+    const adapter = join(String(train.manifest.made.adapter), files.weights);
+    return stat(join(train.folder, adapter)).then(
+      () => true,
+      () => false,
+    );
+  }
+  const { from } = stored.run;
+  return from !== null && 'adapter' in from && (await listNames(from.adapter)).length > 0;
+}
+
+interface Owned {
+  readonly stored: StoredRun;
+  readonly manifest: Manifest;
+  readonly kind: Kind;
+  readonly what: string;
+}
+
+function outputs({ stored, manifest, kind, what }: Owned, paths: readonly string[]): Garbage {
+  const gone = new Set(manifest.removed?.paths ?? []);
+  const below = (output: string): boolean => paths.some((path) => output === path || output.startsWith(`${path}/`));
+  const there = manifest.outputs.filter(({ path }) => below(path) && !gone.has(path));
+  return {
+    ...{ kind, what, folder: join(stored.folder, stageFolder(manifest.stage)) },
+    bytes: there.reduce((sum, { bytes }) => sum + bytes, 0),
+    async free() {
+      await removeOutputs(stored.folder, manifest.stage, { paths, at: new Date().toISOString() });
+    },
+  };
+}
+
+/** Frees what can be freed; false: a tool works there. */
+export async function freeUp(garbage: Garbage): Promise<boolean> {
+  if (await hasLiveTool(garbage.folder)) return false;
+  await garbage.free();
+  return true;
+}

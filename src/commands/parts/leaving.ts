@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { toolThatContinues } from '../../io/claim/machine-slot.ts';
+import type { Leaving, Runtime } from '../../workers/runtime.ts';
+import type { Screen } from './screen.ts';
+
+const secondThought_ms = 5000;
+
+/** Why `up` ends before it works: it was asked to go down while it was starting. */
+export class AskedToLeave extends Error {
+  override readonly name = 'AskedToLeave';
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`asked to leave by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Catches the signals that end `up`, from its first moment: what it starts must not stay without an owner. Aborted by the first. */
+export function catchSignals(): AbortSignal {
+  const asked = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => asked.abort(new AskedToLeave(name)));
+  return asked.signal;
+}
+
+/**
+ * Waits until `up` is asked to go down, and tells how: a signal leaves running tools alone, so that the next `up` takes
+ * them up again; a second Ctrl-C within 5 s ends them as well.
+ */
+export async function leaving(
+  { busyRuns, workspace }: Pick<Runtime, 'busyRuns' | 'workspace'>,
+  screen: Screen,
+  asked: AbortSignal,
+): Promise<Leaving> {
+  if (!asked.aborted) await once(asked, 'abort');
+  if (busyRuns.size === 0) return 'detach';
+  const continues = await toolThatContinues(workspace);
+  const stops = [...busyRuns].map(([run, { stage }]) => `${stage} of ${run}`).filter((name) => name !== continues);
+  if (continues !== null)
+    screen.line(`${continues} continues in the background; the next \`phasebox up\` takes it over.`);
+  if (stops.length > 0) screen.line(`${stops.join(', ')} stops here; the next \`phasebox up\` resumes it.`);
+  const isCtrlC = asked.reason instanceof AskedToLeave && asked.reason.signal === 'SIGINT';
+  if (!isCtrlC || continues === null) return 'detach';
+  screen.line(`Press Ctrl-C again within 5 s to stop ${continues} as well.`);
+  const again = once(process, 'SIGINT').then((): Leaving => 'stop');
+  return Promise.race([again, delay<Leaving>(secondThought_ms, 'detach', { ref: false })]);
+}

@@ -1,0 +1,93 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
+import { readLogLine } from '../../core/mlx/mlx-log.ts';
+import { trainProgress } from '../../core/mlx/train-progress.ts';
+import { savedIterations } from '../../core/select/choose.ts';
+import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
+import type { Run } from '../../events/run.ts';
+import { attemptFolder, type StageName } from '../../events/stages.ts';
+import { readText } from '../../io/disk/files.ts';
+import { suiteOf } from '../../io/thread/off-thread.ts';
+import { followLog } from '../../io/tool/follow-log.ts';
+import type { Progress } from '../../workers/stage.ts';
+
+/** How far the attempt is that works in a run's folder, read off its files, so that no `up` needs to be asked. */
+export async function liveProgress(
+  folder: string,
+  run: Run,
+  at: { stage: StageName; attempt: number },
+): Promise<Progress | null> {
+  const dir = join(folder, attemptFolder(at.stage, at.attempt));
+  if (at.stage === 'train') return training(dir, run);
+  if (at.stage === 'select') return choosing(dir, run);
+  if (at.stage === 'eval') return answering(dir, run);
+  return null;
+}
+
+/** By suite: the answers of all checkpoints. By loss: what the tool says. */
+async function choosing(dir: string, run: Run): Promise<Progress | null> {
+  const { by, suite: path, prompts } = run.settings.select;
+  if (by === 'val_loss' || path === undefined) return measuring(dir);
+  const folder = join(dir, files.candidates);
+  const saved = run.settings.train === null ? [] : savedIterations(run.settings.train);
+  const texts = await Promise.all(
+    saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
+  );
+  const counts = texts.map((text) => (text ?? '').split('\n').length - 1);
+  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
+  const each = prompts ?? ('suite' in suite ? suite.suite.prompts.length : null);
+  const of = each === null ? null : each * run.settings.eval.repeats;
+  const at = counts.findLastIndex((count) => count > 0);
+  if (at < 0) return null;
+  const iteration = counts.reduce((sum, count) => sum + count, 0);
+  const part = `checkpoint ${saved[at]}, ${at + 1} of ${saved.length}`;
+  return withEta({ iteration, of: of === null ? null : of * saved.length, loss: null, eta_s: null, part }, folder);
+}
+
+async function measuring(dir: string): Promise<Progress | null> {
+  let told: Progress | null = null;
+  await followLog(join(dir, files.loss, 'log.txt'), Promise.resolve(), (line) => {
+    const progress = readLossLine(line);
+    if (progress === null) return;
+    const { done: iteration, of } = lossSteps(progress);
+    const part = `checkpoint ${progress.checkpoint}, ${progress.nth} of ${progress.of}`;
+    told = { iteration, of, loss: null, eta_s: null, part };
+  });
+  return told === null ? null : withEta(told, join(dir, files.loss, 'command.json'));
+}
+
+async function training(dir: string, run: Run): Promise<Progress | null> {
+  const advance = trainProgress(run.settings.train?.iters ?? null);
+  let told: Progress | null = null;
+  await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
+    const event = readLogLine(line);
+    if (event === null) return;
+    const { iteration, of, loss } = advance(event, 0);
+    told = { iteration, of, loss, eta_s: null };
+  });
+  return told === null ? null : withEta(told, join(dir, 'command.json'));
+}
+
+async function answering(dir: string, run: Run): Promise<Progress | null> {
+  // An engine writes all at once, and tells how far it is in its own log alone.
+  if (run.settings.eval.engine !== undefined) return null;
+  const answers = await readText(join(dir, 'answers.jsonl'));
+  if (answers === null) return null;
+  const path = run.settings.eval.suite;
+  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
+  const of = 'suite' in suite ? suite.suite.prompts.length * run.settings.eval.repeats : null;
+  return withEta(
+    { iteration: answers.split('\n').length - 1, of, loss: null, eta_s: null },
+    join(dir, 'answers.jsonl'),
+  );
+}
+
+/** The log has no times of its own: what is left is told from the mean speed since the file `startedAt` was made. */
+async function withEta(progress: Progress, startedAt: string): Promise<Progress> {
+  const { iteration, of } = progress;
+  const started = await stat(startedAt).catch(() => null);
+  if (started === null || of === null || !iteration) return progress;
+  const seconds = (Date.now() - started.birthtimeMs) / 1000;
+  return { ...progress, eta_s: Math.round((seconds / iteration) * (of - iteration)) };
+}

@@ -1,0 +1,81 @@
+import type { Logger } from 'pino';
+import { replacedText } from '../../core/run/old-rows.ts';
+import { sortRows } from '../../io/artifacts/old-rows.ts';
+import { takeHeads } from '../../io/artifacts/results-file.ts';
+import { clearResults, retireRows } from '../../io/artifacts/results-store.ts';
+import { openRunStore } from '../../io/artifacts/run-store.ts';
+import type { Broker } from '../../io/broker/broker.ts';
+import { brokerPrefix, openBus } from '../../io/broker/bus.ts';
+import { openRetryClock } from '../../io/broker/retry-clock.ts';
+import { packageRoot } from '../../io/host/package-root.ts';
+import { readFacts } from '../../io/model/facts.ts';
+import { findPython } from '../../io/model/python.ts';
+import { openControl } from '../../io/workspace/control-store.ts';
+import { openNotifier } from '../../io/workspace/notifier.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import { workspaceId } from '../../io/workspace/workspace-id.ts';
+import { openKeyedLock } from '../../workers/control/keyed-lock.ts';
+import { openPageWriter } from '../../workers/page-writer.ts';
+import { reportMoved } from '../../workers/results.ts';
+import type { Notice, Owner, Runtime } from '../../workers/runtime.ts';
+
+export interface OwnerParts {
+  readonly workspace: Workspace;
+  readonly log: Logger;
+  readonly notice: (notice: Notice) => void;
+}
+
+export interface RuntimeParts extends OwnerParts {
+  readonly broker: Broker;
+  readonly signal: AbortSignal;
+  /** Aborted when it is not wanted any more; then its reason is thrown, and nothing is left open. */
+  readonly asked?: AbortSignal;
+}
+
+/** What the owner of a workspace needs, from the disk. */
+export async function openOwner({ workspace, log, notice }: OwnerParts): Promise<Owner> {
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
+  reportMoved({ log, notice }, await clearResults(workspace.artifacts));
+  const { taken } = await takeHeads(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
+  const { own, replaced } = await sortRows([...taken.values()], runStore);
+  // Before a run is started: its journal would no longer show that the row is not its own.
+  for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);
+  if (replaced.length > 0) log.warn(replacedText(replaced));
+  return {
+    workspace,
+    runStore,
+    log,
+    rows: new Set(own.keys()),
+    pages: openPageWriter({ workspace, log, notice }),
+    notifier: openNotifier(workspace.config.notify, workspace.root, log),
+    control: await openControl(workspace.state, (text) => {
+      log.warn(text);
+      notice({ kind: 'store', text, failed: false });
+    }),
+    turn: openKeyedLock(),
+    busyRuns: new Map(),
+    notice,
+  };
+}
+
+/** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm, or no broker. */
+export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
+  const { workspace, log, broker, signal, asked, notice } = parts;
+  const python = await findPython(workspace);
+  const { versions } = await readFacts(python);
+  const id = await workspaceId(workspace.state);
+  const connection = await broker.reach(brokerPrefix(id), asked);
+  asked?.throwIfAborted();
+  const root = packageRoot();
+  const clock = openRetryClock(workspace.config);
+  return {
+    ...(await openOwner({ workspace, log, notice })),
+    bus: openBus({ ...broker, connection }, { id, log, clock }),
+    clock,
+    python,
+    versions: { ...versions, phasebox: root.version },
+    signal,
+    stopAsked: new AbortController(),
+  };
+}

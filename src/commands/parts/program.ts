@@ -1,0 +1,11 @@
+import { Command, Option } from 'commander';
+import { packageRoot } from '../../io/host/package-root.ts';
+import { logLevels } from '../../io/workspace/logger.ts';
+
+/** `phasebox` with the options before the command, and no command yet. */
+export const emptyProgram = (): Command =>
+  new Command('phasebox')
+    .description('Run fine-tuning experiments overnight, and read in the morning which one is better.')
+    .version(packageRoot().version)
+    .option('--workspace <dir>', 'the folder with inbox, artifacts and phasebox.yaml', '.')
+    .addOption(new Option('--log-level <level>', 'what goes to .phasebox/log/').choices(logLevels).default('info'));

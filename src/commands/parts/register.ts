@@ -1,0 +1,21 @@
+import type { Command } from 'commander';
+import { openWorkspace, type Workspace } from '../../io/workspace/workspace.ts';
+import { warnOfWorkspace } from './warnings.ts';
+
+/** Adds one command to the program; `exit` takes its exit code. */
+export type Register = (program: Command, exit: (code: number) => void) => void;
+
+interface Globals {
+  readonly workspace: string;
+  readonly logLevel: string;
+}
+
+/** The options before the command. */
+export const globals = (command: Command): Globals => command.optsWithGlobals<Globals>();
+
+/** The workspace of `--workspace`; what is doubtful in its phasebox.yaml goes to stderr. */
+export async function workspaceOf(command: Command, access: 'read' | 'write'): Promise<Workspace> {
+  const workspace = await openWorkspace(globals(command).workspace, access);
+  warnOfWorkspace(workspace);
+  return workspace;
+}

@@ -1,0 +1,117 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sharedFolder } from '../../io/artifacts/run-store.ts';
+import { ownerOf } from '../../io/claim/ownership.ts';
+import { readText } from '../../io/disk/files.ts';
+import { removeInside } from '../../io/disk/inside.ts';
+import { commandLine } from '../../io/host/process-facts.ts';
+import { findBaseModel } from '../../io/model/base-model.ts';
+import { listNames } from '../../io/model/models.ts';
+import { renderedFolder } from '../../io/model/render-prompts.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import { baseFile } from '../../workers/stages/base-score.ts';
+import { type Garbage, type StoredRows, wholeFolder } from './garbage.ts';
+
+/** What belongs to no run: scores of base models that are gone, logs of downloads, servers and of phasebox itself, old prompts. */
+export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows): Promise<Garbage[]> {
+  const found = [
+    ...(await baseScores(workspace, storedRows)),
+    ...(await downloads(workspace)),
+    ...(await servers(workspace)),
+    ...(await oldLogs(workspace)),
+    ...(await oldPrompts(workspace)),
+  ];
+  return found.filter(({ bytes }) => bytes > 0);
+}
+
+/** Hashes of base models that runs have read, and whether the model is still here. */
+async function baseModels({ root }: Workspace, { runStore }: StoredRows): Promise<ReadonlyMap<string, boolean>> {
+  const here = new Map<string, boolean>();
+  for (const stored of runStore.all()) {
+    const model = await findBaseModel(stored.run, await runStore.journal(stored), root);
+    // A folder that was there at acceptance is not looked for again.
+    const found = model?.found === true && (await listNames(model.folder)).length > 0;
+    for (const stage of ['train', 'fuse', 'eval'] as const) {
+      const hash = (await runStore.committed(stored, stage))?.manifest.inputs.base;
+      if (hash !== undefined) here.set(hash, found || (here.get(hash) ?? false));
+    }
+  }
+  return here;
+}
+
+async function baseScores(workspace: Workspace, storedRows: StoredRows): Promise<Garbage[]> {
+  const { runStore, rows } = storedRows;
+  const open = runStore.all().some(({ run }) => rows.get(run.run)?.status !== 'done');
+  const models = await baseModels(workspace, storedRows);
+  const found: Garbage[] = [];
+  for (const key of (await listNames(sharedFolder(workspace.artifacts, ''))).sort()) {
+    const folder = sharedFolder(workspace.artifacts, key);
+    if (key.startsWith('.')) {
+      if (!open) found.push(await wholeFolder(folder, 'score of a base model, not finished'));
+      continue;
+    }
+    const model = await modelOf(folder);
+    // A run that is not done may come to a model that no run has read yet.
+    const needed = model === null || (models.get(model) ?? open);
+    if (!needed) found.push(await wholeFolder(folder, `score of a base model that is gone (${key})`));
+  }
+  return found;
+}
+
+/** Null: it cannot be read; `phasebox verify` tells what to do. */
+async function modelOf(folder: string): Promise<string | null> {
+  const text = await readText(join(folder, 'score.json'));
+  try {
+    return baseFile.parse(JSON.parse(text ?? '')).model;
+  } catch {
+    return null;
+  }
+}
+
+/** Only while no `up` is there: it may be about to start one. */
+async function downloads({ state }: Workspace): Promise<Garbage[]> {
+  if ((await ownerOf(state)) !== null) return [];
+  const names = await listNames(join(state, 'downloads'));
+  return Promise.all(names.map((name) => wholeFolder(join(state, 'downloads', name), `log of a download: ${name}`)));
+}
+
+async function servers({ state }: Workspace): Promise<Garbage[]> {
+  const found: Garbage[] = [];
+  for (const name of await listNames(join(state, 'serve'))) {
+    // Named by the pid of the command that serves.
+    if ((await commandLine(Number.parseInt(name, 10)))?.includes('serve')) continue;
+    found.push(await wholeFolder(join(state, 'serve', name), 'left by a `serve` that was killed'));
+  }
+  return found;
+}
+
+/** Days for which rendered prompts are kept: those of models and suites that nobody uses any more never go otherwise. */
+const promptDays = 30;
+
+async function oldPrompts({ state }: Workspace): Promise<Garbage[]> {
+  const folder = renderedFolder(state);
+  const since = Date.now() - promptDays * 86_400_000;
+  const sizes = new Map<string, number>();
+  for (const name of await listNames(folder)) {
+    const { mtimeMs, size } = await stat(join(folder, name));
+    if (mtimeMs < since) sizes.set(name, size);
+  }
+  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const free = async (): Promise<void> => {
+    for (const name of sizes.keys()) await removeInside(folder, name);
+  };
+  return [{ kind: 'leftover', what: `rendered prompts older than ${promptDays} days`, folder, bytes, free }];
+}
+
+/** `phasebox.1.log` ...: full ones. */
+async function oldLogs({ state }: Workspace): Promise<Garbage[]> {
+  const folder = join(state, 'log');
+  const names = (await listNames(folder)).filter((name) => /^phasebox\.\d+\.log$/.test(name)).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name);
+      const { size } = await stat(path);
+      return { kind: 'leftover', what: `old log ${name}`, folder, bytes: size, free: () => removeInside(folder, name) };
+    }),
+  );
+}

@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
+import type { RunState } from '../../core/run/due.ts';
+import { removedText, replacedText } from '../../core/run/old-rows.ts';
+import { rowLine } from '../../core/run/row-line.ts';
+import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
+import type { Control } from '../../events/request.ts';
+import type { RowHead } from '../../events/row.ts';
+import { attemptFolder, stageNames } from '../../events/stages.ts';
+import { sortRows } from '../../io/artifacts/old-rows.ts';
+import { takeHeads } from '../../io/artifacts/results-file.ts';
+import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
+import { inParallel } from '../../io/disk/in-parallel.ts';
+import { findBaseModel } from '../../io/model/base-model.ts';
+import { hasLiveTool } from '../../io/tool/tool-folders.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import { leftOutText } from '../../workers/report-store.ts';
+import { reservation } from './disk-line.ts';
+import { liveProgress } from './live-progress.ts';
+import { machineWait } from './machine-wait.ts';
+
+/** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
+export interface ShownRun {
+  readonly status: RunStatus;
+  readonly said: string | null;
+  /** What its stage has reserved of the disk. */
+  readonly reserved?: string | null;
+  /** What was doubtful in its model, if that was fetched after acceptance. */
+  readonly warnings?: readonly string[];
+}
+
+/** What is known of the workspace as a whole. */
+interface Now {
+  readonly control: Control;
+  readonly up: boolean;
+  /** Takes what is said of files of the workspace that cannot be read. */
+  readonly damage: string[];
+}
+
+interface ShownRuns {
+  readonly shown: readonly ShownRun[];
+  readonly copies: readonly string[];
+  /** What is said of rows of runs whose folders were removed. */
+  readonly oldRows: readonly string[];
+}
+
+/** Every run, and copies of runs in words. Of a finished run nothing is kept but what is shown. */
+export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
+  const runStore = openRunStore(workspace.artifacts);
+  await runStore.refresh();
+  const { taken } = await takeHeads(workspace.artifacts, finishedRun).catch((error: unknown) => {
+    if (!(error instanceof DamagedFile)) throw error;
+    now.damage.push(error.message);
+    return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
+  });
+  const { own, replaced, removed } = await sortRows([...taken.values()], runStore);
+  const show = async (stored: StoredRun): Promise<ShownRun> => {
+    const state = await runStore.state(stored);
+    const status = runStatus(state, { now: Date.now(), control: now.control });
+    if (status.state === 'waiting' && (status.why === null || (await hasItsSource(runStore, state))))
+      return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
+    return { ...(await showStarted(stored, status, now)), reserved: reservation(state, status) };
+  };
+  const orDamaged = async (stored: StoredRun): Promise<ShownRun> => {
+    try {
+      const shown = own.get(stored.run.run)?.shown ?? (await show(stored));
+      return { ...shown, warnings: await runStore.fetchedWarnings(stored) };
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      return { status: damagedStatus(stored.run.run, stored.run.phase, error.message), said: null };
+    }
+  };
+  const left = runStore.leftOut();
+  const damaged = left.flatMap((one) =>
+    one.kind === 'damaged' ? [{ status: damagedStatus(one.run, one.phase, one.why), said: null }] : [],
+  );
+  const copies = left.filter(({ kind }) => kind === 'copy').map(leftOutText);
+  const oldRows = [
+    ...(replaced.length === 0 ? [] : [replacedText(replaced)]),
+    ...(removed.length === 0 ? [] : [removedText(removed)]),
+  ];
+  return { shown: [...(await inParallel(runStore.all(), orDamaged)), ...damaged], copies, oldRows };
+}
+
+const finishedRun = (row: RowHead) => {
+  const { run, status, overall } = row;
+  const said = status === 'done' ? `${wide(status)}  ${rowLine(row)}` : null;
+  return { run, status, overall, shown: { status: finishedStatus(row), said } };
+};
+
+/** A state, as wide as the widest. */
+export const wide = (state: string): string => state.padEnd(9);
+
+/** Whether the stage that a run starts after is committed: then it only waits for its turn. */
+async function hasItsSource(runStore: RunStore, { run: { from } }: RunState): Promise<boolean> {
+  if (from === null || !('run' in from)) return false;
+  const source = runStore.get(from.run);
+  return source !== undefined && (await runStore.committed(source, from.after)) !== null;
+}
+
+/** A run whose stage is under way or comes next. */
+async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): Promise<ShownRun> {
+  const isOn = status.state === 'running' || status.state === 'retrying';
+  const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;
+  const stage = stageNames.find((name) => name === status.stage);
+  if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
+  const at = { stage, attempt: status.attempt };
+  const { part, ...progress } = { ...(await liveProgress(stored.folder, stored.run, at)) };
+  const why = status.why ?? part ?? null;
+  if (!up) {
+    const alive = await hasLiveTool(join(stored.folder, attemptFolder(at.stage, at.attempt)));
+    // Nothing comes nearer to its end while nobody works.
+    if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
+    return { status: { ...status, ...progress, why }, said: 'continues in the background' };
+  }
+  const waits = await machineWait(stored.folder, status);
+  return { status: { ...status, ...progress, why: waits ?? why }, said: null };
+}
+
+/** `fetching its model org/name`: the run cannot start before; null when its model is here. */
+async function modelToCome({ root }: Workspace, { run, journal }: RunState): Promise<string | null> {
+  if (run.model === null || !run.model.download) return null;
+  const found = await findBaseModel(run, journal, root);
+  return found === null || found.found ? null : `fetching its model ${run.model.source}`;
+}

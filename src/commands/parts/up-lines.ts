@@ -1,0 +1,67 @@
+import { duration } from '../../core/words.ts';
+import { stageNames } from '../../events/stages.ts';
+import { keptFor } from '../../workers/carry-over.ts';
+import type { Live, Notice, Runtime } from '../../workers/runtime.ts';
+
+const clock = (): string => new Date().toTimeString().slice(0, 8);
+
+/** A line with the time of day before it, as every step has it. */
+export const timed = (line: string): string => `${clock()} ${line}`;
+
+/** What a person waits for who asked `up` to end its tools too. */
+export function endingLine({ busyRuns }: Pick<Runtime, 'busyRuns'>): string {
+  const names = [...busyRuns].map(([run, { stage }]) => `${stage} of ${run}`);
+  return timed(names.length === 0 ? 'going down' : `stopping ${names.join(', ')} (8 s at most) ...`);
+}
+
+/** One line for a step. */
+export function noticeLine(notice: Notice): string {
+  if (notice.kind === 'model') return `${clock()} ${notice.model}: ${notice.text}`;
+  if (notice.kind === 'page' || notice.kind === 'broker' || notice.kind === 'store') return `${clock()} ${notice.text}`;
+  const name = notice.stored.run.run;
+  switch (notice.kind) {
+    case 'started':
+      return `${clock()} ${name}: started (${notice.stored.run.chain.join(' -> ')})`;
+    case 'stage':
+      return `${clock()} ${name}: ${notice.stage}${notice.attempt > 1 ? `, attempt ${notice.attempt}` : ''} ...`;
+    case 'committed':
+      return `${clock()} ${name}: ${notice.stage} done in ${duration(notice.seconds)}`;
+    case 'failed':
+      return `${clock()} ${name}: ${notice.stage} ${failureText(notice)}`;
+    case 'waits':
+      return `${clock()} ${name}: ${notice.stage} ${notice.text}`;
+    case 'row':
+      return `${clock()} ${name}: ${notice.line}`;
+  }
+}
+
+function failureText({ stage, code, retryAt, message }: Extract<Notice, { kind: 'failed' }>): string {
+  if (code === 'STOPPED')
+    return `stopped; ${handsOn(stage) ? 'resumes from its answers' : 'starts from scratch'} at the next up`;
+  if (retryAt === null) return `failed, not retried. ${message}`;
+  return `failed, tried again in ${duration(Math.max(0, (retryAt - Date.now()) / 1000))}. ${message}`;
+}
+
+const handsOn = (stage: string): boolean =>
+  stageNames.some((name) => name === stage && keptFor(name, 'STOPPED').length > 0);
+
+/** What changes on a terminal: a line for each run that is in hand. */
+export function liveLines({ busyRuns, runStore }: Runtime, now: number): string[] {
+  return [...busyRuns].map(([name, live]) => {
+    const chain: readonly string[] = runStore.get(name)?.run.chain ?? [];
+    const place = chain.indexOf(live.stage) + 1;
+    return `  ${name}  ${live.stage} ${place}/${chain.length}  ${progressText(live)}  ${duration((now - live.since) / 1000)}`;
+  });
+}
+
+function progressText({ progress, waits }: Live): string {
+  if (waits !== null) return waits;
+  if (progress === null) return '';
+  const parts = [
+    progress.iteration === null ? null : `${progress.iteration}${progress.of === null ? '' : `/${progress.of}`}`,
+    progress.loss === null ? null : `loss ${progress.loss.toFixed(3)}`,
+    progress.eta_s === null ? null : `ETA ${duration(progress.eta_s)}`,
+    progress.part ?? null,
+  ];
+  return parts.filter((part) => part !== null).join('  ');
+}

@@ -1,0 +1,81 @@
+import { valueText } from '../plan/settings-shown.ts';
+import { shownAt } from '../secrets.ts';
+import { isMapping, type Mapping } from './mapping.ts';
+
+type Json = unknown;
+
+/** `path: before -> after`, a line for each value that differs; key order and formatting do not count. */
+export function changedLines(before: Json, after: Json, path = ''): string[] {
+  if (isMapping(before) && isMapping(after)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+    return keys.flatMap((key) => changedLines(before[key], after[key], path === '' ? key : `${path}.${key}`));
+  }
+  if (isListOfMappings(before) && isListOfMappings(after) && before.length === after.length)
+    return before.flatMap((item, index) => changedLines(item, after[index], `${path}[${index}]`));
+  if (canonical(before) === canonical(after)) return [];
+  return [`${path}: ${shown(shownAt(path, before))} -> ${shown(shownAt(path, after))}`];
+}
+
+/** JSON with sorted keys: equal text = equal content. Absent keys and undefined are the same. */
+export function canonical(value: Json): string {
+  const sorted = JSON.stringify(value, (_key, item: Json) =>
+    isMapping(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
+  );
+  return sorted ?? 'undefined';
+}
+
+/** The seeds of a phase as a list: a number n stands for 0..n-1, none for [0]. */
+export function seedList(seeds: Json): number[] {
+  if (typeof seeds === 'number') return Array.from({ length: seeds }, (_, seed) => seed);
+  return Array.isArray(seeds) ? seeds.filter((seed) => typeof seed === 'number') : [0];
+}
+
+/** What is in `all` beyond `part`; a seed given twice counts twice. */
+export function seedsBeyond(all: readonly number[], part: readonly number[]): number[] {
+  const left = [...part];
+  return all.filter((seed) => {
+    const index = left.indexOf(seed);
+    if (index === -1) return true;
+    left.splice(index, 1);
+    return false;
+  });
+}
+
+/** What a config changes about the phase that was accepted under its name. */
+export interface PhaseChanges {
+  /** `path: before -> after`; seeds and variants that are added do not count. */
+  readonly changed: readonly string[];
+  /** Seeds and variants that are not there any more. */
+  readonly missing: readonly string[];
+}
+
+/** Both empty: the same content, or an extension. */
+export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
+  const { seeds: seedsBefore, variants: variantsBefore, ...before } = accepted;
+  const { seeds: seedsAfter, variants: variantsAfter, ...after } = config;
+  const lost = seedsBeyond(seedList(seedsBefore), seedList(seedsAfter));
+  const known = isMapping(variantsBefore) ? variantsBefore : {};
+  const given = isMapping(variantsAfter) ? variantsAfter : {};
+  const [kept, gone] = [
+    Object.keys(known).filter((name) => name in given),
+    Object.keys(known).filter((name) => !(name in given)),
+  ];
+  return {
+    changed: [
+      ...changedLines(before, after),
+      ...kept.flatMap((name) => changedLines(known[name], given[name], `variants.${name}`)),
+    ],
+    missing: [
+      ...(lost.length === 0 ? [] : [`seeds: ${lost.join(', ')} taken away`]),
+      ...gone.map((name) => `variants.${name}: taken away`),
+    ],
+  };
+}
+
+function isListOfMappings(value: Json): value is Mapping[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isMapping);
+}
+
+function shown(value: Json): string {
+  return value === undefined ? '(absent)' : typeof value === 'string' ? JSON.stringify(value) : valueText(value);
+}

@@ -1,0 +1,155 @@
+import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
+import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
+import { baselineDoubts } from './check-baseline.ts';
+import { checkPrompts } from './check-prompts.ts';
+import { checkScores } from './check-scores.ts';
+import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from './check-settings.ts';
+import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts';
+import { checkVariants } from './check-variants.ts';
+import { merged } from './extend.ts';
+import type { Lookups, RunDraft } from './lookups.ts';
+import type { Mapping } from './mapping.ts';
+import { readPhaseNulls } from './phase-nulls.ts';
+import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
+import { type Finding, locate, type Problem, pathText } from './problem.ts';
+import { readBase } from './read-base.ts';
+import { asWritten, fromKind, inheritable, readPhase, type UsablePhase, unusedKeys } from './read-phase.ts';
+
+/** What a config asks for, all of it resolved. */
+export interface ReadPlan {
+  readonly phase: Phase;
+  /** The phase as resolved (extends merged, defaults filled in, seeds as a list), for phase.json. */
+  readonly config: Record<string, unknown>;
+  readonly runs: readonly RunDraft[];
+  readonly warnings: readonly string[];
+  /** Those of `warnings` that mean nothing later, such as a download that is due: the phase's record leaves them out. */
+  readonly transient?: readonly string[];
+}
+
+/** `plan` beside problems: the config is right and only model or data are not here; it can be shown, not accepted. */
+export type ReadConfig =
+  | ({ readonly ok: true } & ReadPlan)
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };
+
+/**
+ * From the bytes of a config (`file`: its name in the problems) to the plans of its runs, or all that is wrong with it.
+ * Throws only what the environment is to blame for: no python, no mlx_lm (CommandError), a disk that cannot be read.
+ */
+export async function readConfig(bytes: Uint8Array, file: string, lookups: Lookups): Promise<ReadConfig> {
+  const yaml = await lookups.yaml(bytes, file);
+  if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };
+  const own = asWritten(yaml.source);
+  const [base, nulls] = await Promise.all([readBase(own, lookups), readPhaseNulls(yaml.source, lookups)]);
+  const raw = merged(inheritable(base.value, own), own);
+  const config = { raw, own, lookups, suites: suiteReader(lookups) };
+  const { findings, resolved, ...doubts } = await check(config);
+  // With nothing inherited, what the base would have given is not missing: the base is.
+  const isWhole = base.findings.length + base.problems.length === 0;
+  const empty = new Set(nulls.findings.map(({ path }) => pathText(path)));
+  const reported = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
+  const located = locate([...base.findings, ...nulls.findings, ...reported], [yaml.source, ...base.sources]);
+  const problems = [...located, ...base.problems, ...(await config.suites.problems())];
+  const warnings = [...nulls.warnings, ...base.warnings, ...(await config.suites.warnings()), ...doubts.warnings];
+  const isPlain = resolved !== null && isWhole && nulls.findings.length === 0;
+  const plan = isPlain ? planOf(resolved, { ...doubts, warnings }) : null;
+  return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, ...plan };
+}
+
+const planOf = (resolved: ResolvedPhase, doubts: Doubts): ReadPlan => {
+  const { phase } = resolved;
+  return { phase, config: { ...phase }, runs: planRuns(resolved), ...doubts };
+};
+
+const isAbsent = (finding: Finding): boolean => finding.absent === true;
+const isMissing = (finding: Finding): boolean => finding.message.startsWith('required');
+
+interface Config {
+  /** Merged with what it extends; `own`: what the file itself says. */
+  readonly raw: Mapping;
+  readonly own: Mapping;
+  readonly lookups: Lookups;
+  readonly suites: SuiteReader;
+}
+
+type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
+
+interface Outcome extends Doubts {
+  readonly findings: readonly Finding[];
+  /** Null when there are findings beyond what this machine lacks. */
+  readonly resolved: ResolvedPhase | null;
+}
+
+async function check(config: Config): Promise<Outcome> {
+  const { raw, own, lookups } = config;
+  const read = readPhase(raw, own);
+  const models = modelReader(lookups, read.value);
+  const [start, broken, used, scores] = await Promise.all([
+    checkStart(read.value, lookups, models),
+    read.value.from === undefined ? checkBrokenFrom(raw.from, lookups, models) : [],
+    checkSettings(read.value, { ...config, models, path: [] }),
+    checkScores(read.value, config),
+  ]);
+  const found = [...read.findings, ...start.findings, ...broken, ...used.findings, ...scores];
+  const plain = resolveSettings(read.value, lookups);
+  const inherited = start.value?.inherited ?? {};
+  const settings = plain === null ? null : { ...plain, ...inherited };
+  const variants = await checkVariants({
+    ...{ ...config, models, doubts: used.warnings },
+    overlays: read.value.variants,
+    done: start.value?.done ?? null,
+    plain: found.every(isAbsent) ? settings : null,
+    inherited,
+    known: found,
+  });
+  const findings = [...found, ...variants.findings];
+  const isRight = findings.every(isAbsent);
+  if (!isRight || settings === null || start.value === null)
+    return { findings, warnings: [], transient: [], resolved: null };
+  const { phase, renamed } = await named(raw, lookups);
+  const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
+  const runs = { settings, variants: variants.variants };
+  const baseline = await baselineDoubts(phase, runs, config);
+  const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
+  const unasked = await unchecked(read.value, lookups);
+  const now = [...renamed, ...toFetch(start.value), ...unasked];
+  const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
+  const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
+  const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
+  const transient = [...now, ...prompts.transient];
+  const isRefused = prompts.findings.length > 0;
+  return { findings: [...findings, ...prompts.findings], warnings, transient, resolved: isRefused ? null : resolved };
+}
+
+/** The phase as its schema reads it, under the name that is accepted already if only the case differs. */
+async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; renamed: string[] }> {
+  const phase = phaseSchema.parse(raw);
+  const known = (await lookups.phaseRecord(phase.phase))?.phase ?? phase.phase;
+  const renamed =
+    known === phase.phase ? [] : [`phase ${phase.phase} is read as ${known}: names that differ only in case are one`];
+  return { phase: { ...phase, phase: known, seeds: seedList(phase.seeds) }, renamed };
+}
+
+/** What only mlx_lm knows, and was not asked. A run of another phase was checked when that was accepted. */
+async function unchecked({ from }: UsablePhase, lookups: Lookups): Promise<string[]> {
+  const { unchecked: why } = from !== undefined && 'run' in from ? {} : await lookups.facts();
+  if (why === undefined) return [];
+  const what = 'the keys of train, whether mlx_lm can load the model, and whether its chat template takes the suite';
+  return [`not checked here: ${what}. ${why}`];
+}
+
+/** Versions that are known to fail when they train this model. */
+async function modelDoubts(phase: UsablePhase, lookups: Lookups, models: ModelReader): Promise<string[]> {
+  const { model, revision = null, train } = phase;
+  if (model === undefined || train === undefined) return [];
+  return pairWarnings(await models.read(model, revision), await lookups.facts());
+}
+
+function unused({ raw, own }: Config): string[] {
+  const kind = fromKind(raw);
+  return unusedKeys(raw, own).map((key) => `${key} has no use here: the phase begins with from.${kind}`);
+}
+
+function toFetch({ model }: CheckedStart): string[] {
+  if (model === null || model.folder !== null || !model.download) return [];
+  return [`${model.source} is not here yet: it is fetched before the first run starts`];
+}

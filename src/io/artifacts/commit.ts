@@ -1,0 +1,144 @@
+import type { Stats } from 'node:fs';
+import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { basename, dirname, join, relative, sep } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
+import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
+import { hasCode, sync } from '../disk/files.ts';
+import { fileHash } from '../disk/hash.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+import { fileInside } from '../disk/inside.ts';
+import { ifDamaged, readOwn } from '../disk/own-file.ts';
+import { controlFiles } from '../tool/tool-process.ts';
+
+/** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */
+export interface CommitFs {
+  remove(path: string): Promise<void>;
+  write(path: string, text: string): Promise<void>;
+  list(folder: string): Promise<readonly { readonly path: string; readonly isFolder: boolean }[]>;
+  sync(path: string): Promise<void>;
+  /** Fails when `to` is a folder that is not empty: the manifest inside a committed folder is the fence. */
+  rename(from: string, to: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+}
+
+export const diskFs: CommitFs = {
+  remove: (path) =>
+    unlink(path).catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }),
+  async write(path, text) {
+    const handle = await open(path, 'wx');
+    await handle.writeFile(text).finally(() => handle.close());
+  },
+  async list(folder) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile() || entry.isDirectory())
+      .map((entry) => ({ path: join(folder, entry.name), isFolder: entry.isDirectory() }));
+  },
+  sync,
+  rename,
+  syncFolder: sync,
+};
+
+/** A manifest on its way: it gets its name when all it tells of is on the disk. */
+const draftName = 'manifest.json.tmp';
+
+/**
+ * Publishes an attempt folder: manifest written, every file and folder synced, the manifest given its name, control files
+ * away, renamed to `target`, parent synced. Until that rename nothing is published; after it everything is on the disk.
+ */
+export async function commit(dir: string, target: string, content: object, fs: CommitFs = diskFs): Promise<void> {
+  const draft = join(dir, draftName);
+  await fs.remove(draft);
+  await fs.write(draft, `${JSON.stringify(content, null, 2)}\n`);
+  await syncTree(dir, fs);
+  // Before the control files go: without them nobody can tell any more that the tools have done their work.
+  await fs.rename(draft, join(dir, 'manifest.json'));
+  await publish(dir, target, fs);
+}
+
+/** Goes on with a commit that a crash cut off after its manifest had its name. Null: it had not come so far. */
+export async function finishCommit(dir: string, target: string): Promise<Manifest | null> {
+  // One that cannot be read proves nothing: the attempt is worked on as if it had none.
+  const found = await readOwn(manifest, { path: join(dir, 'manifest.json') }).catch(ifDamaged(null));
+  if (found === null) return null;
+  if ((await changedOutput(dir, found)) !== null) return null;
+  await publish(dir, target, diskFs);
+  return found;
+}
+
+async function publish(dir: string, target: string, fs: CommitFs): Promise<void> {
+  await removeControl(dir, fs);
+  await fs.syncFolder(dir);
+  await fs.rename(dir, target);
+  await fs.syncFolder(dirname(target));
+}
+
+async function removeControl(dir: string, fs: CommitFs): Promise<void> {
+  await Promise.all(controlFiles.map((name) => fs.remove(join(dir, name))));
+  for (const entry of await fs.list(dir)) if (entry.isFolder) await removeControl(entry.path, fs);
+}
+
+async function syncTree(dir: string, fs: CommitFs): Promise<void> {
+  const entries = await fs.list(dir);
+  // Side by side: the disk gathers them into fewer flushes.
+  await Promise.all(entries.map((entry) => (entry.isFolder ? syncTree(entry.path, fs) : fs.sync(entry.path))));
+  await fs.syncFolder(dir);
+}
+
+/** Not outputs: they tell how a tool ran, and grow or vanish at the commit. */
+const notOutputs: ReadonlySet<string> = new Set([
+  ...controlFiles,
+  ...['command.json', 'log.txt', 'manifest.json', draftName],
+]);
+
+/** All outputs of an attempt folder, hashed side by side (shards have a processor each); paths relative to it, with `/`. */
+export async function hashOutputs(dir: string): Promise<OutputFile[]> {
+  const outputs = await inParallel(await outputPaths(dir), async (path): Promise<OutputFile> => {
+    const { size, mtimeMs, ino } = await lstat(path);
+    const name = relative(dir, path).split(sep).join('/');
+    return { path: name, bytes: size, mtime_ms: mtimeMs, inode: ino, sha256: await fileHash(path) };
+  });
+  return outputs.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function outputPaths(dir: string): Promise<string[]> {
+  const entries = await diskFs.list(dir);
+  const nested = await Promise.all(
+    entries.map(({ path, isFolder }) => {
+      if (isFolder) return outputPaths(path);
+      return notOutputs.has(basename(path)) ? [] : [path];
+    }),
+  );
+  return nested.flat();
+}
+
+/** What the file system says of an output that has its size; else what is wrong with it, in words. */
+export async function lookAtOutput(folder: string, output: OutputFile): Promise<Stats | string> {
+  const path = join(folder, output.path);
+  try {
+    const { stats } = await fileInside(folder, output.path);
+    return stats.size === output.bytes ? stats : `${path} has ${stats.size} bytes instead of ${output.bytes}`;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return `${path} is gone`;
+    return error instanceof DamagedFile
+      ? `${path} cannot be read: ${error.reason}`
+      : `${path} cannot be read: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+/** The first output that is not as it was committed, in words; null when all are. Read only where size, mtime or inode differ. */
+export async function changedOutput(folder: string, committed: Manifest): Promise<string | null> {
+  const removed = new Set(committed.removed?.paths ?? []);
+  for (const output of committed.outputs) {
+    if (removed.has(output.path)) continue;
+    const found = await lookAtOutput(folder, output);
+    if (typeof found === 'string') return found;
+    if (found.mtimeMs === output.mtime_ms && found.ino === output.inode) continue;
+    const path = join(folder, output.path);
+    // A workspace that was copied, or came back from a backup, has the same bytes under other times and inodes.
+    if ((await fileHash(path)) !== output.sha256) return `${path} was written to after it was made`;
+  }
+  return null;
+}

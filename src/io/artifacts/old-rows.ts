@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { isUntouched } from '../../core/run/due.ts';
+import type { Row } from '../../events/row.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+import { ifDamaged } from '../disk/own-file.ts';
+import { readJournal, readRun } from './run-folder.ts';
+import type { RunStore } from './run-store.ts';
+
+/* A row without its run folder is an old row: the folder is the truth, and a run that is accepted again is a new one. */
+
+/** Rows by what stands behind them. */
+export interface SortedRows<T> {
+  /** By run, rows of runs that are there (a damaged one is there). */
+  readonly own: ReadonlyMap<string, T>;
+  /** Rows of earlier runs: one of the same name was accepted since, and has done nothing yet. */
+  readonly replaced: readonly T[];
+  /** Rows of runs whose folder was removed. */
+  readonly removed: readonly T[];
+}
+
+/** Sorts all rows of a workspace by its runs, as the run store's last `refresh` found them. */
+export async function sortRows<T extends Pick<Row, 'run'>>(
+  rows: readonly T[],
+  runStore: RunStore,
+): Promise<SortedRows<T>> {
+  const damaged = new Set(runStore.leftOut().flatMap((left) => (left.kind === 'damaged' ? [left.run] : [])));
+  const own = new Map<string, T>();
+  const [replaced, removed]: [T[], T[]] = [[], []];
+  for (const row of rows) {
+    const stored = runStore.get(row.run);
+    if (stored === undefined && !damaged.has(row.run)) removed.push(row);
+    else if (stored !== undefined && (await runStore.isUntouched(stored))) replaced.push(row);
+    else own.set(row.run, row);
+  }
+  return { own, replaced, removed };
+}
+
+/** Those of some rows that no run stands behind, asked of the disk. */
+export async function oldRows(artifacts: string, rows: readonly Row[]): Promise<Row[]> {
+  const old = await inParallel(rows, ({ phase, run }) => isOld(join(artifacts, phase, run)).catch(ifDamaged(false)));
+  return rows.filter((_, index) => old[index]);
+}
+
+const isOld = async (folder: string): Promise<boolean> =>
+  (await readRun(folder)) === null || isUntouched(await readJournal(folder));

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { type StageName, stageFolder } from '../../events/stages.ts';
+import { ifAbsent, writeWhole } from '../disk/files.ts';
+import { pathInside, removeInside } from '../disk/inside.ts';
+import { folderBytes } from '../host/disk-usage.ts';
+import { readManifest } from './run-folder.ts';
+
+export interface Removal {
+  /** Outputs, or folders of outputs, inside the stage's folder. */
+  readonly paths: readonly string[];
+  /** When (ISO 8601); outputs that were marked earlier keep their time. */
+  readonly at: string;
+}
+
+/**
+ * Takes outputs of a run's committed stage away; returns the bytes freed. Marks first, deletes then: a crash between
+ * leaves files too many, never a manifest that lies; doing it again finishes it. Throws MISSING_INPUT.
+ */
+export async function removeOutputs(runFolder: string, stage: StageName, { paths, at }: Removal): Promise<number> {
+  const folder = join(runFolder, stageFolder(stage));
+  const manifest = await readManifest(runFolder, stage);
+  if (manifest === null) throw new StageError('MISSING_INPUT', `${folder}/manifest.json`);
+  // Before anything is marked: the stage's own folder is no link, and no path leads out of it.
+  await pathInside(runFolder, stageFolder(stage));
+  for (const path of paths) await pathInside(folder, path).catch(ifAbsent(null));
+  const below = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
+  const marked = new Set(manifest.removed?.paths ?? []);
+  const fresh = manifest.outputs.map((output) => output.path).filter((path) => below(path) && !marked.has(path));
+  if (fresh.length > 0) {
+    const removed = { at: manifest.removed?.at ?? at, paths: [...marked, ...fresh].sort() };
+    await writeWhole(join(folder, 'manifest.json'), `${JSON.stringify({ ...manifest, removed }, null, 2)}\n`);
+  }
+  const before = await folderBytes(folder);
+  for (const path of paths) await removeInside(folder, path);
+  return before - (await folderBytes(folder));
+}

@@ -1,0 +1,172 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
+import type { RunState } from '../../core/run/due.ts';
+import type { JournalLine } from '../../events/journal.ts';
+import type { Manifest } from '../../events/manifest.ts';
+import type { Run } from '../../events/run.ts';
+import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
+import { inSlices } from '../disk/in-slices.ts';
+import { type Journals, openJournals } from './journals.ts';
+import { committedStages, planGone, readManifest, readRunNow, runFolders } from './run-folder.ts';
+
+/** A run and where it lies. */
+export interface StoredRun {
+  readonly run: Run;
+  readonly folder: string;
+}
+
+/** A folder below artifacts/ that looks like a run's and is left alone. */
+export type LeftOut =
+  /** Its plan or its journal cannot be read. `run` and `phase` are the names of the folders. */
+  | {
+      readonly kind: 'damaged';
+      readonly folder: string;
+      readonly run: string;
+      readonly phase: string;
+      readonly why: string;
+    }
+  /** It holds the plan of `run`, whose folder has another name: it was copied or renamed. */
+  | { readonly kind: 'copy'; readonly folder: string; readonly run: string };
+
+/** All runs of a workspace. Plans never change, so they are read once; what is committed is looked up each time. */
+export interface RunStore {
+  /** Looks for run folders that appeared or vanished since the last look. Returns the runs whose folder is gone. */
+  refresh(): Promise<readonly StoredRun[]>;
+  /** Folders that are left alone, as the last `refresh` found them. */
+  leftOut(): readonly LeftOut[];
+  /** Takes in runs that were accepted a moment ago: their folders are on the disk. */
+  add(runs: readonly Run[]): void;
+  /** In order of acceptance. */
+  all(): readonly StoredRun[];
+  get(run: string): StoredRun | undefined;
+  state(stored: StoredRun): Promise<RunState>;
+  /** Kept in memory until the run has its row: only the owner of the workspace writes journals. */
+  journal(stored: StoredRun): Promise<readonly JournalLine[]>;
+  /** What was doubtful in a model that was fetched after acceptance. */
+  fetchedWarnings(stored: StoredRun): Promise<readonly string[]>;
+  /** Whether the run has done nothing yet. */
+  isUntouched(stored: StoredRun): Promise<boolean>;
+  append(stored: StoredRun, line: JournalLine): Promise<void>;
+  close(): Promise<void>;
+  /** The run whose folder holds (or will hold) the stage that `run` reads: itself or one that it comes from. */
+  home(stored: StoredRun, stage: StageName): StoredRun | undefined;
+  /** A committed stage of the run or of those it comes from; null when there is none. */
+  committed(
+    stored: StoredRun,
+    stage: StageName,
+  ): Promise<{ readonly folder: string; readonly manifest: Manifest } | null>;
+}
+
+/** Opens artifacts/; call `refresh` before use. */
+export function openRunStore(artifacts: string): RunStore {
+  const byName = new Map<string, StoredRun>();
+  let ordered: readonly StoredRun[] = [];
+  const [journals, share] = [openJournals(), openShare()];
+  const take = (stored: StoredRun): void => void byName.set(stored.run.run, stored);
+  const drop = ({ folder, run }: StoredRun): void => {
+    byName.delete(run.run);
+    journals.forget(folder);
+  };
+  let left: LeftOut[] = [];
+  const order = (): void => {
+    ordered = [...byName.values()].sort((a, b) => a.run.number - b.run.number);
+  };
+  const home = (stored: StoredRun, stage: StageName): StoredRun | undefined => homeOf(byName, stored, stage);
+  return {
+    async refresh() {
+      // Of before the listing: what is accepted meanwhile is not in the list, and not gone either.
+      const before = [...byName.values()];
+      const there = new Set(await runFolders(artifacts));
+      const known = new Set([...byName.values()].map(({ folder }) => folder));
+      const fresh = [...there].filter((folder) => !known.has(folder));
+      left = [];
+      for (const found of await inSlices(fresh, (folder) => readFolder(folder, { journals, share }))) {
+        if (found === null) continue;
+        if ('kind' in found) left.push(found);
+        else take(found);
+      }
+      const gone = before.filter(({ folder }) => !there.has(folder));
+      for (const stored of gone) drop(stored);
+      order();
+      return gone;
+    },
+    leftOut: () => left,
+    add(runs) {
+      for (const run of runs) {
+        const known = byName.get(run.run);
+        // Its folder was removed and made again since the last `refresh`: the journal in memory is of the run before.
+        if (known !== undefined && known.run.accepted !== run.accepted) drop(known);
+        take({ run, folder: join(artifacts, run.phase, run.run) });
+      }
+      order();
+    },
+    all: () => ordered,
+    get: (run) => byName.get(run),
+    async state(stored) {
+      const [lines, committed] = await Promise.all([journals.read(stored.folder), committedStages(stored.folder)]);
+      return { run: stored.run, journal: lines, committed };
+    },
+    journal: ({ folder }) => journals.read(folder),
+    isUntouched: ({ folder }) => journals.isUntouched(folder),
+    fetchedWarnings: ({ folder }) => journals.warnings(folder),
+    append: ({ folder }, line) => journals.append(folder, line),
+    close: journals.close,
+    home,
+    async committed(stored, stage) {
+      const owner = home(stored, stage);
+      const manifest = owner === undefined ? null : await readManifest(owner.folder, stage);
+      return owner === undefined || manifest === null
+        ? null
+        : { folder: join(owner.folder, stageFolder(stage)), manifest };
+    },
+  };
+}
+
+/** Seeds have the same settings: of ten thousand plans they are half of the memory. */
+function openShare(): (settings: Run['settings']) => Run['settings'] {
+  const known = new Map<string, Run['settings']>();
+  return (settings) => {
+    const key = JSON.stringify(settings);
+    const same = known.get(key) ?? settings;
+    known.set(key, same);
+    return same;
+  };
+}
+
+function homeOf(runs: ReadonlyMap<string, StoredRun>, stored: StoredRun, stage: StageName): StoredRun | undefined {
+  const { chain, from } = stored.run;
+  if (chain.includes(stage)) return stored;
+  // What the source did after the branching is not this run's.
+  if (from === null || !('run' in from) || stageNames.indexOf(stage) > stageNames.indexOf(from.after)) return undefined;
+  const source = runs.get(from.run);
+  return source === undefined ? undefined : homeOf(runs, source, stage);
+}
+
+interface Known {
+  readonly journals: Journals;
+  readonly share: ReturnType<typeof openShare>;
+}
+
+/** @returns The run in a folder, or null when the folder holds none. */
+function readFolder(folder: string, { journals, share }: Known): StoredRun | LeftOut | null {
+  const [name, phase] = [basename(folder), basename(dirname(folder))];
+  try {
+    const run = readRunNow(folder);
+    // A run's folder appears with its plan and its journal at once.
+    if (run === null && existsSync(join(folder, 'journal.jsonl'))) throw planGone(folder);
+    if (run === null) return null;
+    if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
+    journals.look(folder);
+    return { run: { ...run, settings: share(run.settings) }, folder };
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error;
+    return { kind: 'damaged', folder, run: name, phase, why: error.message };
+  }
+}
+
+/** artifacts/base: the scores of base models, shared by all runs. */
+export const sharedFolder = (artifacts: string, key: string): string => join(artifacts, 'base', key);
+
+/** The folder of a run's phase: artifacts/<phase>. */
+export const phaseFolder = ({ folder }: StoredRun): string => dirname(folder);

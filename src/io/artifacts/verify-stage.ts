@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { DamagedFile, StageError } from '../../core/errors.ts';
+import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
+import { readText } from '../disk/files.ts';
+import { freshHash } from '../disk/hash.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+import { proveModel } from '../model/model-folder.ts';
+import { lookAtOutput } from './commit.ts';
+
+/** What came of looking at a committed stage. */
+export interface StageCheck {
+  /** In words, each with its path; none: whole. */
+  readonly problems: readonly string[];
+  /** Files whose time or inode changed but not their content: the workspace was copied, or somebody touched them. */
+  readonly touched: readonly string[];
+  /** Outputs that are there, and their bytes. */
+  readonly files: number;
+  readonly bytes: number;
+  /** When outputs were removed on purpose, ISO 8601. */
+  readonly removedAt: string | null;
+}
+
+/**
+ * Looks whether a committed stage is as it was made: manifest readable, outputs there with their size, time and inode,
+ * weights whole by their headers. `deep`: every byte is hashed again.
+ */
+export async function verifyStage(folder: string, { deep }: { readonly deep: boolean }): Promise<StageCheck> {
+  const path = join(folder, 'manifest.json');
+  const read = await readStrict(path);
+  if (typeof read === 'string') return { problems: [read], touched: [], files: 0, bytes: 0, removedAt: null };
+  const removed = new Set(read.removed?.paths ?? []);
+  const outputs = read.outputs.filter((output) => !removed.has(output.path));
+  const { problems, ...looked } = await verifyOutputs(folder, outputs, deep);
+  // What is gone or cut needs no second name for it.
+  const weights = problems.length > 0 ? [] : await Promise.all(weightsOf(read, outputs, folder).map(unproven));
+  return {
+    ...looked,
+    problems: [...problems, ...weights.flatMap((problem) => problem ?? [])],
+    removedAt: read.removed?.at ?? null,
+  };
+}
+
+/** Outputs as a manifest has them against those of `folder`: size, time and inode, or (`deep`) every byte. */
+export async function verifyOutputs(
+  folder: string,
+  outputs: readonly OutputFile[],
+  deep: boolean,
+): Promise<Omit<StageCheck, 'removedAt'>> {
+  const looked = await inParallel(outputs, (output) => look(folder, output, deep));
+  return {
+    problems: looked.flatMap(({ problem }) => problem ?? []),
+    touched: looked.flatMap(({ touched }) => touched ?? []),
+    files: outputs.length,
+    bytes: outputs.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+async function readStrict(path: string): Promise<Manifest | string> {
+  try {
+    const text = await readText(path);
+    return text === null ? `${path} is gone` : manifestSchema.parse(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof DamagedFile) return `${path} cannot be read: ${error.reason}`;
+    return `${path} cannot be read: ${error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)}`;
+  }
+}
+
+interface Looked {
+  readonly problem: string | null;
+  readonly touched: string | null;
+}
+
+async function look(folder: string, output: OutputFile, deep: boolean): Promise<Looked> {
+  const path = join(folder, output.path);
+  const problem = (what: string): Looked => ({ problem: `${path} ${what}`, touched: null });
+  try {
+    const found = await lookAtOutput(folder, output);
+    if (typeof found === 'string') return { problem: found, touched: null };
+    const same = found.mtimeMs === output.mtime_ms && found.ino === output.inode;
+    if (same && !deep) return { problem: null, touched: null };
+    if ((await freshHash(path)) !== output.sha256) return problem('has another content than when it was made');
+    return { problem: null, touched: same ? null : path };
+  } catch (error) {
+    return problem(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Model folders, and weights that lie outside of them. */
+function weightsOf({ made }: Manifest, outputs: readonly OutputFile[], folder: string): string[] {
+  const paths = outputs.map(({ path }) => path);
+  const model = typeof made.model === 'string' ? made.model : null;
+  const inModel = (path: string): boolean => model !== null && path.startsWith(`${model}/`);
+  const single = paths.filter((path) => path.endsWith('.safetensors') && !inModel(path));
+  const models = model !== null && paths.some(inModel) ? [model] : [];
+  return [...models, ...single].map((path) => join(folder, path));
+}
+
+async function unproven(path: string): Promise<string | null> {
+  try {
+    await proveModel(path);
+    return null;
+  } catch (error) {
+    if (error instanceof StageError) return error.message;
+    return `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

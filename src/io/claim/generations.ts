@@ -1,0 +1,46 @@
+import { link, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type * as z from 'zod';
+import { hasCode, readText } from '../disk/files.ts';
+import { ifDamaged } from '../disk/own-file.ts';
+
+/* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */
+
+export interface Generation {
+  readonly number: number;
+  readonly file: string;
+}
+
+/** The claims of this name in a folder, the highest last. */
+export async function generations(folder: string, name: string): Promise<Generation[]> {
+  const prefix = `${name}.`;
+  const found = (await readdir(folder)).filter(
+    (file) => file.startsWith(prefix) && /^\d+$/.test(file.slice(prefix.length)),
+  );
+  return found
+    .map((file) => ({ number: Number(file.slice(prefix.length)), file: join(folder, file) }))
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Makes a finished draft the claim `file`; false: someone was faster. */
+export async function claimByLink(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** What a claim says; null when it is gone, damaged, or torn after a power cut: then nobody that lives wrote it. */
+export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = (await readText(file).catch(ifDamaged(null))) ?? '';
+  try {
+    const read = schema.safeParse(JSON.parse(text));
+    return read.success ? read.data : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,158 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { StageError } from '../../core/errors.ts';
+import { hasCode, readText } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
+import { cacheInTemp, userCache } from '../host/user-cache.ts';
+import { isAlive, revokeTool, startedBy, stopTool } from '../tool/tool-process.ts';
+import { claimByLink, generations, readClaim } from './generations.ts';
+import { answers, listen } from './live-socket.ts';
+import { isSocketName, socketFolder } from './socket-path.ts';
+
+/* One model-loading tool a user and machine: two models in memory make both slow, or end one of them. */
+
+/** Who asks for the machine. */
+export interface Claim {
+  /** Folder (absolute) of the tool: its `alive` tells whether the machine is taken, whoever started it. */
+  readonly dir: string;
+  /** For people: `train of 43a-s0`. */
+  readonly what: string;
+  /** Root of the workspace. */
+  readonly workspace: string;
+  /** A server works for its starter alone: one whose starter is gone is ended by whoever waits for it. */
+  readonly server: boolean;
+}
+
+/** Who has the machine. */
+export interface Holder extends Claim {
+  readonly pid: number;
+}
+
+/** The machine is ours until it is released, or until this process and the tool in `dir` are both gone. */
+export interface MachineSlot {
+  release(): Promise<void>;
+}
+
+export type Asked = { readonly kind: 'ours'; readonly slot: MachineSlot } | { readonly kind: 'taken'; by: Holder };
+
+const claimFile = z.object({
+  ...{ dir: z.string(), what: z.string(), workspace: z.string(), server: z.boolean() },
+  ...{ socket: z.string(), pid: z.int() },
+});
+type ClaimFile = z.infer<typeof claimFile>;
+
+const poll_ms = 250;
+
+/** The folder of claims; PHASEBOX_SLOT_DIR wins. A home that cannot be written to: a private folder in the system's temp. */
+async function slotFolder(): Promise<string> {
+  const folder = process.env.PHASEBOX_SLOT_DIR || join(await userCache(), 'slot');
+  try {
+    await mkdir(folder, { recursive: true });
+    return folder;
+  } catch (error) {
+    if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'ENOENT')) throw error;
+    const own = join(await cacheInTemp(), 'slot');
+    await mkdir(own, { recursive: true, mode: 0o700 });
+    return own;
+  }
+}
+
+/** Waits for the machine. `onWait` is told each holder once. Throws STOPPED when the signal aborts first. */
+export async function acquireMachine(
+  claim: Claim,
+  { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: (text: string) => void },
+): Promise<MachineSlot> {
+  let told = '';
+  for (;;) {
+    if (signal.aborted) throw new StageError('STOPPED', `${claim.what} waited for the machine`);
+    const asked = await askMachine(claim);
+    if (asked.kind === 'ours') return asked.slot;
+    const text = `waits for the machine: ${holderText(asked.by)}`;
+    if (text !== told) onWait(text);
+    told = text;
+    await delay(poll_ms, undefined, { signal }).catch(() => undefined); // aborted: told at the head of the loop
+  }
+}
+
+/** `train of 43a-s0 in /home/me/night, pid 4711` */
+export const holderText = ({ what, workspace, pid }: Holder): string => `${what} in ${workspace}, pid ${pid}`;
+
+/** What a tool of this workspace does that continues when `up` ends, as `train of 43a-s0`. It is null if none does. */
+export async function toolThatContinues({ root }: { readonly root: string }): Promise<string | null> {
+  const holder = await machineHolder();
+  return holder === null || holder.server || holder.workspace !== root ? null : holder.what;
+}
+
+/** Who has the machine at this moment; null: nobody. */
+export async function machineHolder(): Promise<Holder | null> {
+  const newest = (await generations(await slotFolder(), 'slot')).at(-1);
+  return newest === undefined ? null : holderOf(newest.file, null);
+}
+
+/** Takes the machine if nobody has it. A claim of the same folder is taken over: that tool is ours, started earlier. */
+export async function askMachine(claim: Claim): Promise<Asked> {
+  const folder = await slotFolder();
+  for (;;) {
+    const newest = (await generations(folder, 'slot')).at(-1);
+    const by = newest === undefined ? null : await holderOf(newest.file, claim);
+    if (by !== null) return { kind: 'taken', by };
+    const slot = await tryClaim(folder, claim, (newest?.number ?? 0) + 1);
+    if (slot !== null) return { kind: 'ours', slot };
+  }
+}
+
+/**
+ * Links a file with our claim as this generation; null: someone was faster. A released claim (no socket, no tool) stays
+ * until there is a newer one, so numbers never go down: a slow racer can only make an old one, and the highest counts.
+ */
+async function tryClaim(folder: string, claim: Claim, number: number): Promise<MachineSlot | null> {
+  const own = nonce();
+  const socket = join(await socketFolder(folder), `s.${own}`);
+  const live = await listen(socket);
+  const draft = join(folder, `draft.${own}`);
+  const file = join(folder, `slot.${number}`);
+  const content: ClaimFile = { ...claim, socket, pid: process.pid };
+  let kept = false;
+  try {
+    await writeFile(draft, JSON.stringify(content));
+    if (!(await claimByLink(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) return null;
+    await removeOlder(folder, number);
+    kept = true;
+    return { release: () => live.close() };
+  } finally {
+    // Also when the disk is full: it is asked again and again, and each time would leave an open socket behind.
+    if (!kept) await live.close();
+    await rm(draft, { force: true });
+  }
+}
+
+/** Whoever holds the machine by this claim, for someone who asks for `claim` (null: who only looks). */
+async function holderOf(file: string, claim: Claim | null): Promise<Holder | null> {
+  const held = await readClaim(file, claimFile);
+  if (held === null || held.dir === claim?.dir) return null;
+  const { socket, pid, ...rest } = held;
+  if (await answers(socket, pid)) return { ...rest, pid };
+  if (claim !== null) await settle(held);
+  // Asked last: a starter that is gone has started whatever it was to start.
+  if (!(await isAlive(held.dir))) return null;
+  return { ...rest, pid: (await startedBy(held.dir)) ?? pid };
+}
+
+/** The starter is gone: what it has spawned but what does not run yet never will, and a server serves nobody. */
+async function settle({ dir, server }: ClaimFile): Promise<void> {
+  if ((await readText(join(dir, 'command.json'))) === null) return;
+  if (!(await revokeTool(dir)) && server) await stopTool(dir);
+}
+
+async function removeOlder(folder: string, number: number): Promise<void> {
+  const sockets = await socketFolder(folder);
+  for (const older of await generations(folder, 'slot')) {
+    if (older.number >= number) continue;
+    const claim = await readClaim(older.file, claimFile);
+    await rm(older.file, { recursive: true, force: true });
+    if (claim === null || !isSocketName(claim.socket, sockets)) continue;
+    if (!(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
+  }
+}

@@ -1,0 +1,152 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { CommandError } from '../../core/errors.ts';
+import { writeWhole } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
+import { machineId } from '../host/process-facts.ts';
+import { claimByLink, type Generation, generations, readClaim } from './generations.ts';
+import { answers, listen, poke } from './live-socket.ts';
+import { isSocketName, socketFolder } from './socket-path.ts';
+
+/* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
+
+/** This process owns the workspace until it releases it or dies. */
+export interface Ownership {
+  /** Called when a command of another process pokes: it left a request. */
+  onPoke(listener: () => void): void;
+  /** Called once if another process owns the workspace now, because this claim was deleted for a while. */
+  onLost(listener: () => void): void;
+  release(): Promise<void>;
+}
+
+export type Claim =
+  | { readonly kind: 'owned'; readonly ownership: Ownership }
+  | ({ readonly kind: 'taken' } & LivingOwner);
+
+/** Who owns a workspace. `moment`: a command that does the work of an `up` where there is none, and is soon gone. */
+export interface LivingOwner {
+  readonly pid: number;
+  readonly moment: boolean;
+}
+
+const claimFile = z.object({
+  socket: z.string(),
+  pid: z.int(),
+  moment: z.boolean().default(false),
+  /** The machine, by its id and by the name that people know. Claims of 0.1.0 lack both. */
+  machine: z.string().optional(),
+  host: z.string().optional(),
+  /** The owner ended in order. */
+  released: z.boolean().optional(),
+});
+
+/**
+ * Listens on a socket of its own, then links a file that holds the socket's path as the next generation, `up.<g+1>`.
+ * A link that exists means that someone was faster; only the highest generation owns the workspace.
+ * Throws CommandError 3 when another machine owns it: its socket cannot be asked from here, so it is never taken for dead.
+ */
+export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
+  const own = nonce();
+  const socket = join(await socketFolder(state), `s.${own}`);
+  const listeners: (() => void)[] = [];
+  const server = await listen(socket, () => {
+    for (const listener of listeners) listener();
+  });
+  const draft = join(state, `claim.${own}`);
+  const content = { socket, pid: process.pid, moment, machine: await machineId(), host: hostname() };
+  await writeFile(draft, JSON.stringify(content));
+  let kept = false;
+  try {
+    for (;;) {
+      const highest = (await generations(state, 'up')).at(-1);
+      const owner = highest === undefined ? null : await livingOwner(highest);
+      if (owner !== null) return { kind: 'taken', ...owner };
+      if (highest !== undefined) await refuseOtherMachine(highest);
+      const mine: Generation = {
+        number: (highest?.number ?? 0) + 1,
+        file: join(state, `up.${(highest?.number ?? 0) + 1}`),
+      };
+      if (!(await claimByLink(draft, mine.file))) continue;
+      if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
+      await removeOlder(state, mine.number);
+      // The file stays until there is a newer one: numbers that went down would let two racers own it.
+      const guard = guardClaim(state, mine, content);
+      const release = async (): Promise<void> => {
+        guard.close();
+        await server.close();
+        // Not worth an error: without this mark another machine asks a person whether this owner has ended.
+        await writeWhole(mine.file, JSON.stringify({ ...content, released: true })).catch(() => undefined);
+      };
+      kept = true;
+      const onPoke = (listener: () => void): void => void listeners.push(listener);
+      return { kind: 'owned', ownership: { onPoke, onLost: guard.onLost, release } };
+    }
+  } finally {
+    if (!kept) await server.close();
+    await rm(draft, { force: true });
+  }
+}
+
+const guard_ms = 2000;
+
+/** Puts a claim back that was deleted or damaged while its owner lives: without it a second `up` would start. */
+function guardClaim(
+  state: string,
+  { number, file }: Generation,
+  content: { readonly socket: string },
+): { onLost(listener: () => void): void; close(): void } {
+  const lost: (() => void)[] = [];
+  const look = async (): Promise<void> => {
+    const highest = (await generations(state, 'up')).at(-1);
+    if (highest !== undefined && highest.number > number) {
+      for (const listener of lost.splice(0)) listener();
+      clearInterval(timer);
+    } else if ((await readClaim(file, claimFile))?.socket !== content.socket)
+      await writeWhole(file, JSON.stringify(content));
+  };
+  // A disk that is full or gone has other ways to say so; the next look tries again.
+  const timer = setInterval(() => void look().catch(() => undefined), guard_ms).unref();
+  return { onLost: (listener) => void lost.push(listener), close: () => clearInterval(timer) };
+}
+
+/** The pid of the `up` that owns the workspace; null when none lives. */
+export const ownerOf = (state: string): Promise<number | null> => findUp(state, '');
+
+/** The same, and wakes that `up`: a request waits for it. */
+export const pokeOwner = (state: string): Promise<number | null> => findUp(state, poke);
+
+async function findUp(state: string, message: string): Promise<number | null> {
+  const highest = (await generations(state, 'up')).at(-1);
+  const owner = highest === undefined ? null : await livingOwner(highest, message);
+  return owner === null || owner.moment ? null : owner.pid;
+}
+
+async function refuseOtherMachine({ file }: Generation): Promise<void> {
+  const claim = await readClaim(file, claimFile);
+  const { machine, host, pid, released } = claim ?? {};
+  if (machine === undefined || released === true || machine === (await machineId())) return;
+  throw new CommandError(
+    3,
+    `phasebox on ${host} (pid ${pid}) owns this workspace, and whether it still runs cannot be seen from here. End it there (\`phasebox stop\`). If that machine is off or was replaced, delete ${file} and try again.`,
+  );
+}
+
+async function livingOwner(generation: Generation, message = ''): Promise<LivingOwner | null> {
+  const claim = await readClaim(generation.file, claimFile);
+  if (claim === null) return null;
+  const { socket, pid, moment } = claim;
+  return (await answers(socket, pid, message)) ? { pid, moment } : null;
+}
+
+async function removeOlder(state: string, number: number): Promise<void> {
+  const folder = await socketFolder(state);
+  for (const older of await generations(state, 'up')) {
+    if (older.number >= number) continue;
+    const claim = await readClaim(older.file, claimFile);
+    await rm(older.file, { recursive: true, force: true });
+    // A claim is data: only a socket of ours, in the folder where they are, is deleted on its word.
+    if (claim !== null && isSocketName(claim.socket, folder)) await rm(claim.socket, { force: true });
+  }
+}

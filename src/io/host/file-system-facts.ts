@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { ifAbsent } from '../disk/files.ts';
+
+/* What phasebox asks of a folder's file system, found out by doing it. Everything made is taken away again. */
+
+/** Does something in a fresh hidden folder below `folder`; throws when it cannot be made. */
+export async function inDraft<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
+  const draft = await mkdtemp(join(folder, '.doctor-'));
+  try {
+    return await work(draft);
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+/** The folder, or the closest one above it that is there: what holds for that one will hold for the folder once it is made. */
+export async function nearestFolder(path: string): Promise<string> {
+  return (await stat(path).catch(ifAbsent(null))) === null ? nearestFolder(dirname(path)) : path;
+}
+
+/** Writes, renames and looks: ms that the file system's clock is ahead of ours. Throws when the folder is not writable. */
+export function writeAndRename(folder: string): Promise<number> {
+  return inDraft(folder, async (draft) => {
+    const before = Date.now();
+    await writeFile(join(draft, 'a'), 'x');
+    const after = Date.now();
+    await mkdir(join(draft, 'b'));
+    await rename(join(draft, 'a'), join(draft, 'b', 'a'));
+    const { mtimeMs } = await stat(join(draft, 'b', 'a'));
+    // A file system may keep whole seconds, or two (FAT): only what is outside of the span is a difference.
+    return mtimeMs > after ? mtimeMs - after : Math.min(0, mtimeMs + 2000 - before);
+  });
+}
+
+/** Why no fifo can be made in a folder (exFAT and some network drives have none); null: it can. */
+export function fifoProblem(folder: string): Promise<string | null> {
+  return inDraft(folder, async (draft) => {
+    const { failed, stderr, shortMessage } = await execa('mkfifo', [join(draft, 'fifo')], { reject: false });
+    return failed ? stderr.trim() || shortMessage || 'mkfifo failed' : null;
+  });
+}
+
+/** Why no unix socket can be listened on at this path; null: it can. */
+export function socketProblem(path: string): Promise<Error | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', resolve);
+    server.listen(path, () => server.close(() => resolve(null)));
+  });
+}
+
+/** Why nothing can be listened on at a TCP port; null: it is free. */
+export function portProblem(host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve(error.message));
+    server.listen(port, host, () => server.close(() => resolve(null)));
+  });
+}
+
+/** Folders directly below one that lie on another file system: a rename into them would fail. */
+export async function foreignFolders(folder: string): Promise<string[]> {
+  const { dev } = await stat(folder);
+  const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isFile());
+  const found = await Promise.all(
+    names.map(async ({ name }) => {
+      const path = join(folder, name);
+      const entry = await stat(path).catch(() => null); // a link to nothing is no folder
+      return entry?.isDirectory() && entry.dev !== dev ? [path] : [];
+    }),
+  );
+  return found.flat();
+}

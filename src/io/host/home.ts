@@ -1,0 +1,47 @@
+import { userInfo } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { CommandError } from '../../core/errors.ts';
+import { isOthersHome, othersHome } from '../../events/paths.ts';
+
+/** The home folder: HOME, else what the system knows of this user (an empty HOME is none). Null: neither. */
+export function homeOrNull({ HOME = '' }: NodeJS.ProcessEnv = process.env): string | null {
+  if (isAbsolute(HOME)) return HOME;
+  try {
+    const { homedir } = userInfo();
+    return isAbsolute(homedir) ? homedir : null;
+  } catch {
+    return null; // a user without an entry, as in a container that runs under a bare number
+  }
+}
+
+/** The same; throws CommandError 3 when there is none. */
+export function homeFolder(): string {
+  const home = homeOrNull();
+  if (home !== null) return home;
+  throw new CommandError(
+    3,
+    'The home folder is not known: HOME is not set, and the system knows none for this user. Set HOME.',
+  );
+}
+
+const isInHome = (text: string): boolean => text === '~' || text.startsWith('~/');
+const inHome = (text: string): string => (isInHome(text) ? join(homeFolder(), text.slice(1)) : text);
+
+/** A path as people write it: relative to `root`, `~` for the home folder. */
+export const absolutePath = (path: string, root: string): string => resolve(root, inHome(path));
+
+/** The words of a command that a person wrote, `~` and `~/x` expanded as a shell does. */
+export const expandWords = (words: readonly string[]): string[] => words.map(inHome);
+
+/** A path from outside the configs (environment, command line). Throws CommandError 2 for `~name`. */
+export function givenPath(path: string, root: string): string {
+  if (isOthersHome(path)) throw new CommandError(2, `${path}: ${othersHome}.`);
+  return absolutePath(path, root);
+}
+
+/** A word of the command line: `~/x`, and `--option=~/x`, which shells leave to the program. Throws CommandError 2 for `~name`. */
+export function expandArgument(word: string): string {
+  const [, option = '', value = ''] = /^(--[a-z-]+=)?(~.*)$/s.exec(word) ?? [];
+  if (isOthersHome(value)) throw new CommandError(2, `${word}: ${othersHome}.`);
+  return value === '' ? word : `${option}${inHome(value)}`;
+}

@@ -1,0 +1,89 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import type { PhaseOnPage } from '../../core/compare/groups.ts';
+import type { PromptScores } from '../../core/compare/prompts.ts';
+import { DamagedFile } from '../../core/errors.ts';
+import { criteria } from '../../events/phase.ts';
+import type { Row } from '../../events/row.ts';
+import { readKnownScores } from '../artifacts/answered-runs.ts';
+import { readPhaseRecord } from '../artifacts/phase-store.ts';
+import { hasCode } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+
+/** The parts of phase.json that the page shows; the record itself was checked when it was written. */
+const shown = z.object({
+  title: z.string().nullish(),
+  hypothesis: z.string().nullish(),
+  criteria: criteria.nullish(),
+});
+
+interface Found {
+  readonly phases: readonly PhaseOnPage[];
+  readonly warnings: readonly string[];
+}
+
+async function subfolders(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
+}
+
+/** Phases in order of acceptance. A record that cannot be read costs the page that phase's title, not the page. */
+export async function readPhases(artifacts: string): Promise<Found> {
+  const phases: PhaseOnPage[] = [];
+  const warnings: string[] = [];
+  await inParallel(await subfolders(artifacts), async (name) => {
+    const path = join(artifacts, name, 'phase.json');
+    try {
+      const record = await readPhaseRecord(join(artifacts, name));
+      if (record === null) return;
+      const { phase, accepted, runs, config } = record;
+      if (phase !== name) throw new DamagedFile(path, `it is the record of phase ${phase}`);
+      const { title, hypothesis, criteria: written } = shown.parse(config);
+      phases.push({
+        phase,
+        accepted,
+        runs,
+        title: title ?? null,
+        hypothesis: hypothesis ?? null,
+        criteria: written ?? null,
+      });
+    } catch (error) {
+      const why =
+        error instanceof z.ZodError
+          ? z.prettifyError(error)
+          : error instanceof DamagedFile
+            ? error.reason
+            : String(error);
+      warnings.push(`${path} cannot be read, so title, gate and outcomes of its phase are not shown: ${why}`);
+    }
+  });
+  // ISO times of one kind sort as text; the name settles what was accepted in one millisecond
+  const key = ({ accepted, phase }: PhaseOnPage) => `${accepted} ${phase}`;
+  return { phases: phases.sort((a, b) => (key(a) < key(b) ? -1 : 1)), warnings };
+}
+
+/** What all done runs scored, prompt by prompt. A prompt id that two suites give two categories has none. */
+export interface ScoresOnPage {
+  readonly prompts: ReadonlyMap<string, PromptScores>;
+  readonly categoryOf: (prompt: string) => string | null;
+}
+
+/** Reads what the rows' runs scored; runs whose manifest is gone are left out. */
+export async function readScores(artifacts: string, rows: readonly Row[]): Promise<ScoresOnPage> {
+  const prompts = new Map<string, PromptScores>();
+  const categories = new Map<string, string | null>();
+  const done = rows.filter(({ status }) => status === 'done');
+  const scores = await inParallel(done, ({ phase, run }) => readKnownScores(join(artifacts, phase, run)));
+  for (const [index, { run }] of done.entries()) {
+    const known = scores[index];
+    if (known == null) continue;
+    prompts.set(run, known.prompts);
+    for (const [id, category] of known.categories)
+      categories.set(id, (categories.get(id) ?? category) === category ? category : null);
+  }
+  return { prompts, categoryOf: (prompt) => categories.get(prompt) ?? null };
+}

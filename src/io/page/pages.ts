@@ -1,0 +1,136 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Group, groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
+import { figure, summarise } from '../../core/compare/summary.ts';
+import { tellingAnswer } from '../../core/compare/telling.ts';
+import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
+import { renderCustody, renderLatestCustody } from '../../core/page/custody-page.ts';
+import { renderHow } from '../../core/page/how-page.ts';
+import { renderComparison } from '../../core/page/report.ts';
+import type { Quote } from '../../core/page/report-prompts.ts';
+import { latestAndBest, mostShown, selectForPage } from '../../core/page/shown.ts';
+import type { Row } from '../../events/row.ts';
+import { readAnswered } from '../artifacts/answered-runs.ts';
+import { readResults } from '../artifacts/results-file.ts';
+import { writeComparison } from '../artifacts/results-store.ts';
+import { writeWhole } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+import { livingBrokerNote } from '../workspace/broker-note.ts';
+import { captionsOf, drawPlots, planPlots } from './draw-plots.ts';
+import { readPhases, readScores } from './page-input.ts';
+import { writeHtml } from './write-html.ts';
+
+/** What was written, and what could not be shown. */
+export interface Pages {
+  /** artifacts/COMPARISON.md */
+  readonly path: string;
+  /** The comparison as rendered, without what a person wrote around it. */
+  readonly rendered: string;
+  readonly warnings: readonly string[];
+}
+
+async function writeAnswersPage(artifacts: string, phase: PhaseOnPage, rows: readonly Row[]): Promise<void> {
+  const runs: AnsweredRun[] = [];
+  for (const row of latestAndBest(rows, figure)) {
+    const answered = await readAnswered(join(artifacts, phase.phase, row.run));
+    if (answered !== null) runs.push(answered);
+  }
+  const of = rows.length <= mostShown ? runs.length : rows.length;
+  if (runs.length > 0) await writeWhole(answersFile(artifacts, phase), renderAnswers({ ...phase, runs, of }));
+}
+
+const answersFile = (artifacts: string, { phase }: PhaseOnPage): string => join(artifacts, phase, 'answers.md');
+
+async function withAnswers(artifacts: string, phases: readonly PhaseOnPage[]): Promise<Set<string>> {
+  const found = await inParallel(phases, (phase) =>
+    stat(answersFile(artifacts, phase)).then(
+      (file) => (file.isFile() ? [phase.phase] : []),
+      () => [],
+    ),
+  );
+  return new Set(found.flat());
+}
+
+/** One answer that is worth reading, with its text. */
+async function readQuote(artifacts: string, groups: readonly Group[]): Promise<Quote | null> {
+  const telling = tellingAnswer(groups);
+  const row = groups.flatMap(({ done }) => done).find(({ run }) => run === telling?.run);
+  if (telling === null || row === undefined) return null;
+  const answered = await readAnswered(join(artifacts, row.phase, row.run));
+  return answered === null ? null : quoteOf(answered, telling);
+}
+
+export interface PageOptions {
+  /** The phases whose answers may have changed; absent: all. */
+  readonly only?: ReadonlySet<string>;
+}
+
+interface Workspace {
+  readonly artifacts: string;
+  readonly state?: string;
+}
+
+/**
+ * Renders artifacts/COMPARISON.md, how.md, runs.md, the plots and the answers.md of the phases from what is on disk; and
+ * report.html and its siblings from these. Of many phases and runs it shows the latest and the best, and reads no more.
+ */
+export async function writePages(workspace: Workspace, { only }: PageOptions = {}): Promise<Pages> {
+  const { artifacts } = workspace;
+  const { rows, damaged } = await readResults(artifacts);
+  const { phases, warnings } = await readPhases(artifacts);
+  const torn = damaged.map(({ line, why }) => `line ${line} of results.jsonl is left out: ${why}`);
+  const isDue = (phase: string): boolean => only === undefined || only.has(phase);
+  for (const phase of phases.filter(({ phase }) => isDue(phase))) {
+    const done = rows.filter((row) => row.phase === phase.phase && row.status === 'done');
+    await writeAnswersPage(artifacts, phase, done);
+  }
+  const { path, rendered, plots } = await writeTexts(workspace, { rows, phases, damaged: torn });
+  const custody = { page: 'runs.md', markdown: renderLatestCustody(rows) };
+  const answers = await withAnswers(
+    artifacts,
+    phases.filter(({ phase }) => isDue(phase)),
+  );
+  const pages = [
+    { page: 'COMPARISON.md' },
+    { page: 'how.md' },
+    custody,
+    ...[...answers].map((phase) => ({ page: join(phase, 'answers.md') })),
+  ];
+  await writeHtml(artifacts, pages, await drawPlots(artifacts, plots));
+  return { path, rendered, warnings: [...torn, ...warnings] };
+}
+
+interface Known {
+  readonly rows: readonly Row[];
+  readonly phases: readonly PhaseOnPage[];
+  readonly damaged: readonly string[];
+}
+
+/** The pages as Markdown: they take a tenth of a second, the plots and the HTML ten times that. */
+async function writeTexts({ artifacts, state }: Workspace, known: Known) {
+  const { rows, phases } = known;
+  const all = groupRuns(rows, phases);
+  const shown = new Map(selectForPage(rows, all).groups.map(({ phase }) => [phase.phase, phase]));
+  const scores = await readScores(
+    artifacts,
+    rows.filter(({ phase }) => shown.has(phase)),
+  );
+  const groups = selectForPage(rows, groupRuns(rows, phases, scores.prompts)).groups;
+  const plots = await planPlots(artifacts, {
+    rows,
+    summaries: groups.map(summarise),
+    phases: all.filter(({ overall, strict }) => overall !== null || strict !== null).length,
+  });
+  const answers = await withAnswers(artifacts, [...shown.values()]);
+  const rendered = renderComparison({
+    ...known,
+    ...scores,
+    answers,
+    trouble: state === undefined ? null : await livingBrokerNote(state),
+    quote: await readQuote(artifacts, groups),
+    plots: captionsOf(plots),
+  });
+  await writeWhole(join(artifacts, 'how.md'), renderHow());
+  await writeWhole(join(artifacts, 'runs.md'), renderCustody(rows));
+  return { path: await writeComparison(artifacts, rendered), rendered, plots };
+}

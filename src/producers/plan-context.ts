@@ -1,0 +1,131 @@
+import { basename, join, resolve } from 'node:path';
+import { type EarlierPhase, type Lookups, type RunDraft, type RunPlan, withEarlier } from '../core/config/lookups.ts';
+import { formatProblems, type Problem } from '../core/config/problem.ts';
+import { readConfig } from '../core/config/read-config.ts';
+import { readSuite } from '../core/config/read-suite.ts';
+import { CommandError } from '../core/errors.ts';
+import type { Finished } from '../core/plan/stage-times.ts';
+import { rowNames } from '../core/run/old-rows.ts';
+import type { Phase } from '../events/phase.ts';
+import type { Row } from '../events/row.ts';
+import type { Suite } from '../events/suite.ts';
+import { readRows } from '../io/artifacts/results-file.ts';
+import { readRun } from '../io/artifacts/run-folder.ts';
+import { inParallel } from '../io/disk/in-parallel.ts';
+import { findPython } from '../io/model/python.ts';
+import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
+import type { Workspace } from '../io/workspace/workspace.ts';
+
+/** Everything that a plan is made from, looked up once. */
+export interface PlanContext {
+  readonly workspace: Workspace;
+  readonly lookups: Lookups;
+  readonly python: string;
+  readonly finished: readonly Finished[];
+  /** Rows of runs whose folders were removed. */
+  readonly removed: readonly Row[];
+}
+
+/** A config that was read, with all that the plan needs of it. */
+export interface Read {
+  readonly file: string;
+  readonly phase: Phase;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly runs: readonly RunDraft[];
+  readonly warnings: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** Looks up python, the finished runs and how configs are read here. */
+export async function openPlanContext(workspace: Workspace): Promise<PlanContext> {
+  const { root, artifacts } = workspace;
+  const lookups = openLookups({ root, artifacts, python: () => findPython(workspace), pythonOptional: true });
+  const python = await findPython(workspace).catch(toShow);
+  return { workspace, lookups, python, ...(await finishedRuns(artifacts)) };
+}
+
+/** Commands can be shown without a Python; a warning of each config says that there is none. */
+function toShow(error: unknown): string {
+  if (error instanceof CommandError) return 'python3';
+  throw error;
+}
+
+/** Done runs with their plans: what times are told from. And rows whose runs have no plan any more. */
+async function finishedRuns(artifacts: string): Promise<Pick<PlanContext, 'finished' | 'removed'>> {
+  const rows = await readRows(artifacts);
+  const runs = await inParallel(rows, (row) => readRun(join(artifacts, row.phase, row.run)));
+  const finished = rows.flatMap((row, index) => {
+    const run = runs[index];
+    return run ? [{ row, run }] : [];
+  });
+  return { finished, removed: rows.filter((_, index) => runs[index] === null) };
+}
+
+/** Reads files in order, each knowing those before it; throws what is wrong with all of them at once. */
+export async function readAll(files: readonly string[], context: PlanContext): Promise<Read[]> {
+  const reads: Read[] = [];
+  const earlier: EarlierPhase[] = [];
+  const wrong: string[] = [];
+  for (const path of files) {
+    const file = await readSmallFile(resolve(path));
+    if (!file.ok) {
+      wrong.push(`${file.message}\n`);
+      continue;
+    }
+    const result = await readConfig(file.bytes, basename(path), withEarlier(context.lookups, earlier));
+    const plan = result.ok ? result : result.plan;
+    if (plan === null) {
+      wrong.push(formatProblems(path, result.ok ? [] : result.problems));
+      continue;
+    }
+    const { phase, config, runs, warnings } = plan;
+    earlier.push({ phase: phase.phase, config, runs });
+    reads.push({
+      file: path,
+      phase,
+      config,
+      runs,
+      warnings: [...warnings, ...runAgain(runs, context.removed)],
+      missing: result.ok ? [] : result.problems.map(missingText),
+    });
+  }
+  if (wrong.length > 0) throw new CommandError(2, wrong.join('\n').trimEnd());
+  return reads;
+}
+
+/** Runs that are made again although they have a row: a row without its run folder is an old row. */
+function runAgain(runs: readonly RunDraft[], removed: readonly Row[]): string[] {
+  const rows = removed.filter((row) => runs.some(({ run }) => run === row.run));
+  if (rows.length === 0) return [];
+  const one = rows.length === 1;
+  return [
+    `${rowNames(rows)} ran before, and ${one ? 'its folder was' : 'their folders were'} removed: \`phasebox submit\` makes ${one ? 'it' : 'them'} again`,
+  ];
+}
+
+/** What keeps a config that is right from being accepted here, in the words that `submit` has for it. */
+const missingText = ({ path, message, hint }: Problem): string =>
+  `${path}: ${message}${hint === null ? '' : `; ${hint}`}`;
+
+/** Plans of the runs that these start from, and of those that they start from. */
+export async function sourcePlans(runs: readonly RunDraft[], lookups: Lookups): Promise<Map<string, RunPlan>> {
+  const plans = new Map<string, RunPlan>(runs.map((run) => [run.run, run]));
+  const open: RunPlan[] = [...runs];
+  for (let run = open.pop(); run !== undefined; run = open.pop()) {
+    if (run.from === null || !('run' in run.from) || plans.has(run.from.run)) continue;
+    const source = await lookups.runPlan(run.from.run);
+    if (source === null) continue;
+    plans.set(source.run, source);
+    open.push(source);
+  }
+  return plans;
+}
+
+/** The suite of a run; throws CommandError 2 when it is gone meanwhile. */
+export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
+  const path = run.settings.eval.suite;
+  const file = await lookups.read(path);
+  const read = file.ok ? readSuite(file.bytes, path) : null;
+  if (read !== null && 'suite' in read) return read.suite;
+  throw new CommandError(2, `suite ${path} cannot be read any more`);
+}
