@@ -4,9 +4,12 @@ import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { DamagedFile } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
+import { missingRunText } from '../core/run/old-rows.ts';
 import type { RunStatus } from '../core/run/status.ts';
 import { duration, plural } from '../core/words.ts';
-import { acceptanceWarnings } from '../io/artifacts/phase-store.ts';
+import { missingRuns } from '../io/artifacts/missing-runs.ts';
+import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
+import { subfolders } from '../io/artifacts/run-folder.ts';
 import { ownerOf } from '../io/claim/ownership.ts';
 import { ifAbsent, readText } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
@@ -49,7 +52,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
-  const [broker, inbox, rejected, { shown, copies, oldRows }] = await Promise.all([
+  const [broker, inbox, rejected, { shown, copies, oldRows, isKnown }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
@@ -58,7 +61,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const names = inbox.found.map(({ name }) => name);
   const runs = shown.map(({ status }) => status);
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
-  const warnings = [...general, ...(await phaseWarnings(workspace, shown))];
+  const warnings = [...general, ...(await phaseWarnings(workspace, shown, isKnown))];
   const paused = control.paused !== null;
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
@@ -69,18 +72,31 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage] };
 }
 
-async function phaseWarnings(workspace: Workspace, shown: readonly ShownRun[]): Promise<Status['warnings']> {
+async function phaseWarnings(
+  { artifacts }: Workspace,
+  shown: readonly ShownRun[],
+  isKnown: (run: string) => boolean,
+): Promise<Status['warnings']> {
   const fetched = new Map<string, string[]>();
   for (const { status, warnings = [] } of shown) {
     const known = fetched.get(status.phase);
     if (known === undefined) fetched.set(status.phase, [...warnings]);
     else known.push(...warnings);
   }
-  const found = await inParallel([...fetched], async ([phase, texts]) => {
-    const accepted = await acceptanceWarnings(workspace.artifacts, phase).catch(damageText);
-    return [...new Set([...accepted, ...texts])].map((text) => ({ phase, text }));
+  // A phase of which every run folder was deleted is not among those shown.
+  const phases = new Set([...fetched.keys(), ...(await subfolders(artifacts)).sort()]);
+  const found = await inParallel([...phases], async (phase) => {
+    const accepted = await recordWarnings(artifacts, phase, isKnown).catch(damageText);
+    return [...new Set([...accepted, ...(fetched.get(phase) ?? [])])].map((text) => ({ phase, text }));
   });
   return found.flat();
+}
+
+async function recordWarnings(artifacts: string, phase: string, isKnown: (run: string) => boolean): Promise<string[]> {
+  const record = await readPhaseRecord(join(artifacts, phase));
+  if (record === null) return [];
+  const missing = await missingRuns(artifacts, record, isKnown);
+  return [...(record.warnings ?? []), ...missing.map(missingRunText)];
 }
 
 /** The damage of a phase's record is itself what its warnings would be. */

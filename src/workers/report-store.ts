@@ -12,6 +12,8 @@ export function reportStore(runtime: Runtime): StoreReporter {
       const hasRow = runtime.rows.has(run.run);
       runtime.busyRuns.get(run.run)?.cancel.abort('cancel');
       tell(runtime, goneText(run.run, folder, hasRow), { failed: !hasRow });
+      // The page names a run that has neither folder nor row.
+      if (!hasRow) runtime.pages.changed(run.phase);
       // It may come back and vanish again.
       reported.delete(folder);
     }

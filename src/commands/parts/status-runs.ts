@@ -42,6 +42,8 @@ interface ShownRuns {
   readonly copies: readonly string[];
   /** What is said of rows of runs whose folders were removed. */
   readonly oldRows: readonly string[];
+  /** Whether a run has a row or a folder. */
+  readonly isKnown: (run: string) => boolean;
 }
 
 /** Every run, and copies of runs in words. Of a finished run nothing is kept but what is shown. */
@@ -79,7 +81,9 @@ export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRun
     ...(replaced.length === 0 ? [] : [replacedText(replaced)]),
     ...(removed.length === 0 ? [] : [removedText(removed)]),
   ];
-  return { shown: [...(await inParallel(runStore.all(), orDamaged)), ...damaged], copies, oldRows };
+  const shown = [...(await inParallel(runStore.all(), orDamaged)), ...damaged];
+  const isKnown = (run: string): boolean => taken.has(run) || runStore.get(run) !== undefined;
+  return { shown, copies, oldRows, isKnown };
 }
 
 const finishedRun = (row: RowHead) => {

@@ -2,6 +2,7 @@ import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { measuredAlike, partText } from '../compare/measured.ts';
 import { catalogue } from '../errors.ts';
+import { missingRunText } from '../run/old-rows.ts';
 import { type PartName, partsOf } from '../score/identity-parts.ts';
 import { taughtText } from '../taught-text.ts';
 import { count, list, listSome, loss, percent, share } from './format.ts';
@@ -41,12 +42,14 @@ function failure(row: Row): string {
 const latestOf = (all: number): string =>
   `The latest ${mostShown} of ${count(all)} are shown. The status of every run is in [runs](runs.md).`;
 
-/** Runs that failed or were cancelled: what it means, what to do, the last lines of the log. */
-export function failures(rows: readonly Row[]): string {
+/** Runs that failed, were cancelled or lost their folder: what it means, what to do, the last lines of the log. */
+export function failures(rows: readonly Row[], missing: readonly string[]): string {
   const over = rows.filter((row) => row.status !== 'done');
   const shown = over.slice(-mostShown);
   const left = shown.length === over.length ? [] : [latestOf(over.length)];
-  return [...left, ...shown.map(failure)].join('\n\n');
+  const deleted = missing.slice(-mostShown).map((run) => `- ${asText(missingRunText(run))}`);
+  const more = missing.length > mostShown ? [`- ${count(missing.length - mostShown)} more like these`] : [];
+  return [...left, ...shown.map(failure), [...deleted, ...more].join('\n')].filter((text) => text !== '').join('\n\n');
 }
 
 /** From this many points on, the lenient rules alone are worth a word. */

@@ -30,6 +30,8 @@ export interface Comparison {
   readonly plots: readonly { readonly file: string; readonly title: string }[];
   /** Lines of results.jsonl that are no rows, in words. */
   readonly damaged: readonly string[];
+  /** Accepted runs that have neither their folder nor a row. */
+  readonly missing: readonly string[];
   /** Why nothing new starts, as `up` last reported it. */
   readonly trouble?: { readonly since: string; readonly message: string } | null;
 }
@@ -73,7 +75,7 @@ export function renderComparison(page: Comparison): string {
     ['', leftOutText(runs.length, of.runs, 'runs')],
     ['', categoryModeTable(runs)],
     ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
-    ['## Failed and cancelled', failures(rows)],
+    ['## Failed and cancelled', failures(rows, page.missing)],
     ['## Before you believe it', warnings(shown, damaged)],
     ['## Prompts', [promptNotes(groups), quoted(page.quote)].filter((text) => text !== '').join('\n\n')],
     ['## What fuse and quantize cost', costs(runs)],

@@ -1,6 +1,6 @@
 import type { Row } from '../../events/row.ts';
 
-/* Rows of runs whose folders were removed: what is said of them. */
+/* What is reported of runs whose folders were removed. */
 
 type Named = Pick<Row, 'run' | 'status' | 'overall'>;
 
@@ -26,6 +26,10 @@ export function replacedTexts(again: readonly Named[], others: readonly Named[])
 /** For `status`: rows that are kept though nothing else is left of their runs. */
 export const removedText = (rows: readonly Named[]): string =>
   `rows whose run folder was removed: ${rowNames(rows)}. They are kept. Submit the config again to run it again.`;
+
+/** For `status` and the page: a run that was accepted and has neither its folder nor a row. */
+export const missingRunText = (run: string): string =>
+  `${run}: its run folder was deleted before it finished. Submit its config again to run it.`;
 
 /** For `status`: rows that go as soon as `up` works. */
 export const replacedText = (rows: readonly Named[]): string =>

@@ -11,6 +11,7 @@ import type { Quote } from '../../core/page/report-prompts.ts';
 import { latestAndBest, mostShown, selectForPage } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';
 import { readAnswered } from '../artifacts/answered-runs.ts';
+import { missingRuns } from '../artifacts/missing-runs.ts';
 import { readResults } from '../artifacts/results-file.ts';
 import { writeComparison } from '../artifacts/results-store.ts';
 import { writeWhole } from '../disk/files.ts';
@@ -122,10 +123,13 @@ async function writeTexts({ artifacts, state }: Workspace, known: Known) {
     phases: all.filter(({ overall, strict }) => overall !== null || strict !== null).length,
   });
   const answers = await withAnswers(artifacts, [...shown.values()]);
+  const withRow = new Set(rows.map(({ run }) => run));
+  const missing = await inParallel(phases, (phase) => missingRuns(artifacts, phase, (run) => withRow.has(run)));
   const rendered = renderComparison({
     ...known,
     ...scores,
     answers,
+    missing: missing.flat(),
     trouble: state === undefined ? null : await livingBrokerNote(state),
     quote: await readQuote(artifacts, groups),
     plots: captionsOf(plots),

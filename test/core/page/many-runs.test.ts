@@ -33,7 +33,7 @@ function makeRows(runs: number): { rows: Row[]; phases: PhaseOnPage[] } {
 const comparison = ({ rows, phases }: ReturnType<typeof makeRows>): string =>
   renderComparison({
     ...{ rows, phases, prompts: new Map(), categoryOf: () => null, quote: null },
-    ...{ answers: new Set<string>(), plots: [], damaged: [] },
+    ...{ answers: new Set<string>(), plots: [], damaged: [], missing: [] },
   });
 
 describe('the pages of thousands of runs', () => {

@@ -53,6 +53,7 @@ describe('43a as it was, against the figures of 33b', () => {
     answers: new Set(),
     plots: [],
     damaged: [],
+    missing: [],
   });
 
   it('scores 38.9 and fails its gate, and nothing is said of another seed', () => {

@@ -19,7 +19,14 @@ const phase = (changed: Partial<PhaseOnPage> = {}): PhaseOnPage => ({
   ...changed,
 });
 
-const bare = { prompts: new Map(), categoryOf: () => null, quote: null, plots: [], answers: new Set<string>() };
+const bare = {
+  prompts: new Map(),
+  categoryOf: () => null,
+  quote: null,
+  plots: [],
+  missing: [],
+  answers: new Set<string>(),
+};
 const page = (rows: readonly Row[], phases: readonly PhaseOnPage[] = [phase()], damaged: readonly string[] = []) =>
   renderComparison({ ...bare, rows, phases, damaged });
 
@@ -35,6 +42,13 @@ const failed = (seed: number, changed: Partial<NonNullable<Row['error']>> = {}) 
   });
 
 describe('renderComparison', () => {
+  it('names the runs whose folder was deleted before they finished, also beside failed ones', () => {
+    const line = '- 43a-s1: its run folder was deleted before it finished. Submit its config again to run it.';
+    const made = { ...bare, phases: [phase()], damaged: [], missing: ['43a-s1'] };
+    expect(renderComparison({ ...made, rows: [] })).to.contain(`## Failed and cancelled\n\n${line}`);
+    expect(renderComparison({ ...made, rows: [failed(0)] })).to.match(new RegExp(`### 43a-s0[^]+${line}`));
+  });
+
   it('is the page of the night, as the golden file has it', async () => {
     const made = renderComparison({
       ...bare,

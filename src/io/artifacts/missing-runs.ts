@@ -1,0 +1,18 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ifAbsent } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
+
+/**
+ * Runs that were accepted and whose folder was deleted before they finished.
+ * @param isKnown Whether a run has a row or is in the run store, so that its folder need not be looked for.
+ */
+export async function missingRuns(
+  artifacts: string,
+  { phase, runs }: { readonly phase: string; readonly runs: readonly string[] },
+  isKnown: (run: string) => boolean,
+): Promise<string[]> {
+  const unknown = runs.filter((run) => !isKnown(run));
+  const found = await inParallel(unknown, (run) => lstat(join(artifacts, phase, run)).catch(ifAbsent(null)));
+  return unknown.filter((_, index) => found[index] === null);
+}
