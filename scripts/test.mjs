@@ -15,6 +15,7 @@ const checks = {
   lint: [
     [bin('biome'), 'check', '--error-on-warnings', '.'],
     [process.execPath, join(repository, 'scripts/budget.mjs')],
+    [process.execPath, join(repository, 'scripts/words.mjs')],
   ],
   types: [[bin('tsc'), '--noEmit']],
 };
