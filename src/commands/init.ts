@@ -92,7 +92,6 @@ ${pythonLine(root, python)}
 # inbox: inbox # configs dropped here are taken up
 # artifacts: artifacts # runs, results.jsonl, COMPARISON.md
 # redis_url: redis://127.0.0.1:6379/0 # default: a server of its own; REDIS_URL wins over this
-# in_flight: 1 # runs that may be started and not finished
 # dashboard: { host: 127.0.0.1, port: 3100 } # a port that is taken: the next free one
 # disk_reserve_gb: 10 # GB of the disk that stay free
 # stage_retries: 3 # further attempts after faults that pass, such as a GPU time-out

@@ -20,7 +20,6 @@ export const workspaceConfig = z.strictObject({
   inbox: path.default('inbox').describe('Folder that is watched for configs.'),
   artifacts: path.default('artifacts').describe('Folder of runs, results and report.'),
   redis_url: text.optional().describe('A Redis or Valkey to use. Absent: phasebox starts one of its own.'),
-  in_flight: z.int().min(1).default(1).describe('How many runs may be started and unfinished.'),
   dashboard: dashboard.prefault({}).describe('Where the dashboard is served.'),
   /** GB = 2^30 bytes, as `du -h` prints. */
   disk_reserve_gb: z

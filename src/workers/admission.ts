@@ -9,9 +9,9 @@ import { sourceOf } from './inputs.ts';
 import { emitDue, isHeld } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
 
-/** The gate: lets waiting runs in, one by one, as long as one more may be started. */
+/** Starts waiting runs, one at a time: the next when the one before it has its row. */
 export interface Admission {
-  /** Opens the gate if the disk says that one more run may start; safe to call at any time. */
+  /** Starts the next run if the disk says that none is at work; safe to call at any time. */
   open(): Promise<void>;
   /** The same, and looks whether the job that lets the next run in is still there. Throws what the broker refuses. */
   ensure(): Promise<void>;
@@ -23,8 +23,8 @@ export interface Admission {
 }
 
 /**
- * The `runs` worker is paused unless a slot is free. Its job does not name a run: the first waiting one is chosen from
- * the disk, so that neither a lost nor a doubled job can change the order.
+ * The `runs` worker is paused unless the next run may start. Its job does not name a run: the first waiting one is
+ * chosen from the disk, so that neither a lost nor a doubled job can change the order.
  */
 export function startAdmission(runtime: Runtime): Admission {
   const { bus, runStore } = runtime;
@@ -32,7 +32,7 @@ export function startAdmission(runtime: Runtime): Admission {
   const fetcher = startFetcher(runtime, () => open());
   let coolUntil = 0;
   let cooling: NodeJS.Timeout | undefined;
-  const isFree = ({ inFlight }: Line): boolean => hasSlot(runtime, inFlight) && performance.now() >= coolUntil;
+  const isFree = ({ busy }: Line): boolean => mayStart(runtime, busy) && performance.now() >= coolUntil;
   const admit = async (): Promise<string> => {
     await consumer?.pause();
     const next = await runtime.turn(sharedStages, async () => {
@@ -43,8 +43,6 @@ export function startAdmission(runtime: Runtime): Admission {
     });
     runtime.notice({ kind: 'started', stored: next });
     await emitDue(runtime, next);
-    // After this job is done: with in_flight > 1 another run may follow at once.
-    setImmediate(openSoon);
     return `admitted ${next.run.run}`;
   };
   const openBy = async (addJob: (nth: number) => Promise<void>): Promise<void> => {
@@ -78,7 +76,8 @@ export function startAdmission(runtime: Runtime): Admission {
 
 /** The waiting line as the disk shows it. */
 interface Line {
-  readonly inFlight: number;
+  /** Whether a run is started that has no row yet. */
+  readonly busy: boolean;
   /** How many admissions there were: numbers the next one's job. */
   readonly admissions: number;
   readonly next: StoredRun | null;
@@ -87,13 +86,12 @@ interface Line {
   readonly moving: number;
 }
 
-const hasSlot = ({ workspace, control }: Runtime, inFlight: number): boolean =>
-  control.now().paused === null && inFlight < workspace.config.in_flight;
+const mayStart = ({ control }: Runtime, busy: boolean): boolean => control.now().paused === null && !busy;
 
 async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
   const { runStore, rows } = runtime;
   const control = runtime.control.now();
-  let [inFlight, moving] = [0, 0];
+  let [busy, moving] = [false, 0];
   let admissions = control.retried;
   let next: StoredRun | null = null;
   const lost: Line['lost'][number][] = [];
@@ -106,7 +104,7 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     const journal = await runStore.journal(stored);
     if (isStarted(journal)) {
       admissions++;
-      inFlight++;
+      busy = true;
     }
     if (standing(journal, hasRow) !== 'waiting') {
       if (await goesOn(runtime, stored)) moving++;
@@ -119,7 +117,7 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     if (!(await models.ready(stored))) moving++;
     else next ??= stored;
   }
-  return { inFlight, admissions, next, lost, moving };
+  return { busy, admissions, next, lost, moving };
 }
 
 /** Whether a run that was admitted needs nobody to go on. */
@@ -132,8 +130,8 @@ async function goesOn(runtime: Runtime, stored: StoredRun): Promise<boolean> {
 
 async function heldBack(runtime: Runtime, models: Fetcher): Promise<boolean> {
   if (!isPausing(runtime.control.now())) return false;
-  const { inFlight, next, lost, moving } = await queueOfRuns(runtime, models);
-  return moving === 0 && lost.length === 0 && (next === null || !hasSlot(runtime, inFlight));
+  const { busy, next, lost, moving } = await queueOfRuns(runtime, models);
+  return moving === 0 && lost.length === 0 && (next === null || !mayStart(runtime, busy));
 }
 
 async function readinessOf(

@@ -130,7 +130,7 @@ describe('cancel', () => {
 
   it('of runs whose due attempt has not begun: one paused between two stages, one that waits for its retry', async () => {
     const yaml = JSON.parse(await chain.read('phasebox.yaml'));
-    await chain.write('phasebox.yaml', JSON.stringify({ ...yaml, retry_pause_s: [600], in_flight: 2 }));
+    await chain.write('phasebox.yaml', JSON.stringify({ ...yaml, retry_pause_s: [600] }));
     up = await chain.up();
     const broken = { lora: { fail: 1, say: 'kIOGPUCommandBufferCallbackErrorTimeout' } };
     await chain.write('inbox/1.yaml', config('retried', { scene: broken, seeds: [0, 1] }));

@@ -23,7 +23,7 @@ const rest = { eval: { suite: 'four.yaml', base: false } };
 
 describe('a run that starts from another', () => {
   before(async () => {
-    chain = await makeChain({ in_flight: 2 });
+    chain = await makeChain();
     await chain.write('two.yaml', (await chain.read('four.yaml')).replace('suite: four', 'suite: two'));
     up = await chain.up();
   });

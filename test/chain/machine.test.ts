@@ -31,8 +31,8 @@ describe('the machine', () => {
     for (const chain of chains.splice(0)) await chain.remove();
   });
 
-  it('runs one model at a time, also with two runs in flight', async () => {
-    const chain = await make({ in_flight: 2 });
+  it('runs one model at a time', async () => {
+    const chain = await make();
     for (const name of ['a', 'b', 'c'])
       await chain.write(`inbox/${name}.yaml`, config(name, { eval: { suite: 'four.yaml', base: true } }));
     const once = await chain.phasebox('up', '--once', '--no-dashboard');

@@ -110,7 +110,7 @@ describe('init', () => {
 
   it('makes nothing where phasebox.yaml is wrong', async () => {
     const root = await tempDir();
-    await writeFile(join(root, 'phasebox.yaml'), 'in_flight: many\n');
+    await writeFile(join(root, 'phasebox.yaml'), 'stage_retries: many\n');
     const error = await init(root, await bareEnv()).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(CommandError).with.property('exitCode', 2);
     expect(await readdir(root)).to.eql(['phasebox.yaml']);

@@ -14,7 +14,7 @@ describe('schema', () => {
     expect(Object.keys(schema.properties)).to.eql(Object.keys(workspaceConfig.shape));
     expect(schema.additionalProperties).to.equal(false);
     expect(schema).not.to.have.property('required');
-    expect(schema.properties.in_flight).to.include({ default: 1, minimum: 1 }).and.not.have.property('maximum');
+    expect(schema.properties.stage_retries).to.include({ default: 3, minimum: 0 }).and.not.have.property('maximum');
     for (const [key, property] of Object.entries(schema.properties)) {
       expect((property as { description?: string }).description, key).to.be.a('string');
     }

@@ -48,8 +48,8 @@ const guards: readonly Guard[] = [
   {
     guard: 'admission gate',
     file: 'src/workers/admission.ts',
-    find: 'inFlight < workspace.config.in_flight;',
-    replace: 'inFlight < 9;',
+    find: 'control.now().paused === null && !busy;',
+    replace: 'control.now().paused === null;',
     test: ['test/crash/matrix.test.ts', 'up killed after tool started'],
     cell: 'up killed after tool started',
   },

@@ -22,7 +22,7 @@ const kinds: Readonly<Record<string, (phase: string) => string>> = {
 const kindNames = Object.keys(kinds);
 
 /** Killed tools are tried again at once and for ever: that is no failure of the run. */
-const patient = { stage_retries: 100, retry_pause_s: [0], in_flight: 2 };
+const patient = { stage_retries: 100, retry_pause_s: [0] };
 const limit_ms = 180_000;
 
 /** Scores and verdicts of a row that no harm to other runs may change. */

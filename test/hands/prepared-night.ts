@@ -20,7 +20,7 @@ const pick = stringify({
 /** The first servers answer so many prompts each, then die: the third death in one attempt ends it. */
 const dies = (...answers: number[]) => ({ serve: { answers } });
 
-const configs = {
+const configs: Readonly<Record<string, string>> = {
   '1': config('one', {
     eval: { suite: 'four.yaml', base: true, cost: true },
     select: bySuite,
@@ -42,19 +42,40 @@ const configs = {
  * trained, `five` waits, `after` starts from `two`, `fresh` was submitted and not read yet.
  */
 export async function prepareNight(): Promise<Chain> {
-  const chain = await makeChain({ in_flight: 3, retry_pause_s: [3600] });
+  const chain = await makeChain({ retry_pause_s: [3600] });
   await chain.write('pick.yaml', pick);
-  for (const [name, text] of Object.entries(configs)) await chain.write(`inbox/${name}.yaml`, text);
+  const submit = async (names: readonly string[]): Promise<void> => {
+    for (const name of names) await chain.write(`inbox/${name}.yaml`, configs[name] ?? '');
+    await chain.phasebox('up', '--once', '--no-dashboard');
+  };
+  await submit(['1', '2', '3']);
+  await chain.phasebox('pause');
   await chain.write('inbox/wrong.yaml', 'phase: wrong\n');
+  await submit(['4', '5', '6', '7', '8']);
+  await chain.phasebox('resume');
+  await startBeside(chain, 'eval', 'select');
+  const first = await chain.up();
+  for (const run of ['eval', 'select'])
+    await waitFor(`the failure of ${run}`, async () => /"retry_at":"/.test(await chain.read(journalOf(run))));
+  await first.stop('SIGKILL');
+  await startBeside(chain, 'train');
   const up = await chain.up();
   await waitFor('the training', async () => (await chain.calls('lora')).some(({ run }) => run === 'train-s0'));
   await up.stop('SIGKILL');
   await endProcesses(chain.root);
   await chain.release('go');
   await chain.write('phasebox.yaml', (await chain.read('phasebox.yaml')).replace('[3600]', '[0]'));
-  for (const run of ['eval', 'select']) await makeDue(chain, `artifacts/${run}/${run}-s0/journal.jsonl`);
+  for (const run of ['eval', 'select']) await makeDue(chain, journalOf(run));
   await leaveMore(chain);
   return chain;
+}
+
+const journalOf = (phase: string): string => `artifacts/${phase}/${phase}-s0/journal.jsonl`;
+
+/** Several runs started at a time, as versions up to 0.2.0 left them with `in_flight: 3`. */
+async function startBeside(chain: Chain, ...phases: readonly string[]): Promise<void> {
+  const line = JSON.stringify({ event: 'started', at: new Date().toISOString() });
+  for (const phase of phases) await chain.write(journalOf(phase), `${await chain.read(journalOf(phase))}${line}\n`);
 }
 
 /** The pause before the second attempt is over. */

@@ -1,7 +1,8 @@
 import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Mapping } from '../../core/config/mapping.ts';
 import { readNulls } from '../../core/config/nulls.ts';
-import { formatProblems, locate } from '../../core/config/problem.ts';
+import { type Finding, formatProblems, locate } from '../../core/config/problem.ts';
 import { readYaml } from '../../core/config/read-yaml.ts';
 import { findIssues } from '../../core/config/validate.ts';
 import { CommandError } from '../../core/errors.ts';
@@ -113,10 +114,23 @@ function parseConfig(text: string, path: string): ConfigRead {
   if (saysNothing(text)) return { config: workspaceConfig.parse({}), warnings: [] };
   const yaml = readYaml(text, path);
   if (!yaml.ok) throw new CommandError(2, formatProblems(path, yaml.problems).trimEnd());
-  const nulls = readNulls(yaml.source, { schema: workspaceConfig });
-  const problems = locate([...nulls.findings, ...findIssues(workspaceConfig, nulls.value)], [yaml.source]);
+  const { value, ...old } = withoutInFlight(yaml.source.value);
+  const nulls = readNulls({ ...yaml.source, value }, { schema: workspaceConfig });
+  const findings = [...old.findings, ...nulls.findings, ...findIssues(workspaceConfig, nulls.value)];
+  const problems = locate(findings, [yaml.source]);
   if (problems.length > 0) throw new CommandError(2, formatProblems(path, problems).trimEnd());
-  return { config: workspaceConfig.parse(nulls.value), warnings: nulls.warnings };
+  return { config: workspaceConfig.parse(nulls.value), warnings: [...old.warnings, ...nulls.warnings] };
+}
+
+/** Versions up to 0.2.0 had the key `in_flight`: how many runs may be started at the same time. */
+function withoutInFlight(yaml: Mapping): { value: Mapping; findings: Finding[]; warnings: string[] } {
+  if (!Object.hasOwn(yaml, 'in_flight')) return { value: yaml, findings: [], warnings: [] };
+  const { in_flight: seen, ...value } = yaml;
+  if (seen === 1 || seen === null)
+    return { value, findings: [], warnings: ['in_flight: one run is started at a time, so this key may be deleted'] };
+  const message =
+    'one run is started at a time: only one can use the GPU, and two would be measured in turns; delete this key';
+  return { value, findings: [{ path: ['in_flight'], message, seen }], warnings: [] };
 }
 
 const isThere = (path: string): Promise<boolean> =>

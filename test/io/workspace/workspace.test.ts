@@ -63,14 +63,22 @@ describe('io/workspace', () => {
     expect((await readdir(alone)).sort()).to.eql(['.phasebox', 'artifacts', 'inbox', 'phasebox.yaml']);
   });
 
+  it('takes in_flight: 1, a key of earlier versions, with a notice, and refuses more with the reason', async () => {
+    const { warnings } = await openWorkspace(await folderWith('in_flight: 1\n'), 'read');
+    expect(warnings).to.eql(['in_flight: one run is started at a time, so this key may be deleted']);
+    expect(await refusal('stage_retries: 1\nin_flight: 2\n'))
+      .to.contain('WS/phasebox.yaml:2: in_flight: one run is started at a time')
+      .and.contain('delete this key\n    seen: 2');
+  });
+
   it('tells all that is wrong with phasebox.yaml at once: line, what was seen, what is allowed and meant', async () => {
-    expect(await refusal('in_flight: 0\ninbx: drop\ndashboard:\n  host: 1\n  prt: 3100\n')).to.equal(
+    expect(await refusal('stage_retries: -1\ninbx: drop\ndashboard:\n  host: 1\n  prt: 3100\n')).to.equal(
       `WS/phasebox.yaml is not accepted: 4 problems.
 
-WS/phasebox.yaml:1: in_flight: allowed: at least 1
-    seen: 0
+WS/phasebox.yaml:1: stage_retries: allowed: at least 0
+    seen: -1
 
-WS/phasebox.yaml:2: inbx: unknown key; did you mean "inbox"? Allowed here: python, inbox, artifacts, redis_url, in_flight, dashboard, disk_reserve_gb, stage_retries, retry_pause_s, notify
+WS/phasebox.yaml:2: inbx: unknown key; did you mean "inbox"? Allowed here: python, inbox, artifacts, redis_url, dashboard, disk_reserve_gb, stage_retries, retry_pause_s, notify
     seen: "drop"
 
 WS/phasebox.yaml:4: dashboard.host: text is expected
@@ -153,9 +161,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
   });
 
   it('tells where it is no YAML, and what else it holds', async () => {
-    expect(await refusal('in_flight: 1\nin_flight: 2\n')).to.contain(
-      'phasebox.yaml:2: the key in_flight is there twice',
-    );
+    expect(await refusal('inbox: a\ninbox: b\n')).to.contain('phasebox.yaml:2: the key inbox is there twice');
     expect(await refusal('a: [1\n'))
       .to.contain('phasebox.yaml:')
       .and.contain('not valid YAML');
@@ -163,7 +169,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
   });
 
   it('takes a file that is empty or comments alone as all defaults, and what is set beside them', async () => {
-    for (const text of ['', '# in_flight: 3\n\n  # more\n']) {
+    for (const text of ['', '# inbox: drop\n\n  # more\n']) {
       const { config } = await openWorkspace(await folderWith(text), 'read');
       expect(config).to.deep.equal(workspaceConfig.parse({}));
     }
