@@ -5,6 +5,7 @@ import type { ServedBy } from '../events/manifest.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import type { JobProgress } from '../io/broker/consumer.ts';
 import { toolSpans } from '../io/tool/tool-spans.ts';
+import type { Runtime } from './runtime.ts';
 
 /** What a stage left beside its outputs: for the manifest. */
 export interface Notes {
@@ -32,3 +33,11 @@ export const workedSoFar = async (
   event: Pick<StageEvent, 'stage' | 'attempt'>,
   dir: string,
 ): Promise<number | null> => workedBefore(journal, event, { spans: await toolSpans(dir), now: Date.now() });
+
+/** Once in each attempt: for the manifest, and so for the row, for the log and the dashboard. */
+export function warnOnce(runtime: Runtime, { event, notes, board }: Attempt, text: string): void {
+  if (notes.warnings.includes(text)) return;
+  notes.warnings.push(text);
+  runtime.log.warn({ run: event.run, stage: event.stage }, text);
+  board.log(`warning: ${text}`);
+}

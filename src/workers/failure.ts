@@ -11,8 +11,8 @@ import { logTail } from '../io/tool/follow-log.ts';
 import { controlFiles } from '../io/tool/tool-process.ts';
 import type { Attempt } from './attempt.ts';
 import { keptFor } from './carry-over.ts';
+import { tailLines } from './run-tool.ts';
 import { now, type Owner } from './runtime.ts';
-import { tailLines } from './stage-context.ts';
 
 /** A failure that the journal holds. Makes the job red on the dashboard. */
 export class JournaledFailure extends Error {

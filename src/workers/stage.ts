@@ -51,8 +51,15 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-/** Everything a stage may touch outside itself. */
-export interface StageContext {
+/** A model to serve, and the folder (inside the attempt's) of its server's log. */
+export interface ServeOptions {
+  readonly name: string;
+  readonly model: string;
+  readonly adapter?: string;
+}
+
+/** What a stage works on, and where. */
+export interface AttemptFacts {
   readonly run: Run;
   readonly attempt: number;
   /** A fresh folder (absolute) that becomes the stage's folder when the attempt is committed. */
@@ -60,19 +67,44 @@ export interface StageContext {
   /** The workspace's root (absolute): relative paths that a person wrote start there. */
   readonly workspace: string;
   readonly signal: AbortSignal;
+  /** Absolute folder of the base model. Throws MISSING_INPUT when it is not on this machine. */
+  readonly baseModel: string;
+}
+
+/** The programs that a stage can run. */
+export interface Tools {
   /** The user's python, with mlx_lm. */
   readonly python: string;
   /** What runs the tools: `python`, `mlx`, `mlx_lm` ... -> version. */
   readonly versions: Readonly<Record<string, string>>;
-  /** Absolute folder of the base model; throws MISSING_INPUT when it is not here. */
-  readonly baseModel: string;
   /** Absolute path of one of phasebox's own drivers around mlx_lm. */
   driver(name: Driver): string;
-  /** Runs a tool to its end. A non-zero exit throws the StageError that its log tells. */
+  /** Runs a tool to its end. A non-zero exit throws the StageError that its log shows. */
   tool(tool: Tool): Promise<void>;
+  serve(options: ServeOptions): Promise<ModelServer>;
   /** What chat templates make of prompts, read on the date of the run's phase as by `serve`. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
-  serve(options: { readonly name: string; readonly model: string; readonly adapter?: string }): Promise<ModelServer>;
+}
+
+/** Files inside `dir` (`name` relative), or inside a folder that `shared` gave (`name` absolute). */
+export interface OwnFiles {
+  write(name: string, text: string): Promise<void>;
+  append(name: string, text: string): Promise<void>;
+  /** Any text file; null when it is not there. */
+  read(path: string): Promise<string | null>;
+  list(folder: string): Promise<readonly string[]>;
+}
+
+/** Folders that are committed already. */
+export interface CommittedFiles {
+  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the bytes freed. */
+  removeOutputs(stage: StageName, paths: readonly string[]): Promise<number>;
+  /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
+  shared(key: string, work: SharedWork): Promise<string>;
+}
+
+/** Questions about files and answers that take long or need the disk. */
+export interface Proofs {
   /** A path as a person wrote it, relative to `folder`; `~` is the home folder. */
   absolute(path: string, folder: string): string;
   /** Content hash (sha256) of a file or folder, remembered by size, mtime and inode. */
@@ -83,6 +115,14 @@ export interface StageContext {
   proveInput(path: string): Promise<void>;
   /** Whether the weights of an adapter (beside its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts. */
   addsNothing(weights: string): Promise<boolean>;
+  /** A suite from its text; else all that is wrong in it. */
+  suite(text: string, file: string): Promise<SuiteResult>;
+  /** The score of answers by a suite's own rules. Throws BAD_SETTINGS when a pattern of the suite does not come to an end. */
+  score(suite: Suite, answers: readonly Answer[], repeats: number): Promise<SuiteScore>;
+}
+
+/** What a stage says of its work while it works. */
+export interface Reports {
   /** Notes in the manifest what was read: name -> content hash. */
   input(name: string, sha256: string): void;
   /** A warning for the log, the manifest and the row. */
@@ -90,21 +130,10 @@ export interface StageContext {
   progress(progress: Progress): void;
   /** A line for the job's log on the dashboard. */
   log(line: string): void;
-  /** Files inside `dir` (`name` relative), or inside a folder that `shared` gave (`name` absolute). */
-  write(name: string, text: string): Promise<void>;
-  append(name: string, text: string): Promise<void>;
-  /** Any text file; null when it is not there. */
-  read(path: string): Promise<string | null>;
-  list(folder: string): Promise<readonly string[]>;
-  /** A suite from its text; else all that is wrong in it. */
-  suite(text: string, file: string): Promise<SuiteResult>;
-  /** The score of answers by a suite's own rules. Throws BAD_SETTINGS when a pattern of the suite does not come to an end. */
-  score(suite: Suite, answers: readonly Answer[], repeats: number): Promise<SuiteScore>;
-  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the bytes freed. */
-  remove(stage: StageName, paths: readonly string[]): Promise<number>;
-  /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
-  shared(key: string, work: SharedWork): Promise<string>;
 }
+
+/** Everything a stage may touch outside itself. */
+export interface StageContext extends AttemptFacts, Tools, OwnFiles, CommittedFiles, Proofs, Reports {}
 
 /** How a shared folder is made; `make` finds in `dir` what an earlier try left, and goes on with it. */
 export interface SharedWork {

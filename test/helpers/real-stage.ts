@@ -111,7 +111,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     write: (name, text) => writeFile(resolve(dir, name), text),
     append: (name, text) => appendFile(resolve(dir, name), text),
     list: (folder) => readdir(folder),
-    async remove(stage, paths) {
+    async removeOutputs(stage, paths) {
       seen.removed.push([stage, paths]);
       const folder = folders[stage] ?? unused();
       const before = await folderBytes(folder);

@@ -8,7 +8,7 @@ type Removed = Made<'cleanup'>['removed'];
 /** The unquantised model of two_step, once the quantized one is proven whole: until then it is the only copy. */
 async function removeFloats(fuse: Input<'fuse'>, quantize: Input<'quantize'>, context: StageContext): Promise<Removed> {
   await context.proveInput(join(quantize.folder, quantize.made.model));
-  const bytes = await context.remove('fuse', [fuse.made.model]);
+  const bytes = await context.removeOutputs('fuse', [fuse.made.model]);
   return [{ stage: 'fuse', path: fuse.made.model, bytes }];
 }
 
@@ -23,7 +23,7 @@ async function removeCheckpoints({ train, select }: Trained, context: StageConte
   const removed: Removed = [];
   for (const { iteration, file } of train.made.checkpoints) {
     if (file === final || iteration === select?.made.iteration) continue;
-    removed.push({ stage: 'train', path: file, bytes: await context.remove('train', [file]) });
+    removed.push({ stage: 'train', path: file, bytes: await context.removeOutputs('train', [file]) });
   }
   return removed;
 }
