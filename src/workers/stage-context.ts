@@ -5,6 +5,8 @@ import { StageError } from '../core/errors.ts';
 import { removeOutputs } from '../io/artifacts/remove-outputs.ts';
 import { readText } from '../io/disk/files.ts';
 import { contentHash } from '../io/disk/hash.ts';
+import { removeInside } from '../io/disk/inside.ts';
+import { copyInto, linkInto } from '../io/disk/place-file.ts';
 import { driverPath } from '../io/host/driver-path.ts';
 import { absolutePath } from '../io/host/home.ts';
 import { addsNothing } from '../io/model/idle-adapter.ts';
@@ -72,6 +74,9 @@ function ownFilesOf({ dir }: Attempt): OwnFiles {
     append: (name, text) => appendFile(inDir(name), text),
     read: readText,
     list: async (folder) => (await readdir(inDir(folder))).sort(),
+    link: (target, name) => linkInto(dir, name, target),
+    copy: (from, name) => copyInto(dir, name, from),
+    remove: (name) => removeInside(dir, name),
   };
 }
 

@@ -93,6 +93,12 @@ export interface OwnFiles {
   /** Any text file; null when it is not there. */
   read(path: string): Promise<string | null>;
   list(folder: string): Promise<readonly string[]>;
+  /** A symbolic link to `target` (absolute). Replaces what has the name already. */
+  link(target: string, name: string): Promise<void>;
+  /** A file with the content of `from` (absolute), at no cost of space where the disk can. Replaces what has the name already. */
+  copy(from: string, name: string): Promise<void>;
+  /** Deletes a file or folder. What is not there counts as deleted. */
+  remove(name: string): Promise<void>;
 }
 
 /** Folders that are committed already. */

@@ -7,6 +7,8 @@ import type { Run } from '../../src/events/run.ts';
 import type { Made, StageName } from '../../src/events/stages.ts';
 import { readText } from '../../src/io/disk/files.ts';
 import { contentHash } from '../../src/io/disk/hash.ts';
+import { removeInside } from '../../src/io/disk/inside.ts';
+import { copyInto, linkInto } from '../../src/io/disk/place-file.ts';
 import { folderBytes } from '../../src/io/host/disk-usage.ts';
 import { absolutePath } from '../../src/io/host/home.ts';
 import { addsNothing } from '../../src/io/model/idle-adapter.ts';
@@ -111,6 +113,9 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     write: (name, text) => writeFile(resolve(dir, name), text),
     append: (name, text) => appendFile(resolve(dir, name), text),
     list: (folder) => readdir(folder),
+    link: (target, name) => linkInto(dir, name, target),
+    copy: (from, name) => copyInto(dir, name, from),
+    remove: (name) => removeInside(dir, name),
     async removeOutputs(stage, paths) {
       seen.removed.push([stage, paths]);
       const folder = folders[stage] ?? unused();

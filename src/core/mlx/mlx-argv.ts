@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Settings } from '../../events/stages.ts';
 
@@ -144,44 +145,18 @@ export function quantizeArgv(python: string, model: string, settings: Settings<'
   return [python, '-m', 'mlx_lm', 'convert', '--hf-path', model, '--mlx-path', files.model, '-q', ...grid];
 }
 
-const prepareScript =
-  'mkdir -p "$3" && ln -s "$1/adapter_config.json" "$3/adapter_config.json" && ' +
-  `ln -s "$1/$2" "$3/${files.weights}"`;
-
-/** A folder `files.prepared` in which a checkpoint lies as adapters.safetensors, the only name that mlx_lm loads. */
-export function prepareAdapterArgv(adapter: string, checkpoint: number): string[] {
-  return ['sh', '-c', prepareScript, 'sh', adapter, checkpointFile(checkpoint), files.prepared];
+/** Links a checkpoint (`file` in the folder `adapter`) into `folder` as adapters.safetensors, the only name that mlx_lm loads. */
+export function layAdapterArgv({ adapter, file }: { adapter: string; file: string }, folder: string): string[][] {
+  return [
+    ['mkdir', '-p', folder],
+    ['ln', '-sf', join(adapter, files.adapterConfig), join(folder, files.adapterConfig)],
+    ['ln', '-sf', join(adapter, file), join(folder, files.weights)],
+  ];
 }
 
 /** Where a candidate is laid out to be served, and where its answers are kept. */
 export const candidateFolder = (iteration: number): string =>
   `${files.candidates}/${String(iteration).padStart(7, '0')}`;
-
-const layScript =
-  'mkdir -p "$3" && ln -sf "$1/adapter_config.json" "$3/adapter_config.json" && ' +
-  `ln -sf "$1/$2" "$3/${files.weights}"`;
-
-/** The same in a candidate's own folder, which may be there already. `file`: name of the weights in `adapter`. */
-export function layCandidateArgv(adapter: string, file: string, iteration: number): string[] {
-  return ['sh', '-c', layScript, 'sh', adapter, file, candidateFolder(iteration)];
-}
-
-/** Takes the links of `layCandidateArgv` away again; the answers stay. */
-export function dropCandidatesArgv(iterations: readonly number[]): string[] {
-  const links = iterations.flatMap((iteration) =>
-    [files.weights, files.adapterConfig].map((name) => `${candidateFolder(iteration)}/${name}`),
-  );
-  return ['rm', '-f', ...links];
-}
-
-const takeScript =
-  'rm -rf "$3" && mkdir "$3" && cp "$1/adapter_config.json" "$3/" && ' +
-  `{ ln "$1/$2" "$3/${files.weights}" 2>/dev/null || cp "$1/$2" "$3/${files.weights}"; }`;
-
-/** A folder `files.adapter` with one checkpoint as its weights: a hard link, so that it costs no space, else a copy. */
-export function takeAdapterArgv(adapter: string, file: string): string[] {
-  return ['sh', '-c', takeScript, 'sh', adapter, file, files.adapter];
-}
 
 export interface LossCall {
   readonly model: string;
@@ -205,11 +180,6 @@ export function valLossArgv(python: string, driver: string, call: LossCall): str
     ...rowKeys(settings),
     ...remoteCode(settings),
   ];
-}
-
-/** Takes the links of `prepareAdapterArgv` away again: they are no output. */
-export function dropPreparedArgv(): string[] {
-  return ['rm', '-r', files.prepared];
 }
 
 export interface CostCall {

@@ -8,12 +8,10 @@ import {
   checkArgv,
   checkpointFile,
   costArgv,
-  dropPreparedArgv,
   files,
   fuseDirectArgv,
   fuseTwoStepArgv,
-  layCandidateArgv,
-  prepareAdapterArgv,
+  layAdapterArgv,
   quantizeArgv,
   trainArgv,
   trainYaml,
@@ -110,6 +108,9 @@ function trainCommands(run: CommandRun, places: Places): Pick<StageCommands, 'fi
   };
 }
 
+const layChosenArgv = (adapter: string, checkpoint: number): string[][] =>
+  layAdapterArgv({ adapter, file: checkpointFile(checkpoint) }, files.prepared);
+
 function fuseCommands(run: RunPlan, places: Places): string[][] {
   const { fuse: settings } = run.settings;
   const { folder, checkpoint } = adapterOf(run, places);
@@ -118,7 +119,7 @@ function fuseCommands(run: RunPlan, places: Places): string[][] {
     settings.mode === 'two_step'
       ? fuseTwoStepArgv(places.python, call)
       : fuseDirectArgv(places.python, places.driver('fuse_direct'), call);
-  return checkpoint === null ? [argv] : [prepareAdapterArgv(folder, checkpoint), argv, dropPreparedArgv()];
+  return checkpoint === null ? [argv] : [...layChosenArgv(folder, checkpoint), argv, ['rm', '-r', files.prepared]];
 }
 
 /** A saved checkpoint, and the training's adapter folder that it lies in. */
@@ -150,7 +151,7 @@ function selectCommands(run: RunPlan, places: Places): string[][] {
     return [valLossArgv(places.python, places.driver('val_loss'), call)];
   }
   return saved.flatMap(({ iteration, file }) => [
-    layCandidateArgv(adapter, file, iteration),
+    ...layAdapterArgv({ adapter, file }, candidateFolder(iteration)),
     serveArgv(places, { model: places.model, adapter: candidateFolder(iteration) }, 'PORT'),
   ]);
 }
@@ -178,7 +179,7 @@ function commandsOf(
     const { from } = run;
     const chosen = from !== null && 'adapter' in from && !run.chain.includes('fuse') ? from : null;
     const prepare =
-      chosen === null || chosen.checkpoint === null ? [] : [prepareAdapterArgv(chosen.adapter, chosen.checkpoint)];
+      chosen === null || chosen.checkpoint === null ? [] : layChosenArgv(chosen.adapter, chosen.checkpoint);
     const { engine } = run.settings.eval;
     const serve = engine?.server === false ? [] : [serveArgv(places, judgedModel(run, places), 'PORT')];
     const judge = engine === undefined ? [] : [engine.command];

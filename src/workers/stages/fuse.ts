@@ -1,15 +1,9 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import {
-  checkpointFile,
-  dropPreparedArgv,
-  files,
-  fuseDirectArgv,
-  fuseTwoStepArgv,
-  prepareAdapterArgv,
-} from '../../core/mlx/mlx-argv.ts';
+import { checkpointFile, files, fuseDirectArgv, fuseTwoStepArgv } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';
+import { layAdapter } from './lay-adapter.ts';
 
 /** The adapter to fuse: a folder as it is, or one of the checkpoints in it. */
 interface Chosen {
@@ -76,9 +70,9 @@ export const fuse: Stage<'fuse', 'train' | 'select'> = {
     if (chosen.checkpoint === null) {
       await context.tool({ argv: argvOf(chosen.folder, context), loadsModel: true, onLine });
     } else {
-      await context.tool({ name: 'choose', argv: prepareAdapterArgv(chosen.folder, chosen.checkpoint) });
+      await layAdapter(context, { adapter: chosen.folder, file: checkpointFile(chosen.checkpoint) }, files.prepared);
       await context.tool({ argv: argvOf(files.prepared, context), loadsModel: true, onLine });
-      await context.tool({ name: 'tidy', argv: dropPreparedArgv() });
+      await context.remove(files.prepared);
     }
     return { model: files.model };
   },

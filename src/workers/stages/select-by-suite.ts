@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { candidateFolder, files, layCandidateArgv } from '../../core/mlx/mlx-argv.ts';
+import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
 import { percent } from '../../core/page/format.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
@@ -14,6 +14,7 @@ import type { Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinExam } from './eval-parts.ts';
+import { layAdapter } from './lay-adapter.ts';
 import { scoreKept } from './outside-score.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
 import { answersFile, takeExam } from './take-exam.ts';
@@ -44,10 +45,7 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
   const factsOf = (identity: string) => ({ by: 'suite', eval_identity: identity, base, saved: choices.saved });
   await pinMeasures(factsOf(pinned.identity), context, identitiesUnderWay(pinned).map(factsOf));
   for (const { iteration, file } of choices.saved)
-    await context.tool({
-      ...{ name: `lay-${iteration}`, argv: layCandidateArgv(choices.adapter, file, iteration) },
-      fresh: true,
-    });
+    await layAdapter(context, { adapter: choices.adapter, file }, candidateFolder(iteration));
   const idle = await baseProbe(exam, context);
   const scores: Score[] = [];
   for (const [index, saved] of choices.saved.entries())

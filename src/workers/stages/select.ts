@@ -1,6 +1,6 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { dropCandidatesArgv, files, takeAdapterArgv } from '../../core/mlx/mlx-argv.ts';
+import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
 import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { bestOf, type Figure } from '../../core/select/choose.ts';
 import type { Made } from '../../events/stages.ts';
@@ -60,7 +60,7 @@ export async function pinMeasures(facts: Facts, context: StageContext, older: re
   if (before === text) return false;
   const isOther = before !== null && !olderTexts.includes(before);
   if (isOther) {
-    await context.tool({ name: 'anew', argv: ['rm', '-rf', files.candidates], fresh: true });
+    await context.remove(files.candidates);
     context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
   }
   await context.write(askedFile, text);
@@ -88,6 +88,13 @@ function unmeasured({ iteration }: Saved, context: StageContext): Measured {
   return { by: by === 'suite' ? 'suite' : 'val_loss', candidates, ...none };
 }
 
+/** Leaves `adapter/` with one checkpoint (absolute path of its weights). */
+async function takeAdapter(weights: string, context: StageContext): Promise<void> {
+  await context.remove(files.adapter);
+  await context.copy(join(dirname(weights), files.adapterConfig), join(files.adapter, files.adapterConfig));
+  await context.copy(weights, join(files.adapter, files.weights));
+}
+
 /** Measures every saved checkpoint and leaves `adapter/` with the best one, which all later stages use. */
 export const select: Stage<'select', 'train'> = {
   name: 'select',
@@ -102,8 +109,10 @@ export const select: Stage<'select', 'train'> = {
     const best = others.length === 0 ? only : bestOf(measured.candidates, figure);
     const chosen = choices.saved.find(({ iteration }) => iteration === best?.iteration);
     if (chosen === undefined) throw new StageError('NAN_LOSS', `no checkpoint has a ${figure} that is a number`);
-    await context.tool({ name: 'take', argv: takeAdapterArgv(choices.adapter, chosen.file), fresh: true });
-    await context.tool({ name: 'tidy', argv: dropCandidatesArgv(choices.saved.map(({ iteration }) => iteration)) });
+    await takeAdapter(join(choices.adapter, chosen.file), context);
+    for (const { iteration } of choices.saved)
+      for (const name of [files.weights, files.adapterConfig])
+        await context.remove(join(candidateFolder(iteration), name));
     const taken = await context.hash(join(context.dir, files.adapter, files.weights));
     if (taken !== chosen.sha256) throw new StageError('INPUT_CHANGED', join(choices.adapter, chosen.file));
     context.log(`checkpoint ${chosen.iteration} goes on`);

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { checkpointFile, dropPreparedArgv, files, prepareAdapterArgv } from '../../core/mlx/mlx-argv.ts';
+import { checkpointFile, files } from '../../core/mlx/mlx-argv.ts';
 import type { Input, StageContext } from '../stage.ts';
+import { layAdapter } from './lay-adapter.ts';
 
 /** What eval may find of its run: the last model there is, or an adapter on the base. */
 export interface Makings {
@@ -49,7 +50,7 @@ async function adapterOnBase(trained: Input<'select'> | Input<'train'>, context:
   const hashes = { base: await context.hash(context.baseModel), adapter: await context.hash(weights) };
   for (const [name, hash] of Object.entries(hashes)) context.input(name, hash);
   if (checkpoint === null) return { model: context.baseModel, adapter: folder, hashes };
-  await context.tool({ name: 'choose', argv: prepareAdapterArgv(folder, checkpoint) });
+  await layAdapter(context, { adapter: folder, file: checkpointFile(checkpoint) }, files.prepared);
   return { model: context.baseModel, adapter: join(context.dir, files.prepared), hashes };
 }
 
@@ -69,6 +70,5 @@ export function outsideCheckpoint({ made }: Input<'select'> | Input<'train'>): n
 
 /** Takes away what was laid out only to be served: links are no output. */
 export async function tidyServed(served: Served, context: StageContext): Promise<void> {
-  if (served.adapter === join(context.dir, files.prepared))
-    await context.tool({ name: 'tidy', argv: dropPreparedArgv() });
+  if (served.adapter === join(context.dir, files.prepared)) await context.remove(files.prepared);
 }

@@ -7,7 +7,7 @@ import {
   costArgv,
   fuseDirectArgv,
   fuseTwoStepArgv,
-  prepareAdapterArgv,
+  layAdapterArgv,
   quantizeArgv,
   toolEnv,
   trainArgv,
@@ -92,10 +92,11 @@ describe('core/mlx-argv', () => {
     expect(checkpointIteration('0000600_adapters.safetensors')).to.equal(600);
     expect(checkpointIteration('12345678_adapters.safetensors')).to.equal(12345678);
     expect(checkpointIteration('adapters.safetensors')).to.equal(null);
-    expect(prepareAdapterArgv('/a b', 600).slice(-3)).to.deep.equal([
-      '/a b',
-      '0000600_adapters.safetensors',
-      'chosen-adapter',
+    const file = checkpointFile(600);
+    expect(layAdapterArgv({ adapter: '/a b', file }, 'chosen-adapter')).to.deep.equal([
+      ['mkdir', '-p', 'chosen-adapter'],
+      ['ln', '-sf', '/a b/adapter_config.json', 'chosen-adapter/adapter_config.json'],
+      ['ln', '-sf', '/a b/0000600_adapters.safetensors', 'chosen-adapter/adapters.safetensors'],
     ]);
   });
 

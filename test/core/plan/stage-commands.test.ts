@@ -54,8 +54,11 @@ describe('core/stage-commands', () => {
   it('lays out a checkpoint of an adapter from outside, and takes it away again', () => {
     const from = { adapter: '/my adapters', checkpoint: 600, sha256: '' };
     const run = demoRun('B', { from, chain: ['fuse', 'cleanup', 'eval'] });
-    const [lay, fused, drop] = lines(run);
-    expect(lay).to.contain("'/my adapters' 0000600_adapters.safetensors chosen-adapter");
+    const [make, , weights, fused, drop] = lines(run);
+    expect(make).to.equal('fuse: mkdir -p chosen-adapter');
+    expect(weights).to.equal(
+      "fuse: ln -sf '/my adapters/0000600_adapters.safetensors' chosen-adapter/adapters.safetensors",
+    );
     expect(fused).to.contain('--adapter chosen-adapter');
     expect(drop).to.equal('fuse: rm -r chosen-adapter');
     const served = stageCommands(
