@@ -13,6 +13,9 @@ import { waitFor } from './helpers/temp.ts';
 const repository = resolve(import.meta.dirname, '..');
 const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
 
+/** esbuild names each file before its code: `// node_modules/vega/build/vega.js`. */
+const bundledFile = /^\s*(?:\/\/ |")[^"\s]*?(node_modules\/(?:[^"\s]*\/node_modules\/)?(?:@[^/\s]+\/)?[^/\s]+)\//gm;
+
 /** Not of tempDir: it lives for all tests here. Its real path, as the command prints it. */
 let folder = '';
 let unpacked = '';
@@ -90,6 +93,26 @@ describe('the package', () => {
         'answer_loss',
       ].map((name) => `python/${name}.py`),
     ]);
+  });
+
+  it('lists every package that is bundled, with its licence', async () => {
+    const dist = join(unpacked, 'dist');
+    const bundled = new Set<string>();
+    for (const file of (await filesBelow(dist)).filter((name) => name.endsWith('.js')))
+      for (const [, folder = ''] of (await readFile(join(dist, file), 'utf8')).matchAll(bundledFile))
+        bundled.add(folder);
+    const licences = await readFile(join(dist, 'LICENSES.txt'), 'utf8');
+    for (const folder of bundled) {
+      const own = JSON.parse(await readFile(join(repository, folder, 'package.json'), 'utf8'));
+      const [, licence, text] = licences.split(`\n${own.name} ${own.version} `)[1]?.match(/^\((.*)\)\n\n(.*)/) ?? [];
+      expect(licence, folder).to.match(/^[A-Z0-9]/);
+      expect(text, folder).to.match(/\w/);
+    }
+    const { devDependencies } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
+    const shipped = Object.keys(devDependencies).filter((name) => bundled.has(`node_modules/${name}`));
+    expect(shipped).to.eql(['ajv', 'jstat', 'markdown-it', 'vega', 'vega-lite']);
+    const guide = await readFile(join(repository, 'CONTRIBUTING.md'), 'utf8');
+    for (const name of shipped) expect(guide, name).to.contain(`\`${name}\``);
   });
 
   it('names no path of the machine that it was made on', async () => {
