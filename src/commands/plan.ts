@@ -4,7 +4,7 @@ import { phaseOfRun } from '../core/config/plan-runs.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
 import { planJson } from '../core/plan/plan-json.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
-import { differences, trainSettings } from '../core/plan/settings-shown.ts';
+import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson } from '../core/printable.ts';
@@ -107,7 +107,7 @@ async function printDifferences(
   const defaults = trains ? (await context.lookups.facts()).defaults : {};
   const found = others.map((read) => ({
     names: { before: before.phase.phase, after: read.phase.phase },
-    differences: differences(before.config, read.config, defaults),
+    differences: settingDifferences(before.config, read.config, defaults),
   }));
   const text = found.map((one) => differencesText(one.names, one.differences)).join('\n');
   options.print(options.json ? `${printableJson(found)}\n` : text);

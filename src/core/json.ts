@@ -1,3 +1,12 @@
+import { isMapping } from './config/mapping.ts';
+
+/** JSON with the keys of every mapping sorted: the same text for the same content. Undefined is the same as absent. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    isMapping(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
 /** Null where the text is not JSON: the caller reports what it lacks, or its schema refuses null. */
 export function jsonOrNull(text: string): unknown {
   try {

@@ -39,6 +39,12 @@ export function printableJson(value: unknown, indent = 2): string {
   return text.replace(acting, (character) => (character === '\n' ? character : unicode(character)));
 }
 
+/** A value on one line, as it would be written in a config: small numbers as `1e-5`. */
+export function valueText(value: unknown): string {
+  if (typeof value === 'number' && value !== 0 && Math.abs(value) < 0.001) return value.toExponential();
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
+}
+
 /** One line, and every space that is no plain one is seen. */
 export const visible = (text: string): string => printable(text).replace(oddSpaces, escapeCharacter);
 

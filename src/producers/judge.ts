@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import type { Mapping } from '../core/config/mapping.ts';
-import { canonical, phaseChanges } from '../core/config/phase-changes.ts';
+import { phaseChanges } from '../core/config/phase-changes.ts';
+import { canonicalJson } from '../core/json.ts';
 import type { PhaseRecord } from '../events/run.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
@@ -93,7 +94,7 @@ export function recordOf(
 /** Hash of gate, outcomes and baseline, so that nobody can move the goal posts afterwards unseen. */
 function criteriaHash(config: Mapping): string {
   const { criteria = null, baseline = null } = config;
-  return createHash('sha256').update(canonical({ criteria, baseline })).digest('hex');
+  return createHash('sha256').update(canonicalJson({ criteria, baseline })).digest('hex');
 }
 
 function changedPhase(file: string, record: PhaseRecord, changes: readonly string[]): string {

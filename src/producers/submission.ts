@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EarlierPhase } from '../core/config/lookups.ts';
-import { phaseChanges, seedList } from '../core/config/phase-changes.ts';
+import { phaseChanges } from '../core/config/phase-changes.ts';
+import { seedList } from '../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { seedsAgain, withSeeds } from '../core/config/seeds-again.ts';
 import type { Row } from '../events/row.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { changedLines } from '../../src/core/config/phase-changes.ts';
 import { locate } from '../../src/core/config/problem.ts';
-import { differences } from '../../src/core/plan/settings-shown.ts';
+import { settingDifferences } from '../../src/core/plan/settings-shown.ts';
 import { holdsSecrets, shownAt } from '../../src/core/secrets.ts';
 
 const secret = 'hf_abcdefghijkl';
@@ -19,7 +19,7 @@ describe('secrets of env', () => {
   });
 
   it('are in no difference, no change and no problem, though what they belong to is named', () => {
-    const found = differences(before, after, {});
+    const found = settingDifferences(before, after, {});
     expect(found.find(({ path }) => path === 'env.HF_TOKEN')).to.include({ before: '[redacted]', after: '[redacted]' });
     expect(found.find(({ path }) => path === 'env.A')).to.include({ before: 'x', after: 'y' });
     const source = { file: 'a.yaml', find: () => ({ depth: 0, line: 1 }) };

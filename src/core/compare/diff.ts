@@ -1,7 +1,8 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
-import { isMapping, isSame } from '../config/mapping.ts';
-import { valueText } from '../plan/settings-shown.ts';
+import { isSame } from '../config/mapping.ts';
+import { differences, withoutUnset } from '../differences.ts';
+import { valueText } from '../printable.ts';
 import { partsOf } from '../score/identity-parts.ts';
 import { shownAt } from '../secrets.ts';
 
@@ -81,36 +82,18 @@ function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
   return facts.map(([name, value]) => [name, 'jumper', value]);
 }
 
-/** Every value of a mapping by its path; a list is a value. */
-function leaves(value: unknown, path: string): [string, unknown][] {
-  if (!isMapping(value)) return value === undefined ? [] : [[path, value]];
-  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`));
-}
-
 /** Settings that are no jumpers of their own, by the names that a config has for them. */
-function settingsOf({ plan }: DiffSide): Map<string, unknown> | null {
+function settingsOf({ plan }: DiffSide): unknown {
   if (plan === null) return null;
   const { temperature: _temperature, stop: _stop, system: _system, suite: _suite, ...evaluated } = plan.settings.eval;
   const { resume_adapter_file: _resume, ...train } = plan.settings.train ?? {};
   const { select, fuse, cleanup } = plan.settings;
-  return new Map(
-    leaves(
-      {
-        ...{ model: plan.model?.source, revision: plan.model?.revision, data: plan.data?.source, from: plan.from },
-        ...{ min_rows: plan.min_rows, train, select, fuse, cleanup, eval: evaluated, chain: plan.chain },
-        ...{ criteria: plan.criteria, baseline: plan.baseline, env: plan.env, preflight: plan.preflight },
-        cooldown_s: plan.cooldown_s,
-      },
-      '',
-    ),
-  );
-}
-
-/** What only the second run sets goes with its section, not to the end. */
-function inSections(paths: readonly string[]): string[] {
-  const section = (path: string): string => path.split('.')[0] ?? path;
-  const order = [...new Set(paths.map(section))];
-  return [...paths].sort((a, b) => order.indexOf(section(a)) - order.indexOf(section(b)));
+  return withoutUnset({
+    ...{ model: plan.model?.source, revision: plan.model?.revision, data: plan.data?.source, from: plan.from },
+    ...{ min_rows: plan.min_rows, train, select, fuse, cleanup, eval: evaluated, chain: plan.chain },
+    ...{ criteria: plan.criteria, baseline: plan.baseline, env: plan.env, preflight: plan.preflight },
+    cooldown_s: plan.cooldown_s,
+  });
 }
 
 function contents({ custody, row }: DiffSide): Fact[] {
@@ -125,22 +108,34 @@ function contents({ custody, row }: DiffSide): Fact[] {
   return facts.map(([name, kind, value]) => [name, kind, orUnknown(value)]);
 }
 
+/** Facts of the first side with those of the second by the same name. */
+function pairsOf(one: readonly Fact[], two: readonly Fact[]): DiffLine[] {
+  const other = new Map(two.map(([name, , value]) => [name, value]));
+  return one.map(([name, kind, value]) => ({ name, kind, a: value, b: other.get(name) }));
+}
+
+/** Without the plan of one of the runs, its settings are not known. */
+function settingPairs(a: DiffSide, b: DiffSide): DiffLine[] {
+  if (a.plan !== null && b.plan !== null)
+    return differences(settingsOf(a), settingsOf(b)).map(({ path, before, after }) => ({
+      name: path,
+      kind: 'setting',
+      a: before ?? null,
+      b: after ?? null,
+    }));
+  return [{ name: 'settings', kind: 'setting', a: a.plan ?? undefined, b: b.plan ?? undefined }];
+}
+
 /** What differs between two runs: score-jumpers first, then all other settings, then contents by hash. */
 export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
   const told = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
   const versions = [...new Set([...versionNames, ...told])];
-  const [settingsA, settingsB] = [settingsOf(a), settingsOf(b)];
-  const paths = inSections([...new Set([...(settingsA ?? []), ...(settingsB ?? [])].map(([path]) => path))]);
-  const factsOf = (side: DiffSide, settings: Map<string, unknown> | null): Fact[] => [
-    ...jumpers(side, versions),
-    ...(settings === null
-      ? [['settings', 'setting', undefined] as const]
-      : paths.map((path) => [path, 'setting', settings.get(path) ?? null] as const)),
-    ...contents(side),
+  const pairs = [
+    ...pairsOf(jumpers(a, versions), jumpers(b, versions)),
+    ...settingPairs(a, b),
+    ...pairsOf(contents(a), contents(b)),
   ];
-  const other = new Map(factsOf(b, settingsB).map(([name, , value]) => [name, value]));
-  const pairs = factsOf(a, settingsA).map(([name, kind, value]) => ({ name, kind, a: value, b: other.get(name) }));
-  const differences = pairs
+  const found = pairs
     .filter((pair) => pair.a !== undefined && pair.b !== undefined && !isSame(pair.a, pair.b))
     .map((pair) => ({ ...pair, a: shownAt(pair.name, pair.a), b: shownAt(pair.name, pair.b) }));
   const unknown = pairs
@@ -152,7 +147,7 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
       of: [...(pair.a === undefined ? [a.run] : []), ...(pair.b === undefined ? [b.run] : [])],
     }));
   const over = a.row !== null && b.row !== null;
-  return { a: a.run, b: b.run, differences, unknown, over, conclusion: conclude(differences, unknown.length) };
+  return { a: a.run, b: b.run, differences: found, unknown, over, conclusion: conclude(found, unknown.length) };
 }
 
 function conclude(differences: readonly DiffLine[], unknown: number): string {

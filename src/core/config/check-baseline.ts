@@ -1,7 +1,8 @@
 import type { Phase } from '../../events/phase.ts';
 import { evalSettings } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
-import { canonicalJson, evalIdentity } from '../score/eval-identity.ts';
+import { canonicalJson } from '../json.ts';
+import { evalIdentity } from '../score/eval-identity.ts';
 import type { SuiteReader } from './check-settings.ts';
 import type { Lookups } from './lookups.ts';
 import { getAt, isMapping } from './mapping.ts';

@@ -1,33 +1,17 @@
-import { valueText } from '../plan/settings-shown.ts';
+import { type Difference, differences } from '../differences.ts';
+import { valueText } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
 import { isMapping, type Mapping } from './mapping.ts';
-
-type Json = unknown;
+import { seedList } from './plan-runs.ts';
 
 /** `path: before -> after`, a line for each value that differs; key order and formatting do not count. */
-export function changedLines(before: Json, after: Json, path = ''): string[] {
-  if (isMapping(before) && isMapping(after)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-    return keys.flatMap((key) => changedLines(before[key], after[key], path === '' ? key : `${path}.${key}`));
-  }
+export const changedLines = (before: unknown, after: unknown, path = ''): string[] =>
+  differences(before, after, path).flatMap(linesOf);
+
+function linesOf({ path, before, after }: Difference): string[] {
   if (isListOfMappings(before) && isListOfMappings(after) && before.length === after.length)
     return before.flatMap((item, index) => changedLines(item, after[index], `${path}[${index}]`));
-  if (canonical(before) === canonical(after)) return [];
   return [`${path}: ${shown(shownAt(path, before))} -> ${shown(shownAt(path, after))}`];
-}
-
-/** JSON with sorted keys: equal text = equal content. Absent keys and undefined are the same. */
-export function canonical(value: Json): string {
-  const sorted = JSON.stringify(value, (_key, item: Json) =>
-    isMapping(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,
-  );
-  return sorted ?? 'undefined';
-}
-
-/** The seeds of a phase as a list: a number n stands for 0..n-1, none for [0]. */
-export function seedList(seeds: Json): number[] {
-  if (typeof seeds === 'number') return Array.from({ length: seeds }, (_, seed) => seed);
-  return Array.isArray(seeds) ? seeds.filter((seed) => typeof seed === 'number') : [0];
 }
 
 /** What is in `all` beyond `part`; a seed given twice counts twice. */
@@ -72,10 +56,10 @@ export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
   };
 }
 
-function isListOfMappings(value: Json): value is Mapping[] {
+function isListOfMappings(value: unknown): value is Mapping[] {
   return Array.isArray(value) && value.length > 0 && value.every(isMapping);
 }
 
-function shown(value: Json): string {
+function shown(value: unknown): string {
   return value === undefined ? '(absent)' : typeof value === 'string' ? JSON.stringify(value) : valueText(value);
 }

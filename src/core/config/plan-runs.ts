@@ -35,9 +35,10 @@ export interface ResolvedPhase {
 const place = (stage: StageName | null): number => (stage === null ? -1 : stageNames.indexOf(stage));
 const modelStages: readonly StageName[] = ['train', 'select', 'fuse', 'quantize'];
 
-/** A number n stands for 0..n-1. */
-export function seedList(seeds: Phase['seeds']): number[] {
-  return typeof seeds === 'number' ? Array.from({ length: seeds }, (_, seed) => seed) : [...seeds];
+/** The seeds of a phase as a list: a number n stands for 0..n-1, none for [0]. */
+export function seedList(seeds: unknown): number[] {
+  if (typeof seeds === 'number') return Array.from({ length: seeds }, (_, seed) => seed);
+  return Array.isArray(seeds) ? seeds.filter((seed) => typeof seed === 'number') : [0];
 }
 
 /** `43a-s0`, `43a-s0.2` for the second run of a seed, `43a-s0-q4` for a variant. */

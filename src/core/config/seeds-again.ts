@@ -1,6 +1,7 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Pair, parseDocument, type YAMLMap } from 'yaml';
 import { isMapping, isSame, type Mapping } from './mapping.ts';
-import { seedList, seedsBeyond } from './phase-changes.ts';
+import { seedsBeyond } from './phase-changes.ts';
+import { seedList } from './plan-runs.ts';
 
 /**
  * The seeds to submit so that every seed of the file is run once more: those accepted (none yet: null), those of the

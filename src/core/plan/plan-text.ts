@@ -3,11 +3,13 @@ import type { StageName } from '../../events/stages.ts';
 import { stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
 import { get } from '../config/mapping.ts';
+import { type Difference, withoutUnset } from '../differences.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
+import { valueText } from '../printable.ts';
 import { sizeText } from '../size-text.ts';
 import { duration, plural } from '../words.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
-import { type Difference, saysSomething, type TrainSetting, valueText } from './settings-shown.ts';
+import type { TrainSetting } from './settings-shown.ts';
 import { shellLine } from './shell.ts';
 import type { StageCommands } from './stage-commands.ts';
 import type { StageTimes } from './stage-times.ts';
@@ -78,7 +80,7 @@ function wrapped(label: string, items: readonly string[]): string[] {
 function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
   const { select, fuse, cleanup, eval: asked } = draft.settings;
   const differing = train.filter(({ differs }) => differs);
-  const kept = train.filter(({ differs, value }) => !differs && saysSomething(value));
+  const kept = train.filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined);
   const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
   const told = ({ name, value, byDefault }: TrainSetting): string => {
     const usual = byDefault === null ? 'none' : valueText(byDefault);

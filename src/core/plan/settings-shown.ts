@@ -1,5 +1,6 @@
 import type { Run } from '../../events/run.ts';
 import { isMapping, isSame, type Mapping } from '../config/mapping.ts';
+import { type Difference, differences, withoutUnset } from '../differences.ts';
 import { shownAt } from '../secrets.ts';
 
 /** A setting of mlx_lm as a run uses it. `differs`: from mlx_lm's own default. */
@@ -27,27 +28,6 @@ export function trainSettings(train: NonNullable<Run['settings']['train']>, defa
     });
 }
 
-/** False for nothing, in however many mappings: `null`, `{ adam: {}, sgd: {} }`. */
-export const saysSomething = (value: unknown): boolean => leaves(value, '').length > 0;
-
-/** A value on one line, as it would be written in a config: small numbers as `1e-5`. */
-export function valueText(value: unknown): string {
-  if (typeof value === 'number' && value !== 0 && Math.abs(value) < 0.001) return value.toExponential();
-  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
-}
-
-export interface Difference {
-  readonly path: string;
-  /** Null: not set there. */
-  readonly before: unknown;
-  readonly after: unknown;
-}
-
-function leaves(value: unknown, path: string): [string, unknown][] {
-  if (!isMapping(value)) return value === undefined || value === null ? [] : [[path, value]];
-  return Object.entries(value).flatMap(([key, item]) => leaves(item, path === '' ? key : `${path}.${key}`));
-}
-
 /** Names and texts: what a phase is called is no difference of what it does. */
 const labels = ['phase', 'title', 'hypothesis', 'notes', 'extends'];
 
@@ -59,12 +39,10 @@ function complete(config: Mapping, defaults: Mapping): Mapping {
   return { ...Object.fromEntries(kept), ...(isMapping(train) ? { train: { ...own, ...train } } : {}) };
 }
 
-/** What differs between two resolved phases, setting by setting, in the order of the second. */
-export function differences(before: Mapping, after: Mapping, defaults: Mapping): Difference[] {
-  const [from, to] = [before, after].map((config) => new Map(leaves(complete(config, defaults), '')));
-  const paths = [...new Set([...(to?.keys() ?? []), ...(from?.keys() ?? [])])];
-  return paths
-    .map((path) => ({ path, before: from?.get(path) ?? null, after: to?.get(path) ?? null }))
-    .filter((one) => !isSame(one.before, one.after))
-    .map(({ path, before, after }) => ({ path, before: shownAt(path, before), after: shownAt(path, after) }));
-}
+/** The settings that differ between two resolved phases. Null: not set there. */
+export const settingDifferences = (before: Mapping, after: Mapping, defaults: Mapping): Difference[] =>
+  differences(withoutUnset(complete(before, defaults)), withoutUnset(complete(after, defaults))).map((one) => ({
+    path: one.path,
+    before: shownAt(one.path, one.before ?? null),
+    after: shownAt(one.path, one.after ?? null),
+  }));

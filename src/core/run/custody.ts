@@ -2,7 +2,7 @@ import type { Manifest } from '../../events/manifest.ts';
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import type { StageName } from '../../events/stages.ts';
-import { canonicalJson } from '../score/eval-identity.ts';
+import { canonicalJson } from '../json.ts';
 
 type Manifests = Readonly<Partial<Record<StageName, Manifest>>>;
 

@@ -1,5 +1,6 @@
 import type { Settings } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
+import { canonicalJson } from '../json.ts';
 import { systemPrompt } from './chat.ts';
 import { scorerVersion } from './score.ts';
 
@@ -34,15 +35,6 @@ export function evalIdentity({ suite, settings, versions, files = {} }: EvalFact
       transformers: versions.transformers ?? null,
     },
   });
-}
-
-/** JSON with the keys of every object sorted. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
 }
 
 /** Words of a command that may name a file: each as it is, and what stands behind `=` in it (`--config=a.yaml`). */

@@ -1,4 +1,4 @@
-import { canonicalJson } from './eval-identity.ts';
+import { canonicalJson } from '../json.ts';
 
 /**
  * What an eval identity is made of, in the order in which versions of phasebox began to record it; a new part goes to the

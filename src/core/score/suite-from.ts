@@ -1,10 +1,10 @@
 import { stringify } from 'yaml';
 import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
 import { refusedCharacter } from '../config/control-characters.ts';
+import { canonicalJson } from '../json.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../words.ts';
 import { calledNames } from './called-names.ts';
-import { canonicalJson } from './eval-identity.ts';
 import { contentText, readAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 

@@ -1,5 +1,5 @@
 import type { Prompt, Suite } from '../../events/suite.ts';
-import { canonicalJson } from '../score/eval-identity.ts';
+import { canonicalJson } from '../json.ts';
 import { seededRandom } from '../stats/random.ts';
 
 /**

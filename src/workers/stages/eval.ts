@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
 import { StageError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/json.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
-import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
+import { canonicalJson } from '../../core/json.ts';
 import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
-import { canonicalJson } from '../../core/score/eval-identity.ts';
 import { bestOf, type Figure } from '../../core/select/choose.ts';
 import type { Made } from '../../events/stages.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { differences, saysSomething, trainSettings, valueText } from '../../../src/core/plan/settings-shown.ts';
+import { withoutUnset } from '../../../src/core/differences.ts';
+import { settingDifferences, trainSettings } from '../../../src/core/plan/settings-shown.ts';
 import { stageTimes } from '../../../src/core/plan/stage-times.ts';
+import { valueText } from '../../../src/core/printable.ts';
 import { demoRun, quickTrain } from '../../helpers/real-stage.ts';
 
 const defaults = {
@@ -20,12 +22,9 @@ describe('core/settings-shown', () => {
       { name: 'num_layers', value: 16, byDefault: 16, differs: false },
       { name: 'lora_parameters', value: { rank: 8, scale: 20 }, byDefault: { rank: 8, scale: 20 }, differs: false },
     ]);
-    expect([null, {}, { adam: {}, sgd: {} }, 0, { adam: { eps: 1 } }].map(saysSomething)).to.deep.equal([
-      false,
-      false,
-      false,
-      true,
-      true,
+    expect([null, {}, { adam: {}, sgd: {} }, 0, { adam: { eps: 1 }, sgd: null }].map(withoutUnset)).to.deep.equal([
+      ...[undefined, undefined, undefined],
+      ...[0, { adam: { eps: 1 } }],
     ]);
     expect([1e-5, 0.01, 'adam', null, [1]].map(valueText)).to.deep.equal(['1e-5', '0.01', 'adam', 'null', '[1]']);
   });
@@ -33,13 +32,13 @@ describe('core/settings-shown', () => {
   it('finds just what differs: a default that is written out does not', () => {
     const a = { phase: 'a', title: 'A', model: 'm', train: { iters: 800, num_layers: 16 }, seeds: [0] };
     const b = { phase: 'b', model: 'n', train: { iters: 800, learning_rate: 2e-5 }, seeds: [0, 1], env: { X: '1' } };
-    expect(differences(a, b, defaults)).to.deep.equal([
+    expect(settingDifferences(a, b, defaults)).to.deep.equal([
       { path: 'model', before: 'm', after: 'n' },
       { path: 'train.learning_rate', before: 1e-5, after: 2e-5 },
       { path: 'seeds', before: [0], after: [0, 1] },
       { path: 'env.X', before: null, after: '1' },
     ]);
-    expect(differences(a, { ...a, phase: 'c', notes: 'n' }, defaults)).to.deep.equal([]);
+    expect(settingDifferences(a, { ...a, phase: 'c', notes: 'n' }, defaults)).to.deep.equal([]);
   });
 });
 

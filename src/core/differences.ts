@@ -1,0 +1,33 @@
+import { isMapping, isSame, type Mapping } from './config/mapping.ts';
+
+/** A value that two mappings do not share. Undefined: it is absent on that side. */
+export interface Difference {
+  /** `train.iters`. */
+  readonly path: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/**
+ * The values that differ, in the order of the first mapping. What only the second has follows in its section. The order of
+ * keys does not count, and a list is one value. A mapping that one side lacks is taken apart.
+ */
+export function differences(before: unknown, after: unknown, path = ''): Difference[] {
+  const [from, to] = [entriesIn(before), entriesIn(after)];
+  const keys = from === null || to === null ? [] : [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  if (from !== null && to !== null && keys.length > 0)
+    return keys.flatMap((key) => differences(from[key], to[key], path === '' ? key : `${path}.${key}`));
+  return isSame(before, after) ? [] : [{ path, before, after }];
+}
+
+const entriesIn = (value: unknown): Mapping | null => (value === undefined ? {} : isMapping(value) ? value : null);
+
+/** Without null and without mappings that hold nothing else, such as `{ adam: {}, sgd: {} }`. Undefined if nothing is left. */
+export function withoutUnset(value: unknown): unknown {
+  if (!isMapping(value)) return value ?? undefined;
+  const entries = Object.entries(value).flatMap(([key, inner]) => {
+    const set = withoutUnset(inner);
+    return set === undefined ? [] : [[key, set] as const];
+  });
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
