@@ -1,11 +1,9 @@
+import { didYouMean } from '../core/closest.ts';
 import { type Contrast, contrast } from '../core/compare/contrast.ts';
 import { groupRuns } from '../core/compare/groups.ts';
-import { partText, unrecordedText } from '../core/compare/measured.ts';
 import { type Summary, summarise } from '../core/compare/summary.ts';
-import { didYouMean } from '../core/config/closest.ts';
 import { CommandError } from '../core/errors.ts';
-import { percent } from '../core/page/format.ts';
-import { none } from '../core/page/markdown.ts';
+import { none, percent } from '../core/format.ts';
 import { gateText } from '../core/page/report-gate.ts';
 import {
   findingText,
@@ -17,6 +15,7 @@ import {
   spreadText,
 } from '../core/page/report-words.ts';
 import { printableJson } from '../core/printable.ts';
+import { partText, unrecordedText } from '../core/score/measured.ts';
 import { plural } from '../core/words.ts';
 import { readResults } from '../io/artifacts/results-file.ts';
 import { readPhases, readScores } from '../io/page/page-input.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { shellLine } from '../core/plan/shell.ts';
 import { printableJson } from '../core/printable.ts';
+import { shellLine } from '../core/shell.ts';
 import { plural } from '../core/words.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
 import { checkBroker } from './parts/check-broker.ts';

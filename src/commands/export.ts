@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { CommandError, StageError } from '../core/errors.ts';
-import { shellLine } from '../core/plan/shell.ts';
+import { shellLine } from '../core/shell.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Run } from '../events/run.ts';
 import { type StageName, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
-import { type Cloned, cloneFolder, type Piece } from '../io/disk/clone-folder.ts';
-import { contentHash } from '../io/disk/hash.ts';
 import { packageRoot } from '../io/host/package-root.ts';
+import { type Cloned, cloneFolder, type Piece } from '../io/model/clone-folder.ts';
 import { proveModel } from '../io/model/model-folder.ts';
+import { contentHash } from '../io/thread/content-hash.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type FinalModel, finalModel, modelFiles } from './parts/final-model.ts';
 import { type FoundRun, findRun } from './parts/find-run.ts';

@@ -1,4 +1,4 @@
-import { didYouMean } from '../core/config/closest.ts';
+import { didYouMean } from '../core/closest.ts';
 import { CommandError } from '../core/errors.ts';
 import { stageNames } from '../events/stages.ts';
 import { ask } from './parts/ask.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { didYouMean } from '../core/config/closest.ts';
+import { didYouMean } from '../core/closest.ts';
 import { phaseJsonSchema } from '../core/config/json-schema.ts';
 import { CommandError } from '../core/errors.ts';
 import { workspaceConfig } from '../events/workspace.ts';

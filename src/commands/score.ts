@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { formatProblems } from '../core/config/problem.ts';
 import { readSuite, type SuiteResult } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
-import { percent } from '../core/page/format.ts';
+import { percent } from '../core/format.ts';
 import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';

@@ -1,4 +1,4 @@
-import { isMapping, isSame, type Mapping } from './config/mapping.ts';
+import { isMapping, isSame, type Mapping } from './mapping.ts';
 
 /** A value that two mappings do not share. Undefined: it is absent on that side. */
 export interface Difference {

@@ -1,4 +1,4 @@
-import { isMapping } from './config/mapping.ts';
+import { isMapping } from './mapping.ts';
 
 /** JSON with the keys of every mapping sorted: the same text for the same content. Undefined is the same as absent. */
 export function canonicalJson(value: unknown): string {

@@ -1,4 +1,4 @@
-import { isMapping } from './config/mapping.ts';
+import { isMapping } from './mapping.ts';
 
 const redacted = '[redacted]';
 /** Names whose values are secrets: of an environment variable, of a field, of a parameter in a URL. */

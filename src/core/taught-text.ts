@@ -1,5 +1,5 @@
 import type { DataProfile, TaughtCounts } from '../events/profile.ts';
-import { count, percentOf, share } from './page/format.ts';
+import { count, percentOf, share } from './format.ts';
 
 /** What the answers teach: prose, calls, something else, nothing. */
 function answersText({ masked, answers }: TaughtCounts): string[] {

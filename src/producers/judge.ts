@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
-import type { Mapping } from '../core/config/mapping.ts';
 import { phaseChanges } from '../core/config/phase-changes.ts';
 import { canonicalJson } from '../core/json.ts';
+import type { Mapping } from '../core/mapping.ts';
 import type { PhaseRecord } from '../events/run.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';

@@ -1,6 +1,6 @@
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileHash } from '../../src/io/disk/hash.ts';
+import { fileHash } from '../../src/io/thread/content-hash.ts';
 
 /** Everything below a folder: a line each with its kind, size, time and content. Two equal lists are two equal trees. */
 export async function treeOf(folder: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { contentHash } from '../../src/io/disk/hash.ts';
+import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
 import { tinyAdapter } from '../helpers/tiny-model.ts';
 

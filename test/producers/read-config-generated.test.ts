@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { CORE_SCHEMA, FAILSAFE_SCHEMA, load, type Schema } from 'js-yaml';
 import { sections } from '../../src/core/config/check-settings.ts';
-import { get, getAt, isMapping, type Mapping } from '../../src/core/config/mapping.ts';
+import { get, getAt, isMapping, type Mapping } from '../../src/core/mapping.ts';
 import { phase as phaseSchema } from '../../src/events/phase.ts';
 import { packageRoot } from '../../src/io/host/package-root.ts';
 import { type ConfigWorkspace, configWorkspace, mlxFacts } from '../helpers/config-workspace.ts';

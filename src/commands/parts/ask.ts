@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { didYouMean } from '../../core/config/closest.ts';
+import { didYouMean } from '../../core/closest.ts';
 import { CommandError } from '../../core/errors.ts';
 import { findTarget, targetNames } from '../../core/run/control.ts';
 import { exitCodeOf, isRefused, outcomeText, requestText } from '../../core/run/control-words.ts';

@@ -5,8 +5,9 @@ import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
-import { contentHash, fileHash, filesBelow } from '../../io/disk/hash.ts';
+import { filesBelow } from '../../io/disk/hash.ts';
 import { resolveModel } from '../../io/model/models.ts';
+import { contentHash, fileHash } from '../../io/thread/content-hash.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { FoundRun } from './find-run.ts';
 

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
+import { candidateFolder, files, savedIterations } from '../../core/mlx/mlx-argv.ts';
 import { readLogLine } from '../../core/mlx/mlx-log.ts';
 import { trainProgress } from '../../core/mlx/train-progress.ts';
-import { savedIterations } from '../../core/select/choose.ts';
 import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
 import type { Run } from '../../events/run.ts';
 import { attemptFolder, type StageName } from '../../events/stages.ts';

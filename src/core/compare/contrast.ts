@@ -1,7 +1,7 @@
+import { type Measured, measuredAlike } from '../score/measured.ts';
 import { holm, welch } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
 import { type Finding, findingOf } from './finding.ts';
-import { type Measured, measuredAlike } from './measured.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
 import { pooledSpread, type Spread } from './spread.ts';
 import type { Summary } from './summary.ts';

@@ -1,7 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
-import { isSame } from '../config/mapping.ts';
 import { differences, withoutUnset } from '../differences.ts';
+import { isSame } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { partsOf } from '../score/identity-parts.ts';
 import { shownAt } from '../secrets.ts';

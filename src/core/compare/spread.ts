@@ -1,7 +1,7 @@
 import type { Row } from '../../events/row.ts';
+import { isAlike } from '../score/measured.ts';
 import type { Interval } from '../stats/interval.ts';
 import { pooledSd, sdInterval } from '../stats/power.ts';
-import { isAlike } from './measured.ts';
 import { modelOf, type Summary } from './summary.ts';
 
 /** Spread between runs of one recipe: over which phases it was pooled, percent points. */

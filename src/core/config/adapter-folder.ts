@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { jsonOrNull } from '../json.ts';
+import { getAt } from '../mapping.ts';
 import type { Lookups } from './lookups.ts';
-import { getAt } from './mapping.ts';
 
 /** What a place that should hold an adapter of mlx_lm holds instead, and what to do with it. */
 export interface OtherContent {

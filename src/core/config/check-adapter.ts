@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
 import { jsonOrNull } from '../json.ts';
+import { isMapping } from '../mapping.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
 import { foreignTensors } from '../mlx/adapter-tensors.ts';
 import { refusedStart } from '../mlx/python-json.ts';
@@ -8,7 +9,6 @@ import { otherBase } from './adapter-base.ts';
 import { notAnAdapter } from './adapter-folder.ts';
 import type { ModelReader, NamedModel } from './base-model.ts';
 import type { Lookups } from './lookups.ts';
-import { isMapping } from './mapping.ts';
 import type { Finding } from './problem.ts';
 
 type FromAdapter = Extract<From, { adapter: string }>;

@@ -1,5 +1,5 @@
+import { isMapping, type Mapping } from '../mapping.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { notAllowed } from './validate.ts';
 

@@ -1,6 +1,6 @@
+import type { Mapping } from '../mapping.ts';
 import { learningRate, type Schedule, scheduleKinds } from '../mlx/schedule.ts';
 import { plural } from '../words.ts';
-import type { Mapping } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { notAllowed, typeWord } from './validate.ts';
 

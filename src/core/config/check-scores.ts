@@ -1,8 +1,8 @@
+import { getAt } from '../mapping.ts';
 import { checkBaseline } from './check-baseline.ts';
 import type { SuiteReader } from './check-settings.ts';
 import { checkCriteria } from './criteria.ts';
 import type { Lookups } from './lookups.ts';
-import { getAt } from './mapping.ts';
 import type { Finding } from './problem.ts';
 import type { UsablePhase } from './read-phase.ts';
 import { categoriesOf } from './read-suite.ts';

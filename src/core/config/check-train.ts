@@ -1,9 +1,9 @@
 import { trainSettings } from '../../events/stages.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { mlxDefaults } from '../mlx/mlx-argv.ts';
 import { plural } from '../words.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { oddSpaceHint } from './slips.ts';
 import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';

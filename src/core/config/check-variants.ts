@@ -1,9 +1,9 @@
 import type { Run } from '../../events/run.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { checkSettings, resolveSettings, type SettingsScope, sections } from './check-settings.ts';
 import { keepsOne } from './check-start.ts';
 import { overlay } from './extend.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import { effective, firstDifference, type Variant } from './plan-runs.ts';
 import { type Finding, pathText } from './problem.ts';
 import { validate } from './validate.ts';

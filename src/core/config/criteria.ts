@@ -1,6 +1,6 @@
 import type { Criteria } from '../../events/phase.ts';
 import { type Mode, modes } from '../../events/score.ts';
-import { didYouMean } from './closest.ts';
+import { didYouMean } from '../closest.ts';
 import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
 import { formulaHint } from './formula-slips.ts';
 

@@ -1,4 +1,4 @@
-import { isMapping, type Mapping } from './mapping.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import type { Path } from './problem.ts';
 
 /** What a phase says about itself: never taken over by one that extends it. */

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { phase } from '../../events/phase.ts';
 import { stages } from '../../events/stages.ts';
-import { isMapping } from './mapping.ts';
+import { isMapping } from '../mapping.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isPathSchema } from '../../events/paths.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { type EmptyKey, entriesHint } from './empty-keys.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import { type Finding, type Path, pathText } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';

@@ -1,7 +1,7 @@
 import { type Difference, differences } from '../differences.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import { seedList } from './plan-runs.ts';
 
 /** `path: before -> after`, a line for each value that differs; key order and formatting do not count. */

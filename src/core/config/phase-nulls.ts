@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { phase } from '../../events/phase.ts';
 import { trainSettings } from '../../events/stages.ts';
+import { get, isMapping, type Mapping } from '../mapping.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
-import { get, isMapping, type Mapping } from './mapping.ts';
 import { type NullsRead, readNulls } from './nulls.ts';
 import type { Path } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';

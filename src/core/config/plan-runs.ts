@@ -1,8 +1,8 @@
 import type { Phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
+import { isSame } from '../mapping.ts';
 import type { RunDraft } from './lookups.ts';
-import { isSame } from './mapping.ts';
 
 type Settings = Run['settings'];
 

@@ -1,5 +1,5 @@
+import { getAt, type Mapping } from '../mapping.ts';
 import type { Lookups } from './lookups.ts';
-import { getAt, type Mapping } from './mapping.ts';
 import { readPhaseNulls } from './phase-nulls.ts';
 import { type Finding, locate, type Path, type Problem, type Source, seenText } from './problem.ts';
 import { asWritten } from './read-phase.ts';

@@ -1,4 +1,5 @@
 import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
+import type { Mapping } from '../mapping.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
 import { baselineDoubts } from './check-baseline.ts';
 import { checkPrompts } from './check-prompts.ts';
@@ -8,7 +9,6 @@ import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts
 import { checkVariants } from './check-variants.ts';
 import { merged } from './extend.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
-import type { Mapping } from './mapping.ts';
 import { readPhaseNulls } from './phase-nulls.ts';
 import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { phase } from '../../events/phase.ts';
-import { get, getAt, isMapping, type Mapping } from './mapping.ts';
+import { get, getAt, isMapping, type Mapping } from '../mapping.ts';
 import type { Finding } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 import { validate } from './validate.ts';

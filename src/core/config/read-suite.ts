@@ -1,7 +1,7 @@
 import { type Assertion, assertion, assertionProblem, checkOf } from '../../events/assertion.ts';
 import { prompt as promptSchema, type Suite, suite, suiteFaults } from '../../events/suite.ts';
+import { get, getAt, type Mapping } from '../mapping.ts';
 import { schemaFault } from '../score/assert.ts';
-import { get, getAt, type Mapping } from './mapping.ts';
 import { readNulls } from './nulls.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
 import { openYaml, readYamlData } from './read-yaml.ts';

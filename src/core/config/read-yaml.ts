@@ -1,6 +1,7 @@
 import { Composer, CST, type Document, isNode, isScalar, LineCounter, type Node, Parser, visit } from 'yaml';
+import { refusedCharacter } from '../control-characters.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { printable } from '../printable.ts';
-import { refusedCharacter } from './control-characters.ts';
 import {
   type EmptyKey,
   emptyKeys,
@@ -10,7 +11,6 @@ import {
   type SplitNumber,
   splitNumbers,
 } from './empty-keys.ts';
-import { isMapping, type Mapping } from './mapping.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint } from './slips.ts';
 import { syntaxHint } from './yaml-hints.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isMapping } from './mapping.ts';
+import { isMapping } from '../mapping.ts';
 import type { Path } from './problem.ts';
 
 export type Schema = z.core.$ZodType;

@@ -1,5 +1,5 @@
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Pair, parseDocument, type YAMLMap } from 'yaml';
-import { isMapping, isSame, type Mapping } from './mapping.ts';
+import { isMapping, isSame, type Mapping } from '../mapping.ts';
 import { seedsBeyond } from './phase-changes.ts';
 import { seedList } from './plan-runs.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { closest } from './closest.ts';
-import { getAt, type Mapping, without } from './mapping.ts';
+import { closest } from '../closest.ts';
+import { getAt, type Mapping, without } from '../mapping.ts';
 import type { Finding, Path } from './problem.ts';
 import { formOf, formsOf, keysOf, placeIn, type Schema, schemaAt } from './schema-place.ts';
 import { commaHint, lineEndHint, listHint, oddSpaceHint, spaceHint } from './slips.ts';

@@ -1,4 +1,4 @@
-import { isMapping } from '../config/mapping.ts';
+import { isMapping } from '../mapping.ts';
 import { weightsOf } from './model-shape.ts';
 import type { WholeModel } from './model-support.ts';
 

@@ -1,7 +1,6 @@
 import type { Run } from '../../events/run.ts';
 import type { Settings, StageName } from '../../events/stages.ts';
-import { savedIterations } from '../select/choose.ts';
-import { mlxDefaults } from './mlx-argv.ts';
+import { mlxDefaults, savedIterations } from './mlx-argv.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
 /** Of a run: what decides how much it writes. */

@@ -1,4 +1,4 @@
-import { isMapping, type Mapping } from '../config/mapping.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { isAtLeast } from '../version.ts';
 
 export const updateMlxLm = 'python -m pip install --upgrade mlx-lm';

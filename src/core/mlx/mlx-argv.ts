@@ -203,3 +203,10 @@ export function costArgv(python: string, driver: string, call: CostCall): string
     ...(data === null ? [] : ['--data', data, '--max-seq-length', limit, ...rowKeys(train)]),
   ];
 }
+
+/** The iterations that a training saves, in order: every `save_every`, and the last. */
+export function savedIterations(train: Settings<'train'>): number[] {
+  const { iters, save_every } = { ...mlxDefaults, ...train };
+  const numbered = Array.from({ length: Math.floor(iters / save_every) }, (_, index) => (index + 1) * save_every);
+  return numbered.at(-1) === iters ? numbered : [...numbered, iters];
+}

@@ -1,4 +1,4 @@
-import { shellWord } from '../plan/shell.ts';
+import { shellWord } from '../shell.ts';
 import { updateMlxLm } from './known-pairs.ts';
 
 /**

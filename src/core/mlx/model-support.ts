@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { closest } from '../config/closest.ts';
-import { isMapping, type Mapping } from '../config/mapping.ts';
+import { closest } from '../closest.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 import { updateMlxLm } from './known-pairs.ts';
 import type { ModelFault } from './model-fault.ts';
 import type { Tensor } from './safetensors.ts';

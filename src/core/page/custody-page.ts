@@ -1,9 +1,9 @@
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
+import { count, none, percent, time } from '../format.ts';
 import { sizeText } from '../size-text.ts';
 import { plural } from '../words.ts';
-import { count, percent, time } from './format.ts';
-import { asText, code, none, table } from './markdown.ts';
+import { asText, code, table } from './markdown.ts';
 
 type Custody = Row['custody'];
 

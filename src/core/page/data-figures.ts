@@ -1,6 +1,5 @@
 import type { DataProfile } from '../../events/profile.ts';
-import { count, percentOf } from './format.ts';
-import { none } from './markdown.ts';
+import { count, none, percentOf } from '../format.ts';
 
 /** What is counted, and a cell for each profile: of the data as it is, and of the split data. */
 export interface Figure {

@@ -1,6 +1,6 @@
 import type { CheckReport, ShownRow, SplitFile } from '../../events/data-report.ts';
+import { count } from '../format.ts';
 import { plural } from '../words.ts';
-import { count } from './format.ts';
 
 /** What `phasebox data` has to say, for the terminal, the page and `--json`. */
 export interface DataReport {

@@ -1,3 +1,4 @@
+import { none } from '../format.ts';
 import { printable } from '../printable.ts';
 
 /** A character that Markdown (GitHub's, with math and strike-through) would read as its own. */
@@ -55,6 +56,3 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const line = (cells: readonly string[]) => `| ${used.map((column) => cells[column] ?? none).join(' | ')} |`;
   return [line(head), `|${used.map(() => ' --- |').join('')}`, ...rows.map(line)].join('\n');
 }
-
-/** What stands for an unknown or absent value. */
-export const none = '–';

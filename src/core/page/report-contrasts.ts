@@ -1,7 +1,7 @@
 import type { CategoryContrast, Contrast } from '../compare/contrast.ts';
-import { unrecordedText } from '../compare/measured.ts';
-import { percent } from './format.ts';
-import { asText, code, details, none, table } from './markdown.ts';
+import { none, percent } from '../format.ts';
+import { unrecordedText } from '../score/measured.ts';
+import { asText, code, details, table } from './markdown.ts';
 import { findingText, findingWords, type Names, pValue, signed, spreadText } from './report-words.ts';
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {

@@ -1,8 +1,8 @@
 import { modes } from '../../events/score.ts';
 import type { Contrast } from '../compare/contrast.ts';
 import type { Summary } from '../compare/summary.ts';
+import { list, percent } from '../format.ts';
 import { costWarnings } from '../run/cost-words.ts';
-import { list, percent } from './format.ts';
 import { asText, code } from './markdown.ts';
 
 const most = 3;

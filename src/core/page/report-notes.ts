@@ -1,12 +1,12 @@
 import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
-import { measuredAlike, partText } from '../compare/measured.ts';
 import { catalogue } from '../errors.ts';
+import { count, list, listSome, loss, none, percent, share } from '../format.ts';
 import { missingRunText } from '../run/old-rows.ts';
 import { type PartName, partsOf } from '../score/identity-parts.ts';
+import { measuredAlike, partText } from '../score/measured.ts';
 import { taughtText } from '../taught-text.ts';
-import { count, list, listSome, loss, percent, share } from './format.ts';
-import { asText, code, details, fence, none, table } from './markdown.ts';
+import { asText, code, details, fence, table } from './markdown.ts';
 import { mostShown } from './shown.ts';
 
 /** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */

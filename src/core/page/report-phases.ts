@@ -1,10 +1,10 @@
 import type { Row } from '../../events/row.ts';
 import { figure, type Summary } from '../compare/summary.ts';
+import { none, percent, time } from '../format.ts';
 import { oneMoreDraw } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
-import { percent, time } from './format.ts';
-import { asText, none, table } from './markdown.ts';
+import { asText, table } from './markdown.ts';
 import { gateText } from './report-gate.ts';
 import { meanText, pValue, rangeText, span } from './report-words.ts';
 

@@ -1,7 +1,7 @@
 import type { Group } from '../compare/groups.ts';
 import { promptTable, tellingPrompts } from '../compare/prompts.ts';
 import type { TellingAnswer } from '../compare/telling.ts';
-import { listSome } from './format.ts';
+import { listSome } from '../format.ts';
 import { asText } from './markdown.ts';
 
 /** An answer with what was asked for, as the page quotes it. */

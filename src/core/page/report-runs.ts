@@ -1,10 +1,10 @@
 import type { Row } from '../../events/row.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import { stageNames } from '../../events/stages.ts';
+import { list, loss, none, percent } from '../format.ts';
 import { sizeText } from '../size-text.ts';
 import { duration } from '../words.ts';
-import { list, loss, percent } from './format.ts';
-import { asText, details, none, table } from './markdown.ts';
+import { asText, details, table } from './markdown.ts';
 
 /** Categories of all rows, in the order in which they first occur. */
 function categoriesOf(rows: readonly Row[]): string[] {

@@ -1,9 +1,9 @@
 import type { Contrast } from '../compare/contrast.ts';
 import type { Group } from '../compare/groups.ts';
 import type { Summary } from '../compare/summary.ts';
+import { percent, time } from '../format.ts';
 import { idleText } from '../run/idle-adapter.ts';
 import { plural } from '../words.ts';
-import { percent, time } from './format.ts';
 import { asText, code } from './markdown.ts';
 import { gateWords } from './report-gate.ts';
 import { alone, findingWords } from './report-words.ts';

@@ -1,10 +1,10 @@
 import { type Finding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { Spread } from '../compare/spread.ts';
 import type { Summary } from '../compare/summary.ts';
+import { percent, share } from '../format.ts';
 import type { Interval } from '../stats/interval.ts';
 import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
-import { percent, share } from './format.ts';
 
 /** `66-94`, in whole points: more digits would promise more than a range can keep. */
 export const span = ({ low, high }: Interval): string => `${Math.round(low)}-${Math.round(high)}`;

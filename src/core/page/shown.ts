@@ -1,7 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { Group } from '../compare/groups.ts';
 import { figure } from '../compare/summary.ts';
-import { count } from './format.ts';
+import { count } from '../format.ts';
 
 /** More lines than this of the latest, and as many of the best, are a table that nobody reads. */
 export const mostShown = 24;

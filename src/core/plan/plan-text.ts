@@ -2,15 +2,15 @@ import type { Phase } from '../../events/phase.ts';
 import type { StageName } from '../../events/stages.ts';
 import { stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
-import { get } from '../config/mapping.ts';
 import { type Difference, withoutUnset } from '../differences.ts';
+import { get } from '../mapping.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
+import { shellLine } from '../shell.ts';
 import { sizeText } from '../size-text.ts';
 import { duration, plural } from '../words.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
 import type { TrainSetting } from './settings-shown.ts';
-import { shellLine } from './shell.ts';
 import type { StageCommands } from './stage-commands.ts';
 import type { StageTimes } from './stage-times.ts';
 

@@ -1,6 +1,6 @@
 import type { Run } from '../../events/run.ts';
-import { isMapping, isSame, type Mapping } from '../config/mapping.ts';
 import { type Difference, differences, withoutUnset } from '../differences.ts';
+import { isMapping, isSame, type Mapping } from '../mapping.ts';
 import { shownAt } from '../secrets.ts';
 
 /** A setting of mlx_lm as a run uses it. `differs`: from mlx_lm's own default. */

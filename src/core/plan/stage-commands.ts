@@ -13,11 +13,11 @@ import {
   fuseTwoStepArgv,
   layAdapterArgv,
   quantizeArgv,
+  savedIterations,
   trainArgv,
   trainYaml,
   valLossArgv,
 } from '../mlx/mlx-argv.ts';
-import { savedIterations } from '../select/choose.ts';
 
 /** A run as far as its commands go. */
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };

@@ -1,8 +1,8 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import { modes } from '../../events/score.ts';
-import { isAlike, type MeasuredRow } from '../compare/measured.ts';
 import type { CriteriaValues, Figure } from '../config/criteria.ts';
+import { isAlike, type MeasuredRow } from '../score/measured.ts';
 
 type Table = Readonly<Record<string, number>>;
 

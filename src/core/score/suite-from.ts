@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
 import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
-import { refusedCharacter } from '../config/control-characters.ts';
+import { refusedCharacter } from '../control-characters.ts';
 import { canonicalJson } from '../json.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../words.ts';

@@ -1,5 +1,4 @@
-import type { Candidate, Settings } from '../../events/stages.ts';
-import { mlxDefaults } from '../mlx/mlx-argv.ts';
+import type { Candidate } from '../../events/stages.ts';
 
 /** What decides: `overall` and `strict` the higher the better, `val_loss` the lower. */
 export type Figure = 'overall' | 'strict' | 'val_loss';
@@ -15,11 +14,4 @@ export function bestOf(candidates: readonly Candidate[], figure: Figure): Candid
   };
   const known = candidates.filter((one) => one[figure] !== null);
   return known.reduce<Candidate | null>((best, one) => (best === null || worth(one) >= worth(best) ? one : best), null);
-}
-
-/** The iterations that a training saves, in order: every `save_every`, and the last. */
-export function savedIterations(train: Settings<'train'>): number[] {
-  const { iters, save_every } = { ...mlxDefaults, ...train };
-  const numbered = Array.from({ length: Math.floor(iters / save_every) }, (_, index) => (index + 1) * save_every);
-  return numbered.at(-1) === iters ? numbered : [...numbered, iters];
 }

@@ -6,9 +6,9 @@ import { readAnswers } from '../../core/score/answers.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
-import { contentHash } from '../disk/hash.ts';
 import { pathInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
+import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf } from '../thread/off-thread.ts';
 import { readManifest, readRun } from './run-folder.ts';
 

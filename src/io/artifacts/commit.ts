@@ -4,10 +4,10 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
 import { hasCode, sync } from '../disk/files.ts';
-import { fileHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { fileInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
+import { fileHash } from '../thread/content-hash.ts';
 import { controlFiles } from '../tool/tool-process.ts';
 
 /** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */

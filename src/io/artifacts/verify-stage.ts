@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { DamagedFile, StageError } from '../../core/errors.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
 import { readText } from '../disk/files.ts';
-import { freshHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { proveModel } from '../model/model-folder.ts';
+import { freshHash } from '../thread/content-hash.ts';
 import { lookAtOutput } from './commit.ts';
 
 /** What came of looking at a committed stage. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { type DiskErrorText, diskErrorText, isDiskError } from '../../core/disk-error-text.ts';
-import { shellWord } from '../../core/plan/shell.ts';
+import { shellWord } from '../../core/shell.ts';
 
 /** An error of the system as Node tells it. `address`: the path of a socket. */
 interface SystemError extends Error {

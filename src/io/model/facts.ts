@@ -5,7 +5,7 @@ import { type Facts, facts } from '../../core/config/lookups.ts';
 import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
-import { shellWord } from '../../core/plan/shell.ts';
+import { shellWord } from '../../core/shell.ts';
 import { driverPath } from '../host/driver-path.ts';
 
 /** On Linux mlx-lm alone comes without anything that computes. */

@@ -1,11 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isMapping } from '../../core/config/mapping.ts';
 import { jsonOrNull } from '../../core/json.ts';
+import { isMapping } from '../../core/mapping.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
 import type { Tensor } from '../../core/mlx/safetensors.ts';
 import { hasCode, readText } from '../disk/files.ts';
-import { type TensorFile, tensorFileOrFault } from './tensor-file.ts';
+import { type TensorFile, tensorFileOrFault } from '../thread/tensor-file.ts';
 
 /**
  * True for an adapter whose weights (a .safetensors file beside its adapter_config.json) add zero to every layer: for

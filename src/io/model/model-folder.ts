@@ -5,9 +5,9 @@ import type { ModelFault } from '../../core/mlx/model-fault.ts';
 import { type ModelShape, shapeOfName, shapeOfTensors } from '../../core/mlx/model-shape.ts';
 import type { ModelFolder } from '../../core/mlx/model-support.ts';
 import { hasCode, ifAbsent } from '../disk/files.ts';
+import { parseModelFolder } from '../thread/parse-model.ts';
 import { runTask } from '../thread/run-task.ts';
-import { parseModelFolder } from './parse-model.ts';
-import { claimedHeader, smallJson, tensorFileOrFault } from './tensor-file.ts';
+import { claimedHeader, smallJson, tensorFileOrFault } from '../thread/tensor-file.ts';
 
 /**
  * What lies in a model folder, and whether it can be loaded: only headers, sizes and the small JSON files are read. A

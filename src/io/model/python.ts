@@ -3,13 +3,18 @@ import { access } from 'node:fs/promises';
 import { delimiter, isAbsolute, join, sep } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
 import { givenPath } from '../host/home.ts';
-import type { Workspace } from '../workspace/workspace.ts';
+
+/** What decides which python is used: the workspace's root (absolute) and its `python` key. */
+export interface PythonChoice {
+  readonly root: string;
+  readonly config: { readonly python?: string | undefined };
+}
 
 /**
  * The user's own python: phasebox.yaml (or PHASEBOX_PYTHON), else the workspace's .venv, VIRTUAL_ENV, PATH. Never
  * installed into. Its path is not resolved: a virtual environment's python is a link that must be called by its name.
  */
-export async function findPython(workspace: Pick<Workspace, 'root' | 'config'>): Promise<string> {
+export async function findPython(workspace: PythonChoice): Promise<string> {
   const wanted = workspace.config.python;
   if (wanted !== undefined) {
     const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await onPath(wanted);

@@ -6,10 +6,11 @@ import { canonicalJson, jsonOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
 import { readText } from '../disk/files.ts';
-import { contentHash, textHash } from '../disk/hash.ts';
+import { textHash } from '../disk/hash.ts';
 import { nonce } from '../disk/nonce.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { driverPath } from '../host/driver-path.ts';
+import { contentHash } from '../thread/content-hash.ts';
 import { readFacts } from './facts.ts';
 import { listNames } from './models.ts';
 

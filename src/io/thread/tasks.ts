@@ -42,20 +42,20 @@ export const tasks = {
     return hashInParts(path);
   },
   async modelFolder(folder: string) {
-    const { parseModelFolder } = await import('../model/parse-model.ts');
+    const { parseModelFolder } = await import('./parse-model.ts');
     return parseModelFolder(folder);
   },
   async modelFault(folder: string) {
-    const { parseModelFolder } = await import('../model/parse-model.ts');
+    const { parseModelFolder } = await import('./parse-model.ts');
     const model = await parseModelFolder(folder);
     return model.whole ? null : model;
   },
   async shardNames(index: string) {
-    const { parseShardNames } = await import('../model/parse-model.ts');
+    const { parseShardNames } = await import('./parse-model.ts');
     return parseShardNames(index);
   },
   async tensorFile(path: string) {
-    const { parseTensorFile } = await import('../model/tensor-file.ts');
+    const { parseTensorFile } = await import('./tensor-file.ts');
     return parseTensorFile(path);
   },
 } as const;

@@ -9,7 +9,6 @@ import { promptDate } from '../../core/score/rendering.ts';
 import { phaseFolder, readPhaseRecord } from '../artifacts/phase-store.ts';
 import { readRun } from '../artifacts/run-folder.ts';
 import { hasCode } from '../disk/files.ts';
-import { contentHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { absolutePath } from '../host/home.ts';
@@ -17,8 +16,9 @@ import { readFacts } from '../model/facts.ts';
 import { readModelFolder } from '../model/model-folder.ts';
 import { listNames, resolveModel } from '../model/models.ts';
 import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
-import { inspectTensors } from '../model/tensor-file.ts';
+import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf, yamlOf } from '../thread/off-thread.ts';
+import { inspectTensors } from '../thread/tensor-file.ts';
 
 export interface LookupPlaces {
   /** The workspace and its artifacts folder, absolute. */

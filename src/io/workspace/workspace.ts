@@ -1,12 +1,12 @@
 import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Mapping } from '../../core/config/mapping.ts';
 import { readNulls } from '../../core/config/nulls.ts';
 import { type Finding, formatProblems, locate } from '../../core/config/problem.ts';
 import { readYaml } from '../../core/config/read-yaml.ts';
 import { findIssues } from '../../core/config/validate.ts';
 import { CommandError } from '../../core/errors.ts';
-import { shellWord } from '../../core/plan/shell.ts';
+import type { Mapping } from '../../core/mapping.ts';
+import { shellWord } from '../../core/shell.ts';
 import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
 import { readText } from '../disk/files.ts';
 import { absolutePath } from '../host/home.ts';

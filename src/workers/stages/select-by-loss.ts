@@ -5,7 +5,7 @@ import { files, mlxDefaults, valLossArgv } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
 import type { StageContext } from '../stage.ts';
-import { type Choices, type Measured, pinMeasures } from './select.ts';
+import { type Choices, type Measured, pinMeasures } from './select-measures.ts';
 
 /** A line that python/val_loss.py leaves of a checkpoint. */
 const lossLine = z.object({

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
+import { percent } from '../../core/format.ts';
 import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
-import { percent } from '../../core/page/format.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, probe } from '../../core/score/probe.ts';
@@ -16,7 +16,7 @@ import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinExam } from './eval-parts.ts';
 import { layAdapter } from './lay-adapter.ts';
 import { scoreKept } from './outside-score.ts';
-import { type Choices, type Measured, pinMeasures, type Saved } from './select.ts';
+import { type Choices, type Measured, pinMeasures, type Saved } from './select-measures.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
 const probeFile = `${files.candidates}/base.json`;

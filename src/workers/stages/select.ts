@@ -1,34 +1,11 @@
 import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { canonicalJson } from '../../core/json.ts';
 import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
 import { bestOf, type Figure } from '../../core/select/choose.ts';
-import type { Made } from '../../events/stages.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';
 import { measureLosses } from './select-by-loss.ts';
 import { scoreCandidates } from './select-by-suite.ts';
-
-const askedFile = 'asked.json';
-
-/** A saved checkpoint as it lies in the training's adapter folder. */
-export interface Saved {
-  readonly iteration: number;
-  /** Name of its weights in `Choices.adapter`. */
-  readonly file: string;
-  readonly sha256: string;
-}
-
-/** All that there is to choose from. */
-export interface Choices {
-  /** The training's adapter folder, absolute. */
-  readonly adapter: string;
-  readonly saved: readonly Saved[];
-  /** Share of the valid rows (0-1) that a val loss of the training's log is on; null: not known. */
-  readonly valShare: number | null;
-}
-
-/** What was measured of each, in the order of `Choices.saved`, and how. */
-export type Measured = Omit<Made<'select'>, 'adapter' | 'iteration'>;
+import type { Choices, Measured, Saved } from './select-measures.ts';
 
 /** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, INPUT_CHANGED. */
 async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {
@@ -46,25 +23,6 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
   }
   for (const { iteration, sha256 } of saved) context.input(`checkpoint-${iteration}`, sha256);
   return { adapter, saved, valShare: train.made.profile?.val_share ?? null };
-}
-
-type Facts = Readonly<Record<string, unknown>>;
-
-/**
- * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
- * the same, or what an earlier version recorded of the same (`older`). True: it is not, and everything begins anew.
- */
-export async function pinMeasures(facts: Facts, context: StageContext, older: readonly Facts[] = []): Promise<boolean> {
-  const [text = '', ...olderTexts] = [facts, ...older].map((one) => `${canonicalJson(one)}\n`);
-  const before = await context.read(join(context.dir, askedFile));
-  if (before === text) return false;
-  const isOther = before !== null && !olderTexts.includes(before);
-  if (isOther) {
-    await context.remove(files.candidates);
-    context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
-  }
-  await context.write(askedFile, text);
-  return isOther;
 }
 
 function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Figure {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { phaseJsonSchema } from '../../../src/core/config/json-schema.ts';
-import { getAt } from '../../../src/core/config/mapping.ts';
+import { getAt } from '../../../src/core/mapping.ts';
 import { phase } from '../../../src/events/phase.ts';
 
 describe('the JSON Schema of a phase config', () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { RunDraft, RunPlan } from '../../../src/core/config/lookups.ts';
-import { shellLine } from '../../../src/core/plan/shell.ts';
 import { judgedModel, type Places, stageCommands } from '../../../src/core/plan/stage-commands.ts';
+import { shellLine } from '../../../src/core/shell.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
 
 const places = (plans: readonly RunPlan[] = []): Places => ({

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { bestOf, savedIterations } from '../../../src/core/select/choose.ts';
+import { savedIterations } from '../../../src/core/mlx/mlx-argv.ts';
+import { bestOf } from '../../../src/core/select/choose.ts';
 import { lossSteps, readLossLine } from '../../../src/core/select/loss-log.ts';
 
 const candidate = (iteration: number, overall: number | null, val_loss: number | null = null) => ({

@@ -1,7 +1,7 @@
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { shellLine } from '../../../src/core/plan/shell.ts';
+import { shellLine } from '../../../src/core/shell.ts';
 import { absolutePath, expandArgument, expandWords, givenPath, homeFolder } from '../../../src/io/host/home.ts';
 
 describe('io/home', () => {

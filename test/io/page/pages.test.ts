@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { upsertRow } from '../../../src/io/artifacts/results-store.ts';
-import { contentHash } from '../../../src/io/disk/hash.ts';
 import { writePages } from '../../../src/io/page/pages.ts';
+import { contentHash } from '../../../src/io/thread/content-hash.ts';
 import { makeManifest, makeRow, makeRun, modeCounts } from '../../helpers/rows.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

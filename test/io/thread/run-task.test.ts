@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { hasCode } from '../../../src/io/disk/files.ts';
-import { freshHash } from '../../../src/io/disk/hash.ts';
+import { freshHash } from '../../../src/io/thread/content-hash.ts';
 import { runTask } from '../../../src/io/thread/run-task.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

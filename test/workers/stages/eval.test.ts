@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { answerText } from '../../../src/core/score/answers.ts';
 import { readAnswer } from '../../../src/core/score/read-answer.ts';
 import type { Answer, Suite } from '../../../src/events/suite.ts';
-import { contentHash } from '../../../src/io/disk/hash.ts';
+import { contentHash } from '../../../src/io/thread/content-hash.ts';
 import { evaluate } from '../../../src/workers/stages/eval.ts';
 import { said, suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { shellLine, shellWord } from '../../../src/core/plan/shell.ts';
-import { tempDir } from '../../helpers/temp.ts';
+import { shellLine, shellWord } from '../../src/core/shell.ts';
+import { tempDir } from '../helpers/temp.ts';
 
 /** What a config may hold: any text without control characters but tabs and line breaks. */
 const hostile = [

@@ -1,4 +1,5 @@
-import { none } from './markdown.ts';
+/** What stands for an unknown or absent value. */
+export const none = '–';
 
 /** 82.407 -> `82.4`; unknown -> `–`. */
 export const percent = (value: number | null | undefined): string =>

@@ -1,9 +1,9 @@
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { commandLine } from '../host/process-facts.ts';
-import { hasCode, ifAbsent, sync } from './files.ts';
-import { nonce } from './nonce.ts';
+import { hasCode, ifAbsent, sync } from '../disk/files.ts';
+import { nonce } from '../disk/nonce.ts';
+import { commandLine } from './process-facts.ts';
 
 /**
  * Makes a folder that appears whole or not at all: `fill` writes into a hidden draft beside it, which is synced and then

@@ -1,5 +1,5 @@
 import type { Row } from '../../events/row.ts';
-import { type PartName, partNames, partsOf } from '../score/identity-parts.ts';
+import { type PartName, partNames, partsOf } from './identity-parts.ts';
 
 /** What a comparison of evaluations needs of a row. */
 export type MeasuredRow = Pick<Row, 'run' | 'model' | 'custody' | 'eval_identity' | 'eval_parts'>;

@@ -3,7 +3,7 @@ import type { InspectedTensors } from '../../core/config/lookups.ts';
 import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
 import { hasCode, openRegular } from '../disk/files.ts';
-import { runTask } from '../thread/run-task.ts';
+import { runTask } from './run-task.ts';
 
 /** What was read of a file, or why it is of no use. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };

@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
+import { hasCode } from '../disk/files.ts';
 import { freeBytes } from '../host/disk-usage.ts';
-import { hasCode } from './files.ts';
-import { fileHash } from './hash.ts';
-import { newFolder, notMade } from './new-folder.ts';
+import { newFolder, notMade } from '../host/new-folder.ts';
+import { fileHash } from '../thread/content-hash.ts';
 
 /** A file to copy: from an absolute path to one inside the new folder, and the sha256 that the copy must have. */
 export interface Piece {

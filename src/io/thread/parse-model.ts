@@ -1,6 +1,6 @@
 import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { isMapping, type Mapping } from '../../core/config/mapping.ts';
+import { isMapping, type Mapping } from '../../core/mapping.ts';
 import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { elements, weightsOf } from '../../core/mlx/model-shape.ts';
 import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts';

@@ -2,8 +2,8 @@ import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CommandError } from '../../../src/core/errors.ts';
-import { cloneFolder, type Piece } from '../../../src/io/disk/clone-folder.ts';
 import { textHash } from '../../../src/io/disk/hash.ts';
+import { cloneFolder, type Piece } from '../../../src/io/model/clone-folder.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 const signal = new AbortController().signal;

@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { canonicalJson } from '../../core/json.ts';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import type { Made } from '../../events/stages.ts';
+import type { StageContext } from '../stage.ts';
+
+const askedFile = 'asked.json';
+
+/** A saved checkpoint as it lies in the training's adapter folder. */
+export interface Saved {
+  readonly iteration: number;
+  /** Name of its weights in `Choices.adapter`. */
+  readonly file: string;
+  readonly sha256: string;
+}
+
+/** All that there is to choose from. */
+export interface Choices {
+  /** The training's adapter folder, absolute. */
+  readonly adapter: string;
+  readonly saved: readonly Saved[];
+  /** Share of the valid rows (0-1) that a val loss of the training's log is on; null: not known. */
+  readonly valShare: number | null;
+}
+
+/** What was measured of each, in the order of `Choices.saved`, and how. */
+export type Measured = Omit<Made<'select'>, 'adapter' | 'iteration'>;
+
+type Facts = Readonly<Record<string, unknown>>;
+
+/**
+ * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
+ * the same, or what an earlier version recorded of the same (`older`). True: it is not, and everything begins anew.
+ */
+export async function pinMeasures(facts: Facts, context: StageContext, older: readonly Facts[] = []): Promise<boolean> {
+  const [text = '', ...olderTexts] = [facts, ...older].map((one) => `${canonicalJson(one)}\n`);
+  const before = await context.read(join(context.dir, askedFile));
+  if (before === text) return false;
+  const isOther = before !== null && !olderTexts.includes(before);
+  if (isOther) {
+    await context.remove(files.candidates);
+    context.log('checkpoints, suite or data changed since the last attempt: everything is measured again');
+  }
+  await context.write(askedFile, text);
+  return isOther;
+}
