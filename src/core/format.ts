@@ -15,7 +15,7 @@ export const count = (value: number): string => String(value).replace(/\B(?=(\d{
 export const percentOf = (part: number, whole: number): string =>
   `${percent(whole === 0 ? 0 : (100 * part) / whole)} %`;
 
-/** 0.154 -> `15 %`; a share that is not nothing is never shown as nothing. */
+/** 0.154 -> `15 %`. A share above 0 is never shown as 0. */
 export function share(value: number): string {
   const rounded = Math.round(100 * value);
   return value > 0 && rounded === 0 ? '< 1 %' : `${rounded} %`;
@@ -26,7 +26,7 @@ export const time = (iso: string): string => `${iso.slice(0, 10)} ${iso.slice(11
 
 const mostNamed = 12;
 
-/** `a, b and c`; of more than twelve the first, and how many more there are. */
+/** `a, b and c`. Of more than twelve words it names the first, and says how many more there are. */
 export const listSome = (words: readonly string[]): string =>
   words.length > mostNamed
     ? `${words.slice(0, mostNamed).join(', ')} and ${count(words.length - mostNamed)} more`

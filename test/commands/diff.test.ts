@@ -42,7 +42,7 @@ describe('phasebox diff', () => {
     expect(told.differences).to.eql([{ name: 'seed', kind: 'jumper', a: 0, b: 1 }]);
     expect(told.over).to.equal(true);
     const people = await called(root, '43a-s0', '43a-s1');
-    expect(people.stdout).to.match(/Known to move scores\n {2}seed +0 +1\n/);
+    expect(people.stdout).to.match(/Known to change scores\n {2}seed +0 +1\n/);
   });
 
   it('reads of a run that is not over what its stages noted so far', async () => {

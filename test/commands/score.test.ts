@@ -108,7 +108,7 @@ describe('phasebox score', () => {
     expect(unfit.stderr).to.contain('no answer to p1, repeat 0').and.contain('zz is no prompt of the suite');
     const torn = await run(`${answers}{"prompt": "p0", "re`);
     expect(torn.code).to.equal(2);
-    expect(torn.stderr).to.match(/answers\.jsonl:4: is no JSON/);
+    expect(torn.stderr).to.match(/answers\.jsonl:4: is not valid JSON/);
     expect((await run('')).code).to.equal(2);
   });
 

@@ -41,7 +41,7 @@ describe('phasebox suite from', () => {
     expect(read.suite).to.include({ suite: 'demo-valid', system: 'You are a coding assistant.' });
     expect(read.suite.prompts).to.have.length(38);
     expect(told.join('\n')).to.equal(
-      `38 prompts out of 40 rows of ${demo}\nleft out:\n  2 rows: the last answer calls no function`,
+      `38 prompts out of 40 rows of ${demo}\nleft out:\n  2 rows: has no function call in its last answer`,
     );
   });
 
@@ -65,7 +65,7 @@ describe('phasebox suite from', () => {
     };
     await writeFile(file, `${JSON.stringify(row)}\n`);
     expect(await errorOf(suiteFromData(file, quiet().options))).to.equal(
-      `2 No row of ${file} makes a prompt:\n  1 row: the last answer calls no function`,
+      `2 No row of ${file} makes a prompt:\n  1 row: has no function call in its last answer`,
     );
     expect(await errorOf(suiteFromData(`${file}.none`, quiet().options))).to.contain('is not there');
   });

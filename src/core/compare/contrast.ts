@@ -14,7 +14,10 @@ export interface CategoryContrast {
   readonly fixed: number;
   readonly regressed: number;
   readonly same: number;
-  /** Welch over runs, Holm over the categories; null: too few runs (below three a side, or without any spread) to test. */
+  /**
+   * Welch over runs, Holm over the categories. Null if there are too few runs to test (fewer than three per side, or no
+   * spread).
+   */
   readonly p: number | null;
 }
 
@@ -22,7 +25,7 @@ export interface CategoryContrast {
 export interface Contrast {
   readonly a: Summary;
   readonly b: Summary;
-  /** False: something that both recorded of their evaluations differs, so nothing is compared without saying so. */
+  /** False if something that both recorded of their evaluations differs. Then nothing is compared without a note. */
   readonly alike: boolean;
   readonly measured: Measured;
   readonly finding: Finding;
@@ -35,7 +38,7 @@ const fewestForCategories = 3;
 
 type Table = Readonly<Record<string, number>>;
 
-/** Categories of each draw in percent, by the scorer of the gate. */
+/** Categories of each independent run in percent, by the scorer of the gate. */
 const tablesOf = ({ group, draws }: Summary): Table[] =>
   group.done.flatMap((row) => {
     const table = row.score_by === 'strict' ? row.strict_categories : row.categories;
@@ -51,8 +54,8 @@ function categoriesOf(a: Summary, b: Summary, given: Given): CategoryContrast[] 
     const [ours, others] = [runsOf(first, name), runsOf(second, name)];
     const enough = Math.min(ours.length, others.length) >= fewestForCategories;
     // without any spread every difference would be "p = 0"
-    const told = enough && (!allSame(ours) || !allSame(others) || allSame([...ours, ...others]));
-    return { name, ours, others, p: told ? (welch(ours, others)?.p ?? null) : null };
+    const tested = enough && (!allSame(ours) || !allSame(others) || allSame([...ours, ...others]));
+    return { name, ours, others, p: tested ? (welch(ours, others)?.p ?? null) : null };
   });
   const adjusted = holm(tested.flatMap(({ p }) => p ?? []));
   const mean = (runs: readonly number[]) => runs.reduce((sum, run) => sum + run, 0) / runs.length;
@@ -79,8 +82,8 @@ interface Given {
 }
 
 /**
- * `a` against `b`. `all`: every group there is, whose spreads may be pooled; `categoryOf`: a prompt's category (null:
- * the suite is not there any more).
+ * Compares `a` with `b`. `all` has every group, whose spreads may be pooled. `categoryOf` gives a prompt's category, or
+ * null if its suite is gone.
  */
 export function contrast(
   [a, b]: readonly [Summary, Summary],

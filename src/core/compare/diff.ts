@@ -6,22 +6,24 @@ import { valueText } from '../printable.ts';
 import { partsOf } from '../score/identity-parts.ts';
 import { shownAt } from '../secrets.ts';
 
-/** What is known of one of the two runs; it need not be over. */
+/** What is known of one of the two runs, which may still be unfinished. */
 export interface DiffSide {
   readonly run: string;
-  /** Null: only its row is left. */
+  /** Null if only its row is left. */
   readonly plan: Run | null;
-  /** Null: it is not over. */
+  /** Null if the run is not finished. */
   readonly row: Row | null;
-  /** Of the row, or as far as its stages have come. */
+  /** From the row, or from the stages that are finished. */
   readonly custody: Row['custody'];
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** `jumper`: known to move scores by itself; `setting`: any other; `content`: what was read; `made`: what came out. */
+/**
+ * `jumper`: known to change scores on its own. `setting`: any other setting. `content`: an input. `made`: an output.
+ */
 export type DiffKind = 'jumper' | 'setting' | 'content' | 'made';
 
-/** One thing that the two runs do not share. Null: none, or not set. */
+/** One thing that differs between the two runs. A value is null if there is none, or if it is not set. */
 export interface DiffLine {
   readonly name: string;
   readonly kind: DiffKind;
@@ -29,18 +31,18 @@ export interface DiffLine {
   readonly b: unknown;
 }
 
-/** `unknown`: what cannot be compared (yet), and of which runs it is not known. */
+/** `unknown`: what cannot be compared (yet), and for which of the runs it is not known. */
 export interface RunDiff {
   readonly a: string;
   readonly b: string;
   readonly differences: readonly DiffLine[];
   readonly unknown: readonly { readonly name: string; readonly of: readonly string[] }[];
-  /** Whether both have their rows: what is not known then, no one will know. */
+  /** Whether both have their rows: what is not known then will never be known. */
   readonly over: boolean;
   readonly conclusion: string;
 }
 
-/** Undefined: not known (yet). */
+/** The value is undefined if it is not known (yet). */
 type Fact = readonly [name: string, kind: DiffKind, value: unknown];
 
 const orUnknown = (value: unknown): unknown => value ?? undefined;
@@ -56,15 +58,15 @@ function resumeOf({ plan, custody }: DiffSide): unknown {
   return custody.resume ?? plan.settings.train?.resume_adapter_file ?? null;
 }
 
-/** The date that the chat template printed comes first: it is why they differ when the suite does not. */
+/** The date that the chat template printed comes first: it is why the prompts differ if the suite does not. */
 function promptsOf({ custody: { prompts, prompts_date } }: DiffSide): unknown {
   return orUnknown(prompts === null || prompts_date === null ? prompts : `${prompts_date}: ${prompts}`);
 }
 
-/** What ran the tools, and phasebox itself; others (a tool of a later version) come after. */
+/** What ran the tools, and phasebox itself. Others (such as a tool of a later version) come after. */
 const versionNames = ['mlx', 'mlx_lm', 'transformers', 'python', 'phasebox'];
 
-/** The known score-jumpers, in the order in which they are to be looked at. */
+/** The known score-jumpers, in the order in which to check them. */
 function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
   const { plan, row, custody } = side;
   const asked = plan?.settings.eval;
@@ -82,7 +84,7 @@ function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
   return facts.map(([name, value]) => [name, 'jumper', value]);
 }
 
-/** Settings that are no jumpers of their own, by the names that a config has for them. */
+/** Settings that are not jumpers of their own, by their config names. */
 function settingsOf({ plan }: DiffSide): unknown {
   if (plan === null) return null;
   const { temperature: _temperature, stop: _stop, system: _system, suite: _suite, ...evaluated } = plan.settings.eval;
@@ -128,8 +130,8 @@ function settingPairs(a: DiffSide, b: DiffSide): DiffLine[] {
 
 /** What differs between two runs: score-jumpers first, then all other settings, then contents by hash. */
 export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
-  const told = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
-  const versions = [...new Set([...versionNames, ...told])];
+  const recorded = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
+  const versions = [...new Set([...versionNames, ...recorded])];
   const pairs = [
     ...pairsOf(jumpers(a, versions), jumpers(b, versions)),
     ...settingPairs(a, b),
@@ -140,7 +142,8 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
     .map((pair) => ({ ...pair, a: shownAt(pair.name, pair.a), b: shownAt(pair.name, pair.b) }));
   const unknown = pairs
     .filter((pair) => pair.a === undefined || pair.b === undefined)
-    // neither has it (an adapter on its base makes no final model): nothing to compare once both are over
+    // neither has it (an adapter on its base makes no final model), so once both are finished there is nothing to
+    // compare
     .filter((pair) => pair.a !== pair.b || a.row === null || b.row === null)
     .map(({ name, ...pair }) => ({
       name,
@@ -154,23 +157,23 @@ function conclude(differences: readonly DiffLine[], unknown: number): string {
   const known = unknown === 0 ? '' : ' of what is known';
   if (differences.length === 0) return `Nothing${known} differs: a different score is then noise of the machine.`;
   if (differences.every(({ kind }) => kind === 'made'))
-    return `Only what came out${known} differs: the same recipe and seed made other weights, which is noise of the machine.`;
+    return `Only the outputs${known} differ: the same recipe and seed made other weights, which is noise of the machine.`;
   const first = differences.find(({ kind }) => kind === 'jumper');
   return first === undefined
     ? 'None of the known score-jumpers differs.'
-    : `Known to move scores by itself: ${first.name} comes first.`;
+    : `Known to change scores on its own: ${first.name} comes first.`;
 }
 
 const headings: Readonly<Record<DiffKind, string>> = {
-  jumper: 'Known to move scores',
+  jumper: 'Known to change scores',
   setting: 'Other settings',
-  content: 'What was used',
-  made: 'What came out',
+  content: 'Inputs',
+  made: 'Outputs',
 };
 
 const widest = 60;
 
-/** Hashes as their first 12 digits, the rest as a config has it, on one line. */
+/** Hashes as their first 12 digits, and everything else as in a config, on one line. */
 function shown(value: unknown): string {
   if (value === null) return 'none';
   const text = valueText(value).replace(/\s+/g, ' ');

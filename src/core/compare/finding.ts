@@ -10,14 +10,14 @@ import type { Summary } from './summary.ts';
 /** Runs of both sides that share a training. */
 export interface SharedRuns {
   readonly pairs: number;
-  /** Runs that are in no pair, their other half has no score: left out of everything here. */
+  /** Runs without a pair, because the other half has no score. They are left out of everything here. */
   readonly unpaired: number;
 }
 
-/** What can be said of the difference, by how many runs there are. Percent points, `a - b`. */
+/** What can be said of the difference, depending on the number of runs. Percent points, `a - b`. */
 export type Finding =
   | { readonly kind: 'nothing'; readonly why: string }
-  /** Two and more runs a side: the recipes. */
+  /** Two or more runs per side: a statement about the recipes. */
   | {
       readonly kind: 'recipes';
       readonly difference: number;
@@ -27,10 +27,12 @@ export type Finding =
       readonly equivalent: 'yes' | 'no' | 'cannot tell';
       /** The smallest difference that these runs would find in 4 of 5 cases. */
       readonly detectable: number;
-      /** Runs a side that would find this difference; `low` and `high` by the range of the spread. */
+      /** Runs per side that would find this difference. `low` and `high` follow from the interval of the spread. */
       readonly needed: Interval;
     }
-  /** The same, and no run (no pair) differs from another of its side: nothing tells how far one more would be off. */
+  /**
+   * The same, but no run (no pair) differs from another of its side, so nothing shows how far another run would differ.
+   */
   | { readonly kind: 'flat'; readonly difference: number; readonly shared: SharedRuns | null }
   /** A variant against the runs that it branches off: pairs that share a training. */
   | {
@@ -49,24 +51,27 @@ export type Finding =
       readonly difference: number;
       readonly p: number;
     }
-  /** One run each: these two models, not their recipes. */
+  /** One run each: a statement about these two models, not about their recipes. */
   | {
       readonly kind: 'models';
-      /** More runs than one, all of the very same model. */
+      /** There is more than one run, all of exactly the same model. */
       readonly again: boolean;
       readonly difference: number;
       readonly p: number | null;
       readonly simulated: boolean;
-      /** How often "they differ" would be wrong as a word on recipes, 0-1; null: the spread of runs is not known. */
+      /**
+       * How often "they differ" would be wrong as a statement about recipes, 0-1. Null if the spread of runs is not
+       * known.
+       */
       readonly falseAlarm: number | null;
     };
 
-/** Points of 100: closer than this is as good as the same. */
+/** Points of 100: a smaller difference counts as the same. */
 export const margin = 5;
 
 const values = (summary: Summary): number[] => summary.draws.map(({ overall }) => overall);
 
-/** `a` against `b`, by the runs that there are. */
+/** Compares `a` with `b`, as far as the number of runs allows. */
 export function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; changes: PromptChanges }): Finding {
   const [ours, others] = [values(a), values(b)];
   if (a.mean === null || b.mean === null) {
@@ -87,7 +92,7 @@ export function findingOf(a: Summary, b: Summary, given: { spread: Spread | null
     : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
 }
 
-/** Scores of those runs of which one branches off the other ([of a, of b]), and how many runs are in no such pair. */
+/** Scores of the runs of which one branches off the other ([of a, of b]), and how many runs are in no such pair. */
 interface Shared {
   readonly scores: readonly (readonly [number, number])[];
   readonly unpaired: number;

@@ -12,25 +12,27 @@ export interface PhaseOnPage {
   readonly criteria: Criteria | null;
   /** When gate and outcomes were written down (ISO). */
   readonly accepted: string;
-  /** Every run that was accepted, over or not. */
+  /** Every accepted run, finished or not. */
   readonly runs: readonly string[];
 }
 
-/** Runs that differ in their seed only: a phase's plain runs, or those of one of its variants. Judged together. */
+/**
+ * Runs that differ only in their seed: a phase's plain runs, or those of one of its variants. They are judged together.
+ */
 export interface Group {
   readonly phase: PhaseOnPage;
   readonly variant: string | null;
   /** `43a`, `43a q4` */
   readonly name: string;
-  /** Accepted, over or not. */
+  /** Number of accepted runs, finished or not. */
   readonly accepted: number;
   readonly rows: readonly Row[];
   readonly done: readonly Row[];
-  /** By run: what each prompt scored. A run whose answers are gone has none. */
+  /** For each run: the score of each prompt. Runs without kept answers are absent. */
   readonly prompts: ReadonlyMap<string, PromptScores>;
   readonly overall: number | null;
   readonly strict: number | null;
-  /** By the means of the done runs. */
+  /** The verdict on the means of the done runs. */
   readonly judgement: Judgement;
 }
 
@@ -39,7 +41,7 @@ function variantOf(run: string, phase: string): string | null {
   return /^s\d+(?:\.\d+)?-(.+)$/.exec(run.slice(phase.length + 1))?.[1] ?? null;
 }
 
-/** Of one phase. */
+/** What is known of one phase. */
 interface Known {
   readonly rows: readonly Row[];
   readonly prompts: ReadonlyMap<string, PromptScores>;
@@ -66,7 +68,7 @@ function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompt
     ),
     overall: mean(done.map((row) => row.overall)),
     strict: mean(done.map((row) => row.strict)),
-    // Of thousands of groups a page shows few, and this takes most of the time.
+    // A page shows few of thousands of groups, and this takes most of the time.
     get judgement() {
       judgement ??=
         phase.criteria === null || done.length === 0
@@ -77,13 +79,13 @@ function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompt
   };
 }
 
-/** A phase that only rows are left of: its folder is gone, what it was to show is not known. */
+/** A phase of which only rows are left: its folder is gone, so its criteria are not known. */
 function unrecorded(phase: string, own: readonly Row[]): PhaseOnPage {
   const accepted = own.map((row) => row.started ?? row.ended).sort()[0] ?? '';
   return { phase, title: null, hypothesis: null, criteria: null, accepted, runs: own.map((row) => row.run) };
 }
 
-/** All groups, phases in order of acceptance, the plain runs of each first. */
+/** All groups, with phases in order of acceptance and the plain runs of each first. */
 export function groupRuns(
   rows: readonly Row[],
   phases: readonly PhaseOnPage[],

@@ -1,11 +1,11 @@
 import type { Summary } from './summary.ts';
 
-/** More pairs than this are a table of their own (`phasebox compare`), not the head of a page. */
+/** More pairs than this belong in a table of their own (`phasebox compare`), not at the top of a page. */
 const mostPairs = 6;
 
 /**
- * Which groups the page sets against each other: a phase against its baseline when that is a phase of the workspace,
- * else against the next one accepted; a variant against its phase's plain runs. Only where both have a score.
+ * Which groups the page compares: a phase with its baseline if that is a phase of the workspace, else with the next one
+ * accepted, and a variant with its phase's plain runs. Both must have a score.
  */
 export function pairsOf(summaries: readonly Summary[]): (readonly [Summary, Summary])[] {
   const scored = summaries.filter(({ mean }) => mean !== null);

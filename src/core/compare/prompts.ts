@@ -3,10 +3,10 @@ import { type Score, wrapperAlone } from '../../events/score.ts';
 import { rounding } from '../stats/moments.ts';
 import type { Group } from './groups.ts';
 
-/** What each answer of a run scored: a line a prompt and repeat, 0-1. */
+/** The score of each answer of a run: one line per prompt and repeat, 0-1. */
 export type PromptScores = Score['prompts'];
 
-/** Points of each prompt of a run, 0-1 by the scorer that its gate is about: the mean over its repeats. */
+/** Points of each prompt of a run, 0-1 by the scorer of its gate: the mean over its repeats. */
 export function pointsOf(scores: PromptScores, score_by: Row['score_by']): Map<string, number> {
   const kept = new Map<string, number[]>();
   for (const { id, score, strict } of scores)
@@ -14,7 +14,7 @@ export function pointsOf(scores: PromptScores, score_by: Row['score_by']): Map<s
   return new Map([...kept].map(([id, points]) => [id, points.reduce((sum, one) => sum + one, 0) / points.length]));
 }
 
-/** Points of each prompt in each run of a group, for those runs and prompts that all have. */
+/** Points of each prompt in each run of a group, for the runs and prompts that are complete. */
 export interface PromptTable {
   readonly ids: readonly string[];
   readonly runs: readonly string[];
@@ -22,7 +22,7 @@ export interface PromptTable {
   readonly points: readonly (readonly number[])[];
 }
 
-/** The prompts of a group's done runs; only those that every one of these runs was asked. */
+/** The prompts of a group's done runs: only those that every one of these runs answered. */
 export function promptTable(group: Group): PromptTable {
   const tables = group.done.flatMap((row) => {
     const scores = group.prompts.get(row.run);
@@ -43,21 +43,21 @@ export function promptMeans({ ids, points }: PromptTable): Map<string, number> {
   );
 }
 
-/** Half the points and more: the lenient rules give 0.5 for a name in prose, which is no more than half an answer. */
+/** More than half of the points: the lenient rules give 0.5 for a name in prose, which is only half an answer. */
 const gets = (points: number): boolean => points > 0.5;
 
-/** No more than the wrapper around the wrong function scores: what was asked for was not done. */
+/** At most the points of the wrapper around a wrong function: the task was not done. */
 export const misses = (points: number): boolean => points <= wrapperAlone + rounding;
 
-/** Prompts that tell something about a group of runs. */
+/** Prompts that show something about a group of runs. */
 export interface TellingPrompts {
-  /** No run gets more than the points of the wrapper alone. */
+  /** No run has more than the points of the wrapper alone. */
   readonly missedByAll: readonly string[];
-  /** Run -> prompts that it alone gets (more than half the points). Only told of three runs and more. */
+  /** Run -> prompts that only this run gets right (more than half of the points). It is filled from three runs on. */
   readonly onlyOne: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Which prompts all runs miss, and which a single one gets. */
+/** Which prompts all runs miss, and which only one gets right. */
 export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPrompts {
   const column = (index: number): number[] => points.map((run) => run[index] ?? 0);
   const onlyOne = new Map<string, string[]>();
@@ -73,7 +73,7 @@ export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPromp
   };
 }
 
-/** How two groups fare on each prompt that both were asked, by the means over their runs: `a` against `b`. */
+/** How two groups score on each prompt that both answered, by the means over their runs. */
 export interface PromptChanges {
   /** `a` scores more. */
   readonly fixed: readonly string[];

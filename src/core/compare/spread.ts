@@ -4,24 +4,24 @@ import type { Interval } from '../stats/interval.ts';
 import { pooledSd, sdInterval } from '../stats/power.ts';
 import { modelOf, type Summary } from './summary.ts';
 
-/** Spread between runs of one recipe: over which phases it was pooled, percent points. */
+/** Spread between runs of one recipe in percent points, and the phases over which it was pooled. */
 export interface Spread {
   readonly sd: number;
   readonly df: number;
-  /** Where the true one may lie (95 %). */
+  /** Where the true spread may be (95 %). */
   readonly range: Interval;
   /** Names of the groups that it comes from. */
   readonly from: readonly string[];
 }
 
-/** Runs of one base model, evaluated alike: their spread is one. */
+/** Runs of one base model that were evaluated alike have a common spread. */
 function isOneSpread(rows: readonly Row[]): boolean {
   return new Set(rows.map(({ model }) => model)).size <= 1 && isAlike(rows);
 }
 
 /**
- * The spread between runs, pooled over all phases of the same base model and evaluation as one of `of`. Variants share
- * their trainings with the plain runs, so they would only be counted twice.
+ * The spread between runs, pooled over all phases with the same base model and evaluation as one of `of`. Variants are
+ * left out: they share their trainings with the plain runs, which would count twice.
  */
 export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
   const alike = all.filter(({ group, ...summary }) => {
@@ -35,7 +35,7 @@ export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): S
   return { ...pooled, range: sdInterval(pooled.sd, pooled.df), from: fresh.map(({ name }) => name) };
 }
 
-/** Scores by group; a training that gave the very same adapter in an earlier one is no second draw. */
+/** Scores by group. A training that gave exactly the same adapter as an earlier one is not a second sample. */
 function withoutRepeats(summaries: readonly Summary[]): { name: string; scores: number[] }[] {
   const seen = new Set<string>();
   return summaries.map(({ group, draws }) => {

@@ -4,38 +4,44 @@ import { mean, variance } from '../stats/moments.ts';
 import type { Group } from './groups.ts';
 import { promptTable } from './prompts.ts';
 
-/** What a phase (or a variant of it) may be said to score. Percent 0-100, unrounded, by the scorer of its gate. */
+/** The score of a phase (or of a variant of it). Percent 0-100, unrounded, by the scorer of its gate. */
 export interface Summary {
   readonly group: Group;
   /** Done runs that have a score, in order of acceptance. */
   readonly runs: readonly { readonly run: string; readonly overall: number }[];
-  /** Those of them that are draws of their own: a run that made the very same model as an earlier one is none. */
+  /** The independent ones among them: a run that made exactly the same model as an earlier one does not count. */
   readonly draws: Summary['runs'];
   readonly mean: number | null;
-  /** Between draws; null below two. */
+  /** Between independent runs. Null below two. */
   readonly sd: number | null;
-  /** Where the mean of this recipe on this suite may lie (95 %); null below two draws. */
+  /** Where the mean of this recipe on this suite may be (95 %). Null below two independent runs. */
   readonly thisSuite: Interval | null;
-  /** The same on new prompts of this kind; null below two draws, or where the single answers are gone. */
+  /**
+   * The same on new prompts of this kind. Null below two independent runs, or if the single answers are not available.
+   */
   readonly newPrompts: Interval | null;
-  /** One draw: where this one model may lie on new prompts of this kind. It says nothing about the recipe. */
+  /**
+   * With one independent run: where this model may be on new prompts of this kind. It says nothing about the recipe.
+   */
   readonly thisModel: Interval | null;
   readonly gate: GateSummary | null;
 }
 
-/** The verdict on the mean, as written before the runs, and whether the runs agree with it. */
+/** The verdict on the mean, by the criteria that were fixed before the runs, and whether the runs agree with it. */
 export interface GateSummary {
   readonly verdict: 'pass' | 'fail' | null;
-  /** True: every done run agrees with the verdict. Null: there is no verdict, or one model alone, of one mind. */
+  /**
+   * True if every done run agrees with the verdict. Null if there is no verdict, or only one model, whose runs agree.
+   */
   readonly settled: boolean | null;
   /** Why it is not settled although all runs agree. */
   readonly because: string | null;
-  /** Done runs with a verdict of their own. */
+  /** The number of done runs with a verdict of their own. */
   readonly runs: number;
-  /** Of the models they made, how many pass in all their runs: a model that is judged again is no further witness. */
+  /** How many of their models pass in all their runs. A model that is evaluated again adds no evidence. */
   readonly passing: number;
   readonly of: number;
-  /** Where the true share of passing runs may lie (95 %, Clopper-Pearson), percent; null: no run is judged. */
+  /** Where the true share of passing runs may be (95 %, Clopper-Pearson), in percent. Null if no run has a verdict. */
   readonly share: Interval | null;
 }
 
@@ -46,11 +52,11 @@ export const figure = (row: Pick<Row, 'score_by' | 'strict' | 'overall'>): numbe
 const percentInterval = (interval: Interval | null): Interval | null =>
   interval === null ? null : { low: 100 * interval.low, high: 100 * interval.high };
 
-/** No score lies outside 0-100, whatever a t interval says. */
+/** A score is never outside 0-100, whatever a t interval says. */
 const possible = (interval: Interval | null): Interval | null =>
   interval === null ? null : { low: Math.max(0, interval.low), high: Math.min(100, interval.high) };
 
-/** Sample standard deviation; null below two values. */
+/** Sample standard deviation, or null below two values. */
 export const standardDeviation = (values: readonly number[]): number | null =>
   values.length < 2 ? null : Math.sqrt(variance(values));
 
@@ -75,10 +81,13 @@ function gateOf(group: Group): GateSummary | null {
   };
 }
 
-/** What was judged, by its bytes; null: not known. Runs of one model (a seed given twice on a CPU) share it. */
+/**
+ * The hash of the evaluated model, or null if it is not known. Runs of one model (a seed that is given twice on a CPU)
+ * share it.
+ */
 export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
 
-/** The rows of each model, in the order of their first. */
+/** The rows of each model, in the order of their first rows. */
 function byModel(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
   return rows.flatMap((row, at) => {
     const model = modelOf(row);
@@ -88,7 +97,7 @@ function byModel(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
   });
 }
 
-/** The first row of each model. A model that is judged again tells nothing of what another seed would score. */
+/** The first row of each model. Evaluating a model again does not show what another seed would score. */
 const firstOfModel = (rows: readonly Row[]): Row[] => byModel(rows).map(([first]) => first);
 
 const scoresOf = (rows: readonly Row[]): Summary['runs'] =>

@@ -7,11 +7,11 @@ export interface TellingAnswer {
   readonly run: string;
   readonly prompt: string;
   readonly repeat: number;
-  /** Null: the suite's own scorer told none. */
+  /** Null if the suite's own scorer gave none. */
   readonly mode: Mode | null;
 }
 
-/** Ways of going wrong that a reader learns most from, first the likeliest to be mended. */
+/** Modes that teach a reader most, beginning with those that are easiest to fix. */
 const instructive: readonly Mode[] = [
   'thinking',
   'cut',
@@ -24,8 +24,9 @@ const instructive: readonly Mode[] = [
 ];
 
 /**
- * One answer that missed by the scorer of its gate, of the way of answering that such answers most often went (ties: the
- * more instructive one), the first such prompt. Null: nothing was missed, or the single answers are gone.
+ * One answer that missed by the scorer of its gate, with the most frequent mode of such answers (of equally frequent
+ * ones the more instructive), for the first such prompt. Null if nothing was missed, or if the single answers are not
+ * available.
  */
 export function tellingAnswer(groups: readonly Group[]): TellingAnswer | null {
   const missed = groups.flatMap((group) =>

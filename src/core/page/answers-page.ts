@@ -10,7 +10,7 @@ import type { Quote } from './report-prompts.ts';
 import { shownText } from './shown.ts';
 import type { Part, ShownAnswer } from './shown-answer.ts';
 
-/** A run's answers with their points. `suite` null: it is not there any more, or not as it was. */
+/** A run's answers with their points. `suite` is null if the suite file is gone or has changed. */
 export interface AnsweredRun {
   readonly run: string;
   readonly answers: readonly ShownAnswer[];
@@ -21,13 +21,13 @@ export interface AnsweredRun {
 export interface AnswersPage {
   readonly phase: string;
   readonly title: string | null;
-  /** Done runs, in order of acceptance: of many the latest and the best. */
+  /** Done runs, in order of acceptance. Of many runs, only the latest and the best. */
   readonly runs: readonly AnsweredRun[];
-  /** How many there are, where these are not all. */
+  /** The number of all runs, if `runs` does not have all of them. */
   readonly of?: number;
 }
 
-/** A part of an answer in a fence; of one that is longer, where the rest is. */
+/** Part of an answer in a fence. If the answer is longer, it says where the rest is. */
 function block({ text, left }: Part, run: string, language?: string): string {
   if (left === 0) return fence(text, language);
   const file = `${stageFolder('eval')}/answers.jsonl`;
@@ -36,7 +36,7 @@ function block({ text, left }: Part, run: string, language?: string): string {
 
 function replyText({ reply, raw, error, max_tokens }: ShownAnswer, run: string): string {
   if (reply === null) {
-    const why = asText(error ?? 'the response is no chat completion');
+    const why = asText(error ?? 'the response is not a chat completion');
     return [`*no answer: ${why}*`, ...(raw === null ? [] : [block(raw, run, 'json')])].join('\n\n');
   }
   const { text, thoughts, calls, cut } = reply;
@@ -102,7 +102,7 @@ function askedText({ prompt, messages }: Prompt): string[] {
   ]);
 }
 
-/** The text of one answer, thoughts included, and what was expected: for a page that quotes it. */
+/** The text of one answer, thoughts included, and what was expected, for a page that quotes it. */
 export function quoteOf(run: AnsweredRun, telling: TellingAnswer): Quote {
   const answer = run.answers.findLast((one) => one.prompt === telling.prompt && one.repeat === telling.repeat);
   const prompt = run.suite?.prompts.find(({ id }) => id === telling.prompt) ?? null;
@@ -114,7 +114,7 @@ export function quoteOf(run: AnsweredRun, telling: TellingAnswer): Quote {
 
 const anchor = (index: number): string => `prompt-${index + 1}`;
 
-/** Which prompt went how in which run: a line a prompt, points of each repeat. */
+/** A table with one line per prompt: the points of each repeat in each run. */
 function overview(subjects: readonly Subject[], runs: readonly AnsweredRun[]): string {
   const rows = subjects.map(({ id, prompt, runs: own }, index) => [
     `[${asText(id)}](#${anchor(index)})`,
@@ -144,7 +144,7 @@ function answered(run: AnsweredRun, id: string): string[] {
 function section({ id, prompt, runs }: Subject, index: number): string {
   const asked =
     prompt === null
-      ? ['*The suite is not there any more as it was: the prompt cannot be shown.*']
+      ? ['*The suite was changed or deleted, so the prompt cannot be shown.*']
       : [...askedText(prompt), `Expected: ${expected(prompt)}`];
   const heading = `## <a id="${anchor(index)}"></a>${asText(id)}${prompt === null ? '' : ` (${asText(prompt.category)})`}`;
   return [heading, ...asked, ...runs.flatMap((run) => answered(run, id))].join('\n\n');
@@ -155,12 +155,12 @@ function leftOut(shown: number, of: number): string[] {
   return text === '' ? [] : [`${text} The answers of each run are in ${code('RUN/6-eval/answers.jsonl')}.`];
 }
 
-/** artifacts/<phase>/answers.md: every answer of a phase, prompt by prompt with all runs beside each other. */
+/** artifacts/<phase>/answers.md: every answer of a phase, prompt by prompt, with the answers of all runs together. */
 export function renderAnswers({ phase, title, runs, of = runs.length }: AnswersPage): string {
   const subjects = subjectsOf(runs);
   const parts = [
     `# Answers of ${asText(title === null ? phase : `${phase} (${title})`)}`,
-    'Points: 0 to 1 by the lenient rules, in brackets by the strict ones where they differ. [The comparison](../COMPARISON.md)',
+    'Points are 0 to 1 by the lenient rules. Points by the strict rules are in brackets where they differ. [The comparison](../COMPARISON.md)',
     ...leftOut(runs.length, of),
     overview(subjects, runs),
     ...subjects.map(section),

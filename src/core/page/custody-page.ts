@@ -8,10 +8,10 @@ import { asText, code, table } from './markdown.ts';
 type Custody = Row['custody'];
 
 const intro =
-  'What each row was made of. Contents are identified by their sha256 (the table shows the first 12 digits): two runs with the ' +
-  'same digits used the same bytes. *config* is the hash of what the config asks for, without names and seed, so the seeds of a ' +
-  `phase share it. ${none}: not known, or there is none. What two runs do not share: \`phasebox diff RUN RUN\`. ` +
-  'Whether the files still are what they were: `phasebox verify --deep`. [The comparison](COMPARISON.md)';
+  'What each row was made of. Contents are identified by their sha256, of which the table shows the first 12 digits. Two runs with the ' +
+  'same digits used the same bytes. *config* is the hash of what the config asks for, without names and seed, so all seeds of a ' +
+  `phase share it. ${none} means that there is none, or that it is not known. \`phasebox diff RUN RUN\` lists what differs between two runs. ` +
+  '`phasebox verify --deep` checks that the files have not changed. [The comparison](COMPARISON.md)';
 
 const short = (hash: string | null): string => (hash === null ? none : code(hash.slice(0, 12)));
 
@@ -35,12 +35,12 @@ function adapterLine({ adapter, iteration, resume }: Custody): string[] {
   return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
 }
 
-/** What was proven, and where it can be looked up. */
+/** What was verified about the server that answered, and the log that shows it. */
 function serverLine({ run, phase, custody: { server } }: Row): string {
-  if (server === null) return 'server: nothing is known of who answered';
+  if (server === null) return 'server: not known';
   const log = `${phase}/${run}/${stageFolder('eval')}/${server.name}/log.txt`;
   const answers = `${plural(server.answers, 'answer')}, each with the model id ${code(server.model_id)}`;
-  return `server: the child that we started is the one that answered: ${code(server.nonce)} was asked of it and stands in its log (${code(log)}); ${answers}`;
+  return `server: the process that phasebox started gave the answers. It was asked for ${code(server.nonce)}, which is in its log (${code(log)}). ${answers}`;
 }
 
 function section(row: Row): string {
@@ -72,9 +72,9 @@ function section(row: Row): string {
   return `## ${asText(row.run)}\n\n${lines.map((line) => `- ${line}`).join('\n')}`;
 }
 
-/** Sections of more runs than this would make a page of many megabytes; a line of the table stays. */
+/** More sections than this would make a page of many megabytes. The table still has a line for each run. */
 const mostSections = 200;
-/** Of its HTML, which a browser must lay out. */
+/** Lines of the table in the HTML page, which a browser must lay out. */
 const mostLines = 1000;
 
 const sectionsText = (rows: readonly Row[]): string =>
@@ -82,7 +82,7 @@ const sectionsText = (rows: readonly Row[]): string =>
     ? ''
     : `Below are the latest ${mostSections} runs, each with its whole hashes. Those of all ${count(rows.length)} are in \`results.jsonl\`.`;
 
-/** artifacts/runs.md: of every row, what it was made of and how that is known. */
+/** artifacts/runs.md: for every row, what it was made of and how that is known. */
 export function renderCustody(rows: readonly Row[]): string {
   const parts =
     rows.length === 0
@@ -91,9 +91,9 @@ export function renderCustody(rows: readonly Row[]): string {
   return `${['# Provenance of every row', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
 }
 
-/** The same for runs.html: of more than a thousand rows the latest. */
+/** The same for runs.html: of more than a thousand rows, only the latest. */
 export function renderLatestCustody(rows: readonly Row[]): string {
   if (rows.length <= mostLines) return renderCustody(rows);
-  const left = `The latest ${count(mostLines)} of ${count(rows.length)} runs are shown. All are in \`runs.md\`, beside this page.`;
+  const left = `The latest ${count(mostLines)} of ${count(rows.length)} runs are shown. All are in \`runs.md\`, next to this page.`;
   return renderCustody(rows.slice(-mostLines)).replace('\n\n', `\n\n${left}\n\n`);
 }

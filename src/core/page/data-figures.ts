@@ -1,7 +1,7 @@
 import type { DataProfile } from '../../events/profile.ts';
 import { count, none, percentOf } from '../format.ts';
 
-/** What is counted, and a cell for each profile: of the data as it is, and of the split data. */
+/** A count with one cell per profile: of the given data and of the split data. */
 export interface Figure {
   readonly name: string;
   readonly cells: readonly string[];
@@ -13,15 +13,15 @@ const portion = (some: number, all: number): string =>
 
 interface Line {
   readonly name: (file: string, profile: DataProfile) => string;
-  /** How many, and of how many. It is null when the profile does not count it. */
+  /** How many, and of how many. It is null if the profile does not count it. */
   readonly counts: (profile: DataProfile) => readonly [some: number, all?: number] | null;
-  /** Shown only where it is not 0: most data has none of it. */
+  /** Shown only if it is not 0: most data has none of it. */
   readonly rare?: true;
 }
 
 type Answers = NonNullable<DataProfile['taught']>['answers'];
 
-/** A masked training teaches one answer a row, the last one. */
+/** A masked training teaches one answer per row, the last one. */
 const answers = ({ taught }: DataProfile): string => (taught?.masked === false ? 'answers' : 'rows');
 
 const answerLine = (kind: Exclude<keyof Answers, 'total'>, words: string, rare = false): Line => ({
@@ -56,7 +56,7 @@ const lines: readonly Line[] = [
   { name: () => 'answers lost', counts: ({ rows, rows_answer_lost: lost }) => [lost, rows.train], rare: true },
 ];
 
-/** The figures of the same file before and after, as far as both have them. `file`: its name. */
+/** The figures of one file before and after the split, for the counts that both profiles have. `file` is its name. */
 export function dataFigures(file: string, profiles: readonly [DataProfile, ...DataProfile[]]): Figure[] {
   return lines.flatMap(({ name, counts, rare = false }) => {
     const found = profiles.map(counts);

@@ -4,7 +4,7 @@ import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, lastReport, markedPieces, settingsText, splitText } from './data-report.ts';
 import { escapeHtml, htmlDocument } from './html-document.ts';
 
-/** A mark is seen without colour too: by its border, or by the line through it. */
+/** A mark is visible without colour too: by its border, or by the line through it. */
 const style = `
 table{width:auto}
 .row{white-space:pre-wrap;overflow-wrap:anywhere}
@@ -19,7 +19,7 @@ const tag = (name: string, inner: string): string => `<${name}>${inner}</${name}
 const items = (list: readonly string[]): string =>
   list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));
 
-/** The report as one HTML file that needs no other and no script, with the whole text of the rows that it shows. */
+/** The report as one HTML file without scripts or other files. It has the whole text of the rows that it shows. */
 export function dataPage(report: DataReport): string {
   const title = `What ${report.data} teaches`;
   const last = lastReport(report);

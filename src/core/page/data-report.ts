@@ -2,11 +2,11 @@ import type { CheckReport, ShownRow, SplitFile } from '../../events/data-report.
 import { count } from '../format.ts';
 import { plural } from '../words.ts';
 
-/** What `phasebox data` has to say, for the terminal, the page and `--json`. */
+/** The result of `phasebox data`, for the terminal, the page and `--json`. */
 export interface DataReport {
   /** Absolute path of the file or the folder. */
   readonly data: string;
-  /** Name of the file that is counted: train.jsonl of a folder. */
+  /** Name of the file that is counted. For a folder it is train.jsonl. */
   readonly file: string;
   readonly model: string;
   readonly maskPrompt: boolean;
@@ -15,7 +15,7 @@ export interface DataReport {
   readonly split: SplitResult | null;
 }
 
-/** The split data: where it is, what became of each file, and what it teaches. */
+/** The split data: where it is, what was done to each file, and what it teaches. */
 export interface SplitResult {
   readonly folder: string;
   readonly files: readonly SplitFile[];
@@ -28,7 +28,7 @@ export interface MarkedPiece {
   readonly text: string;
 }
 
-/** What follows a taught piece and is not taught itself was cut: nothing else can end a row. */
+/** If untaught text follows a taught piece, it was cut off: nothing else can end a row. */
 export function markedPieces({ pieces }: ShownRow): MarkedPiece[] {
   const first = pieces.findIndex(({ taught }) => taught);
   return pieces.map(({ text, taught }, index) => ({
@@ -45,7 +45,7 @@ export function markedPieces({ pieces }: ShownRow): MarkedPiece[] {
 export const settingsText = ({ maskPrompt, maxSeqLength }: DataReport): string =>
   `${maskPrompt ? 'with' : 'without'} mask_prompt, max_seq_length ${maxSeqLength}`;
 
-/** The report that decides: of the split data, where it was asked for. */
+/** The report that decides: the one of the split data, if a split was requested. */
 export const lastReport = ({ before, split }: DataReport): CheckReport => split?.after ?? before;
 
 /** What a training would do with this data. */
@@ -67,5 +67,5 @@ export function splitText({ before, split }: DataReport): string[] {
 
 const writtenText = ({ name, copied, rows }: SplitFile): string =>
   copied
-    ? `${name}: copied as it is, since its rows are not chat`
+    ? `${name}: copied unchanged, since its rows are not chat`
     : `${name}: ${count(rows.before)} rows became ${count(rows.after)}, one for each assistant turn`;

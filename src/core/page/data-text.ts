@@ -3,10 +3,10 @@ import { printable, printableLines } from '../printable.ts';
 import { dataFigures } from './data-figures.ts';
 import { conclusion, type DataReport, type MarkedPiece, markedPieces, settingsText, splitText } from './data-report.ts';
 
-/** What a terminal shows of a long row; the page has all of it. */
+/** How much of a long row a terminal shows. The page has all of it. */
 const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut: { head: 3, tail: 0 }, columns: 400 };
 
-/** The whole report for a terminal. There are no colours: marks stand in a margin. */
+/** The whole report for a terminal. It uses marks in a margin instead of colours. */
 export function dataText(report: DataReport): string {
   const { before, split } = report;
   const sections = [

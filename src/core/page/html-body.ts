@@ -1,15 +1,15 @@
 import MarkdownIt from 'markdown-it';
 
-/** What our own Markdown holds as HTML: folded text and places to link to. Whatever else looks like a tag is text. */
+/** The HTML in our own Markdown: folded text and anchors. Everything else that looks like a tag is shown as text. */
 const ours = /<(?!\/?(?:details|summary)>|a id="[\w-]+">|\/a>)/g;
 
-/** Comments go (our marks among them), tags that are not ours are shown. */
+/** Removes comments (our marks among them), and shows tags that are not ours. */
 const onlyOurs = (html: string): string => html.replace(/<!--[\s\S]*?-->/g, '').replace(ours, '&lt;');
 
-/** Paragraphs of one plot each, one after the other: they may stand side by side. */
+/** Adjacent paragraphs with one plot each, which can be laid out side by side. */
 const figures = /(?:<p><span class="figure">(?:(?!<\/svg>)[\s\S])*<\/svg><\/span><\/p>\n)+/g;
 
-/** `runs.md` -> `runs.html`, `../COMPARISON.md` -> `../report.html`; what leads elsewhere stays. */
+/** `runs.md` -> `runs.html`, `../COMPARISON.md` -> `../report.html`. Other links are unchanged. */
 export const pageLink = (href: string): string =>
   /^[a-z][a-z\d+.-]*:|^\/\//i.test(href)
     ? href
@@ -18,9 +18,9 @@ export const pageLink = (href: string): string =>
         .replace(/(^|\/)(runs|how|answers)\.md(?=#|$)/, '$1$2.html');
 
 /**
- * Markdown (ours, and what a person wrote around it) as the inside of an HTML page. `plots`: SVG by the path that the
- * Markdown has for it; other pictures become links, so that the page asks for nothing. No script and no tag of the text
- * survives, and no `javascript:` link.
+ * Turns Markdown (ours, and what a person wrote around it) into the inside of an HTML page. `plots` has the SVG for
+ * each path in the Markdown. Other pictures become links, so that the page requests nothing. No script, no tag and no
+ * `javascript:` link of the text survives.
  */
 export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): string {
   const md = new MarkdownIt({ html: true });
@@ -48,7 +48,7 @@ export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): 
     .replace(figures, (found) => `<div class="figures">${found}</div>\n`);
 }
 
-/** The text of the first heading; a page without one is called `phasebox`. */
+/** The text of the first heading, or `phasebox` if the page has none. */
 export function pageTitle(markdown: string): string {
   const inline = new MarkdownIt().parse(markdown, {}).find((_, at, all) => all[at - 1]?.type === 'heading_open');
   const text = inline?.children?.map(({ content }) => content).join('') ?? '';

@@ -1,7 +1,7 @@
-/** Who made a page, in its head. */
+/** The generator named in the head of a page. */
 export const generator = 'phasebox';
 
-/** All that makes the page look as it does; it names no other file. */
+/** All styles of the page. They refer to no other file. */
 const style = `
 :root{color-scheme:light dark;--bg:#fff;--ink:#1f2328;--soft:#59636e;--line:#d1d9e0;--shade:#f6f8fa;--link:#0969da;--strong:#101418}
 @media (prefers-color-scheme:dark){:root{--bg:#0d1117;--ink:#d5dce4;--soft:#9198a1;--line:#3d444d;--shade:#161b22;--link:#6cb2ff;--strong:#f4f7fa}}
@@ -50,13 +50,13 @@ interface HtmlContent {
   readonly title: string;
   /** HTML. */
   readonly body: string;
-  /** What is styled beyond our pages. */
+  /** Styles in addition to those of our pages. */
   readonly style?: string;
 }
 
 /**
- * A page as one HTML file that needs no other: the style is inside, there is no script, and it is light or dark as its
- * reader is.
+ * A page as one HTML file without other files: the style is inside, there is no script, and it follows the reader's
+ * light or dark theme.
  */
 export function htmlDocument({ title, body, style: more = '' }: HtmlContent): string {
   const head = [
@@ -65,7 +65,7 @@ export function htmlDocument({ title, body, style: more = '' }: HtmlContent): st
     '<head>',
     '<meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    // by this a file is known to be ours
+    // identifies the file as one of ours
     `<meta name="generator" content="${generator}">`,
     // a browser requests /favicon.ico unless the page has an icon
     '<link rel="icon" href="data:,">',

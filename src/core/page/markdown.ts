@@ -1,19 +1,22 @@
 import { none } from '../format.ts';
 import { printable } from '../printable.ts';
 
-/** A character that Markdown (GitHub's, with math and strike-through) would read as its own. */
+/** Characters with a meaning in Markdown (GitHub's, with math and strike-through). */
 const special = /[\\`*[\]~|$]/g;
 
-/** What begins a heading, a list, a quote or a rule where it begins a line; the number of a list apart. */
+/**
+ * Characters that begin a heading, a list, a quote or a rule at the start of a line. Numbered lists are handled
+ * separately.
+ */
 const opening = /^(?:([#=+-])(?=\1*(?:\s|$))|>)/;
 const numbered = /^(\d{1,9})([.)])(?=\s|$)/;
 
-/** Text of a person or a tool as Markdown that shows it as it is, on one line; safe in a table. */
+/** Text of a person or a tool as Markdown that shows it literally, on one line. It is safe in a table. */
 export function asText(text: string): string {
   return (
     printable(text.replace(/\s+/g, ' ').trim())
       .replace(special, '\\$&')
-      // within a word (text_tools) an underscore is only itself
+      // within a word (text_tools) an underscore has no meaning
       .replace(/(?<!\w)_|_(?!\w)/g, '\\_')
       .replace(/&(?=[#\w]+;)/g, '&amp;')
       .replaceAll('<', '&lt;')
@@ -26,7 +29,7 @@ function longestRun(text: string): number {
   return [...text.matchAll(/`+/g)].reduce((longest, [run]) => Math.max(longest, run.length), 0);
 }
 
-/** Inline code on one line; not for table cells (a `|` ends those). */
+/** Inline code on one line. It is not for table cells, which a `|` would end. */
 export function code(text: string): string {
   const line = printable(text.replace(/\s+/g, ' ').trim());
   const tick = '`'.repeat(longestRun(line) + 1);
@@ -34,10 +37,10 @@ export function code(text: string): string {
   return `${tick}${pad}${line}${pad}${tick}`;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours and other control codes are what is taken out
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours and other control codes are what it removes
 const control = /\u001b\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
-/** A fenced block that survives any backticks inside; line ends become LF, control codes are left out. */
+/** A fenced block that survives any backticks inside. Line ends become LF, and control codes are removed. */
 export function fence(text: string, language = 'text'): string {
   const clean = text.replace(/\r\n?/g, '\n').replace(control, '');
   const ticks = '`'.repeat(Math.max(3, longestRun(clean) + 1));
@@ -50,7 +53,7 @@ export function details(summary: string, body: string): string {
   return `<details><summary>${title}</summary>\n\n${body}\n\n</details>`;
 }
 
-/** A table; cells are Markdown already. Columns with no cell but `–` in any row are left out. */
+/** A table whose cells are Markdown already. Columns that have only `–` in every row are left out. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const used = head.flatMap((_, column) => (rows.some((row) => (row[column] ?? none) !== none) ? [column] : []));
   const line = (cells: readonly string[]) => `| ${used.map((column) => cells[column] ?? none).join(' | ')} |`;

@@ -1,21 +1,21 @@
-/** Our part of a page lies between these two lines; everything else in the file belongs to its reader. */
+/** Our part of a page is between these two lines. Everything else in the file belongs to its reader. */
 export const beginMark = '<!-- phasebox:begin -->';
 export const endMark = '<!-- phasebox:end -->';
 
 /** A byte order mark, as text or as latin1. */
 const bom = '(?:\uFEFF|\u00EF\u00BB\u00BF)?';
 
-const yours = '<!-- yours below this line: what you write here stays as it is -->';
+const yours = '<!-- yours below this line: what you write here is never changed -->';
 const note =
   '> The two marks of the comparison were not found in the text above, so it continues here. ' +
-  'phasebox does not touch what stands above: keep it or delete it.';
+  'phasebox does not change the text above: keep it or delete it.';
 
 interface Part {
   readonly start: number;
   readonly end: number;
 }
 
-/** A mark counts only alone on its line: quoted in a sentence it is a person's text. */
+/** A mark counts only if it is alone on its line. Quoted in a sentence, it is a person's text. */
 function marks(text: string, mark: string): Part[] {
   const line = new RegExp(`^${bom}[ \\t]*${mark}[ \\t]*\\r?$`, 'gm');
   return [...text.matchAll(line)].map((match) => {
@@ -24,7 +24,7 @@ function marks(text: string, mark: string): Part[] {
   });
 }
 
-/** The first pair. A begin whose end was deleted is passed over, so that no text of a person ever lies in a pair. */
+/** The first pair. A begin mark whose end was deleted is skipped, so that a person's text is never inside a pair. */
 function firstPair(text: string): Part | null {
   const begins = marks(text, beginMark);
   for (const { start, end } of marks(text, endMark)) {
@@ -35,8 +35,8 @@ function firstPair(text: string): Part | null {
 }
 
 /**
- * Puts `rendered` between the two marks of a page. Text outside stays character for character; a page without marks
- * keeps all its text and gets ours below. Works on text and on bytes read as latin1 alike: marks are ASCII.
+ * Puts `rendered` between the two marks of a page. Text outside is unchanged, character for character. A page without
+ * marks keeps all its text and gets ours below. It works on text and on bytes read as latin1, since marks are ASCII.
  */
 export function mergeMarked(existing: string | null, rendered: string): string {
   // a log line that quotes a mark must not end our part

@@ -16,7 +16,7 @@ const lossLayer = (scale: Colours, most: number) => ({
   mark: { type: 'line' as const, strokeWidth: 1.5 },
   encoding: {
     x: ofIteration,
-    // one scale for all: runs are there to be compared
+    // one scale for all, so that the runs can be compared
     y: {
       field: 'loss',
       type: 'quantitative' as const,
@@ -54,7 +54,9 @@ const valuesOf = ({ train, val, scores }: TrainingCurve) => [
   ...scores.map(({ iteration, value }) => ({ iteration, score: value, kind: checkpointScore })),
 ];
 
-/** A small drawing a run: train and val loss over the iterations; checkpoint scores on an axis of their own, at the right. */
+/**
+ * One small plot per run: train and val loss over the iterations, and checkpoint scores on their own axis at the right.
+ */
 export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
   const columns = curves.length === 1 ? 1 : 2;
   const most = curves
@@ -68,7 +70,7 @@ export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
   return {
     config: look,
     columns,
-    // not a facet: that cannot give the scores an axis of their own
+    // not a facet, which cannot give the scores an axis of their own
     concat: curves.map((curve) => ({
       title: curve.run,
       data: { values: valuesOf(curve) },
@@ -80,10 +82,10 @@ export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
   };
 }
 
-/** Work that stops for longer than this is another night. */
+/** A longer break separates two nights. */
 const pause_ms = 6 * 3_600_000;
 
-/** What was done since the last pause of more than six hours, in its order. */
+/** The work since the last break of more than six hours, in its order. */
 export function lastNight<T extends Pick<StageSpan, 'start' | 'end'>>(spans: readonly T[]): readonly T[] {
   const latest = [...spans].sort((a, b) => Date.parse(b.start) - Date.parse(a.start));
   let since = Number.POSITIVE_INFINITY;
@@ -94,7 +96,7 @@ export function lastNight<T extends Pick<StageSpan, 'start' | 'end'>>(spans: rea
   return spans.filter(({ start }) => Date.parse(start) >= since);
 }
 
-/** A line a run: its stages from start to end; an attempt that failed is hatched out in red. Times are UTC. */
+/** One line per run: its stages from start to end. A failed attempt is hatched in red. Times are UTC. */
 export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
   const runs = [...new Set(spans.map(({ run }) => run))];
   const seen = stageNames.filter((stage) => spans.some((span) => span.stage === stage));
@@ -103,7 +105,7 @@ export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
   const values = spans.map(({ run, stage, start, end, failed: lost }) => ({
     run,
     kind: lost ? 'failed attempt' : stage,
-    // a stage of a second would be no pixel wide, and not be seen at all
+    // a stage of one second would be narrower than a pixel, and invisible
     start: Date.parse(start),
     end: Math.max(Date.parse(end), Date.parse(start) + 1000),
   }));

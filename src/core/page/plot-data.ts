@@ -7,7 +7,7 @@ import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
 import { meanTable } from '../run/figures.ts';
 import type { AtIteration, CategoryScore, PhaseScores, PlotData, StageSpan, TrainingCurve } from './plots.ts';
 
-/** Overall scores of the phases that have one, as the page's table has them. */
+/** Overall scores of the phases that have one, as in the page's table. */
 export function overallData(summaries: readonly Summary[]): PhaseScores[] {
   return summaries.flatMap(({ group, runs, mean, thisSuite }) =>
     mean === null
@@ -31,14 +31,14 @@ export function categoryData(summaries: readonly Summary[]): CategoryScore[] {
   });
 }
 
-/** How the answers of every scored run went. */
+/** The number of answers of each mode, for every scored run. */
 export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
   rows.flatMap((row) => {
     const { run, modes: counts } = row;
     return counts !== null && modes.some((mode) => counts[mode] > 0) ? [{ run, overall: figure(row), counts }] : [];
   });
 
-/** The losses that a training log tells, and what the checkpoints scored where `select` measured them. */
+/** The losses in a training log, and the checkpoint scores where `select` measured them. */
 export function trainingCurve(row: Row, log: string): TrainingCurve {
   const events = plainLines(log).flatMap((line) => readLogLine(line) ?? []);
   const finite = ({ value }: AtIteration): boolean => Number.isFinite(value);
@@ -58,7 +58,7 @@ type Candidate = Made<'select'>['candidates'][number];
 
 type Ended = Extract<JournalLine, { event: 'committed' | 'failed' }>;
 
-/** Attempts of a run's stages: they end when the journal says so, and lasted as long as it says. */
+/** The attempts of a run's stages. End and duration are those of the journal. */
 export function stageSpans(run: string, journal: readonly JournalLine[]): StageSpan[] {
   return journal
     .filter((line): line is Ended => line.event === 'committed' || line.event === 'failed')

@@ -1,16 +1,19 @@
 import type { Config } from 'vega-lite';
 
-/** Pixels of the drawing itself, without labels: a plot is then as wide as a narrow column of text. */
+/** Width of the drawing in pixels, without labels: a plot is then as wide as a narrow column of text. */
 export const plotWidth = 400;
 
 /**
- * Grey that can be read on white and on black: a viewer that knows no dark style shows the plot in either. Those that do
- * get the colours of `plotStyle`.
+ * A grey that is readable on white and on black, for viewers without dark mode. Viewers with dark mode use the colours
+ * of `plotStyle`.
  */
 export const ink = '#767c85';
 export const faint = '#767c8540';
 
-/** Colours of Okabe and Ito, told apart also by those who see fewer colours; yellow, too light on white, is left out. */
+/**
+ * The palette of Okabe and Ito, which colour-blind readers can distinguish. Yellow is left out, since it is too light
+ * on white.
+ */
 export const palette = [
   '#1f83c4',
   '#e69f00',
@@ -25,7 +28,7 @@ export const palette = [
 
 const font = 'system-ui, -apple-system, "Segoe UI", sans-serif';
 
-/** The look that all plots share. */
+/** The common look of all plots. */
 export const look: Config = {
   background: 'transparent',
   font,
@@ -57,7 +60,7 @@ export const look: Config = {
   },
 };
 
-/** Goes into the SVG: text and lines in the colours of a dark page where the viewer says that it is dark. */
+/** CSS inside the SVG: text and lines get the colours of a dark page if the viewer prefers dark. */
 export const plotStyle =
   '.plot text{fill:#424a53}' +
   '@media (prefers-color-scheme:dark){.plot text{fill:#c3cad2}}' +

@@ -5,7 +5,10 @@ import type { CategoryScore, PhaseScores, RunModes } from './plots.ts';
 
 const percentScale = { domain: [0, 100] };
 
-/** A line a phase: a point a run, the mean as a stroke, and its 95 % range as a bar; `low` and `high` null: no bar. */
+/**
+ * One line per phase: a point for each run, the mean as a stroke, and its 95 % range as a bar. If `low` and `high` are
+ * null, there is no bar.
+ */
 export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
   const names = phases.map(({ name }) => name);
   const y = { field: 'name', type: 'nominal', sort: names, title: null } as const;
@@ -36,7 +39,7 @@ export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
   };
 }
 
-/** Bars in groups: a group a category, a bar a phase. */
+/** Bars in groups: one group per category, one bar per phase. */
 export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
   const phases = [...new Set(scores.map(({ phase }) => phase))];
   return {
@@ -59,7 +62,10 @@ export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
   };
 }
 
-/** Each mode keeps its colour from page to page: what did what it should is green and blue, what failed is red and grey. */
+/**
+ * Each mode has the same colour on every page: green and blue for answers that did what was asked, red and grey for
+ * failures.
+ */
 const modeColours: Readonly<Record<(typeof modes)[number], string>> = {
   wrapped: '#009e73',
   direct_call: '#56b4e9',
@@ -72,10 +78,10 @@ const modeColours: Readonly<Record<(typeof modes)[number], string>> = {
   error: '#a3231f',
 };
 
-/** The order on the bar: from what was asked for to what is no answer. */
+/** The order on the bar: from what was asked for to no answer at all. */
 const modeOrder = Object.keys(modeColours) as (keyof typeof modeColours)[];
 
-/** A bar a run, its answers by mode as shares of all. */
+/** One bar per run: its answers by mode, as shares of all answers. */
 export function modePlot(runs: readonly RunModes[]): TopLevelSpec {
   const seen = modeOrder.filter((mode) => runs.some(({ counts }) => (counts[mode] ?? 0) > 0));
   const values = runs.flatMap(({ run, counts }) => {
@@ -104,5 +110,5 @@ export function modePlot(runs: readonly RunModes[]): TopLevelSpec {
   };
 }
 
-/** Of the loss plot's checkpoints. */
+/** Colour of the checkpoint scores in the loss plot. */
 export const scoreColour = palette[2] ?? ink;

@@ -5,7 +5,7 @@ import { lastNight, lossPlot, timelinePlot } from './plot-course.ts';
 import { categoryPlot, modePlot, overallPlot } from './plot-scores.ts';
 import { latestAndBest, mostShown, shownText } from './shown.ts';
 
-/** The plots of the page and their files, from artifacts/. */
+/** The plots of the page and their files, relative to artifacts/. */
 export const plotNames = {
   overall: 'plots/overall.svg',
   categories: 'plots/categories.svg',
@@ -15,7 +15,7 @@ export const plotNames = {
 } as const;
 export type PlotName = keyof typeof plotNames;
 
-/** What each plot shows, in a sentence: its text for those who do not see it. */
+/** What each plot shows, in one sentence: the alternative text. */
 export const plotTitles: Readonly<Record<PlotName, string>> = {
   overall: 'Overall score of every run, with the mean of each phase and its 95 % range',
   categories: 'Mean score of each category, by phase',
@@ -24,7 +24,10 @@ export const plotTitles: Readonly<Record<PlotName, string>> = {
   timeline: 'Stages of the runs of the last night over time (the latest 24 at most)',
 };
 
-/** A phase (or one of its variants) with the overall score of its done runs, percent. `low`, `high`: null below two runs. */
+/**
+ * A phase (or one of its variants) with the overall scores of its done runs, in percent. `low` and `high` are null
+ * below two runs.
+ */
 export interface PhaseScores {
   readonly name: string;
   readonly runs: readonly number[];
@@ -40,7 +43,7 @@ export interface CategoryScore {
   readonly score: number;
 }
 
-/** How many of a run's answers went which way. */
+/** How many of a run's answers had which mode. */
 export interface RunModes {
   readonly run: string;
   readonly overall: number | null;
@@ -53,7 +56,10 @@ export interface AtIteration {
   readonly value: number;
 }
 
-/** The training of a run as its log tells it, and what its checkpoints scored (none: they were not measured). */
+/**
+ * The training of a run as its log shows it, and the scores of its checkpoints, which are empty if they were not
+ * measured.
+ */
 export interface TrainingCurve {
   readonly run: string;
   readonly train: readonly AtIteration[];
@@ -70,18 +76,18 @@ export interface StageSpan {
   readonly failed: boolean;
 }
 
-/** What the plots are made of; the same data gives the same plots. All in the order in which it is to be shown. */
+/** The data of all plots, in the order in which it is shown. The same data gives the same plots. */
 export interface PlotData {
   readonly overall: readonly PhaseScores[];
   readonly categories: readonly CategoryScore[];
   readonly modes: readonly RunModes[];
   readonly loss: readonly TrainingCurve[];
   readonly timeline: readonly StageSpan[];
-  /** How many phases have a score, where `overall` has not all of them. */
+  /** The number of phases that have a score, if `overall` does not have all of them. */
   readonly phases?: number;
 }
 
-/** More phases than there are colours for cannot be told apart by their bars. */
+/** The bars of more phases than colours would be indistinguishable. */
 const mostBars = 4;
 
 const latestRuns = (spans: readonly StageSpan[]): readonly StageSpan[] => {
@@ -99,8 +105,8 @@ function categoriesShown({ overall, categories }: PlotData): readonly CategorySc
 const countOf = (scores: readonly CategoryScore[]): number => new Set(scores.map(({ phase }) => phase)).size;
 
 /**
- * The plots that there is something to show for, as Vega-Lite specifications whose description is
- * the title of the plot. Of many phases and runs they show the latest and the best.
+ * The plots that have data, as Vega-Lite specifications. The description of each is its title. Of many phases and runs
+ * they show the latest and the best.
  */
 export function plotSpecs(data: PlotData): Map<PlotName, TopLevelSpec> {
   const overall = latestAndBest(data.overall, ({ mean }) => mean);

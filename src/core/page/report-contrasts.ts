@@ -26,7 +26,7 @@ function promptLists({ prompts }: Contrast): string {
   ].join('\n');
 }
 
-function told({ finding, spread }: Contrast, names: Names): string {
+function lines({ finding, spread }: Contrast, names: Names): string {
   if (finding.kind === 'nothing') return `${findingWords(finding, names)}.`;
   const from =
     spread === null || finding.kind === 'pairs' || finding.kind === 'flat'
@@ -36,7 +36,7 @@ function told({ finding, spread }: Contrast, names: Names): string {
   return [head, findingText(finding, names), from].filter((text) => text !== '').join(' ');
 }
 
-/** `a - b` in words, with its range; categories and prompts folded behind it. */
+/** `a - b` in words, with its range. Categories and prompts are folded below it. */
 export function contrastText(contrast: Contrast): string {
   const { a, b, alike, measured, categories, prompts } = contrast;
   const names = { a: asText(a.group.name), b: asText(b.group.name) };
@@ -51,7 +51,7 @@ export function contrastText(contrast: Contrast): string {
   ];
   const summary = `${a.group.name} against ${b.group.name}: categories and prompts`;
   return [
-    [told(contrast, names), ...caveats].join(' '),
+    [lines(contrast, names), ...caveats].join(' '),
     ...(behind.length === 0 ? [] : [details(summary, behind.join('\n\n'))]),
   ].join('\n\n');
 }

@@ -29,7 +29,10 @@ export function gateWords({ gate, group }: Pick<Summary, 'gate' | 'group'>): str
   return ` gate: ${passes ? 'passed' : 'failed'} on average, but ${doubt({ gate, group })}, so undecided;`;
 }
 
-/** A seed that is given twice can make two models, and the runs of an evaluated folder have no seed. */
+/**
+ * The unit that is counted. A seed that is given twice can make two models, and the runs of an evaluated folder have no
+ * seed.
+ */
 function unit({ gate, group }: Gated): 'seed' | 'run' | 'model' {
   if (gate.of !== gate.runs) return 'model';
   const seeds = group.done.flatMap(({ verdict, seed }) => (verdict === null || seed === null ? [] : [seed]));
@@ -38,7 +41,7 @@ function unit({ gate, group }: Gated): 'seed' | 'run' | 'model' {
 
 const allOf = (gated: Gated): string => `${gated.gate.of === 2 ? 'both' : `all ${gated.gate.of}`} ${unit(gated)}s`;
 
-/** What the runs say against the verdict on their mean. */
+/** Why the runs contradict the verdict on their mean. */
 function doubt(gated: Gated): string {
   const { gate, group } = gated;
   const unjudged = group.done.length - gate.runs;

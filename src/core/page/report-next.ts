@@ -6,9 +6,9 @@ import { costWarnings } from '../run/cost-words.ts';
 import { asText, code } from './markdown.ts';
 
 const most = 3;
-/** Fewer runs are a first look: see "power" in how.md. */
+/** Fewer runs are only a first look: see "power" in how.md. */
 const enough = 5;
-/** Points between the best and the worst run from which the way of answering is worth a look. */
+/** From this difference (in points) between the best and the worst run, it is worth comparing how they answer. */
 const farApart = 15;
 
 function retries(summaries: readonly Summary[]): string[] {
@@ -40,7 +40,9 @@ function modesApart(summaries: readonly Summary[]): string[] {
   });
 }
 
-/** Whether `seeds: 5` only adds to these runs. With a repeat or another seed it would take some away, which is refused. */
+/**
+ * Whether `seeds: 5` only adds runs to these. With a repeated or another seed it would remove some, which is refused.
+ */
 const countsUp = ({ group }: Summary): boolean => {
   const names = Array.from({ length: enough }, (_, seed) => `${group.phase.phase}-s${seed}`);
   return [...group.phase.runs, ...group.rows.map(({ run }) => run)].every((run) =>
@@ -56,7 +58,7 @@ function moreRuns(summaries: readonly Summary[]): string[] {
   const names = few.map(({ group }) => asText(group.name));
   const seeds = few.every(countsUp) ? code(`seeds: ${enough}`) : `more ${code('seeds')}`;
   return [
-    `five runs each before any claim: ${seeds} in the config of ${list(names)}, submitted again (only the new runs are made)`,
+    `five runs each before any claim: ${seeds} in the config of ${list(names)}, submitted again (which makes only the new runs)`,
   ];
 }
 
@@ -77,7 +79,10 @@ function erased(summaries: readonly Summary[]): string[] {
   return first === undefined ? [] : [`${asText(first.run)}: ${asText(first.text)}`];
 }
 
-/** What a person does next, at most three things, what spoils a figure before what sharpens it. */
+/**
+ * What a person should do next: at most three things. What invalidates a figure comes before what makes it more
+ * precise.
+ */
 export function nextSteps(summaries: readonly Summary[], contrasts: readonly Contrast[]): string {
   const steps = [
     ...retries(summaries),

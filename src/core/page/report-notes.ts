@@ -9,14 +9,14 @@ import { taughtText } from '../taught-text.ts';
 import { asText, code, details, fence, table } from './markdown.ts';
 import { mostShown } from './shown.ts';
 
-/** Things that several runs share are said once: `43a-s0 and 43a-s1: ...`. */
+/** A text that several runs share is shown once: `43a-s0 and 43a-s1: ...`. */
 function byText(entries: readonly (readonly [text: string, run: string])[]): string {
   const runs = new Map<string, string[]>();
   for (const [text, run] of entries) runs.set(text, [...(runs.get(text) ?? []), asText(run)]);
   return [...runs].map(([text, names]) => `- ${listSome(names)}: ${text}`).join('\n');
 }
 
-/** What the catalogue says to do (Markdown of our own), and how the run goes on once that is done. */
+/** The next step from the error catalogue (Markdown of our own), and how the run continues after it. */
 function nextStep({ run, error }: Row): string {
   const retry = `${code(`phasebox retry ${run}`)} resumes after the last finished stage.`;
   if (error?.code === cancelled) return retry;
@@ -42,7 +42,7 @@ function failure(row: Row): string {
 const latestOf = (all: number): string =>
   `The latest ${mostShown} of ${count(all)} are shown. The status of every run is in [runs](runs.md).`;
 
-/** Runs that failed, were cancelled or lost their folder: what it means, what to do, the last lines of the log. */
+/** Runs that failed or were cancelled: what it means, what to do, and the last lines of the log. */
 export function failures(rows: readonly Row[], missing: readonly string[]): string {
   const over = rows.filter((row) => row.status !== 'done');
   const shown = over.slice(-mostShown);
@@ -52,7 +52,7 @@ export function failures(rows: readonly Row[], missing: readonly string[]): stri
   return [...left, ...shown.map(failure), [...deleted, ...more].join('\n')].filter((text) => text !== '').join('\n\n');
 }
 
-/** From this many points on, the lenient rules alone are worth a word. */
+/** From this many points on, the report mentions the share of the lenient rules. */
 const lenientGap = 5;
 
 function scoreWarnings(row: Row): string[] {
@@ -67,7 +67,7 @@ function scoreWarnings(row: Row): string[] {
   ];
 }
 
-/** Scores under another suite, prompt or temperature are other scores. */
+/** Scores under another suite, prompt or temperature are different scores. */
 function unlike(rows: readonly Row[]): string[] {
   const byExam = new Map<string, Row[]>();
   for (const row of rows) {
@@ -81,7 +81,7 @@ function unlike(rows: readonly Row[]): string[] {
   return [...(sets.length < 2 ? [] : [other]), ...[...byExam.values()].flatMap(otherParts)];
 }
 
-/** The same suite and settings; what the chat template made of them may differ, or may not be recorded. */
+/** Same suite and settings, but what the chat template made of them may differ, or may not be recorded. */
 function otherParts(rows: readonly Row[]): string[] {
   const { differ, unrecorded } = measuredAlike(rows);
   const sets = (part: PartName): string => {
@@ -107,7 +107,7 @@ function otherParts(rows: readonly Row[]): string[] {
   ];
 }
 
-/** The same recipe, seed and evaluation twice: what differs then is the machine's own noise. */
+/** The same recipe, seed and evaluation twice: differences between them are the machine's own noise. */
 function repeated(rows: readonly Row[]): string[] {
   const sameSeed = new Map<string, Row[]>();
   for (const row of rows.filter(({ status, from }) => status === 'done' && from === null)) {
@@ -119,14 +119,14 @@ function repeated(rows: readonly Row[]): string[] {
     .map((again) => {
       const scores = again.map(({ overall }) => percent(overall));
       const same = new Set(scores).size === 1;
-      const told = same
+      const result = same
         ? `the same score (${scores[0]})`
         : `${listSome(scores)}: noise of the machine, not of the seed`;
-      return `- ${listSome(again.map(({ run }) => asText(run)))} have the same seed: ${told}`;
+      return `- ${listSome(again.map(({ run }) => asText(run)))} have the same seed: ${result}`;
     });
 }
 
-/** A loss that is said to tell which run is best, and does not. */
+/** A lower val loss is said to mean a better run. Here it does not. */
 function disordered(rows: readonly Row[]): string[] {
   return [...new Set(rows.map(({ phase, variant }) => JSON.stringify([phase, variant])))].flatMap((key) => {
     const own = rows.flatMap(({ phase, variant, overall, metrics, run }) =>
@@ -193,14 +193,14 @@ function costLine({ run, cost }: Row): string[][] {
   ];
 }
 
-/** What became of the adapter on its way into the final model: it warns, it never decides. */
+/** What was left of the adapter in the final model. It leads to warnings and never to a verdict. */
 export function costs(rows: readonly Row[]): string {
   const lines = rows.flatMap(costLine);
   if (lines.length === 0) return '';
   return table(['run', 'bits', 'step', 'kept', 'snr', 'top-1', 'KL', 'training gain kept'], lines);
 }
 
-/** What was taught: epochs, rows never seen, prose. */
+/** What was taught: epochs, rows that were never seen, and in words. */
 export function taught(rows: readonly Row[]): string {
   return byText(rows.flatMap(({ profile, run }) => (profile === null ? [] : [[profileText(profile), run] as const])));
 }

@@ -13,7 +13,7 @@ function lowestToHighest({ runs }: Summary): string {
   return values.length < 2 ? none : `${percent(Math.min(...values))} - ${percent(Math.max(...values))}`;
 }
 
-/** When all outcomes were written down, if that was at once; null: each line says its own time. */
+/** The time when all outcomes were written down, or null if the times differ: then each line has its own. */
 function writtenAtOnce(summaries: readonly Summary[]): string | null {
   const times = new Set(summaries.map(({ group }) => time(group.phase.accepted)));
   const [only] = times;
@@ -38,8 +38,8 @@ function phaseLine(summary: Summary, atOnce: string | null): string[] {
   ];
 }
 
-/** A model beside the phases: an untrained base, or the reference that was written down. */
-function besideLine(name: string, overall: number | null, what: string): string[] {
+/** A model next to the phases: an untrained base, or the reference that was written down. */
+function referenceLine(name: string, overall: number | null, what: string): string[] {
   return [asText(name), none, percent(overall), none, none, what, none, none];
 }
 
@@ -50,18 +50,22 @@ function bases(rows: readonly Row[]): string[][] {
   return [...found].map(([key, row]) => {
     const of = phasesOf(rows.filter((one) => one.base?.key === key));
     const { base } = row;
-    return besideLine(`base of ${of}`, (row.score_by === 'strict' ? base?.strict : base?.overall) ?? null, 'untrained');
+    return referenceLine(
+      `base of ${of}`,
+      (row.score_by === 'strict' ? base?.strict : base?.overall) ?? null,
+      'untrained',
+    );
   });
 }
 
-/** A reference of one figure: could it be one more draw of this recipe? Only a figure on the same suite could. */
+/** A reference with one figure: could it be one more run of this recipe? Only a figure on the same suite could be. */
 function drawn({ draws }: Summary, { overall, comparable }: NonNullable<Row['baseline']>): string {
   if (comparable === false) return 'one figure, on another suite: not comparable';
   const what = comparable === null ? 'one figure, on an unknown suite' : 'one figure';
   const scores = draws.map((run) => run.overall);
   const draw = overall === null || allSame(scores) ? null : oneMoreDraw(overall, scores);
   if (draw === null) return what;
-  const isUsual = draw.p < 0.05 ? 'no usual run of this recipe' : 'may be one more run of this recipe';
+  const isUsual = draw.p < 0.05 ? 'not a usual run of this recipe' : 'may be one more run of this recipe';
   return `${what}; ${comparable === null ? 'if comparable, ' : ''}${isUsual} (${pValue(draw.p)})`;
 }
 
@@ -70,16 +74,19 @@ function references(summaries: readonly Summary[]): string[][] {
     const row = summary.group.done.find(({ baseline }) => baseline !== null);
     if (row?.baseline == null) return [];
     const { name, overall } = row.baseline;
-    // A phase of this workspace has a line of its own, and runs.
+    // A phase of this workspace has runs and a line of its own.
     const own = summaries.some(({ group }) => group.phase.phase.toLowerCase() === name.toLowerCase());
     return own
       ? []
-      : [besideLine(`${name}, reference of ${summary.group.name}`, overall, drawn(summary, row.baseline))];
+      : [referenceLine(`${name}, reference of ${summary.group.name}`, overall, drawn(summary, row.baseline))];
   });
   return [...new Map(lines.map((line) => [line[0] ?? '', line])).values()];
 }
 
-/** A line a phase and variant: mean and spread, where the mean may lie, gate and outcome; bases and references below. */
+/**
+ * One line per phase and variant: mean and spread, confidence interval, gate and outcome. Bases and references are
+ * below.
+ */
 export function phaseTable(summaries: readonly Summary[]): string {
   const strict = summaries.some(({ group }) => group.done.some((row) => row.score_by === 'strict'));
   const atOnce = writtenAtOnce(summaries);
@@ -101,7 +108,7 @@ export function phaseTable(summaries: readonly Summary[]): string {
   ]);
 }
 
-/** What the ranges leave out, once: it matters where there are few runs. */
+/** What the intervals leave out, said once: it matters if there are few runs. */
 export function rangeNotes(summaries: readonly Summary[]): string {
   const few = summaries.filter(({ draws }) => draws.length >= 2 && draws.length < 5);
   const one = summaries.filter(({ runs }) => runs.length === 1);

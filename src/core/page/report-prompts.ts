@@ -4,17 +4,17 @@ import type { TellingAnswer } from '../compare/telling.ts';
 import { listSome } from '../format.ts';
 import { asText } from './markdown.ts';
 
-/** An answer with what was asked for, as the page quotes it. */
+/** An answer with its prompt, as the page quotes it. */
 export interface Quote extends TellingAnswer {
-  /** What the model said (thoughts included), as it came. */
+  /** The model's answer (thoughts included), unchanged. */
   readonly text: string;
-  /** What would have scored, in words; null: the suite is not there as it was. */
+  /** What would have scored, in words. It is null if the suite is gone or has changed. */
   readonly expected: string | null;
 }
 
 const named = (ids: readonly string[]): string => listSome(ids.map(asText));
 
-/** Prompts that all runs miss, and those that a single run gets. */
+/** Prompts that all runs miss, and prompts that only one run gets right. */
 export function promptNotes(groups: readonly Group[]): string {
   return groups
     .flatMap((group) => {

@@ -12,7 +12,7 @@ function categoriesOf(rows: readonly Row[]): string[] {
   return [...new Set(tables.flatMap((one) => Object.keys(one ?? {})))];
 }
 
-/** `82.4 (70.0)`; of a figure that is known only strictly `– (70.0)`. */
+/** `82.4 (70.0)`. If only the strict figure is known: `– (70.0)`. */
 const scoreCell = (overall: number | null, strict: number | null): string =>
   strict === null ? percent(overall) : `${percent(overall)} (${percent(strict)})`;
 
@@ -31,22 +31,24 @@ function checkpointCell(row: Row): string {
 
 const total = (row: Row): number => Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);
 
-/** `25 wrapped, 2 direct_call`: how many answers went which way. */
+/** `25 wrapped, 2 direct_call`: the number of answers of each mode. */
 function modesCell(counts: Readonly<Partial<Record<Mode, number>>> | null | undefined): string {
   const seen = modes.flatMap((mode) => (counts?.[mode] ? [`${counts[mode]} ${mode}`] : []));
   return seen.length === 0 ? none : seen.join(', ');
 }
 
-/** A line a scored run: how the answers of each category went. Empty: no run tells. */
+/** One line per scored run: the modes of the answers in each category. It is empty if no row has them. */
 export function categoryModeTable(rows: readonly Row[]): string {
-  const told = rows.flatMap(({ run, category_modes: by }) => (by === null ? [] : [{ run, by }]));
-  if (told.length === 0) return '';
-  const categories = [...new Set(told.flatMap(({ by }) => Object.keys(by)))];
-  const lines = told.map(({ run, by }) => [asText(run), ...categories.map((category) => modesCell(by[category]))]);
+  const counted = rows.flatMap(({ run, category_modes: by }) => (by === null ? [] : [{ run, by }]));
+  if (counted.length === 0) return '';
+  const categories = [...new Set(counted.flatMap(({ by }) => Object.keys(by)))];
+  const lines = counted.map(({ run, by }) => [asText(run), ...categories.map((category) => modesCell(by[category]))]);
   return details('How they answered, by category', table(['run', ...categories.map(asText)], lines));
 }
 
-/** What was proven about the figure: the answering server was ours and served this model, and the bytes are pinned. */
+/**
+ * What was verified about the score: the answering server was ours and served this model, and the contents have hashes.
+ */
 function trustCell({ status, custody, selection }: Row): string {
   if (status !== 'done') return none;
   const missing = [
@@ -75,8 +77,8 @@ function runLine(row: Row, categories: readonly string[]): string[] {
   ];
 }
 
-/** A model beside the runs: the base or the reference that was written down. */
-interface Beside {
+/** A model next to the runs: the base, or the reference that was written down. */
+interface Reference {
   readonly name: string;
   readonly overall: number | null;
   readonly strict: number | null;
@@ -86,13 +88,13 @@ interface Beside {
 
 const phasesOf = (rows: readonly Row[]): string => list([...new Set(rows.map((row) => row.phase))]);
 
-/** Whether the figures of a reference may be set against the scores above it. */
+/** Whether a reference can be compared with the scores above it. */
 function referenceWords(comparable: boolean | null): string {
   if (comparable === null) return 'reference; not shown to be comparable';
   return comparable ? 'reference' : 'reference; not comparable';
 }
 
-function besides(rows: readonly Row[]): Beside[] {
+function references(rows: readonly Row[]): Reference[] {
   const bases = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
   const baselines = new Map(
     rows.flatMap(({ baseline, score_by }) =>
@@ -100,11 +102,11 @@ function besides(rows: readonly Row[]): Beside[] {
     ),
   );
   return [
-    ...[...bases.values()].map((base): Beside => {
+    ...[...bases.values()].map((base): Reference => {
       const name = `base of ${phasesOf(rows.filter((row) => row.base?.key === base.key))}`;
       return { name, ...base, status: 'untrained' };
     }),
-    ...[...baselines.values()].map(({ name, overall, categories, comparable, score_by }): Beside => {
+    ...[...baselines.values()].map(({ name, overall, categories, comparable, score_by }): Reference => {
       const scores = score_by === 'strict' ? { overall: null, strict: overall } : { overall, strict: null };
       const label = score_by === 'strict' ? `baseline ${name}, strict figures` : `baseline ${name}`;
       return { name: label, ...scores, categories, status: referenceWords(comparable) };
@@ -112,17 +114,17 @@ function besides(rows: readonly Row[]): Beside[] {
   ];
 }
 
-function besideLine(beside: Beside, categories: readonly string[]): string[] {
+function referenceLine(reference: Reference, categories: readonly string[]): string[] {
   return [
-    asText(beside.name),
-    beside.status,
-    scoreCell(beside.overall, beside.strict),
-    ...categories.map((category) => percent(beside.categories[category])),
+    asText(reference.name),
+    reference.status,
+    scoreCell(reference.overall, reference.strict),
+    ...categories.map((category) => percent(reference.categories[category])),
     ...Array<string>(6).fill(none),
   ];
 }
 
-/** A line a run: overall (strict) and each category; base models and baselines below. */
+/** One line per run: overall (strict) and each category. Base models and baselines are below. */
 export function runTable(rows: readonly Row[]): string {
   const categories = categoriesOf(rows);
   const head = [
@@ -131,11 +133,11 @@ export function runTable(rows: readonly Row[]): string {
   ];
   return table(head, [
     ...rows.map((row) => runLine(row, categories)),
-    ...besides(rows).map((beside) => besideLine(beside, categories)),
+    ...references(rows).map((reference) => referenceLine(reference, categories)),
   ]);
 }
 
-/** A line a run: seconds of each stage (all attempts), the disk it needed while it worked and what stays of it. */
+/** One line per run: seconds of each stage (all attempts), the peak of its disk space, and the size of what stays. */
 export function timeTable(rows: readonly Row[]): string {
   return table(
     ['run', ...stageNames, 'total', 'temp disk, peak', 'final model', 'ended'],

@@ -16,15 +16,15 @@ export function title(groups: readonly Group[]): string {
   return `# ${names.length > 3 ? `Comparison of ${names.length} phases` : names.join(' against ')}`;
 }
 
-/** What became of the runs that are not done: `1 of 3 runs failed, 1 not finished yet`. */
+/** Why runs are not done: `1 of 3 runs failed, 1 not finished yet`. */
 function troubles({ rows, accepted }: Group): string {
   const number = (status: string) => rows.filter((row) => row.status === status).length;
-  const told = [
+  const result = [
     { count: number('failed'), what: 'failed' },
     { count: number('cancelled'), what: 'cancelled' },
     { count: accepted - rows.length, what: 'not finished yet' },
   ].filter(({ count }) => count > 0);
-  return told
+  return result
     .map(({ count, what }, index) => `${count}${index === 0 ? ` of ${plural(accepted, 'run')}` : ''} ${what}`)
     .join(', ');
 }
@@ -37,7 +37,9 @@ function noneDone({ accepted, rows }: Group, trouble: string): string {
   return `its only run ${only.status === 'cancelled' ? 'was cancelled' : only.status}`;
 }
 
-/** What a reader must know before setting the score against the phase's reference; empty: they are comparable. */
+/**
+ * What a reader must know before comparing the score with the phase's reference. It is empty if they are comparable.
+ */
 function referenceDoubt({ done }: Group): string[] {
   const doubted = done.flatMap(({ baseline }) =>
     baseline === null || baseline.comparable === true || baseline.overall === null ? [] : [baseline],
@@ -52,7 +54,7 @@ function referenceDoubt({ done }: Group): string[] {
   ];
 }
 
-/** Its score is the base's, whatever the verdict says. */
+/** The score is that of the base model, whatever the verdict says. */
 function idle({ done }: Group): string[] {
   const runs = done.filter((row) => row.idle_adapter === true);
   if (runs.length === 0) return [];
@@ -60,7 +62,7 @@ function idle({ done }: Group): string[] {
   return [`**${idleText(where).replace('the', 'The')}.**`];
 }
 
-/** One bold sentence of what may be said, and what is behind it. */
+/** One bold sentence with the conclusion, and the facts behind it. */
 function sentence(summary: Summary): string {
   const { group, gate, runs, mean } = summary;
   const trouble = troubles(group);
@@ -70,8 +72,8 @@ function sentence(summary: Summary): string {
   if (mean === null)
     return `- **${name} has no verdict: ${plural(group.done.length, 'run')} done, none with a score.**`;
   const over = runs.length === 1 ? `in its one run` : `on average over ${plural(runs.length, 'run')}`;
-  const told = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
-  const bold = `**${name}${gateWords(summary)} overall ${percent(mean)} ${over}${told}.**`;
+  const result = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
+  const bold = `**${name}${gateWords(summary)} overall ${percent(mean)} ${over}${result}.**`;
   const one = alone(summary);
   const behind = [
     ...idle(group),
@@ -84,7 +86,7 @@ function sentence(summary: Summary): string {
   return `- ${[bold, ...behind].join(' ')}`;
 }
 
-/** The answers first: a bold verdict for each phase, then what may be said of one against the other. */
+/** The conclusions first: a bold verdict for each phase, then the comparison of each pair. */
 export function verdicts(summaries: readonly Summary[], contrasts: readonly Contrast[]): string {
   const against = contrasts
     .filter(({ a, b }) => a.group.phase !== b.group.phase)
@@ -92,7 +94,7 @@ export function verdicts(summaries: readonly Summary[], contrasts: readonly Cont
       const names = { a: asText(a.group.name), b: asText(b.group.name) };
       return alike
         ? `- **${findingWords(finding, names)}.**`
-        : `- **${names.a} and ${names.b} were not measured alike: their scores are not to be compared.**`;
+        : `- **${names.a} and ${names.b} were not measured alike: do not compare their scores.**`;
     });
   return [...summaries.map(sentence), ...against].join('\n');
 }
@@ -108,7 +110,7 @@ function rules({ criteria }: Group['phase']): string[] {
   ];
 }
 
-/** What each phase was to show, as it was written down before its runs, and the model that it starts from. */
+/** What each phase was meant to show, as written before its runs, and the model that it starts from. */
 export function registered(groups: readonly Group[]): string {
   const phases = [...new Set(groups.map((group) => group.phase))];
   return phases

@@ -6,7 +6,7 @@ import type { Interval } from '../stats/interval.ts';
 import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
 
-/** `66-94`, in whole points: more digits would promise more than a range can keep. */
+/** `66-94`, in whole points: decimals would claim a precision that a range does not have. */
 export const span = ({ low, high }: Interval): string => `${Math.round(low)}-${Math.round(high)}`;
 
 /** A range with a sign: `-49 to +100`. */
@@ -32,16 +32,16 @@ export const meanText = ({ mean, sd }: Summary): string =>
 
 export const oneRun = 'one run: run-to-run variance unknown';
 
-/** Why nothing is said of another seed; null: two and more draws. */
+/** Why there is no statement about another seed. It is null if there are at least two different models. */
 export function alone({ runs, draws }: Summary): string | null {
   if (draws.length !== 1) return null;
   return runs.length === 1 ? oneRun : `${runs.length} runs of the very same model: run-to-run variance unknown`;
 }
 
-/** Half of all scores that there are: runs that leave so much open tell nothing. */
+/** Half of the whole scale: runs with a wider interval say nothing. */
 const tooWide = 50;
 
-/** Where the mean may lie, in words. */
+/** The confidence interval of the mean, in words. */
 export function rangeText(summary: Summary): string {
   const { thisSuite, thisModel, draws } = summary;
   if (draws.length === 0) return '';
@@ -49,18 +49,19 @@ export function rangeText(summary: Summary): string {
   if (thisSuite === null) return thisModel === null ? one : `${one}; this model ${span(thisModel)}`;
   const width = thisSuite.high - thisSuite.low;
   const runs = plural(draws.length, 'run');
-  // the same prompts may add up to the same score: then the formula gives a range without width, and no one knows it
+  // Different answers can add up to the same score. The formula then gives an interval of width 0, which nothing
+  // supports.
   if (allSame([thisSuite.low, thisSuite.high])) return `not known: ${runs} of the same score have no spread`;
   return width > tooWide ? `${span(thisSuite)}: ${runs} this far apart say nothing` : span(thisSuite);
 }
 
-/** Two groups by name, as plain text or as Markdown: whatever the caller writes. */
+/** Names of two groups, as plain text or as Markdown: as the caller writes them. */
 export interface Names {
   readonly a: string;
   readonly b: string;
 }
 
-/** How a difference is told in half a sentence. */
+/** A difference in half a sentence. */
 export function findingWords(finding: Finding, { a, b }: Names): string {
   switch (finding.kind) {
     case 'nothing':
@@ -78,12 +79,12 @@ export function findingWords(finding: Finding, { a, b }: Names): string {
       const how = `${size} points ${finding.difference > 0 ? 'more' : 'less'} than`;
       const score = Number(size) === 0 ? 'the same as' : how;
       const where = finding.shared === null ? 'every run' : `each of ${finding.shared.pairs} pairs of runs`;
-      return `${a} scored ${score} ${b} in ${where}: cannot say of one more, there is no spread to test that against`;
+      return `${a} scored ${score} ${b} in ${where}: cannot say for another run, since there is no spread to test against`;
     }
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
-        ? `the one run of ${single} is no usual run of ${several}`
+        ? `the one run of ${single} is not a usual run of ${several}`
         : `${a} against ${b}: cannot say, the one run of ${single} may be one more of ${several}`;
     }
     case 'models':
@@ -127,17 +128,17 @@ function flatText({ shared }: Extract<Finding, { kind: 'flat' }>): string {
 
 function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
   const each = finding.again ? 'One model each, judged more than once' : 'One run each';
-  if (finding.p === null) return `${each}, and the single answers are gone, so nothing is tested.`;
+  if (finding.p === null) return `${each}, and the single answers are not available, so nothing is tested.`;
   const how = `sign-flip over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
   const claim = finding.p < 0.05 ? 'These two models differ' : 'These two models may score the same';
   const wrong =
     finding.falseAlarm === null
       ? 'how far runs of one recipe differ is not known here'
-      : `as a word on recipes, "they differ" would be a false alarm in ${share(finding.falseAlarm)} of cases`;
-  return `${each}. ${claim} (${how}); nothing is said of another seed: ${wrong}.`;
+      : `the claim that the recipes differ would be a false alarm in ${share(finding.falseAlarm)} of cases`;
+  return `${each}. ${claim} (${how}); this says nothing about another seed: ${wrong}.`;
 }
 
-/** What a difference means, whole, in sentences. */
+/** A difference in whole sentences. */
 export function findingText(finding: Finding, names: Names): string {
   switch (finding.kind) {
     case 'nothing':
@@ -157,7 +158,10 @@ export function findingText(finding: Finding, names: Names): string {
   }
 }
 
-/** How far runs of one recipe differ, and where that is from. `names`: of the groups, as the caller writes them. */
+/**
+ * How far runs of one recipe differ, and from which groups that is known. `names` are those of the groups, as the
+ * caller writes them.
+ */
 export function spreadText({ sd, range }: Spread, names: readonly string[]): string {
   const within = `${range.low.toFixed(1)} to ${range.high.toFixed(1)}`;
   return `Runs of one recipe differ by sd ${sd.toFixed(1)} (true value ${within}; from ${names.join(', ')}).`;

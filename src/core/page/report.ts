@@ -14,25 +14,25 @@ import { categoryModeTable, runTable, timeTable } from './report-runs.ts';
 import { registered, title, verdicts } from './report-verdicts.ts';
 import { selectForPage, shownText } from './shown.ts';
 
-/** What the page is made of; the same input gives the same page. */
+/** The data of the page. The same input gives the same page. */
 export interface Comparison {
   /** In order of acceptance. */
   readonly rows: readonly Row[];
   readonly phases: readonly PhaseOnPage[];
-  /** By run: what each answer scored. */
+  /** For each run: the score of each answer. */
   readonly prompts: ReadonlyMap<string, PromptScores>;
-  /** A prompt's category; null: its suite is not there as it was. */
+  /** The category of a prompt, or null if its suite is gone or has changed. */
   readonly categoryOf: (prompt: string) => string | null;
   readonly quote: Quote | null;
   /** Phases that have an answers.md. */
   readonly answers: ReadonlySet<string>;
   /** Pictures that were drawn, in order. */
   readonly plots: readonly { readonly file: string; readonly title: string }[];
-  /** Lines of results.jsonl that are no rows, in words. */
+  /** Lines of results.jsonl that are not rows, in words. */
   readonly damaged: readonly string[];
-  /** Accepted runs that have neither their folder nor a row. */
+  /** Why no new run starts, as `up` last reported it. */
   readonly missing: readonly string[];
-  /** Why nothing new starts, as `up` last reported it. */
+  /** If not all are shown: a sentence that says so and links to the others. */
   readonly trouble?: { readonly since: string; readonly message: string } | null;
 }
 
@@ -45,7 +45,7 @@ function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   ].join(' ');
 }
 
-/** A sentence where not all are shown, with the way to the others. */
+/** The comparison as Markdown, conclusions first: what is put between the marks of COMPARISON.md. */
 function leftOutText(shown: number, of: number, what: string): string {
   const text = shownText(shown, of, what);
   return text === '' ? '' : `${text} All are in [runs](runs.md).`;

@@ -2,13 +2,13 @@ import type { Answer } from '../../events/suite.ts';
 import { contentText, withoutThoughts } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 
-/** A text as a page shows it: its beginning, and how many characters follow that the page leaves out. */
+/** A text as a page shows it: its beginning, and how many more characters the page leaves out. */
 export interface Part {
   readonly text: string;
   readonly left: number;
 }
 
-/** What a model sent back, in the parts that a page shows. */
+/** A model's response, in the parts that a page shows. */
 export interface Reply {
   readonly text: Part;
   readonly thoughts: Part;
@@ -16,18 +16,21 @@ export interface Reply {
   readonly cut: boolean;
 }
 
-/** An answer as pages keep it: without what none of them shows, however much the model wrote. */
+/** An answer as pages keep it: without what no page shows, however long the model's text is. */
 export interface ShownAnswer extends Pick<Answer, 'prompt' | 'repeat' | 'seconds' | 'max_tokens' | 'error'> {
-  /** Null: the response is no chat completion. */
+  /** It is null if the response is not a chat completion. */
   readonly reply: Reply | null;
-  /** The response in place of a reply; null: there is a reply, or nothing came. */
+  /** The response, if there is no reply to show. It is null if there is a reply, or if nothing arrived. */
   readonly raw: Part | null;
 }
 
-/** Characters of a part that a page shows: many times what an ordinary answer has. */
+/** How many characters of a part a page shows: many times the length of an ordinary answer. */
 const longest = 200_000;
 
-/** A copy: a slice of a text of 10 MB would keep all of it in memory. Half a character at its end becomes a mark. */
+/**
+ * A copy, since a slice of a text of 10 MB would keep all of it in memory. Half a character at its end becomes a
+ * replacement character.
+ */
 const copied = (text: string): string =>
   new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text));
 

@@ -3,10 +3,10 @@ import type { Group } from '../compare/groups.ts';
 import { figure } from '../compare/summary.ts';
 import { count } from '../format.ts';
 
-/** More lines than this of the latest, and as many of the best, are a table that nobody reads. */
+/** A table with more than this many of the latest lines, and as many of the best, is too long to read. */
 export const mostShown = 24;
 
-/** The latest and the best items (by score; of equals the later), in the order that they had. */
+/** The latest and the best items, in their order. Items with equal scores count as better if they are later. */
 export function latestAndBest<T>(
   items: readonly T[],
   score: (item: T) => number | null,
@@ -20,18 +20,18 @@ export function latestAndBest<T>(
   return items.filter((_, place) => place >= items.length - most || kept.has(place));
 }
 
-/** `The latest 24 and the best 24 of 1,000 runs are shown.` Empty when all are. */
+/** `The latest 24 and the best 24 of 1,000 runs are shown.` It is empty if all are shown. */
 export function shownText(shown: number, of: number, what: string, most: number = mostShown): string {
   return shown >= of ? '' : `The latest ${most} and the best ${most} of ${count(of)} ${what} are shown.`;
 }
 
 /** What the comparison shows of a workspace. */
 export interface OnPage {
-  /** In the tables of phases: the latest and the best, and those that they are compared with. */
+  /** Phases in the tables: the latest and the best, and those that they are compared with. */
   readonly groups: readonly Group[];
   /** In the tables of runs. */
   readonly runs: readonly Row[];
-  /** Of those groups and runs: what notes and warnings are about. */
+  /** The rows of those groups and runs: what notes and warnings are about. */
   readonly rows: readonly Row[];
   readonly of: { readonly groups: number; readonly runs: number };
 }
@@ -46,7 +46,7 @@ function partnersOf(groups: readonly Group[]): ReadonlySet<string> {
   return new Set([...baselines, ...plain].map((name) => name.toLowerCase()));
 }
 
-/** Chooses what the page shows. `groups`: all groups of `rows`, with or without their prompts. */
+/** Chooses what the page shows. `groups` are all groups of `rows`, with or without their prompts. */
 export function selectForPage(rows: readonly Row[], groups: readonly Group[]): OnPage {
   const chosen = new Set(latestAndBest(groups, scoreOf));
   const partners = partnersOf([...chosen]);

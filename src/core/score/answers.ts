@@ -2,16 +2,19 @@ import type * as z from 'zod';
 import { type Answer, answer as answerLine, type ScorableAnswer, scorableAnswer } from '../../events/suite.ts';
 import { parseTolerant } from './tolerant-json.ts';
 
-/** answers.jsonl as read: what can be used, and which lines (from 1) cannot, and why. */
+/** The content of answers.jsonl: the usable answers, and the lines (from 1) that cannot be used, with the reason. */
 export interface ReadAnswers<A = Answer> {
   readonly answers: readonly A[];
   readonly problems: readonly { readonly line: number; readonly what: string }[];
 }
 
-/** Reads answers.jsonl as phasebox wrote it. A line that is no answer (one torn by a crash, say) is a problem, not an end. */
+/**
+ * Reads answers.jsonl as phasebox wrote it. A line that is not an answer (torn by a crash, for example) is reported and
+ * skipped.
+ */
 export const readAnswers = (text: string): ReadAnswers => readLines(text, answerLine);
 
-/** The same of answers that any program may have written: what a score does not need may be absent, or something else. */
+/** The same for answers of any other program: fields that a score does not need may be absent or different. */
 export const readScorableAnswers = (text: string): ReadAnswers<ScorableAnswer> => readLines(text, scorableAnswer);
 
 function readLines<A>(text: string, schema: z.ZodType<A>): ReadAnswers<A> {
@@ -34,7 +37,7 @@ function readLine<A>(line: string, schema: z.ZodType<A>): { readonly answer: A }
   try {
     value = parseTolerant(line);
   } catch {
-    return { what: 'is no JSON' };
+    return { what: 'is not valid JSON' };
   }
   const checked = schema.safeParse(value);
   if (checked.success) return { answer: checked.data };

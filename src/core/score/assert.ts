@@ -5,9 +5,10 @@ import type { Call } from './calls.ts';
 import type { ReadAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 
-/*
- * What the names mean is promptfoo's (https://promptfoo.dev/docs/configuration/expected-outputs/deterministic/), checked
- * against its src/assertions/{equals,contains,regex,json}.ts; `tool-call` is ours.
+/**
+ * The names mean what they mean in promptfoo
+ * (https://promptfoo.dev/docs/configuration/expected-outputs/deterministic/), checked against its
+ * src/assertions/{equals,contains,regex,json}.ts. `tool-call` is ours.
  */
 
 /** The share (0-1) of the assertions that hold, weighted. */
@@ -39,7 +40,7 @@ const holds: Readonly<Record<Check, (value: unknown, read: ReadAnswer) => boolea
   },
 };
 
-/** JSON as the standard has it: what an answer may not be, promptfoo does not let pass either. */
+/** Strict JSON: what an answer may not be, promptfoo does not accept either. */
 function parsed(text: string): { readonly json: unknown } | null {
   try {
     return { json: JSON.parse(text) };
@@ -48,7 +49,7 @@ function parsed(text: string): { readonly json: unknown } | null {
   }
 }
 
-/** A list, or a text with commas: parts in double quotes may hold commas. */
+/** A list, or a text with commas. Parts in double quotes may contain commas. */
 function listed(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.map(String);
   const parts = String(value).match(/\s*"(?:[^"\\]|\\.|"")*"\s*|[^,]+/g) ?? [];
@@ -60,7 +61,7 @@ function listed(value: unknown): readonly string[] {
     );
 }
 
-/** Deeply equal as JSON; the order of keys does not matter. */
+/** Deeply equal as JSON. The order of keys does not matter. */
 function same(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => same(item, b[at]));
   const [left, right] = [asObject(a), asObject(b)];
@@ -72,7 +73,7 @@ function same(a: unknown, b: unknown): boolean {
   );
 }
 
-/** Every argument that is asked for is there and equal; further ones may be there, in nested mappings too. */
+/** Every expected argument must be present and equal. Additional ones are allowed, in nested mappings too. */
 function hasArguments({ values, raw }: Call, wanted: Readonly<Record<string, unknown>>): boolean {
   const fits = (value: unknown, expected: unknown): boolean =>
     raw === null ? reads(value, expected) : covers(value, expected);
@@ -88,7 +89,10 @@ function covers(value: unknown, expected: unknown): boolean {
   return Object.entries(wants).every(([key, inner]) => Object.hasOwn(has, key) && covers(has[key], inner));
 }
 
-/** An XML argument is text between its marks, often on lines of its own; what is no text is read as JSON. */
+/**
+ * An XML argument is text between its marks, often on lines of its own. If the expected value is not a text, it is read
+ * as JSON.
+ */
 function reads(value: unknown, expected: unknown): boolean {
   const text = String(value).replace(/^\r?\n|\r?\n$/g, '');
   return typeof expected === 'string' ? text === expected : covers(parsed(text.trim())?.json, expected);
@@ -97,7 +101,7 @@ function reads(value: unknown, expected: unknown): boolean {
 type Schema = boolean | Readonly<Record<string, unknown>>;
 const compiled = new WeakMap<object, ValidateFunction>();
 
-/** JSON nested more deeply than the stack is fits no schema that goes down with it. */
+/** JSON that is nested more deeply than the stack allows matches no schema that descends into it. */
 function fits(json: unknown, schema: Schema): boolean {
   try {
     return validator(schema)(json) === true;
@@ -107,12 +111,15 @@ function fits(json: unknown, schema: Schema): boolean {
   }
 }
 
-/** A compiled JSON Schema: draft 7, or 2020-12 if its `$schema` says so. Throws what is wrong with the schema. */
+/**
+ * A compiled JSON Schema: draft 7, or 2020-12 if its `$schema` says so. Throws the fault if the schema is not valid.
+ */
 export function validator(schema: Schema): (value: unknown) => unknown {
   if (typeof schema === 'boolean') return () => schema;
   const known = compiled.get(schema);
   if (known !== undefined) return known;
-  // As promptfoo: unknown keywords are let be. `format` is a note for readers, as the standard's default has it.
+  // As in promptfoo, unknown keywords are ignored. `format` is only a note for readers, which is the default of the
+  // standard.
   const options = { strict: false, validateFormats: false, logger: false } as const;
   const ajv = String(schema.$schema).includes('2020-12') ? new Ajv2020(options) : new Ajv(options);
   const validate = ajv.compile(schema);
@@ -120,7 +127,7 @@ export function validator(schema: Schema): (value: unknown) => unknown {
   return validate;
 }
 
-/** What is wrong with a JSON Schema; null: nothing. */
+/** What is wrong with a JSON Schema, or null if it is valid. */
 export function schemaFault(schema: unknown): string | null {
   try {
     validator(schema as Schema);

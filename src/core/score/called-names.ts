@@ -1,4 +1,4 @@
-/** What every Python has: calling these is no use of a tool. */
+/** Python's built-ins: calling these does not count as using a tool. */
 const builtins = new Set(
   (
     'abs aiter all anext any ascii bin bool breakpoint bytearray bytes callable chr classmethod compile complex delattr ' +
@@ -7,7 +7,7 @@ const builtins = new Set(
     'repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip'
   ).split(' '),
 );
-/** Words that may stand before a parenthesis and call nothing. */
+/** Words that can precede a parenthesis without calling anything. */
 const keywords = new Set(
   'and as assert async await case class def del elif else except finally for from global if import in is lambda match nonlocal not or pass raise return try while with yield'.split(
     ' ',
@@ -35,13 +35,13 @@ const bound = (list: string): string[] =>
     );
 
 /**
- * Names of the functions that Python code calls, in order, each once: not what Python brings along (print, len), not
- * methods, not what the code defines or imports itself, nothing in strings and comments.
+ * Names of the functions that Python code calls, in order, each once. Built-ins (print, len), methods, names that the
+ * code defines or imports, and anything in strings and comments do not count.
  */
 export function calledNames(code: string): string[] {
   const bare = code.replaceAll(strings, (found) => (found.startsWith('#') ? '' : '""'));
   const own = new Set([...namesIn(bare, defined), ...namesIn(bare, imported).flatMap(bound)]);
   const called = namesIn(bare, call).filter((name) => !builtins.has(name) && !keywords.has(name) && !own.has(name));
-  // `raise ValueError(..)` is no use of a tool either.
+  // `raise ValueError(..)` does not use a tool either.
   return [...new Set(called.filter((name) => !/(?:Error|Exception|Warning)$/.test(name)))];
 }

@@ -4,15 +4,15 @@ import { asObject, jsonText, parseTolerant } from './tolerant-json.ts';
 /** A function call in an answer. */
 export interface Call {
   readonly name: string;
-  /** Where expected names are looked for: argument `code`, else `python`, else every text argument, else `raw`. */
+  /** Where expected names are searched: argument `code`, else `python`, else every text argument, else `raw`. */
   readonly code: string;
-  /** The arguments as they were written; null: they stand in the text, letter by letter. */
+  /** The arguments as they were written. Null if they appear literally in the text. */
   readonly raw: string | null;
-  /** The arguments by name, of an XML call as the texts that stand there; null: they are no mapping, or cut. */
+  /** The arguments by name. Those of an XML call are texts. Null if they are not a mapping, or are cut off. */
   readonly values: Readonly<Record<string, unknown>> | null;
 }
 
-/** A message's `tool_calls`. What has no name is no call. */
+/** A message's `tool_calls`. An entry without a name is not a call. */
 export function nativeCalls(toolCalls: unknown): readonly Call[] {
   if (!Array.isArray(toolCalls)) return [];
   return toolCalls.flatMap((item: unknown) => {
@@ -21,7 +21,7 @@ export function nativeCalls(toolCalls: unknown): readonly Call[] {
   });
 }
 
-/** `{name, arguments}`, the arguments an object or JSON text (`parameters` is Llama's word for them). */
+/** `{name, arguments}`, where the arguments are an object or JSON text (Llama calls them `parameters`). */
 function callOf(value: Readonly<Record<string, unknown>> | null): readonly Call[] {
   if (value === null || typeof value.name !== 'string' || value.name === '') return [];
   const given = value.arguments ?? value.parameters ?? '';
@@ -29,7 +29,7 @@ function callOf(value: Readonly<Record<string, unknown>> | null): readonly Call[
   return [{ name: value.name, code: codeIn(given, raw), raw, values: valuesIn(given) }];
 }
 
-/** JSON text is read, also when it was made a text twice. */
+/** JSON text is parsed, also if it was encoded twice. */
 function valuesIn(given: unknown): Call['values'] {
   if (typeof given !== 'string') return asObject(given);
   const parsed = tryParse(given);
@@ -48,7 +48,7 @@ function codeIn(given: unknown, raw: string): string {
   return codeAmong(texts) ?? raw;
 }
 
-/** The one order of preference for every notation. A name given twice counts twice: all its texts are taken. */
+/** The order of preference for every notation. If a name is given twice, all its texts are used. */
 function codeAmong(texts: readonly (readonly [string, string])[]): string | undefined {
   for (const wanted of ['code', 'python']) {
     const found = texts.filter(([name]) => name === wanted);
@@ -57,7 +57,7 @@ function codeAmong(texts: readonly (readonly [string, string])[]): string | unde
   return texts.length > 0 ? texts.map(([, text]) => text).join('\n') : undefined;
 }
 
-/** `undefined` for what is no JSON: JSON itself has no such value. */
+/** `undefined` if the text is not JSON, since JSON has no such value. */
 function tryParse(text: string): unknown {
   try {
     return parseTolerant(text);
@@ -66,16 +66,16 @@ function tryParse(text: string): unknown {
   }
 }
 
-/** Cut JSON cannot be parsed; without this an identifier after `\n` would look as if it began with an n. */
+/** Cut JSON cannot be parsed. Without this, an identifier after `\n` would seem to begin with an n. */
 const unescaped = (text: string): string => text.replace(/\\([nrt"])/g, (_, sign) => (sign === '"' ? '"' : '\n'));
 
-// A name that the text ends in is cut: nobody knows what it would have become, so it is no call.
+// If the text ends within a name, the name may be incomplete, so it is not a call.
 const opening = /<function=\s*["']?([^\s<>"']+)["']?(?:\s*>|\s)|<tool_call>(?=\s*[{[])/g;
 const callEnd = /<\/function>|<\/tool_call>/g;
 const valueEnd = /<\/parameter>|<\/function>|<\/tool_call>|(?=<parameter=)/g;
 const bodyMark = /<parameter=\s*["']?([^\s<>"']+)["']?\s*>|<\/function>|<\/tool_call>|(?=<function=|<tool_call>)/g;
 
-/** The calls written in a text, XML (`<function=NAME>`) and JSON (`<tool_call>{..}`), in order. */
+/** The calls in a text, XML (`<function=NAME>`) and JSON (`<tool_call>{..}`), in order. */
 export function textCalls(text: string): readonly Call[] {
   const calls: Call[] = [];
   const nextJsonEnd = findAhead(text, '</tool_call>');
@@ -85,10 +85,10 @@ export function textCalls(text: string): readonly Call[] {
     const found = next(opening, text, from);
     if (found === null) return calls;
     from = found.end;
-    // Looked for once, not once a call: a model that loops writes thousands of unclosed ones.
+    // Searched once and not for each call: a model that loops writes thousands of unclosed ones.
     if (close < from) close = next(callEnd, text, from)?.start ?? text.length;
     const name = found.match[1];
-    // Where a longer part of the text holds no name, a shorter one does not either.
+    // If a longer part of the text contains no name, a shorter one contains none either.
     if (name === undefined && from < nameless) continue;
     const end = nextJsonEnd(from);
     const read = name === undefined ? jsonCalls(text.slice(from, end)) : xmlCall({ name, text, from, close });
@@ -103,13 +103,13 @@ export function textCalls(text: string): readonly Call[] {
 
 interface ReadCalls {
   readonly calls: readonly Call[];
-  /** Where the search goes on; absent: behind the part that was given. */
+  /** Where the search continues. If absent, after the given part. */
   readonly end?: number;
 }
 
 /**
- * One XML call. Unclosed, it runs to the end of the text; a mark inside a parameter's value is data. Without parameters
- * its code is all that stands in it; then a further opening mark is both, data and a call of its own.
+ * One XML call. Unclosed, it extends to the end of the text. A mark inside a parameter's value is data. Without
+ * parameters, all of its content is its code, and a further opening mark in it is both data and a call of its own.
  */
 function xmlCall(call: { name: string; text: string; from: number; close: number }): ReadCalls {
   const { name, text, from, close } = call;
@@ -126,14 +126,17 @@ function xmlCall(call: { name: string; text: string; from: number; close: number
       };
     const end = next(valueEnd, text, mark.end);
     values.push([parameter, text.slice(mark.end, end?.start ?? text.length)]);
-    // Only its own closing mark belongs to the value; a call's is read by the next turn.
+    // Only its own closing mark belongs to the value. The next iteration reads the closing mark of a call.
     position = end === null ? text.length : end.match[0] === '</parameter>' ? end.end : end.start;
   }
 }
 
-/** The JSON after a `<tool_call>` mark: one call, a list of calls, or a cut one, whose name is taken out of the raw text. Null: no name in it. */
+/**
+ * The JSON after a `<tool_call>` mark: one call, a list of calls, or a cut one, whose name is read from the raw text.
+ * Null if it has no name.
+ */
 function jsonCalls(raw: string): ReadCalls | null {
-  // Asked first, as it is cheap: parsing thousands of nameless marks to the end of the text is not.
+  // This comes first because it is cheap. Parsing thousands of marks without a name to the end of the text is not.
   const name = nameIn(raw);
   if (name === null) return null;
   const parsed = tryParse(raw);
@@ -142,7 +145,7 @@ function jsonCalls(raw: string): ReadCalls | null {
   return { calls: [{ name, code: unescaped(given), raw: given, values: null }] };
 }
 
-/** The first name that is whole and not empty, as it is written. */
+/** The first complete name that is not empty, as written. */
 function nameIn(raw: string): string | null {
   for (const { index, 0: mark } of raw.matchAll(/"name"\s*:\s*"/g)) {
     const start = index + mark.length;

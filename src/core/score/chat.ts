@@ -1,43 +1,46 @@
 import type { Settings } from '../../events/stages.ts';
 import type { Message, Prompt, Suite } from '../../events/suite.ts';
 
-/** One question to the model server, as it is asked until it is answered or given up. */
+/** One request to the model server, which is sent until it is answered or has no retries left. */
 export interface ChatRequest {
-  /** The JSON document that is sent. */
+  /** The JSON document of the request. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly timeout_s: number;
-  /** How often it is asked again after a time-out or a broken connection. */
+  /** How often it is sent again after a time-out or a broken connection. */
   readonly retries: number;
 }
 
-/** `response` is null when `error` is not: TIMEOUT after all retries, or `HTTP 400: ...` for this prompt alone. */
+/** `response` is null if `error` is not: TIMEOUT after all retries, or `HTTP 400: ...` for this prompt alone. */
 export interface ChatReply {
   readonly response: unknown;
   readonly error: string | null;
-  /** Of the last try, time asleep left out. */
+  /** Of the last try, without the time that the machine slept. */
   readonly seconds: number;
 }
 
-/** What the server is always asked for. Any other name makes mlx_lm's server load whatever model bears it. */
+/** The model name in every request. For any other name, mlx_lm's server loads the model of that name. */
 export const servedModel = 'default_model';
 
-/** The system prompt in force: the settings' own, else the suite's; null = none. */
+/** The effective system prompt: that of the settings, else that of the suite. Null if there is none. */
 export function systemPrompt(suite: Suite, settings: Settings<'eval'>): string | null {
   return (settings.system ?? suite.system ?? '') || null;
 }
 
-/** How many tokens an answer may have: the prompt's own figure wins. */
+/** How many tokens an answer may have. The prompt's own figure takes precedence. */
 export function maxTokens(prompt: Prompt, settings: Settings<'eval'>): number {
   return prompt.max_tokens ?? settings.max_tokens;
 }
 
-/** The whole conversation. A system message of the prompt's own stands for the suite's or the phase's. */
+/** The whole conversation. A system message of the prompt replaces that of the suite or the phase. */
 function messagesOf({ prompt, messages }: Prompt, system: string | null): readonly Message[] {
   const given: readonly Message[] = messages ?? [{ role: 'user', content: prompt ?? '' }];
   return system === null || given[0]?.role === 'system' ? given : [{ role: 'system', content: system }, ...given];
 }
 
-/** The request of one prompt and repeat. `seed` null: greedy, no seed needed (one would switch the server's batching off). */
+/**
+ * The request of one prompt and repeat. If `seed` is null, decoding is greedy and needs no seed (a seed would turn the
+ * server's batching off).
+ */
 export function chatRequest(
   question: { readonly prompt: Prompt; readonly seed: number | null },
   suite: Suite,
@@ -58,7 +61,10 @@ export function chatRequest(
   return { body, timeout_s: settings.timeout_s, retries: settings.retries };
 }
 
-/** The same question for a short answer with the model's probabilities: tells two models apart that say the same. */
+/**
+ * The same request for a short answer with the model's probabilities, which distinguishes two models that give the same
+ * text.
+ */
 export function probeRequest(prompt: Prompt, suite: Suite, settings: Settings<'eval'>): ChatRequest {
   const { body } = chatRequest({ prompt, seed: null }, suite, settings);
   return {

@@ -4,7 +4,7 @@ import { canonicalJson } from '../json.ts';
 import { systemPrompt } from './chat.ts';
 import { scorerVersion } from './score.ts';
 
-/** What an eval was: everything that can change a score, beside the model. */
+/** The facts of an eval: everything that can change a score, apart from the model. */
 export interface EvalFacts {
   readonly suite: Suite;
   readonly settings: Settings<'eval'>;
@@ -15,8 +15,8 @@ export interface EvalFacts {
 
 /**
  * The text whose sha256 is the eval identity: canonical JSON, so that the order of keys and the layout of the suite's
- * file do not matter. Left out: score_by and base (they change no answer and no point), the suite's name, and the
- * suite's system prompt where the settings give another. What a suite or a phase does not use is absent.
+ * file do not matter. It leaves out score_by and base (which change no answer and no point), the suite's name, and the
+ * suite's system prompt if the settings have another. What a suite or a phase does not use is absent.
  */
 export function evalIdentity({ suite, settings, versions, files = {} }: EvalFacts): string {
   const { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency } = settings;
@@ -31,13 +31,13 @@ export function evalIdentity({ suite, settings, versions, files = {} }: EvalFact
     versions: {
       mlx: versions.mlx ?? null,
       mlx_lm: versions.mlx_lm ?? null,
-      // It fills in the chat template and cuts the text into tokens.
+      // It fills in the chat template and splits the text into tokens.
       transformers: versions.transformers ?? null,
     },
   });
 }
 
-/** Words of a command that may name a file: each as it is, and what stands behind `=` in it (`--config=a.yaml`). */
+/** Words of a command that may name a file: each word, and what follows a `=` in it (`--config=a.yaml`). */
 export function wordsOfCommand(command: readonly string[]): readonly string[] {
   const behind = command.flatMap((word) => (word.includes('=') ? [word.slice(word.indexOf('=') + 1)] : []));
   return [...new Set([...command, ...behind])].filter((word) => word !== '');

@@ -1,6 +1,6 @@
 /**
- * Finds a mark in a text from ever later places on; the text's length where there is none. What lies ahead is searched
- * once: a model that loops writes a hundred thousand marks without the one that closes them.
+ * Finds a mark in a text from increasing positions. The result is the text's length if there is none. The text ahead is
+ * searched once: a model that loops writes a hundred thousand marks without the closing one.
  */
 export function findAhead(text: string, mark: string): (from: number) => number {
   let found = -1;
@@ -12,7 +12,7 @@ export function findAhead(text: string, mark: string): (from: number) => number 
   };
 }
 
-/** Where the double-quoted text ends whose first character is at `from`: behind its closing quote, or null. */
+/** Where the double-quoted text that begins at `from` ends: after its closing quote. Null if there is none. */
 export function endOfQuoted(text: string, from: number): number | null {
   for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let slashes = 0;

@@ -1,19 +1,20 @@
 import { canonicalJson } from '../json.ts';
 
 /**
- * What an eval identity is made of, in the order in which versions of phasebox began to record it; a new part goes to the
- * end. `exam`: suite, settings and versions (eval-identity.ts), all that 0.1.0 recorded. `prompts`: what the chat template
- * made of the suite.
+ * The parts of an eval identity, in the order in which versions of phasebox began to record them. A new part is added
+ * at the end. `exam`: suite, settings and versions (eval-identity.ts), which is all that 0.1.0 recorded. `prompts`:
+ * what the chat template made of the suite.
  */
 export const partNames = ['exam', 'prompts'] as const;
 export type PartName = (typeof partNames)[number];
 
-/** sha256 by part. A part that is absent was not recorded: it is not different. */
+/** sha256 by part. An absent part was not recorded, and does not count as different. */
 export type EvalParts = Readonly<Partial<Record<PartName, string>>>;
 
 /**
- * The identities of these parts (sha256, hex): the whole one first, then those that earlier versions gave the same eval,
- * which had not the latest parts. The exam alone is its own identity, as in 0.1.0. `hash`: sha256 of a text.
+ * The identities of these parts (sha256, hex): the complete one first, then those that earlier versions, which lacked
+ * the latest parts, gave the same eval. The exam alone is its own identity, as in 0.1.0. `hash` is the sha256 of a
+ * text.
  */
 export function identitiesOf(parts: EvalParts, hash: (text: string) => string): readonly string[] {
   const recorded = partNames.flatMap((name) => (parts[name] === undefined ? [] : [[name, parts[name]] as const]));
@@ -24,7 +25,7 @@ export function identitiesOf(parts: EvalParts, hash: (text: string) => string): 
   });
 }
 
-/** The parts as a row has them; a row of 0.1.0 has the identity alone, which is its exam. */
+/** The parts in a row. A row of 0.1.0 has only the identity, which is its exam. */
 export function partsOf(row: {
   readonly eval_identity: string | null;
   readonly eval_parts: Readonly<Record<string, string>> | null;

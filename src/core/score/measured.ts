@@ -1,21 +1,24 @@
 import type { Row } from '../../events/row.ts';
 import { type PartName, partNames, partsOf } from './identity-parts.ts';
 
-/** What a comparison of evaluations needs of a row. */
+/** The part of a row that a comparison of evaluations needs. */
 export type MeasuredRow = Pick<Row, 'run' | 'model' | 'custody' | 'eval_identity' | 'eval_parts'>;
 
 /** Whether scores were measured alike, part by part of their eval identities. */
 export interface Measured {
   /** Parts in which some of the rows differ. */
   readonly differ: readonly PartName[];
-  /** Parts that some rows recorded and others, of an earlier version, did not: not different, but to be said. */
+  /**
+   * Parts that some rows recorded and others, of an earlier version, did not. They do not count as different, but are
+   * mentioned.
+   */
   readonly unrecorded: readonly { readonly part: PartName; readonly runs: readonly string[] }[];
 }
 
 interface PartKind {
-  /** What it is called where it differs, or is not recorded. */
+  /** The name of the part in messages. */
   readonly text: string;
-  /** Each base model has its own (its chat template, its tokens): only rows of one model can differ in it. */
+  /** Each base model has its own (its chat template, its tokens), so only rows of one model can differ in it. */
   readonly ofModel: boolean;
 }
 
@@ -26,7 +29,7 @@ const kinds: Readonly<Record<PartName, PartKind>> = {
 
 export const partText = (part: PartName): string => kinds[part].text;
 
-/** The model whose template made the prompts: the base; of a run that starts from a whole model, that. */
+/** The model whose template made the prompts: the base, or the whole model that a run starts from. */
 const templateOf = ({ custody, model }: MeasuredRow): string => custody.base ?? model ?? custody.model ?? '';
 
 /** Compares what rows were measured with. Every comparison of eval identities goes through here. */

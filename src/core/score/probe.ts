@@ -1,14 +1,14 @@
 import * as z from 'zod';
 import { asObject } from './tolerant-json.ts';
 
-/** For each token of a short answer the likeliest tokens: [id, log probability], by id. A NaN is null. */
+/** For each token of a short answer the most likely tokens: [id, log probability], by id. A NaN is null. */
 export const probe = z.array(z.array(z.tuple([z.number(), z.number().nullable()])));
 export type Probe = z.infer<typeof probe>;
 
-/** Differences below this are rounding; a trained adapter moves probabilities by orders of magnitude more. */
+/** Smaller differences are rounding. A trained adapter changes probabilities by orders of magnitude more. */
 const rounding = 1e-6;
 
-/** What a chat completion with `top_logprobs` says; null when the server sent none. */
+/** The probe in a chat completion with `top_logprobs`, or null if the server sent none. */
 export function probeOf(response: unknown): Probe | null {
   const choices = asObject(response)?.choices;
   const choice = asObject(Array.isArray(choices) ? choices[0] : null);
@@ -24,7 +24,7 @@ export function probeOf(response: unknown): Probe | null {
   });
 }
 
-/** True when two models gave the same tokens with the same probabilities: they are one model. */
+/** True if two models gave the same tokens with the same probabilities: they are one model. */
 export function sameProbe(a: Probe, b: Probe): boolean {
   return a.length === b.length && a.every((pairs, index) => samePairs(pairs, b[index] ?? []));
 }

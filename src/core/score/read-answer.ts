@@ -2,21 +2,23 @@ import { type Call, nativeCalls, textCalls } from './calls.ts';
 import { findAhead } from './find-ahead.ts';
 import { asObject, jsonText } from './tolerant-json.ts';
 
-/** What the scorer looks at in one chat completion. */
+/** The parts of a chat completion that the scorer uses. */
 export interface ReadAnswer {
-  /** What was said, thoughts left out. */
+  /** The text without thoughts. */
   readonly text: string;
-  /** What `assert` looks at: the text; native calls as JSON in its place, or beside it (`{content, tool_calls}`). */
+  /** What `assert` checks: the text. Native calls as JSON replace it, or are added to it (`{content, tool_calls}`). */
   readonly output: string;
   readonly calls: readonly Call[];
-  /** The call that the score hangs on: the first native one; in text the first of the wrapper, else the first. */
+  /**
+   * The call that decides the score: the first native one. In text it is the first call of the wrapper, else the first.
+   */
   readonly deciding: Call | null;
   readonly thought: boolean;
-  /** The answer was ended by max_tokens. */
+  /** max_tokens ended the answer. */
   readonly cut: boolean;
 }
 
-/** Reads a chat completion; null when it is none (no message in it). Never throws. */
+/** Reads a chat completion. Null if it is not one (has no message). Never throws. */
 export function readAnswer(response: unknown, wrapper: string): ReadAnswer | null {
   const choices = asObject(response)?.choices;
   const choice = asObject(Array.isArray(choices) ? choices[0] : null);
@@ -28,7 +30,7 @@ export function readAnswer(response: unknown, wrapper: string): ReadAnswer | nul
   const reasoning = [message.reasoning, message.reasoning_content, thoughts];
   return {
     text,
-    // The blank lines that follow thoughts are no part of what was said.
+    // The blank lines after thoughts are not part of the answer.
     output: outputOf(thoughts === '' ? text : text.trimStart(), message.tool_calls),
     calls: [...native, ...written],
     deciding: native[0] ?? written.find((call) => call.name === wrapper) ?? written[0] ?? null,
@@ -37,13 +39,13 @@ export function readAnswer(response: unknown, wrapper: string): ReadAnswer | nul
   };
 }
 
-/** As promptfoo makes one text of an answer with native calls. */
+/** Makes one text of an answer with native calls, as promptfoo does. */
 function outputOf(text: string, toolCalls: unknown): string {
   if (!Array.isArray(toolCalls) || toolCalls.length === 0) return text;
   return jsonText(text === '' ? toolCalls : { content: text, tool_calls: toolCalls });
 }
 
-/** `content` is a text, null, or a list of parts of which those with a text count. */
+/** `content` is a text, null, or a list of parts, of which those with a text count. */
 export function contentText(content: unknown): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
@@ -57,8 +59,8 @@ const open = '<think>';
 const close = '</think>';
 
 /**
- * Takes `<think>..</think>` out of a text. An unclosed one runs to the end; a closing mark alone means that the prompt
- * had opened it, so all before it was thought.
+ * Removes `<think>..</think>` from a text. An unclosed one extends to the end. A closing mark alone means that the
+ * prompt had opened it, so everything before it is thoughts.
  */
 export function withoutThoughts(content: string): { text: string; thoughts: string } {
   const thoughts: string[] = [];

@@ -3,28 +3,28 @@ import type { Settings } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { chatRequest } from './chat.ts';
 
-/** What python/render_prompts.py says of a suite's prompts under the chat template of a model. */
+/** The output of python/render_prompts.py: a suite's prompts under the chat template of a model. */
 export const rendering = z.strictObject({
-  /** Over the token ids of all prompts, in order. Null: a prompt was refused or skipped. */
+  /** Over the token ids of all prompts, in order. Null if a prompt was refused or skipped. */
   sha256: z.string().nullable(),
-  /** Tokens of each prompt, by id. */
+  /** Number of tokens of each prompt, by id. */
   tokens: z.record(z.string(), z.int()),
   refused: z.array(
     z.strictObject({
       id: z.string(),
-      /** The template's own words. */
+      /** The template's own error message. */
       error: z.string(),
       /** The line of the template that refuses: `line 3: {{ raise_exception(...) }}`. */
       part: z.string().nullable(),
-      /** The same prompt without its system message is taken. */
+      /** The template accepts the same prompt without its system message. */
       without_system: z.boolean(),
     }),
   ),
   /** Prompts with images: only the model's own image processor can render them. */
   skipped: z.array(z.string()),
-  /** False: the tokenizer has no chat template. */
+  /** False if the tokenizer has no chat template. */
   templated: z.boolean(),
-  /** The date of which they were rendered (2026-11-28), where they are another text on another day. Null: they are not. */
+  /** The date for which they were rendered (2026-11-28), if the text depends on the day. Otherwise null. */
   dated: z.string().nullable(),
   /** Arguments of the template that look like a date, for `eval.chat_template_args`. */
   date_args: z.array(z.string()),
@@ -34,7 +34,7 @@ export const rendering = z.strictObject({
 export type Rendering = z.infer<typeof rendering>;
 export type TemplateRefusal = Rendering['refused'][number];
 
-/** One prompt, with everything that a chat template gets to see. */
+/** One prompt, with everything that a chat template can use. */
 export interface RenderRequest {
   readonly id: string;
   readonly messages: unknown;
@@ -42,18 +42,18 @@ export interface RenderRequest {
   readonly chat_template_kwargs?: unknown;
 }
 
-/** Prompts to render. `model`: the absolute folder with the tokenizer. */
+/** Prompts to render. `model` is the absolute folder with the tokenizer. */
 export interface RenderJob {
   readonly model: string;
   readonly requests: readonly RenderRequest[];
 }
 
-/** `failed`: why there is no answer (no Python, no mlx_lm, a tokenizer that cannot be loaded). */
+/** `failed` says why there is no result (no Python, no mlx_lm, a tokenizer that cannot be loaded). */
 export type Rendered =
   | { readonly ok: true; readonly rendering: Rendering }
   | { readonly ok: false; readonly failed: string };
 
-/** The prompts of a suite as the model server is asked them. */
+/** The prompts of a suite as they are sent to the model server. */
 export function renderRequests(suite: Suite, settings: Settings<'eval'>): RenderRequest[] {
   return suite.prompts.map((prompt) => {
     const { messages, tools, chat_template_kwargs } = chatRequest({ prompt, seed: null }, suite, settings).body;
@@ -66,17 +66,19 @@ export function renderRequests(suite: Suite, settings: Settings<'eval'>): Render
   });
 }
 
-/** Environment variable of python/serve.py (chat_prompts.py): the date that chat templates read off the clock. */
+/**
+ * Environment variable of python/serve.py (chat_prompts.py): the date that chat templates see instead of the clock's.
+ */
 export const promptDateVariable = 'PHASEBOX_PROMPT_DATE';
 
-/** The UTC date (2026-11-28) of an instant: what chat templates read off the clock in all runs of one phase. */
+/** The UTC date (2026-11-28) of an instant: the date that chat templates see in all runs of one phase. */
 export const promptDate = (instant: string): string => instant.slice(0, 10);
 
 /** `read-1`, `read-1 and 2 more`. */
 const idsText = ([first, ...others]: readonly { readonly id: string }[]): string =>
   others.length === 0 ? `${first?.id}` : `${first?.id} and ${others.length} more`;
 
-/** What the template refuses, in its own words: a sentence for each thing that it says. */
+/** What the template refuses, in its own words: one sentence for each message. */
 export function templateRefusalText(refused: readonly TemplateRefusal[]): string {
   const byError = new Map<string, TemplateRefusal[]>();
   for (const one of refused) byError.set(one.error, [...(byError.get(one.error) ?? []), one]);
@@ -91,11 +93,11 @@ export function templateRefusalText(refused: readonly TemplateRefusal[]): string
 /** What to do about it. */
 export function templateRefusalHint(refused: readonly TemplateRefusal[]): string {
   if (refused.every(({ without_system }) => without_system))
-    return 'this template takes no system prompt: write `eval.system: ""`, and put what it says into the prompts that need it';
-  return 'change the prompt, or give the template what it asks for with `eval.chat_template_args`';
+    return 'this template accepts no system prompt: write `eval.system: ""`, and put its text into the prompts that need it';
+  return 'change the prompt, or set what the template needs with `eval.chat_template_args`';
 }
 
-/** What the model never reads although suite or config say it: a sentence for each. */
+/** What the model never reads although suite or config set it: one sentence each. */
 export function ignoredTexts({ ignored }: Rendering): string[] {
   return ignored.map((name) => {
     if (name === 'system') return 'the chat template leaves the system prompt out, so the model never reads it';
@@ -104,7 +106,7 @@ export function ignoredTexts({ ignored }: Rendering): string[] {
   });
 }
 
-/** Why two days would give two evaluations, and how to fix the date. Null: the template reads no clock. */
+/** Why two days would give two evaluations, and how to fix the date. Null if the template does not use the clock. */
 export function clockWarning({ dated, date_args }: Rendering): string | null {
   if (dated === null) return null;
   const [name] = date_args;
@@ -113,7 +115,7 @@ export function clockWarning({ dated, date_args }: Rendering): string | null {
       ? 'Remove `strftime_now` from the chat template to make phases of different days comparable'
       : `To make phases of different days comparable, fix it: \`eval.chat_template_args: { ${name}: "26 Jul 2024" }\``;
   return (
-    'the chat template prints the date of the day (strftime_now): the same suite is another set of prompts tomorrow. ' +
-    `All runs of this phase get the date on which the phase was accepted. ${remedy}`
+    "the chat template prints today's date (strftime_now), so the same suite has other prompts tomorrow. " +
+    `All runs of this phase use the date on which the phase was accepted. ${remedy}`
   );
 }

@@ -5,10 +5,13 @@ import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
 
-/** Part of every eval identity: to be raised when a rule here, in calls.ts, read-answer.ts or assert.ts changes, so that old and new scores are told apart. */
+/**
+ * Part of every eval identity. Raise it when a rule here, in calls.ts, read-answer.ts or assert.ts changes, so that old
+ * and new scores can be distinguished.
+ */
 export const scorerVersion = 1;
 
-/** One answer judged: 0-1 each, `score` by the lenient rules. */
+/** The points of one answer, 0-1 each. `score` follows the lenient rules. */
 export interface Judged {
   readonly score: number;
   readonly strict: number;
@@ -18,11 +21,11 @@ export interface Judged {
 const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
   items.filter(holds).length / items.length;
 
-/** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever came back. */
+/** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever the response is. */
 export function judge(prompt: Prompt, wrapper: string, answer: ScorableAnswer): Judged {
   if (answer.error !== null) return { score: 0, strict: 0, mode: answer.error === 'TIMEOUT' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);
-  // Neither an error nor a chat completion: nothing that can be judged came back.
+  // Neither an error nor a chat completion: the response has nothing to score.
   if (read === null) return { score: 0, strict: 0, mode: 'error' };
   if (prompt.expect === undefined) return judgeAsserted(prompt, wrapper, read);
   const expected: Expected = { names: prompt.expect, match: prompt.match };
@@ -40,7 +43,10 @@ interface Expected {
   readonly match: Prompt['match'];
 }
 
-/** By `assert`: lenient and strict are one. Its modes know only the names that a `tool-call` asks for; without any, no call is a wrong one. */
+/**
+ * By `assert`: lenient and strict are the same. Its modes know only the names in a `tool-call`. Without any, no call is
+ * wrong.
+ */
 function judgeAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswer): Judged {
   const names = assert.flatMap((one) => {
     const wanted = one.type === 'tool-call' ? expectedCall.safeParse(one.value).data : undefined;
@@ -59,9 +65,9 @@ function wrapped({ names, match }: Expected, found: (name: string) => boolean): 
   return names.some(found) ? 1 : wrapperAlone;
 }
 
-/** Without it: lenient by names anywhere in the answer, strict by what is called. */
+/** Without the wrapper: lenient by names anywhere in the answer, strict by the called functions. */
 function unwrapped({ names, match }: Expected, read: ReadAnswer): { score: number; strict: number } {
-  // Calls are looked at as decoded, too: native ones are not in the text, and JSON may spell a name with escapes.
+  // Decoded calls are searched too: native ones are not in the text, and JSON may spell a name with escapes.
   const parts = read.calls.flatMap((call) => (call.raw === null ? [] : [call.name, call.code, call.raw]));
   const said = (name: string): boolean => [read.text, ...parts].some((part) => part.includes(name));
   const called = (name: string): boolean => read.calls.some((call) => call.name === name);
@@ -70,7 +76,7 @@ function unwrapped({ names, match }: Expected, read: ReadAnswer): { score: numbe
   return { score: names.some(said) ? 0.5 : 0, strict: direct ? 0.5 : 0 };
 }
 
-/** Without a wrapper call the first call tells whether it was a direct one or a wrong one. `names` empty: none is wrong. */
+/** Without a wrapper call, the first call decides between direct and wrong. If `names` is empty, none is wrong. */
 function modeWithoutWrapper(names: readonly string[], read: ReadAnswer): Mode {
   const { deciding, thought, cut } = read;
   const silent = read.text.trim() === '' && deciding === null;
@@ -83,7 +89,7 @@ function modeWithoutWrapper(names: readonly string[], read: ReadAnswer): Mode {
 const startsIdentifier = /^[\p{ID_Continue}$]/u;
 const endsIdentifier = /[\p{ID_Continue}$]$/u;
 
-/** True if `name` stands in `code` as a whole: an identifier does not go on at either side of it. */
+/** True if `name` is a whole identifier in `code`: the identifier does not continue on either side. */
 function holdsIdentifier(code: string, name: string): boolean {
   if (!code.includes(name)) return false;
   const literal = name.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
@@ -92,13 +98,13 @@ function holdsIdentifier(code: string, name: string): boolean {
   return new RegExp(`${before}${literal}${after}`, 'u').test(code);
 }
 
-/** A place in the table of answers. */
+/** A position in the table of answers. */
 export interface Place {
   readonly prompt: string;
   readonly repeat: number;
 }
 
-/** The score, or why there is none: answers that are missing, and ids that the suite does not have. */
+/** The score, or why there is none: missing answers, and ids that are not in the suite. */
 export type SuiteScore =
   | { readonly ok: true; readonly score: Score }
   | { readonly ok: false; readonly missing: readonly Place[]; readonly unknown: readonly string[] };
@@ -106,13 +112,13 @@ export type SuiteScore =
 /** One text for one place. */
 export const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
 
-/** How an answer gets its points; null: it has none. */
+/** Gives an answer its points, or null if it has none. */
 export type JudgeAnswer = (prompt: Prompt, answer: ScorableAnswer) => Judged | null;
 
 /**
  * Scores the answers to a suite by our own rules (`expect`, `assert`). Of two lines for the same (prompt, repeat) the
- * last counts. `repeats` absent: as many as the highest repeat in the answers says. A suite with a `scorer` is scored by
- * what its command wrote: `scoreByCommand` (scorer.ts); asked for here it is a fault of the caller, and throws.
+ * last counts. If `repeats` is absent, it is the highest repeat in the answers. A suite with a `scorer` is scored by
+ * the output of its command: `scoreByCommand` (scorer.ts). Calling this for it is a programming error, and throws.
  */
 export function scoreSuite(suite: Suite, answers: readonly ScorableAnswer[], repeats?: number): SuiteScore {
   if (suite.scorer !== undefined) throw new Error(`the suite ${suite.suite} is scored by its own command`);
@@ -120,7 +126,7 @@ export function scoreSuite(suite: Suite, answers: readonly ScorableAnswer[], rep
   return scoreSuiteBy(suite, answers, { judge: judgeOne, repeats });
 }
 
-/** The same by any judge; an answer that it gives nothing counts as missing. */
+/** The same with any scoring function. An answer without points counts as missing. */
 export function scoreSuiteBy(
   suite: Suite,
   answers: readonly ScorableAnswer[],
@@ -142,7 +148,9 @@ export function scoreSuiteBy(
   return { ok: true, score: summarize(suite.prompts, judged) };
 }
 
-/** How often each prompt was asked. A complete table cannot have more repeats than lines, whatever figure one of them bears. */
+/**
+ * How often each prompt was asked. A complete table cannot have more repeats than lines, whatever number a line has.
+ */
 export function repeatsIn(answers: readonly ScorableAnswer[]): number {
   const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
   return Math.max(1, Math.min(highest, answers.length));

@@ -3,14 +3,15 @@ import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { type Judged, judge, type Place, placeKey, repeatsIn, scoreSuiteBy } from './score.ts';
 import { summarize } from './summary.ts';
 
-/** Scores from outside, or all that is wrong with them, as lines for people. */
+/** Scores from outside, or everything that is wrong with them, as lines for people. */
 export type OutsideScore =
   | { readonly ok: true; readonly score: Score }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /**
- * What a suite's `scorer` reads: a JSON line an answer, `{id, repeat, prompt | messages, response, error}`, and the
- * prompt's `expect` and `match` when it has them. Of two answers to the same (prompt, repeat) only the last is in it.
+ * The input of a suite's `scorer`: one JSON line per answer, `{id, repeat, prompt | messages, response, error}`, and
+ * the prompt's `expect` and `match` if it has them. Of two answers to the same (prompt, repeat) only the last is
+ * included.
  */
 export function scorerInput(suite: Suite, answers: readonly ScorableAnswer[]): string {
   const prompts = new Map(suite.prompts.map((prompt) => [prompt.id, prompt]));
@@ -27,8 +28,8 @@ function askedOf({ prompt, messages, expect, match }: Prompt): Record<string, un
 }
 
 /**
- * Scores answers by what the suite's scorer wrote: `{id, repeat, score, mode?}` a line, score 0-1, lenient and strict in
- * one. A mode that it does not give is read out of the answer.
+ * Scores answers by the output of the suite's scorer: `{id, repeat, score, mode?}` per line, with a score of 0-1 that
+ * is both lenient and strict. A mode that is not given is derived from the answer.
  */
 export function scoreByCommand(
   suite: Suite,
@@ -51,7 +52,7 @@ export function scoreByCommand(
   const repeats = written.repeats ?? repeatsIn(answers);
   const scored = scoreSuiteBy(suite, answers, { judge: judgeGiven, repeats });
   if (scored.ok) return scored;
-  const unknown = scored.unknown.map((id) => `${id} is no prompt of the suite`);
+  const unknown = scored.unknown.map((id) => `${id} is not a prompt of the suite`);
   return { ok: false, problems: [...unknown, ...scored.missing.map((place) => missingText(place, asked))] };
 }
 
@@ -61,13 +62,13 @@ const missingText = (place: Place, asked: ReadonlySet<string>): string =>
     : `no answer to ${place.prompt}, repeat ${place.repeat}`;
 
 /**
- * Scores by what `eval.engine` wrote: `{id, repeat, score, mode?, category?}` a line. It may have prompts of its own; a
- * line without a category has that of the suite's prompt of this id.
+ * Scores by the output of `eval.engine`: `{id, repeat, score, mode?, category?}` per line. It may have prompts of its
+ * own. A line without a category has that of the suite's prompt with this id.
  */
 export function scoreByEngine(suite: Suite, text: string): OutsideScore {
   const { given, problems } = readGiven(text);
   if (problems.length > 0) return { ok: false, problems };
-  if (given.length === 0) return { ok: false, problems: ['there is no line in it'] };
+  if (given.length === 0) return { ok: false, problems: ['it has no lines'] };
   const known = new Map(suite.prompts.map(({ id, category }) => [id, category]));
   const last = [...new Map(given.map((one) => [placeKey({ prompt: one.id, repeat: one.repeat }), one])).values()];
   const categories = new Map<string, string>();
@@ -87,7 +88,7 @@ export function scoreByEngine(suite: Suite, text: string): OutsideScore {
 
 const longestLine = 200;
 
-/** Reads the lines of a scorer or an engine; `problems` name the line, from 1, and show it. */
+/** Reads the lines of a scorer or an engine. `problems` have the number of the line, from 1, and its text. */
 export function readGiven(text: string): { given: readonly GivenScore[]; problems: readonly string[] } {
   const given: GivenScore[] = [];
   const problems: string[] = [];
@@ -105,7 +106,7 @@ function readLine(line: string): GivenScore | string {
   try {
     value = JSON.parse(line);
   } catch {
-    return 'is no JSON';
+    return 'is not valid JSON';
   }
   const checked = givenScore.safeParse(value);
   if (checked.success) return checked.data;

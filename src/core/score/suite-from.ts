@@ -8,18 +8,18 @@ import { calledNames } from './called-names.ts';
 import { contentText, readAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 
-/** Why a row makes no prompt. */
+/** Why a row gives no prompt. */
 const reasons = {
-  unreadable: 'no chat row ({"messages": [...]}) that can be read',
-  unanswered: 'no answer of an assistant after a question',
-  prose: 'the last answer calls no function',
-  unnamed: 'the last answer calls the wrapper, and no function in its code',
-  characters: 'holds control characters, which no suite may hold',
-  twice: 'asks what an earlier row asks',
+  unreadable: 'is not a readable chat row ({"messages": [...]})',
+  unanswered: 'has no answer of an assistant after a question',
+  prose: 'has no function call in its last answer',
+  unnamed: 'calls the wrapper in its last answer, but no function in its code',
+  characters: 'has control characters, which no suite may have',
+  twice: 'repeats the question of an earlier row',
 } as const;
 type Reason = keyof typeof reasons;
 
-/** A suite made of data, and how many rows are not in it. */
+/** A suite that was made from data, and the number of rows that are not in it. */
 export interface SuiteFrom {
   readonly suite: Suite;
   readonly rows: number;
@@ -29,7 +29,7 @@ export interface SuiteFrom {
 interface Question {
   readonly line: number;
   readonly system: string | null;
-  /** Without the system prompt. */
+  /** The conversation without the system prompt. */
   readonly talk: readonly Message[];
   readonly expect: readonly string[];
   readonly category: string | null;
@@ -39,13 +39,14 @@ interface Question {
 export interface FromOptions {
   /** The suite's name. */
   readonly name: string;
-  /** The function that answers are to call, with the expected calls in its code. */
+  /** The function that answers must call, with the expected calls in its code. */
   readonly wrapper: string;
 }
 
 /**
- * An eval suite out of a chat data file (JSON lines): the last assistant turn of a row is the reference, what it calls is
- * expected, and what stands before it is asked. The same file gives the same suite; an id is the row's line.
+ * Makes an eval suite from a chat data file (JSON lines). The last assistant turn of a row is the reference, the calls
+ * in it are expected, and the turns before it are the prompt. The same file gives the same suite. The id is the row's
+ * line.
  */
 export function suiteFrom(text: string, { name, wrapper }: FromOptions): SuiteFrom {
   const lines = text.split('\n').flatMap((row, index) => (row.trim() === '' ? [] : [{ row, line: index + 1 }]));
@@ -102,25 +103,26 @@ function parsed(row: string): Readonly<Record<string, unknown>> | null {
   try {
     return asObject(JSON.parse(row));
   } catch {
-    return null; // counted as a row that cannot be read
+    return null; // counted as an unreadable row
   }
 }
 
-/** Null: no conversation that a suite may hold. */
+/** Null if it is not a conversation that a suite can contain. */
 function messagesOf(given: unknown): readonly Message[] | null {
   const probe = { id: 'x', category: 'x', messages: given, expect: ['x'] };
   return promptSchema.safeParse(probe).data?.messages ?? null;
 }
 
-/** The row's own category, if it says one: `category`, or `metadata.category`. */
+/** The row's own category, if it has one: `category`, or `metadata.category`. */
 function categoryIn(data: Readonly<Record<string, unknown>>): string | null {
-  const told = data.category ?? asObject(data.metadata)?.category;
-  if (typeof told !== 'string') return null;
-  const name = told
+  const given = data.category ?? asObject(data.metadata)?.category;
+  if (typeof given !== 'string') return null;
+  const name = given
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .replaceAll(/^_+|_+$/g, '');
-  // What is no name of a category, or means something else in `gate`, gets a letter in front that makes it one.
+  // A text that is not a category name, or that means something else in `gate`, gets a letter in front that makes it
+  // one.
   const fits = (one: string): boolean => promptSchema.shape.category.safeParse(one).success;
   return fits(name) ? name : name !== '' && fits(`c_${name}`) ? `c_${name}` : null;
 }
@@ -146,7 +148,7 @@ function suiteOf(questions: readonly Question[], { name, wrapper }: FromOptions)
   return { suite: name, ...(shared == null ? {} : { system: shared }), wrapper, prompts };
 }
 
-/** The suite's file. `source`: the data, as a person named it. */
+/** The suite's file. `source` is the data, as a person named it. */
 export function suiteYaml({ suite, rows }: SuiteFrom, source: string): string {
   const { suite: name, system, wrapper, prompts } = suite;
   const head = `# Made by \`phasebox suite from ${printable(source)}\`: ${plural(prompts.length, 'prompt')} out of ${plural(rows, 'row')}.\n`;

@@ -13,7 +13,10 @@ function grouped<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return groups;
 }
 
-/** A prompt is the mean of its repeats; categories and overall are means over prompts; modes are counts of answers. */
+/**
+ * The score of a prompt is the mean of its repeats. Categories and overall are means over prompts, and modes are counts
+ * of answers.
+ */
 export function summarize(
   prompts: readonly { readonly id: string; readonly category: string }[],
   judged: Score['prompts'],

@@ -3,8 +3,8 @@ import { endOfQuoted } from './find-ahead.ts';
 const bare = /-?\b(?:NaN|Infinity)\b/g;
 
 /**
- * JSON as Python writes it: a bare NaN or Infinity (a logprob, `time_step_limit` of Mamba models) is read as null. Throws
- * SyntaxError for anything else that is no JSON.
+ * JSON as Python writes it: a bare NaN or Infinity (a logprob, `time_step_limit` of Mamba models) is read as null.
+ * Throws SyntaxError for anything else that is not JSON.
  */
 export function parseTolerant(text: string): unknown {
   try {
@@ -16,7 +16,10 @@ export function parseTolerant(text: string): unknown {
   }
 }
 
-/** No regular expression for the texts between: one of 10 MB overflows its stack, and unclosed ones take the square. */
+/**
+ * Not a regular expression for the texts between: a text of 10 MB overflows its stack, and unclosed ones take quadratic
+ * time.
+ */
 function withoutBareNumbers(text: string): string {
   const parts: string[] = [];
   for (let from = 0; ; ) {
@@ -29,7 +32,10 @@ function withoutBareNumbers(text: string): string {
   }
 }
 
-/** Any value as JSON text; empty for what has none (undefined, or nested so deeply that the stack ends). */
+/**
+ * Any value as JSON text. It is empty if JSON has no text for it (undefined, or nested more deeply than the stack
+ * allows).
+ */
 export function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? '';
@@ -39,7 +45,7 @@ export function jsonText(value: unknown): string {
   }
 }
 
-/** The value as an object whose keys may be read; null for anything else. */
+/** The value as an object whose keys may be read, or null for anything else. */
 export function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Readonly<Record<string, unknown>>)

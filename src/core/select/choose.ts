@@ -1,11 +1,11 @@
 import type { Candidate } from '../../events/stages.ts';
 
-/** What decides: `overall` and `strict` the higher the better, `val_loss` the lower. */
+/** The figure that decides: the highest `overall` or `strict`, or the lowest `val_loss`. */
 export type Figure = 'overall' | 'strict' | 'val_loss';
 
 /**
- * The best candidate; null when none has the figure. Of equals the last: a tie says nothing, and the last is what
- * `by: last` would take.
+ * The best candidate, or null if none has the figure. Of equal ones the last: a tie says nothing, and `by: last` would
+ * use it too.
  */
 export function bestOf(candidates: readonly Candidate[], figure: Figure): Candidate | null {
   const worth = (one: Candidate): number => {

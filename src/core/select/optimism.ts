@@ -6,10 +6,11 @@ const meanAt = (values: readonly number[], places: readonly number[]): number =>
   places.reduce((sum, place) => sum + (values[place] ?? 0), 0) / places.length;
 
 /**
- * By how much the score of the chosen candidate flatters it, in the unit of `table` (candidates x prompts). Prompts are
- * drawn with replacement, the best candidate on them is chosen (of equals the last), and its score there is compared with
- * its score on the prompts that were not drawn (the out-of-bag estimate of Efron and Tibshirani, "Improvements on
- * cross-validation", 1997, for a choice instead of a fit); the mean over 200 draws. Null below two candidates or prompts.
+ * How much too high the score of the chosen candidate is, in the unit of `table` (candidates x prompts). Each of 200
+ * draws takes prompts with replacement, chooses the best candidate on them (of equal ones the last), and compares its
+ * score there with its score on the prompts that were not drawn. This is the out-of-bag estimate of Efron and
+ * Tibshirani ("Improvements on cross-validation", 1997), for a choice instead of a fit. Null below two candidates or
+ * prompts.
  */
 export function optimism(table: readonly (readonly number[])[], seed: string): number | null {
   const prompts = table[0]?.length ?? 0;

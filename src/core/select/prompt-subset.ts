@@ -3,9 +3,9 @@ import { canonicalJson } from '../json.ts';
 import { seededRandom } from '../stats/random.ts';
 
 /**
- * `count` prompts of a suite in the suite's order, as evenly over the categories as they go; all of them when `count` is
- * null or as large as the suite. They follow from `seed` (the hash of the suite's file) and `count` alone: every run is
- * asked the same ones, whatever its own seed is.
+ * `count` prompts of a suite in the suite's order, distributed over the categories as evenly as possible, or all of
+ * them if `count` is null or not smaller than the suite. They depend only on `seed` (the hash of the suite's file) and
+ * `count`, so every run is asked the same ones, whatever its own seed is.
  */
 export function promptSubset(suite: Suite, count: number | null, seed: string): Suite {
   if (count === null || count >= suite.prompts.length) return suite;
@@ -15,7 +15,7 @@ export function promptSubset(suite: Suite, count: number | null, seed: string): 
     byCategory.set(prompt.category, [...(byCategory.get(prompt.category) ?? []), prompt]);
   const queues = shuffled([...byCategory.values()], next).map((prompts) => shuffled(prompts, next));
   const chosen = new Set<Prompt>();
-  // One of each category in turn: what does not divide evenly falls to categories by lot, not to the first ones.
+  // One of each category per turn: a remainder goes to random categories, not to the first ones.
   for (let turn = 0; chosen.size < count; turn++)
     for (const queue of queues) {
       const prompt = queue[turn];
@@ -24,7 +24,7 @@ export function promptSubset(suite: Suite, count: number | null, seed: string): 
   return { ...suite, prompts: suite.prompts.filter((prompt) => chosen.has(prompt)) };
 }
 
-/** The items in an order that follows from the draws. */
+/** The items in an order that depends only on the draws. */
 function shuffled<T>(items: readonly T[], next: () => number): T[] {
   const rest = [...items];
   const order: T[] = [];
@@ -32,11 +32,11 @@ function shuffled<T>(items: readonly T[], next: () => number): T[] {
   return order;
 }
 
-/** How many prompts of one suite ask what a prompt of the other asks, whatever they are called. */
+/** How many prompts of one suite ask the same as a prompt of the other, whatever their ids are. */
 export function sharedPrompts(one: Suite, other: Suite): number {
   const asked = new Set(other.prompts.map(questionOf));
   return one.prompts.filter((prompt) => asked.has(questionOf(prompt))).length;
 }
 
-/** What the model is asked: not what is expected of it, nor how it is judged. */
+/** What the model is asked, without what is expected or how it is scored. */
 const questionOf = (prompt: Prompt): string => canonicalJson([prompt.prompt ?? null, prompt.messages ?? null]);

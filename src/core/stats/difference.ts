@@ -20,9 +20,8 @@ export interface Equivalence {
 const level = 0.95;
 
 /**
- * a - b with its 95 % interval, unequal variances (Welch 1947). Seeds of A and B are no pairs.
- * Null when a side has fewer than 2 runs. When no run differs from its side, the interval has no width, t is 0 or
- * infinite, p 1 or 0.
+ * a - b with its 95 % interval for unequal variances (Welch 1947). Seeds of A and B are not pairs. Null if a side has
+ * fewer than 2 runs. If no run differs from its side, the interval has width 0, t is 0 or infinite, and p is 1 or 0.
  */
 export function welch(a: readonly number[], b: readonly number[]): Difference | null {
   if (a.length < 2 || b.length < 2) return null;
@@ -38,13 +37,16 @@ function welchError(a: readonly number[], b: readonly number[]): { squaredError:
   const ofB = variance(b) / b.length;
   const squaredError = ofA + ofB;
   if (squaredError === 0) return { squaredError, df: a.length + b.length - 2 };
-  // Shares first: squares of tiny variances would underflow.
+  // Shares first, since squares of tiny variances would underflow.
   const share = ofA / squaredError;
   const df = 1 / (share ** 2 / (a.length - 1) + (1 - share) ** 2 / (b.length - 1));
   return { squaredError, df };
 }
 
-/** distance / error; with no error at all 0 for no distance, else infinite. */
+/**
+ * distance
+ * error. Without any error it is 0 for no distance, else infinite.
+ */
 function standardised(distance: number, squaredError: number): number {
   if (squaredError > 0) return distance / Math.sqrt(squaredError);
   return distance === 0 ? 0 : Math.sign(distance) * Number.POSITIVE_INFINITY;
@@ -52,7 +54,7 @@ function standardised(distance: number, squaredError: number): number {
 
 /**
  * Mean of a - b with its 95 % interval, for runs that are pairs because they share something (a training): Student's t
- * over their differences, n - 1 degrees of freedom. Null below 2 pairs. Throws when the sides are of different length.
+ * over their differences, n - 1 degrees of freedom. Null below 2 pairs. Throws if the sides have different lengths.
  */
 export function paired(a: readonly number[], b: readonly number[]): Difference | null {
   if (a.length !== b.length) throw new Error(`pairs of ${a.length} and ${b.length} runs`);
@@ -67,9 +69,8 @@ export function paired(a: readonly number[], b: readonly number[]): Difference |
 }
 
 /**
- * Are A and B within `margin` of each other? Two one-sided tests (Schuirmann 1987) with Welch's error.
- * 'yes' at p < .05; 'no' when the 95 % interval of the difference lies outside the margin. Null when a side has fewer than
- * 2 runs.
+ * Whether A and B are within `margin` of each other: two one-sided tests (Schuirmann 1987) with Welch's error. 'yes' at
+ * p < .05, and 'no' if the 95 % interval of the difference is outside the margin. Null if a side has fewer than 2 runs.
  */
 export function equivalence(a: readonly number[], b: readonly number[], margin: number): Equivalence | null {
   const found = welch(a, b);
@@ -93,8 +94,8 @@ function answerOf(p: number, { low, high }: Difference, margin: number): Equival
 }
 
 /**
- * Could one figure be one more draw of these runs? t = (value - mean) / (s sqrt(1 + 1/n)), n - 1 degrees of freedom.
- * Null below 2 runs.
+ * Whether one figure could be one more run of these: t = (value - mean)
+ * (s sqrt(1 + 1/n)), n - 1 degrees of freedom. Null below 2 runs.
  */
 export function oneMoreDraw(value: number, runs: readonly number[]): { t: number; df: number; p: number } | null {
   if (runs.length < 2) return null;
@@ -103,7 +104,7 @@ export function oneMoreDraw(value: number, runs: readonly number[]): { t: number
   return { t, df, p: studentTwoSided(t, df) };
 }
 
-/** p values made fit for being looked at together (Holm 1979), in the order in which they came. */
+/** p values adjusted for multiple comparisons (Holm 1979), in their given order. */
 export function holm(ps: readonly number[]): number[] {
   const order = ps.map((p, at) => ({ p, at })).sort((one, other) => one.p - other.p);
   const adjusted = new Array<number>(ps.length);

@@ -1,16 +1,19 @@
 import jStat from 'jstat';
 
-/*
- * The one place that touches jStat. Measured against SciPy its incomplete beta function is off by up to 2e-8 (it stops
- * early), so that has its continued fraction here; its inverses are good starts, polished by Newton steps.
+/**
+ * The only file that uses jStat. Compared with SciPy, its incomplete beta function is off by up to 2e-8 (it stops
+ * early), so this file has the continued fraction. Its inverses are good starts, which Newton steps polish.
  */
 
-/** Two are enough from 1e-8; a third costs nothing and covers a poor start. */
+/** Two are enough from 1e-8. A third costs little and covers a poor start. */
 const polishSteps = 3;
-/** Far more than needed: rounding may keep the last factor from ever being 1. */
+/** Far more than needed: rounding may keep the last factor from ever being exactly 1. */
 const mostTerms = 1000;
 
-/** P(|T| >= |t|) of Student's t with `df` degrees of freedom (any positive number). Exact far out, where 1 - cdf is 0. */
+/**
+ * P(|T| >= |t|) of Student's t with `df` degrees of freedom (any positive number). It is exact far out, where 1 - cdf
+ * is 0.
+ */
 export function studentTwoSided(t: number, df: number): number {
   if (!Number.isFinite(t)) return 0;
   return incompleteBeta(df / (df + t * t), df / 2, 0.5);
@@ -42,7 +45,7 @@ function studentDensity(t: number, df: number): number {
   return Math.exp(log);
 }
 
-/** The x below which a beta(a, b) value lies with probability `p`. */
+/** The x below which a beta(a, b) value is with probability `p`. */
 export function betaQuantile(p: number, a: number, b: number): number {
   let x = jStat.ibetainv(p, a, b);
   for (let step = 0; step < polishSteps; step++) {
@@ -62,12 +65,12 @@ function betaLog(a: number, b: number): number {
 function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
   const front = Math.exp(a * Math.log(x) + b * Math.log1p(-x) - betaLog(a, b));
-  // The fraction converges fast below the mean; above it the mirror image does.
+  // The fraction converges fast below the mean, and its mirror image above it.
   if (x < (a + 1) / (a + b + 2)) return (front * betaFraction(x, a, b)) / a;
   return 1 - (front * betaFraction(1 - x, b, a)) / b;
 }
 
-/** Its continued fraction by the method of Lentz (DLMF 8.17.22); some 10 to 60 terms where it is used. */
+/** Its continued fraction by the method of Lentz (DLMF 8.17.22), which takes 10 to 60 terms here. */
 function betaFraction(x: number, a: number, b: number): number {
   let c = 1;
   let d = 1 / (1 - ((a + b) * x) / (a + 1));
@@ -87,7 +90,7 @@ function betaFraction(x: number, a: number, b: number): number {
   return value;
 }
 
-/** The x below which a chi-squared value with `df` degrees of freedom lies with probability `p`. */
+/** The x below which a chi-squared value with `df` degrees of freedom is with probability `p`. */
 export function chiSquaredQuantile(p: number, df: number): number {
   const a = df / 2;
   let x = jStat.gammapinv(p, a);

@@ -1,7 +1,7 @@
 import { betaQuantile, studentWithin } from './distributions.ts';
 import { mean, variance } from './moments.ts';
 
-/* 95 % intervals. Values in whatever unit goes in; `how.md` says what each assumes and how often it holds. */
+/** 95 % intervals, in the unit of their input. `how.md` says what each assumes and how often it is right. */
 
 export interface Interval {
   readonly low: number;
@@ -17,9 +17,10 @@ export function meanInterval(values: readonly number[]): Interval | null {
 }
 
 /**
- * Where one model's mean over prompts of this kind may be, from one run: "plus-two t". One prompt more that scores 0 and
- * one that scores 1, then Student's t with P + 1 degrees of freedom, cut to 0..1.
- * The two keep the interval from having no width where all prompts score alike.
+ * Where the mean of one model over prompts of this kind may be, from one run: "plus-two t". Adds one prompt that scores
+ * 0 and one
+ * that scores 1, then uses Student's t with P + 1 degrees of freedom, cut to 0..1.
+ * The two prompts keep the interval from having width 0 if all prompts score alike.
  * @param scores of prompts, 0..1
  */
 export function promptInterval(scores: readonly number[]): Interval {
@@ -30,7 +31,8 @@ export function promptInterval(scores: readonly number[]): Interval {
 
 /**
  * Where the mean over new runs and new prompts of this kind may be: two-way analysis of variance with both at random,
- * V = (MS_prompt + MS_run - MS_residual) / (P n), degrees of freedom by Satterthwaite (1946).
+ * V = (MS_prompt + MS_run - MS_residual)
+ * (P n), degrees of freedom by Satterthwaite (1946).
  * Null below 2 runs or 2 prompts.
  * @param table runs x prompts, every run with the same prompts in the same order
  */
@@ -39,7 +41,7 @@ export function newPromptsInterval(table: readonly (readonly number[])[]): Inter
   const prompts = table[0]?.length ?? 0;
   if (runs < 2 || prompts < 2) return null;
   const { run, prompt, residual, grand } = meanSquares(table);
-  // A negative variance component is noise: the larger of the two mean squares is then the honest least.
+  // A negative variance component is noise: then the larger of the two mean squares is the smallest honest value.
   const spread = Math.max(prompt + run - residual, prompt, run);
   if (spread === 0) return { low: grand, high: grand };
   const parts = prompt ** 2 / (prompts - 1) + run ** 2 / (runs - 1) + residual ** 2 / ((prompts - 1) * (runs - 1));
@@ -75,8 +77,8 @@ function meanSquares(table: readonly (readonly number[])[]): MeanSquares {
 }
 
 /**
- * Where a share may be when `k` of `n` had it: Clopper and Pearson (1934), exact, at least 95 %. 0..1; with n = 0 it may
- * be anywhere.
+ * Where a share may be if `k` of `n` had it: Clopper and Pearson (1934), exact, at least 95 %. Values are 0..1. With n
+ * = 0 the interval is all of it.
  */
 export function shareInterval(k: number, n: number): Interval {
   const tail = (1 - level) / 2;

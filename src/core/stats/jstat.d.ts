@@ -1,4 +1,4 @@
-/** What we use of jStat, which comes without types. */
+/** The part of jStat that we use. It has no types of its own. */
 declare module 'jstat' {
   const jStat: {
     /** Inverse of the regularised incomplete beta function. */
@@ -6,7 +6,7 @@ declare module 'jstat' {
     /** Regularised lower incomplete gamma function P(a, x). */
     readonly lowRegGamma: (a: number, x: number) => number;
     readonly gammapinv: (p: number, a: number) => number;
-    /** Logarithm of the gamma function, to 1e-14; `gammaln` is off by 1e-10. */
+    /** Logarithm of the gamma function, to 1e-14 (`gammaln` is off by 1e-10). */
     readonly loggam: (x: number) => number;
     readonly erf: (x: number) => number;
   };

@@ -1,6 +1,6 @@
 /**
- * The mean; NaN of nothing. Taken from the first value on, so that equal values have exactly their value as mean and
- * exactly 0 as variance.
+ * The mean, or NaN of no values. It is computed relative to the first value, so that equal values have exactly their
+ * value as mean and exactly 0 as variance.
  */
 export function mean(values: readonly number[]): number {
   const first = values[0] ?? Number.NaN;
@@ -9,13 +9,13 @@ export function mean(values: readonly number[]): number {
   return first + sum / values.length;
 }
 
-/** Closer than this are two sums of the same points, added in another order. */
+/** Sums of the same points that were added in another order are closer than this. */
 export const rounding = 1e-9;
 
-/** Whether values tell no spread: all are the same but for the order in which their points were added. */
+/** Whether values have no spread: they are equal, apart from the order in which their points were added. */
 export const allSame = (values: readonly number[]): boolean => Math.max(...values) - Math.min(...values) < rounding;
 
-/** The sample variance (n - 1); NaN below two values. */
+/** The sample variance (n - 1), or NaN below two values. */
 export function variance(values: readonly number[]): number {
   if (values.length < 2) return Number.NaN;
   const middle = mean(values);

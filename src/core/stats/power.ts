@@ -2,16 +2,19 @@ import { chiSquaredQuantile, normalBelow, relativeSdDensity, studentWithin } fro
 import type { Interval } from './interval.ts';
 import { variance } from './moments.ts';
 
-/* What a number of runs can show: two-sided 5 %, power 80 %, gaussian runs with the same sd on both sides. */
+/** What a number of runs can show: two-sided 5 %, power 80 %, gaussian runs with the same sd on both sides. */
 
 const level = 0.95;
 const power = 0.8;
-/** More runs than anyone will make: above it the answer is "never". */
+/** More runs than anyone will make: above this the answer is "never". */
 const mostRuns = 1000;
-/** Simpson's rule with these steps agrees with quad of SciPy to 2e-8. */
+/** With this many steps, Simpson's rule agrees with SciPy's quad to 2e-8. */
 const steps = 400;
 
-/** The sd within groups (phases) of run means, and its degrees of freedom. Groups of one say nothing; null with no other. */
+/**
+ * The sd of run means within groups (phases), and its degrees of freedom. Groups of one add nothing. Null if there are
+ * no others.
+ */
 export function pooledSd(groups: readonly (readonly number[])[]): { sd: number; df: number } | null {
   let squares = 0;
   let df = 0;
@@ -23,14 +26,14 @@ export function pooledSd(groups: readonly (readonly number[])[]): { sd: number; 
   return df === 0 ? null : { sd: Math.sqrt(squares / df), df };
 }
 
-/** The least true difference that `n.a` runs against `n.b` find in 4 of 5 cases. Infinite when a side has one run. */
+/** The smallest true difference that `n.a` runs against `n.b` find in 4 of 5 cases. Infinite if a side has one run. */
 export function detectableDifference(sd: number, n: { a: number; b: number }): number {
   if (n.a < 2 || n.b < 2) return Number.POSITIVE_INFINITY;
   const df = n.a + n.b - 2;
   return neededShift(df) * sd * Math.sqrt(1 / n.a + 1 / n.b);
 }
 
-/** How many runs a side would find this difference in 4 of 5 cases: at least 2, infinite above 1,000. */
+/** How many runs per side find this difference in 4 of 5 cases: at least 2, and infinite above 1,000. */
 export function runsNeeded(difference: number, sd: number): number {
   if (difference === 0) return Number.POSITIVE_INFINITY;
   const enough = (runs: number): boolean => {
@@ -48,7 +51,7 @@ export function runsNeeded(difference: number, sd: number): number {
   return high;
 }
 
-/** By how many standard errors the truth must be off to be found with 80 %. */
+/** How many standard errors away the true value must be to be found with 80 %. */
 function neededShift(df: number): number {
   const critical = studentWithin(level, df);
   let [low, high] = [0, 2 * critical + 10];
@@ -61,11 +64,11 @@ function neededShift(df: number): number {
 }
 
 /**
- * P(|T| > critical) when the truth is `shift` standard errors off: the normal probability at each possible sample sd,
- * weighted by how likely that sd is. A noncentral t without its series, which fail at large shifts.
+ * P(|T| > critical) if the true value is `shift` standard errors away: the normal probability at each possible sample
+ * sd, weighted by how likely that sd is. This is a noncentral t without its series, which fail at large shifts.
  */
 function chanceToFind(shift: number, critical: number, df: number): number {
-  // 12 sds of the sample sd to both sides: what lies outside is below 1e-20.
+  // 12 sds of the sample sd to both sides: the rest is below 1e-20.
   const reach = 12 / Math.sqrt(2 * df);
   const from = Math.max(0, 1 - reach);
   const step = (1 + reach - from) / steps;
@@ -88,7 +91,9 @@ export function sdInterval(sd: number, df: number): Interval {
   };
 }
 
-/** From `npm run bench:stats`: run sd in points on 27 prompts, and how often the sign-flip test says "they differ". */
+/**
+ * From `npm run bench:stats`: sd of runs in points on 27 prompts, and how often the sign-flip test says "they differ".
+ */
 const falseAlarms = [
   { sd: 0, share: 0.04 },
   { sd: 5, share: 0.11 },
@@ -98,8 +103,9 @@ const falseAlarms = [
 ] as const;
 
 /**
- * How often "these two models differ", one run each, would be wrong as a claim on their recipes: 0..1.
- * Between simulated points it is a straight line; above the last one it stays there.
+ * How often "these two models differ" (one run each) would be wrong as a claim about their recipes, 0..1. It is
+ * interpolated between
+ * simulated points, and constant above the last one.
  * @param sd of runs of one recipe, in points of 100
  */
 export function recipeFalseAlarm(sd: number): number {

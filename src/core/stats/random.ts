@@ -1,6 +1,6 @@
 /**
- * A generator of numbers in 0..1 (1 excluded), the same for the same seed on every machine: sfc32 (Doty-Humphrey,
- * PractRand), its state from FNV-1a hashes of the text.
+ * A generator of numbers in 0..1 (1 excluded) that gives the same numbers for the same seed on every machine: sfc32
+ * (Doty-Humphrey, PractRand), with a state from FNV-1a hashes of the text.
  */
 export function seededRandom(seed: string): () => number {
   let a = hash(seed, 0);
@@ -15,7 +15,7 @@ export function seededRandom(seed: string): () => number {
     c = (((c << 21) | (c >>> 11)) + sum) | 0;
     return (sum >>> 0) / 2 ** 32;
   };
-  // Seeds that differ in one letter start close to each other; PractRand's author runs 12 rounds for that.
+  // Seeds that differ in one letter start close to each other, so PractRand's author runs 12 rounds first.
   for (let round = 0; round < 12; round++) next();
   return next;
 }

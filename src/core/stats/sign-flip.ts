@@ -1,19 +1,27 @@
 import { seededRandom } from './random.ts';
 
-/* The sign-flip (Fisher-Pitman) test of two models on the same prompts. It speaks of these two models, not of recipes. */
+/**
+ * The sign-flip (Fisher-Pitman) test of two models on the same prompts. It is about these two models, not about
+ * recipes.
+ */
 
-/** Up to here the distribution is computed; above it is simulated. */
+/** Up to this the distribution is computed exactly, and above it simulated. */
 const largestDenominator = 10_000;
-/** Additions that the exact way may take: some 10 s. Thousands of prompts in ten-thousandths would take minutes, and `up` waits. */
+/**
+ * Additions that the exact way may take: about 10 s. Thousands of prompts in ten-thousandths would take minutes, and
+ * `up` would wait.
+ */
 const mostAdditions = 5e9;
 const flips = 100_000;
-/** Scores are means of a few fractions, so their differences are off by some 1e-16; true fractions are 1e-8 apart. */
+/** Scores are means of a few fractions, so their differences are off by about 1e-16. True fractions are 1e-8 apart. */
 const tolerance = 1e-12;
 
 /**
- * How often random signs before the differences give a sum at least as far from 0: two-sided, ties counted.
- * Exact when the differences have a common denominator of at most 10,000 (and are not thousands), else from 100,000 random flips as
- * p = (b + 1) / (m + 1), the same ones for the same seed. No differences, or all of them 0: p = 1.
+ * How often random signs of the differences give a sum at least as far from 0: two-sided, ties counted. Exact if the
+ * differences have
+ * a common denominator of at most 10,000 (and there are not thousands), else from 100,000 random flips as p = (b + 1)
+ * (m + 1).
+ * The same seed gives the same flips. Without differences, or if all are 0, p = 1.
  * @param differences score of A - score of B per prompt, in points (0, .1, .5, 1/3, ...)
  */
 export function signFlip(differences: readonly number[], seed: string): { p: number; simulated: boolean } {
@@ -22,7 +30,7 @@ export function signFlip(differences: readonly number[], seed: string): { p: num
   return { p: simulatedShare(differences, seed), simulated: true };
 }
 
-/** The differences times their least common denominator; null when that is above 10,000. */
+/** The differences times their least common denominator, or null if that is above 10,000. */
 function wholeNumbers(differences: readonly number[]): number[] | null {
   let common = 1;
   for (const difference of differences) {
@@ -34,7 +42,7 @@ function wholeNumbers(differences: readonly number[]): number[] | null {
   return differences.map((difference) => Math.round(difference * common));
 }
 
-/** The denominator of the fraction that a number stands for, by its continued fraction; null when above 10,000. */
+/** The denominator of the fraction that a number represents, by its continued fraction. Null if it is above 10,000. */
 function denominator(value: number): number | null {
   let [before, current] = [0, 1];
   let rest = value - Math.floor(value);
@@ -49,7 +57,7 @@ function denominator(value: number): number | null {
   return null;
 }
 
-/** What `exactShare` has to do at most. */
+/** The most additions that `exactShare` needs. */
 const additions = (whole: readonly number[]): number =>
   whole.length * whole.reduce((sum, value) => sum + Math.abs(value), 0);
 
@@ -58,9 +66,9 @@ function greatestDivisor(a: number, b: number): number {
 }
 
 /**
- * By convolution. A sum of signed values is 2 * (the part that got a plus) - total, so it is enough to know how likely
- * each total of a random subset is; the probabilities are exact up to 53 prompts. Takes below 1 ms for 27 prompts in
- * thirtieths, 4 s for 1,000 in ten-thousandths.
+ * By convolution. A sum of signed values is 2 * (the part with a plus) - total, so it is enough to know how likely each
+ * total of a random subset is. The probabilities are exact up to 53 prompts. It takes below 1 ms for 27 prompts in
+ * thirtieths, and 4 s for 1,000 in ten-thousandths.
  */
 function exactShare(whole: readonly number[]): number {
   const unit = whole.reduce((divisor, value) => greatestDivisor(Math.abs(value), divisor), 0);
@@ -86,7 +94,7 @@ function exactShare(whole: readonly number[]): number {
 function simulatedShare(differences: readonly number[], seed: string): number {
   const random = seededRandom(seed);
   const observed = Math.abs(differences.reduce((sum, value) => sum + value, 0));
-  // A tie summed in another order must stay a tie.
+  // A tie that is added in another order must stay a tie.
   const slack = tolerance * differences.reduce((sum, value) => sum + Math.abs(value), 0);
   let asFar = 0;
   for (let flip = 0; flip < flips; flip++) {

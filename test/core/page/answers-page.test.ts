@@ -55,7 +55,7 @@ describe('renderAnswers', () => {
     expect(page({ prompts, answers }, { answers: [answer({ response: completion({ content: 'other' }) })] })).to.equal(
       [
         '# Answers of 43a (A \\| B)',
-        'Points: 0 to 1 by the lenient rules, in brackets by the strict ones where they differ. [The comparison](../COMPARISON.md)',
+        'Points are 0 to 1 by the lenient rules. Points by the strict rules are in brackets where they differ. [The comparison](../COMPARISON.md)',
         '| prompt | category | 43a-s0 | 43a-s1 |\n| --- | --- | --- | --- |\n| [git-1](#prompt-1) | git | 1 wrapped | 1 wrapped |\n' +
           '| [multi-1](#prompt-2) | multi_tool | 0.5 (strict 0) wrapped | – |',
         '## <a id="prompt-1"></a>git-1 (git)',
@@ -115,7 +115,7 @@ describe('renderAnswers', () => {
 
   it('tells of time-outs, errors, foreign responses and answers that are not kept', () => {
     expect(said({ response: null, error: 'TIMEOUT' })).to.contain('*no answer: TIMEOUT*');
-    expect(said({ response: { detail: '<b>' } })).to.contain('no chat completion*\n\n```json\n{\n  "detail": "<b>"');
+    expect(said({ response: { detail: '<b>' } })).to.contain('not a chat completion*\n\n```json\n{\n  "detail": "<b>"');
     expect(page({ answers: [] })).to.contain('*the answer is not kept*');
     expect(said({ response: completion({ content: ' ' }) })).to.contain('*said nothing*');
   });
@@ -130,7 +130,7 @@ describe('renderAnswers', () => {
 
   it('does not show a prompt that the suite has now and that was not asked then', () => {
     const made = page({ suite: null });
-    expect(made).to.contain('## <a id="prompt-1"></a>git-1\n\n*The suite is not there any more as it was');
+    expect(made).to.contain('## <a id="prompt-1"></a>git-1\n\n*The suite was changed or deleted');
     expect(made).to.contain('git_log()');
   });
 

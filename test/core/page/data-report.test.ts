@@ -131,7 +131,7 @@ describe('the report on data', () => {
     expect(splitText(reportOf({ split }))).to.deep.equal([
       'train.jsonl: 1,159 rows became 1,648, one for each assistant turn',
       'train.jsonl, line 3: left out',
-      'test.jsonl: copied as it is, since its rows are not chat',
+      'test.jsonl: copied unchanged, since its rows are not chat',
       'The split data has 1.3 times as many tokens to read.',
     ]);
     const text = dataText(reportOf({ before: found({ warnings: ['the first warning'] }), split }));

@@ -8,7 +8,7 @@ describe('mergeMarked', () => {
   it('makes a page with a place for the reader below', () => {
     const made = mergeMarked(null, '# Title\n');
     expect(made).to.equal(
-      `${beginMark}\n# Title\n${endMark}\n\n<!-- yours below this line: what you write here stays as it is -->\n`,
+      `${beginMark}\n# Title\n${endMark}\n\n<!-- yours below this line: what you write here is never changed -->\n`,
     );
     expect(mergeMarked('', '# Title\n')).to.equal(made);
   });

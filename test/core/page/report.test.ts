@@ -92,7 +92,7 @@ describe('renderComparison', () => {
       const texts = [/^- \*\*43a .*\*\* (.*)$/m, / (one figure[^|]*) /, / (reference(?! of)[^|]*) /];
       return texts.map((text) => text.exec(made)?.[1]?.trim() ?? '');
     };
-    expect(said(true)).to.deep.equal(['', 'one figure; no usual run of this recipe (p = .045)', 'reference']);
+    expect(said(true)).to.deep.equal(['', 'one figure; not a usual run of this recipe (p = .045)', 'reference']);
     expect(said(false)).to.deep.equal([
       'This score is not comparable with 33b.',
       'one figure, on another suite: not comparable',
@@ -100,7 +100,7 @@ describe('renderComparison', () => {
     ]);
     expect(said(null)).to.deep.equal([
       'Nothing shows that this score is comparable with 33b.',
-      'one figure, on an unknown suite; if comparable, no usual run of this recipe (p = .045)',
+      'one figure, on an unknown suite; if comparable, not a usual run of this recipe (p = .045)',
       'reference; not shown to be comparable',
     ]);
   });
@@ -237,7 +237,7 @@ describe('renderComparison', () => {
     const a = of('43a', 50).map((row) => ({ ...row, baseline }));
     const made = page([...a, ...of('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
     expect(made).to.contain('not known: 3 runs of the same score have no spread');
-    expect(made).to.contain('**43a scored 10.0 points more than 43b in every run: cannot say of one more');
+    expect(made).to.contain('**43a scored 10.0 points more than 43b in every run: cannot say for another run');
     expect(made).to.contain('| one figure |');
     expect(made)
       .to.not.contain('better')

@@ -59,7 +59,7 @@ describe("a suite's scorer in the eval stage", () => {
     expect(high.code).to.equal('BAD_SETTINGS');
     expect(high.message).to.match(/line 2: score must be a number from 0 to 1: \{"id": "b", "repeat": 0, "score": 2/);
     expect((await errorOf({ a: '[skip]', b: 'b' })).message).to.match(/no score for a, repeat 0$/);
-    expect((await errorOf({ a: '[prose]' })).message).to.match(/line 1: is no JSON: I think it is fine/);
+    expect((await errorOf({ a: '[prose]' })).message).to.match(/line 1: is not valid JSON: I think it is fine/);
     const failed = await errorOf({ a: '[fail]' });
     expect(failed.code).to.equal('TOOL_FAILED');
     expect(failed.message).to.match(
@@ -98,7 +98,7 @@ describe('eval.engine in the eval stage', () => {
     expect((await errorOf('high')).message).to.match(
       /^The tool refuses the settings: what eval\.engine wrote .*line 1: score must be/,
     );
-    expect((await errorOf('nothing')).message).to.match(/there is no line in it$/);
+    expect((await errorOf('nothing')).message).to.match(/it has no lines$/);
     expect((await errorOf('lost')).message).to.match(/own-1 has no category, and the suite has no prompt of this id$/);
     expect((await errorOf('taken')).message).to.match(
       /line 2: category: this name has a meaning of its own in `gate`: \{/,
