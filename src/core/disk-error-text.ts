@@ -1,19 +1,19 @@
-/** What the system refused a command: facts for the sentence. */
+/** An operation that the system refused a command: the facts for the message. */
 export interface DiskError {
   readonly code: string;
   /** `open`, `mkdir`, `write` ... */
   readonly syscall: string;
   readonly message: string;
   readonly path: string;
-  /** What has the rights that are missing: the path itself, or the folder that it is in. Null: it could not be looked at. */
+  /** What lacks the rights: the path itself, or its folder. Null if it could not be examined. */
   readonly culprit: { readonly path: string; readonly uid: number } | null;
   /** Our own user id. */
   readonly uid: number;
-  /** What to give back to ourselves: the workspace where the path is in it. */
+  /** What to take ownership of: the workspace if the path is in it. */
   readonly root: string;
 }
 
-/** A word of a shell command; `"$(id -un)"` stays as it is. */
+/** Quotes a word of a shell command. `"$(id -un)"` is not quoted. */
 type Quote = (word: string) => string;
 
 function access({ culprit, uid, root, code }: DiskError, quote: Quote): string {
@@ -31,11 +31,11 @@ function access({ culprit, uid, root, code }: DiskError, quote: Quote): string {
 const inTheWay = ({ path }: DiskError): string =>
   `Something of another kind is at ${path} or above it: a file where a folder is needed, or the other way round. Move it away.`;
 
-const tooMany = (): string => 'This process may open no more files. Allow more: ulimit -n 4096';
+const tooMany = (): string => 'This process has reached its limit of open files. Raise it: ulimit -n 4096';
 
 type Sentence = (error: DiskError, quote: Quote) => string;
 
-/** What a person can do about each, after the sentence that says what failed. */
+/** What a person can do, after the sentence that says what failed. */
 const remedies: Readonly<Partial<Record<string, Sentence>>> = {
   EACCES: access,
   EPERM: access,
@@ -43,7 +43,7 @@ const remedies: Readonly<Partial<Record<string, Sentence>>> = {
     `The disk that holds ${path} is mounted read-only. Mount it writable, or use a workspace on another disk (--workspace DIR).`,
   ENOSPC: ({ path, syscall }, quote) =>
     syscall === 'watch'
-      ? 'The system watches no more files. Allow more: sudo sysctl fs.inotify.max_user_watches=524288'
+      ? 'The system has reached its limit of watched files. Raise it: sudo sysctl fs.inotify.max_user_watches=524288'
       : `The disk that holds ${path} is full. Free some space (\`phasebox gc\` shows what can go; df -h ${quote(path)} shows the disk), then run the command again.`,
   EDQUOT: ({ path }) =>
     `Your quota on the disk that holds ${path} is used up. Free some space (\`phasebox gc\` shows what can go), then run the command again.`,
@@ -61,7 +61,7 @@ const remedies: Readonly<Partial<Record<string, Sentence>>> = {
 const kindOf = ({ code, syscall }: Pick<DiskError, 'code' | 'syscall'>): string =>
   syscall === 'uv_cwd' ? syscall : code;
 
-/** True for what is a matter of the disk, its rights or its limits, and no fault of phasebox. */
+/** True for an error of the disk, its rights or its limits, which is not a fault of phasebox. */
 export const isDiskError = (error: Pick<DiskError, 'code' | 'syscall'>): boolean =>
   remedies[kindOf(error)] !== undefined;
 

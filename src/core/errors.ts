@@ -1,7 +1,11 @@
-/** When a failed attempt is tried again: after a pause, at the next `up`, once more, when there is space again, or not at all. */
+/**
+ * When a failed attempt is repeated: after a pause, at the next `up`, once more, when there is space again, or never.
+ */
 export type Retry = 'transient' | 'resume' | 'once' | 'wait' | 'never';
 
-/** Everything that can go wrong in a stage: what it means and what to do next. One place, one wording. */
+/**
+ * Everything that can go wrong in a stage: what it means and what to do next. Messages have these words and no others.
+ */
 export const catalogue = {
   GPU_FAULT: {
     retry: 'transient',
@@ -144,11 +148,11 @@ export const catalogue = {
 
 export type ErrorCode = keyof typeof catalogue;
 
-/** A failure of a stage, by its code in the catalogue. `message` = what it means: the case at hand. */
+/** A failure of a stage, with its code in the catalogue. `message` is what the code means, then the case at hand. */
 export class StageError extends Error {
   override readonly name = 'StageError';
   readonly code: ErrorCode;
-  /** The case at hand, without what the code means. */
+  /** The case at hand, without the meaning of the code. */
   readonly detail: string;
 
   constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
@@ -158,7 +162,9 @@ export class StageError extends Error {
   }
 }
 
-/** An error that ends a command: what is wrong, where, what to do. `exitCode` as the usage of each command lists them. */
+/**
+ * An error that ends a command: what is wrong, where, and what to do. The help of each command lists its exit codes.
+ */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError';
   readonly exitCode: 1 | 2 | 3;
@@ -169,7 +175,7 @@ export class CommandError extends Error {
   }
 }
 
-/** A file that phasebox wrote and that something else has changed: damaged, of another kind, or of a newer version. */
+/** A file of phasebox that something else has changed: it is damaged, of another kind, or of a newer version. */
 export class DamagedFile extends CommandError {
   override readonly name = 'DamagedFile';
   readonly path: string;
@@ -190,13 +196,13 @@ const causeOf: Readonly<Partial<Record<string, ErrorCode>>> = {
   ...{ EIO: 'SYSTEM_ERROR', EMFILE: 'SYSTEM_ERROR', ENFILE: 'SYSTEM_ERROR', ESTALE: 'SYSTEM_ERROR' },
 };
 
-/** Any thrown value as a StageError: an unknown one is phasebox's own fault and says so. */
+/** Any thrown value as a StageError. An unknown one is a fault of phasebox, and its message says so. */
 export function asStageError(error: unknown): StageError {
   if (error instanceof StageError) return error;
   if (error instanceof DamagedFile)
     return new StageError('DAMAGED_FILE', `${error.path}: ${error.reason}`, { cause: error });
   if (error instanceof Error) {
-    // A signal that may not be sent is no matter of files.
+    // A signal that may not be sent is not an error of the file system.
     const known = 'code' in error && !('syscall' in error && error.syscall === 'kill');
     const code = known ? causeOf[String(error.code)] : undefined;
     return new StageError(code ?? 'INTERNAL', error.message, { cause: error });

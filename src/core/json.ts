@@ -7,7 +7,7 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** Null where the text is not JSON: the caller reports what it lacks, or its schema refuses null. */
+/** Null if the text is not JSON. The caller then reports what is missing, or its schema refuses null. */
 export function jsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text);

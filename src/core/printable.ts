@@ -1,9 +1,9 @@
 /**
- * Characters that a terminal or an editor acts on instead of showing them: control characters, line separators, and the
- * marks that turn the direction of what follows.
+ * Characters that a terminal or an editor acts on instead of showing them: control characters, line separators, and
+ * marks that change the direction of text.
  */
 const acting = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
-/** Spaces that look like one and are none to YAML, mlx_lm or a shell. */
+/** Characters that look like a space, but are not one to YAML, mlx_lm or a shell. */
 const oddSpaces = /[^\S ]|[\u200b\u2060]/gu;
 
 const escapes = new Map([
@@ -12,7 +12,7 @@ const escapes = new Map([
   ['\t', '\\t'],
 ]);
 
-/** `\\n`, `\\x1b`, `\\u202e`. Each is made once: a tool can write a hundred thousand of them. */
+/** `\\n`, `\\x1b`, `\\u202e`. Each is computed once: a tool can write a hundred thousand of them. */
 export function escapeCharacter(character: string): string {
   const known = escapes.get(character);
   if (known !== undefined) return known;
@@ -23,16 +23,22 @@ export function escapeCharacter(character: string): string {
   return made;
 }
 
-/** Text from a file, a file name or a tool on one line, so that nothing in it moves the cursor or turns the text. */
+/**
+ * Text from a file, a file name or a tool on one line. Nothing in it can move the cursor or change the direction of
+ * text.
+ */
 export const printable = (text: string): string => text.replace(acting, escapeCharacter);
 
-/** The same for text whose lines and tabs are meant. */
+/** The same for text with lines and tabs. */
 export const printableLines = (text: string): string =>
   text.replace(acting, (character) =>
     character === '\n' || character === '\t' ? character : escapeCharacter(character),
   );
 
-/** A value as JSON that reads back the same, with nothing in it that a terminal acts on. `indent`: spaces; 0: one line. */
+/**
+ * A value as JSON that reads back the same, without characters that a terminal acts on. `indent` is the number of
+ * spaces, or 0 for one line.
+ */
 export function printableJson(value: unknown, indent = 2): string {
   const text = JSON.stringify(value, null, indent);
   const unicode = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -45,12 +51,12 @@ export function valueText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }
 
-/** One line, and every space that is no plain one is seen. */
+/** One line on which every space that is not a plain one is visible. */
 export const visible = (text: string): string => printable(text).replace(oddSpaces, escapeCharacter);
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the control characters that colours are made of
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours consist of these control characters
 const colours = /\u001b\[[0-9;]*m/g;
 
-/** The log of a tool: no colours, and progress bars that overwrite themselves as they are meant to. */
+/** The log of a tool, without colours, and with only the final state of progress bars. */
 export const printableLog = (text: string): string =>
   text.replace(colours, '').split('\r').map(printableLines).join('\r');

@@ -1,10 +1,13 @@
 import { isMapping } from './mapping.ts';
 
 const redacted = '[redacted]';
-/** Names whose values are secrets: of an environment variable, of a field, of a parameter in a URL. */
+/** Names whose values are secrets: of an environment variable, a field, or a parameter in a URL. */
 const secretName = /token|secret|password|key/i;
 
-/** The same value without secrets: strings under a telling name, userinfo in URLs, `NAME_TOKEN=value`, and `known` values anywhere. */
+/**
+ * The same value without secrets: strings with a secret name, user names and passwords in URLs, `NAME_TOKEN=value`, and
+ * `known` values anywhere.
+ */
 export function withoutSecrets(value: unknown, known: readonly string[] = []): unknown {
   if (typeof value === 'string') return textWithoutSecrets(value, known);
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, known));
@@ -16,7 +19,7 @@ export function withoutSecrets(value: unknown, known: readonly string[] = []): u
   return Object.fromEntries(entries);
 }
 
-/** Strings become `[redacted]` however deep they lie; numbers stay: `max_tokens: 512` is no secret. */
+/** Strings become `[redacted]` at any depth. Numbers stay: `max_tokens: 512` is not a secret. */
 function masked(value: unknown): unknown {
   if (typeof value === 'string') return redacted;
   if (Array.isArray(value)) return value.map(masked);
@@ -24,17 +27,17 @@ function masked(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, masked(item)]));
 }
 
-/* Each of these looks at a word once: tried at every character, a word of 100 KB without a secret took 12 s. */
+/** Each of these reads a word once. Tried at every character, a word of 100 KB without a secret took 12 s. */
 
-/** A word up to its last @, within which URLs are looked for. */
+/** A word up to its last @, in which URLs are searched. */
 const wordUpToAt = /(?<![^\s"'])[^\s"']*@/g;
-/** The second form allows "/" in the password, which people forget to encode. */
+/** The second form allows "/" in the password, since people forget to encode it. */
 const userinfo = /([a-z0-9+.-]:\/\/)(?:[^\s"'/]*@|[^\s"'/@:]*:[^\s"']*@)/gi;
 const secretParameter = /([?&](?=[\w-]+=)[\w-]*(?:token|secret|password|key)[\w-]*=)[^&\s"']+/gi;
-/** Upper case only: "unknown key=.." and "max_tokens=512" are ordinary text. */
+/** Upper case only, since "unknown key=.." and "max_tokens=512" are ordinary text. */
 const secretVariable = /\b(?=[A-Z0-9_]+=)([A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|KEY)[A-Z0-9_]*=)("[^"]*"|'[^']*'|\S+)/g;
 
-/** A text without secrets, `known` ones among them. */
+/** A text without secrets and without the `known` ones. */
 export function textWithoutSecrets(text: string, known: readonly string[]): string {
   const plain = text
     .replace(wordUpToAt, (word) => word.replace(userinfo, `$1${redacted}@`))
@@ -43,21 +46,24 @@ export function textWithoutSecrets(text: string, known: readonly string[]): stri
   return known.reduce((safe, secret) => safe.replaceAll(secret, redacted), plain);
 }
 
-/** What the environment holds under a telling name. Short values and paths are left out: they would blank ordinary text. */
+/**
+ * Values of environment variables with a secret name. Short values and paths are left out: removing them would blank
+ * ordinary text.
+ */
 export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
   return Object.entries(env).flatMap(([name, value]) =>
     secretName.test(name) && value !== undefined && value.length >= 12 && !value.startsWith('/') ? [value] : [],
   );
 }
 
-/** `TOKENIZERS_PARALLELISM: "false"` is no secret. */
+/** `TOKENIZERS_PARALLELISM: "false"` is not a secret. */
 const switchWord = /^(?:true|false|yes|no|on|off|[01]|)$/i;
 
-/** Whether an `env` holds a value that must not be shown: files with it are readable by their owner only. */
+/** Whether an `env` has a value that must not be shown. Files with it are readable by their owner only. */
 export const holdsSecrets = (env: unknown): boolean =>
   isMapping(env) && Object.entries(env).some(([name, value]) => shownAt(`env.${name}`, value) !== value);
 
-/** A value of a config as it may be shown, by its path (`env.HF_TOKEN`): secrets of `env` are not. */
+/** A value of a config as it may be shown, by its path (`env.HF_TOKEN`). Secrets of `env` are hidden. */
 export function shownAt(path: string, value: unknown): unknown {
   if (path === 'env' && isMapping(value))
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownAt(`env.${name}`, item)]));

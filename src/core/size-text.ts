@@ -1,6 +1,6 @@
 const units = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
 
-/** A size as people read it, in powers of 1024 as `du -h` prints: `57 GB`, `5.1 GB`, `201 KB`. */
+/** A size for people, in powers of 1024 as in `du -h`: `57 GB`, `5.1 GB`, `201 KB`. */
 export function sizeText(bytes: number): string {
   let value = bytes;
   let unit = 0;

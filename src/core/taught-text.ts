@@ -1,7 +1,7 @@
 import type { DataProfile, TaughtCounts } from '../events/profile.ts';
 import { count, percentOf, share } from './format.ts';
 
-/** What the answers teach: prose, calls, something else, nothing. */
+/** What the answers teach: prose, calls, something else, or nothing. */
 function answersText({ masked, answers }: TaughtCounts): string[] {
   const of = masked ? `of ${count(answers.total)} rows teach` : `of ${count(answers.total)} taught answers are`;
   const kinds = [
@@ -15,7 +15,10 @@ function answersText({ masked, answers }: TaughtCounts): string[] {
     .map(([number, what]) => `${count(number)} ${of} ${what} (${percentOf(number, answers.total)})`);
 }
 
-/** Which answers a training teaches and which it never does, each fact a phrase. Rows of 0.1.0 know first answers only. */
+/**
+ * Which answers a training teaches and which it never does, as one phrase per fact. Rows of 0.1.0 only have first
+ * answers.
+ */
 export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught' | 'first_answers'>): string[] {
   if (taught === undefined) {
     if (first_answers === undefined) return [];

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** promptfoo's names; `not-` before any of them turns it round. */
+/** promptfoo's names. `not-` before a name negates it. */
 export const checks = [
   'equals',
   'contains',
@@ -15,7 +15,7 @@ export type Check = (typeof checks)[number];
 
 const types = [...checks, ...checks.map((name) => `not-${name}` as const)] as const;
 
-/** One check of an answer. What `value` may be hangs on the type: see `assertionProblem`. */
+/** One check of an answer. The allowed `value` depends on the type: see `assertionProblem`. */
 export const assertion = z.strictObject({
   type: z.enum(types),
   value: z.unknown().optional(),
@@ -23,7 +23,7 @@ export const assertion = z.strictObject({
 });
 export type Assertion = z.infer<typeof assertion>;
 
-/** `not-regex` -> the check `regex`, turned round. */
+/** `not-regex` -> the check `regex`, negated. */
 export function checkOf({ type }: Assertion): { readonly check: Check; readonly inverse: boolean } {
   const inverse = type.startsWith('not-');
   return { check: (inverse ? type.slice(4) : type) as Check, inverse };
@@ -31,10 +31,10 @@ export function checkOf({ type }: Assertion): { readonly check: Check; readonly 
 
 const word = z.union([z.string().min(1), z.number()]);
 
-/** A list, or a text with commas in which there is more than commas. */
+/** A list, or a text with commas that has more than commas. */
 const words = z.union([z.string().regex(/[^\s,]/), z.array(word).min(1)]);
 
-/** A call: its name, or name and arguments that it must have. */
+/** A call: its name, or its name and required arguments. */
 export const expectedCall = z.union([
   z.string().min(1),
   z.strictObject({ name: z.string().min(1), arguments: z.record(z.string(), z.unknown()).optional() }),
@@ -57,7 +57,7 @@ const values: Readonly<Record<Check, { readonly schema: z.ZodType; readonly allo
   'tool-call': { schema: expectedCall, allowed: 'the name of a function, or { name, arguments }' },
 };
 
-/** What is wrong with an assertion's value; null: nothing. A JSON Schema is compiled elsewhere (core/score/assert.ts). */
+/** What is wrong with an assertion's value, or null. JSON Schemas are compiled elsewhere (core/score/assert.ts). */
 export function assertionProblem(given: Assertion): { readonly key: 'value'; readonly message: string } | null {
   const { check } = checkOf(given);
   const { schema, allowed } = values[check];

@@ -3,29 +3,40 @@ import * as z from 'zod';
 const figure = z.number().nullable();
 
 /**
- * What fusing and quantizing left of the adapter (python/model_cost.py). Null: the figure does not exist for this run (no
- * data, no answers, a base without a grid, a training that lowered no loss).
+ * What fusing and quantizing left of the adapter (python/model_cost.py). A figure is null if it does not exist for this
+ * run (no data, no answers, a base without a grid, a training that lowered no loss).
  */
 export const cost = z.strictObject({
-  /** Bits a weight as the models' configs say; null: not quantized. */
+  /** Bits per weight in the models' configs. Null if the model is not quantized. */
   bits: z.strictObject({ base: figure, final: figure }),
   /** rms of the adapter's change D, in steps of the base's quantization grid. */
   step: figure,
-  /** <W_final - W_base, D> / <D, D>: 1 = all of D is there, 0 = rounded away. */
+  /**
+   * <W_final - W_base, D>
+   * <D, D>: 1 means that all of D is there, and 0 that it was rounded away.
+   */
   kept: figure,
-  /** |D| / |W_final - W_base - D|: the adapter against what rounding changed beside it. */
+  /**
+   * |D|
+   * |W_final - W_base - D|: the adapter compared with what rounding changed in addition.
+   */
   snr: figure,
-  /** Layers with an adapter. */
+  /** Number of layers with an adapter. */
   layers: z.int(),
-  /** Share (0..1) of the answers' tokens that base + adapter and the final model both hold likeliest. */
+  /**
+   * Share (0..1) of the answers' tokens for which base + adapter and the final model have the same most likely token.
+   */
   top1: figure,
   /** Mean KL(base + adapter || final) in nats, on the tokens of the answers. */
   kl: figure,
-  /** How many tokens these two are means over. */
+  /** Number of tokens in these two means. */
   tokens: z.int(),
-  /** Mean loss (nats a token) on the answers of all rows of valid.jsonl. */
+  /** Mean loss (nats per token) on the answers of all rows of valid.jsonl. */
   loss: z.strictObject({ base: z.number(), adapter: z.number(), final: z.number() }).nullable(),
-  /** (loss.base - loss.final) / (loss.base - loss.adapter): 1 = all that the training gained. */
+  /**
+   * (loss.base - loss.final)
+   * (loss.base - loss.adapter): 1 means all that the training gained.
+   */
   gain_kept: figure,
   rows: z.int(),
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { dataProfile } from './profile.ts';
 
-/** A row as the model reads it. The texts of its pieces together are the whole row. */
+/** A row as the model reads it. The texts of its pieces add up to the whole row. */
 const shownRow = z.object({
   file: z.string(),
   line: z.int(),
@@ -10,7 +10,10 @@ const shownRow = z.object({
 });
 export type ShownRow = z.infer<typeof shownRow>;
 
-/** What python/check_data.py writes. `stops`: why no training on this data is started. `shown`: the rows that were asked for. */
+/**
+ * The output of python/check_data.py. `stops` says why a training on this data does not start. `shown` has the
+ * requested rows.
+ */
 export const checkReport = z.object({
   profile: dataProfile.nullable(),
   stops: z.array(z.object({ code: z.string(), message: z.string() })),
@@ -22,14 +25,14 @@ export type CheckReport = z.infer<typeof checkReport>;
 /** What python/split_data.py did to one file. */
 const splitFile = z.object({
   name: z.string(),
-  /** Rows of another kind than chat, or no rows at all. */
+  /** The rows are not chat, or there are none. */
   copied: z.boolean(),
   rows: z.object({ before: z.int(), after: z.int() }),
-  /** Sentences on what is in no row of the split data. */
+  /** Sentences about what is in no row of the split data. */
   left_out: z.array(z.string()),
 });
 export type SplitFile = z.infer<typeof splitFile>;
 
-/** What python/split_data.py prints. */
+/** The output of python/split_data.py. */
 export const splitReport = z.object({ files: z.array(splitFile) });
 export type SplitReport = z.infer<typeof splitReport>;

@@ -1,17 +1,17 @@
 import * as z from 'zod';
 
 /**
- * True for a path that cannot lead out of the folder it is read for: relative, parts separated by `/`, no empty part, no
- * `.` and no `..`, no backslash and no control character. Links on the disk are checked where the path is used
+ * True for a path that cannot leave the folder it belongs to: relative, with parts separated by `/`, no empty part, no
+ * `.` and `..`, no backslash and no control character. Links on the disk are checked where the path is used
  * (io/disk/inside.ts).
  */
 export function isInside(path: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the refused characters
   if (/[\u0000-\u001f\u007f\\]/.test(path)) return false;
   return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
-/** The name of a phase or run as a row, a plan or a record gives it: it is joined to paths below artifacts/. */
+/** The name of a phase or run in a row, a plan or a record. It is joined to paths below artifacts/. */
 export const folderName = z
   .string()
   .refine(
@@ -19,5 +19,5 @@ export const folderName = z
     'a name without / and without a dot in front',
   );
 
-/** A path inside the folder of whatever wrote it: a stage's output below the stage's folder. */
+/** A path inside the folder of its file: a stage's output below the stage's folder. */
 export const inside = z.string().refine(isInside, 'a relative path inside its folder, without ..');

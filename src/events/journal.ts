@@ -7,29 +7,35 @@ const ofStage = { at, stage: stageName, attempt };
 
 /**
  * A line of a run's journal.jsonl: decisions and history, in order. Decisions (accepted, started, failed, cancelled,
- * retried, row) are fsynced before they are acted on; the others tell the boundaries that a crash can fall between.
+ * retried, row) are fsynced before anything acts on them. The other lines mark the steps between which a crash can
+ * happen.
  */
 export const journalLine = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('accepted'), at, file: z.string() }),
   /**
-   * The base model was found that was not here at acceptance. `revision`: its commit from now on; null: a folder.
-   * `warnings`: what is doubtful in it. Lines of 0.1.0 lack them.
+   * A base model was found that was missing at acceptance. `revision` is its commit from now on, or null for a folder.
+   * `warnings` says what is doubtful in it. Lines of 0.1.0 lack both.
    */
   z.strictObject({
     event: z.literal('fetched'),
     ...{ at, revision: z.string().nullable(), warnings: z.array(z.string()).optional() },
   }),
   z.strictObject({ event: z.literal('started'), at }),
-  /** It waits for disk space, in its place in the line, until it is `reserved`. */
+  /** The run waits for disk space and keeps its place in the queue until it is `reserved`. */
   z.strictObject({ event: z.literal('disk_wait'), ...ofStage, message: z.string() }),
   z.strictObject({ event: z.literal('reserved'), ...ofStage, bytes: z.int().nullable() }),
-  /** Another process of `up` took the attempt over. `seconds`: how long the attempt had worked until then, waiting left out. */
+  /**
+   * Another process of `up` resumed the attempt. `seconds` is how long the attempt had worked until then, without
+   * waiting.
+   */
   z.strictObject({ event: z.literal('resumed'), ...ofStage, seconds: z.number() }),
   z.strictObject({ event: z.literal('tool_started'), ...ofStage, argv: z.array(z.string()) }),
   z.strictObject({ event: z.literal('tool_ended'), ...ofStage, code: z.int().nullable() }),
   z.strictObject({ event: z.literal('verified'), ...ofStage }),
   z.strictObject({ event: z.literal('committed'), ...ofStage, seconds: z.number() }),
-  /** `retry_at` null: final, the run is over. `log`: last lines of the tool's log. */
+  /**
+   * If `retry_at` is null, the failure is final and the run is finished. `log` has the last lines of the tool's log.
+   */
   z.strictObject({
     event: z.literal('failed'),
     ...ofStage,
@@ -39,10 +45,10 @@ export const journalLine = z.discriminatedUnion('event', [
     seconds: z.number(),
     retry_at: at.nullable(),
   }),
-  /** The run never got to a stage of its own: its source failed or was cancelled. */
+  /** The run never started a stage, since its source failed or was cancelled. */
   z.strictObject({ event: z.literal('source_failed'), at, message: z.string() }),
   z.strictObject({ event: z.literal('cancelled'), at }),
-  /** From here on attempts count anew: failures before this line are history. */
+  /** The number of attempts restarts here: failures before this line are history. */
   z.strictObject({ event: z.literal('retried'), at, stage: stageName.nullable() }),
   z.strictObject({ event: z.literal('row'), at }),
 ]);

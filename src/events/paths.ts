@@ -1,17 +1,20 @@
 import * as z from 'zod';
 
-/** What a path or a command is refused with that names the home folder of another user. */
+/** The message for a path or a command that names the home folder of another user. */
 export const othersHome =
   'the home folder of another user (~name) is not looked up: write the whole path. ~ and ~/... are your own home folder';
 
 /** `~bob`, `~bob/x`; not `~` and `~/x`. */
 export const isOthersHome = (path: string): boolean => /^~[^/]/.test(path);
 
-/** Index of the first word of a command that names another user's home folder. An argument like `~5` is no path: it needs a `/`. */
+/**
+ * Index of the first word of a command that names another user's home folder. An argument like `~5` is not a path: it
+ * has no `/`.
+ */
 export const othersHomeAt = (words: readonly string[]): number =>
   words.findIndex((word, index) => isOthersHome(word) && (index === 0 || /^~[\w.-]+\//.test(word)));
 
-/** A path as a person writes it: `~` and `~/x` are in the home folder. */
+/** A path as a person writes it: `~` and `~/x` mean the home folder. */
 export const path = z
   .string()
   .min(1)
@@ -20,15 +23,15 @@ export const path = z
 const paths = z.registry<{ readonly isPath: true }>();
 paths.add(path, { isPath: true });
 
-/** True for `path`, also with a description of its own. */
+/** True for `path`, also with its own description. */
 export const isPathSchema = (schema: z.core.$ZodType): boolean => paths.get(schema) !== undefined;
 
-/** Refuses a command that names another user's home folder, at the word that does. */
+/** Refuses a command that names another user's home folder, and points at the word. */
 export function checkWords(context: z.core.ParsePayload<string[]>): void {
   const { value, issues } = context;
   const index = othersHomeAt(value);
   if (index >= 0) issues.push({ code: 'custom', input: value, path: [index], message: othersHome });
 }
 
-/** A command: a list of words, of which `~` and `~/x` mean the home folder. */
+/** A command: a list of words, in which `~` and `~/x` mean the home folder. */
 export const command = z.array(z.string().min(1)).min(1).check(checkWords);

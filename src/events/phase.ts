@@ -3,7 +3,7 @@ import { command, path } from './paths.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
 
 const text = z.string();
-/** What phasebox itself writes into artifacts/, in any case: some disks know no other. */
+/** Names that phasebox uses in artifacts/, in any case, since some disks ignore case. */
 const reservedPhase = /^(base|plots)$|^results\.jsonl|\.(json|jsonl|md|html|svg)$/i;
 
 export const phaseName = z
@@ -31,14 +31,14 @@ export const baseline = z.union([
   }),
 ]);
 
-/** CEL over the scores; a longer one is no formula of a person. */
+/** CEL over the scores. A longer formula was not written by a person. */
 const formula = z.string().min(1).max(2000);
 
 export const criteria = z.strictObject({
   gate: formula.optional().describe('Formula that decides pass or fail, such as `overall >= 82.4 && domain > 60`.'),
-  /** The first that holds; one without `when` always holds. */
+  /** The first match. One without `when` always matches. */
   outcomes: z
-    // biome-ignore lint/suspicious/noThenProperty: the word of the config, and a string makes no thenable
+    // biome-ignore lint/suspicious/noThenProperty: the key of the config. A string does not make a thenable
     .array(z.strictObject({ when: formula.optional(), then: z.string().min(1) }))
     .default([])
     .describe('The first one whose `when` holds is the outcome. One without `when` always holds.'),
@@ -64,7 +64,10 @@ export type From = z.infer<typeof from>;
 
 const section = z.record(z.string(), z.unknown()).nullish();
 
-/** What a variant may overlay. Partial on purpose: it is merged into the phase before the phase is validated again. */
+/**
+ * What a variant may change. All keys are optional, since it is merged into the phase before the phase is validated
+ * again.
+ */
 export const variantOverlay = z.strictObject({
   train: section,
   select: section,
@@ -78,7 +81,10 @@ const variableName = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable: letters, digits and _')
   .refine((name) => !/^(PHASEBOX_|HF_HUB_)/.test(name), 'PHASEBOX_* and HF_HUB_* are set by phasebox');
 
-/** A phase config with its `extends` merged in. What else is required depends on `from`: core/config/read-phase.ts. */
+/**
+ * A phase config with its `extends` merged in. Which other keys are required depends on `from`:
+ * core/config/read-phase.ts.
+ */
 export const phase = z.strictObject({
   phase: phaseName.describe('Name of the experiment, and of its folder in `artifacts/`.'),
   title: text.optional().describe('One line about the experiment, for the report.'),

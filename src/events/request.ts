@@ -5,8 +5,8 @@ import { stageName } from './stages.ts';
 const target = z.string().min(1);
 
 /**
- * What a command asks of whoever owns the workspace: .phasebox/requests/<order>-<kind>.json. Handling one twice changes
- * nothing more. `stage`: from where a run is made anew; null: where it failed.
+ * What a command requests of the owner of the workspace: .phasebox/requests/<order>-<kind>.json. Handling a request
+ * twice has no further effect. `stage` is the first stage to run again, or null for the one that failed.
  */
 export const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cancel'), target }),
@@ -18,7 +18,7 @@ export const request = z.discriminatedUnion('kind', [
 ]);
 export type Request = z.infer<typeof request>;
 
-/** What came of a request, for one run or (`about` = a phase, or null = the workspace) for all of it. */
+/** The result of a request, for one run or for all of `about` (a phase, or null for the workspace). */
 export const outcome = z.strictObject({
   about: z.string().nullable(),
   did: z.enum([
@@ -45,24 +45,24 @@ export const outcome = z.strictObject({
     'broker_stopped',
     'error',
   ]),
-  /** What the sentence about it needs: a stage, a status, names. */
+  /** What the sentence about it needs: a stage, a status, or names. */
   detail: z.string().nullable(),
 });
 export type Outcome = z.infer<typeof outcome>;
 
-/** Beside the request's file, until the command that asked has read it. */
+/** It is next to the request's file until the requesting command has read it. */
 export const answer = z.strictObject({ outcomes: z.array(outcome) });
 
-/** .phasebox/control.json: what people want of the waiting line. Written only by the owner of the workspace. */
+/** .phasebox/control.json: how people changed the queue. Only the owner of the workspace writes it. */
 export const control = z.strictObject({
   version: z.literal(1),
-  /** Since when no new stage starts; null: not paused. */
+  /** Since when no new stage starts, or null if not paused. */
   paused: z.iso.datetime().nullable(),
-  /** Runs and phases (of a phase also runs that are added later). */
+  /** Runs and phases (a phase includes runs that are added later). */
   pauses: z.array(z.strictObject({ kind: z.enum(['run', 'phase']), name: z.string(), at: z.iso.datetime() })),
-  /** Waiting runs that go before all others, in this order. */
+  /** Waiting runs that start before all others, in this order. */
   first: z.array(z.string()),
-  /** How many rows `retry` took out: keeps the numbers of admissions growing. */
+  /** How many rows `retry` removed: keeps the numbers of admissions increasing. */
   retried: z.int().min(0),
 });
 export type Control = z.infer<typeof control>;

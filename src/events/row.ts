@@ -9,17 +9,19 @@ import { candidate, stageName } from './stages.ts';
 const percent = z.number().nullable();
 const categories = z.record(z.string(), z.number()).nullable();
 
-/** One line of artifacts/results.jsonl, one a run. Unknown is null, never absent. Percent 0-100, unrounded. */
+/**
+ * One line of artifacts/results.jsonl, one per run. Unknown values are null, never absent. Percent 0-100, unrounded.
+ */
 export const row = z.strictObject({
   run: folderName,
   phase: folderName,
   seed: z.int().nullable(),
   variant: z.string().nullable(),
-  /** Base model as written in the config; null: the run starts from a whole model. */
+  /** Base model as written in the config. Null if the run starts from a whole model. */
   model: z.string().nullable(),
   from: z.record(z.string(), z.unknown()).nullable(),
   status: z.enum(['done', 'failed', 'cancelled']),
-  /** `overall` and `categories` are lenient whatever this says: it tells which ones the formulas read. */
+  /** `overall` and `categories` are always lenient. This says which scores the formulas read. */
   score_by: z.enum(['lenient', 'strict']),
   overall: percent,
   strict: percent,
@@ -35,23 +37,29 @@ export const row = z.strictObject({
       overall: z.number(),
       strict: z.number(),
       categories: z.record(z.string(), z.number()),
-      /** Null: measured by a version that did not keep them. */
+      /** Null if measured by a version that did not keep them. */
       strict_categories: categories.default(null),
       key: z.string(),
     })
     .nullable(),
-  /** The phase's pre-registered reference as it was when the verdict was made: lenient or strict as `score_by` says. */
+  /** The phase's pre-registered reference at the time of the verdict, lenient or strict as `score_by` says. */
   baseline: z
     .strictObject({
       name: z.string(),
       overall: z.number().nullable(),
       categories: z.record(z.string(), z.number()),
-      /** Figures: measured on the suite of this run. A phase: its runs were evaluated like this one. Null: not known. */
+      /**
+       * For figures: whether they were measured on the suite of this run. For a phase: whether its runs were evaluated
+       * like this one. Null if not known.
+       */
       comparable: z.boolean().nullable().default(null),
     })
     .nullable(),
   checkpoint: z.int().nullable(),
-  /** How the checkpoint was chosen; null: the last one, or given with an adapter. Percent; `optimism` in points. */
+  /**
+   * How the checkpoint was chosen. Null if it was the last one, or given with an adapter. Percent, and `optimism` in
+   * points.
+   */
   selection: z
     .strictObject({
       by: z.enum(['val_loss', 'suite']),
@@ -62,18 +70,21 @@ export const row = z.strictObject({
     })
     .nullable()
     .default(null),
-  /** What fusing and quantizing cost; null: nothing was fused, not asked for, or not measured. */
+  /** What fusing and quantizing cost. Null if nothing was fused, or if it was turned off or not measured. */
   cost: cost.nullable().default(null),
-  /** The adapter adds zero to every layer, so the model is the base. Null: no adapter, or an earlier version did not look. */
+  /**
+   * The adapter adds zero to every layer, so the model is the base. Null if there is no adapter, or if an earlier
+   * version did not check.
+   */
   idle_adapter: z.boolean().nullable().default(null),
   metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
   verdict: z.enum(['pass', 'fail']).nullable(),
   outcome: z.string().nullable(),
-  /** Why verdict or outcome is null although one was asked for. */
+  /** Why verdict or outcome is null although the config has criteria. */
   verdict_reason: z.string().nullable(),
   started: z.string().nullable(),
   ended: z.string(),
-  /** Stage -> seconds, sum of all attempts. */
+  /** Stage -> seconds, the sum of all attempts. */
   seconds: z.record(z.string(), z.number()),
   bytes: z.strictObject({
     temp_peak: z.int().nullable(),
@@ -81,26 +92,26 @@ export const row = z.strictObject({
     final: z.int().nullable(),
   }),
   eval_identity: z.string().nullable(),
-  /** What the identity is made of, sha256 by part: core/score/identity-parts.ts. Null: written by 0.1.0. */
+  /** The parts of the identity, sha256 each: core/score/identity-parts.ts. Null in rows of 0.1.0. */
   eval_parts: z.record(z.string(), z.string()).nullable().default(null),
-  /** What was used, by content (sha256), and how it is known to be that. Null: not known. */
+  /** The inputs and outputs by content (sha256), and how they were verified. Null if not known. */
   custody: z.strictObject({
     data: z.string().nullable(),
     base: z.string().nullable(),
     adapter: z.string().nullable(),
-    /** The iteration whose weights `adapter` holds. */
+    /** The iteration of the weights in `adapter`. */
     iteration: z.int().nullable().default(null),
-    /** Weights that the training went on from (a warm restart). */
+    /** The weights from which the training resumed (a warm restart). */
     resume: z.string().nullable().default(null),
     model: z.string().nullable(),
     suite: z.string().nullable(),
-    /** The suite's prompts as the chat template rendered them, over their token ids. */
+    /** The suite's prompts as the chat template rendered them: a hash over their token ids. */
     prompts: z.string().nullable().default(null),
-    /** The date that the chat template printed into them (2026-11-28); null: it printed none. */
+    /** The date that the chat template printed into them (2026-11-28), or null if it printed none. */
     prompts_date: z.string().nullable().default(null),
-    /** Of what the config asks for, without names and seed. */
+    /** A hash of what the config asks for, without names and seed. */
     config: z.string().nullable().default(null),
-    /** The server whose answers were judged. */
+    /** The server whose answers were scored. */
     server: servedBy.nullable().default(null),
     /** Where the last stage ran. */
     host: host.nullable().default(null),
@@ -121,10 +132,13 @@ export const row = z.strictObject({
 });
 export type Row = z.infer<typeof row>;
 
-/** `error.code` of a cancelled run's row; all others are in the catalogue of core/errors.ts. */
+/** `error.code` in the row of a cancelled run. All other codes are in the catalogue of core/errors.ts. */
 export const cancelled = 'CANCELLED';
 
-/** What `status` and the start of `up` read of a row: checking all fields of 10,000 rows takes half of their time. */
+/**
+ * The fields of a row that `status` and the start of `up` read: checking all fields takes half of their time with
+ * 10,000 rows.
+ */
 export const rowHead = z.object(
   row.pick({
     run: true,

@@ -3,7 +3,7 @@ import { folderName } from './inside.ts';
 import { criteria } from './phase.ts';
 import { cleanupSettings, evalSettings, fuseSettings, selectSettings, stageName, trainSettings } from './stages.ts';
 
-/** Where a run begins that does not begin at train. Folders are absolute and hashed at acceptance. */
+/** Where a run begins if not at train. Folders are absolute and hashed at acceptance. */
 export const origin = z.union([
   z.strictObject({ run: folderName, after: stageName }),
   z.strictObject({ model: z.string(), sha256: z.string() }),
@@ -11,7 +11,7 @@ export const origin = z.union([
 ]);
 export type Origin = z.infer<typeof origin>;
 
-/** run.json: the resolved plan of one run. Written once, at acceptance; never changed. */
+/** run.json: the resolved plan of one run. It is written once, at acceptance, and never changed. */
 export const run = z.strictObject({
   version: z.literal(1),
   run: folderName,
@@ -24,7 +24,10 @@ export const run = z.strictObject({
   file: z.string(),
   title: z.string().nullable(),
   hypothesis: z.string().nullable(),
-  /** Base model as written and, once it is here, its absolute folder. Null: the run starts from a whole model. */
+  /**
+   * Base model as written, and its absolute folder once the model is on this machine. Null if the run starts from a
+   * whole model.
+   */
   model: z
     .strictObject({
       source: z.string(),
@@ -54,9 +57,9 @@ export const run = z.strictObject({
         name: z.string(),
         overall: z.number().nullable(),
         categories: z.record(z.string(), z.number()),
-        /** As written; absent: not given. */
+        /** As written. Absent if not given. */
         suite: z.string().optional(),
-        /** Whether that is the suite of this run; absent: not known. */
+        /** Whether that is the suite of this run. Absent if not known. */
         comparable: z.boolean().optional(),
       }),
     ])
@@ -67,13 +70,16 @@ export const run = z.strictObject({
 });
 export type Run = z.infer<typeof run>;
 
-/** artifacts/<phase>/phase.json: what was accepted under this name, to tell an extension from a change. */
+/** artifacts/<phase>/phase.json: what was accepted under this name, to distinguish an extension from a change. */
 export const phaseRecord = z.strictObject({
   version: z.literal(1),
   phase: folderName,
   accepted: z.string(),
   file: z.string(),
-  /** The phase as resolved (extends merged, defaults filled in), and the hash of gate, outcomes and baseline as pre-registered. */
+  /**
+   * The resolved phase (extends merged, defaults filled in), and the hash of gate, outcomes and baseline as
+   * pre-registered.
+   */
   config: z.record(z.string(), z.unknown()),
   criteria_sha256: z.string(),
   runs: z.array(folderName),

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { categoryName } from './suite.ts';
 
-/** Points of the wrapper around nothing that was asked for. */
+/** Points of the wrapper without any of the expected names. */
 export const wrapperAlone = 0.1;
 
-/** How one answer went: the first that applies (docs/suites.md, "Modes"). */
+/** The mode of one answer: the first that applies (docs/suites.md, "Modes"). */
 export const modes = [
   'timeout',
   'error',
@@ -20,15 +20,15 @@ export type Mode = (typeof modes)[number];
 
 const percent = z.number().min(0).max(100);
 
-/** A scored suite. Percent 0-100, unrounded; `overall` is lenient, `strict` strict, means over prompts. */
+/** A scored suite. Percent 0-100, unrounded. `overall` is lenient and `strict` strict, both means over prompts. */
 export const score = z.strictObject({
   overall: percent,
   strict: percent,
   categories: z.record(z.string(), percent),
   strict_categories: z.record(z.string(), percent),
-  /** Counts over all answers, in the order of `modes`; modes that do not occur are 0. */
+  /** Counts over all answers, in the order of `modes`. Modes that do not occur are 0. */
   modes: z.record(z.enum(modes), z.int()),
-  /** The same for each category. Absent: scored by a version that did not count them. */
+  /** The same for each category. Absent in scores of versions that did not count them. */
   category_modes: z.record(z.string(), z.record(z.enum(modes), z.int())).optional(),
   prompts: z.array(
     z.strictObject({
@@ -37,14 +37,16 @@ export const score = z.strictObject({
       /** 0-1 */
       score: z.number(),
       strict: z.number(),
-      /** Null: an engine that does not tell made the score. */
+      /** Null if an engine made the score and gave no mode. */
       mode: z.enum(modes).nullable(),
     }),
   ),
 });
 export type Score = z.infer<typeof score>;
 
-/** A line that a suite's `scorer`, or `eval.engine`, writes; keys beyond these are its own. `category`: engines alone. */
+/**
+ * A line that a suite's `scorer` or `eval.engine` writes. Additional keys are allowed. Only engines give a `category`.
+ */
 export const givenScore = z.looseObject({
   id: z.string().min(1),
   repeat: z.int().min(0).default(0),

@@ -7,7 +7,10 @@ import { baseScore, score } from './score.ts';
 
 const count = z.int().min(1);
 
-/** mlx_lm's own keys; those listed here are the ones phasebox reads. The others are checked against the installed mlx_lm. */
+/**
+ * mlx_lm's own keys. Those that phasebox reads are listed here, and the others are checked against the installed
+ * mlx_lm.
+ */
 export const trainSettings = z.looseObject({
   iters: count.optional().describe('Iterations.'),
   batch_size: count.optional().describe('Rows per iteration.'),
@@ -40,7 +43,7 @@ export const selectSettings = z.strictObject({
   prompts: count.optional().describe('With `by: suite`: how many of its prompts are asked.'),
 });
 
-/** `q_bits` and `q_group_size` belong to fuse in every mode, also when the quantize stage applies them. */
+/** `q_bits` and `q_group_size` belong to fuse in every mode, also if the quantize stage applies them. */
 export const fuseSettings = z.strictObject({
   mode: z
     .enum(['direct', 'two_step', 'none'])
@@ -69,7 +72,7 @@ export const cleanupSettings = z.strictObject({
 
 export const evalSettings = z.strictObject({
   suite: path.describe('The suite: a YAML file with prompts.'),
-  /** Absent: the suite's own system prompt. Empty: none. */
+  /** Absent means the suite's own system prompt. Empty means none. */
   system: z.string().optional().describe('System prompt. Absent means that of the suite, empty means none.'),
   temperature: z.number().min(0).default(0).describe('0 always takes the most likely token.'),
   max_tokens: count
@@ -110,7 +113,7 @@ export const evalSettings = z.strictObject({
     .describe('A command that asks and scores instead of phasebox.'),
 });
 
-/** A checkpoint that was measured to be chosen. Percent 0-100 on the suite that decides; unknown = null. */
+/** A checkpoint that was measured for the choice. Percent 0-100 on the suite that decides. Unknown values are null. */
 export const candidate = z.strictObject({
   iteration: z.int(),
   overall: z.number().nullable(),
@@ -121,7 +124,7 @@ export const candidate = z.strictObject({
 export type Candidate = z.infer<typeof candidate>;
 
 /**
- * The chain, in order. `settings`: what a phase may set for the stage. `makes`: what a committed stage leaves behind
+ * The chain, in order. `settings` has what a phase may set for the stage. `makes` has what a committed stage leaves
  * (paths are inside its folder). A new stage is a row here, a file in workers/ and a line in workers/index.ts.
  */
 export const stages = {
@@ -129,13 +132,15 @@ export const stages = {
     settings: trainSettings,
     makes: z.strictObject({
       adapter: inside,
-      /** Every saved checkpoint, in order; the last one has the weights of `adapter`. */
+      /** Every saved checkpoint, in order. The last one has the weights of `adapter`. */
       checkpoints: z.array(z.strictObject({ iteration: z.int(), file: inside })),
       iterations: z.int(),
       train_loss: z.number().nullable(),
       val_loss: z.number().nullable(),
       profile: dataProfile.nullable(),
-      /** Weights were taken over from `resume_adapter_file`: no optimizer state, counter from 1. */
+      /**
+       * The training started with the weights of `resume_adapter_file`, without the optimizer state, at iteration 1.
+       */
       warm_restart: z.boolean(),
     }),
   },
@@ -146,13 +151,13 @@ export const stages = {
       adapter: inside,
       iteration: z.int(),
       by: z.enum(['val_loss', 'suite']),
-      /** `by: suite`: the file that decided, and how many of its prompts. */
+      /** With `by: suite`, the file that decided, and how many of its prompts. */
       suite_sha256: z.string().nullable(),
       prompts: z.int().nullable(),
-      /** Prompts that decided are scored by eval too: its score is optimistic. */
+      /** The deciding prompts are scored by eval too, so its score is optimistic. */
       same_suite: z.boolean(),
       candidates: z.array(candidate),
-      /** Points by which the chosen one's score on those prompts flatters it: core/select/optimism.ts. */
+      /** How many points too high the chosen one's score on those prompts is: core/select/optimism.ts. */
       optimism: z.number().nullable(),
     }),
   },
@@ -170,18 +175,23 @@ export const stages = {
     makes: z.strictObject({
       answers: inside,
       score,
-      /** sha256 over all that can change a score beside the model: see core/score/eval-identity.ts. */
+      /** sha256 over everything that can change a score apart from the model: see core/score/eval-identity.ts. */
       eval_identity: z.string(),
-      /** What it is made of: core/score/identity-parts.ts. Old manifests lack it. */
+      /** The parts of the identity: core/score/identity-parts.ts. Old manifests lack it. */
       eval_parts: z.record(z.string(), z.string()).optional(),
-      /** The date in the prompts; null: the chat template prints none. Old manifests lack it. */
+      /** The date in the prompts, or null if the chat template prints none. Old manifests lack it. */
       prompts_date: z.string().nullable().optional(),
       suite_sha256: z.string(),
-      /** Null: not asked for, or it could not be measured (a warning says why). Old manifests lack strict_categories. */
+      /**
+       * Null if it was turned off, or could not be measured (a warning says why). Old manifests lack strict_categories.
+       */
       base: baseScore.partial({ strict_categories: true }).nullable(),
-      /** Null: nothing was fused, not asked for, or it could not be measured (a warning says why). Old manifests lack it. */
+      /**
+       * Null if nothing was fused, or if it was turned off or could not be measured (a warning says why). Old manifests
+       * lack it.
+       */
       cost: cost.nullable().optional(),
-      /** The adapter adds zero to every layer. Null: the run has none. Old manifests lack it. */
+      /** The adapter adds zero to every layer. Null if the run has no adapter. Old manifests lack it. */
       idle_adapter: z.boolean().nullable().optional(),
     }),
   },
@@ -191,7 +201,7 @@ export type StageName = keyof typeof stages;
 export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
 export type Made<S extends StageName> = z.infer<(typeof stages)[S]['makes']>;
 
-/** Every path that the `made` of a stage names, below the stage's folder. */
+/** Every path in the `made` of a stage, relative to the stage's folder. */
 export function madePaths(made: Readonly<Record<string, unknown>>): string[] {
   const { adapter, model, answers, checkpoints } = made;
   const saved = Array.isArray(checkpoints) ? checkpoints.map((one: { readonly file?: unknown }) => one.file) : [];
@@ -201,7 +211,7 @@ export function madePaths(made: Readonly<Record<string, unknown>>): string[] {
 export const stageNames = Object.keys(stages) as readonly StageName[];
 export const stageName = z.enum(stageNames as [StageName, ...StageName[]]);
 
-/** `1-train`, `3-fuse`: numbers are places in the table, so a path never moves when a stage is left out. */
+/** `1-train`, `3-fuse`: the number is the position in the table, so a path never changes if a stage is left out. */
 export const stageFolder = (stage: StageName): string => `${stageNames.indexOf(stage) + 1}-${stage}`;
 
 /** `.1-train.a2`: where attempt 2 works until it is committed. */

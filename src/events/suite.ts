@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { assertion, assertionProblem } from './assertion.ts';
 import { command } from './paths.ts';
 
-/** A category as suites and engines name it: formulas read its score by this name. */
+/** A category as suites and engines name it. Formulas read its score by this name. */
 export const categoryName = z
   .string()
   .regex(/^[a-z][a-z0-9_]*$/, 'a category is a name in small letters, digits and _ (it is a variable in `gate`)')
@@ -11,7 +11,7 @@ export const categoryName = z
     'this name has a meaning of its own in `gate`',
   );
 
-/** One turn of a conversation, as OpenAI's chat API has it; other keys (`tool_call_id`, `name`) are sent as they are. */
+/** One turn of a conversation, as in OpenAI's chat API. Other keys (`tool_call_id`, `name`) are sent unchanged. */
 const message = z.looseObject({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z
@@ -25,7 +25,7 @@ const message = z.looseObject({
 });
 export type Message = z.infer<typeof message>;
 
-/** A function that the model is told of, in OpenAI's schema. */
+/** A function that the model may call, in OpenAI's schema. */
 const tool = z.looseObject({
   type: z.literal('function'),
   function: z.looseObject({
@@ -38,10 +38,10 @@ const tool = z.looseObject({
 export const prompt = z.strictObject({
   id: z.string().min(1),
   category: categoryName,
-  /** What the user says; or `messages`, a whole conversation. */
+  /** The user's message. Alternatively, `messages` is a whole conversation. */
   prompt: z.string().min(1).optional(),
   messages: z.array(message).min(1).optional(),
-  /** Sent with this prompt instead of the suite's; an empty list: none. */
+  /** Sent with this prompt instead of the suite's. An empty list means none. */
   tools: z.array(tool).optional(),
   /** Names of functions, any or all of which the answer must call. */
   expect: z.array(z.string().min(1)).min(1).optional(),
@@ -52,7 +52,7 @@ export const prompt = z.strictObject({
 });
 export type Prompt = z.infer<typeof prompt>;
 
-/** A program that scores the answers: it reads them as JSON lines and writes a line with the score of each. */
+/** A program that scores the answers: it reads them as JSON lines and writes one line per answer, with its score. */
 const scorer = z.strictObject({ command });
 
 /** What is wrong, and where in the suite. */
@@ -90,10 +90,13 @@ function* promptFaults(given: Prompt, scored: boolean): Generator<Fault> {
     yield { path: ['assert'], message: 'one of the weights must be more than 0: the score is their weighted mean' };
 }
 
-/** What the schema of a suite cannot say. A prompt that has faults of its own may come without its readings. */
+/**
+ * The checks that the schema of a suite cannot express. A prompt with faults of its own may come without its parsed
+ * form.
+ */
 export interface ReadPrompt {
   readonly id: unknown;
-  /** Null: it is not what its schema asks for. */
+  /** Null if the prompt does not match its schema. */
   readonly prompt: Prompt | null;
 }
 
@@ -107,13 +110,13 @@ export function* suiteFaults(prompts: readonly ReadPrompt[], scored: boolean): G
   }
 }
 
-/** An eval suite, YAML. `wrapper`: the function that an answer is to call, with the expected calls in its code. */
+/** An eval suite, YAML. `wrapper` is the function that an answer must call, with the expected calls in its code. */
 export const suite = z
   .strictObject({
     suite: z.string().min(1),
     system: z.string().optional(),
     wrapper: z.string().min(1).default('execute_code'),
-    /** Sent with every prompt that names none of its own. */
+    /** Sent with every prompt that has none of its own. */
     tools: z.array(tool).optional(),
     scorer: scorer.optional(),
     prompts: z.array(prompt).min(1),
@@ -126,8 +129,8 @@ export const suite = z
 export type Suite = z.infer<typeof suite>;
 
 /**
- * What a score is made from, whichever program asked: the prompt's id, and the whole chat completion or an error
- * (TIMEOUT: no answer in time). Other keys are ignored.
+ * The data for a score, whichever program asked: the prompt's id, and the whole chat completion or an error (TIMEOUT:
+ * no answer in time). Other keys are ignored.
  */
 export const scorableAnswer = z
   .object({
@@ -143,7 +146,7 @@ export const scorableAnswer = z
   .transform(({ response = null, ...rest }) => ({ ...rest, response }));
 export type ScorableAnswer = z.infer<typeof scorableAnswer>;
 
-/** One line of answers.jsonl as phasebox writes it. `response`: the whole chat completion as the server sent it. */
+/** One line of answers.jsonl as phasebox writes it. `response` is the whole chat completion as the server sent it. */
 export const answer = z.strictObject({
   prompt: z.string(),
   repeat: z.int().min(0),

@@ -21,7 +21,7 @@ export const workspaceConfig = z.strictObject({
   artifacts: path.default('artifacts').describe('Folder of runs, results and report.'),
   redis_url: text.optional().describe('A Redis or Valkey to use. Absent: phasebox starts one of its own.'),
   dashboard: dashboard.prefault({}).describe('Where the dashboard is served.'),
-  /** GB = 2^30 bytes, as `du -h` prints. */
+  /** GB = 2^30 bytes, as in `du -h`. */
   disk_reserve_gb: z
     .number()
     .min(0)

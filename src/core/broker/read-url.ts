@@ -10,7 +10,7 @@ interface BrokerUrl {
   readonly where: string;
 }
 
-/** `problem`: what is wrong with the URL and what to write. It never quotes what may be a password. */
+/** `problem` says what is wrong with the URL and what to write. It never quotes what may be a password. */
 type ReadUrl = { readonly url: BrokerUrl } | { readonly problem: string };
 
 const form = 'Write redis://:password@127.0.0.1:6379/0 (rediss:// for TLS).';
@@ -34,7 +34,8 @@ const unescaped = `Its user name or password is not percent-encoded. ${escapes}`
 
 function readParts(parsed: URL): ReadUrl {
   const { hostname, port, pathname, search, hash, protocol } = parsed;
-  // Behind an unescaped `#`, `/` or `?` of a password the URL standard sees fragment, path or query, with the real `@`.
+  // After an unescaped `#`, `/` or `?` in a password, the URL standard sees a fragment, path or query, which contains
+  // the real `@`.
   if (`${pathname}${search}${hash}`.includes('@')) return { problem: unescaped };
   if (search !== '' || hash !== '')
     return { problem: `What follows "?" or "#" is not used: the database is a number after the port. ${form}` };
@@ -57,7 +58,7 @@ function readParts(parsed: URL): ReadUrl {
   };
 }
 
-/** Null: a `%` that does not begin an escape. */
+/** Null if a `%` does not begin an escape. */
 function decoded(text: string): string | null {
   try {
     return decodeURIComponent(text);

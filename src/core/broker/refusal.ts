@@ -1,6 +1,6 @@
 /** What keeps jobs from being queued. */
 export interface Refusal {
-  /** `refuses`: it answers, with an error. `away`: it does not answer. */
+  /** `refuses` means that it answers with an error, and `away` that it does not answer. */
   readonly kind: 'refuses' | 'away';
   /** What is wrong, with the broker's own words in parentheses. */
   readonly what: string;
@@ -14,7 +14,7 @@ interface Rule {
   readonly next: string;
 }
 
-/** Errors of Redis and Valkey, by what they begin with. The first that matches counts. */
+/** Errors of Redis and Valkey, by their beginning. The first match counts. */
 const refusals: readonly Rule[] = [
   {
     pattern: /^OOM/,
@@ -114,7 +114,7 @@ export const refusalOf = (message: string): Refusal =>
     next: 'Its log may say more.',
   };
 
-/** Why a connection did not come about, in words. */
+/** Why a connection failed, in words. */
 export const silenceOf = (message: string): Refusal =>
   explained('away', message, [...silences, ...refusals]) ?? {
     kind: 'away',
@@ -127,7 +127,7 @@ function explained(kind: Refusal['kind'], message: string, rules: readonly Rule[
   return rule === undefined ? null : { kind, what: `${rule.what} (${cleaned(message)})`, next: rule.next };
 }
 
-/** On one line; without the place in a script, and without what the server quotes of the commands sent to it. */
+/** On one line, without the position in a script, and without the quoted commands. */
 const cleaned = (message: string): string =>
   message
     .replace(/,? with args beginning with:.*/s, '')
@@ -137,7 +137,7 @@ const cleaned = (message: string): string =>
     .trim()
     .replace(/[.,]$/, '');
 
-/** `The broker at redis://... refuses writes: its memory is full (OOM ...).`; a second sentence says what to do. */
+/** `The broker at redis://... refuses writes: its memory is full (OOM ...).` A second sentence says what to do. */
 export function refusalText(where: string, { kind, what, next }: Refusal): string {
   const verb = kind === 'refuses' ? 'refuses writes' : 'does not answer';
   return `The broker at ${where} ${verb}: ${what}. ${next}`;
