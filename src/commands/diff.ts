@@ -1,11 +1,9 @@
 import { type DiffSide, diffRuns, diffText } from '../core/compare/diff.ts';
 import { printableJson } from '../core/printable.ts';
 import { custodyOf, versionsOf } from '../core/run/custody.ts';
-import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
-import { type StageName, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
-import { openRunStore, type RunStore, type StoredRun } from '../io/artifacts/run-store.ts';
+import { manifestsOf, openRunStore, type RunStore } from '../io/artifacts/run-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { missingRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
@@ -38,15 +36,6 @@ async function sideOf(name: string, runStore: RunStore, row: Row | null): Promis
   const noted = { run: stored.run, manifests: await manifestsOf(runStore, stored) };
   const custody = row?.custody ?? custodyOf({ ...noted, iteration: null });
   return { run: name, plan: stored.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
-}
-
-async function manifestsOf(runStore: RunStore, stored: StoredRun): Promise<Partial<Record<StageName, Manifest>>> {
-  const found: Partial<Record<StageName, Manifest>> = {};
-  for (const stage of stageNames) {
-    const committed = await runStore.committed(stored, stage);
-    if (committed !== null) found[stage] = committed.manifest;
-  }
-  return found;
 }
 
 /** `phasebox diff RUN RUN [--json]` */

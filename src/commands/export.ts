@@ -2,10 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { CommandError, StageError } from '../core/errors.ts';
 import { shellLine } from '../core/shell.ts';
-import type { Manifest } from '../events/manifest.ts';
 import type { Run } from '../events/run.ts';
-import { type StageName, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
+import { manifestsOf } from '../io/artifacts/run-store.ts';
 import { packageRoot } from '../io/host/package-root.ts';
 import { type Cloned, cloneFolder, type Piece } from '../io/model/clone-folder.ts';
 import { proveModel } from '../io/model/model-folder.ts';
@@ -92,11 +91,7 @@ async function custodyOf(
 ): Promise<Record<string, unknown>> {
   const { run } = stored;
   const row = (await readRows(workspace.artifacts)).find((one) => one.run === run.run);
-  const manifests: [StageName, Manifest][] = [];
-  for (const stage of stageNames) {
-    const found = await runStore.committed(stored, stage);
-    if (found !== null) manifests.push([stage, found.manifest]);
-  }
+  const manifests = await manifestsOf(runStore, stored);
   return {
     version: 1,
     phasebox: packageRoot().version,
@@ -108,12 +103,12 @@ async function custodyOf(
     variant: run.variant,
     model: modelOf(run),
     from: run.from,
-    fuse: manifests.some(([stage]) => stage === 'fuse') ? run.settings.fuse : null,
+    fuse: manifests.fuse !== undefined ? run.settings.fuse : null,
     checkpoint: row?.checkpoint ?? null,
     overall: row?.overall ?? null,
     strict: row?.strict ?? null,
-    inputs: Object.fromEntries(manifests.map(([stage, { inputs }]) => [stage, inputs])),
-    versions: Object.assign({}, ...manifests.map(([, { versions }]) => versions)),
+    inputs: Object.fromEntries(Object.entries(manifests).map(([stage, { inputs }]) => [stage, inputs])),
+    versions: Object.assign({}, ...Object.values(manifests).map(({ versions }) => versions)),
     base_sha256: final.kind === 'adapter' ? (final.base.hash ?? (await contentHash(final.base.folder))) : null,
     files: Object.fromEntries(pieces.map(({ to, sha256 }) => [to.split(sep).join('/'), sha256])),
   };

@@ -5,6 +5,7 @@ import { readConfig } from '../core/config/read-config.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import type { Finished } from '../core/plan/stage-times.ts';
+import { branchOf } from '../core/run/lineage.ts';
 import { rowNames } from '../core/run/old-rows.ts';
 import type { Phase } from '../events/phase.ts';
 import type { Row } from '../events/row.ts';
@@ -112,8 +113,9 @@ export async function sourcePlans(runs: readonly RunDraft[], lookups: Lookups): 
   const plans = new Map<string, RunPlan>(runs.map((run) => [run.run, run]));
   const open: RunPlan[] = [...runs];
   for (let run = open.pop(); run !== undefined; run = open.pop()) {
-    if (run.from === null || !('run' in run.from) || plans.has(run.from.run)) continue;
-    const source = await lookups.runPlan(run.from.run);
+    const branch = branchOf(run);
+    if (branch === null || plans.has(branch.run)) continue;
+    const source = await lookups.runPlan(branch.run);
     if (source === null) continue;
     plans.set(source.run, source);
     open.push(source);

@@ -1,5 +1,6 @@
 import { isPausedItself, isPausing, lineUp } from '../core/run/control.ts';
 import { due, isStarted } from '../core/run/due.ts';
+import { branchOf } from '../core/run/lineage.ts';
 import { readiness, standing } from '../core/run/next-run.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { type Consumer, PutBack } from '../io/broker/consumer.ts';
@@ -138,9 +139,8 @@ async function readinessOf(
   runtime: Runtime,
   stored: StoredRun,
 ): Promise<ReturnType<typeof readiness> | { kind: 'ready' }> {
-  const { from } = stored.run;
-  if (from === null || !('run' in from)) return { kind: 'ready' };
-  return readiness(from, await sourceOf(runtime, from));
+  const branch = branchOf(stored.run);
+  return branch === null ? { kind: 'ready' } : readiness(branch, await sourceOf(runtime, branch));
 }
 
 /** A run whose source will never be there gets its row at once. */

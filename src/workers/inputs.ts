@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { DamagedFile, StageError } from '../core/errors.ts';
+import { type Branch, finalModelOf, isRemoved, type Lineage } from '../core/run/lineage.ts';
 import type { DamagedSource, Source } from '../core/run/next-run.ts';
 import type { Manifest } from '../events/manifest.ts';
-import type { Origin } from '../events/run.ts';
-import { type Made, madePaths, type StageName, stageFolder, stages } from '../events/stages.ts';
+import { madePaths, type StageName, stageFolder, stages } from '../events/stages.ts';
 import { changedOutput } from '../io/artifacts/commit.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { pathInside } from '../io/disk/inside.ts';
 import type { Owner, Runtime } from './runtime.ts';
-import type { Input, Stage } from './stage.ts';
+import type { Input, Inputs, Stage } from './stage.ts';
 
 /** The run that another one starts from, or why it cannot be read; undefined when there is no such run. */
 export async function sourceOf(
   { runStore, rows }: Pick<Owner, 'runStore' | 'rows'>,
-  { run, after }: Extract<Origin, { run: string }>,
+  { run, after }: Branch,
 ): Promise<Source | DamagedSource | undefined> {
   const source = runStore.get(run);
   if (source === undefined) {
@@ -31,30 +31,24 @@ export async function sourceOf(
 }
 
 /** What the stage reads, proven to be as it was committed. */
-export async function readInputs(
-  runtime: Runtime,
-  stage: Stage,
-  stored: StoredRun,
-): Promise<Partial<Record<StageName, Input<StageName>>>> {
+export async function readInputs({ runStore }: Runtime, stage: Stage, stored: StoredRun): Promise<Inputs<StageName>> {
+  const lineage = runStore.lineage(stored);
   const inputs: Partial<Record<StageName, Input<StageName>>> = {};
   for (const name of stage.needs) {
-    const found = await runtime.runStore.committed(stored, name);
-    const maker = runtime.runStore.home(stored, name);
+    const maker = lineage.made(name);
+    if (maker === undefined) continue;
+    const found = await runStore.committed(stored, name);
     // Its plan names the stage: an input that is gone is not one that never was.
-    if (found === null && maker !== undefined) throw missing(maker, name);
-    const input =
-      found === null
-        ? outsideInput(runtime, stored, name)
-        : { folder: found.folder, made: stages[name].makes.parse(found.manifest.made) };
-    if (found !== null) {
-      refuseRemoved(runtime, stored, found.manifest);
-      const changed = await changedOutput(found.folder, found.manifest);
-      if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
-      for (const path of madePaths(found.manifest.made)) await pathInside(found.folder, path).catch(ifAbsent(null));
-    }
-    if (input !== null) inputs[name] = input;
+    if (found === null) throw missing(maker, name);
+    const { folder, manifest } = found;
+    refuseRemoved(lineage, manifest);
+    const changed = await changedOutput(folder, manifest);
+    if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
+    for (const path of madePaths(manifest.made)) await pathInside(folder, path).catch(ifAbsent(null));
+    inputs[name] = { folder, made: stages[name].makes.parse(manifest.made) };
   }
-  return inputs;
+  const { outside } = lineage;
+  return { ...(inputs as Inputs<StageName>), ...(outside !== null && { outside }) };
 }
 
 const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
@@ -64,35 +58,11 @@ const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
   );
 
 /** A final model that `keep_model` took away would only look damaged to the tools. Other removed outputs are not read. */
-function refuseRemoved({ runStore }: Runtime, stored: StoredRun, { run, stage, removed, made }: Manifest): void {
-  const final = runStore.home(stored, 'quantize') === undefined ? 'fuse' : 'quantize';
-  if (stage !== final || !removed?.paths.some((path) => path.startsWith(`${String(made.model)}/`))) return;
+function refuseRemoved(lineage: Lineage<StoredRun>, manifest: Manifest): void {
+  const final = finalModelOf(lineage);
+  const { run, stage, removed, made } = manifest;
+  if (removed === null || final?.kind !== 'made' || stage !== final.stage) return;
+  if (!isRemoved(manifest, String(made.model))) return;
   const remedy = `\`phasebox retry ${run} --stage fuse\` makes it again`;
   throw new StageError('MISSING_INPUT', `the model of ${run} was removed on ${removed.at.slice(0, 10)}; ${remedy}`);
-}
-
-/** Folders from outside stand for the stage that would have made them: an adapter for train, a model for fuse. */
-function outsideInput(runtime: Runtime, stored: StoredRun, name: StageName): Input<StageName> | null {
-  const from = originOf(runtime, stored);
-  if (from === null || 'run' in from) return null;
-  if ('model' in from) return name === 'fuse' ? { folder: from.model, made: { model: '.' } } : null;
-  if (name !== 'train') return null;
-  const made: Made<'train'> = {
-    adapter: '.',
-    checkpoints: [],
-    iterations: from.checkpoint ?? 0,
-    train_loss: null,
-    val_loss: null,
-    profile: null,
-    warm_restart: false,
-  };
-  return { folder: from.adapter, made };
-}
-
-/** Where the run, or the run that it comes from, began. */
-function originOf(runtime: Runtime, stored: StoredRun): StoredRun['run']['from'] {
-  const { from } = stored.run;
-  if (from === null || !('run' in from)) return from;
-  const source = runtime.runStore.get(from.run);
-  return source === undefined ? null : originOf(runtime, source);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { figure } from '../core/compare/summary.ts';
-import { finalStage, type ModelUser, modelsToRemove } from '../core/run/keep-models.ts';
+import { type ModelUser, modelsToRemove } from '../core/run/keep-models.ts';
+import { isRemoved, ownModelStage, withSources } from '../core/run/lineage.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
@@ -58,14 +59,10 @@ export async function tidyModels(owner: Owner & Pick<Runtime, 'turn'>, run?: str
 }
 
 /** The phases of a run and of those that it comes from. */
-function phasesBehind({ runStore }: Owner, run: string): ReadonlySet<string> {
-  const phases = new Set<string>();
-  for (let at = runStore.get(run); at !== undefined; ) {
-    phases.add(at.run.phase);
-    const { from } = at.run;
-    at = from !== null && 'run' in from ? runStore.get(from.run) : undefined;
-  }
-  return phases;
+function phasesBehind({ runStore }: Owner, name: string): ReadonlySet<string> {
+  const run = runStore.get(name)?.run;
+  const runs = run === undefined ? [] : withSources(run, (one) => runStore.get(one)?.run);
+  return new Set(runs.map(({ phase }) => phase));
 }
 
 /** A model that nothing can be said of stays. */
@@ -78,7 +75,7 @@ function readableManifest(folder: string, stage: StageName): Manifest | null {
 }
 
 function finalModel(stored: StoredRun): FinalModel | null {
-  const stage = finalStage(stored.run.chain);
+  const stage = ownModelStage(stored.run.chain);
   const manifest = stage === null ? null : readableManifest(stored.folder, stage);
   if (stage === null || manifest === null) return null;
   const made = stages[stage].makes.safeParse(manifest.made);
@@ -86,9 +83,6 @@ function finalModel(stored: StoredRun): FinalModel | null {
   const path = made.data.model;
   return { stored, stage, path, removed: isRemoved(manifest, path) };
 }
-
-const isRemoved = ({ removed }: Manifest, path: string): boolean =>
-  removed?.paths.some((one) => one === path || one.startsWith(`${path}/`)) ?? false;
 
 /** What decides of a finished run. */
 interface Finished {
@@ -98,8 +92,9 @@ interface Finished {
 
 function userOf({ runStore }: Owner, stored: StoredRun, row: Finished | undefined): ModelUser {
   const { run, phase, number, settings } = stored.run;
-  const homes = [runStore.home(stored, 'quantize'), runStore.home(stored, 'fuse')].filter((home) => home !== undefined);
-  const reads = homes.map((home) => home.run.run);
+  const lineage = runStore.lineage(stored);
+  const makers = [lineage.made('quantize'), lineage.made('fuse')].filter((maker) => maker !== undefined);
+  const reads = makers.map((maker) => maker.run.run);
   return {
     ...{ run, phase, number, keep: settings.cleanup.keep_model, reads },
     owner: reads[0] ?? null,

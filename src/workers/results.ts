@@ -1,15 +1,13 @@
-import { DamagedFile } from '../core/errors.ts';
 import { due } from '../core/run/due.ts';
-import { makeRow, type RowInput } from '../core/run/row.ts';
+import { makeRow } from '../core/run/row.ts';
 import { rowLine } from '../core/run/row-line.ts';
 import { resultsEvent } from '../events/events.ts';
-import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
-import { type StageName, stageNames } from '../events/stages.ts';
+import type { StageName } from '../events/stages.ts';
 import { acceptanceWarnings } from '../io/artifacts/phase-store.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import { clearResults, upsertRow, writtenRuns } from '../io/artifacts/results-store.ts';
-import type { StoredRun } from '../io/artifacts/run-store.ts';
+import { manifestsOf, type StoredRun } from '../io/artifacts/run-store.ts';
 import type { Delivery } from '../io/broker/consumer.ts';
 import type { Admission } from './admission.ts';
 import { tidyModels } from './keep-models.ts';
@@ -45,7 +43,11 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
   return owner.turn(run, async () => {
     const state = await runStore.state(stored);
     if (due(state, owner.rows.has(run))?.event.stage !== 'results') return null;
-    const found = await manifestsOf(owner, stored);
+    const unreadable: Partial<Record<StageName, string>> = {};
+    // A manifest that cannot be read must not cost the row.
+    const manifests = await manifestsOf(runStore, stored, (stage, { message }) => {
+      unreadable[stage] = message;
+    });
     const accepted = await acceptanceWarnings(workspace.artifacts, stored.run.phase).catch((error: unknown) => {
       // A record that cannot be read must not cost the row.
       log.warn(`phase.json of ${stored.run.phase} cannot be read: ${String(error)}`);
@@ -54,7 +56,8 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
     const { baseline } = stored.run;
     reportMoved(owner, await clearResults(workspace.artifacts));
     const rows = typeof baseline === 'string' ? await readPhaseRows(workspace.artifacts, baseline) : [];
-    const row = makeRow({ state, ...found, rows, ended: now(), accepted });
+    const { outside } = runStore.lineage(stored);
+    const row = makeRow({ state, manifests, unreadable, outside, rows, ended: now(), accepted });
     const order = (name: string): number => runStore.get(name)?.run.number ?? Number.NaN;
     await writeOwnRow(owner, row, order);
     await runStore.append(stored, { event: 'row', at: now() });
@@ -90,23 +93,4 @@ export function tellRow(owner: Owner, stored: StoredRun, row: Row): void {
   owner.log.info({ run: row.run, status: row.status, overall: row.overall, verdict: row.verdict }, 'row');
   owner.pages.changed(row.phase);
   owner.notifier.ring(row);
-}
-
-/** A manifest that cannot be read must not cost the row. */
-async function manifestsOf(
-  { runStore }: Owner,
-  stored: StoredRun,
-): Promise<Pick<RowInput, 'manifests' | 'unreadable'>> {
-  const manifests: Partial<Record<StageName, Manifest>> = {};
-  const unreadable: Partial<Record<StageName, string>> = {};
-  for (const stage of stageNames) {
-    try {
-      const committed = await runStore.committed(stored, stage);
-      if (committed !== null) manifests[stage] = committed.manifest;
-    } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error;
-      unreadable[stage] = error.message;
-    }
-  }
-  return { manifests, unreadable };
 }

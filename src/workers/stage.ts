@@ -1,5 +1,6 @@
 import type { SuiteResult } from '../core/config/read-suite.ts';
 import type { Driver } from '../core/mlx/drivers.ts';
+import type { Outside } from '../core/run/lineage.ts';
 import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../core/score/rendering.ts';
 import type { SuiteScore } from '../core/score/score.ts';
@@ -12,6 +13,12 @@ export interface Input<S extends StageName> {
   readonly folder: string;
   readonly made: Made<S>;
 }
+
+/** What a stage reads. A stage that neither the run nor those that it comes from have is left out. */
+export type Inputs<N extends StageName> = { readonly [K in N]?: Input<K> } & {
+  /** The folder from outside that the run, or the one it comes from, began with. */
+  readonly outside?: Outside;
+};
 
 /** How far a tool is; unknown = null. */
 export interface Progress {
@@ -153,10 +160,10 @@ export interface SharedWork {
 /** One stage = one file = this interface. The runner checks, hashes, commits and emits; the stage works. */
 export interface Stage<S extends StageName = StageName, N extends StageName = StageName> {
   readonly name: S;
-  /** Earlier stages that it reads, of its own run or of those it comes from; absent ones are left out of `made`. */
+  /** Earlier stages that it reads, of its own run or of those it comes from. */
   readonly needs: readonly N[];
   /** Works in `context.dir`; throws to fail. */
-  run(made: { readonly [K in N]?: Input<K> }, context: StageContext): Promise<Made<S>>;
+  run(made: Inputs<N>, context: StageContext): Promise<Made<S>>;
   /** Exit code 0 is no proof: looks at what was made, before it is committed. */
   verify?(made: Made<S>, context: StageContext): Promise<void>;
 }

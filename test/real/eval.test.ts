@@ -5,6 +5,7 @@ import { readSuite } from '../../src/core/config/read-suite.ts';
 import { readAnswer } from '../../src/core/score/read-answer.ts';
 import type { Run } from '../../src/events/run.ts';
 import type { Suite } from '../../src/events/suite.ts';
+import { contentHash } from '../../src/io/thread/content-hash.ts';
 import type { Input } from '../../src/workers/stage.ts';
 import { evaluate } from '../../src/workers/stages/eval.ts';
 import { train } from '../../src/workers/stages/train.ts';
@@ -103,14 +104,15 @@ describe('eval with the real mlx_lm', () => {
     expect(second.score).to.deep.equal(result.score);
 
     const adapter = join(source.folder, source.made.adapter);
-    const outside = { ...source.made, adapter: '.', checkpoints: [], iterations: 10 };
     const early = await prepareExam(options);
-    await evaluate.run({ train: { folder: adapter, made: outside } }, early.context);
+    const outside = { adapter, checkpoint: 10, sha256: await contentHash(adapter) };
+    await evaluate.run({ outside }, early.context);
     expect(early.seen.inputs.adapter).to.not.equal(at.seen.inputs.adapter);
 
-    const idle = { folder: await emptied(adapter), made: { ...outside, iterations: 0 } };
+    const folder = await emptied(adapter);
+    const idle = { adapter: folder, checkpoint: null, sha256: await contentHash(folder) };
     const zero = await prepareExam(options);
-    const same = await evaluate.run({ train: idle }, zero.context);
+    const same = await evaluate.run({ outside: idle }, zero.context);
     expect(same.idle_adapter).to.equal(true);
     expect(zero.served, 'nothing to prove').to.deep.equal(['server']);
     expect(zero.seen.warnings.join()).to.contain('the adapter changes nothing');

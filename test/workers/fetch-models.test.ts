@@ -104,9 +104,9 @@ describe('workers/fetch-models: the check of a model that was fetched', () => {
     expect(shown?.text).to.contain(warning);
     const state = await runStore.state(get(0));
     const ended: JournalLine[] = [...state.journal, { event: 'cancelled', at: at(8) }];
-    expect(makeRow({ state: { ...state, journal: ended }, manifests: {}, rows: [], ended: at(9) }).warnings).to.eql([
-      shown?.text,
-    ]);
+    expect(
+      makeRow({ state: { ...state, journal: ended }, manifests: {}, outside: null, rows: [], ended: at(9) }).warnings,
+    ).to.eql([shown?.text]);
     await close();
   });
 

@@ -1,10 +1,12 @@
 import { join, relative } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { checkpointFile, files } from '../../core/mlx/mlx-argv.ts';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import { type Adapter, adapterFiles, finalModelOf, isRemoved, type OutsideAdapter } from '../../core/run/lineage.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
+import { notedBases, type StoredRun } from '../../io/artifacts/run-store.ts';
 import { filesBelow } from '../../io/disk/hash.ts';
 import { resolveModel } from '../../io/model/models.ts';
 import { contentHash, fileHash } from '../../io/thread/content-hash.ts';
@@ -38,45 +40,36 @@ export type FinalModel =
  */
 export async function finalModel(workspace: Workspace, found: FoundRun): Promise<FinalModel> {
   const { runStore, stored } = found;
-  for (const stage of ['quantize', 'fuse'] as const) {
-    if (runStore.home(stored, stage) === undefined) continue;
-    const { folder, manifest, made } = await committed(found, stage);
-    const outputs = outputsBelow(manifest, folder, made.model);
-    await intact({ run: stored.run.run, folder, manifest, paths: [made.model] });
-    return { kind: 'model', model: { folder: join(folder, made.model), outputs, hash: null } };
-  }
-  const origin = originOf(found);
-  if (origin !== null && 'model' in origin)
-    return { kind: 'model', model: { folder: origin.model, outputs: null, hash: origin.sha256 } };
-  return served(workspace, found, origin);
+  const { run } = stored.run;
+  const final = finalModelOf(runStore.lineage(stored));
+  if (final === null) throw new CommandError(2, `${run} has no final model: the run that it comes from is gone.`);
+  if (final.kind === 'adapter') return servedPair(workspace, found, final.adapter);
+  if (final.kind === 'outside')
+    return { kind: 'model', model: { folder: final.folder.model, outputs: null, hash: final.folder.sha256 } };
+  const { folder, manifest, made } = await committed(found, final.stage);
+  const outputs = outputsBelow(manifest, folder, made.model);
+  await intact({ run, folder, manifest, paths: [made.model] });
+  return { kind: 'model', model: { folder: join(folder, made.model), outputs, hash: null } };
 }
 
-type Outside = Exclude<Run['from'], { readonly run: string }>;
-
-async function served(workspace: Workspace, found: FoundRun, origin: Outside): Promise<FinalModel> {
+async function servedPair(workspace: Workspace, found: FoundRun, from: Adapter<StoredRun>): Promise<FinalModel> {
   const base = await baseModel(workspace, found);
-  if (origin !== null && 'adapter' in origin) return { kind: 'adapter', base, adapter: await outsideAdapter(origin) };
-  const stage = found.runStore.home(found.stored, 'select') === undefined ? 'train' : 'select';
-  const { folder, manifest, made } = await committed(found, stage);
+  if (from.kind === 'outside') return { kind: 'adapter', base, adapter: await outsideAdapter(from.folder) };
+  const { folder, manifest, made } = await committed(found, from.stage);
   const adapter = outputsBelow(manifest, folder, made.adapter).filter(({ name }) => adapterNames.includes(name));
-  await intact({
-    run: found.stored.run.run,
-    folder,
-    manifest,
-    paths: adapter.map(({ path }) => relative(folder, path)),
-  });
+  const paths = adapter.map(({ path }) => relative(folder, path));
+  await intact({ run: found.stored.run.run, folder, manifest, paths });
   return { kind: 'adapter', base, adapter };
 }
 
 const adapterNames: readonly string[] = [files.weights, files.adapterConfig];
 
 /** The checkpoint that was asked for gets the only name that mlx_lm loads. */
-async function outsideAdapter(origin: Extract<Outside, { adapter: string }>): Promise<ModelFile[]> {
-  await unchanged(origin.adapter, origin.sha256);
-  const weights = origin.checkpoint === null ? files.weights : checkpointFile(origin.checkpoint);
+async function outsideAdapter(folder: OutsideAdapter): Promise<ModelFile[]> {
+  await unchanged(folder.adapter, folder.sha256);
   const named = [
-    { path: join(origin.adapter, weights), name: files.weights },
-    { path: join(origin.adapter, files.adapterConfig), name: files.adapterConfig },
+    { path: adapterFiles({ kind: 'outside', folder }).weights, name: files.weights },
+    { path: join(folder.adapter, files.adapterConfig), name: files.adapterConfig },
   ];
   return Promise.all(named.map(async (file) => ({ ...file, sha256: await fileHash(file.path) })));
 }
@@ -87,11 +80,8 @@ async function baseModel(workspace: Workspace, { runStore, stored }: FoundRun): 
   if (model === null)
     throw new CommandError(1, `${run} names no base model: its run.json is not as phasebox wrote it.`);
   const here = model.folder ?? (await fetched(workspace, stored.run, model));
-  for (const stage of ['train', 'fuse', 'eval'] as const) {
-    const hash = (await runStore.committed(stored, stage))?.manifest.inputs.base;
-    if (hash !== undefined) return { folder: here, outputs: null, hash };
-  }
-  return { folder: here, outputs: null, hash: null };
+  const [hash = null] = await notedBases(runStore, stored);
+  return { folder: here, outputs: null, hash };
 }
 
 async function fetched(
@@ -111,7 +101,7 @@ async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
   const found = await runStore.committed(stored, stage);
   const { run } = stored.run;
   if (found === null) {
-    const where = runStore.home(stored, stage)?.run.run ?? run;
+    const where = runStore.lineage(stored).made(stage)?.run.run ?? run;
     throw new CommandError(
       2,
       `${run} has no final model yet: ${stage} of ${where} is not done. See \`phasebox status\`.`,
@@ -120,14 +110,6 @@ async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
   const made = stages[stage].makes.safeParse(found.manifest.made);
   if (!made.success) throw new CommandError(1, `${found.folder}/manifest.json was written by another version.`);
   return { ...found, made: made.data as Made<S> };
-}
-
-/** Where the run, or the one that it comes from, began; null: at train. */
-function originOf({ runStore, stored }: FoundRun): Outside {
-  const { from } = stored.run;
-  if (from === null || !('run' in from)) return from;
-  const source = runStore.get(from.run);
-  return source === undefined ? null : originOf({ runStore, stored: source });
 }
 
 interface Claimed {
@@ -142,7 +124,7 @@ interface Claimed {
 async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> {
   const isMeant = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
   const gone = manifest.removed;
-  if (gone?.paths.some(isMeant)) {
+  if (gone !== null && paths.some((path) => isRemoved(manifest, path))) {
     throw new CommandError(
       1,
       `${run}: its model was removed on ${gone.at.slice(0, 10)} (cleanup.keep_model, or \`phasebox gc\`).\n` +

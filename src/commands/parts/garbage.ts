@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { DamagedFile } from '../../core/errors.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
 import { attemptDue } from '../../core/run/due.ts';
-import { finalStage } from '../../core/run/keep-models.ts';
+import { adapterOf, ownModelStage } from '../../core/run/lineage.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Row } from '../../events/row.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../../events/stages.ts';
@@ -87,9 +87,10 @@ export function neededStages({ runStore, rows }: StoredRows): ReadonlySet<string
   const needed = new Set<string>();
   for (const stored of runStore.all()) {
     if (rows.get(stored.run.run)?.status === 'done') continue;
+    const lineage = runStore.lineage(stored);
     for (const stage of stageNames) {
-      const home = runStore.home(stored, stage);
-      if (home !== undefined) needed.add(`${home.run.run} ${stage}`);
+      const maker = lineage.made(stage);
+      if (maker !== undefined) needed.add(`${maker.run.run} ${stage}`);
     }
   }
   return needed;
@@ -111,7 +112,7 @@ export async function bulkOf(
     const paths = made.checkpoints.map(({ file }) => file).filter((file) => file !== final);
     found.push(outputs({ stored, manifest: train, kind: 'checkpoints', what: `${run.run}: checkpoints` }, paths));
   }
-  const stage = finalStage(run.chain);
+  const stage = ownModelStage(run.chain);
   const last = stage === null ? null : await readManifest(stored.folder, stage);
   if (stage !== null && last !== null && !needed.has(`${run.run} ${stage}`) && (await hasRecipe(storedRows, stored)))
     found.push(
@@ -141,16 +142,14 @@ function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
 
 /** Without its adapter a model is the only copy of what was learnt. */
 async function hasRecipe({ runStore }: StoredRows, stored: StoredRun): Promise<boolean> {
-  const train = await runStore.committed(stored, 'train');
-  if (train !== null) {
-    const adapter = join(String(train.manifest.made.adapter), files.weights);
-    return stat(join(train.folder, adapter)).then(
-      () => true,
-      () => false,
-    );
-  }
-  const { from } = stored.run;
-  return from !== null && 'adapter' in from && (await listNames(from.adapter)).length > 0;
+  const adapter = adapterOf(runStore.lineage(stored));
+  if (adapter?.kind === 'outside') return (await listNames(adapter.folder.adapter)).length > 0;
+  const made = adapter === null ? null : await runStore.committed(stored, adapter.stage);
+  if (made === null) return false;
+  return stat(join(made.folder, String(made.manifest.made.adapter), files.weights)).then(
+    () => true,
+    () => false,
+  );
 }
 
 interface Owned {

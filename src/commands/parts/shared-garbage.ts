@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sharedFolder } from '../../io/artifacts/run-store.ts';
+import { notedBases, sharedFolder } from '../../io/artifacts/run-store.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { readText } from '../../io/disk/files.ts';
 import { removeInside } from '../../io/disk/inside.ts';
@@ -31,10 +31,7 @@ async function baseModels({ root }: Workspace, { runStore }: StoredRows): Promis
     const model = await findBaseModel(stored.run, await runStore.journal(stored), root);
     // A folder that was there at acceptance is not looked for again.
     const found = model?.found === true && (await listNames(model.folder)).length > 0;
-    for (const stage of ['train', 'fuse', 'eval'] as const) {
-      const hash = (await runStore.committed(stored, stage))?.manifest.inputs.base;
-      if (hash !== undefined) here.set(hash, found || (here.get(hash) ?? false));
-    }
+    for (const hash of await notedBases(runStore, stored)) here.set(hash, found || (here.get(hash) ?? false));
   }
   return here;
 }

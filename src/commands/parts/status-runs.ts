@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import type { RunState } from '../../core/run/due.ts';
+import { branchOf } from '../../core/run/lineage.ts';
 import { removedText, replacedText } from '../../core/run/old-rows.ts';
 import { rowLine } from '../../core/run/row-line.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
@@ -96,10 +97,10 @@ const finishedRun = (row: RowHead) => {
 export const wide = (state: string): string => state.padEnd(9);
 
 /** Whether the stage that a run starts after is committed: then it only waits for its turn. */
-async function hasItsSource(runStore: RunStore, { run: { from } }: RunState): Promise<boolean> {
-  if (from === null || !('run' in from)) return false;
-  const source = runStore.get(from.run);
-  return source !== undefined && (await runStore.committed(source, from.after)) !== null;
+async function hasItsSource(runStore: RunStore, { run }: RunState): Promise<boolean> {
+  const branch = branchOf(run);
+  const source = branch === null ? undefined : runStore.get(branch.run);
+  return branch !== null && source !== undefined && (await runStore.committed(source, branch.after)) !== null;
 }
 
 /** A run whose stage is under way or comes next. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
+import { type StageName, stageFolder } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import type { Driver } from '../mlx/drivers.ts';
 import { checkpointCount } from '../mlx/estimate.ts';
@@ -18,6 +18,15 @@ import {
   trainYaml,
   valLossArgv,
 } from '../mlx/mlx-argv.ts';
+import {
+  type AdapterFiles,
+  adapterFiles,
+  adapterOf,
+  finalModelOf,
+  fusedAdapter,
+  lineageOf,
+  type Parts,
+} from '../run/lineage.ts';
 
 /** A run as far as its commands go. */
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
@@ -56,40 +65,34 @@ export function serveArgv(places: Pick<Places, 'python' | 'driver'>, judged: Jud
   return [places.python, places.driver('serve'), '--model', judged.model, ...adapter, ...address];
 }
 
-/** The folder of a stage, of the run itself or of the one it comes from; null: nobody made it. */
-function madeIn(run: RunPlan, stage: StageName, places: Places): string | null {
-  if (run.chain.includes(stage)) return join(places.run(run.run), stageFolder(stage));
-  const { from } = run;
-  // What the source did after the branching is not this run's.
-  if (from === null || !('run' in from) || stageNames.indexOf(stage) > stageNames.indexOf(from.after)) return null;
-  const source = places.plans.get(from.run);
-  return source === undefined ? null : madeIn(source, stage, places);
+/** Adapter and model of a run, each by the folder that it lies in or will lie in. */
+const partsOf = (run: RunPlan, places: Places): Parts<string> =>
+  lineageOf(run, {
+    find: (id) => places.plans.get(id),
+    at: (maker, stage) =>
+      join(
+        places.run(maker.run),
+        stageFolder(stage),
+        stage === 'fuse' || stage === 'quantize' ? files.model : files.adapter,
+      ),
+  });
+
+function given<T>(part: T | null | undefined, run: RunPlan, what: string): T {
+  if (part === null || part === undefined) throw new Error(`run ${run.run} has no ${what}`);
+  return part;
 }
 
-interface Adapter {
-  readonly folder: string;
-  readonly checkpoint: number | null;
-}
+const adapterIn = (run: RunPlan, places: Places): AdapterFiles =>
+  adapterFiles(given(adapterOf(partsOf(run, places)), run, 'adapter'));
 
-function adapterOf(run: RunPlan, places: Places): Adapter {
-  const trained = madeIn(run, 'select', places) ?? madeIn(run, 'train', places);
-  if (trained !== null) return { folder: join(trained, files.adapter), checkpoint: null };
-  const { from } = run;
-  if (from !== null && 'adapter' in from) return { folder: from.adapter, checkpoint: from.checkpoint };
-  const source = from !== null && 'run' in from ? places.plans.get(from.run) : undefined;
-  if (source === undefined) throw new Error(`run ${run.run} has no adapter`);
-  return adapterOf(source, places);
-}
+/** What mlx_lm reads as the adapter: a checkpoint is laid out under the only name that it loads. */
+const loaded = ({ folder, checkpoint }: AdapterFiles): string => (checkpoint === null ? folder : files.prepared);
 
 /** What the eval stage serves: the last model made, else the base with the adapter. */
 export function judgedModel(run: RunPlan, places: Places): Judged {
-  // A variant without fusing may come from a run that has a fused model: that is not its own.
-  const raw = run.settings.fuse.mode === 'none';
-  const made = raw ? null : (madeIn(run, 'quantize', places) ?? madeIn(run, 'fuse', places));
-  if (made !== null) return { model: join(made, files.model), adapter: null };
-  if (run.from !== null && 'model' in run.from) return { model: run.from.model, adapter: null };
-  const { folder, checkpoint } = adapterOf(run, places);
-  return { model: places.model, adapter: checkpoint === null ? folder : files.prepared };
+  const final = given(finalModelOf(partsOf(run, places)), run, 'model to judge');
+  if (final.kind === 'adapter') return { model: places.model, adapter: loaded(adapterFiles(final.adapter)) };
+  return { model: final.kind === 'made' ? final.at : final.folder.model, adapter: null };
 }
 
 function trainCommands(run: CommandRun, places: Places): Pick<StageCommands, 'files' | 'commands'> {
@@ -108,18 +111,20 @@ function trainCommands(run: CommandRun, places: Places): Pick<StageCommands, 'fi
   };
 }
 
-const layChosenArgv = (adapter: string, checkpoint: number): string[][] =>
-  layAdapterArgv({ adapter, file: checkpointFile(checkpoint) }, files.prepared);
+/** Lays out a checkpoint that was asked for; any other adapter is read where it lies. */
+const layChosenArgv = ({ folder, checkpoint, file }: AdapterFiles): string[][] =>
+  checkpoint === null ? [] : layAdapterArgv({ adapter: folder, file }, files.prepared);
 
 function fuseCommands(run: RunPlan, places: Places): string[][] {
   const { fuse: settings } = run.settings;
-  const { folder, checkpoint } = adapterOf(run, places);
-  const call = { model: places.model, adapter: checkpoint === null ? folder : files.prepared, settings };
+  const adapter = adapterIn(run, places);
+  const call = { model: places.model, adapter: loaded(adapter), settings };
   const argv =
     settings.mode === 'two_step'
       ? fuseTwoStepArgv(places.python, call)
       : fuseDirectArgv(places.python, places.driver('fuse_direct'), call);
-  return checkpoint === null ? [argv] : [...layChosenArgv(folder, checkpoint), argv, ['rm', '-r', files.prepared]];
+  const lay = layChosenArgv(adapter);
+  return lay.length === 0 ? [argv] : [...lay, argv, ['rm', '-r', files.prepared]];
 }
 
 /** A saved checkpoint, and the training's adapter folder that it lies in. */
@@ -131,14 +136,14 @@ interface SavedIn {
 /** What a select stage chooses from: known before the training, from `iters` and `save_every`. */
 function savedIn(run: RunPlan, places: Places): SavedIn {
   const { train } = run.settings;
-  const trained = madeIn(run, 'train', places);
-  if (train === null || trained === null) throw new Error(`run ${run.run} has no training to choose from`);
+  const adapter = given(partsOf(run, places).made('train'), run, 'training to choose from');
+  if (train === null) throw new Error(`run ${run.run} has no train settings`);
   const numbered = checkpointCount(train);
   const saved = savedIterations(train).map((iteration, index) => ({
     iteration,
     file: index < numbered ? checkpointFile(iteration) : files.weights,
   }));
-  return { adapter: join(trained, files.adapter), saved };
+  return { adapter, saved };
 }
 
 /** Measures every checkpoint; which of them is taken as `adapter` is known then. */
@@ -158,13 +163,12 @@ function selectCommands(run: RunPlan, places: Places): string[][] {
 
 /** The measurement that follows the answers, when there is an adapter and what became of it. */
 function costCommands(run: RunPlan, places: Places): string[][] {
-  const { model: final, adapter: served } = judgedModel(run, places);
-  const { from, data, settings } = run;
-  const whole = from !== null && 'model' in from;
-  if (!settings.eval.cost || served !== null || whole) return [];
-  const { folder: adapter, checkpoint } = adapterOf(run, places);
-  const weights = checkpoint === null ? files.weights : checkpointFile(checkpoint);
-  const call = { base: places.model, adapter, weights, final, data: data?.folder ?? null, train: settings.train };
+  const { data, settings } = run;
+  const fused = fusedAdapter(partsOf(run, places));
+  if (!settings.eval.cost || fused === null) return [];
+  const { folder: adapter, file: weights } = adapterFiles(fused.adapter);
+  const more = { data: data?.folder ?? null, train: settings.train };
+  const call = { base: places.model, adapter, weights, final: fused.final, ...more };
   return [costArgv(places.python, places.driver('model_cost'), call)];
 }
 
@@ -176,19 +180,17 @@ function commandsOf(
   if (stage === 'train') return trainCommands(run, places);
   if (stage === 'fuse') return { commands: fuseCommands(run, places) };
   if (stage === 'eval') {
-    const { from } = run;
-    const chosen = from !== null && 'adapter' in from && !run.chain.includes('fuse') ? from : null;
-    const prepare =
-      chosen === null || chosen.checkpoint === null ? [] : layChosenArgv(chosen.adapter, chosen.checkpoint);
+    const final = finalModelOf(partsOf(run, places));
+    const prepare = final?.kind === 'adapter' ? layChosenArgv(adapterFiles(final.adapter)) : [];
     const { engine } = run.settings.eval;
     const serve = engine?.server === false ? [] : [serveArgv(places, judgedModel(run, places), 'PORT')];
     const judge = engine === undefined ? [] : [engine.command];
     return { commands: [...prepare, ...serve, ...judge, ...costCommands(run, places)] };
   }
   if (stage === 'select') return { commands: selectCommands(run, places) };
-  const floats = madeIn(run, 'fuse', places);
-  if (stage !== 'quantize' || floats === null) return { commands: [] };
-  return { commands: [quantizeArgv(places.python, join(floats, files.model), run.settings.fuse)] };
+  const floats = partsOf(run, places).made('fuse');
+  if (stage !== 'quantize' || floats === undefined) return { commands: [] };
+  return { commands: [quantizeArgv(places.python, floats, run.settings.fuse)] };
 }
 
 /** Every stage of a run with the exact commands that it runs. */

@@ -2,6 +2,7 @@ import type { StageEvent } from '../../events/events.ts';
 import type { Control } from '../../events/request.ts';
 import type { Run } from '../../events/run.ts';
 import type { RunState } from './due.ts';
+import { withSources } from './lineage.ts';
 
 /** No pause, no priority. */
 export const atRest: Control = { version: 1, paused: null, pauses: [], first: [], retried: 0 };
@@ -92,15 +93,15 @@ export function resumed(control: Control, target: Target | null, runs: readonly 
 export function prioritized(control: Control, names: ReadonlySet<string>, waiting: readonly Run[]): Control {
   const byName = new Map(waiting.map((run) => [run.run, run]));
   const first = new Set<string>();
-  for (const name of names)
-    for (let run = byName.get(name); run !== undefined; run = sourceOf(run, byName)) first.add(run.run);
+  for (const name of names) {
+    const run = byName.get(name);
+    if (run === undefined) continue;
+    for (const one of withSources(run, (source) => byName.get(source))) first.add(one.run);
+  }
   const inLine = waiting.filter(({ run }) => first.has(run)).sort((a, b) => a.number - b.number);
   const others = control.first.filter((name) => byName.has(name) && !first.has(name));
   return { ...control, first: [...inLine.map(({ run }) => run), ...others] };
 }
-
-const sourceOf = ({ from }: Run, runs: ReadonlyMap<string, Run>): Run | undefined =>
-  from !== null && 'run' in from ? runs.get(from.run) : undefined;
 
 /** Runs are retried: they stand at their own place in the line again. */
 export const sentBack = (control: Control, names: readonly string[]): Control => ({

@@ -4,14 +4,17 @@ import type { Run } from '../../events/run.ts';
 import type { StageName } from '../../events/stages.ts';
 import { canonicalJson } from '../json.ts';
 
-type Manifests = Readonly<Partial<Record<StageName, Manifest>>>;
+/** Manifests of committed stages: a run's own, and those of the runs that it comes from. */
+export type Manifests = Readonly<Partial<Record<StageName, Manifest>>>;
 
 /** What is known of a run, over or not: its plan, and the manifests of the stages that are committed. */
 export interface Noted {
   readonly run: Run;
-  /** The run's own, and those of the runs it comes from. */
   readonly manifests: Manifests;
 }
+
+/** Stages that read the base model and note its hash. */
+export const baseReaders: readonly StageName[] = ['train', 'fuse', 'eval'];
 
 /** What was used and how it is known, from what the stages noted as it happened. Null: not known (yet). */
 export function custodyOf({
@@ -25,7 +28,7 @@ export function custodyOf({
   const last = ownManifests({ run, manifests }).at(-1);
   return {
     data: input('data', 'train'),
-    base: input('base', 'train', 'fuse', 'eval'),
+    base: input('base', ...baseReaders),
     adapter,
     iteration: adapter === null ? null : iteration,
     resume: input('resume_adapter_file', 'train'),

@@ -1,5 +1,4 @@
 import type { Run } from '../../events/run.ts';
-import type { StageName } from '../../events/stages.ts';
 
 /** A run, as far as it decides which final models stay. */
 export interface ModelUser {
@@ -17,10 +16,6 @@ export interface ModelUser {
   /** Its overall score by its `score_by`. */
   readonly score: number | null;
 }
-
-/** The stage that makes the final model of a run by itself; null: none of its own stages does. */
-export const finalStage = (chain: readonly StageName[]): Extract<StageName, 'fuse' | 'quantize'> | null =>
-  chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;
 
 /** The best run that is done; of equals the earlier one. */
 function bestOf(users: readonly ModelUser[]): ModelUser | undefined {

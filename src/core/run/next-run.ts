@@ -1,6 +1,6 @@
-import type { Origin } from '../../events/run.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import { currentLines, ending, isStarted, type RunState } from './due.ts';
+import type { Branch } from './lineage.ts';
 
 /** Where a run is on its way from acceptance to its row. */
 export type Standing = 'waiting' | 'started' | 'ended' | 'over';
@@ -31,10 +31,7 @@ export interface DamagedSource {
 }
 
 /** For a run that starts after a stage of another one. `source`: undefined when there is no such run. */
-export function readiness(
-  origin: Extract<Origin, { run: string }>,
-  source: Source | DamagedSource | undefined,
-): Readiness {
+export function readiness(origin: Branch, source: Source | DamagedSource | undefined): Readiness {
   if (source === undefined) return { kind: 'lost', why: `there is no run ${origin.run}` };
   if ('damage' in source) return { kind: 'lost', why: `${origin.run} is damaged. ${source.damage}` };
   if (source.committed) return { kind: 'ready' };

@@ -3,16 +3,18 @@ import type { Manifest } from '../../events/manifest.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
 import { judge } from '../config/criteria.ts';
-import { custodyOf, ownManifests, versionsOf } from './custody.ts';
+import { custodyOf, type Manifests, ownManifests, versionsOf } from './custody.ts';
 import { peakBytes } from './disk-use.ts';
 import { currentLines, ending, fetchedWarnings, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
+import { finalModelOf, type Outside, type PartStage } from './lineage.ts';
 
 /** What a row is made of. Everything is read from disk before; this file only decides what it means. */
 export interface RowInput {
   readonly state: RunState;
-  /** Of the committed stages: the run's own, and those of the runs it comes from. */
-  readonly manifests: Readonly<Partial<Record<StageName, Manifest>>>;
+  readonly manifests: Manifests;
+  /** The folder from outside that the run, or the one it comes from, began with. */
+  readonly outside: Outside | null;
   /** Why the manifest of a committed stage cannot be read, by stage. */
   readonly unreadable?: Readonly<Partial<Record<StageName, string>>>;
   /** Those of the phase that is the baseline, if one is. */
@@ -110,8 +112,8 @@ function scores(evaluated: Made<'eval'> | null) {
 
 /** The iteration whose weights were judged: selected, or given with the adapter, or the last one. */
 function checkpointOf(input: RowInput): number | null {
-  const { from } = input.state.run;
-  if (from !== null && 'adapter' in from) return from.checkpoint;
+  const { outside } = input;
+  if (outside !== null && 'adapter' in outside) return outside.checkpoint;
   const train = made(input, 'train');
   return made(input, 'select')?.iteration ?? train?.checkpoints.at(-1)?.iteration ?? train?.iterations ?? null;
 }
@@ -155,25 +157,22 @@ function bytesOf(input: RowInput): Row['bytes'] {
   };
 }
 
-/** The final model: quantize's or fuse's; the adapter when base and adapter are served together. */
+/** The final model that the run made itself; its adapter when base and adapter are served together. */
 function finalBytes(input: RowInput): number | null {
-  const candidates: readonly (readonly [StageName, string | undefined])[] = [
-    ['quantize', made(input, 'quantize')?.model],
-    ['fuse', made(input, 'fuse')?.model],
-    ['select', made(input, 'select')?.adapter],
-    ['train', made(input, 'train')?.adapter],
-  ];
-  for (const [stage, path] of candidates) {
-    if (path === undefined || !input.state.run.chain.includes(stage)) continue;
-    // a model that was to be fused and was not is no final model, though its adapter is there
-    if (input.state.run.settings.fuse.mode !== 'none' && (stage === 'train' || stage === 'select')) continue;
-    const outputs = input.manifests[stage]?.outputs ?? [];
-    const files = outputs.filter(
-      (output) => path === '.' || output.path === path || output.path.startsWith(`${path}/`),
-    );
-    return files.reduce((sum, output) => sum + output.bytes, 0);
-  }
-  return null;
+  const { run } = input.state;
+  const pathOf = (part: Made<PartStage> | null): string | undefined =>
+    part === null ? undefined : 'adapter' in part ? part.adapter : part.model;
+  const final = finalModelOf({
+    made: (stage) => (run.chain.includes(stage) ? pathOf(made(input, stage)) : undefined),
+    outside: null,
+    fuses: run.settings.fuse.mode !== 'none',
+  });
+  const last = final?.kind === 'adapter' ? final.adapter : final;
+  if (last?.kind !== 'made') return null;
+  const { stage, at: path } = last;
+  const outputs = input.manifests[stage]?.outputs ?? [];
+  const files = outputs.filter((output) => path === '.' || output.path === path || output.path.startsWith(`${path}/`));
+  return files.reduce((sum, output) => sum + output.bytes, 0);
 }
 
 function warningsOf(input: RowInput): string[] {

@@ -5,6 +5,7 @@ import { holdOf, holdOfStage } from './control.ts';
 import { holdText } from './control-words.ts';
 import { diskWait } from './disk-wait.ts';
 import { due, ending, isStarted, type RunState } from './due.ts';
+import { branchOf } from './lineage.ts';
 
 /** `damaged`: a file of the run cannot be read; `why` says which, and what to do. */
 export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | Row['status'];
@@ -90,7 +91,8 @@ export function runStatus(state: RunState, { now, control }: Moment): RunStatus 
 }
 
 function waitsFor({ run }: RunState): string | null {
-  return run.from !== null && 'run' in run.from ? `starts after ${run.from.after} of ${run.from.run}` : null;
+  const branch = branchOf(run);
+  return branch === null ? null : `starts after ${branch.after} of ${branch.run}`;
 }
 
 function lastFailure(journal: readonly JournalLine[]): string | null {

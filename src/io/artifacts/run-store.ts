@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
+import { baseReaders, type Manifests } from '../../core/run/custody.ts';
 import type { RunState } from '../../core/run/due.ts';
+import { type Lineage, lineageOf } from '../../core/run/lineage.ts';
 import type { JournalLine } from '../../events/journal.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
@@ -49,8 +51,8 @@ export interface RunStore {
   isUntouched(stored: StoredRun): Promise<boolean>;
   append(stored: StoredRun, line: JournalLine): Promise<void>;
   close(): Promise<void>;
-  /** The run whose folder holds (or will hold) the stage that `run` reads: itself or one that it comes from. */
-  home(stored: StoredRun, stage: StageName): StoredRun | undefined;
+  /** The runs whose folders hold (or will hold) what this one reads: itself and those that it comes from. */
+  lineage(stored: StoredRun): Lineage<StoredRun>;
   /** A committed stage of the run or of those it comes from; null when there is none. */
   committed(
     stored: StoredRun,
@@ -72,7 +74,7 @@ export function openRunStore(artifacts: string): RunStore {
   const order = (): void => {
     ordered = [...byName.values()].sort((a, b) => a.run.number - b.run.number);
   };
-  const home = (stored: StoredRun, stage: StageName): StoredRun | undefined => homeOf(byName, stored, stage);
+  const lineage = (stored: StoredRun): Lineage<StoredRun> => storedLineage(byName, stored);
   return {
     async refresh() {
       // Of before the listing: what is accepted meanwhile is not in the list, and not gone either.
@@ -112,9 +114,9 @@ export function openRunStore(artifacts: string): RunStore {
     fetchedWarnings: ({ folder }) => journals.warnings(folder),
     append: ({ folder }, line) => journals.append(folder, line),
     close: journals.close,
-    home,
+    lineage,
     async committed(stored, stage) {
-      const owner = home(stored, stage);
+      const owner = lineage(stored).made(stage);
       const manifest = owner === undefined ? null : await readManifest(owner.folder, stage);
       return owner === undefined || manifest === null
         ? null
@@ -134,14 +136,11 @@ function openShare(): (settings: Run['settings']) => Run['settings'] {
   };
 }
 
-function homeOf(runs: ReadonlyMap<string, StoredRun>, stored: StoredRun, stage: StageName): StoredRun | undefined {
-  const { chain, from } = stored.run;
-  if (chain.includes(stage)) return stored;
-  // What the source did after the branching is not this run's.
-  if (from === null || !('run' in from) || stageNames.indexOf(stage) > stageNames.indexOf(from.after)) return undefined;
-  const source = runs.get(from.run);
-  return source === undefined ? undefined : homeOf(runs, source, stage);
-}
+const storedLineage = (runs: ReadonlyMap<string, StoredRun>, stored: StoredRun): Lineage<StoredRun> =>
+  lineageOf(stored.run, {
+    find: (run) => runs.get(run)?.run,
+    at: (maker) => (maker === stored.run ? stored : runs.get(maker.run)),
+  });
 
 interface Known {
   readonly journals: Journals;
@@ -163,6 +162,37 @@ function readFolder(folder: string, { journals, share }: Known): StoredRun | Lef
     if (!(error instanceof DamagedFile)) throw error;
     return { kind: 'damaged', folder, run: name, phase, why: error.message };
   }
+}
+
+/** The manifests of a run's committed stages and of those that it takes over. `damaged` is called for one that cannot be read; it throws by default. */
+export async function manifestsOf(
+  runStore: RunStore,
+  stored: StoredRun,
+  damaged: (stage: StageName, error: DamagedFile) => void = (_stage, error) => {
+    throw error;
+  },
+): Promise<Manifests> {
+  const found: Partial<Record<StageName, Manifest>> = {};
+  for (const stage of stageNames) {
+    try {
+      const committed = await runStore.committed(stored, stage);
+      if (committed !== null) found[stage] = committed.manifest;
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      damaged(stage, error);
+    }
+  }
+  return found;
+}
+
+/** Hashes of the base model as the stages that read it noted them, the earliest first. */
+export async function notedBases(runStore: RunStore, stored: StoredRun): Promise<string[]> {
+  const hashes: string[] = [];
+  for (const stage of baseReaders) {
+    const hash = (await runStore.committed(stored, stage))?.manifest.inputs.base;
+    if (hash !== undefined) hashes.push(hash);
+  }
+  return hashes;
 }
 
 /** artifacts/base: the scores of base models, shared by all runs. */

@@ -1,5 +1,6 @@
 import { sentBack } from '../../core/run/control.ts';
 import { ending, type RunState } from '../../core/run/due.ts';
+import { branchOf, isRemoved } from '../../core/run/lineage.ts';
 import { readiness, standing } from '../../core/run/next-run.ts';
 import type { Outcome } from '../../events/request.ts';
 import { type StageName, stages } from '../../events/stages.ts';
@@ -53,13 +54,14 @@ export async function returnDependants(owner: Owner, names: ReadonlySet<string>)
   const outcomes: Outcome[] = [];
   // In order of acceptance: a run is accepted after the one that it comes from.
   for (const stored of owner.runStore.all()) {
-    const { run, from } = stored.run;
-    if (from === null || !('run' in from) || !sources.has(from.run)) continue;
+    const { run } = stored.run;
+    const branch = branchOf(stored.run);
+    if (branch === null || !sources.has(branch.run)) continue;
     if (ending(await owner.runStore.journal(stored))?.event !== 'source_failed') continue;
     const outcome = await retryRun(owner, stored, null);
     if (outcome.did !== 'retried') continue;
     sources.add(run);
-    outcomes.push({ about: run, did: 'returned', detail: from.run });
+    outcomes.push({ about: run, did: 'returned', detail: branch.run });
   }
   return outcomes;
 }
@@ -90,10 +92,10 @@ async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish):
 
 /** The run that this one comes from, when that one is over without what is needed. */
 async function lostSource(owner: Owner, stored: StoredRun): Promise<string | null> {
-  const { from } = stored.run;
-  if (from === null || !('run' in from)) return null;
-  const ready = readiness(from, await sourceOf(owner, from));
-  return ready.kind === 'lost' ? from.run : null;
+  const branch = branchOf(stored.run);
+  if (branch === null) return null;
+  const ready = readiness(branch, await sourceOf(owner, branch));
+  return ready.kind === 'lost' ? branch.run : null;
 }
 
 /** Runs under way that read one of these stages of this run: it would vanish under them. Those that wait just wait on. */
@@ -102,7 +104,8 @@ async function usersOf({ runStore, rows }: Owner, stored: StoredRun, gone: reado
   for (const other of runStore.all()) {
     const { run } = other.run;
     if (run === stored.run.run || rows.has(run)) continue;
-    if (!gone.some((stage) => runStore.home(other, stage) === stored)) continue;
+    const lineage = runStore.lineage(other);
+    if (!gone.some((stage) => lineage.made(stage) === stored)) continue;
     if (standing(await runStore.journal(other), false) === 'started') users.push(run);
   }
   return users;
@@ -128,5 +131,5 @@ async function removedInput(stored: StoredRun, stage: StageName): Promise<StageN
 async function modelRemoved({ folder }: StoredRun, stage: (typeof makesModel)[number]): Promise<boolean> {
   const manifest = await readManifest(folder, stage);
   const made = stages[stage].makes.safeParse(manifest?.made).data;
-  return made !== undefined && (manifest?.removed?.paths.some((path) => path.startsWith(`${made.model}/`)) ?? false);
+  return made !== undefined && manifest !== null && isRemoved(manifest, made.model);
 }

@@ -3,6 +3,7 @@ import { formatProblems } from '../../core/config/problem.ts';
 import { StageError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/json.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
+import { adapterFiles, adapterOf } from '../../core/run/lineage.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
@@ -14,7 +15,7 @@ import { askProbe, measureBase, probeBase } from './base-score.ts';
 import { identitiesUnderWay, type Pinned, pinExam } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
-import { adapterWeights, type Makings, type Served, servedModel, tidyServed } from './served-model.ts';
+import { type Makings, partsOf, type Served, servedModel, tidyServed } from './served-model.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
 const askedFile = 'asked.json';
@@ -71,9 +72,9 @@ export function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
 
 /** Whether the run's adapter adds zero to every layer, which is said; null: it has none. */
 async function idleOf(made: Makings, context: StageContext): Promise<boolean | null> {
-  const weights = adapterWeights(made);
-  if (weights === null) return null;
-  const isIdle = await context.addsNothing(weights);
+  const adapter = adapterOf(partsOf(made, context));
+  if (adapter === null) return null;
+  const isIdle = await context.addsNothing(adapterFiles(adapter).weights);
   if (isIdle) context.warn(idleAdapter);
   return isIdle;
 }

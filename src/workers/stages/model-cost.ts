@@ -2,14 +2,15 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
-import { checkpointFile, costArgv, files } from '../../core/mlx/mlx-argv.ts';
+import { costArgv, files } from '../../core/mlx/mlx-argv.ts';
 import { costAnswers } from '../../core/run/cost-answers.ts';
 import { costWarnings } from '../../core/run/cost-words.ts';
+import { adapterFiles, fusedAdapter } from '../../core/run/lineage.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Cost, cost } from '../../events/cost.ts';
 import type { StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
-import { type Makings, outsideCheckpoint } from './served-model.ts';
+import { type Makings, partsOf } from './served-model.ts';
 
 /** What python/model_cost.py writes: the figures, and facts about its own work. */
 const report = z.object(cost.shape);
@@ -24,15 +25,22 @@ export async function measureCost(
   made: Makings,
   { exam, file }: { readonly exam: Exam; readonly file: string },
 ): Promise<Cost | null> {
-  const call = makingsOf(context, made);
-  if (call === null || !exam.settings.cost) return null;
+  const fused = fusedAdapter(partsOf(made, context));
+  if (fused === null || !exam.settings.cost) return null;
+  const adapter = adapterFiles(fused.adapter);
   try {
     await writeAnswers(context, exam, file);
     context.input('base', await context.hash(context.baseModel));
-    context.input('adapter', await context.hash(join(call.adapter, call.weights)));
-    const data = await dataOf(context);
-    const more = { base: context.baseModel, data, train: context.run.settings.train };
-    const argv = costArgv(context.python, context.driver('model_cost'), { ...call, ...more });
+    context.input('adapter', await context.hash(adapter.weights));
+    const call = {
+      base: context.baseModel,
+      adapter: adapter.folder,
+      weights: adapter.file,
+      final: fused.final,
+      data: await dataOf(context),
+      train: context.run.settings.train,
+    };
+    const argv = costArgv(context.python, context.driver('model_cost'), call);
     await context.tool({ name: files.cost, argv, loadsModel: true, onLine: (line) => context.log(line) });
     const found = await readReport(context);
     for (const warning of costWarnings(found)) context.warn(warning);
@@ -42,18 +50,6 @@ export async function measureCost(
     context.warn(`what fusing and quantizing cost could not be measured: ${asStageError(error).message}`);
     return null;
   }
-}
-
-/** The adapter and what became of it; null: the run has not both. */
-function makingsOf({ run }: StageContext, { train, select, fuse, quantize }: Makings) {
-  const [trained, whole] = [select ?? train, quantize ?? fuse];
-  if (run.settings.fuse.mode === 'none' || trained === undefined || whole === undefined) return null;
-  const checkpoint = outsideCheckpoint(trained);
-  return {
-    adapter: join(trained.folder, trained.made.adapter),
-    weights: checkpoint === null ? files.weights : checkpointFile(checkpoint),
-    final: join(whole.folder, whole.made.model),
-  };
 }
 
 /** The folder with the rows that a loss is measured on; null: the run has no data of its own, or they are gone. */

@@ -1,16 +1,12 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { checkpointFile, files } from '../../core/mlx/mlx-argv.ts';
-import type { Input, StageContext } from '../stage.ts';
+import { files } from '../../core/mlx/mlx-argv.ts';
+import { type AdapterFiles, adapterFiles, finalModelOf, type PartStage, type Parts } from '../../core/run/lineage.ts';
+import type { Input, Inputs, StageContext } from '../stage.ts';
 import { layAdapter } from './lay-adapter.ts';
 
 /** What eval may find of its run: the last model there is, or an adapter on the base. */
-export interface Makings {
-  readonly train?: Input<'train'>;
-  readonly select?: Input<'select'>;
-  readonly fuse?: Input<'fuse'>;
-  readonly quantize?: Input<'quantize'>;
-}
+export type Makings = Inputs<PartStage>;
 
 /** What is served: absolute folders, proven whole; `hashes`: of what they hold, by name, as noted in the manifest. */
 export interface Served {
@@ -19,53 +15,56 @@ export interface Served {
   readonly hashes: Readonly<Record<string, string>>;
 }
 
+/** Adapter and model of a run by the absolute folders that a stage is given. */
+export function partsOf(made: Makings, { run }: Pick<StageContext, 'run'>): Parts<string> {
+  const folderOf = ({ folder, made: left }: Input<PartStage>): string =>
+    join(folder, 'adapter' in left ? left.adapter : left.model);
+  return {
+    made(stage) {
+      const input = made[stage];
+      return input && folderOf(input);
+    },
+    outside: made.outside ?? null,
+    fuses: run.settings.fuse.mode !== 'none',
+  };
+}
+
 /** Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED. */
 export async function servedModel(made: Makings, context: StageContext): Promise<Served> {
-  const whole = made.quantize ?? made.fuse;
-  const trained = made.select ?? made.train;
-  // A variant without fusing may come from a run that has a fused model: that is not its own.
-  if (trained !== undefined && context.run.settings.fuse.mode === 'none') return adapterOnBase(trained, context);
-  if (whole === undefined) throw new StageError('INTERNAL', `run ${context.run.run} has no model to evaluate`);
-  const model = join(whole.folder, whole.made.model);
+  const final = finalModelOf(partsOf(made, context));
+  if (final === null) throw new StageError('INTERNAL', `run ${context.run.run} has no model to evaluate`);
+  if (final.kind === 'adapter') return adapterOnBase(adapterFiles(final.adapter), context);
+  const model = final.kind === 'made' ? final.at : final.folder.model;
   await context.proveInput(model);
   const hash = await context.hash(model);
-  const { from } = context.run;
-  if (from !== null && 'model' in from && from.sha256 !== hash)
-    throw new StageError('INPUT_CHANGED', `${model} is not what it was when the config was accepted`);
+  if (final.kind === 'outside' && final.folder.sha256 !== hash) throw changedSince(model);
   context.input('model', hash);
   return { model, adapter: null, hashes: { model: hash } };
 }
 
-async function adapterOnBase(trained: Input<'select'> | Input<'train'>, context: StageContext): Promise<Served> {
-  const folder = join(trained.folder, trained.made.adapter);
-  const checkpoint = outsideCheckpoint(trained);
-  const weights = join(folder, checkpoint === null ? files.weights : checkpointFile(checkpoint));
-  if ((await context.read(join(folder, files.adapterConfig))) === null)
-    throw new StageError('MISSING_INPUT', join(folder, files.adapterConfig));
-  const { from } = context.run;
-  if (from !== null && 'adapter' in from && (await context.hash(folder)) !== from.sha256)
-    throw new StageError('INPUT_CHANGED', `${folder} is not what it was when the config was accepted`);
+/** A folder from outside is pinned by the hash that was taken of it at acceptance. */
+const changedSince = (folder: string): StageError =>
+  new StageError('INPUT_CHANGED', `${folder} is not what it was when the config was accepted`);
+
+/** Proves the weights of an adapter whole and gives their hash. One from outside must still be what was accepted. */
+export async function proveAdapter(adapter: AdapterFiles, context: StageContext): Promise<string> {
+  const { folder, weights, sha256 } = adapter;
+  const config = join(folder, files.adapterConfig);
+  if ((await context.read(config)) === null) throw new StageError('MISSING_INPUT', config);
+  if (sha256 !== null && (await context.hash(folder)) !== sha256) throw changedSince(folder);
   await context.proveInput(weights);
+  return context.hash(weights);
+}
+
+async function adapterOnBase(adapter: AdapterFiles, context: StageContext): Promise<Served> {
+  const hash = await proveAdapter(adapter, context);
   await context.proveInput(context.baseModel);
-  const hashes = { base: await context.hash(context.baseModel), adapter: await context.hash(weights) };
-  for (const [name, hash] of Object.entries(hashes)) context.input(name, hash);
+  const hashes = { base: await context.hash(context.baseModel), adapter: hash };
+  for (const [name, one] of Object.entries(hashes)) context.input(name, one);
+  const { folder, checkpoint, file } = adapter;
   if (checkpoint === null) return { model: context.baseModel, adapter: folder, hashes };
-  await layAdapter(context, { adapter: folder, file: checkpointFile(checkpoint) }, files.prepared);
+  await layAdapter(context, { adapter: folder, file }, files.prepared);
   return { model: context.baseModel, adapter: join(context.dir, files.prepared), hashes };
-}
-
-/** The weights of the run's adapter: what was trained, chosen, or given from outside. Null: it has none. */
-export function adapterWeights({ train, select }: Makings): string | null {
-  const trained = select ?? train;
-  if (trained === undefined) return null;
-  const checkpoint = outsideCheckpoint(trained);
-  return join(trained.folder, trained.made.adapter, checkpoint === null ? files.weights : checkpointFile(checkpoint));
-}
-
-/** An adapter from outside stands for a training that saved nothing: then `iterations` is the checkpoint that was asked for. */
-export function outsideCheckpoint({ made }: Input<'select'> | Input<'train'>): number | null {
-  if (!('checkpoints' in made) || made.adapter !== '.' || made.checkpoints.length > 0) return null;
-  return made.iterations > 0 ? made.iterations : null;
 }
 
 /** Takes away what was laid out only to be served: links are no output. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { finalStage, type ModelUser, modelsToRemove } from '../../../src/core/run/keep-models.ts';
+import { type ModelUser, modelsToRemove } from '../../../src/core/run/keep-models.ts';
 
 /** A done run with a model of its own; `best` unless said otherwise. */
 function user(run: string, given: Partial<ModelUser> = {}): ModelUser {
@@ -80,13 +80,5 @@ describe('modelsToRemove', () => {
         expect(stays).to.deep.equal([`s${scores.indexOf(Math.max(...scores))}`]);
       }),
     );
-  });
-});
-
-describe('finalStage', () => {
-  it('is the last stage of its own chain that makes a model', () => {
-    expect(finalStage(['train', 'fuse', 'quantize', 'cleanup', 'eval'])).to.equal('quantize');
-    expect(finalStage(['fuse', 'eval'])).to.equal('fuse');
-    expect(finalStage(['train', 'cleanup', 'eval'])).to.equal(null);
   });
 });

@@ -102,8 +102,17 @@ function over(changed: { run?: Partial<Run>; journal?: JournalLine[]; have?: typ
     ...(changed.journal ?? [committed('train', 2520), committed('fuse', 115), committed('cleanup', 1)]),
   ];
   const stages = Object.keys(have).filter((stage): stage is StageName => run.chain.includes(stage as StageName));
-  return { state: { run, journal, committed: new Set(stages) }, manifests: have, rows: [], ended: at(50) };
+  return {
+    state: { run, journal, committed: new Set(stages) },
+    manifests: have,
+    outside: outsideOf(run),
+    rows: [],
+    ended: at(50),
+  };
 }
+
+/** Of a run that comes from no other one. */
+const outsideOf = ({ from }: Run) => (from !== null && !('run' in from) ? from : null);
 
 describe('makeRow', () => {
   it('knows an adapter that changes nothing by its weights, or by its measured size in an older manifest', () => {
@@ -337,6 +346,10 @@ describe('makeRow', () => {
     const none = { ...settings, fuse: { ...settings.fuse, mode: 'none' as const } };
     const adapter = { adapter: '/a', checkpoint: 600, sha256: 'x' };
     expect(makeRow(over({ run: { from: adapter, chain: ['fuse', 'cleanup', 'eval'] } })).checkpoint).to.equal(600);
+    const { fuse, eval: evaluated } = manifests;
+    const have = { ...(fuse && { fuse }), ...(evaluated && { eval: evaluated }) };
+    const later = over({ run: { from: { run: 'a-s0', after: 'fuse' }, chain: ['eval'] }, have });
+    expect(makeRow({ ...later, outside: adapter }).checkpoint, 'that of the run it comes from').to.equal(600);
     const raw = makeRow(over({ run: { settings: none, chain: ['train', 'cleanup', 'eval'] } }));
     expect(raw.bytes.final).to.equal(30);
   });

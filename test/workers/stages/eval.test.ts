@@ -23,16 +23,22 @@ async function fused() {
   return { fuse: { folder: await demoBase('A'), made: { model: '.' } } };
 }
 
+/** What the runner hands over: a run from a model of outside has no fuse stage. */
+async function readBy({ run }: ExamOptions) {
+  const from = run?.from ?? null;
+  return from !== null && 'model' in from ? { outside: from } : fused();
+}
+
 async function evaluated(options: ExamOptions) {
   const at = await prepareExam(options);
-  const made = await evaluate.run(await fused(), at.context);
+  const made = await evaluate.run(await readBy(options), at.context);
   await evaluate.verify?.(made, at.context);
   return { ...at, made };
 }
 
 const failure = async (options: ExamOptions) => {
   const at = await prepareExam(options);
-  return { ...(await stageErrorOf(evaluate.run(await fused(), at.context))), at };
+  return { ...(await stageErrorOf(evaluate.run(await readBy(options), at.context))), at };
 };
 
 const withPrompts = (...texts: readonly string[]): Suite =>

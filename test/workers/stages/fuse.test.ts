@@ -94,21 +94,19 @@ describe('workers/fuse, quantize and cleanup with the real mlx_lm', () => {
     const sha256 = await contentHash(adapter);
     const from = { adapter, checkpoint: 4, sha256 };
     const run = demoRun('B', { from, chain: ['fuse', 'cleanup', 'eval'] });
-    const outside = { ...source.made, adapter: '.', checkpoints: [], iterations: 4 };
-    const input = { folder: adapter, made: outside };
     const dir = join(await tempDir('fuse'), 'a b');
-    const first = await runStage(fuse, { train: input }, { run, dir });
+    const first = await runStage(fuse, { outside: from }, { run, dir });
     expect(await readdir(dir))
       .to.include('model')
       .and.not.include('chosen-adapter');
     expect(first.seen.inputs.adapter).to.equal(await contentHash(join(adapter, '0000004_adapters.safetensors')));
-    const lastRun = { ...run, from: { ...from, checkpoint: null } };
-    const last = { folder: adapter, made: { ...outside, iterations: 0 } };
-    const second = await runStage(fuse, { train: last }, { run: lastRun, dir: join(await tempDir('fuse'), 'b') });
+    const outside = { ...from, checkpoint: null };
+    const lastRun = { ...run, from: outside };
+    const second = await runStage(fuse, { outside }, { run: lastRun, dir: join(await tempDir('fuse'), 'b') });
     expect(await tensorHashes(join(dir, 'model'))).to.not.deep.equal(await tensorHashes(join(second.folder, 'model')));
 
     await writeFile(join(adapter, '0000004_adapters.safetensors'), 'changed');
-    const error = await stageErrorOf(runStage(fuse, { train: input }, { run, dir: join(await tempDir('fuse'), 'c') }));
+    const error = await stageErrorOf(runStage(fuse, { outside: from }, { run, dir: join(await tempDir('fuse'), 'c') }));
     expect(error.code).to.equal('INPUT_CHANGED');
   });
 

@@ -17,7 +17,6 @@ const figures: Cost = {
   ...{ loss: { base: 2, adapter: 1, final: 1.05 }, gain_kept: 0.95, rows: 123 },
 };
 const suite = suiteOf([{ id: 'a', prompt: 'call read_file()' }]);
-const outside = { iterations: 0, train_loss: null, val_loss: null, profile: null, warm_restart: false };
 
 interface Options {
   readonly tool?: (tool: Tool, dir: string) => Promise<void>;
@@ -58,9 +57,9 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
   }) as StageContext;
   const file = join(dir, 'answers.jsonl');
   await writeFile(file, answerText({ ...said('hello'), prompt: 'a' }));
-  const train = { folder: trained, made: { adapter: '.', checkpoints: [], ...outside, iterations: 600 } };
+  const outside = { adapter: trained, checkpoint: 600, sha256: '' };
   const fuse = { folder: '/made', made: { model: 'model' } };
-  const found = await measureCost(context, made ?? { train, fuse }, { exam: { suite, settings }, file });
+  const found = await measureCost(context, made ?? { outside, fuse }, { exam: { suite, settings }, file });
   return { found, seen, tools, trained, dir };
 }
 
