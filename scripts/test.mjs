@@ -14,6 +14,7 @@ const bin = (name) => join(repository, 'node_modules/.bin', name);
 const checks = {
   lint: [
     [bin('biome'), 'check', '--error-on-warnings', '.'],
+    [bin('depcruise'), '--config', '.dependency-cruiser.mjs', 'src'],
     [process.execPath, join(repository, 'scripts/budget.mjs')],
     [process.execPath, join(repository, 'scripts/words.mjs')],
   ],

@@ -65,3 +65,6 @@ export const baseScore = z.strictObject({
   categories: z.record(z.string(), percent),
   strict_categories: z.record(z.string(), percent),
 });
+
+/** The score of each answer of a run: one line per prompt and repeat, 0-1. */
+export type PromptScores = Score['prompts'];

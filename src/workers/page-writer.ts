@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type PagesOrder, type PagesReply, writePagesApart } from '../io/page/pages-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import type { Notice } from './runtime.ts';
 
 /** Rows that come together have one writing. */
 const quiet_ms = 250;
@@ -17,11 +16,16 @@ const lastTries = 5;
 const unwritten = 'the comparison could not be written; it is tried again, also by `phasebox report`';
 const untried = 'the comparison could not be written; it is tried again after the next row, and by `phasebox report`';
 
+export interface PageNotice {
+  readonly kind: 'page';
+  readonly text: string;
+}
+
 export interface PageParts {
   readonly workspace: Pick<Workspace, 'artifacts' | 'state'>;
   readonly log: Logger;
   /** Told once of pages that cannot be written, until they can be again. */
-  readonly notice: (notice: Extract<Notice, { kind: 'page' }>) => void;
+  readonly notice: (notice: PageNotice) => void;
   readonly write?: (order: PagesOrder) => Promise<PagesReply>;
   /** Shorter pauses, for tests. */
   readonly pace?: { readonly quiet_ms: number; readonly again_ms: number; readonly busy_ms: number };

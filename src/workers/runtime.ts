@@ -8,7 +8,7 @@ import type { ControlStore } from '../io/workspace/control-store.ts';
 import type { Notifier } from '../io/workspace/notifier.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { KeyedLock } from './control/keyed-lock.ts';
-import type { PageWriter } from './page-writer.ts';
+import type { PageNotice, PageWriter } from './page-writer.ts';
 import type { Progress } from './stage.ts';
 
 /** What the owner of a workspace has at hand, also when no `up` runs and a command owns it for a moment. */
@@ -81,7 +81,7 @@ export type Notice =
     }
   | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
-  | { readonly kind: 'page'; readonly text: string }
+  | PageNotice
   | { readonly kind: 'broker'; readonly text: string }
   /** Something in artifacts/ is not as phasebox left it. `failed`: a run will not get its row by that. */
   | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }

@@ -1,8 +1,8 @@
 import { groupRuns, type PhaseOnPage } from '../../src/core/compare/groups.ts';
-import type { PromptScores } from '../../src/core/compare/prompts.ts';
 import { type Summary, summarise } from '../../src/core/compare/summary.ts';
 import { criteria } from '../../src/events/phase.ts';
 import type { Row } from '../../src/events/row.ts';
+import type { PromptScores } from '../../src/events/score.ts';
 import { makeRow } from './rows.ts';
 
 const phaseNamed = (phase: string): PhaseOnPage => ({

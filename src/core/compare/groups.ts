@@ -1,8 +1,8 @@
 import type { Criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
+import type { PromptScores } from '../../events/score.ts';
 import { type Judgement, judge } from '../config/criteria.ts';
 import { figuresOf, mean, meanValues } from '../run/figures.ts';
-import type { PromptScores } from './prompts.ts';
 
 /** A phase as the page needs it: what was accepted under its name. */
 export interface PhaseOnPage {

@@ -1,10 +1,7 @@
 import type { Row } from '../../events/row.ts';
-import { type Score, wrapperAlone } from '../../events/score.ts';
+import { type PromptScores, wrapperAlone } from '../../events/score.ts';
 import { rounding } from '../stats/moments.ts';
 import type { Group } from './groups.ts';
-
-/** The score of each answer of a run: one line per prompt and repeat, 0-1. */
-export type PromptScores = Score['prompts'];
 
 /** Points of each prompt of a run, 0-1 by the scorer of its gate: the mean over its repeats. */
 export function pointsOf(scores: PromptScores, score_by: Row['score_by']): Map<string, number> {

@@ -5,7 +5,7 @@ import type { Made } from '../../events/stages.ts';
 import { figure, type Summary } from '../compare/summary.ts';
 import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
 import { meanTable } from '../run/figures.ts';
-import type { AtIteration, CategoryScore, PhaseScores, PlotData, StageSpan, TrainingCurve } from './plots.ts';
+import type { AtIteration, CategoryScore, PhaseScores, PlotData, StageSpan, TrainingCurve } from './plot-types.ts';
 
 /** Overall scores of the phases that have one, as in the page's table. */
 export function overallData(summaries: readonly Summary[]): PhaseScores[] {

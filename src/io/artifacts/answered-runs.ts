@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import type { PromptScores } from '../../core/compare/prompts.ts';
 import type { AnsweredRun } from '../../core/page/answers-page.ts';
 import { shownAnswer } from '../../core/page/shown-answer.ts';
 import { readAnswers } from '../../core/score/answers.ts';
+import type { PromptScores } from '../../events/score.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';

@@ -5,7 +5,8 @@ import { isMapping } from '../../core/mapping.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
 import type { Tensor } from '../../core/mlx/safetensors.ts';
 import { hasCode, readText } from '../disk/files.ts';
-import { type TensorFile, tensorFileOrFault } from '../thread/tensor-file.ts';
+import type { TensorFile } from '../thread/parse-tensors.ts';
+import { tensorFileOrFault } from './tensor-file.ts';
 
 /**
  * True for an adapter whose weights (a .safetensors file beside its adapter_config.json) add zero to every layer: for

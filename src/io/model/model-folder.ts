@@ -6,8 +6,9 @@ import { type ModelShape, shapeOfName, shapeOfTensors } from '../../core/mlx/mod
 import type { ModelFolder } from '../../core/mlx/model-support.ts';
 import { hasCode, ifAbsent } from '../disk/files.ts';
 import { parseModelFolder } from '../thread/parse-model.ts';
+import { smallJson } from '../thread/parse-tensors.ts';
 import { runTask } from '../thread/run-task.ts';
-import { claimedHeader, smallJson, tensorFileOrFault } from '../thread/tensor-file.ts';
+import { claimedHeader, tensorFileOrFault } from './tensor-file.ts';
 
 /**
  * What lies in a model folder, and whether it can be loaded: only headers, sizes and the small JSON files are read. A

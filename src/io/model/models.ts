@@ -5,8 +5,8 @@ import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.t
 import { hasCode, readText } from '../disk/files.ts';
 import { absolutePath, homeFolder } from '../host/home.ts';
 import { indexFile, parseShardNames } from '../thread/parse-model.ts';
+import { smallJson } from '../thread/parse-tensors.ts';
 import { runTask } from '../thread/run-task.ts';
-import { smallJson } from '../thread/tensor-file.ts';
 
 const hubId = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const revisionName = /^(?!.*\.\.)[A-Za-z0-9][\w.-]{0,99}(?:\/[\w.-]{1,99}){0,4}$/;

@@ -19,7 +19,7 @@ import {
   smallJson,
   type TensorFile,
   tooManyTensors,
-} from './tensor-file.ts';
+} from './parse-tensors.ts';
 
 export const indexFile = 'model.safetensors.index.json';
 /** One of these is enough; they are looked for in this order. */

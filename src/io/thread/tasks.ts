@@ -55,7 +55,7 @@ export const tasks = {
     return parseShardNames(index);
   },
   async tensorFile(path: string) {
-    const { parseTensorFile } = await import('./tensor-file.ts');
+    const { parseTensorFile } = await import('./parse-tensors.ts');
     return parseTensorFile(path);
   },
 } as const;

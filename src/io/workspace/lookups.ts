@@ -16,9 +16,9 @@ import { readFacts } from '../model/facts.ts';
 import { readModelFolder } from '../model/model-folder.ts';
 import { listNames, resolveModel } from '../model/models.ts';
 import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
+import { inspectTensors } from '../model/tensor-file.ts';
 import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf, yamlOf } from '../thread/off-thread.ts';
-import { inspectTensors } from '../thread/tensor-file.ts';
 
 export interface LookupPlaces {
   /** The workspace and its artifacts folder, absolute. */

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { contrast } from '../../../src/core/compare/contrast.ts';
-import type { PromptScores } from '../../../src/core/compare/prompts.ts';
 import { findingText, findingWords } from '../../../src/core/page/report-words.ts';
 import type { Row } from '../../../src/events/row.ts';
+import type { PromptScores } from '../../../src/events/score.ts';
 import { points, rowsOf, summaries } from '../../helpers/compared.ts';
 import { makeRow, noCustody } from '../../helpers/rows.ts';
 

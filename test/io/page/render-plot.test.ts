@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type PlotData, type PlotName, plotNames, plotSpecs } from '../../../src/core/page/plots.ts';
+import type { PlotData } from '../../../src/core/page/plot-types.ts';
+import { type PlotName, plotNames, plotSpecs } from '../../../src/core/page/plots.ts';
 import { renderPlot } from '../../../src/io/page/render-plot.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 10, 21, 22, minute)).toISOString();

@@ -1,0 +1,38 @@
+import type { InspectedTensors } from '../../core/config/lookups.ts';
+import { headerLength, prefixBytes } from '../../core/mlx/safetensors.ts';
+import { hasCode, openRegular } from '../disk/files.ts';
+import { damaged, parseTensorFile, type Read, smallJson, type TensorFile } from '../thread/parse-tensors.ts';
+import { runTask } from '../thread/run-task.ts';
+
+/** The tensors of one .safetensors file by its header, or why it is of no use. */
+export async function inspectTensors(path: string): Promise<InspectedTensors> {
+  const file = await tensorFileOrFault(path);
+  return file.ok ? { ok: true, value: file.value.tensors } : file;
+}
+
+/** The same with where the tensors begin. */
+export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>> {
+  if ((await claimedHeader(path)) <= smallJson) return parseTensorFile(path);
+  return runTask('tensorFile', path, null).catch((error: unknown) => {
+    if (!hasCode(error, 'ERR_WORKER_OUT_OF_MEMORY')) throw error;
+    return damaged('its header takes more than 2 GB of memory');
+  });
+}
+
+/** Bytes that the header of a .safetensors file claims to have; 0 if it cannot be read: whoever reads it says why. */
+export async function claimedHeader(path: string): Promise<number> {
+  try {
+    const handle = await openRegular(path);
+    try {
+      const prefix = new Uint8Array(prefixBytes);
+      const { size } = await handle.stat();
+      await handle.read(prefix, 0, prefixBytes, 0);
+      const length = headerLength(prefix, size);
+      return length.ok ? length.value : 0;
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    return 0;
+  }
+}
