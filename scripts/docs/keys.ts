@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { isPathSchema } from '../../src/events/paths.ts';
 import { phase } from '../../src/events/phase.ts';
-import { trainSettings } from '../../src/events/stages.ts';
+import { trainSettings } from '../../src/events/stages/train.ts';
 import { workspaceConfig } from '../../src/events/workspace.ts';
 import { table } from './markdown.ts';
 

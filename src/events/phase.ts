@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { command, path } from './paths.ts';
-import { cleanupSettings, evalSettings, fuseSettings, selectSettings, trainSettings } from './stages.ts';
+import { branchingStages, configSections, type SectionName, sectionNames } from './stages.ts';
 
 const text = z.string();
 /** Names that phasebox uses in artifacts/, in any case, since some disks ignore case. */
@@ -48,7 +48,7 @@ export type Criteria = z.infer<typeof criteria>;
 export const from = z.union([
   z.strictObject({
     run: z.string().min(1).describe('A run, such as 43a-s0.'),
-    after: z.enum(['train', 'select', 'fuse', 'quantize']).describe('The last stage that is taken over from it.'),
+    after: z.enum(branchingStages).describe('The last stage that is taken over from it.'),
   }),
   z.strictObject({ model: path.describe('A whole model, which is only evaluated.') }),
   z.strictObject({
@@ -68,13 +68,9 @@ const section = z.record(z.string(), z.unknown()).nullish();
  * What a variant may change. All keys are optional, since it is merged into the phase before the phase is validated
  * again.
  */
-export const variantOverlay = z.strictObject({
-  train: section,
-  select: section,
-  fuse: section,
-  cleanup: section,
-  eval: section,
-});
+export const variantOverlay = z.strictObject(
+  Object.fromEntries(sectionNames.map((name) => [name, section])) as Record<SectionName, typeof section>,
+);
 
 const variableName = z
   .string()
@@ -110,13 +106,7 @@ export const phase = z.strictObject({
     .union([z.int().min(1).max(100), z.array(seed).min(1).max(1000)])
     .default([0])
     .describe('One run per seed. A number n means the seeds 0 to n-1. A seed given twice is run twice.'),
-  train: trainSettings
-    .optional()
-    .describe("Settings of mlx_lm by their own names. Absent ones have mlx_lm's defaults."),
-  select: selectSettings.prefault({}).describe('Which checkpoint is used.'),
-  fuse: fuseSettings.prefault({}).describe('How adapter and model are joined.'),
-  cleanup: cleanupSettings.prefault({}).describe('What is deleted before the eval.'),
-  eval: evalSettings.optional().describe('How the model is scored.'),
+  ...configSections,
   baseline: baseline
     .optional()
     .describe('What to compare with: the name of a phase, or figures as `{ name, overall, categories, suite }`.'),

@@ -4,7 +4,8 @@ import { folderName } from './inside.ts';
 import { host, servedBy } from './manifest.ts';
 import { dataProfile } from './profile.ts';
 import { modes } from './score.ts';
-import { candidate, stageName } from './stages.ts';
+import { candidate } from './stages/select.ts';
+import { stageName } from './stages.ts';
 
 const percent = z.number().nullable();
 const categories = z.record(z.string(), z.number()).nullable();

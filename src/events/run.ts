@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { folderName } from './inside.ts';
 import { criteria } from './phase.ts';
-import { cleanupSettings, evalSettings, fuseSettings, selectSettings, stageName, trainSettings } from './stages.ts';
+import { keptSections, stageName } from './stages.ts';
 
 /** Where a run begins if not at train. Folders are absolute and hashed at acceptance. */
 export const origin = z.union([
@@ -40,14 +40,7 @@ export const run = z.strictObject({
   min_rows: z.record(z.string(), z.int()),
   from: origin.nullable(),
   chain: z.array(stageName).min(1),
-  settings: z.strictObject({
-    train: trainSettings.nullable(),
-    select: selectSettings,
-    fuse: fuseSettings,
-    cleanup: cleanupSettings,
-    /** `suite` is the absolute path of the suite's file. */
-    eval: evalSettings,
-  }),
+  settings: z.strictObject(keptSections),
   criteria: criteria.nullable(),
   /** A phase's name, or figures. */
   baseline: z

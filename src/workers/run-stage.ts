@@ -20,7 +20,7 @@ import { findBaseModel } from '../io/model/base-model.ts';
 import { endTools } from '../io/tool/tool-folders.ts';
 import { ownFifos } from '../io/tool/tool-process.ts';
 import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
-import { carryOver, handedOnFiles } from './carry-over.ts';
+import { carriedFiles, carryOver } from './carry-over.ts';
 import { markBusy } from './control/busy-runs.ts';
 import { recordFailure } from './failure.ts';
 import { readInputs } from './inputs.ts';
@@ -132,7 +132,7 @@ async function attemptStage(
 
 /** What somebody put into an attempt's folder must not hold the tools that open it. */
 async function refuseOdd(dir: string, stage: StageName): Promise<void> {
-  const odd = await oddEntry(dir, { fifos: ownFifos, files: handedOnFiles(stage) });
+  const odd = await oddEntry(dir, { fifos: ownFifos, files: carriedFiles(stage) });
   if (odd === null) return;
   await endTools(dir).catch(ifDamaged(undefined));
   throw new StageError('OUTPUT_DAMAGED', `${odd} is not a regular file`);

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { stringify } from 'yaml';
-import type { Candidate } from '../../src/events/stages.ts';
+import type { Candidate } from '../../src/events/stages/select.ts';
 import { type Call, type Chain, config, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 

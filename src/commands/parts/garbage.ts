@@ -16,7 +16,7 @@ import { removeInside } from '../../io/disk/inside.ts';
 import { folderBytes } from '../../io/host/disk-usage.ts';
 import { listNames } from '../../io/model/models.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
-import { handedOnFiles } from '../../workers/carry-over.ts';
+import { carriedFiles } from '../../workers/carry-over.ts';
 
 /** What only an order of its own frees. */
 export type Kind = 'leftover' | 'checkpoints' | 'model';
@@ -67,7 +67,7 @@ const logFiles: readonly string[] = ['log.txt', 'command.json'];
 
 /** All of a failed attempt but its logs and what the next one goes on with: left when a crash came before the tidying. */
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
-  const kept = [...logFiles, ...handedOnFiles(of.stage)];
+  const kept = [...logFiles, ...carriedFiles(of.stage)];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((entry) => entry.isFile() && !kept.includes(entry.name))

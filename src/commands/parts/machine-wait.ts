@@ -1,13 +1,13 @@
 import { join, sep } from 'node:path';
 import type { RunStatus } from '../../core/run/status.ts';
-import { attemptFolder, stageNames } from '../../events/stages.ts';
+import { attemptFolder, isStage, stages } from '../../events/stages.ts';
 import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 
 /** `waits for the machine: train of 43b-s0 in /other, pid 4711`: why a run's stage does not begin; null: it works. */
 export async function machineWait(folder: string, status: RunStatus): Promise<string | null> {
-  const stage = stageNames.find((name) => name === status.stage);
-  if (stage === undefined || stage === 'cleanup' || status.attempt === null) return null;
+  const { stage } = status;
+  if (!isStage(stage) || !stages[stage].loadsModel || status.attempt === null) return null;
   const holder = await machineHolder();
   const dir = join(folder, attemptFolder(stage, status.attempt));
   if (holder === null || `${holder.dir}${sep}`.startsWith(`${dir}${sep}`) || (await hasLiveTool(dir))) return null;

@@ -1,5 +1,5 @@
 import type { Phase } from '../../events/phase.ts';
-import { evalSettings } from '../../events/stages.ts';
+import { evalSettings } from '../../events/stages/eval.ts';
 import type { Suite } from '../../events/suite.ts';
 import { canonicalJson } from '../json.ts';
 import { getAt, isMapping } from '../mapping.ts';

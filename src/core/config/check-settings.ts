@@ -1,7 +1,7 @@
-import type * as z from 'zod';
+import * as z from 'zod';
 import { othersHome, othersHomeAt } from '../../events/paths.ts';
-import { phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
+import { configSections, keptSections, sectionNames, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import type { ModelReader } from './base-model.ts';
 import { weightsProblem } from './check-adapter.ts';
@@ -10,7 +10,8 @@ import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Finding, Path, Problem } from './problem.ts';
 
 /** The sections that a phase and its variants have in common. */
-export const sections = phase.pick({ train: true, select: true, fuse: true, cleanup: true, eval: true });
+export const sections = z.strictObject(configSections);
+const kept = z.strictObject(keptSections);
 export type Sections = Partial<z.infer<typeof sections>>;
 
 /** A suite as a config names it; `problems` are in its own file, `message` is why it cannot be read at all. */
@@ -145,14 +146,10 @@ async function checkSuite(suite: string, key: Path, { lookups, suites, path }: S
 
 /** Sections as a run keeps them, paths absolute; null when one is missing. */
 export function resolveSettings(given: Sections, lookups: Lookups): Run['settings'] | null {
-  const { train = null, select, fuse, cleanup, eval: evaluation } = given;
-  if (select === undefined || fuse === undefined || cleanup === undefined || evaluation === undefined) return null;
-  const resume = train?.resume_adapter_file;
-  return {
-    train: train === null || resume === undefined ? train : { ...train, resume_adapter_file: lookups.absolute(resume) },
-    select: { ...select, ...(select.suite === undefined ? {} : { suite: lookups.absolute(select.suite) }) },
-    fuse,
-    cleanup,
-    eval: { ...evaluation, suite: lookups.absolute(evaluation.suite) },
-  };
+  const absolute = (path: string): string => lookups.absolute(path);
+  const resolved = sectionNames.map((name) => {
+    const value = given[name];
+    return [name, value === undefined ? null : stages[name].resolve(value as never, absolute)];
+  });
+  return kept.safeParse(Object.fromEntries(resolved)).data ?? null;
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
-import { cleanupSettings, fuseSettings, type StageName, selectSettings, stageNames } from '../../events/stages.ts';
+import { modelSections, type SectionName, type StageName, sectionsUntil, stages } from '../../events/stages.ts';
 import { get } from '../mapping.ts';
 import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
 import { checkAdapter, noAdapter } from './check-adapter.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
 import type { Start } from './plan-runs.ts';
 import type { Finding } from './problem.ts';
-import type { UsablePhase } from './read-phase.ts';
+import { type UsablePhase, usable } from './read-phase.ts';
 import { suggestion } from './validate.ts';
 
 /** Something that was looked up: null when nothing can be planned with it; the findings say why, or what is absent. */
@@ -50,7 +50,13 @@ export async function checkStart(
 }
 
 /** A run that only evaluates has no use for these: what is written there must not change how its model is served. */
-const unused = { select: selectSettings.parse({}), fuse: fuseSettings.parse({}), cleanup: cleanupSettings.parse({}) };
+const unused = pickSections(usable.parse({}), modelSections);
+
+function pickSections<S extends Partial<Run['settings']>>(settings: S, names: readonly SectionName[]): Partial<S> {
+  return Object.fromEntries(
+    names.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]])),
+  ) as Partial<S>;
+}
 
 /** An adapter from outside was chosen by whoever named it. */
 function nothingToSelect({ from, select }: UsablePhase): Finding[] {
@@ -156,9 +162,7 @@ async function startFromRun(
     const message = `${source.run} keeps one checkpoint only (cleanup.keep_checkpoints: selected); allowed: last`;
     return nothing({ path: ['select', 'by'], seen: own.by, message });
   }
-  const { train, select, fuse } = source.settings;
-  const taken = (stage: StageName): boolean => stageNames.indexOf(stage) <= stageNames.indexOf(after);
-  const inherited = { train, ...(taken('select') ? { select } : {}), ...(taken('fuse') ? { fuse } : {}) };
+  const inherited = pickSections(source.settings, sectionsUntil(after));
   const { model, data, min_rows } = source;
   return { value: { from: { run: source.run, after }, done: after, model, data, min_rows, inherited }, findings: [] };
 }
@@ -177,7 +181,7 @@ async function nearestPhase(run: string, lookups: Lookups): Promise<string | und
 
 /** Why no run can start after this stage of that run; null: it can. */
 function cannotBranch(source: RunPlan, after: StageName): Pick<Finding, 'message' | 'hint'> | null {
-  const made: readonly StageName[] = source.chain.filter((stage) => stage !== 'cleanup' && stage !== 'eval');
+  const made: readonly StageName[] = source.chain.filter((stage) => stages[stage].branches);
   if (!made.includes(after)) {
     const list = made.length === 0 ? 'it makes no model of its own' : `allowed: ${made.join(', ')}`;
     const { from } = source;

@@ -1,4 +1,4 @@
-import { trainSettings } from '../../events/stages.ts';
+import { trainSettings } from '../../events/stages/train.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { mlxDefaults } from '../mlx/mlx-argv.ts';
 import { plural } from '../words.ts';

@@ -1,5 +1,5 @@
 import type { Run } from '../../events/run.ts';
-import { type StageName, stageNames } from '../../events/stages.ts';
+import { type StageName, stageNames, stages } from '../../events/stages.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { checkSettings, resolveSettings, type SettingsScope, sections } from './check-settings.ts';
 import { keepsOne } from './check-start.ts';
@@ -76,11 +76,9 @@ const said = ({ path, message }: Finding, below: readonly string[]): string =>
 
 function cannotVary(own: Mapping, done: StageName | null): string[] {
   const reached = done === null ? -1 : stageNames.indexOf(done);
-  const cleans = done === 'quantize';
-  return stageNames.filter(
-    (stage, place) =>
-      own[stage] !== undefined && own[stage] !== null && (place <= reached || (cleans && stage === 'cleanup')),
-  );
+  const unused = (stage: StageName, place: number): boolean =>
+    place <= reached || (done === 'quantize' && stages[stage].makesModel);
+  return stageNames.filter((stage, place) => own[stage] !== undefined && own[stage] !== null && unused(stage, place));
 }
 
 async function compare(

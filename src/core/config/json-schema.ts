@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { phase } from '../../events/phase.ts';
-import { stages } from '../../events/stages.ts';
+import { sectionNames, stages } from '../../events/stages.ts';
 import { isMapping } from '../mapping.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
@@ -50,9 +50,8 @@ function part(schema: unknown): JsonSchema {
 
 /** What a variant may say is a part of each section, and null to take something back. */
 function variants(schema: unknown): JsonSchema {
-  const names = ['train', 'select', 'fuse', 'cleanup', 'eval'] as const;
   const properties: Record<string, JsonSchema> = {};
-  for (const name of names) properties[name] = orNull(inputSchema(stages[name].settings));
+  for (const name of sectionNames) properties[name] = orNull(inputSchema(stages[name].settings));
   const overlay: JsonSchema = { type: 'object', properties, additionalProperties: false };
   return { ...(isMapping(schema) ? schema : {}), additionalProperties: overlay };
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { phase } from '../../events/phase.ts';
-import { trainSettings } from '../../events/stages.ts';
+import { trainSettings } from '../../events/stages/train.ts';
 import { get, isMapping, type Mapping } from '../mapping.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';

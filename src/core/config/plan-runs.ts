@@ -1,6 +1,6 @@
 import type { Phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
-import { type StageName, stageNames } from '../../events/stages.ts';
+import { type StageName, sectionNames, stageNames, stages } from '../../events/stages.ts';
 import { isSame } from '../mapping.ts';
 import type { RunDraft } from './lookups.ts';
 
@@ -33,7 +33,6 @@ export interface ResolvedPhase {
 }
 
 const place = (stage: StageName | null): number => (stage === null ? -1 : stageNames.indexOf(stage));
-const modelStages: readonly StageName[] = ['train', 'select', 'fuse', 'quantize'];
 
 /** The seeds of a phase as a list: a number n stands for 0..n-1, none for [0]. */
 export function seedList(seeds: unknown): number[] {
@@ -57,16 +56,14 @@ export function phaseOfRun(id: string): string | null {
 }
 
 /** The stages of a run after what is made already. */
-export function chainAfter(done: StageName | null, { select, fuse }: Settings): StageName[] {
-  const wanted: Partial<Record<StageName, boolean>> = {
-    train: true,
-    select: select.by !== 'last',
-    fuse: fuse.mode !== 'none',
-    quantize: fuse.mode === 'two_step' && fuse.q_bits !== null,
-  };
-  const made = modelStages.filter((stage) => wanted[stage] === true && place(stage) > place(done));
-  const cleans = made.includes('train') || made.includes('fuse');
-  return [...made, ...(cleans ? (['cleanup'] as const) : []), 'eval'];
+export function chainAfter(done: StageName | null, settings: Settings): StageName[] {
+  const chain: StageName[] = [];
+  for (const stage of stageNames) {
+    const { branches, wanted } = stages[stage];
+    // What nothing can begin after is done by each run for itself.
+    if ((!branches || place(stage) > place(done)) && wanted(settings, chain)) chain.push(stage);
+  }
+  return chain;
 }
 
 /** What of the settings reaches a tool: bits have no meaning without a fuse, a group size none without bits. */
@@ -82,8 +79,7 @@ export function effective(settings: Settings, trainDefaults: ResolvedPhase['trai
 
 /** The first stage whose settings differ; null: none does. */
 export function firstDifference(a: Settings, b: Settings): StageName | null {
-  const order = ['train', 'select', 'fuse', 'cleanup', 'eval'] as const;
-  return order.find((stage) => !isSame(a[stage], b[stage])) ?? null;
+  return sectionNames.find((stage) => !isSame(a[stage], b[stage])) ?? null;
 }
 
 /** All runs of a phase: seed by seed, the plain run first, then its variants as written. */
@@ -131,7 +127,7 @@ function branch(resolved: ResolvedPhase, plain: RunDraft, at: Place & { readonly
   const own = draft(resolved, at);
   const { trainDefaults } = resolved;
   const first = firstDifference(effective(plain.settings, trainDefaults), effective(own.settings, trainDefaults));
-  const after = plain.chain.filter((stage) => modelStages.includes(stage) && place(stage) < place(first)).at(-1);
+  const after = plain.chain.filter((stage) => stages[stage].branches && place(stage) < place(first)).at(-1);
   if (after === undefined) return own;
   return { ...own, from: { run: plain.run, after }, chain: chainAfter(after, own.settings) };
 }

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import { phase } from '../../events/phase.ts';
+import { isStage, modelSections, sectionsUntil } from '../../events/stages.ts';
 import { get, getAt, isMapping, type Mapping } from '../mapping.ts';
 import type { Finding } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
@@ -16,7 +17,7 @@ const namePaths = [
   ['from', 'run'],
 ];
 
-const usable = phase.partial({ phase: true });
+export const usable = phase.partial({ phase: true });
 /** A phase as far as it is right: what is wrong in it is left out. */
 export type UsablePhase = z.infer<typeof usable>;
 
@@ -77,15 +78,7 @@ const startKeys = [
 export function takenBy(kind: FromKind | null, after: unknown): readonly string[] {
   if (kind === null) return [];
   if (kind !== 'run') return ['train'];
-  return [
-    'model',
-    'revision',
-    'download',
-    'data',
-    'min_rows',
-    'train',
-    ...(after === 'train' ? [] : ['select']),
-  ].concat(after === 'fuse' || after === 'quantize' ? ['fuse'] : []);
+  return ['model', 'revision', 'download', 'data', 'min_rows', ...(isStage(after) ? sectionsUntil(after) : ['train'])];
 }
 
 function unwanted(raw: Mapping, own: Mapping): Finding[] {
@@ -107,7 +100,7 @@ function unwanted(raw: Mapping, own: Mapping): Finding[] {
 export function unusedKeys(raw: Mapping, own: Mapping): string[] {
   const kind = fromKind(raw);
   if (kind === null || kind === 'run') return [];
-  const unused = ['data', 'min_rows', ...(kind === 'model' ? ['select', 'fuse', 'cleanup'] : [])];
+  const unused = ['data', 'min_rows', ...(kind === 'model' ? modelSections.filter((name) => name !== 'train') : [])];
   return unused.filter((key) => own[key] !== undefined && own[key] !== null);
 }
 
@@ -117,7 +110,7 @@ export function inheritable(base: Mapping, own: Mapping): Mapping {
   const dropped = [
     ...takenBy(kind, get(own.from, 'after')),
     ...(kind === 'adapter' ? ['data', 'min_rows', 'select'] : []),
-    ...(kind === 'model' ? ['data', 'min_rows', 'model', 'revision', 'download', 'select', 'fuse', 'cleanup'] : []),
+    ...(kind === 'model' ? ['data', 'min_rows', 'model', 'revision', 'download', ...modelSections] : []),
   ];
   return Object.fromEntries(Object.entries(base).filter(([key]) => !dropped.includes(key)));
 }

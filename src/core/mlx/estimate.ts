@@ -1,12 +1,11 @@
 import type { Run } from '../../events/run.ts';
-import type { Settings, StageName } from '../../events/stages.ts';
+import type { Sizes } from '../../events/stages/stage-row.ts';
+import { type Settings, type StageName, stages } from '../../events/stages.ts';
 import { mlxDefaults, savedIterations } from './mlx-argv.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
 /** Of a run: what decides how much it writes. */
-export type Planned = Pick<Run, 'chain'> & {
-  readonly settings: Pick<Run['settings'], 'train' | 'fuse' | 'cleanup'>;
-};
+export type Planned = Pick<Run, 'chain' | 'settings'>;
 
 /** Bytes that a stage has written at its end, and those that are freed by it. */
 export interface StageDisk {
@@ -37,10 +36,6 @@ const tensorOverhead = 260;
 const unseenOthers = 12 * 2 ** 20;
 /** transformers writes tokenizer.json with line breaks and indents, and mlx_lm adds a card and a template file. */
 const rewritten = 24 * 2 ** 10;
-/** Config, profile and log of a tool; a log line a report. */
-const logs = 16 * 2 ** 10;
-const answers = 48 * 2 ** 10;
-
 /** Bits of an element in a quantized weight with its scale and bias: 5 bits in groups of 64 of a 16-bit model = 5.5. */
 function quantizedBytes(weight: Weight, bits: number, group: number): number {
   const grid = /(?:^|\.)gate$/.test(weight.path) ? router : { bits, group };
@@ -109,50 +104,32 @@ export function checkpointCount(settings: Settings<'train'>): number {
   return Math.floor(iters / save_every);
 }
 
-function trainDisk(shape: ModelShape, settings: Settings<'train'>): number {
-  return adapterBytes(shape, settings) * (1 + checkpointCount(settings)) + logs;
+/** What the stages of a run count with. */
+function sizesOf(shape: ModelShape, { settings: { train } }: Planned): Sizes {
+  return {
+    model: (bits, group) => modelBytes(shape, bits, group),
+    adapter: train === null ? 0 : adapterBytes(shape, train),
+    checkpoints: train === null ? 0 : checkpointCount(train),
+    saved: train === null ? 0 : savedIterations(train).length,
+  };
 }
 
 /** Bytes that a stage writes into its folder, at its end the most: what is reserved before it starts. */
-export function stageBytes(shape: ModelShape, run: Planned, stage: StageName): number {
-  const { train, fuse } = run.settings;
-  const quantized = modelBytes(shape, fuse.q_bits, fuse.q_group_size);
-  switch (stage) {
-    case 'train':
-      return train === null ? logs : trainDisk(shape, train);
-    case 'select':
-      return train === null ? answers : adapterBytes(shape, train) + answers * savedIterations(train).length;
-    case 'fuse':
-      return fuse.mode === 'two_step' ? modelBytes(shape, null, fuse.q_group_size) : quantized;
-    case 'quantize':
-      return quantized;
-    case 'eval':
-      return answers;
-    default:
-      return 0;
-  }
-}
-
-function freedBytes(shape: ModelShape, run: Planned): number {
-  const { train, cleanup } = run.settings;
-  const floats = run.chain.includes('fuse') && run.chain.includes('quantize') ? stageBytes(shape, run, 'fuse') : 0;
-  const trained = run.chain.includes('train') && train !== null && cleanup.keep_checkpoints === 'selected';
-  if (!trained) return floats;
-  const kept = run.chain.includes('select') ? 1 : 0;
-  return floats + adapterBytes(shape, train) * Math.max(0, checkpointCount(train) - kept);
-}
+export const stageBytes = (shape: ModelShape, run: Planned, stage: StageName): number =>
+  stages[stage].bytes(run, sizesOf(shape, run));
 
 /** Disk of a run, stage by stage, from the shape of its base model. */
 export function runDisk(shape: ModelShape, run: Planned): RunDisk {
   const { fuse } = run.settings;
-  const stages = run.chain.map((stage) => ({
+  const sizes = sizesOf(shape, run);
+  const disk = run.chain.map((stage) => ({
     stage,
-    writes: stageBytes(shape, run, stage),
-    frees: stage === 'cleanup' ? freedBytes(shape, run) : 0,
+    writes: stages[stage].bytes(run, sizes),
+    frees: stages[stage].frees(run, sizes),
   }));
   let size = 0;
   let peak = 0;
-  for (const { writes, frees } of stages) {
+  for (const { writes, frees } of disk) {
     size += writes;
     peak = Math.max(peak, size);
     size -= frees;
@@ -161,7 +138,7 @@ export function runDisk(shape: ModelShape, run: Planned): RunDisk {
   const direct = run.chain.includes('fuse') && fuse.mode === 'direct' && fuse.q_bits !== null;
   return {
     about: shape.about,
-    stages,
+    stages: disk,
     peak,
     stays: size,
     final: makesModel ? modelBytes(shape, fuse.q_bits, fuse.q_group_size) : 0,

@@ -1,6 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
-import type { StageName } from '../../events/stages.ts';
+import type { Work } from '../../events/stages/stage-row.ts';
+import { type StageName, stages } from '../../events/stages.ts';
 import { mlxDefaults } from '../mlx/mlx-argv.ts';
 
 /** A finished run and its row. */
@@ -20,10 +21,9 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 
-/** Rows of data that a training goes through: what its time grows with. */
-function steps({ settings: { train } }: Pick<Run, 'settings'>): number {
-  const { iters, batch_size } = { ...mlxDefaults, ...train };
-  return iters * batch_size;
+function workOf({ settings }: Pick<Run, 'settings'>): Work<Run['settings']> {
+  const { iters, batch_size } = { ...mlxDefaults, ...settings.train };
+  return { settings, steps: iters * batch_size };
 }
 
 /** Times of the stages of a run from done runs of the same model; a training's are scaled by iters x batch_size. */
@@ -33,14 +33,10 @@ export function stageTimes(run: Pick<Run, 'model' | 'settings' | 'chain'>, finis
   );
   const seconds: Partial<Record<StageName, number>> = {};
   for (const stage of run.chain) {
-    const comparable = alike.filter(
-      (one) =>
-        one.run.chain.includes(stage) && (stage !== 'fuse' || one.run.settings.fuse.mode === run.settings.fuse.mode),
-    );
-    const told = comparable.flatMap((one) => {
+    const told = alike.flatMap((one) => {
       const spent = one.row.seconds[stage];
-      if (spent === undefined) return [];
-      return [stage === 'train' ? (spent * steps(run)) / steps(one.run) : spent];
+      const factor = stages[stage].timeFactor(workOf(run), workOf(one.run));
+      return spent === undefined || factor === null || !one.run.chain.includes(stage) ? [] : [spent * factor];
     });
     const middle = median(told);
     if (middle !== null) seconds[stage] = middle;

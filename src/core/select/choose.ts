@@ -1,4 +1,4 @@
-import type { Candidate } from '../../events/stages.ts';
+import type { Candidate } from '../../events/stages/select.ts';
 
 /** The figure that decides: the highest `overall` or `strict`, or the lowest `val_loss`. */
 export type Figure = 'overall' | 'strict' | 'val_loss';

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
 import { type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
 import { sizeText } from '../../../src/core/size-text.ts';
+import { evalSettings } from '../../../src/events/stages/eval.ts';
 import type { Settings, StageName } from '../../../src/events/stages.ts';
 
 const named = (name: string): ModelShape & { about: false } => {
@@ -23,6 +24,8 @@ const plan = (mode: 'direct' | 'two_step' | 'none', keep_checkpoints: 'all' | 's
     train,
     fuse: { mode, q_bits: 5 as const, q_group_size: 64 as const },
     cleanup: { keep_checkpoints, keep_model: 'all' as const },
+    select: { by: 'last' as const },
+    eval: evalSettings.parse({ suite: '/none.yaml' }),
   },
 });
 

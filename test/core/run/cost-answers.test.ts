@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { costAnswers } from '../../../src/core/run/cost-answers.ts';
-import { evalSettings } from '../../../src/events/stages.ts';
+import { evalSettings } from '../../../src/events/stages/eval.ts';
 import type { Answer } from '../../../src/events/suite.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 

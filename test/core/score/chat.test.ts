@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { chatRequest, probeRequest } from '../../../src/core/score/chat.ts';
-import { evalSettings } from '../../../src/events/stages.ts';
+import { evalSettings } from '../../../src/events/stages/eval.ts';
 import type { Prompt, Suite } from '../../../src/events/suite.ts';
 import { promptOf, suiteOf } from '../../helpers/answers.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type EvalFacts, evalIdentity, wordsOfCommand } from '../../../src/core/score/eval-identity.ts';
-import { evalSettings } from '../../../src/events/stages.ts';
+import { evalSettings } from '../../../src/events/stages/eval.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 
 const facts: EvalFacts = {

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { StageError } from '../../../src/core/errors.ts';
 import { answerText } from '../../../src/core/score/answers.ts';
 import type { Cost } from '../../../src/events/cost.ts';
-import { evalSettings } from '../../../src/events/stages.ts';
+import { evalSettings } from '../../../src/events/stages/eval.ts';
 import type { StageContext, Tool } from '../../../src/workers/stage.ts';
 import { measureCost } from '../../../src/workers/stages/model-cost.ts';
 import type { Makings } from '../../../src/workers/stages/served-model.ts';

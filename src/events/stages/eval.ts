@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import { cost } from '../cost.ts';
+import { inside } from '../inside.ts';
+import { path } from '../paths.ts';
+import { baseScore, score } from '../score.ts';
+import { type Absolute, answerBytes, usual } from './stage-row.ts';
+
+const count = z.int().min(1);
+
+export const evalSettings = z.strictObject({
+  suite: path.describe('The suite: a YAML file with prompts.'),
+  /** Absent means the suite's own system prompt. Empty means none. */
+  system: z.string().optional().describe('System prompt. Absent means that of the suite, empty means none.'),
+  temperature: z.number().min(0).default(0).describe('0 always takes the most likely token.'),
+  max_tokens: count
+    .default(512)
+    .describe('The most tokens that an answer may have. A prompt of the suite can set its own.'),
+  timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
+  retries: z.int().min(0).default(2).describe('How often a prompt that timed out is asked again.'),
+  repeats: count.default(1).describe('How often each prompt is asked. Its score is the mean.'),
+  concurrency: count.default(1).describe('How many prompts are asked at the same time.'),
+  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that gate and outcomes read.'),
+  stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
+  chat_template_args: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('Arguments of the chat template, such as `enable_thinking: false`.'),
+  base: z
+    .boolean()
+    .default(true)
+    .describe('Also score the base model. The score is reused by all runs with the same model and eval settings.'),
+  cost: z
+    .boolean()
+    .default(true)
+    .describe('Measure what fusing and quantizing cost the adapter. This changes no score.'),
+  engine: z
+    .strictObject({
+      command: z
+        .array(z.string().min(1))
+        .min(1)
+        .describe('A command that asks and scores instead of phasebox. It writes JSON lines to `$PHASEBOX_RESULTS`.'),
+      server: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether phasebox serves the model at `$PHASEBOX_BASE_URL`. If not, the command loads `$PHASEBOX_MODEL_DIR`.',
+        ),
+    })
+    .optional()
+    .describe('A command that asks and scores instead of phasebox.'),
+});
+export type EvalSettings = z.infer<typeof evalSettings>;
+
+/** Asks the prompts of a suite and scores the answers. */
+export const evaluation = {
+  ...usual,
+  settings: evalSettings,
+  section: evalSettings.optional().describe('How the model is scored.'),
+  /** `suite` is the absolute path of the suite's file. */
+  kept: evalSettings,
+  makes: z.strictObject({
+    answers: inside,
+    score,
+    /** sha256 over everything that can change a score apart from the model: see core/score/eval-identity.ts. */
+    eval_identity: z.string(),
+    /** The parts of the identity: core/score/identity-parts.ts. Old manifests lack it. */
+    eval_parts: z.record(z.string(), z.string()).optional(),
+    /** The date in the prompts, or null if the chat template prints none. Old manifests lack it. */
+    prompts_date: z.string().nullable().optional(),
+    suite_sha256: z.string(),
+    /**
+     * Null if it was turned off, or could not be measured (a warning says why). Old manifests lack strict_categories.
+     */
+    base: baseScore.partial({ strict_categories: true }).nullable(),
+    /**
+     * Null if nothing was fused, or if it was turned off or could not be measured (a warning says why). Old manifests
+     * lack it.
+     */
+    cost: cost.nullable().optional(),
+    /** The adapter adds zero to every layer. Null if the run has no adapter. Old manifests lack it. */
+    idle_adapter: z.boolean().nullable().optional(),
+  }),
+  carries: { moved: ['asked.json', 'answers.jsonl'], files: ['asked.json', 'answers.jsonl'] },
+  wanted: () => true,
+  resolve: (settings: EvalSettings, absolute: Absolute): EvalSettings => ({
+    ...settings,
+    suite: absolute(settings.suite),
+  }),
+  bytes: () => answerBytes,
+};

@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import { inside } from '../inside.ts';
+import { type Sizes, usual, type Work } from './stage-row.ts';
+
+/** `q_bits` and `q_group_size` belong to fuse in every mode, also if the quantize stage applies them. */
+export const fuseSettings = z.strictObject({
+  mode: z
+    .enum(['direct', 'two_step', 'none'])
+    .default('direct')
+    .describe(
+      '`direct`: one process, no float16 model on disk. `two_step`: `mlx_lm fuse`, then `mlx_lm convert`. `none`: the base is served with its adapter.',
+    ),
+  q_bits: z
+    .literal([2, 3, 4, 5, 6, 8])
+    .nullable()
+    .default(5)
+    .describe('Bits per weight of the final model. `null` means unquantized, not absent.'),
+  q_group_size: z.literal([32, 64, 128]).default(64).describe('How many weights share a scale.'),
+});
+export type FuseSettings = z.infer<typeof fuseSettings>;
+/** The settings of a run, as far as they say what model is made. */
+export interface Fusing {
+  readonly fuse: FuseSettings;
+}
+
+/** Fuses the adapter into the base model. */
+export const fuse = {
+  ...usual,
+  settings: fuseSettings,
+  section: fuseSettings.prefault({}).describe('How adapter and model are joined.'),
+  kept: fuseSettings,
+  makes: z.strictObject({ model: inside }),
+  branches: true,
+  makesModel: true,
+  wanted: ({ fuse: { mode } }: Fusing) => mode !== 'none',
+  bytes: ({ settings: { fuse: own } }: { readonly settings: Fusing }, { model }: Sizes) =>
+    model(own.mode === 'two_step' ? null : own.q_bits, own.q_group_size),
+  /** One mode says nothing about the other. */
+  timeFactor: (own: Work<Fusing>, other: Work<Fusing>): number | null =>
+    own.settings.fuse.mode === other.settings.fuse.mode ? 1 : null,
+};
