@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import { CommandError, StageError } from '../core/errors.ts';
 import { toolEnv } from '../core/mlx/mlx-argv.ts';
 import { servedModel } from '../core/score/chat.ts';
 import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-slot.ts';
-import { ifAbsent } from '../io/disk/files.ts';
+import { listNames } from '../io/disk/files.ts';
 import { driverPath } from '../io/host/driver-path.ts';
 import { commandLine } from '../io/host/process-facts.ts';
 import { proveModel } from '../io/model/model-folder.ts';
@@ -127,7 +127,7 @@ async function ownFolder(state: string): Promise<string> {
 
 /** Ends the servers of `serve` commands that were killed: nobody is left to end them. */
 async function sweep(state: string): Promise<void> {
-  for (const name of await readdir(join(state, folderName)).catch(ifAbsent([]))) {
+  for (const name of await listNames(join(state, folderName))) {
     const dir = join(state, folderName, name);
     const owner = await commandLine(Number.parseInt(name, 10));
     if (owner?.includes('serve')) continue;

@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { DamagedFile } from '../core/errors.ts';
@@ -11,7 +10,7 @@ import { missingRuns } from '../io/artifacts/missing-runs.ts';
 import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { subfolders } from '../io/artifacts/run-folder.ts';
 import { ownerOf } from '../io/claim/ownership.ts';
-import { ifAbsent, readText } from '../io/disk/files.ts';
+import { listNames, readText } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
@@ -107,7 +106,7 @@ function damageText(error: unknown): readonly string[] {
 
 async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][]> {
   const folder = join(inbox, 'rejected');
-  const names = await readdir(folder).catch(ifAbsent([]));
+  const names = await listNames(folder);
   const reasons = names.filter((name) => name.endsWith('.reasons.txt')).sort();
   return inParallel(reasons, async (name) => ({
     file: name.slice(0, -'.reasons.txt'.length),

@@ -1,11 +1,11 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { inboxName } from '../core/config/inbox-names.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
-import { hasCode } from '../io/disk/files.ts';
+import { listNames } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
@@ -143,10 +143,7 @@ async function outcome({ inode }: Dropped, { inbox }: Workspace): Promise<string
 }
 
 async function nameOf(folder: string, inode: string): Promise<string | null> {
-  const names = await readdir(folder).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
+  const names = await listNames(folder);
   for (const name of names) {
     const found = await lookAt(join(folder, name), name);
     if (found !== null && found !== 'folder' && found.signature.startsWith(`${inode}:`)) return name;

@@ -1,4 +1,5 @@
 import type { Lookups, RunDraft } from '../core/config/lookups.ts';
+import { openQueue } from '../core/keyed-lock.ts';
 import type { CheckCall } from '../core/mlx/mlx-argv.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
@@ -12,16 +13,15 @@ export type DataCheck = (draft: RunDraft) => Promise<PlannedData | null>;
  */
 export function dataChecks(python: string, lookups: Lookups): DataCheck {
   const known = new Map<string, Promise<PlannedData>>();
-  let last: Promise<unknown> = Promise.resolve();
+  const queue = openQueue();
   return async (draft) => {
     const call = await callOf(draft, lookups);
     if (call === null || 'reason' in call) return call;
     const key = JSON.stringify(call);
     const before = known.get(key);
     if (before !== undefined) return before;
-    const running = last.then(() => check(python, call));
+    const running = queue(() => check(python, call));
     known.set(key, running);
-    last = running;
     return running;
   };
 }

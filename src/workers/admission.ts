@@ -4,11 +4,10 @@ import { branchOf } from '../core/run/lineage.ts';
 import { readiness, standing } from '../core/run/next-run.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { type Consumer, PutBack } from '../io/broker/consumer.ts';
-import { sharedStages } from './control/keyed-lock.ts';
 import { type Fetcher, startFetcher } from './fetch-models.ts';
 import { sourceOf } from './inputs.ts';
 import { emitDue, isHeld } from './run-stage.ts';
-import { now, type Runtime } from './runtime.ts';
+import { now, type Runtime, sharedStages } from './runtime.ts';
 
 /** Starts waiting runs, one at a time: the next when the one before it has its row. */
 export interface Admission {

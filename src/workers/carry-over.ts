@@ -2,7 +2,7 @@ import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../core/errors.ts';
 import { attemptFolder, type StageName, stageFolder, stages } from '../events/stages.ts';
-import { hasCode } from '../io/disk/files.ts';
+import { ifAbsent } from '../io/disk/files.ts';
 import { oddEntry } from '../io/disk/odd-entry.ts';
 import { ownFifos } from '../io/tool/tool-process.ts';
 
@@ -49,8 +49,4 @@ async function earlierAttempts(run: string, stage: StageName, attempt: number): 
     .sort((a, b) => b - a);
 }
 
-async function moveIfThere(from: string, to: string): Promise<void> {
-  await rename(from, to).catch((error: unknown) => {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  });
-}
+const moveIfThere = (from: string, to: string): Promise<void> => rename(from, to).catch(ifAbsent(undefined));

@@ -1,11 +1,11 @@
 import { asStageError, CommandError, DamagedFile, StageError } from '../core/errors.ts';
+import { openQueue } from '../core/keyed-lock.ts';
 import { due } from '../core/run/due.ts';
 import { standing } from '../core/run/next-run.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { findBaseModel } from '../io/model/base-model.ts';
 import { readModelFolder } from '../io/model/model-folder.ts';
 import { checkFetched } from './check-fetched.ts';
-import { openKeyedLock } from './control/keyed-lock.ts';
 import { emitDue } from './run-stage.ts';
 import { now, type Runtime } from './runtime.ts';
 
@@ -24,7 +24,7 @@ export interface FetchedChecks {
 export function startChecks(runtime: Runtime, onChange: () => Promise<void>): FetchedChecks {
   const { signal, log } = runtime;
   const running = new Map<string, Promise<void>>();
-  const inTurn = openKeyedLock();
+  const queue = openQueue();
   const stopped = new Promise<null>((resolve) => {
     signal.addEventListener('abort', () => resolve(null), { once: true });
   });
@@ -39,7 +39,7 @@ export function startChecks(runtime: Runtime, onChange: () => Promise<void>): Fe
   const run = async (stored: StoredRun, fetchAgain: (() => void) | null): Promise<void> => {
     const name = stored.run.run;
     try {
-      const isSettled = await inTurn('check', () => check(stored, fetchAgain)).finally(() => running.delete(name));
+      const isSettled = await queue(() => check(stored, fetchAgain)).finally(() => running.delete(name));
       if (isSettled) await onChange();
     } catch (error) {
       // The run stays in the queue: the next pass of the reconciler begins its check again.

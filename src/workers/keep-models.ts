@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { figure } from '../core/compare/summary.ts';
 import { type ModelUser, modelsToRemove } from '../core/run/keep-models.ts';
-import { isRemoved, ownModelStage, withSources } from '../core/run/lineage.ts';
+import { ownModelStage, withSources } from '../core/run/lineage.ts';
+import { isRemoved } from '../core/run/outputs.ts';
 import type { Manifest } from '../events/manifest.ts';
 import type { Row } from '../events/row.ts';
 import { type StageName, stageFolder, stages } from '../events/stages.ts';
@@ -9,9 +10,9 @@ import { removeOutputs } from '../io/artifacts/remove-outputs.ts';
 import { takeHeads } from '../io/artifacts/results-file.ts';
 import { readManifestNow } from '../io/artifacts/run-folder.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
+import { listNames } from '../io/disk/files.ts';
 import { inSlices } from '../io/disk/in-slices.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
-import { listNames } from '../io/model/models.ts';
 import { now, type Runtime } from './runtime.ts';
 
 type Owner = Pick<Runtime, 'runStore' | 'log' | 'workspace'>;

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../core/errors.ts';
+import type { KeyedLock } from '../core/keyed-lock.ts';
 import type { Row } from '../events/row.ts';
 import type { RunStore, StoredRun } from '../io/artifacts/run-store.ts';
 import type { Bus } from '../io/broker/bus.ts';
@@ -7,7 +8,6 @@ import type { RetryClock } from '../io/broker/retry-clock.ts';
 import type { ControlStore } from '../io/workspace/control-store.ts';
 import type { Notifier } from '../io/workspace/notifier.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import type { KeyedLock } from './control/keyed-lock.ts';
 import type { PageNotice, PageWriter } from './page-writer.ts';
 import type { Progress } from './stage.ts';
 
@@ -21,13 +21,19 @@ export interface Owner {
   readonly pages: PageWriter;
   readonly notifier: Notifier;
   readonly control: ControlStore;
-  /** By run. */
+  /** By run: who reads a run's state and then acts on it takes a turn, so that a row and a retry do not pass each other. */
   readonly turn: KeyedLock;
   /** Runs that a worker of this process has in hand, and how far they are. */
   readonly busyRuns: Map<string, Live>;
   /** Told at every step, for whoever shows it. */
   readonly notice: (notice: Notice) => void;
 }
+
+/**
+ * The name to take for work on stages that several runs read: a run is admitted because its source's stages are there, and
+ * `retry` takes them away because no admitted run reads them. No run has this name.
+ */
+export const sharedStages = 'shared stages';
 
 /** What the workers of one `up` share. */
 export interface Runtime extends Owner {

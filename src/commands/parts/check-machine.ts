@@ -1,7 +1,6 @@
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
 import { isAtLeast, oldestNode } from '../../core/version.ts';
 import { commandLine, groupMembers } from '../../io/host/process-facts.ts';
+import { isExecutable, which } from '../../io/host/which.ts';
 import { type Check, checked, missing, ok, warn } from './checks.ts';
 
 /** What the checks of the machine look at: this process's own, unless a test says otherwise. */
@@ -69,15 +68,7 @@ async function checkCaffeinate({ platform }: Machine): Promise<Check[]> {
 /** With a compiler on PATH mlx builds its CPU kernels before it works: a minute a model where the work takes seconds. */
 async function checkCompiler({ platform, env }: Machine): Promise<Check[]> {
   if (platform !== 'linux' || env.MLX_DISABLE_COMPILE) return [];
-  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
-  const found = await Promise.all(folders.map((folder) => isExecutable(join(folder, 'g++'))));
-  if (!found.includes(true)) return [];
+  if ((await which(['g++'], env)) === null) return [];
   const todo = 'For small models on a CPU: env: { MLX_DISABLE_COMPILE: "1" } in the config. With CUDA: nothing to do.';
   return [warn('mlx on cpu', 'g++ is on PATH: mlx compiles its kernels for each new model first', todo)];
 }
-
-const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );

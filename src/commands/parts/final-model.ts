@@ -1,7 +1,8 @@
 import { join, relative } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
-import { type Adapter, adapterFiles, finalModelOf, isRemoved, type OutsideAdapter } from '../../core/run/lineage.ts';
+import { type Adapter, adapterFiles, finalModelOf, type OutsideAdapter } from '../../core/run/lineage.ts';
+import { isAmong, isRemoved } from '../../core/run/outputs.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
 import { type Made, stages } from '../../events/stages.ts';
@@ -122,7 +123,6 @@ interface Claimed {
 
 /** Throws CommandError 1 when files were removed by a cleanup, or are not as they were committed. */
 async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> {
-  const isMeant = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
   const gone = manifest.removed;
   if (gone !== null && paths.some((path) => isRemoved(manifest, path))) {
     throw new CommandError(
@@ -131,7 +131,7 @@ async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> 
         `The adapter and the recipe are kept: from: { run: ${run}, after: train } under a new phase name rebuilds it.`,
     );
   }
-  const outputs = manifest.outputs.filter(({ path }) => isMeant(path));
+  const outputs = manifest.outputs.filter(({ path }) => isAmong(path, paths));
   const changed =
     outputs.length === 0 ? `${folder} has no outputs` : await changedOutput(folder, { ...manifest, outputs });
   if (changed === null) return;

@@ -5,16 +5,17 @@ import { DamagedFile } from '../../core/errors.ts';
 import { files } from '../../core/mlx/mlx-argv.ts';
 import { attemptDue } from '../../core/run/due.ts';
 import { adapterOf, ownModelStage } from '../../core/run/lineage.ts';
+import { isAmong, keptOutputs } from '../../core/run/outputs.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Row } from '../../events/row.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../../events/stages.ts';
 import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
 import { readManifest } from '../../io/artifacts/run-folder.ts';
 import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
+import { listNames } from '../../io/disk/files.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { removeInside } from '../../io/disk/inside.ts';
 import { folderBytes } from '../../io/host/disk-usage.ts';
-import { listNames } from '../../io/model/models.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { carriedFiles } from '../../workers/carry-over.ts';
 
@@ -160,9 +161,7 @@ interface Owned {
 }
 
 function outputs({ stored, manifest, kind, what }: Owned, paths: readonly string[]): Garbage {
-  const gone = new Set(manifest.removed?.paths ?? []);
-  const below = (output: string): boolean => paths.some((path) => output === path || output.startsWith(`${path}/`));
-  const there = manifest.outputs.filter(({ path }) => below(path) && !gone.has(path));
+  const there = keptOutputs(manifest).filter(({ path }) => isAmong(path, paths));
   return {
     ...{ kind, what, folder: join(stored.folder, stageFolder(manifest.stage)) },
     bytes: there.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { openKeyedLock } from '../../core/keyed-lock.ts';
 import { replacedText } from '../../core/run/old-rows.ts';
 import { sortRows } from '../../io/artifacts/old-rows.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
@@ -14,7 +15,6 @@ import { openControl } from '../../io/workspace/control-store.ts';
 import { openNotifier } from '../../io/workspace/notifier.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { workspaceId } from '../../io/workspace/workspace-id.ts';
-import { openKeyedLock } from '../../workers/control/keyed-lock.ts';
 import { openPageWriter } from '../../workers/page-writer.ts';
 import { reportMoved } from '../../workers/results.ts';
 import type { Notice, Owner, Runtime } from '../../workers/runtime.ts';

@@ -1,11 +1,9 @@
 import type { Manifest } from '../../events/manifest.ts';
+import { keptOutputs } from './outputs.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function kept({ outputs, removed }: Manifest): number {
-  const gone = new Set(removed?.paths ?? []);
-  return sum(outputs.filter(({ path }) => !gone.has(path)).map(({ bytes }) => bytes));
-}
+const kept = (manifest: Manifest): number => sum(keptOutputs(manifest).map(({ bytes }) => bytes));
 
 /**
  * Bytes that a run needed beside those that stay: its folder at its largest, minus what is kept of it. `inWork`: bytes of

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Manifest } from '../../events/manifest.ts';
 import type { Origin, Run } from '../../events/run.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
 import { checkpointFile, files } from '../mlx/mlx-argv.ts';
@@ -139,7 +138,3 @@ export function adapterFiles(adapter: Adapter<string>): AdapterFiles {
 /** The stage that makes the final model of a run in its own folder. Null: none of its own stages does. */
 export const ownModelStage = (chain: readonly StageName[]): ModelStage | null =>
   chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;
-
-/** Whether an output of a stage, or something in it, was removed on purpose. */
-export const isRemoved = ({ removed }: Pick<Manifest, 'removed'>, path: string): boolean =>
-  removed?.paths.some((one) => one === path || one.startsWith(`${path}/`)) ?? false;

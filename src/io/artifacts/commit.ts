@@ -2,8 +2,9 @@ import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
+import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
-import { hasCode, sync } from '../disk/files.ts';
+import { hasCode, ifAbsent, sync } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { fileInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
@@ -22,10 +23,7 @@ export interface CommitFs {
 }
 
 export const diskFs: CommitFs = {
-  remove: (path) =>
-    unlink(path).catch((error: unknown) => {
-      if (!hasCode(error, 'ENOENT')) throw error;
-    }),
+  remove: (path) => unlink(path).catch(ifAbsent(undefined)),
   async write(path, text) {
     const handle = await open(path, 'wx');
     await handle.writeFile(text).finally(() => handle.close());
@@ -130,9 +128,7 @@ export async function lookAtOutput(folder: string, output: OutputFile): Promise<
 
 /** The first output that is not as it was committed, in words; null when all are. Read only where size, mtime or inode differ. */
 export async function changedOutput(folder: string, committed: Manifest): Promise<string | null> {
-  const removed = new Set(committed.removed?.paths ?? []);
-  for (const output of committed.outputs) {
-    if (removed.has(output.path)) continue;
+  for (const output of keptOutputs(committed)) {
     const found = await lookAtOutput(folder, output);
     if (typeof found === 'string') return found;
     if (found.mtimeMs === output.mtime_ms && found.ino === output.inode) continue;

@@ -1,9 +1,9 @@
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { holdsSecrets } from '../../core/secrets.ts';
 import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
-import { hasCode, privateMode, readTextNow, sync } from '../disk/files.ts';
+import { listNames, privateMode, readTextNow, sync } from '../disk/files.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
@@ -43,10 +43,7 @@ const modeFor = (env: unknown): number | undefined => (holdsSecrets(env) ? priva
 
 /** The folder below artifacts/ that belongs to this phase name; names that differ only in case are one. */
 export async function phaseFolder(artifacts: string, phase: string): Promise<string | null> {
-  const names = await readdir(artifacts).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
+  const names = await listNames(artifacts);
   const same = names.filter((name) => name.toLowerCase() === phase.toLowerCase());
   const name = same.includes(phase) ? phase : same[0];
   return name === undefined ? null : join(artifacts, name);

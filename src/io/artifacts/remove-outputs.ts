@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
+import { isAmong, keptOutputs } from '../../core/run/outputs.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import { ifAbsent, writeWhole } from '../disk/files.ts';
 import { pathInside, removeInside } from '../disk/inside.ts';
@@ -24,11 +25,9 @@ export async function removeOutputs(runFolder: string, stage: StageName, { paths
   // Before anything is marked: the stage's own folder is no link, and no path leads out of it.
   await pathInside(runFolder, stageFolder(stage));
   for (const path of paths) await pathInside(folder, path).catch(ifAbsent(null));
-  const below = (path: string): boolean => paths.some((one) => path === one || path.startsWith(`${one}/`));
-  const marked = new Set(manifest.removed?.paths ?? []);
-  const fresh = manifest.outputs.map((output) => output.path).filter((path) => below(path) && !marked.has(path));
+  const fresh = keptOutputs(manifest).flatMap(({ path }) => (isAmong(path, paths) ? [path] : []));
   if (fresh.length > 0) {
-    const removed = { at: manifest.removed?.at ?? at, paths: [...marked, ...fresh].sort() };
+    const removed = { at: manifest.removed?.at ?? at, paths: [...(manifest.removed?.paths ?? []), ...fresh].sort() };
     await writeWhole(join(folder, 'manifest.json'), `${JSON.stringify({ ...manifest, removed }, null, 2)}\n`);
   }
   const before = await folderBytes(folder);

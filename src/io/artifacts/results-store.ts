@@ -1,9 +1,9 @@
-import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openKeyedLock } from '../../core/keyed-lock.ts';
 import { mergeMarked } from '../../core/page/merge-marked.ts';
 import type { Row } from '../../events/row.ts';
-import { hasCode, readText, sync } from '../disk/files.ts';
-import { nonce } from '../disk/nonce.ts';
+import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { moveAside } from '../disk/own-file.ts';
 import { type DamagedLine, openResults, resultsFile, takeRows } from './results-file.ts';
 
@@ -13,27 +13,10 @@ const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('lat
 const readBytes = (path: string): Promise<string | null> => readText(path, 'latin1');
 
 /** Writers of one process take turns, each from reading to renaming. */
-const turns = new Map<string, Promise<unknown>>();
+const inTurn = openKeyedLock();
 
-function inTurn<T>(artifacts: string, work: () => Promise<T>): Promise<T> {
-  const next = (turns.get(artifacts) ?? Promise.resolve()).then(work, work);
-  turns.set(artifacts, next);
-  return next;
-}
-
-async function writeBytes(path: string, bytes: string | Buffer, mode?: number): Promise<void> {
-  const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(bytes, 'latin1');
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  if (mode !== undefined) await chmod(temporary, mode);
-  await rename(temporary, path);
-  await sync(dirname(path));
-}
+const writeBytes = (path: string, latin1: string, mode?: number): Promise<void> =>
+  writeWhole(path, Buffer.from(latin1, 'latin1'), mode);
 
 /** Appends lines that are not there yet, so that a crash between this and the rename keeps each once. */
 async function appendOnce(path: string, lines: readonly { readonly text: string }[]): Promise<void> {
@@ -91,7 +74,7 @@ async function rewrite(artifacts: string, change: (stored: Lines) => Lines): Pro
   const { taken, damaged } = await takeRows(artifacts, (_row, line) => line);
   const warnings = [...cleared, ...(await keepAside(artifacts, damaged))];
   const lines = change(taken);
-  await writeBytes(resultsFile(artifacts), Buffer.concat([...lines.values()].flatMap((line) => [line, newline])));
+  await writeWhole(resultsFile(artifacts), Buffer.concat([...lines.values()].flatMap((line) => [line, newline])));
   await remember(artifacts, lines.keys());
   return warnings;
 }
@@ -179,17 +162,11 @@ const pageFile = (artifacts: string): string => join(artifacts, 'COMPARISON.md')
 
 /** The page's own file: a person may keep it elsewhere and link to it. */
 async function pageTarget(artifacts: string): Promise<string> {
-  return realpath(pageFile(artifacts)).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return pageFile(artifacts);
-    throw error;
-  });
+  return realpath(pageFile(artifacts)).catch(ifAbsent(pageFile(artifacts)));
 }
 
 async function fingerprint(path: string): Promise<{ readonly text: string; readonly mode: number | undefined }> {
-  const found = await stat(path, { bigint: true }).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return null;
-    throw error;
-  });
+  const found = await stat(path, { bigint: true }).catch(ifAbsent(null));
   if (found === null) return { text: 'none', mode: undefined };
   return { text: `${found.ino} ${found.size} ${found.mtimeNs}`, mode: Number(found.mode & 0o777n) };
 }

@@ -5,7 +5,7 @@ import { type JournalLine, journalLine } from '../../events/journal.ts';
 import { type Manifest, manifest } from '../../events/manifest.ts';
 import { type Run, run as runSchema } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
-import { hasCode, ifAbsent, readText, readTextNow } from '../disk/files.ts';
+import { ifAbsent, listNames, readText, readTextNow } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { type OwnFile, parseOwn, readOwn, withRemedy } from '../disk/own-file.ts';
 
@@ -36,7 +36,7 @@ const planFile = (folder: string): OwnFile => ({ path: join(folder, 'run.json'),
 
 /** Stages with a folder of their own, that is: with a manifest. */
 export async function committedStages(folder: string): Promise<ReadonlySet<StageName>> {
-  const names = new Set(await readdir(folder).catch(ifAbsent([])));
+  const names = new Set(await listNames(folder));
   // A stage's folder appears by rename with its manifest inside, so its name is proof enough.
   return new Set(stageNames.filter((stage) => names.has(stageFolder(stage))));
 }
@@ -152,11 +152,6 @@ export async function runFolders(artifacts: string): Promise<string[]> {
 
 /** Names of the folders in a folder, hidden ones left out. */
 export async function subfolders(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  }
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
 }

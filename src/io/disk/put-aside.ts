@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StageName, stageFolder } from '../../events/stages.ts';
-import { hasCode, sync } from './files.ts';
+import { ifAbsent, sync } from './files.ts';
 import { removeInside } from './inside.ts';
 
 /** `.3-fuse.replaced`: a committed stage on its way out, no longer part of the run. */
@@ -14,11 +14,8 @@ const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.rep
 export async function putAside(runFolder: string, stages: readonly StageName[]): Promise<void> {
   for (const stage of stages.toReversed()) {
     await removeInside(runFolder, replacedFolder(stage));
-    await rename(join(runFolder, stageFolder(stage)), join(runFolder, replacedFolder(stage))).catch(
-      (error: unknown) => {
-        if (!hasCode(error, 'ENOENT')) throw error;
-      },
-    );
+    const [from, to] = [stageFolder(stage), replacedFolder(stage)].map((name) => join(runFolder, name));
+    await rename(String(from), String(to)).catch(ifAbsent(undefined));
   }
   await sync(runFolder);
   for (const stage of stages) await removeInside(runFolder, replacedFolder(stage));

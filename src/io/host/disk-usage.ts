@@ -1,23 +1,19 @@
 import { lstat, readdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../disk/files.ts';
+import { openQueue } from '../../core/keyed-lock.ts';
+import { ifAbsent } from '../disk/files.ts';
 
 /** Bytes of all files below a folder (links not followed). Files that vanish while it looks count 0. */
 export async function folderBytes(folder: string): Promise<number> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const sizes = await Promise.all(
-      entries.map(async (entry) => {
-        const path = join(folder, entry.name);
-        if (entry.isDirectory()) return folderBytes(path);
-        return entry.isFile() ? (await lstat(path)).size : 0;
-      }),
-    );
-    return sizes.reduce((sum, size) => sum + size, 0);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return 0;
-    throw error;
-  }
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
+  const sizes = await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return folderBytes(path);
+      return entry.isFile() ? ((await lstat(path).catch(ifAbsent(null)))?.size ?? 0) : 0;
+    }),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Bytes that a user may still write on the file system of a path. */
@@ -32,15 +28,12 @@ export function watchPeak(folder: string): { stop(): Promise<number> } {
   const look = async (): Promise<void> => {
     peak = Math.max(peak, await folderBytes(folder));
   };
-  let looking = Promise.resolve();
-  const timer = setInterval(() => {
-    looking = looking.then(look);
-  }, 1000);
+  const queue = openQueue();
+  const timer = setInterval(() => void queue(look).catch(() => undefined), 1000);
   return {
     async stop() {
       clearInterval(timer);
-      await looking;
-      await look();
+      await queue(look);
       return peak;
     },
   };

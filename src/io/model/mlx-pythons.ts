@@ -1,9 +1,9 @@
-import { constants } from 'node:fs';
-import { access, open, realpath } from 'node:fs/promises';
-import { delimiter, dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { open, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
 import { givenPath, homeOrNull } from '../host/home.ts';
+import { isExecutable, pathFolders } from '../host/which.ts';
 import { askFacts, type NoFacts } from './facts.ts';
 
 /** A Python that has mlx_lm. */
@@ -42,7 +42,7 @@ export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = proce
 
 async function* candidates(root: string, env: NodeJS.ProcessEnv): AsyncGenerator<string> {
   const { PHASEBOX_PYTHON, VIRTUAL_ENV, CONDA_PREFIX } = env;
-  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const folders = pathFolders(env);
   if (PHASEBOX_PYTHON?.includes(sep)) yield givenPath(PHASEBOX_PYTHON, root);
   else if (PHASEBOX_PYTHON) for (const folder of folders) yield join(folder, PHASEBOX_PYTHON);
   yield inEnvironment(join(root, '.venv'));
@@ -100,9 +100,3 @@ async function isAppleStub(path: string): Promise<boolean> {
   if (process.platform !== 'darwin' || dirname(path) !== '/usr/bin') return false;
   return (await execa('/usr/bin/xcode-select', ['-p'], { reject: false })).failed;
 }
-
-const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );

@@ -1,10 +1,10 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import type { ModelFault } from '../../core/mlx/model-fault.ts';
 import { type ModelShape, shapeOfName, shapeOfTensors } from '../../core/mlx/model-shape.ts';
 import type { ModelFolder } from '../../core/mlx/model-support.ts';
-import { hasCode, ifAbsent } from '../disk/files.ts';
+import { hasCode, ifAbsent, listNames } from '../disk/files.ts';
 import { parseModelFolder } from '../thread/parse-model.ts';
 import { smallJson } from '../thread/parse-tensors.ts';
 import { runTask } from '../thread/run-task.ts';
@@ -30,7 +30,7 @@ async function folderFault(folder: string): Promise<ModelFault | null> {
 
 /** True if all the JSON of a model folder can be parsed in a moment. */
 async function isSmall(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch(ifAbsent([]));
+  const names = await listNames(folder);
   const sizes = await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);

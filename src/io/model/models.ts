@@ -1,8 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.ts';
-import { hasCode, readText } from '../disk/files.ts';
+import { hasCode, listNames, readText } from '../disk/files.ts';
 import { absolutePath, homeFolder } from '../host/home.ts';
 import { indexFile, parseShardNames } from '../thread/parse-model.ts';
 import { smallJson } from '../thread/parse-tensors.ts';
@@ -113,14 +113,4 @@ async function indexed(folder: string): Promise<readonly string[]> {
   const path = join(folder, indexFile);
   const { size } = await stat(path).catch(() => ({ size: 0 }));
   return size <= smallJson ? parseShardNames(path) : runTask('shardNames', path, null);
-}
-
-/** Names in a folder; none when it is not there. */
-export async function listNames(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  }
 }

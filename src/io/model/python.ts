@@ -1,8 +1,7 @@
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, isAbsolute, join, sep } from 'node:path';
+import { isAbsolute, join, sep } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
 import { givenPath } from '../host/home.ts';
+import { isExecutable, which } from '../host/which.ts';
 
 /** What decides which python is used: the workspace's root (absolute) and its `python` key. */
 export interface PythonChoice {
@@ -17,7 +16,7 @@ export interface PythonChoice {
 export async function findPython(workspace: PythonChoice): Promise<string> {
   const wanted = workspace.config.python;
   if (wanted !== undefined) {
-    const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await onPath(wanted);
+    const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await which([wanted]);
     if (path !== null && (await isExecutable(path))) return path;
     throw new CommandError(
       3,
@@ -31,23 +30,10 @@ export async function findPython(workspace: PythonChoice): Promise<string> {
     const path = join(folder, 'bin', 'python');
     if (await isExecutable(path)) return path;
   }
-  const path = (await onPath('python3')) ?? (await onPath('python'));
+  const path = (await which(['python3'])) ?? (await which(['python']));
   if (path !== null) return path;
   throw new CommandError(
     3,
     'No Python found (.venv, VIRTUAL_ENV, PATH). Install Python >= 3.11 with mlx_lm, then `phasebox init`.',
   );
 }
-
-async function onPath(name: string): Promise<string | null> {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (folder !== '' && (await isExecutable(join(folder, name)))) return join(folder, name);
-  }
-  return null;
-}
-
-const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );

@@ -1,18 +1,16 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
 import { canonicalJson, jsonOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/mlx-argv.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
-import { readText } from '../disk/files.ts';
+import { listNames, readText, writeWhole } from '../disk/files.ts';
 import { textHash } from '../disk/hash.ts';
-import { nonce } from '../disk/nonce.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { driverPath } from '../host/driver-path.ts';
 import { contentHash } from '../thread/content-hash.ts';
 import { readFacts } from './facts.ts';
-import { listNames } from './models.ts';
 
 /** Who renders, and as if it were which day. */
 export interface Renderer {
@@ -100,11 +98,9 @@ async function keep(keys: Keys, answer: Rendered | undefined, { kept, keeps }: R
   known.set(key, answer);
   if (kept === null || !keeps) return;
   const file = fileOf(kept, key);
-  const temporary = `${file}.${nonce()}.tmp`;
   // A cache: where it cannot be written, the next process renders again.
   await mkdir(dirname(file), { recursive: true })
-    .then(() => writeFile(temporary, `${JSON.stringify(answer.rendering)}\n`))
-    .then(() => rename(temporary, file))
+    .then(() => writeWhole(file, `${JSON.stringify(answer.rendering)}\n`))
     .catch(() => undefined);
 }
 

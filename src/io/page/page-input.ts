@@ -1,4 +1,3 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { PhaseOnPage } from '../../core/compare/groups.ts';
@@ -8,7 +7,7 @@ import type { Row } from '../../events/row.ts';
 import type { PromptScores } from '../../events/score.ts';
 import { readKnownScores } from '../artifacts/answered-runs.ts';
 import { readPhaseRecord } from '../artifacts/phase-store.ts';
-import { hasCode } from '../disk/files.ts';
+import { subfolders } from '../artifacts/run-folder.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 
 /** The parts of phase.json that the page shows; the record itself was checked when it was written. */
@@ -21,14 +20,6 @@ const shown = z.object({
 interface Found {
   readonly phases: readonly PhaseOnPage[];
   readonly warnings: readonly string[];
-}
-
-async function subfolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT')) return [];
-    throw error;
-  });
-  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
 }
 
 /** Phases in order of acceptance. A record that cannot be read costs the page that phase's title, not the page. */

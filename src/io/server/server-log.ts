@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
-import { hasCode, openText } from '../disk/files.ts';
+import { ifAbsent, openText } from '../disk/files.ts';
 
 /** The log of a model server, from where it was opened on. */
 export interface ServerLog {
@@ -52,14 +52,7 @@ export function died(how: string, code: number | null, lines: readonly string[])
   return new StageError('SERVER_DIED', `${how}; its last lines:\n${told.join('\n')}`);
 }
 
-async function size(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return 0;
-    throw error;
-  }
-}
+const size = async (path: string): Promise<number> => (await stat(path).catch(ifAbsent(null)))?.size ?? 0;
 
 async function read(path: string, from: number): Promise<Buffer> {
   const handle = await openText(path);

@@ -183,14 +183,7 @@ function quantizationOf(config: Mapping): Quantization | null {
   return typeof bits === 'number' && typeof group_size === 'number' ? { bits, group_size } : null;
 }
 
-async function listFolder(folder: string): Promise<string[] | null> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
-    throw error;
-  }
-}
+const listFolder = (folder: string): Promise<string[] | null> => readdir(folder).catch(ifAbsent(null));
 
 async function folderBytes(folder: string, names: readonly string[]): Promise<number> {
   const sizes = await Promise.all(

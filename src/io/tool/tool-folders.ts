@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hasCode } from '../disk/files.ts';
+import { ifAbsent } from '../disk/files.ts';
 import { findTool, isAlive } from './tool-process.ts';
 
 /** TERM has 8 s until KILL; a tool that still runs after this is not ours to end. */
@@ -9,10 +9,7 @@ const patience_ms = 12_000;
 
 /** Folders of tools in a folder and below, at any depth. */
 export async function toolFolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
-  });
+  const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
   const below = entries.filter((entry) => entry.isDirectory()).map(({ name }) => toolFolders(join(folder, name)));
   const own = entries.some(({ name }) => name === 'command.json' || name === 'alive') ? [folder] : [];
   return [...own, ...(await Promise.all(below)).flat()];

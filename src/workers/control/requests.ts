@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { openQueue } from '../../core/keyed-lock.ts';
 import {
   findTarget,
   holdOf,
@@ -33,7 +34,7 @@ export interface RequestHandler {
  * at once. Null: there is no `up`, so tools that were left behind are ended here.
  */
 export function openRequestHandler(owner: Owner, leave: (() => void) | null): RequestHandler {
-  let working: Promise<unknown> = Promise.resolve();
+  const queue = openQueue();
   const handleAll = async (): Promise<boolean> => {
     const requests = await pendingRequests(owner.workspace.state);
     if (requests.length === 0) return false;
@@ -52,13 +53,7 @@ export function openRequestHandler(owner: Owner, leave: (() => void) | null): Re
     await sweepAnswers(owner.workspace.state);
     return true;
   };
-  return {
-    handle() {
-      const next = working.then(handleAll, handleAll);
-      working = next;
-      return next;
-    },
-  };
+  return { handle: () => queue(handleAll) };
 }
 
 /** What goes wrong is told to whoever asked: a request that cannot be met must not stand in the way of the next. */

@@ -1,7 +1,8 @@
 import { sentBack } from '../../core/run/control.ts';
 import { ending, type RunState } from '../../core/run/due.ts';
-import { branchOf, isRemoved } from '../../core/run/lineage.ts';
+import { branchOf } from '../../core/run/lineage.ts';
 import { readiness, standing } from '../../core/run/next-run.ts';
+import { isRemoved } from '../../core/run/outputs.ts';
 import type { Outcome } from '../../events/request.ts';
 import { type StageName, stages } from '../../events/stages.ts';
 import { removeRow } from '../../io/artifacts/results-store.ts';
@@ -9,8 +10,7 @@ import { readManifest } from '../../io/artifacts/run-folder.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { putAside } from '../../io/disk/put-aside.ts';
 import { sourceOf } from '../inputs.ts';
-import { now, type Owner } from '../runtime.ts';
-import { sharedStages } from './keyed-lock.ts';
+import { now, type Owner, sharedStages } from '../runtime.ts';
 
 /**
  * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are

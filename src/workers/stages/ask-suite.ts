@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
+import { openQueue } from '../../core/keyed-lock.ts';
 import { answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
@@ -43,15 +44,18 @@ export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promi
   const meter = progressMeter(context, questions.length, answers.length);
   const next = open.values();
   const failures: unknown[] = [];
-  let writing = Promise.resolve();
+  const queue = openQueue();
   const sit = async (): Promise<void> => {
     for (const question of next) {
       if (failures.length > 0) return;
       const answer = await ask(context, suiteRun, question);
       answers.push(answer);
       // One line after the other, however many are asked at once.
-      writing = writing.then(() => context.append(suiteRun.file, answerText(answer)));
-      await writing;
+      await queue(async () => {
+        // After a failed write the last line may be torn: another one must not follow it.
+        if (failures.length > 0) return;
+        await context.append(suiteRun.file, answerText(answer)).catch((error: unknown) => failures.push(error));
+      });
       meter();
     }
   };

@@ -6,11 +6,11 @@ import {
   type Descendant,
   finalModelOf,
   fusedAdapter,
-  isRemoved,
   lineageOf,
   ownModelStage,
   withSources,
 } from '../../../src/core/run/lineage.ts';
+import { isRemoved } from '../../../src/core/run/outputs.ts';
 import type { Origin } from '../../../src/events/run.ts';
 import { type StageName, stageNames } from '../../../src/events/stages.ts';
 
