@@ -1,16 +1,6 @@
-// Makes dist/: phasebox.js, the command, and the parts it loads when it needs them; and schemas/phase.schema.json by asking it.
-import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+// Makes dist/: phasebox.js, the command, and the parts it loads when it needs them.
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
 import { licencesOf } from './lib/licences.mjs';
 import { sourcesHash, stampName } from './lib/sources.mjs';
@@ -37,7 +27,6 @@ const hash = sourcesHash(repository);
 rmSync(join(dist, stampName), { force: true });
 try {
   await bundle(join(repository, 'src'), dist);
-  writeSchema(join(dist, 'phasebox.js'), join(repository, 'schemas/phase.schema.json'));
   writeFileSync(join(dist, stampName), hash);
 } catch (error) {
   // esbuild and the command have said what and where; a stack of this script adds nothing.
@@ -100,25 +89,4 @@ async function bundle(source, dist) {
     rmSync(unfinished, { recursive: true, force: true });
   }
   copyFileSync(join(repository, 'src/io/tool/wrap.sh'), join(dist, 'wrap.sh'));
-}
-
-/** What `phasebox schema` prints, as the file that editors read. Left untouched when it says the same. */
-function writeSchema(command, file) {
-  const text = execFileSync(process.execPath, [command, 'schema'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const schema = `${JSON.stringify(JSON.parse(text), null, 2)}\n`;
-  if (current(file) === schema) return;
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, schema);
-}
-
-function current(file) {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  }
 }

@@ -12,6 +12,7 @@ const checked = [
   'docs',
   'examples',
   'suites',
+  'templates',
   'llms.txt',
   'src/core/page',
   'src/core/compare',

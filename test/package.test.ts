@@ -76,7 +76,7 @@ describe('the package', () => {
   it('holds the command and what it reads, and no more', async () => {
     const files = await filesBelow(unpacked);
     const meant =
-      /^(?:dist|docs|python|schemas|examples|suites)\/|^(?:package\.json|docker-compose\.yml|LICENSE|llms\.txt|[A-Z]+\.md)$/;
+      /^(?:dist|docs|python|schemas|examples|suites|templates)\/|^(?:package\.json|docker-compose\.yml|LICENSE|llms\.txt|[A-Z]+\.md)$/;
     expect(files.filter((file) => !meant.test(file))).to.eql([]);
     expect(files.filter((file) => /\.test\.|\.jsonl$|\.safetensors$|__pycache__|\.map$|\.tgz$/.test(file))).to.eql([]);
     expect(files).to.include.members([

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { phaseJsonSchema } from '../../src/core/config/json-schema.ts';
 import { commandList, commandSections, fullProgram, globalOptions } from './commands.ts';
 import { errorSections } from './errors.ts';
+import { phaseJsonSchema, workspaceJsonSchema } from './json-schema.ts';
 import { phaseKeys, trainKeys, workspaceKeys } from './keys.ts';
 
 /** The guides, in the order of reading. */
@@ -38,8 +38,9 @@ export async function generatedPages(repository: string): Promise<ReadonlyMap<st
   const program = await fullProgram();
   const pages = new Map<string, string>();
   for (const path of ['README.md', ...guides]) pages.set(path, filled(path, await read(path), program));
-  // The build writes it too: it is read from the installed package.
+  // Editors and `phasebox schema` read these in the installed package.
   pages.set('schemas/phase.schema.json', `${JSON.stringify(phaseJsonSchema(), null, 2)}\n`);
+  pages.set('schemas/workspace.schema.json', `${JSON.stringify(workspaceJsonSchema(), null, 2)}\n`);
   pages.set('llms.txt', llmsText([...pages].filter(([path]) => guides.includes(path))));
   return pages;
 }

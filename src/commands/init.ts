@@ -65,10 +65,13 @@ interface NewFiles {
 }
 
 async function newFiles(root: string, { python, ignored }: NewFiles): Promise<[name: string, text: string][]> {
+  const shipped = (path: string): Promise<string> => readFile(join(packageRoot().folder, path), 'utf8');
+  const config = await shipped('templates/phasebox.yaml');
+  const schema = pathToFileURL(schemaFile('phase')).href;
   return [
-    ['phasebox.yaml', workspaceYaml(root, python)],
-    ['example.yaml', exampleYaml()],
-    [suiteFile, await readFile(join(packageRoot().folder, suiteFile), 'utf8')],
+    ['phasebox.yaml', python === null ? config : config.replace(/^# python: .*/m, () => pythonLine(root, python))],
+    ['example.yaml', `# yaml-language-server: $schema=${schema}\n${await shipped('templates/example.yaml')}`],
+    [suiteFile, await shipped(suiteFile)],
     ['.gitignore', `${ignored.join('\n')}\n`],
   ];
 }
@@ -85,60 +88,13 @@ async function writeNew(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** phasebox.yaml with the Python that was found, and every other setting as a comment with its default. */
-export function workspaceYaml(root: string, python: MlxPython | null): string {
-  return `# How this workspace runs. All of it is optional; what is commented out shows the default.
-${pythonLine(root, python)}
-# inbox: inbox # configs dropped here are taken up
-# artifacts: artifacts # runs, results.jsonl, COMPARISON.md
-# redis_url: redis://127.0.0.1:6379/0 # default: a server of its own; REDIS_URL wins over this
-# dashboard: { host: 127.0.0.1, port: 3100 } # a port that is taken: the next free one
-# disk_reserve_gb: 10 # GB of the disk that stay free
-# stage_retries: 3 # further attempts after faults that pass, such as a GPU time-out
-# retry_pause_s: [30, 60, 120] # before each of them
-# notify: [sh, -c, "echo $PHASEBOX_ROW"] # default: none; run after each row
-`;
-}
-
-function pythonLine(root: string, python: MlxPython | null): string {
-  if (python === null) return '# python: .venv/bin/python # a Python with mlx_lm; PHASEBOX_PYTHON wins over this';
+/** The line of phasebox.yaml that names the Python that was found. */
+function pythonLine(root: string, python: MlxPython): string {
   const inside = relative(root, python.path);
   const path = inside.startsWith(`..${sep}`) ? python.path : inside;
   // JSON's quotes are YAML's too: a path may hold anything.
   const text = /^[\w./+-]+$/.test(path) ? path : JSON.stringify(path);
   return `python: ${text} # mlx_lm ${python.versions.mlx_lm ?? unknownVersion}; PHASEBOX_PYTHON wins over this`;
-}
-
-/** A phase config to start from: real settings, and the schema that tells an editor what may be written. */
-export function exampleYaml(): string {
-  return `# yaml-language-server: $schema=${pathToFileURL(schemaFile()).href}
-# A phase: one experiment. Change it, look at it with \`phasebox plan example.yaml\`, submit it with
-# \`phasebox submit example.yaml\` (or copy it into inbox/).
-phase: example
-title: Qwen3-14B on my data
-hypothesis: what you expect, written down before you know it
-
-model: mlx-community/Qwen3-14B-4bit # in the Hub cache, or a folder; not here yet: download: true
-data: data # a folder with train.jsonl and valid.jsonl; paths start at the workspace
-seeds: [0] # a run each; [0, 1, 2] tells how much is chance
-
-train: # mlx_lm's own names; what is not here has mlx_lm's own default
-  iters: 800
-  batch_size: 1
-  learning_rate: 1e-4
-  num_layers: 12
-  grad_accumulation_steps: 4
-  mask_prompt: true
-  save_every: 200
-
-fuse: { mode: direct, q_bits: 5, q_group_size: 64 }
-
-eval:
-  suite: ${suiteFile} # 27 prompts to a coding agent: yours can be another file of this form
-
-criteria: # written down before the result is known
-  gate: overall >= 80
-`;
 }
 
 /** What is told: what was made, and what to do next. */

@@ -10,7 +10,7 @@ export interface PackageRoot {
   readonly version: string;
 }
 
-/** phasebox's own folder (python/, suites/, schemas/ lie in it) and version: the same from source and from the bundle. */
+/** phasebox's own folder (python/, suites/, schemas/, templates/ lie in it) and version: the same from source and from the bundle. */
 export function packageRoot(): PackageRoot {
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
     const found = readPackage(join(folder, 'package.json'));

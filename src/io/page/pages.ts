@@ -1,11 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Group, groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
 import { figure, summarise } from '../../core/compare/summary.ts';
 import { tellingAnswer } from '../../core/compare/telling.ts';
 import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
 import { renderCustody, renderLatestCustody } from '../../core/page/custody-page.ts';
-import { renderHow } from '../../core/page/how-page.ts';
 import { renderComparison } from '../../core/page/report.ts';
 import type { Quote } from '../../core/page/report-prompts.ts';
 import { latestAndBest, mostShown, selectForPage } from '../../core/page/shown.ts';
@@ -16,6 +15,7 @@ import { readResults } from '../artifacts/results-file.ts';
 import { writeComparison } from '../artifacts/results-store.ts';
 import { writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
+import { packageRoot } from '../host/package-root.ts';
 import { livingBrokerNote } from '../workspace/broker-note.ts';
 import { captionsOf, drawPlots, planPlots } from './draw-plots.ts';
 import { readPhases, readScores } from './page-input.ts';
@@ -134,7 +134,7 @@ async function writeTexts({ artifacts, state }: Workspace, known: Known) {
     quote: await readQuote(artifacts, groups),
     plots: captionsOf(plots),
   });
-  await writeWhole(join(artifacts, 'how.md'), renderHow());
+  await writeWhole(join(artifacts, 'how.md'), await readFile(join(packageRoot().folder, 'templates/how.md'), 'utf8'));
   await writeWhole(join(artifacts, 'runs.md'), renderCustody(rows));
   return { path: await writeComparison(artifacts, rendered), rendered, plots };
 }

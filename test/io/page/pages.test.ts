@@ -113,11 +113,11 @@ describe('writePages', () => {
     await writeFile(suite, suiteText.replace('Show', 'Hide'));
     await writePages({ artifacts });
     expect(await read('aa', 'answers.md'))
-      .to.contain('not there any more')
+      .to.contain('The suite was changed or deleted')
       .and.to.contain('git_log() it is');
     await rm(suite);
     await writePages({ artifacts });
-    expect(await read('aa', 'answers.md')).to.contain('not there any more');
+    expect(await read('aa', 'answers.md')).to.contain('The suite was changed or deleted');
   });
 
   it('renders the answers of one phase alone, and keeps the links to the others', async () => {

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { phaseJsonSchema } from '../../../src/core/config/json-schema.ts';
-import { getAt } from '../../../src/core/mapping.ts';
-import { phase } from '../../../src/events/phase.ts';
+import { phaseJsonSchema, workspaceJsonSchema } from '../../scripts/docs/json-schema.ts';
+import { getAt } from '../../src/core/mapping.ts';
+import { phase } from '../../src/events/phase.ts';
+import { workspaceConfig } from '../../src/events/workspace.ts';
 
 describe('the JSON Schema of a phase config', () => {
   const schema = phaseJsonSchema();
@@ -30,5 +31,18 @@ describe('the JSON Schema of a phase config', () => {
       description: 'Iterations.',
       anyOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
     });
+  });
+});
+
+describe('the JSON Schema of phasebox.yaml', () => {
+  it('names every key with its default and what it is for', () => {
+    const schema = workspaceJsonSchema();
+    expect(Object.keys(schema.properties ?? {})).to.eql(Object.keys(workspaceConfig.shape));
+    expect(schema.additionalProperties).to.equal(false);
+    expect(schema).not.to.have.property('required');
+    const retries = schema.properties?.stage_retries;
+    expect(retries).to.include({ default: 3, minimum: 0 }).and.not.have.property('maximum');
+    for (const [key, property] of Object.entries(schema.properties ?? {}))
+      expect((property as { description?: string }).description, key).to.be.a('string');
   });
 });

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { phase } from '../../events/phase.ts';
-import { sectionNames, stages } from '../../events/stages.ts';
-import { isMapping } from '../mapping.ts';
+import { isMapping } from '../../src/core/mapping.ts';
+import { phase } from '../../src/events/phase.ts';
+import { sectionNames, stages } from '../../src/events/stages.ts';
+import { workspaceConfig } from '../../src/events/workspace.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -26,6 +27,12 @@ export function phaseJsonSchema(): JsonSchema {
     },
   };
 }
+
+/** JSON Schema (2020-12) of phasebox.yaml. */
+export const workspaceJsonSchema = (): JsonSchema => ({
+  ...inputSchema(workspaceConfig),
+  title: 'phasebox: phasebox.yaml',
+});
 
 /** Whole numbers carry JavaScript's own limit, which says nothing to people. */
 function inputSchema(schema: z.ZodType): JsonSchema {
