@@ -55,6 +55,12 @@ export default {
       to: { path: 'node_modules/(?:bullmq|ioredis|execa|chokidar|pino|hono|@hono|@bull-board)/' },
     },
     {
+      name: 'BullMQ stays in io/broker',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/io/broker/' },
+      to: { path: 'node_modules/bullmq/' },
+    },
+    {
       name: 'a stage gets its effects through its context',
       severity: 'error',
       from: { path: '^src/workers/(?:stage\\.ts$|stages/)' },

@@ -201,7 +201,7 @@ async function openDashboard(runtime: Runtime): Promise<Dashboard> {
   const { artifacts, state } = runtime.workspace;
   const { startDashboard } = await import('../io/board/dashboard.ts');
   const notice = async () => (await readBrokerNote(state))?.message ?? null;
-  return startDashboard({ queues: [...runtime.bus.queues.values()], host, port, artifacts, notice });
+  return startDashboard({ queues: await runtime.bus.boardQueues(), host, port, artifacts, notice });
 }
 
 function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {

@@ -1,5 +1,6 @@
 import { type Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import { type Dashboard, startDashboard } from '../../src/io/board/dashboard.ts';
+import { type BoardQueue, boardQueues } from '../../src/io/broker/board-queues.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { startBroker, type TestServer } from './valkey.ts';
 
@@ -8,7 +9,7 @@ type QueueName = (typeof queueNames)[number];
 
 export interface Board {
   readonly broker: TestServer;
-  readonly queues: readonly Queue[];
+  readonly queues: readonly BoardQueue[];
   readonly dashboard: Dashboard;
   close(): Promise<void>;
 }
@@ -42,11 +43,11 @@ export async function startBoard(options: { port?: number } = {}): Promise<Board
   });
   await Promise.all(workers.map((worker) => worker.close()));
   await add('runs', '43b-s0');
-  const dashboard = await startDashboard({ queues, host: '127.0.0.1', port: options.port ?? 0 });
+  const dashboard = await startDashboard({ queues: boardQueues(queues), host: '127.0.0.1', port: options.port ?? 0 });
   const close = async (): Promise<void> => {
     await dashboard.close();
     await Promise.all(queues.map((queue) => queue.close()));
     await broker.stop();
   };
-  return { broker, queues, dashboard, close };
+  return { broker, queues: boardQueues(queues), dashboard, close };
 }

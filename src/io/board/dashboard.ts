@@ -3,13 +3,12 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
 import { HonoAdapter } from '@bull-board/hono';
 import { getRequestListener } from '@hono/node-server';
 import { type ServeStaticOptions, serveStatic } from '@hono/node-server/serve-static';
-import type { Queue } from 'bullmq';
 import { Hono } from 'hono';
 import { CommandError } from '../../core/errors.ts';
+import type { BoardQueue } from '../broker/board-queues.ts';
 import { onlyOwnHost, onlyReading, selfContained, withinTime } from './board-guard.ts';
 import { withNotice } from './board-notice.ts';
 import { reportPages } from './report-pages.ts';
@@ -17,7 +16,7 @@ import { reportPages } from './report-pages.ts';
 const answer_ms = 10_000;
 
 export interface DashboardOptions {
-  readonly queues: readonly Queue[];
+  readonly queues: readonly BoardQueue[];
   readonly host: string;
   /** 0 = any free one; a taken one = the next free one. */
   readonly port: number;
@@ -56,7 +55,7 @@ function board({ queues, artifacts }: DashboardOptions): Hono {
     serveStatic({ ...settings, root: `${folder}/dist/static` }),
   );
   createBullBoard({
-    queues: queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true })),
+    queues,
     serverAdapter: adapter,
     options: {
       uiBasePath: folder,

@@ -4,6 +4,7 @@ import type { Refusal } from '../../core/broker/refusal.ts';
 import type { Due } from '../../core/run/due.ts';
 import { type DueEvent, eventId } from '../../events/events.ts';
 import { stageNames } from '../../events/stages.ts';
+import type { BoardQueue } from './board-queues.ts';
 import type { Broker } from './broker.ts';
 import { type BrokerLog, connectBroker } from './broker-connection.ts';
 import { isReply, NoAnswer, within } from './broker-probe.ts';
@@ -21,7 +22,8 @@ const pending: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'p
 export interface Bus {
   /** The broker's address, without its password. */
   readonly where: string;
-  readonly queues: ReadonlyMap<QueueName, Queue>;
+  /** All queues in the order of the chain, for the dashboard. */
+  boardQueues(): Promise<readonly BoardQueue[]>;
   /**
    * Adds the job of an event; twice is harmless. A broker that refuses or is away fails nothing: `onRefused` hears of it,
    * and what is due is emitted again when the broker takes it.
@@ -93,7 +95,7 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
     link.awaySince() === null ? within(work()).catch(hearRefusal) : undefined;
   return {
     where: broker.where,
-    queues,
+    boardQueues: async () => (await import('./board-queues.ts')).boardQueues([...queues.values()]),
     emit: (due) => unlessRefused(() => add(due)),
     ensure: (due, stillDue) => {
       const isTime = (): boolean => clock.remaining(due) === 0;

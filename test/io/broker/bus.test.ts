@@ -1,8 +1,9 @@
+import { Queue } from 'bullmq';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import type { Due } from '../../../src/core/run/due.ts';
 import { type Broker, givenBroker, openBroker } from '../../../src/io/broker/broker.ts';
-import { type Bus, openBus } from '../../../src/io/broker/bus.ts';
+import { type Bus, brokerPrefix, openBus } from '../../../src/io/broker/bus.ts';
 import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
 import { openRetryClock } from '../../../src/io/broker/retry-clock.ts';
 import { freePort } from '../../../src/io/server/server-child.ts';
@@ -23,15 +24,20 @@ describe('the bus, on a broker of its own', () => {
   let workspace: Workspace;
   let broker: Broker;
   let bus: Bus;
+  let queues: readonly Queue[];
   const taken: number[] = [];
 
   beforeEach(async () => {
     workspace = await openWorkspace(await tempDir('bus'), 'create');
     broker = await openBroker(workspace, () => undefined);
-    bus = openBus(broker, { id: await workspaceId(workspace.state), log: silent, clock });
+    const id = await workspaceId(workspace.state);
+    bus = openBus(broker, { id, log: silent, clock });
+    const settings = { connection: { path: String(broker.connection.path) }, prefix: brokerPrefix(id) };
+    queues = ['train', 'runs'].map((name) => new Queue(name, settings).on('error', () => undefined));
     taken.length = 0;
   });
   afterEach(async () => {
+    await Promise.all(queues.map((one) => one.close()));
     await bus.close();
     await broker.close();
   });
@@ -45,7 +51,7 @@ describe('the bus, on a broker of its own', () => {
     consumer.open();
     return consumer;
   };
-  const queue = () => bus.queues.get('train')!;
+  const queue = () => queues[0]!;
 
   it('delivers an event once, however often it is emitted, and keeps the job by its name for the board', async () => {
     await bus.emit(due(1));
@@ -116,7 +122,7 @@ describe('the bus, on a broker of its own', () => {
     });
     consumer.open();
     await bus.ensureAdmission(1);
-    const runs = bus.queues.get('runs')!;
+    const runs = queues[1]!;
     await waitFor(
       'the job to be back',
       async () => (await runs.getWaitingCount()) === 1 && (await runs.getActiveCount()) === 0,
