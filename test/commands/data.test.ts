@@ -135,9 +135,9 @@ describe('phasebox data', () => {
     expect(await chain.read('data.html')).to.match(/<mark>It is a\.py<\/mark>/);
     await chain.write('mine.html', '<p>mine</p>');
     expect(await pagePlace(page)).to.equal(page);
-    expect(await thrownBy(pagePlace(join(chain.root, 'mine.html')))).to.match(/is no page of phasebox/);
-    expect(await thrownBy(pagePlace(join(chain.root, 'data')))).to.match(/is no page of phasebox/);
-    expect(await thrownBy(pagePlace(join(chain.root, 'nowhere/data.html')))).to.match(/is no folder/);
+    expect(await thrownBy(pagePlace(join(chain.root, 'mine.html')))).to.match(/is not a page of phasebox/);
+    expect(await thrownBy(pagePlace(join(chain.root, 'data')))).to.match(/is not a page of phasebox/);
+    expect(await thrownBy(pagePlace(join(chain.root, 'nowhere/data.html')))).to.match(/is not a folder/);
   });
 });
 
@@ -207,7 +207,9 @@ describe('phasebox data, before Python is started', () => {
     ]);
     const noModel = await look({ model: './nowhere' });
     expect(noModel.exitCode).to.equal(2);
-    expect(noModel.message).to.match(/^--model \.\/nowhere: there is no folder .*nowhere\. Give the folder of a model/);
+    expect(noModel.message).to.match(
+      /^--model \.\/nowhere: the folder .*nowhere does not exist\. Give the folder of a model/,
+    );
     const notHere = await look({ model: 'nobody/nothing' });
     expect(notHere.message).to.match(/Fetch it: hf download nobody\/nothing$/);
   });

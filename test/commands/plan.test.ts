@@ -91,7 +91,7 @@ describe('commands/plan', () => {
     expect(text).to.contain('gate        overall >= 82.4 && (domain > 60 || multi_tool > 35)');
     expect(text).to.contain('hf download mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit');
     expect(text).to.contain(
-      `data: there is no folder ${join(root, 'data/phase33_merged')}; expected: one with train.jsonl`,
+      `data: the folder ${join(root, 'data/phase33_merged')} does not exist; expected: one with train.jsonl`,
     );
     expect(text)
       .to.contain('optimizer adam')
@@ -107,7 +107,7 @@ describe('commands/plan', () => {
     await symlink(join(repository, 'demo'), join(root, 'demo'));
     await writeFile(join(root, 'phasebox.yaml'), 'python: /no/such/python\n');
     const text = await planned(root, [join(root, 'demo/B.yaml')]);
-    expect(text).to.match(/^ {2}warning {5}not checked here: .*\/no\/such\/python is not there/m);
+    expect(text).to.match(/^ {2}warning {5}not checked here: .*\/no\/such\/python does not exist/m);
     expect(text).to.match(/^ {4}taught {4}not checked: no Python with mlx_lm$/m);
     expect(text)
       .to.match(/^ {4}train {5}seed 0, iters \d+, /m)
@@ -156,7 +156,7 @@ describe('commands/plan', () => {
       expect(phases[0].missing).to.have.length(1);
       expect(reasons).to.contain(`${phases[0].missing[0].split(';')[0]}`);
       expect(phases[0].missing[0]).to.match(
-        name === 'half' ? /^data: there is no .*valid\.jsonl$/ : /^from\.model: there is no/,
+        name === 'half' ? /^data: there is no .*valid\.jsonl$/ : /^from\.model: the folder .* does not exist/,
       );
     }
   });

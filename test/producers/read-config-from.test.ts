@@ -185,7 +185,7 @@ describe('a config that begins elsewhere', () => {
         'WS holds lora.gguf, a file of llama.cpp, which mlx_lm cannot load',
         'from.adapter takes the folder',
       ],
-      ['none', 'there is no folder WS/none', 'paths start at the workspace'],
+      ['none', 'the folder WS/none does not exist', 'paths start at the workspace'],
     ];
     for (const [adapter, message, hint] of cases)
       expect(await told(adapter), adapter).to.satisfy((text: string) =>

@@ -63,7 +63,7 @@ const spoiled: readonly (readonly [name: string, spoil: (folder: string) => Prom
   [
     'names of another tool',
     (folder) => rename(join(folder, 'model.safetensors'), join(folder, 'weights.00.safetensors')),
-    /no model\*\.safetensors in it; weights\.00\.safetensors: mlx_lm reads files named model\*\.safetensors alone/,
+    /it has no model\*\.safetensors; weights\.00\.safetensors: mlx_lm reads files named model\*\.safetensors alone/,
   ],
   [
     'a name in capitals',

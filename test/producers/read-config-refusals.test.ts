@@ -109,14 +109,14 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'missing model folder',
     good.replace('models/tiny', './models/tinny'),
-    `a.yaml:2: model: there is no folder WS/models/tinny
+    `a.yaml:2: model: the folder WS/models/tinny does not exist
     seen: "./models/tinny"
     paths start at the workspace; a hub id has the form org/name`,
   ],
   [
     'missing data',
     good.replace('data/rows', 'data/none'),
-    `a.yaml:3: data: there is no folder WS/data/none; expected: one with train.jsonl and valid.jsonl
+    `a.yaml:3: data: the folder WS/data/none does not exist; expected: one with train.jsonl and valid.jsonl
     seen: "data/none"
     paths start at the workspace`,
   ],

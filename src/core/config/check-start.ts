@@ -94,7 +94,7 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
   const value = { source, folder };
   const at = { path: ['data'], seen: source, absent: true } as const;
   if ((await lookups.look(folder))?.kind !== 'folder') {
-    const message = `there is no folder ${folder}; expected: one with train.jsonl and valid.jsonl`;
+    const message = `the folder ${folder} does not exist; expected: one with train.jsonl and valid.jsonl`;
     return { value, findings: [{ ...at, message, hint: 'paths start at the workspace' }] };
   }
   const findings: Finding[] = [];

@@ -2,12 +2,12 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { Context, MiddlewareHandler } from 'hono';
 
 /**
- * Answers only requests that were meant for us. Any page on the web can make a browser send requests to loopback, under
- * a name of its own (DNS rebinding): then Host, or Origin, is not ours.
+ * Answers only requests that were meant for this dashboard. Any web page can make a browser send requests to loopback,
+ * under a name of its own (DNS rebinding). Then Host or Origin is not ours.
  */
 export function onlyOwnHost(host: string, port: number): MiddlewareHandler {
   const names = new Set(ownNames(host).map((name) => `${name}:${port}`));
-  // Browsers leave out the port of http.
+  // Browsers omit the port of http.
   if (port === 80) for (const name of ownNames(host)) names.add(name);
   return async (context, next) => {
     const asked = context.req.header('host')?.toLowerCase();
@@ -20,7 +20,7 @@ export function onlyOwnHost(host: string, port: number): MiddlewareHandler {
   };
 }
 
-/** Whoever listens on every address means to be reached by them: all of ours, and the machine's name, then count as ours. */
+/** If the dashboard listens on every address, all of our addresses and the name of the machine are accepted. */
 function ownNames(host: string): string[] {
   const loopback = ['localhost', '127.0.0.1', '[::1]'];
   const bracketed = (address: string): string => (address.includes(':') ? `[${address}]` : address).toLowerCase();
@@ -37,14 +37,17 @@ function refused(context: Context, seen: string, names: ReadonlySet<string>): Re
   );
 }
 
-/** The dashboard shows. It changes nothing, whatever a button or a script sends. */
+/** The dashboard is read-only. It changes nothing, whatever a button or a script sends. */
 export const onlyReading: MiddlewareHandler = async (context, next) => {
   if (context.req.method === 'GET' || context.req.method === 'HEAD') return next();
-  const message = 'The dashboard only shows. To change something: phasebox pause, resume, retry, cancel, prioritize.';
+  const message =
+    'The dashboard is read-only. To change something, use phasebox pause, resume, retry, cancel, prioritize.';
   return context.json({ error: message }, 405);
 };
 
-/** No request leaves the machine: the board's page asks for fonts of a third party, and the browser is told to ask nobody else. */
+/**
+ * No request leaves the machine: the board's page requests third-party fonts, and this header makes the browser refuse.
+ */
 export const selfContained: MiddlewareHandler = async (context, next) => {
   await next();
   const { res } = context;
@@ -60,7 +63,7 @@ export const selfContained: MiddlewareHandler = async (context, next) => {
   context.res = new Response(page, { status: res.status, headers: res.headers });
 };
 
-/** BullMQ waits for a lost broker without end; the page must rather say what is wrong. */
+/** BullMQ waits for a lost broker without end. The page must say what is wrong instead. */
 export function withinTime(limit_ms: number): MiddlewareHandler {
   return async (context, next) => {
     let timer: NodeJS.Timeout | undefined;

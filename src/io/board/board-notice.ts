@@ -4,7 +4,7 @@ import { escapeHtml } from '../../core/page/html-document.ts';
 const style =
   'position:fixed;inset:auto 0 0;z-index:9999;padding:12px;background:#8a1c1c;color:#fff;font:14px sans-serif';
 
-/** Puts what people must know at the foot of the board's own pages. `read`: null when there is nothing. */
+/** Puts an important notice at the foot of the board's own pages. `read` gives null if there is none. */
 export function withNotice(read: () => Promise<string | null>): MiddlewareHandler {
   return async (context, next) => {
     await next();

@@ -18,22 +18,22 @@ const answer_ms = 10_000;
 export interface DashboardOptions {
   readonly queues: readonly BoardQueue[];
   readonly host: string;
-  /** 0 = any free one; a taken one = the next free one. */
+  /** 0 means any free port. If the port is taken, the next free one is used. */
   readonly port: number;
-  /** Absolute; its comparison is shown at /report. Absent: queues only. */
+  /** An absolute path, whose comparison is shown at /report. If absent, only the queues are shown. */
   readonly artifacts?: string;
-  /** Shown on every page of the board; null: nothing. */
+  /** Shown on every page of the board, unless it is null. */
   readonly notice?: () => Promise<string | null>;
 }
 
 export interface Dashboard {
-  /** The address to open, with the port that was really taken. */
+  /** The address to open, with the actual port. */
   readonly url: string;
-  /** Ends also connections that are kept alive. */
+  /** Also ends connections that are kept alive. */
   close(): Promise<void>;
 }
 
-/** bull-board over the queues, to look at and nothing else. Throws CommandError(3) when there is no port to listen on. */
+/** bull-board over the queues, read-only. Throws CommandError(3) if there is no port to listen on. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
   const app = new Hono();
   const server = createServer(getRequestListener(app.fetch));
@@ -49,7 +49,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
 }
 
 function board({ queues, artifacts }: DashboardOptions): Hono {
-  // An absolute root: bull-board gives one relative to the folder of today, which a process may leave.
+  // An absolute root, since bull-board's is relative to the current folder, which a process may leave.
   const folder = boardFolder();
   const adapter = new HonoAdapter((settings?: ServeStaticOptions) =>
     serveStatic({ ...settings, root: `${folder}/dist/static` }),
@@ -63,9 +63,9 @@ function board({ queues, artifacts }: DashboardOptions): Hono {
         boardTitle: 'phasebox',
         hideDocsLink: true,
         hideRedisDetails: true,
-        // The order is the order of the chain.
+        // The order is that of the chain.
         sortQueues: false,
-        // Else a CLIENT LIST a queue at every poll.
+        // Otherwise each poll sends one CLIENT LIST per queue.
         showWorkers: false,
         pollingInterval: { showSetting: true },
         ...(artifacts === undefined ? {} : { miscLinks: [{ text: 'Comparison', url: '/report' }] }),
@@ -75,7 +75,7 @@ function board({ queues, artifacts }: DashboardOptions): Hono {
   return adapter.registerPlugin();
 }
 
-/** Where bull-board's pages lie. Asked from bull-board's side: strict package managers hide them from ours. */
+/** The folder of bull-board's pages, resolved from bull-board: strict package managers hide it from our own code. */
 function boardFolder(): string {
   const ours = createRequire(import.meta.url);
   return dirname(createRequire(ours.resolve('@bull-board/hono')).resolve('@bull-board/ui/package.json'));
@@ -113,7 +113,7 @@ function listens(server: Server, host: string, port: number): Promise<boolean> {
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
-    // A browser keeps its connections open, and polls on them for ever.
+    // A browser keeps its connections open, and polls on them without end.
     server.closeAllConnections();
   });
 }

@@ -7,7 +7,10 @@ import { reportFile } from '../page/write-html.ts';
 
 const mount = '/report';
 
-/** Our own pages and plots, at their paths from artifacts/; nothing that begins with a dot, nothing else. */
+/**
+ * Our own pages and plots, by their paths below artifacts/. Names that begin with a dot, and all other files, are
+ * refused.
+ */
 const ours = /^(?:[\w-][\w.-]*\/)?[\w-][\w.-]*\.(html|svg)$/;
 
 const types: Readonly<Record<string, string>> = {
@@ -15,17 +18,19 @@ const types: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml; charset=utf-8',
 };
 
-/** The comparison at /report, and the pages and plots that it leads to below it. */
+/** The comparison at /report, and the pages and plots that it links to below it. */
 export function reportPages(artifacts: string): Hono {
   const app = new Hono();
-  // Links of the page start where it lies, which is one level deeper than its address says.
+  // Links of the page are relative to its folder, which is one level deeper than its address.
   app.get(mount, (context) => send(context, artifacts, { file: reportFile, base: `${mount}/` }));
   app.get(`${mount}/`, (context) => send(context, artifacts, { file: reportFile }));
   app.get(`${mount}/*`, (context) => send(context, artifacts, { file: context.req.path.slice(mount.length + 1) }));
   return app;
 }
 
-/** Null: there is no such file of ours. A link is none: it may lead to anything that this user can read. */
+/**
+ * Null if there is no such file of ours. Links are refused, since they may lead to anything that this user can read.
+ */
 async function pageText(artifacts: string, file: string): Promise<string | null> {
   try {
     return await readText((await fileInside(await realpath(artifacts), file)).path);
@@ -45,7 +50,7 @@ async function send(context: Context, artifacts: string, { file, base }: Asked):
   const text = kind === undefined ? null : await pageText(artifacts, file);
   if (kind === undefined || text === null) {
     const why = file === reportFile ? 'it is written with the first row' : 'the comparison is at /report';
-    return context.text(`404: ${file} is not there; ${why}.\n`, 404);
+    return context.text(`404: ${file} does not exist; ${why}.\n`, 404);
   }
   const placed = base === undefined ? text : text.replace('<head>', `<head>\n<base href="${base}">`);
   return context.body(placed, 200, { 'content-type': types[kind] ?? 'text/plain', 'cache-control': 'no-cache' });

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { type DiskErrorText, diskErrorText, isDiskError } from '../../core/disk-error-text.ts';
 import { shellWord } from '../../core/shell.ts';
 
-/** An error of the system as Node tells it. `address`: the path of a socket. */
+/** A system error as Node reports it. `address` is the path of a socket. */
 interface SystemError extends Error {
   readonly code: string;
   readonly syscall: string;
@@ -20,19 +20,19 @@ const isSystemError = (error: unknown): error is SystemError =>
   'syscall' in error &&
   typeof error.syscall === 'string';
 
-/** A signal that may not be sent and a port that may not be had are no matter of files. */
+/** A signal that may not be sent and a port that is not available are not errors of files. */
 const isOfFiles = ({ syscall, address }: SystemError): boolean =>
   syscall !== 'kill' && (address === undefined || isAbsolute(address));
 
 /**
- * What the disk refused: the path, what it says, what to do. Null for any other error. A path that the system does not
- * name (a write to an open file) is somewhere in the workspace.
+ * What the disk refused: the path, the error, and what to do. Null for any other error. If the system does not name a
+ * path (a write to an open file), the workspace stands for it.
  */
 export async function diskErrorOf(thrown: unknown, folder: string): Promise<DiskErrorText | null> {
   if (!isSystemError(thrown)) return null;
   const error = await withCause(thrown);
   if (!isDiskError(error) || !isOfFiles(error)) return null;
-  // Without a current folder nothing can be made absolute.
+  // Without a current folder, no path can be made absolute.
   const workspace = error.syscall === 'uv_cwd' ? folder : resolve(folder);
   const { code, syscall, message } = error;
   const paths = [error.path, error.dest, error.address].filter((path) => path !== undefined);
@@ -44,7 +44,7 @@ export async function diskErrorOf(thrown: unknown, folder: string): Promise<Disk
   return diskErrorText({ code, syscall, message, path, culprit, uid, root }, shellWord);
 }
 
-/** Node says ENOENT for a folder that cannot be made on a read-only disk: the folder above it says what is the matter. */
+/** On a read-only disk Node reports ENOENT for a folder that cannot be made. The folder above it shows the cause. */
 async function withCause(error: SystemError): Promise<SystemError> {
   if (error.code !== 'ENOENT' || error.syscall !== 'mkdir' || error.path === undefined) return error;
   const above = await nearest(error.path);
@@ -52,7 +52,7 @@ async function withCause(error: SystemError): Promise<SystemError> {
   return isSystemError(refused) ? refused : error;
 }
 
-/** Which of the paths and of the folders that they are in has rights that forbid us something; else the first that is there. */
+/** The first of the paths and their folders whose rights forbid us something, else the first that exists. */
 async function culpritOf(paths: readonly string[]): Promise<Owned | null> {
   let first: Owned | null = null;
   for (const path of paths.flatMap((one) => [one, dirname(one)])) {
@@ -73,7 +73,7 @@ interface Owned {
   readonly uid: number;
 }
 
-/** The path, or the nearest folder above it that can be looked at. */
+/** The path, or the nearest folder above it that can be examined. */
 async function nearest(path: string): Promise<Owned | null> {
   const found = await stat(path).catch(() => null);
   if (found !== null) return { path, uid: found.uid };

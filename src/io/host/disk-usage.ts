@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openQueue } from '../../core/keyed-lock.ts';
 import { ifAbsent } from '../disk/files.ts';
 
-/** Bytes of all files below a folder (links not followed). Files that vanish while it looks count 0. */
+/** Bytes of all files below a folder (links not followed). Files that disappear meanwhile count 0. */
 export async function folderBytes(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
   const sizes = await Promise.all(
@@ -22,7 +22,7 @@ export async function freeBytes(path: string): Promise<number> {
   return bavail * bsize;
 }
 
-/** Largest size of a folder, looked at every second while something works in it. `stop` looks once more. */
+/** The largest size of a folder, measured every second while something works in it. `stop` measures once more. */
 export function watchPeak(folder: string): { stop(): Promise<number> } {
   let peak = 0;
   const look = async (): Promise<void> => {

@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { ifAbsent } from '../disk/files.ts';
 
-/* What phasebox asks of a folder's file system, found out by doing it. Everything made is taken away again. */
+/** What phasebox needs of a folder's file system, found by trying it. Everything that this makes is deleted again. */
 
-/** Does something in a fresh hidden folder below `folder`; throws when it cannot be made. */
+/** Does something in a new hidden folder below `folder`. Throws if the folder cannot be made. */
 export async function inDraft<T>(folder: string, work: (draft: string) => Promise<T>): Promise<T> {
   const draft = await mkdtemp(join(folder, '.doctor-'));
   try {
@@ -16,12 +16,18 @@ export async function inDraft<T>(folder: string, work: (draft: string) => Promis
   }
 }
 
-/** The folder, or the closest one above it that is there: what holds for that one will hold for the folder once it is made. */
+/**
+ * The folder, or the nearest existing one above it: what is true for that one will be true for the folder once it is
+ * made.
+ */
 export async function nearestFolder(path: string): Promise<string> {
   return (await stat(path).catch(ifAbsent(null))) === null ? nearestFolder(dirname(path)) : path;
 }
 
-/** Writes, renames and looks: ms that the file system's clock is ahead of ours. Throws when the folder is not writable. */
+/**
+ * Writes, renames and reads: by how many ms the file system's clock is ahead of ours. Throws if the folder is not
+ * writable.
+ */
 export function writeAndRename(folder: string): Promise<number> {
   return inDraft(folder, async (draft) => {
     const before = Date.now();
@@ -30,12 +36,12 @@ export function writeAndRename(folder: string): Promise<number> {
     await mkdir(join(draft, 'b'));
     await rename(join(draft, 'a'), join(draft, 'b', 'a'));
     const { mtimeMs } = await stat(join(draft, 'b', 'a'));
-    // A file system may keep whole seconds, or two (FAT): only what is outside of the span is a difference.
+    // A file system may store whole seconds, or two (FAT). Only a value outside of that span is a difference.
     return mtimeMs > after ? mtimeMs - after : Math.min(0, mtimeMs + 2000 - before);
   });
 }
 
-/** Why no fifo can be made in a folder (exFAT and some network drives have none); null: it can. */
+/** Why no fifo can be made in a folder (exFAT and some network drives have none), or null if it can. */
 export function fifoProblem(folder: string): Promise<string | null> {
   return inDraft(folder, async (draft) => {
     const { failed, stderr, shortMessage } = await execa('mkfifo', [join(draft, 'fifo')], { reject: false });
@@ -43,7 +49,7 @@ export function fifoProblem(folder: string): Promise<string | null> {
   });
 }
 
-/** Why no unix socket can be listened on at this path; null: it can. */
+/** Why it is not possible to listen on a unix socket at this path, or null if it is. */
 export function socketProblem(path: string): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -52,7 +58,7 @@ export function socketProblem(path: string): Promise<Error | null> {
   });
 }
 
-/** Why nothing can be listened on at a TCP port; null: it is free. */
+/** Why it is not possible to listen on a TCP port, or null if it is free. */
 export function portProblem(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -61,14 +67,14 @@ export function portProblem(host: string, port: number): Promise<string | null> 
   });
 }
 
-/** Folders directly below one that lie on another file system: a rename into them would fail. */
+/** Folders directly below one that are on another file system: a rename into them would fail. */
 export async function foreignFolders(folder: string): Promise<string[]> {
   const { dev } = await stat(folder);
   const names = (await readdir(folder, { withFileTypes: true })).filter((entry) => !entry.isFile());
   const found = await Promise.all(
     names.map(async ({ name }) => {
       const path = join(folder, name);
-      const entry = await stat(path).catch(() => null); // a link to nothing is no folder
+      const entry = await stat(path).catch(() => null); // a link without a target is not a folder
       return entry?.isDirectory() && entry.dev !== dev ? [path] : [];
     }),
   );

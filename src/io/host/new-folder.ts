@@ -6,9 +6,9 @@ import { nonce } from '../disk/nonce.ts';
 import { commandLine } from './process-facts.ts';
 
 /**
- * Makes a folder that appears whole or not at all: `fill` writes into a hidden draft beside it, which is synced and then
- * renamed. Whatever `fill` throws leaves nothing behind. Throws CommandError 2 (`target` is not an empty or a new folder)
- * or 3 (it cannot be made).
+ * Makes a folder that appears complete or not at all. `fill` writes into a hidden draft next to it, which is synced and
+ * then renamed. If `fill` throws, nothing is left behind. Throws CommandError 2 (`target` is neither new nor an empty
+ * folder) or 3 (it cannot be made).
  */
 export async function newFolder<T>(target: string, fill: (draft: string) => Promise<T>): Promise<T> {
   const path = await freeTarget(target);
@@ -19,7 +19,7 @@ export async function newFolder<T>(target: string, fill: (draft: string) => Prom
     await mkdir(draft).catch(notMade(path));
     const result = await fill(draft);
     await syncTree(draft);
-    // Onto an empty folder this is atomic too; onto one that was filled meanwhile it fails.
+    // Onto an empty folder this is atomic too. Onto one that was filled meanwhile, it fails.
     await rename(draft, path).catch(notMade(path));
     await sync(dirname(path));
     return result;
@@ -36,7 +36,7 @@ export const notMade =
     throw new CommandError(3, `${path} cannot be made: ${message}`, { cause: error });
   };
 
-/** The real path to make; a link to an empty folder leads to that folder. */
+/** The real path to make. A link to an empty folder leads to that folder. */
 async function freeTarget(target: string): Promise<string> {
   const path = await realpath(target).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return resolve(target);
@@ -44,17 +44,17 @@ async function freeTarget(target: string): Promise<string> {
   });
   const found = await lstat(path).catch(ifAbsent(null));
   if (found === null) return path;
-  if (found.isSymbolicLink()) throw new CommandError(2, `${path} is a link that leads nowhere. Give another folder.`);
-  if (!found.isDirectory()) throw new CommandError(2, `${path} is there and is no folder. Give another name.`);
+  if (found.isSymbolicLink()) throw new CommandError(2, `${path} is a link without a target. Give another folder.`);
+  if (!found.isDirectory()) throw new CommandError(2, `${path} exists and is not a folder. Give another name.`);
   if ((await readdir(path)).length > 0) {
-    throw new CommandError(2, `${path} is there and not empty. Give a new folder: nothing is ever overwritten.`);
+    throw new CommandError(2, `${path} exists and is not empty. Give a new folder: nothing is ever overwritten.`);
   }
   return path;
 }
 
 const draftPrefix = (path: string): string => `.${basename(path)}.phasebox-`;
 
-/** Removes what a killed process left beside the target; the draft of a living process stays. */
+/** Removes what a killed process left next to the target. The draft of a living process stays. */
 async function sweepDrafts(path: string): Promise<void> {
   const prefix = draftPrefix(path);
   for (const name of await readdir(dirname(path))) {

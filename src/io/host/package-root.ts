@@ -16,14 +16,14 @@ export function packageRoot(): PackageRoot {
     const found = readPackage(join(folder, 'package.json'));
     if (found?.name === 'phasebox') return { folder, version: found.version };
   }
-  throw new Error('phasebox is not installed whole: its package.json is missing');
+  throw new Error('phasebox is not completely installed: its package.json is missing');
 }
 
-/** Sync on purpose: once, at start-up, a kilobyte. */
+/** Sync on purpose: once, at start-up, one kilobyte. */
 function readPackage(path: string): z.infer<typeof manifest> | null {
   try {
     return manifest.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
-    return null; // not here: the next folder up
+    return null; // not here: try the folder above
   }
 }

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/* Everything that differs between Linux and macOS about processes is in this file. */
+/** All differences between Linux and macOS about processes are in this file. */
 
 const run = promisify(execFile);
 const isLinux = process.platform === 'linux';
@@ -13,7 +13,7 @@ const psEnvironment = { ...process.env, LC_ALL: 'C', TZ: 'UTC0' };
 
 let bootIdOnce: Promise<string> | undefined;
 
-/** An id that changes at every boot: what ended in another boot may not have reached the disk. */
+/** An id that changes at every boot: data of an earlier boot may not have reached the disk. */
 export function bootId(): Promise<string> {
   bootIdOnce ??= isLinux
     ? readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((text) => text.trim())
@@ -23,7 +23,9 @@ export function bootId(): Promise<string> {
 
 let machineIdOnce: Promise<string> | undefined;
 
-/** An id of this machine that no network and no boot changes; the host name where the system has none. */
+/**
+ * An id of this machine that does not depend on the network or the boot. It is the host name if the system has none.
+ */
 export function machineId(): Promise<string> {
   machineIdOnce ??= isLinux
     ? readFile('/etc/machine-id', 'utf8').then((text) => text.trim() || hostname(), hostname)
@@ -34,7 +36,7 @@ export function machineId(): Promise<string> {
   return machineIdOnce;
 }
 
-/** The argument vector of a process as one line, blanks between; null when there is none (or a zombie). */
+/** The arguments of a process as one line, separated by spaces. Null if there is no such process (or a zombie). */
 export async function commandLine(pid: number): Promise<string | null> {
   if (isLinux) {
     const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
@@ -61,7 +63,7 @@ export async function groupMembers(group: number): Promise<readonly number[]> {
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
       const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      // pid (name, which may hold blanks and brackets) state ppid pgrp ...
+      // pid (name, which may contain spaces and brackets) state ppid pgrp ...
       const [state, , pgid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
       return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [pid] : [];
     }),
@@ -69,7 +71,7 @@ export async function groupMembers(group: number): Promise<readonly number[]> {
   return found.flat();
 }
 
-/** Those of these processes (else of all that we may look at) that have this file (or fifo) open. */
+/** Those of these processes (else of all that we may examine) that have this file (or fifo) open. */
 export async function holdersOf(path: string, among?: readonly number[]): Promise<readonly number[]> {
   if (!isLinux) {
     const pids = (await quiet('lsof', ['-t', '--', path])).split('\n').filter((line) => line !== '');
@@ -89,7 +91,7 @@ export async function holdersOf(path: string, among?: readonly number[]): Promis
 
 const ps = (args: readonly string[]): Promise<string> => quiet('ps', args);
 
-/** ps and lsof print nothing and exit 1 when there is nothing to tell: that is an answer, not an error. */
+/** ps and lsof print nothing and exit with 1 if there is nothing to report: that is an answer, not an error. */
 async function quiet(program: string, args: readonly string[]): Promise<string> {
   try {
     return (await run(program, [...args], { env: psEnvironment, maxBuffer: 64 * 2 ** 20 })).stdout;

@@ -1,4 +1,4 @@
-/** Tells how long this process did not run because the machine slept. */
+/** Reports how long this process did not run because the machine slept. */
 export interface SleepWatch {
   /** Milliseconds asleep since the watch began. */
   slept_ms(): number;
@@ -6,12 +6,12 @@ export interface SleepWatch {
 }
 
 const beat_ms = 1000;
-/** Below this it is a busy machine, not a sleep; above it the process was stopped, which is as good as asleep. */
+/** Below this the machine is busy and not asleep. Above it the process was stopped, which counts as sleep. */
 const jump_ms = 5000;
 
 /**
- * Watches the wall clock between two beats of a timer. Comparing it with the monotonic clock would not do: on macOS that
- * one goes on while the machine sleeps, and a timer that ran out meanwhile fires at waking.
+ * Compares the wall clock between two ticks of a timer. The monotonic clock is no alternative: on macOS it continues
+ * while the machine sleeps, and a timer that expired meanwhile fires at waking.
  */
 export function watchSleep(now: () => number = Date.now): SleepWatch {
   let last = now();

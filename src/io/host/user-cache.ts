@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { privateFolder } from '../disk/private-folder.ts';
 import { homeOrNull } from './home.ts';
 
-/** Where phasebox keeps what all workspaces of this user share: `~/.cache/phasebox`, on macOS `~/Library/Caches/phasebox`. */
+/** What all workspaces of this user share: `~/.cache/phasebox`, or `~/Library/Caches/phasebox` on macOS. */
 export async function userCache(): Promise<string> {
   const home = homeOrNull();
   if (process.env.XDG_CACHE_HOME) return join(process.env.XDG_CACHE_HOME, 'phasebox');
@@ -12,7 +12,7 @@ export async function userCache(): Promise<string> {
 }
 
 /**
- * The same where there is no home folder to write to. Another process of this user must find it by its name: it is where
- * the machine is waited for. Throws CommandError 3 when something else has that name.
+ * The same if there is no writable home folder. Other processes of this user must find it by its name, since they queue
+ * for the machine there. Throws CommandError 3 if something else has that name.
  */
 export const cacheInTemp = (): Promise<string> => privateFolder(join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`));

@@ -3,15 +3,15 @@ import type { JournalLine } from '../../events/journal.ts';
 import type { Run } from '../../events/run.ts';
 import { resolveModel } from './models.ts';
 
-/** The commit that a run's base model was first found at; else what the config asks for (null: the newest). */
+/** The commit at which a run's base model was first found, else what the config asks for (null means the newest). */
 export function baseRevision(model: NonNullable<Run['model']>, journal: readonly JournalLine[]): string | null {
   const fetched = journal.findLast((line) => line.event === 'fetched');
   return fetched?.event === 'fetched' && fetched.revision !== null ? fetched.revision : model.revision;
 }
 
 /**
- * Where the base model of a run is now: as it was at acceptance, or, fetched later, by its name. Once found it stays at
- * one commit, so that all stages read the same weights. Null: the run has no base model.
+ * Where the base model of a run is now: as at acceptance, or by its name if it was fetched later. Once found, it stays
+ * at one commit, so that all stages read the same weights. Null if the run has no base model.
  */
 export async function findBaseModel(
   { model }: Run,

@@ -7,7 +7,7 @@ import { freeBytes } from '../host/disk-usage.ts';
 import { newFolder, notMade } from '../host/new-folder.ts';
 import { fileHash } from '../thread/content-hash.ts';
 
-/** A file to copy: from an absolute path to one inside the new folder, and the sha256 that the copy must have. */
+/** A file to copy: from an absolute path to a path inside the new folder, and the sha256 that the copy must have. */
 export interface Piece {
   readonly from: string;
   readonly to: string;
@@ -16,22 +16,23 @@ export interface Piece {
 
 export interface CloneOptions {
   readonly pieces: readonly Piece[];
-  /** Must not exist, or be an empty folder. */
+  /** It must not exist, or be an empty folder. */
   readonly target: string;
   readonly signal: AbortSignal;
-  /** Called with the finished copy, before it gets its name: what throws here leaves nothing behind. */
+  /** Called with the finished copy before it gets its name. If it throws, nothing is left behind. */
   readonly check: (draft: string) => Promise<void>;
 }
 
-/** What came of it; `cloned`: the file system shares the blocks, so that the copy took no space. */
+/** The result. `cloned` means that the file system shares the blocks, so that the copy took no space. */
 export interface Cloned {
   readonly bytes: number;
   readonly cloned: boolean;
 }
 
 /**
- * Copies files into a folder that appears whole or not at all: cloned where the file system can, links followed and
- * never made, each copy proven by its hash. Throws CommandError 2 (target taken), 3 (disk full, not writable) or 1 (a copy differs).
+ * Copies files into a folder that appears complete or not at all. Files are cloned if the file system can. Links are
+ * followed and never created, and each copy is verified by its hash. Throws CommandError 2 (target taken), 3 (disk
+ * full, not writable) or 1 (a copy differs).
  */
 export async function cloneFolder({ pieces, target, signal, check }: CloneOptions): Promise<Cloned> {
   return newFolder(target, async (draft) => {
@@ -49,7 +50,7 @@ export async function cloneFolder({ pieces, target, signal, check }: CloneOption
   });
 }
 
-/** Asked by trying on a file: it depends on both places and on the file system. */
+/** Tried with a file: it depends on both places and on the file system. */
 async function canClone(pieces: readonly Piece[], draft: string): Promise<boolean> {
   const first = pieces[0];
   if (first === undefined) return false;
@@ -83,7 +84,7 @@ async function needRoom(bytes: number, at: { readonly target: string; readonly f
 async function copy({ from, to }: Piece, draft: string): Promise<void> {
   const path = join(draft, to);
   await mkdir(dirname(path), { recursive: true });
-  // macOS clones a link as a link: its target is what is wanted.
+  // macOS clones a link as a link, but its target is needed.
   await copyFile(await realpath(from), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
 }
 

@@ -8,26 +8,26 @@ import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/shell.ts';
 import { driverPath } from '../host/driver-path.ts';
 
-/** On Linux mlx-lm alone comes without anything that computes. */
+/** On Linux, mlx-lm alone comes without a backend. */
 const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";
 
 const toFolder = (folder: string): string => `cd ${shellWord(folder)} && `;
 
-/** How mlx_lm is installed, into an environment of the workspace. Many systems refuse pip outside of one. */
+/** How to install mlx_lm into an environment of the workspace. Many systems refuse pip outside of one. */
 export const installMlx = (workspace?: string): string =>
   `Install it in the workspace (Python >= 3.11): ${workspace === undefined ? '' : toFolder(workspace)}python3 -m venv .venv && .venv/bin/pip install ${mlxPackages}`;
 
 /** What to do about a Python without mlx_lm. */
 export const getMlx = `${installMlx()}; or set \`python\` in phasebox.yaml (or PHASEBOX_PYTHON) to one that has it.`;
 
-/** Exit code of facts.py when there is no mlx_lm. */
+/** Exit code of facts.py if there is no mlx_lm. */
 const noMlx = 3;
 
-/** What a Python without a working mlx_lm is asked to be replaced by. */
+/** What to do about a Python without a working mlx_lm. */
 const next =
   'Set `python` in phasebox.yaml (or PHASEBOX_PYTHON) to a Python >= 3.11 with mlx-lm, then `phasebox doctor`.';
 
-/** Why a Python gives no facts, and what to do. `unfit`: no mlx can ever be installed in it. */
+/** Why a Python gives no facts, and what to do. `unfit` means that mlx can never be installed in it. */
 export interface NoFacts {
   readonly why: string;
   readonly todo: string;
@@ -44,15 +44,15 @@ interface Asked {
 const known = new Map<string, Promise<Asked>>();
 
 /**
- * Versions and mlx_lm's training defaults of a python (about 0.1 s: nothing of mlx is imported). They are kept until a
- * package is updated, since a message may have asked for just that; a python that cannot answer is asked again.
+ * Versions and mlx_lm's training defaults of a Python (about 0.1 s, since nothing of mlx is imported). They are kept
+ * until a package is updated, since a message may have asked for that. A Python that could not answer is asked again.
  */
 export async function askFacts(python: string): Promise<Answer> {
   const before = known.get(python);
   const kept = await before;
   if (kept !== undefined && (await stampOf(kept.answer)) === kept.stamp) return kept.answer;
   const current = known.get(python);
-  // Another caller may have asked meanwhile.
+  // Another caller may have asked in the meantime.
   const asked = current === undefined || current === before ? askStamped(python) : current;
   known.set(python, asked);
   const { answer } = await asked;
@@ -77,7 +77,7 @@ async function stampOf(answer: Answer): Promise<string> {
   return (await Promise.all(times)).join();
 }
 
-/** The facts of a python. Throws CommandError 3 when it cannot be run, has no mlx_lm, or can never have mlx. */
+/** The facts of a Python. Throws CommandError 3 if it cannot be run, has no mlx_lm, or can never have mlx. */
 export async function readFacts(python: string): Promise<Facts> {
   const answer = await askFacts(python);
   if ('facts' in answer) return answer.facts;
@@ -94,7 +94,7 @@ async function ask(python: string): Promise<Answer> {
   const answer = facts.safeParse(jsonOrNull(stdout));
   if (!answer.success) return not(`${python} ${script} printed no facts: ${stdout.slice(0, 200)}`);
   const { versions, here } = answer.data;
-  // mlx_lm alone installs everywhere; what computes does not.
+  // mlx_lm alone can be installed everywhere, but not its backend.
   const unfit = versions.mlx === undefined && here !== undefined ? unfitFor(here) : null;
   return unfit === null ? { facts: answer.data } : unfitPython(python, unfit);
 }

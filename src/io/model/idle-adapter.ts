@@ -9,16 +9,16 @@ import type { TensorFile } from '../thread/parse-tensors.ts';
 import { tensorFileOrFault } from './tensor-file.ts';
 
 /**
- * True for an adapter whose weights (a .safetensors file beside its adapter_config.json) add zero to every layer: for
- * LoRA the scale is 0, or of each layer one of the two matrices. The first layer of a trained adapter already shows that
- * it does something. False also when the file is missing or cannot be read, which is reported where it is loaded.
+ * True for an adapter whose weights (a .safetensors file next to its adapter_config.json) add zero to every layer: for
+ * LoRA the scale is 0, or one of the two matrices of each layer. In a trained adapter, the first layer already shows
+ * that it has an effect. False also if the file is missing or unreadable, which is reported where it is loaded.
  */
 export async function addsNothing(weights: string): Promise<boolean> {
   const read = await tensorFileOrFault(weights);
   if (!read.ok) return false;
   const { isDora, scale, rank } = await settingsOf(dirname(weights));
-  // DoRA learns magnitudes too. They follow from the base alone as long as no step was made, and then lora_b is zero; with
-  // scale or rank 0 lora_b stays zero although they were learned.
+  // DoRA learns magnitudes too. They follow from the base alone as long as no step was made, and then lora_b is zero.
+  // With scale or rank 0, lora_b stays zero although they were learned.
   if (isDora && (scale === 0 || rank === 0)) return false;
   const layers = layersOf(read.value);
   if (layers.length === 0) return false;
@@ -46,7 +46,7 @@ async function settingsOf(folder: string): Promise<{ isDora: boolean; scale: unk
   return { isDora: config.fine_tune_type === 'dora', scale, rank };
 }
 
-/** True when of every list at least one tensor is all zeros. */
+/** True if at least one tensor of every list is all zeros. */
 async function eachIsZero(path: string, { dataStart }: TensorFile, lists: readonly Tensor[][]): Promise<boolean> {
   try {
     const handle = await open(path, 'r');
@@ -70,7 +70,10 @@ async function someIsZero(handle: FileHandle, dataStart: number, list: readonly 
 const chunkBytes = 2 ** 20;
 const minusZero = 0x80;
 
-/** Zeros of both signs, in any float type: all bytes 0 but the sign, which is the first bit of a value's last byte. */
+/**
+ * Zeros of both signs, in any float type: all bytes are 0 apart from the sign, which is the first bit of a value's last
+ * byte.
+ */
 async function isZero(handle: FileHandle, dataStart: number, { dtype, begin, end }: Tensor): Promise<boolean> {
   const width = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2;
   const buffer = Buffer.alloc(Math.min(chunkBytes, end - begin));

@@ -8,11 +8,14 @@ import { type CheckCall, checkArgv, files, type RowKeys, rowKeys, toolEnv } from
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
 import { driverPath } from '../host/driver-path.ts';
 
-/** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 when the check itself fails. */
+/** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 if the check itself fails. */
 export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>
   report(lookArgv(python, driverPath('check_data'), call), signal);
 
-/** The check that a training begins with, before there is one. Throws CommandError 3 when the check itself fails. */
+/**
+ * The check at the beginning of a training, before there is a training. Throws CommandError 3 if the check itself
+ * fails.
+ */
 export const checkTrainingData = (python: string, call: CheckCall): Promise<CheckReport> =>
   report(checkArgv(python, driverPath('check_data'), call));
 
@@ -36,7 +39,7 @@ export async function splitData(
   return splitReport.parse(JSON.parse(await run(argv, call.out, signal)));
 }
 
-/** What a driver prints. Throws CommandError 3 with what it said last when it fails. */
+/** The output of a driver. If it fails, throws CommandError 3 with the last lines of its output. */
 async function run(argv: readonly string[], cwd: string, cancelSignal?: AbortSignal): Promise<string> {
   const [program = '', ...words] = argv;
   const options = {

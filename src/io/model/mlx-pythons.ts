@@ -12,17 +12,17 @@ export interface MlxPython {
   readonly versions: Facts['versions'];
 }
 
-/** What the search came to: the first that has mlx_lm, and those that were asked before it. */
+/** The result of the search: the first Python that has mlx_lm, and those that were tried before it. */
 export interface PythonSearch {
   readonly found: MlxPython | null;
   readonly without: readonly string[];
-  /** Why those of them in which no mlx can ever be installed are no use, and what to do. */
+  /** Why some of them can never have mlx, and what to do. */
   readonly unfit: readonly NoFacts[];
 }
 
 /**
- * Looks for a Python that really has mlx_lm: PHASEBOX_PYTHON, the folder's .venv, VIRTUAL_ENV, what `mlx_lm` on PATH
- * runs on, Pythons on PATH, common places. Each is asked; nothing is installed.
+ * Searches for a Python that has mlx_lm: PHASEBOX_PYTHON, the folder's .venv, VIRTUAL_ENV, the interpreter of `mlx_lm`
+ * on PATH, Pythons on PATH, common places. Each is started and asked. Nothing is installed.
  */
 export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = process.env): Promise<PythonSearch> {
   const without: string[] = [];
@@ -79,7 +79,7 @@ function commonPlaces(home: string | null): string[] {
 
 const firstBytes = 4096;
 
-/** The Python that a script runs on: its first line, or the one beside it; null: no such script. */
+/** The Python that runs a script: the one in its first line, or the one next to it. Null if there is no such script. */
 async function interpreterOf(script: string): Promise<string | null> {
   if (!(await isExecutable(script))) return null;
   const handle = await open(script, 'r');
@@ -91,11 +91,12 @@ async function interpreterOf(script: string): Promise<string | null> {
   } finally {
     await handle.close();
   }
-  // A long path does not fit into the first line: then it is a shell that starts the Python beside it.
+  // A long path does not fit into the first line. Then the line names a shell that starts the Python next to the
+  // script.
   return join(dirname(await realpath(script)), 'python');
 }
 
-/** Without Apple's command line tools /usr/bin/python3 opens a window that offers to install them. */
+/** Without Apple's command line tools, /usr/bin/python3 opens a window that offers to install them. */
 async function isAppleStub(path: string): Promise<boolean> {
   if (process.platform !== 'darwin' || dirname(path) !== '/usr/bin') return false;
   return (await execa('/usr/bin/xcode-select', ['-p'], { reject: false })).failed;

@@ -11,15 +11,15 @@ import { runTask } from '../thread/run-task.ts';
 import { claimedHeader, tensorFileOrFault } from './tensor-file.ts';
 
 /**
- * What lies in a model folder, and whether it can be loaded: only headers, sizes and the small JSON files are read. A
- * tokenizer of 10 MB would hold the event loop: it is parsed in a thread of its own.
+ * The content of a model folder, and whether it can be loaded. Only headers, sizes and the small JSON files are read. A
+ * tokenizer of 10 MB would block the event loop, so it is parsed in a thread.
  */
 export async function readModelFolder(folder: string): Promise<ModelFolder> {
   if (await isSmall(folder)) return parseModelFolder(folder);
   return runTask('modelFolder', folder, null).catch(tooMuchMemory(folder));
 }
 
-/** Why a model folder cannot be loaded; null: it is whole. */
+/** Why a model folder cannot be loaded, or null if it is complete. */
 async function folderFault(folder: string): Promise<ModelFault | null> {
   if (await isSmall(folder)) {
     const model = await parseModelFolder(folder);
@@ -28,14 +28,14 @@ async function folderFault(folder: string): Promise<ModelFault | null> {
   return runTask('modelFault', folder, null).catch(tooMuchMemory(folder));
 }
 
-/** True if all the JSON of a model folder can be parsed in a moment. */
+/** True if all the JSON of a model folder can be parsed quickly. */
 async function isSmall(folder: string): Promise<boolean> {
   const names = await listNames(folder);
   const sizes = await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);
       if (name.endsWith('.safetensors')) return claimedHeader(path);
-      // What cannot be looked at is no reason for a thread: reading it says why.
+      // An unreadable file does not need a thread: reading it says why.
       return name.endsWith('.json')
         ? stat(path).then(
             ({ size }) => size,
@@ -47,7 +47,7 @@ async function isSmall(folder: string): Promise<boolean> {
   return sizes.reduce((sum, size) => sum + size, 0) <= smallJson;
 }
 
-/** For `.catch`: JSON that takes all the memory of a thread is as good as damaged. */
+/** For `.catch`: JSON that takes all the memory of a thread counts as damaged. */
 const tooMuchMemory =
   (folder: string) =>
   (error: unknown): { readonly whole: false } & ModelFault => {
@@ -58,8 +58,8 @@ const tooMuchMemory =
 const shapes = new Map<string, Promise<ModelShape | null>>();
 
 /**
- * What sizes of a model are counted from: its own headers when it is here and whole, else its name; null: nothing known.
- * Remembered while the folder stays as it is: every stage asks.
+ * The sizes of a model: from its own headers if it is complete on this machine, else from its name. Null if nothing is
+ * known. The result is kept while the folder is unchanged, since every stage needs it.
  */
 export async function readModelShape(source: string, folder: string | null): Promise<ModelShape | null> {
   const found = folder === null ? null : await stat(folder).catch(ifAbsent(null));
@@ -77,13 +77,16 @@ async function shapeOfFolder(source: string, folder: string): Promise<ModelShape
   return shapeOfTensors(model.tensors, model.config, model.bytes - stored);
 }
 
-/** Throws OUTPUT_DAMAGED, naming file and problem, unless a model folder or one .safetensors file is whole. */
+/** Throws OUTPUT_DAMAGED with file and problem unless a model folder or one .safetensors file is complete. */
 export async function proveModel(path: string): Promise<void> {
   const fault = await faultOf(path);
   if (fault !== null) throw new StageError('OUTPUT_DAMAGED', fault.problem);
 }
 
-/** The same for what a stage reads, which no retry repairs. Throws MISSING_INPUT if it is not there, else INPUT_CHANGED. */
+/**
+ * The same for an input of a stage, which no retry repairs. Throws MISSING_INPUT if it does not exist, else
+ * INPUT_CHANGED.
+ */
 export async function proveInput(path: string): Promise<void> {
   const fault = await faultOf(path);
   if (fault !== null) throw new StageError(fault.kind === 'missing' ? 'MISSING_INPUT' : 'INPUT_CHANGED', fault.problem);

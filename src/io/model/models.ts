@@ -11,7 +11,7 @@ import { runTask } from '../thread/run-task.ts';
 const hubId = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const revisionName = /^(?!.*\.\.)[A-Za-z0-9][\w.-]{0,99}(?:\/[\w.-]{1,99}){0,4}$/;
 
-/** Where models of the Hub are kept, by the same variables and in the same order as huggingface_hub. */
+/** Where models of the Hub are stored, by the same variables and in the same order as huggingface_hub. */
 export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
   const home = HF_HOME || join(XDG_CACHE_HOME || join(homeFolder(), '.cache'), 'huggingface');
@@ -19,8 +19,9 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Where a model is on this machine. What starts with . / ~ is a folder; an existing folder wins over a hub id.
- * Looks at names and sizes only; whether the weights are whole is proven before they are used.
+ * Where a model is on this machine. A name that starts with .
+ * ~ is a folder, and an existing folder takes precedence over a hub id. This only checks names and sizes. The weights
+ * are verified before they are used.
  */
 export async function resolveModel(source: string, revision: string | null, root: string): Promise<FoundModel> {
   const folder = absolutePath(source, root);
@@ -31,7 +32,7 @@ export async function resolveModel(source: string, revision: string | null, root
   if (isFolder) return inFolder(folder);
   if (/^[./~]/.test(source) || !hubId.test(source)) {
     const hint = 'paths start at the workspace; a hub id has the form org/name';
-    return { found: false, kind: 'folder', message: `there is no folder ${folder}`, hint };
+    return { found: false, kind: 'folder', message: `the folder ${folder} does not exist`, hint };
   }
   return inCache(source, revision);
 }
@@ -57,7 +58,7 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
     return {
       found: false,
       kind: 'unusable',
-      message: `${revision} is no revision`,
+      message: `${revision} is not a revision`,
       hint: 'allowed: a commit, branch or tag',
     };
   }
@@ -65,10 +66,12 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   const home = join(cache, `models--${id.replaceAll('/', '--')}`);
   const commit = await commitOf(home, revision);
   const of = revision === null ? '' : ` at revision ${revision}`;
-  if (commit === null) return missing(`${id}${of} is no folder here and is not in the Hub cache (${cache})`);
+  if (commit === null)
+    return missing(`${id}${of} is not a folder in the workspace, and is not in the Hub cache (${cache})`);
   const folder = join(home, 'snapshots', commit);
   const blobs = await listNames(join(home, 'blobs'));
-  // A download that was killed leaves `<etag>.<random>.incomplete` for ever; what was fetched since then is whole.
+  // A download that was killed leaves `<etag>.<random>.incomplete` permanently. What was fetched since then is
+  // complete.
   const cut = blobs.find((name) => name.endsWith('.incomplete') && !blobs.includes(name.split('.')[0] ?? name));
   if (cut !== undefined) return missing(`${id} is only partly fetched: ${join(home, 'blobs', cut)} is there`);
   const fault = await incomplete(folder);
@@ -79,7 +82,7 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
   return { found: false, kind: 'unusable', message: `${id}: ${fault.problem}`, hint };
 }
 
-/** The snapshot that a revision means: itself, or what its ref names. */
+/** The snapshot of a revision: itself, or the one that its ref names. */
 async function commitOf(home: string, revision: string | null): Promise<string | null> {
   const snapshots = await listNames(join(home, 'snapshots'));
   if (revision !== null && snapshots.includes(revision)) return revision;
@@ -87,16 +90,16 @@ async function commitOf(home: string, revision: string | null): Promise<string |
   return commit !== undefined && snapshots.includes(commit) ? commit : null;
 }
 
-/** What a model folder lacks; null: config.json and all shards are there and their links lead somewhere. */
+/** What a model folder lacks. Null if config.json and all shards exist and their links lead to files. */
 async function incomplete(folder: string): Promise<ModelFault | null> {
   const names = await listNames(folder);
   const absent = (problem: string): ModelFault => {
     const form = otherForm(names);
     return form === null ? { kind: 'missing', problem } : { ...form, problem: `${problem}; ${form.problem}` };
   };
-  if (!names.includes('config.json')) return absent(`there is no config.json in ${folder}`);
+  if (!names.includes('config.json')) return absent(`${folder} has no config.json`);
   const weights = names.filter((name) => name.endsWith('.safetensors'));
-  if (weights.length === 0) return absent(`there is no .safetensors file in ${folder}`);
+  if (weights.length === 0) return absent(`${folder} has no .safetensors file`);
   for (const name of ['config.json', ...new Set([...weights, ...(await indexed(folder))])]) {
     const bytes = await stat(join(folder, name)).then(
       (entry) => entry.size,
@@ -108,7 +111,7 @@ async function incomplete(folder: string): Promise<ModelFault | null> {
   return null;
 }
 
-/** The shards that the index names; an index that cannot be read names none: it is proven before the weights are used. */
+/** The shards that the index names. An unreadable index names none, and is checked before the weights are used. */
 async function indexed(folder: string): Promise<readonly string[]> {
   const path = join(folder, indexFile);
   const { size } = await stat(path).catch(() => ({ size: 0 }));

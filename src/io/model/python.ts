@@ -3,15 +3,16 @@ import { CommandError } from '../../core/errors.ts';
 import { givenPath } from '../host/home.ts';
 import { isExecutable, which } from '../host/which.ts';
 
-/** What decides which python is used: the workspace's root (absolute) and its `python` key. */
+/** What decides which Python is used: the workspace's root (absolute) and its `python` key. */
 export interface PythonChoice {
   readonly root: string;
   readonly config: { readonly python?: string | undefined };
 }
 
 /**
- * The user's own python: phasebox.yaml (or PHASEBOX_PYTHON), else the workspace's .venv, VIRTUAL_ENV, PATH. Never
- * installed into. Its path is not resolved: a virtual environment's python is a link that must be called by its name.
+ * The user's own Python: phasebox.yaml (or PHASEBOX_PYTHON), else the workspace's .venv, VIRTUAL_ENV, PATH. Nothing is
+ * ever installed into it. Its path is not resolved: the Python of a virtual environment is a link that must be called
+ * by its name.
  */
 export async function findPython(workspace: PythonChoice): Promise<string> {
   const wanted = workspace.config.python;
@@ -20,7 +21,7 @@ export async function findPython(workspace: PythonChoice): Promise<string> {
     if (path !== null && (await isExecutable(path))) return path;
     throw new CommandError(
       3,
-      `python: ${wanted}${path === null || path === wanted ? '' : ` (${path})`} is not there or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
+      `python: ${wanted}${path === null || path === wanted ? '' : ` (${path})`} does not exist or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
     );
   }
   const environments = [join(workspace.root, '.venv'), process.env.VIRTUAL_ENV ?? ''].filter((folder) =>

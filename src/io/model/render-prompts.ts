@@ -12,33 +12,33 @@ import { driverPath } from '../host/driver-path.ts';
 import { contentHash } from '../thread/content-hash.ts';
 import { readFacts } from './facts.ts';
 
-/** Who renders, and as if it were which day. */
+/** Which Python renders, and for which date. */
 export interface Renderer {
-  /** The user's python. */
+  /** The user's Python. */
   readonly python: string;
-  /** UTC date, 2026-11-28: what a template reads off the clock. */
+  /** UTC date, 2026-11-28: the date that templates see. */
   readonly date: string;
   /** Environment variables of the config. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Folder of what was rendered before; null: nothing is kept on the disk. */
+  /** Folder of earlier results, or null if nothing is kept on disk. */
   readonly kept: string | null;
-  /** False: `kept` is only read. */
+  /** If false, `kept` is only read. */
   readonly keeps: boolean;
 }
 
-/** Where a workspace keeps what was rendered; may be removed at any time. */
+/** The workspace's cache of rendered prompts. It may be deleted at any time. */
 export const renderedFolder = (state: string): string => join(state, 'prompts');
 
-/** A tokenizer is loaded in seconds; a Python that takes this long hangs. */
+/** A tokenizer loads in seconds. A Python that takes this long hangs. */
 const longest_ms = 120_000;
 
 const known = new Map<string, Rendered>();
-/** An `up` lives for months; what it forgets is read from the disk. */
+/** An `up` lives for months. What it forgets is read from disk. */
 const mostKnown = 200;
 
 /**
- * What chat templates make of prompts, by python/render_prompts.py: an answer for each job. One Python is started for all
- * that was not rendered before (about 2 s, no weights are loaded). Never throws.
+ * Renders prompts with chat templates, by python/render_prompts.py, with one result per job. One Python is started for
+ * all that are not in the cache (about 2 s, without loading weights). Never throws.
  */
 export async function renderPrompts(jobs: readonly RenderJob[], renderer: Renderer): Promise<Rendered[]> {
   try {
@@ -57,13 +57,13 @@ export async function renderPrompts(jobs: readonly RenderJob[], renderer: Render
 
 const failed = (why: string): Rendered => ({ ok: false, failed: why });
 
-/** Where an answer is kept: only a template with a clock gives another one on another day. */
+/** Where a result is kept: only a template that uses the clock gives another one on another day. */
 interface Keys {
   readonly anyDay: string;
   readonly thisDay: string;
 }
 
-/** Everything that a prompt follows from; the weights are no part of it. */
+/** Everything that determines a prompt. The weights do not. */
 async function keysOf(job: RenderJob, { python, date }: Renderer, versions: object): Promise<Keys> {
   const by = await contentHash(driverPath('render_prompts'));
   const names = (await listNames(job.model)).filter((name) => tokenizerFile.test(name)).sort();
@@ -88,7 +88,7 @@ async function recall({ anyDay, thisDay }: Keys, { kept }: Renderer): Promise<Re
   return null;
 }
 
-/** A failure is not kept: it may be mended by the next time. */
+/** A failure is not kept, since its cause may be fixed the next time. */
 async function keep(keys: Keys, answer: Rendered | undefined, { kept, keeps }: Renderer): Promise<void> {
   if (answer?.ok !== true) return;
   const key = answer.rendering.dated === null ? keys.anyDay : keys.thisDay;

@@ -14,7 +14,7 @@ import { inParallel } from '../disk/in-parallel.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
-/** A plot that was drawn: `file` from artifacts/, `title` for those who do not see it. */
+/** A drawn plot. `file` is relative to artifacts/, and `title` is its alternative text. */
 export interface Drawn {
   readonly name: PlotName;
   readonly file: string;
@@ -24,13 +24,13 @@ export interface Drawn {
 
 export interface PlotInput {
   readonly rows: readonly Row[];
-  /** Of the phases that the page shows. */
+  /** Of the phases on the page. */
   readonly summaries: readonly Summary[];
-  /** How many phases have a score. */
+  /** The number of phases with a score. */
   readonly phases: number;
 }
 
-/** The plots that there is something to show for, by name; the same rows give the same plots. */
+/** The plots that have data, by name. The same rows give the same plots. */
 export async function planPlots(artifacts: string, { rows, summaries, phases }: PlotInput): Promise<PlannedPlots> {
   const night = rowsOfLastNight(rows);
   return plotSpecs({
@@ -45,20 +45,20 @@ export async function planPlots(artifacts: string, { rows, summaries, phases }: 
 
 type PlannedPlots = ReturnType<typeof plotSpecs>;
 
-/** Where each plot lies, from artifacts/, and what it shows. */
+/** The path of each plot, relative to artifacts/, and what it shows. */
 export const captionsOf = (plots: PlannedPlots): Omit<Drawn, 'svg'>[] =>
   [...plots].map(([name, spec]) => ({ name, file: plotNames[name], title: String(spec.description ?? '') }));
 
-/** Draws plots into artifacts/plots/; one that there is nothing to show for goes. */
+/** Draws plots into artifacts/plots/, and deletes those without data. */
 export async function drawPlots(artifacts: string, plots: PlannedPlots): Promise<readonly Drawn[]> {
   const drawn: Drawn[] = [];
   if (plots.size > 0) await mkdir(join(artifacts, dirname(plotNames.overall)), { recursive: true });
-  // Where the folder of the workspace is a link, it is meant to be one.
+  // The folder of the workspace may be a link on purpose.
   for (const name of Object.keys(plotNames) as PlotName[])
     if (!plots.has(name)) await removeInside(await realpath(artifacts), plotNames[name]);
   for (const caption of captionsOf(plots)) {
     const { name, file } = caption;
-    // Only now: Vega takes longer to load than most commands take in all.
+    // Imported only here: Vega takes longer to load than most commands take in all.
     const { renderPlot } = await import('./render-plot.ts');
     const spec = plots.get(name);
     if (spec === undefined) continue;
@@ -69,7 +69,7 @@ export async function drawPlots(artifacts: string, plots: PlannedPlots): Promise
   return drawn;
 }
 
-/** Weeks of nights on one axis of time would show none of them. */
+/** On one time axis of several weeks, no single night would be visible. */
 function rowsOfLastNight(rows: readonly Row[]): readonly Row[] {
   const begun = rows.flatMap((row) => (row.started === null ? [] : [{ start: row.started, end: row.ended, row }]));
   return lastNight(begun).map(({ row }) => row);

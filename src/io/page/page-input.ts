@@ -10,7 +10,7 @@ import { readPhaseRecord } from '../artifacts/phase-store.ts';
 import { subfolders } from '../artifacts/run-folder.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 
-/** The parts of phase.json that the page shows; the record itself was checked when it was written. */
+/** The parts of phase.json on the page. The record itself was validated when it was written. */
 const shown = z.object({
   title: z.string().nullish(),
   hypothesis: z.string().nullish(),
@@ -52,18 +52,20 @@ export async function readPhases(artifacts: string): Promise<Found> {
       warnings.push(`${path} cannot be read, so title, gate and outcomes of its phase are not shown: ${why}`);
     }
   });
-  // ISO times of one kind sort as text; the name settles what was accepted in one millisecond
+  // ISO times of one kind sort as text. The name orders phases that were accepted in the same millisecond.
   const key = ({ accepted, phase }: PhaseOnPage) => `${accepted} ${phase}`;
   return { phases: phases.sort((a, b) => (key(a) < key(b) ? -1 : 1)), warnings };
 }
 
-/** What all done runs scored, prompt by prompt. A prompt id that two suites give two categories has none. */
+/**
+ * The scores of all done runs, prompt by prompt. A prompt id to which two suites give different categories has none.
+ */
 export interface ScoresOnPage {
   readonly prompts: ReadonlyMap<string, PromptScores>;
   readonly categoryOf: (prompt: string) => string | null;
 }
 
-/** Reads what the rows' runs scored; runs whose manifest is gone are left out. */
+/** Reads the scores of the rows' runs. Runs without a manifest are left out. */
 export async function readScores(artifacts: string, rows: readonly Row[]): Promise<ScoresOnPage> {
   const prompts = new Map<string, PromptScores>();
   const categories = new Map<string, string | null>();

@@ -3,9 +3,9 @@ import { DamagedFile } from '../../core/errors.ts';
 import { writePages } from './pages.ts';
 import type { PagesReply } from './pages-process.ts';
 
-/*
- * The process that writes the pages of a workspace once, for `up`: its memory (Vega's above all) is free again when it
- * has ended, and neither its work nor its death reaches the process that holds the queues.
+/**
+ * The process that writes the pages of a workspace once, for `up`. Its memory (mostly Vega's) is free again when it
+ * ends, and neither its work nor its death affects the process of the queues.
  */
 
 const order = z.object({ artifacts: z.string(), state: z.string(), only: z.array(z.string()) });
@@ -26,11 +26,11 @@ async function reply(message: unknown): Promise<PagesReply> {
   }
 }
 
-/** Whether the error can pass: the disk refused, or something else lies where a file of ours should be. */
+/** Whether the error can be transient: the disk refused, or something else is in the place of one of our files. */
 const passes = (error: unknown): boolean =>
   error instanceof DamagedFile || (error instanceof Error && 'errno' in error && typeof error.errno === 'number');
 
-// Ctrl-C reaches every process of the terminal: the one that is asked to stop decides what is still written.
+// Ctrl-C reaches every process of the terminal. The process that handles the stop decides what is still written.
 process.on('SIGINT', () => undefined);
 process.on('disconnect', () => process.exit());
 process.once('message', (message) => {

@@ -4,7 +4,7 @@ import { setPriority } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What became of the pages. `passes`: the error can pass by itself, so another try makes sense. */
+/** The result of writing the pages. `passes` means that the error can be transient, so another try makes sense. */
 export type PagesReply =
   | { readonly kind: 'written'; readonly warnings: readonly string[] }
   | { readonly kind: 'failed'; readonly message: string; readonly stack: string; readonly passes: boolean };
@@ -16,18 +16,21 @@ export interface PagesOrder {
   readonly only: readonly string[];
 }
 
-/** Beside this file, as source and in the bundle (scripts/build.mjs). */
+/** Next to this file, as source and in the bundle (scripts/build.mjs). */
 const program = fileURLToPath(new URL(`./pages-child${extname(fileURLToPath(import.meta.url))}`, import.meta.url));
 
-/** Behind the tools of the night. */
+/** Lower than that of the night's tools. */
 const priority = 10;
 const keptOutput = 2000;
-/** A process that lives for a second keeps nearly all it reads: with V8's own 16 MB a quarter of the time is garbage collection. */
+/**
+ * A process that lives for a second keeps nearly all that it reads. With V8's own 16 MB, a quarter of the time is
+ * garbage collection.
+ */
 const roomForYoung = '--max-semi-space-size=64';
 
-/** Writes the pages in a process of its own, which ends with its work, and with this process. It never throws. */
+/** Writes the pages in a process of its own, which ends with its work or with this process. It never throws. */
 export async function writePagesApart(order: PagesOrder): Promise<PagesReply> {
-  // The folder is in its arguments only so that `ps` shows whose it is.
+  // The folder is in the arguments only so that `ps` shows which workspace it belongs to.
   const child = fork(program, [order.artifacts], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [...process.execArgv, roomForYoung],
@@ -37,12 +40,12 @@ export async function writePagesApart(order: PagesOrder): Promise<PagesReply> {
     said = `${said}${part}`.slice(-keptOutput);
   });
   const replied = once(child, 'message').then(([answer]) => answer as PagesReply);
-  // When it cannot be started, both reject.
+  // If it cannot be started, both reject.
   replied.catch(() => undefined);
   const failed = once(child, 'close').then(([code, signal]) => died(`${signal ?? `exit code ${code}`}`, said));
   try {
     if (child.pid !== undefined) behindTools(child.pid);
-    child.send(order, () => undefined); // a child that is gone is reported by `close`
+    child.send(order, () => undefined); // `close` reports a child process that has ended
     return await Promise.race([replied, failed]);
   } catch (error) {
     return died(error instanceof Error ? error.message : String(error), said);
@@ -60,11 +63,11 @@ function behindTools(pid: number): void {
   try {
     setPriority(pid, priority);
   } catch {
-    // It has ended, or the system does not allow it: the pages are written all the same.
+    // It has ended, or the system does not allow it: the pages are written anyway.
   }
 }
 
-/** It lets go of the channel once its answer is sent. */
+/** It closes the channel after sending its answer. */
 async function ended(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   await once(child, 'exit');

@@ -25,7 +25,7 @@ import { writeHtml } from './write-html.ts';
 export interface Pages {
   /** artifacts/COMPARISON.md */
   readonly path: string;
-  /** The comparison as rendered, without what a person wrote around it. */
+  /** The rendered comparison, without what a person wrote around it. */
   readonly rendered: string;
   readonly warnings: readonly string[];
 }
@@ -62,7 +62,7 @@ async function readQuote(artifacts: string, groups: readonly Group[]): Promise<Q
 }
 
 export interface PageOptions {
-  /** The phases whose answers may have changed; absent: all. */
+  /** The phases whose answers may have changed. Absent means all. */
   readonly only?: ReadonlySet<string>;
 }
 
@@ -72,8 +72,9 @@ interface Workspace {
 }
 
 /**
- * Renders artifacts/COMPARISON.md, how.md, runs.md, the plots and the answers.md of the phases from what is on disk; and
- * report.html and its siblings from these. Of many phases and runs it shows the latest and the best, and reads no more.
+ * Renders artifacts/COMPARISON.md, how.md, runs.md, the plots and each phase's answers.md from the files on disk, and
+ * report.html and the other HTML pages from these. Of many phases and runs it reads and shows only the latest and the
+ * best.
  */
 export async function writePages(workspace: Workspace, { only }: PageOptions = {}): Promise<Pages> {
   const { artifacts } = workspace;
@@ -107,7 +108,7 @@ interface Known {
   readonly damaged: readonly string[];
 }
 
-/** The pages as Markdown: they take a tenth of a second, the plots and the HTML ten times that. */
+/** The pages as Markdown: they take a tenth of a second, and plots and HTML ten times that. */
 async function writeTexts({ artifacts, state }: Workspace, known: Known) {
   const { rows, phases } = known;
   const all = groupRuns(rows, phases);

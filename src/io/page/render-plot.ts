@@ -2,12 +2,12 @@ import { parse, textMetrics, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { plotStyle } from '../../core/page/plot-look.ts';
 
-/** What vega exports and its types leave out. */
+/** An export of vega that its types lack. */
 declare module 'vega' {
   export const textMetrics: { width: (item: { readonly fontSize?: number }, text: unknown) => number };
 }
 
-/** Characters by their width in a common sans-serif font, in parts of the font's size; others are as wide as digits. */
+/** Widths of characters in a common sans-serif font, relative to the font size. Others are as wide as digits. */
 const widths: readonly (readonly [RegExp, number])[] = [
   [/[ijl.,:;'|!()[\]]/, 0.34],
   [/[ft r/\\-]/, 0.42],
@@ -17,7 +17,7 @@ const widths: readonly (readonly [RegExp, number])[] = [
   [/[\u1100-\u11ff\u2e80-\uffef]|[\u{1f000}-\u{3ffff}]/u, 1.05],
 ];
 
-/** Without a canvas nothing can measure text; Vega's own guess is so wide that labels push the plot aside. */
+/** Without a canvas nothing can measure text. Vega's own estimate is so wide that labels push the plot aside. */
 textMetrics.width = (item, text): number => {
   const size = item.fontSize ?? 11;
   const shown = String(text ?? '').slice(0, 500);
@@ -25,8 +25,8 @@ textMetrics.width = (item, text): number => {
 };
 
 /**
- * A Vega-Lite specification as an SVG document with no script: on a transparent ground, light or dark as its viewer is.
- * `id` begins the names of what the drawing refers to in itself, so that several can stand in one page. The same
+ * Renders a Vega-Lite specification as an SVG document without scripts, with a transparent background, light or dark
+ * like its viewer. `id` prefixes the names that the drawing refers to, so that several can be in one page. The same
  * specification gives the same bytes.
  */
 export async function renderPlot(spec: TopLevelSpec, id: string): Promise<string> {
@@ -39,7 +39,7 @@ export async function renderPlot(spec: TopLevelSpec, id: string): Promise<string
   }
 }
 
-/** Vega counts its ids over the whole process: here each drawing's begin anew, under its own name. */
+/** Vega counts its ids over the whole process. Here the ids of each drawing start from 1, with its own prefix. */
 function tidy(svg: string, { id, title }: { readonly id: string; readonly title: string }): string {
   const names = new Map<string, string>();
   const named = svg.replace(/(?<=id="|url\(#)(?:clip|gradient_)\d+(?=[")])/g, (old) => {

@@ -2,21 +2,21 @@ import { join } from 'node:path';
 import { readText, writeWhole } from '../disk/files.ts';
 import type { Drawn } from './draw-plots.ts';
 
-/** artifacts/report.html: COMPARISON.md with all that a person wrote there. */
+/** artifacts/report.html: COMPARISON.md with everything that a person wrote there. */
 export const reportFile = 'report.html';
 
-/** Where the HTML of a page of ours lies, beside it. */
+/** The HTML file of a page of ours, in the same folder. */
 const htmlFile = (page: string): string => (page === 'COMPARISON.md' ? reportFile : page.replace(/\.md$/, '.html'));
 
-/** A page in artifacts/ (its path from there). `markdown`: what its HTML shows, where that is less than the page. */
+/** A page in artifacts/ (a path relative to it). `markdown` is what its HTML shows, if that is less than the page. */
 export interface HtmlSource {
   readonly page: string;
   readonly markdown?: string;
 }
 
 /**
- * Writes the HTML of pages that lie in artifacts/, each with its plots inside; links between them lead from one to the
- * other. One that says the same is left as it is.
+ * Writes the HTML of pages in artifacts/, each with its plots inside. Links between pages become links between their
+ * HTML files. A file with the same content is not written.
  */
 export async function writeHtml(
   artifacts: string,

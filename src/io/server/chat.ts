@@ -4,14 +4,14 @@ import { type ChatReply, type ChatRequest, servedModel } from '../../core/score/
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
 import { watchSleep } from '../host/sleep-watch.ts';
 
-/** The server that is asked. */
+/** The server to ask. */
 export interface Asked {
   /** http://127.0.0.1:PORT */
   readonly url: string;
   readonly signal: AbortSignal;
-  /** Called when the connection broke: throws if the server's process tells why, returns if it lives. */
+  /** Called when the connection broke. Throws if the server's process says why, and returns if it is alive. */
   readonly broken: () => Promise<void>;
-  /** The wall clock, in ms; Date.now unless a test puts the machine to sleep. */
+  /** The wall clock, in ms. It is Date.now unless a test simulates sleep. */
   readonly now?: () => number;
 }
 
@@ -22,14 +22,15 @@ type Outcome =
   | { readonly kind: 'broken'; readonly error: Error };
 
 /**
- * Asks for one chat completion. TIMEOUT after all retries and HTTP 400 are replies. Throws WRONG_SERVER (no chat
- * completion, or another model's), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status, STOPPED.
+ * Requests one chat completion. TIMEOUT after all retries and HTTP 400 are replies. Throws WRONG_SERVER (not a chat
+ * completion, or that of another model), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status,
+ * STOPPED.
  */
 export async function askModel(request: ChatRequest, server: Asked): Promise<ChatReply> {
   for (let failures = 0; ; ) {
     const outcome = await tryOnce(request, server);
     if (outcome.kind === 'answered') return replyOf(outcome);
-    // Nobody was there to answer: asked again, however often the lid is closed.
+    // The machine slept, so the server could not answer: this is retried any number of times.
     if (outcome.kind === 'slept') continue;
     if (outcome.kind === 'broken') await server.broken();
     failures += 1;
@@ -52,7 +53,7 @@ async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: As
     const answer = await post(`${url}/v1/chat/completions`, request.body, AbortSignal.any([signal, limit.signal]));
     return { kind: 'answered', ...answer, seconds: awake_s() };
   } catch (error) {
-    if (signal.aborted) throw new StageError('STOPPED', 'an answer was waited for', { cause: error });
+    if (signal.aborted) throw new StageError('STOPPED', 'it was waiting for an answer', { cause: error });
     if (limit.signal.aborted) return sleep.slept_ms() > 0 ? { kind: 'slept' } : { kind: 'timeout', seconds: awake_s() };
     return { kind: 'broken', error: error instanceof Error ? error : new Error(String(error)) };
   } finally {
@@ -68,7 +69,8 @@ function replyOf({ status, text, seconds }: Extract<Outcome, { kind: 'answered' 
   const response = parsed(text);
   const model = asObject(response)?.model;
   if (model === servedModel) return { response, error: null, seconds };
-  const seen = response === undefined ? `no JSON: ${text.slice(0, 200)}` : `as model ${JSON.stringify(model)}`;
+  const seen =
+    response === undefined ? `with text that is not JSON: ${text.slice(0, 200)}` : `as model ${JSON.stringify(model)}`;
   throw new StageError('WRONG_SERVER', `it answers ${seen}; ${servedModel} was asked for`);
 }
 
@@ -81,14 +83,14 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The server's own words: mlx_lm sends `{"error": "..."}`. */
+/** The server's own message: mlx_lm sends `{"error": "..."}`. */
 function complaint(text: string): string {
   const error = asObject(parsed(text))?.error;
   return (typeof error === 'string' ? error : text).slice(0, 500);
 }
 
 /**
- * POSTs JSON and reads the whole answer. By node:http, as fetch gives up by itself when an answer takes 300 s; here
+ * POSTs JSON and reads the whole answer. It uses node:http, since fetch stops waiting when an answer takes 300 s. Here
  * `signal` is the only limit.
  */
 export function post(url: string, body: unknown, signal: AbortSignal): Promise<{ status: number; text: string }> {

@@ -5,10 +5,10 @@ import { askModel } from './chat.ts';
 import { type Child, closeServer, type ServerStart, spawnServer } from './server-child.ts';
 import { awaitReady } from './server-ready.ts';
 
-/** A child of ours that was proven to be the one that answers at `url`. */
+/** A child process that was verified to be the one that answers at `url`. */
 export interface RunningServer {
   readonly url: string;
-  /** What it was asked for and only our child's log can hold: the proof. */
+  /** A request for it is only in the log of our child process, which verifies the server. */
   readonly nonce: string;
   ask(request: ChatRequest): Promise<ChatReply>;
   check(): Promise<void>;
@@ -18,8 +18,8 @@ export interface RunningServer {
 const portAttempts = 5;
 
 /**
- * Starts mlx_lm's server on a port of our own and gives it out when the model is loaded and the answers are proven to
- * come from our child. Throws SERVER_DIED, WRONG_SERVER, STOPPED, or what the log tells (OUT_OF_MEMORY ...).
+ * Starts mlx_lm's server on a free port. Returns when the model is loaded and the answers are verified to come from our
+ * child process. Throws SERVER_DIED, WRONG_SERVER, STOPPED, or a code from the log (OUT_OF_MEMORY ...).
  */
 export async function startModelServer(start: ServerStart): Promise<RunningServer> {
   for (let attempt = 1; ; attempt += 1) {
@@ -32,7 +32,7 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
       throw error;
     }
     await closeServer(child, start);
-    // Only between our look and the child's bind can a port be lost; five times in a row is no accident.
+    // A port can only be lost between our check and the child's bind. Five times in a row is not an accident.
     if (attempt === portAttempts)
       throw new StageError(
         'WRONG_SERVER',

@@ -20,28 +20,31 @@ export interface ServerStart {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Where the next port comes from; the system's free ports unless a test wants a certain one. */
+  /** Gives the next port: a free one of the system, unless a test needs a certain one. */
   readonly nextPort?: () => Promise<number>;
-  /** How long a server may be silent before it is given up, ms; by default it follows from the model's size. */
+  /** After how much silence the server counts as failed, in ms. By default it follows from the model's size. */
   readonly silence_ms?: number;
 }
 
-/** A server that was spawned and is not yet proven. */
+/** A server that was spawned and is not yet verified. */
 export interface Child {
   readonly url: string;
   readonly tool: RunningTool;
   readonly log: ServerLog;
   readonly signal: AbortSignal;
-  /** Throws SERVER_DIED (or what its log tells) when the process is gone or cannot generate, CALL_SWALLOWED by its log. */
+  /**
+   * Throws SERVER_DIED (or what its log says) if the process has ended or cannot generate, and CALL_SWALLOWED by its
+   * log.
+   */
   check(): Promise<void>;
-  /** The same a moment later: a dying process closes its connections before it is gone. */
+  /** The same a moment later: a dying process closes its connections before it ends. */
   broken(): Promise<void>;
 }
 
-/** Empty on purpose: the server lists whatever lies in the Hub's cache and would load it when asked by name. */
+/** Empty on purpose: the server lists every model in the Hub's cache, and would load one on a request by name. */
 const hubFolder = (start: ServerStart): string => join(start.dir, 'hub');
 
-/** Starts the server on its next port; throws STOPPED when nobody wants it any more. */
+/** Starts the server on its next port. Throws STOPPED if it is no longer needed. */
 export async function spawnServer(start: ServerStart): Promise<Child> {
   const { python, driver, model, adapter, dir, signal } = start;
   if (signal.aborted) throw new StageError('STOPPED', 'the model server was not started');
@@ -62,8 +65,8 @@ export async function spawnServer(start: ServerStart): Promise<Child> {
   };
   void tool.ended.then(end, end);
   const check = async (): Promise<void> => {
-    // Before the wrapper has made its fifo nobody holds it: that is no death.
-    if (over || ((await readText(join(dir, 'started'))) !== null && !(await isAlive(dir)))) await tellEnd(tool);
+    // Before the wrapper has made its fifo, no process holds it open. That does not mean that it died.
+    if (over || ((await readText(join(dir, 'started'))) !== null && !(await isAlive(dir)))) await throwEnd(tool);
     await log.check();
   };
   const broken = async (): Promise<void> => {
@@ -73,7 +76,7 @@ export async function spawnServer(start: ServerStart): Promise<Child> {
   return { url: `http://127.0.0.1:${port}`, tool, log, signal, check, broken };
 }
 
-/** A port that nobody has at this moment. */
+/** A port that no process uses at this moment. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
@@ -87,19 +90,19 @@ export function freePort(): Promise<number> {
 }
 
 /** Throws how the process ended, with what its log says. */
-async function tellEnd(tool: RunningTool): Promise<never> {
+async function throwEnd(tool: RunningTool): Promise<never> {
   const { code } = await tool.ended;
   const how = code === null ? 'it was killed from outside' : `it ended with exit code ${code}`;
   throw died(how, code, await logTail(tool.log, 40));
 }
 
-/** Ends the child; afterwards nothing of it answers. */
+/** Stops the child process. Afterwards nothing of it answers. */
 export async function closeServer(child: Child, start: ServerStart): Promise<void> {
   let over = false;
   const ended = child.tool.ended.then(() => {
     over = true;
   });
-  // Asked until it is gone: the wrapper cannot be signalled before it has written who it is.
+  // Repeated until it has ended: the wrapper cannot receive a signal before it has written its process id.
   while (!over) {
     await child.tool.stop();
     await Promise.race([ended, delay(50)]);

@@ -10,25 +10,25 @@ import type { Child, ServerStart } from './server-child.ts';
 const poll_ms = 50;
 const taken = /Address already in use|EADDRINUSE|\[Errno (?:48|98)\]/;
 
-/** Python with mlx_lm may need a minute from a cold disk, never five; */
+/** Python with mlx_lm may need a minute from a cold disk, but never five. */
 const startSilence_ms = 5 * 60_000;
-/** a model that comes slower than this from its disk is not going to be used. */
+/** A model that loads more slowly than this cannot be used anyway. */
 const slowestLoad_bytes_s = 20e6;
-/** Someone else answers on our port and our child neither says that it lost it nor gets it. */
+/** How long another server may answer on our port while our child neither reports that it lost the port nor gets it. */
 const strangerPatience_ms = 60_000;
 
-/** `nonce`: what proved it, in the child's own log; null: the child lost its port to someone else. */
+/** `nonce` is in the child's own log and verifies it. It is null if the child lost its port to another process. */
 export interface Readiness {
   readonly nonce: string | null;
 }
 
-/** Waits until the model is loaded and the server is proven ours. */
+/** Waits until the model is loaded and the server is verified to be ours. */
 export async function awaitReady(child: Child, start: ServerStart): Promise<Readiness> {
   const limit_ms = start.silence_ms ?? startSilence_ms + ((await modelBytes(start.model)) / slowestLoad_bytes_s) * 1000;
   const watch = silenceWatch(child);
   let wait: Wait = { code: 'SERVER_DIED', limit_ms, what: 'it does not answer' };
   for (;;) {
-    // Looked at first and last: mlx_lm's server lives on without its port, in the thread that generates; others end.
+    // Checked first and last: mlx_lm's server lives on without its port, in the thread that generates. Others end.
     const lost = async (): Promise<boolean> => taken.test(await child.log.text());
     if (await lost()) return { nonce: null };
     try {
@@ -52,32 +52,32 @@ const stranger = (child: Child): Omit<Wait, 'limit_ms'> => ({
   what: `${child.url} answers, but what it was asked is not in ${child.tool.log}`,
 });
 
-/** Bytes of the files that are loaded; links are followed, as the Hub's cache consists of them. */
+/** Bytes of the files to load. Links are followed, since the Hub's cache consists of them. */
 async function modelBytes(folder: string): Promise<number> {
   const sizes = (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size);
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /**
- * Asks for a page with a name that exists nowhere else. mlx_lm's server logs every request in every version, and it
- * logs before it answers: the name in our own child's log proves whose answer it was.
+ * Requests a page with a name that exists nowhere else. mlx_lm's server logs every request in every version, and logs
+ * it before it answers. So the name in our own child's log verifies that the answer was its own.
  */
-async function proveIdentity(child: Child): Promise<{ readonly nonce: string } | 'stranger' | 'nobody'> {
+async function proveIdentity(child: Child): Promise<{ readonly nonce: string } | 'stranger' | 'none'> {
   const nonce = randomBytes(16).toString('hex');
   try {
     const signal = AbortSignal.any([child.signal, AbortSignal.timeout(5000)]);
-    if ((await get(`${child.url}/health`, signal)).status !== 200) return 'nobody';
+    if ((await get(`${child.url}/health`, signal)).status !== 200) return 'none';
     await get(`${child.url}/phasebox-${nonce}`, signal);
   } catch {
-    // Refused, reset or silent: not up yet. Whether it ever will be is what the watch on process and log says.
-    return 'nobody';
+    // Refused, reset or silent: it is not up yet. The watch on process and log reports if it never will be.
+    return 'none';
   }
   return (await child.log.text()).includes(nonce) ? { nonce } : 'stranger';
 }
 
 /**
- * The server answers before its model is loaded (both 0.30 and 0.32 load in a thread): one token is asked for, without
- * a limit of its own, so that no prompt's time-out is spent on loading.
+ * The server answers before its model is loaded (both 0.30 and 0.32 load in a thread). One token is requested without a
+ * limit of its own, so that no prompt's time-out is spent on loading.
  */
 async function warmUp(child: Child, watch: SilenceWatch, wait: Wait): Promise<void> {
   const loaded = new AbortController();
@@ -104,13 +104,13 @@ async function warmUp(child: Child, watch: SilenceWatch, wait: Wait): Promise<vo
     loaded.abort();
     await settled;
   }
-  // What the log says about a failed load tells more than "HTTP 404".
+  // The log of a failed load says more than "HTTP 404".
   await watch.look(wait);
   const reply = await asked;
   if (reply.error !== null) throw new StageError('SERVER_DIED', `its first answer was ${reply.error}`);
 }
 
-/** What is waited for, how long without a new line in the log, and what it means when that time is over. */
+/** What it waits for, how long the log may be silent, and what it means if the log is silent for longer. */
 interface Wait {
   readonly code: 'SERVER_DIED' | 'WRONG_SERVER';
   readonly limit_ms: number;
@@ -118,11 +118,11 @@ interface Wait {
 }
 
 interface SilenceWatch {
-  /** Throws STOPPED, what the child's `check` throws, or the code of the wait when the log was silent for too long. */
+  /** Throws STOPPED, what the child's `check` throws, or the code of the wait if the log was silent for too long. */
   look(wait: Wait): Promise<void>;
 }
 
-/** Counts how long the log has not grown, in steps of at most a second: time asleep is none. */
+/** Counts how long the log has not grown, in steps of at most a second, so that sleep does not count. */
 function silenceWatch(child: Child): SilenceWatch {
   let length = -1;
   let silent_ms = 0;

@@ -5,17 +5,17 @@ import { filesBelow, textHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { runTask } from './run-task.ts';
 
-/* Large files are hashed in threads of their own: a busy main thread loses the queue's locks. */
+/** Large files are hashed in threads, since a busy main thread loses the queue's locks. */
 
-/** Hashed in 5 ms, or in 40 ms by a processor without instructions for it; a thread takes 100 ms to start. */
+/** Hashed in 5 ms, or in 40 ms by a processor without instructions for it. A thread takes 100 ms to start. */
 const inline_bytes = 8 * 2 ** 20;
 const hubBlob = /^[0-9a-f]{64}$/;
 
 const known = new Map<string, string>();
 
 /**
- * Content hash (sha256, hex) of a file, or of a folder (over the sorted relative paths and hashes of all its files).
- * Remembered by path, size, mtime and inode. A file of the Hub's cache is named by its sha256 and is not read.
+ * Content hash (sha256, hex) of a file, or of a folder (over the sorted relative paths and hashes of all its files). It
+ * is kept by path, size, mtime and inode. A file of the Hub's cache has its sha256 as name and is not read.
  */
 export async function contentHash(path: string): Promise<string> {
   if ((await stat(path)).isFile()) return fileHash(path);
@@ -38,7 +38,7 @@ export async function fileHash(path: string): Promise<string> {
   return sha256;
 }
 
-/** The same, always read off the disk: neither memory nor a blob's name is believed. */
+/** The same, always read from disk, without the kept hashes and names of blobs. */
 export async function freshHash(path: string): Promise<string> {
   return readHash(path, (await stat(path)).size);
 }

@@ -8,14 +8,19 @@ import type { ScorableAnswer, Suite } from '../../events/suite.ts';
 import { hasCode } from '../disk/files.ts';
 import { runTask, TaskTimeout } from './run-task.ts';
 
-/* What people and models wrote is read off the main thread where it may take long: a megabyte of YAML takes seconds, and a
- * regular expression that backtracks never ends. What is small is read at once, since a thread takes 100 ms to start. */
+/**
+ * Texts of people and models are parsed in a thread if that may take long: a megabyte of YAML takes seconds, and a
+ * regular expression that backtracks never ends. Small texts are parsed directly, since a thread takes 100 ms to start.
+ */
 
-/** Bytes that are read on the main thread: some 30 ms of YAML at its worst. */
+/** Bytes that the main thread parses: 30 ms of YAML in the worst case. */
 const smallText = 8 * 1024;
-/** Characters of answers that are scored there. */
+/** Characters of answers that the main thread scores. */
 const smallAnswers = 64 * 1024;
-/** Of one answer. Whether it is enough hangs on the expression, not on the machine: others take a thousandth of it. */
+/**
+ * For one answer. Whether it is enough depends on the expression and not on the machine: others take a thousandth of
+ * it.
+ */
 const scoreLimit_ms = 10_000;
 
 /** `readYaml` of any file. */
@@ -37,22 +42,22 @@ export async function suiteOf(bytes: Uint8Array, file: string): Promise<SuiteRes
   return latest.result;
 }
 
-/** For `.catch`: a file that takes all time or memory is refused, and is not tried again as after a fault of the disk. */
+/** For `.catch`: a file that takes too much time or memory is refused. Unlike a disk error, it is not retried. */
 const tooMuch =
   (file: string) =>
   (error: unknown): { readonly problems: readonly Problem[] } => {
     const isTooMuch = error instanceof TaskTimeout || hasCode(error, 'ERR_WORKER_OUT_OF_MEMORY');
     if (!isTooMuch || !(error instanceof Error)) throw error;
-    const message = `it cannot be read: ${error.message}; allowed: a text that is read in a moment`;
+    const message = `it cannot be read: ${error.message}; allowed: a smaller or simpler text`;
     return { problems: [{ file, line: null, path: '', seen: null, message, hint: null }] };
   };
 
-/** Why there is no score: an assertion that does not come to an end, with its prompt. */
+/** Why there is no score: an assertion that does not end, with its prompt. */
 export interface EndlessScore {
   readonly endless: string;
 }
 
-/** `scoreSuite` of any answers. The points are the same wherever they are made. */
+/** `scoreSuite` of any answers. The points do not depend on the thread. */
 export async function scoreOf(
   suite: Suite,
   answers: readonly ScorableAnswer[],
@@ -67,7 +72,7 @@ export async function scoreOf(
   }
 }
 
-/** The same for a stage. Throws BAD_SETTINGS for an assertion that does not come to an end. */
+/** The same for a stage. Throws BAD_SETTINGS for an assertion that does not end. */
 export async function scoreOrThrow(
   suite: Suite,
   answers: readonly ScorableAnswer[],
@@ -89,7 +94,7 @@ function patternOf(one: NonNullable<Suite['prompts'][number]['assert']>[number])
 }
 
 const isSmall = ({ response }: ScorableAnswer): boolean => {
-  // Stops where it is clear: an answer of 10 MB is not made a text just to be measured.
+  // Stops as soon as the answer is clear: an answer of 10 MB is not converted to text only to measure it.
   let left = smallAnswers;
   const takes = (value: unknown): boolean => {
     if (typeof value === 'string') left -= value.length;

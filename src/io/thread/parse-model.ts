@@ -22,7 +22,7 @@ import {
 } from './parse-tensors.ts';
 
 export const indexFile = 'model.safetensors.index.json';
-/** One of these is enough; they are looked for in this order. */
+/** One of these is enough. They are tried in this order. */
 const tokenizerFiles = [
   'tokenizer.json',
   'tokenizer.model',
@@ -32,8 +32,10 @@ const tokenizerFiles = [
   'tekken.json',
 ];
 const otherTokenizers = /\.tiktoken$|^(?:spiece|sentencepiece\.bpe)\.model$|^tokenization_\w+\.py$/;
-/** Read when they are there. Not JSON: a template that is a pointer would be taught as it is, without an error. */
-const besideTokenizer = ['tokenizer_config.json', 'chat_template.jinja'];
+/**
+ * Read if they exist. They are not JSON: a template that is an LFS pointer would be taught literally, without an error.
+ */
+const tokenizerExtras = ['tokenizer_config.json', 'chat_template.jinja'];
 
 const broken = (fault: ModelFault, file?: string): ModelFolder => ({
   ...fault,
@@ -44,7 +46,7 @@ const broken = (fault: ModelFault, file?: string): ModelFolder => ({
 /** `readModelFolder` on this thread, however large the files are. */
 export async function parseModelFolder(folder: string): Promise<ModelFolder> {
   const names = await listFolder(folder);
-  if (names === null) return broken({ kind: 'missing', problem: `${folder} is not there or no folder` });
+  if (names === null) return broken({ kind: 'missing', problem: `${folder} does not exist or is not a folder` });
   const config = await readJson(join(folder, 'config.json'), smallJson);
   if (!config.ok) return broken(namesOtherForm(config.fault, names) ?? config.fault, 'config.json');
   const shards = await readShards(folder, names);
@@ -69,7 +71,7 @@ export async function parseModelFolder(folder: string): Promise<ModelFolder> {
 async function readShards(folder: string, names: readonly string[]): Promise<Read<ReadonlyMap<string, TensorFile>>> {
   const files = names.filter((name) => /^model.*\.safetensors$/.test(name)).sort();
   if (files.length === 0) {
-    const nothing: ModelFault = { kind: 'missing', problem: 'no model*.safetensors in it' };
+    const nothing: ModelFault = { kind: 'missing', problem: 'it has no model*.safetensors' };
     const fault = namesOtherForm(nothing, names) ?? nothing;
     return { ok: false, fault: { ...fault, problem: `${basename(folder)}: ${fault.problem}` } };
   }
@@ -86,7 +88,7 @@ async function readShards(folder: string, names: readonly string[]): Promise<Rea
   return { ok: true, value: shards };
 }
 
-/** A file that is not there may be one that this kind of model does not have. */
+/** A missing file may be one that this kind of model does not have. */
 const namesOtherForm = (fault: ModelFault, names: readonly string[]): ModelFault | null => {
   const form = fault.kind === 'missing' ? otherForm(names) : null;
   return form === null ? null : { ...form, problem: `${fault.problem}; ${form.problem}` };
@@ -101,7 +103,7 @@ async function indexFault(folder: string, shards: ReadonlyMap<string, TensorFile
   return { kind: /which is not there$/.test(problem) ? 'missing' : 'damaged', problem };
 }
 
-/** The files that an index of shards names; none if it cannot be read. */
+/** The files in an index of shards, or none if it cannot be read. */
 export async function parseShardNames(index: string): Promise<readonly string[]> {
   const read = await readJson(index);
   if (!read.ok || !isMapping(read.value.weight_map)) return [];
@@ -113,7 +115,7 @@ async function tokenizerFault(folder: string, names: readonly string[]): Promise
   const file = tokenizerFiles.find((name) => names.includes(name)) ?? names.find((name) => otherTokenizers.test(name));
   if (file === undefined)
     return { kind: 'missing', problem: `${tokenizerFiles[0]}: not there, and no other tokenizer is` };
-  for (const name of [file, ...besideTokenizer.filter((one) => names.includes(one))]) {
+  for (const name of [file, ...tokenizerExtras.filter((one) => names.includes(one))]) {
     const fault = name.endsWith('.json') ? await jsonFault(join(folder, name)) : await fileFault(join(folder, name));
     if (fault !== null) return { ...fault, problem: `${name}: ${fault.problem}` };
   }
@@ -125,19 +127,19 @@ async function jsonFault(path: string): Promise<ModelFault | null> {
   return json.ok ? null : json.fault;
 }
 
-/** Of a file that is not read as a whole: that it is there, has something in it, and is no pointer. */
+/** For a file that is not read as a whole: it exists, is not empty, and is not a pointer. */
 async function fileFault(path: string): Promise<ModelFault | null> {
   const read = await opened(path, async (handle): Promise<Read<null>> => {
     const start = new Uint8Array(signatureBytes);
     const { bytesRead } = await handle.read(start, 0, signatureBytes, 0);
-    // An empty template or vocabulary is not what anybody saved.
+    // An empty template or vocabulary was not saved on purpose.
     const fault: ModelFault | null = bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
     return fault === null ? { ok: true, value: null } : { ok: false, fault };
   });
   return read.ok ? null : read.fault;
 }
 
-/** Bytes: the largest tokenizer.json is a tenth of it. */
+/** Bytes: the largest tokenizer.json has a tenth of this. */
 const mostJsonBytes = 2 ** 28;
 
 const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
@@ -152,7 +154,7 @@ const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
     if (refused !== null) return damaged(refused);
     try {
       const value = parseTolerant(text);
-      return isMapping(value) ? { ok: true, value } : damaged('no JSON object');
+      return isMapping(value) ? { ok: true, value } : damaged('not a JSON object');
     } catch (error) {
       return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
     }
@@ -188,7 +190,7 @@ const listFolder = (folder: string): Promise<string[] | null> => readdir(folder)
 async function folderBytes(folder: string, names: readonly string[]): Promise<number> {
   const sizes = await Promise.all(
     names.map(async (name) => {
-      // A link that leads nowhere (a README in the Hub cache) takes no space.
+      // A link without a target (a README in the Hub cache) takes no space.
       const entry = await stat(join(folder, name)).catch(ifAbsent(null));
       return entry?.isFile() ? entry.size : 0;
     }),

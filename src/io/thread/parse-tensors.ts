@@ -3,7 +3,7 @@ import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-
 import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
 import { hasCode, openRegular } from '../disk/files.ts';
 
-/** What was read of a file, or why it is of no use. */
+/** The content of a file, or why it cannot be used. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
 
 export interface TensorFile extends TensorHeader {
@@ -20,11 +20,11 @@ export const missing = (problem: string): { ok: false; fault: ModelFault } => ({
   fault: { kind: 'missing', problem },
 });
 
-/** Bytes of JSON that are parsed on the main thread, in some 20 ms. A thread takes 100 ms to start. */
+/** Bytes of JSON that the main thread parses, in about 20 ms. A thread takes 100 ms to start. */
 export const smallJson = 2 ** 20;
 /**
- * The largest models have 92,000 tensors as they are published; in the MLX format, where the experts of a layer are one
- * tensor, some thousands. More would hold the event loop when they are handed over from a thread.
+ * The largest published models have 92,000 tensors. In the MLX format, where the experts of a layer are one tensor,
+ * they have some thousands. More would block the event loop while they are transferred from a thread.
  */
 export const mostTensors = 100_000;
 export const tooManyTensors: ModelFault = { kind: 'form', problem: `more than ${mostTensors} tensors` };
@@ -43,7 +43,7 @@ async function readTensorFile(path: string): Promise<Read<TensorFile>> {
     const { bytesRead } = await handle.read(bytes, 0, length.value, prefixBytes);
     const header = readHeader(bytes.toString('utf8', 0, bytesRead), length.value, size);
     if (!header.ok) return damaged(header.problem);
-    if (header.value.tensors.length === 0) return damaged('no tensor in it');
+    if (header.value.tensors.length === 0) return damaged('it has no tensors');
     if (header.value.tensors.length > mostTensors) return { ok: false, fault: tooManyTensors };
     return { ok: true, value: { ...header.value, dataStart: prefixBytes + length.value } };
   } finally {
@@ -52,8 +52,8 @@ async function readTensorFile(path: string): Promise<Read<TensorFile>> {
 }
 
 /**
- * All tensors of one .safetensors file, proven to be of the file's size. Only the header is read: on this thread, however
- * large it is.
+ * All tensors of one .safetensors file, checked against the file's size. Only the header is read, on this thread,
+ * however large it is.
  */
 export async function parseTensorFile(path: string): Promise<Read<TensorFile>> {
   try {
@@ -66,13 +66,13 @@ export async function parseTensorFile(path: string): Promise<Read<TensorFile>> {
   }
 }
 
-/** What stands in the place of a file, by the error of opening it; null: it is another error. */
+/** What is in the place of a file, by the error of opening it. Null for any other error. */
 export function notAFile(error: unknown): ModelFault | null {
   if (hasCode(error, 'EISDIR')) return { kind: 'damaged', problem: 'is a folder' };
   return hasCode(error, 'ENXIO') ? { kind: 'damaged', problem: 'is not a regular file' } : null;
 }
 
-/** `not there`, or where a link leads that leads nowhere: the Hub cache is made of links. */
+/** `not there`, or the missing target of a link: the Hub cache consists of links. */
 export async function absence(path: string): Promise<string> {
   const target = await readlink(path).catch(() => null);
   return target === null ? 'not there' : `is a link to ${target}, which is not there`;

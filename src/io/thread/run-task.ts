@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { TaskInput, TaskName, TaskOutput } from './tasks.ts';
 
-/** A task took too long. `at`: what it worked on last; null: it had not said. */
+/** A task took too long. `at` is what it last worked on, or null if it had not reported that. */
 export class TaskTimeout extends Error {
   readonly at: string | null;
   readonly limit_ms: number;
@@ -13,17 +13,17 @@ export class TaskTimeout extends Error {
   }
 }
 
-/** So long as any slow machine needs, many times over: who needs longer never ends. */
+/** Many times what any slow machine needs: a task that takes longer never ends. */
 const limitDefault_ms = 30_000;
 const isSource = import.meta.url.endsWith('.ts');
 const entry = new URL(isSource ? './worker.ts' : './thread.js', import.meta.url);
-/** From source, as the tests run it, a thread has to register tsx itself: it does not inherit it. */
+/** When the tests run from source, a thread has to register tsx itself, since it does not inherit it. */
 const sourceCode = `import('tsx/esm/api').then(({ register }) => { register(); return import('${entry.href}'); });`;
 
 /**
- * Runs a task in a thread of its own, so that the event loop keeps turning. Throws what the task throws, and TaskTimeout
- * when the task is silent for longer than the limit. `limit_ms` null: a task that always ends by itself, such as reading
- * a file of any size.
+ * Runs a task in a thread, so that the event loop is not blocked. Throws what the task throws, and TaskTimeout if the
+ * task is silent for longer than the limit. A `limit_ms` of null is for tasks that always end, such as reading a file
+ * of any size.
  */
 export function runTask<N extends TaskName>(
   name: N,
@@ -40,7 +40,7 @@ export function runTask<N extends TaskName>(
     const settle = (end: () => void): void => {
       clearTimeout(timer);
       worker.removeAllListeners();
-      // What it still throws while it is ended is nobody's.
+      // Errors while it is being stopped are ignored.
       worker.on('error', () => undefined);
       void worker.terminate().then(end);
     };

@@ -1,6 +1,6 @@
 import type { ScorableAnswer, Suite } from '../../events/suite.ts';
 
-/** Reports what is worked on: it is named if the task does not end. */
+/** Reports what the task works on, which is named if the task does not end. */
 export type Note = (at: string) => void;
 
 interface Text {
@@ -15,8 +15,8 @@ interface Scored {
 }
 
 /**
- * What may be done in a thread of its own: plain data in, plain data out, the same result as on the main thread. Each
- * task loads its own code only, since a thread starts with nothing loaded.
+ * The tasks that can run in a thread: plain data in, plain data out, the same result as on the main thread. Each task
+ * loads only its own code, since a thread starts with nothing loaded.
  */
 export const tasks = {
   async yaml({ bytes, file }: Text) {

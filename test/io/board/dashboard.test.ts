@@ -181,7 +181,7 @@ describe('dashboard', () => {
     for (const [method, path] of mutating) {
       const { status, text } = await ask(new URL(path, base), { method });
       expect(status, `${method} ${path}`).to.equal(405);
-      expect(JSON.parse(text).error).to.contain('only shows');
+      expect(JSON.parse(text).error).to.contain('read-only');
     }
     const { runs, train, fuse } = await queuesOf('train');
     expect([runs?.counts.waiting, train?.counts.completed, fuse?.counts.failed]).to.deep.equal([1, 1, 1]);

@@ -80,7 +80,7 @@ describe('the report on the dashboard', () => {
     const response = await empty.request('/report');
     expect([response.status, await response.text()]).to.eql([
       404,
-      '404: report.html is not there; it is written with the first row.\n',
+      '404: report.html does not exist; it is written with the first row.\n',
     ]);
   });
 

@@ -78,7 +78,7 @@ describe('io/model-folder', () => {
       if (text !== null) await writeFile(join(folder, file), text);
       expect(await problemOf(folder)).to.match(problem);
     }
-    expect(await problemOf('/nowhere')).to.contain('not there');
+    expect(await problemOf('/nowhere')).to.contain('does not exist');
     const empty = await tempDir('model');
     await mkdir(join(empty, 'x'));
     await writeFile(join(empty, 'config.json'), '{}');

@@ -50,7 +50,7 @@ describe('resolveModel', () => {
     await write(join(root, 'old/adapter/adapter_config.json'), '{}');
     await write(join(root, 'old/adapter/adapters.safetensors'), 'x');
     expect(await why('old/adapter')).to.match(
-      /^folder: .* R\/old\/adapter; this folder holds an adapter .* \| write its base model/,
+      /^folder: R\/old\/adapter has no config\.json; this folder holds an adapter .* \| write its base model/,
     );
     const snapshot = join(await hub(root, 'org/peft'), 'snapshots', commit);
     await rm(join(snapshot, 'config.json'));
@@ -67,17 +67,17 @@ describe('resolveModel', () => {
     expect(await resolveModel('org/tiny', 'v1', root)).to.deep.equal(at(old));
     expect(await resolveModel('org/tiny', old, root)).to.deep.equal(at(old));
     expect(await why('org/tiny', 'v2')).to.equal(
-      'hub: org/tiny at revision v2 is no folder here and is not in the Hub cache (R/hub) | fetch it: `hf download org/tiny --revision v2`, or write download: true',
+      'hub: org/tiny at revision v2 is not a folder in the workspace, and is not in the Hub cache (R/hub) | fetch it: `hf download org/tiny --revision v2`, or write download: true',
     );
-    expect(await why('org/tiny', '../../x')).to.contain('../../x is no revision');
+    expect(await why('org/tiny', '../../x')).to.contain('../../x is not a revision');
   });
 
   it('prefers a folder that exists to a hub id, and never looks a path up in the cache', async () => {
     await hub(root);
-    expect(await why('./org/tiny')).to.contain('folder: there is no folder R/org/tiny');
-    expect(await why('a/b/c')).to.contain('folder: there is no folder R/a/b/c');
+    expect(await why('./org/tiny')).to.contain('folder: the folder R/org/tiny does not exist');
+    expect(await why('a/b/c')).to.contain('folder: the folder R/a/b/c does not exist');
     await write(join(root, 'org/tiny/config.json'), '{}');
-    expect(await why('org/tiny')).to.contain('there is no .safetensors file in R/org/tiny');
+    expect(await why('org/tiny')).to.contain('R/org/tiny has no .safetensors file');
     await write(join(root, 'org/tiny/model.safetensors'), 'x');
     const folder = join(root, 'org/tiny');
     expect(await resolveModel('org/tiny', null, root)).to.deep.equal({ found: true, folder, revision: null });
