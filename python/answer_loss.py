@@ -1,4 +1,4 @@
-"""The loss of a model on the answers of a data file: all rows, only the tokens of the last answer.
+"""The loss of a model on the answers of a data file: all rows, but only the tokens of the last answer.
 
 What mlx_lm reports while it trains (val_loss.py repeats that on all rows) also counts the padding token that follows
 each row, which a base has never learned to say: on the demo that token alone makes 0.22 of 0.01. Here each row is on
@@ -38,7 +38,7 @@ def log_probabilities(model, tokens, first):
 
 
 def answer_loss(model, rows):
-    """Mean cross-entropy (nats a token) over all answer tokens of `answer_rows`. Raises ValueError without any."""
+    """Mean cross-entropy (nats per token) over all answer tokens of `answer_rows`. Raises ValueError without any."""
     import mlx.core as mx
 
     total, count = 0.0, 0

@@ -1,6 +1,6 @@
-"""How mlx_lm's server makes a prompt out of a chat request, as phasebox runs it.
+"""How mlx_lm's server makes a prompt from a chat request, as phasebox runs it.
 
-serve.py answers with it and render_prompts.py only looks at the prompts: what both must do alike is here.
+serve.py serves with it, and render_prompts.py only renders the prompts. This file has what both must do alike.
 """
 
 import importlib
@@ -38,20 +38,20 @@ def renderers():
 
 
 def fix_date(moment):
-    """From now on chat templates read this date (ISO 8601) off the clock: a prompt is the same text on every day."""
+    """From now on chat templates see this date (ISO 8601), so a prompt is the same text on every day."""
     for module in renderers():
         if hasattr(module, "datetime"):
             module.datetime = fixed_clock(moment)
 
 
 def without_tool_parser():
-    """From now on no tokenizer brings a tool parser along, whatever its files or the model's defaults say."""
+    """From now on no tokenizer loads a tool parser, whatever its files or the model's defaults say."""
     from mlx_lm import tokenizer_utils, utils
 
     load = tokenizer_utils.load
 
     def load_without_parser(model_path, tokenizer_config_extra=None, *args, **kwargs):
-        # Settings given here win over tokenizer_config.json and over the model's defaults.
+        # Settings given here take precedence over tokenizer_config.json and over the model's defaults.
         extra = {**(tokenizer_config_extra or {}), "tool_parser_type": None}
         tokenizer = load(model_path, extra, *args, **kwargs)
         if tokenizer.has_tool_calling:

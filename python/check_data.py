@@ -1,4 +1,4 @@
-"""Reads the data as mlx_lm's training will read it and says what is taught, before hours are spent on it.
+"""Reads the data as mlx_lm's training will read it, and reports what it teaches before hours are spent on a training.
 
 usage: python check_data.py --model DIR --data DIR|FILE --out FILE [--mask-prompt] [--max-seq-length 2048]
        [--iters N] [--batch-size 1] [--val-batches -1] [--steps-per-eval 200]
@@ -72,7 +72,7 @@ def profile(train, valid, args, talks):
 
 
 def notes(train, valid, args, facts):
-    """What a person should know about the training before reading its score: sentences."""
+    """Sentences that a person should know about the training before reading its score."""
     rows = facts["rows"]
     if facts["split_marks"]:
         marks = ", ".join(facts["split_marks"])
@@ -96,13 +96,13 @@ def read_parts(args, keys):
     if data.is_file():
         return data_part.read(data, "train", keys), data_part.Part("valid.jsonl", "valid"), []
     train, valid = (data_part.read(data / f"{role}.jsonl", role, keys) for role in ("train", "valid"))
-    # mlx_lm reads test.jsonl whether it is asked to test or not, and fails when it cannot.
+    # mlx_lm reads test.jsonl even without a test, and fails if it cannot.
     test = data / "test.jsonl"
     return train, valid, [data_part.read(test, "test", keys)] if test.exists() else []
 
 
 def unmask_text(train, args, keys):
-    """Takes --mask-prompt back for text where --text-unmasked asks for it, and says so."""
+    """Turns --mask-prompt off for text if --text-unmasked is given, and reports it."""
     if args.text_unmasked and args.mask_prompt and train.kind == "text":
         args.mask_prompt = False
         yield (
@@ -140,7 +140,7 @@ def main():
     if not Path(args.model).is_dir():
         print(f"--model {args.model}: no such folder", file=sys.stderr)
         return 2
-    # A row may hold half of a surrogate pair, which is no UTF-8: it is written as the JSON escape that it was.
+    # A row may contain half of a surrogate pair, which is not UTF-8. It is written as a JSON escape again.
     sys.stdout.reconfigure(errors="backslashreplace")
     result = check(args)
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"

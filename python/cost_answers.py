@@ -1,4 +1,4 @@
-"""How far two models agree on answers that were written: next-token probabilities at every token of an answer.
+"""How far two models agree on given answers: next-token probabilities at every token of an answer.
 
 The models are not in memory together. Of the first one the LIKELIEST tokens of each place are kept, and the rest of the
 vocabulary as one sum, so KL is exact for vocabularies up to LIKELIEST and else a little too low: by the share outside
@@ -13,7 +13,7 @@ import numpy as np
 from answer_loss import log_probabilities
 
 LIKELIEST = 1024
-LEAST = 1e-6  # a float32 sum to 1 is no more exact than this
+LEAST = 1e-6  # a float32 sum to 1 is not more exact than this
 
 
 def answer_text(answer, tokenizer, prompt):
@@ -50,7 +50,7 @@ def read_answers(path, tokenizer):
 
 
 def likeliest(model, answers):
-    """Of each answer: (token ids, their log-probabilities), the likeliest first; one row a token of the answer."""
+    """For each answer: (token ids, their log-probabilities), most likely first, one row per token of the answer."""
     import mlx.core as mx
 
     kept = []
@@ -75,7 +75,7 @@ def divergence(first, second, whole):
 
 
 def agreement(model, answers, kept):
-    """{top1, kl, tokens, outside}: shares 0..1 and nats, means over all tokens of the answers; None without any."""
+    """{top1, kl, tokens, outside}: shares 0..1 and nats, means over all tokens of the answers. None without tokens."""
     import mlx.core as mx
 
     same, apart, outside = [], [], []

@@ -4,7 +4,7 @@ large stack of experts a piece.
 D = what the adapter adds to a layer of the base (scale * B A, or for DoRA what its fusing changes), all in float32:
     step = rms(D) / mean step of the base's quantization grid (of the final model's, when the base has none)
     kept = <W_final - W_base, D> / <D, D>          1: all of D is there; 0: rounded away
-    snr  = |D| / |W_final - W_base - D|            D against what rounding changed beside it
+    snr  = |D| / |W_final - W_base - D|            D against what rounding changed in addition
 `kept` and `snr` are over all layers with an adapter together, `step` is the layers' mean, weighted by their size.
 """
 
@@ -20,20 +20,20 @@ def is_quantized(layer):
 
 
 def weight_of(layer, rows=slice(None)):
-    """A layer's weight, dequantized, in float32; `rows`: of these experts alone."""
+    """A layer's weight, dequantized, in float32. `rows` limits it to some experts."""
     weight = layer.weight[rows]
     if not is_quantized(layer):
         return weight.astype(mx.float32)
     mode, biases = getattr(layer, "mode", "affine"), layer.get("biases")
     scales, biases = layer.scales[rows], None if biases is None else biases[rows]
-    if mode != "affine":  # scales of the other modes are codes, no numbers
+    if mode != "affine":  # scales of the other modes are codes, not numbers
         return mx.dequantize(weight, scales, biases, layer.group_size, layer.bits, mode).astype(mx.float32)
     scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
     return mx.dequantize(weight, scales, biases, layer.group_size, layer.bits)
 
 
 def grid_step(layer):
-    """Mean distance of two neighbouring values on the layer's grid; None: it has no even grid."""
+    """Mean distance of two neighbouring values on the layer's grid. None if the grid is not even."""
     if not is_quantized(layer) or getattr(layer, "mode", "affine") != "affine":
         return None
     return mx.abs(layer.scales.astype(mx.float32)).mean().item()
@@ -45,7 +45,7 @@ def adapted(model):
 
 
 def inner_name(name, module):
-    """Under which name a module with an adapter holds the base's own layer."""
+    """The name under which a module with an adapter has the base's own layer."""
     found = [inner for inner in ("linear", "embedding") if inner in module]
     if not found:
         raise ValueError(f"{name} ({type(module).__name__}): this kind of adapter cannot be read")

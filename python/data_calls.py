@@ -1,4 +1,4 @@
-"""The calls that a message makes in its own fields (`tool_calls`, `function_call`), and whether a text holds them."""
+"""The calls that a message makes in its own fields (`tool_calls`, `function_call`), and whether a text contains them."""
 
 import json
 
@@ -14,7 +14,7 @@ def calls_of(message):
 
 
 def parsed(arguments):
-    """Arguments as an object; a text that is no JSON stays a text."""
+    """Arguments as an object; a text that is not JSON stays a text."""
     if not isinstance(arguments, str):
         return arguments
     try:
@@ -46,12 +46,12 @@ def spellings(value):
 
 
 def holds(text, value, renderer):
-    """Whether a squeezed text holds a plain value in one of its spellings. An empty text is held by every text."""
+    """Whether a squeezed text contains a plain value in one of its spellings. Every text contains an empty text."""
     return any(renderer.normal(one) in text or renderer.decoded(one) in text for one in spellings(value))
 
 
 def missing(calls, text, renderer):
-    """Names, keys and values of calls that a squeezed text does not hold."""
+    """Names, keys and values of calls that a squeezed text does not contain."""
     for name, arguments in calls:
         for value in (name, *leaves(parsed(arguments))):
             if not holds(text, value, renderer):

@@ -1,4 +1,4 @@
-"""The chance that a training meets a batch of which nothing is taught. Its loss is NaN and spoils the adapter."""
+"""The chance that a training meets a batch of which nothing is taught. Its loss is NaN, which ruins the adapter."""
 
 
 def meets(batches, blind, taken, times=1):

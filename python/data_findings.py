@@ -1,4 +1,4 @@
-"""What may be wrong with what is taught of a row, in sentences, and when it is a reason not to train.
+"""What may be wrong with the taught part of a row, in sentences, and when it is a reason not to train.
 
 A row is wrong when each of its answers (with mask_prompt its one answer, the last message) has a finding of `STOPS`:
 something else is taught in its place, or nothing. When more than half of the rows of a file are wrong, their findings are
@@ -37,7 +37,7 @@ KINDS = {
     "characters": "the tokenizer does not know {detail}, so the answer is taught without",
     "unclear": "what is taught could not be compared with the row ({detail})",
     "no_answer": "the row has no message of the assistant, so no answer is taught",
-    "role": "the role {detail} is not named in the chat template of the model; make sure that it is meant",
+    "role": "the role {detail} is not named in the chat template of the model; make sure that it is intended",
     "dropped": "the chat template does not print the whole {detail} message, so the model does not see it",
     "repr_prompt": "the content of the {detail} message is a list, and the chat template prints it as Python code; make "
     "it a text",
@@ -63,7 +63,7 @@ def counts(rows, masked):
 
 
 def notes(taught):
-    """Sentences on the counts of what is taught, each as src/core/taught-text.ts writes it, before a remedy."""
+    """Sentences on the counts of what is taught, worded as in src/core/taught-text.ts, each with a remedy."""
     answers, calls, turns = taught["answers"], taught["calls"], taught["turns"]
     if answers["prose"] and calls["total"]:
         subject = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'taught answers are'}"
@@ -85,7 +85,7 @@ def sentence(kind, detail):
 
 
 def grouped(rows):
-    """(kind, detail, rows with it) for each kind of finding. A quote is of the first row; characters are of all rows."""
+    """(kind, detail, rows with it) for each kind of finding. Quotes are from the first row, characters from all rows."""
     found, details = defaultdict(list), defaultdict(list)
     for row in rows:
         for kind, detail in row.findings:
@@ -114,6 +114,6 @@ def stops(part):
 
 
 def warnings(part):
-    """Sentences on the findings that are no stops."""
+    """Sentences on the findings that do not stop a training."""
     stopped = set(stops(part))
     return [f"{text}{SHARE if kind in STOPS else ''}" for kind, text in sentences(part) if text not in stopped]

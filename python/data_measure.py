@@ -34,7 +34,7 @@ class Encoder:
         self.unmasked = data_tokens.dataset(rows, self.tokenizer, keys, mask_prompt=False)
 
     def prepare(self, indexes):
-        """Makes the tokens of several rows, which `encode` is asked for next, at once."""
+        """Tokenizes several rows at once, for the next calls of `encode`."""
         self.tokenizer.prepare((lambda index=index: self.data.process(self.data[index])) for index in indexes)
 
     def encode(self, index):
@@ -42,12 +42,12 @@ class Encoder:
         encoded, reason = data_tokens.attempt(lambda: self.data.process(self.data[index]))
         if reason is None or self.masks:
             return encoded, reason
-        # The template may refuse the prompt alone; a training that masks nothing never asks for that.
+        # The template may refuse the prompt alone, which a training without a mask never renders.
         return data_tokens.attempt(lambda: self.unmasked.process(self.unmasked[index]))
 
 
 def taught_of(line, messages, tools, encoded, limit, renderer):
-    """What is taught of a row. A row that cannot be compared is no reason to stop, but it is said."""
+    """What is taught of a row. A row that cannot be compared is reported, but does not stop the training."""
     taught, reason = data_tokens.attempt(look, line, messages, tools, encoded, limit, renderer)
     return taught or Taught(line, [], [("unclear", data_rows.shown(reason))], False, [])
 
@@ -80,7 +80,7 @@ def measure(part, tokenizer, keys, args):
 
 
 def measure_row(part, index, encoder, renderer, keys, args):
-    """Adds the length of a row and what is taught of it; or says why mlx_lm makes no tokens of it."""
+    """Adds the length of a row and what is taught of it, or why mlx_lm cannot tokenize it."""
     line, row = part.rows[index]
     encoded, reason = encoder.encode(index)
     messages, tools = data_rows.messages_of(row, part.kind, keys), row.get("tools")

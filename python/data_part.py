@@ -19,7 +19,7 @@ class Part:
     measured: list = field(default_factory=list)  # [(line, tokens, offset)]
     taught: list = field(default_factory=list)  # [data_taught.Taught] of the measured rows
     batches: list = field(default_factory=list)  # of measured rows; empty while something is wrong
-    looks: int = 0  # how many different batches are looked at: each pass is a new order of all of them
+    looks: int = 0  # how many different batches are used: each pass is a new order of all of them
     wrong: list = field(default_factory=list)  # sentences
 
 
@@ -41,7 +41,7 @@ def read(path, role, keys):
 
 
 def blind_lines(part, args):
-    """Lines of the rows in batches without a token to learn from. Only a masked prompt can leave nothing."""
+    """Lines of the rows in batches without a token to learn from. This is only possible with a masked prompt."""
     return sorted(line for batch in blind_batches(part, args) for line, _, _ in batch)
 
 

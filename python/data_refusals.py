@@ -88,5 +88,5 @@ def refusal(messages, tools, reason, masks, renderer):
             "the row has one message alone, so there is no prompt to mask in front of it "
             f"({reason}); begin the row with a message of the user and end it with the answer"
         )
-    told = f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"
-    return f"{told}; change the row as the template says" if reason.startswith("TemplateError: ") else told
+    problem = f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"
+    return f"{problem}; change the row as the template says" if reason.startswith("TemplateError: ") else problem

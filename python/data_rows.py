@@ -1,4 +1,4 @@
-"""Reads train.jsonl and its siblings and finds the rows that mlx_lm cannot train on. Knows no tokenizer.
+"""Reads train.jsonl and the other files, and finds the rows that mlx_lm cannot train on. It uses no tokenizer.
 
 A problem is (line, sentence); lines count from 1. Rows are (line, row) and only those without a problem.
 """
@@ -33,7 +33,7 @@ def shown(value, limit=60):
     """A value as a person recognises it, cut to one short line."""
     try:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    except RecursionError:  # what the parser could just read may be too deep for the printer
+    except RecursionError:  # the parser accepts a depth that the printer may not
         text = f"{type(value).__name__}, deeply nested"
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 3] + "..."
@@ -76,7 +76,7 @@ def kind_of(row, keys):
 
 
 def fragment_text(fragment):
-    """The text of a fragment of a message's content; empty for an image and for anything else that is no text."""
+    """The text of a fragment of a message's content; empty for an image and for anything else that is not text."""
     text = fragment.get("text") if isinstance(fragment, dict) else fragment
     return text if isinstance(text, str) else ""
 
@@ -103,7 +103,7 @@ def wrong_message(message, place):
 
 
 def wrong_row(row, kind, keys):
-    """What keeps mlx_lm from reading this row as the others of its file; None when nothing does."""
+    """Why mlx_lm cannot read this row like the others of its file. None if it can."""
     if kind == "chat":
         messages = row.get(keys["chat"])
         if not isinstance(messages, list) or not messages:

@@ -1,4 +1,4 @@
-"""What a training sees of one row: which of its answers are taught, and what of the row is not taught as it is written."""
+"""What a training sees of one row: which of its answers are taught, and what of the row is not taught as written."""
 
 from dataclasses import dataclass, field
 
@@ -27,7 +27,7 @@ class Taught:
     line: int
     answers: list  # kinds, as `Answer.taught`
     findings: list
-    wrong: bool  # no answer of the row is taught as it is written
+    wrong: bool  # no answer of the row is taught as written
     turns: list  # [data_turns.Turn]
 
 
@@ -73,7 +73,7 @@ def find_calls(row, message, place):
 
 
 def find_thoughts(row, message, place):
-    """(start, end, what is wrong) of an answer without text and calls: its thoughts are all that it says."""
+    """(start, end, what is wrong) of an answer without text and calls: it only has thoughts."""
     thoughts = thoughts_of(message)
     found = within(row, thoughts, (place[0] if row.prompt is None else row.prompt, None))
     return (*found, None) if found else (None, None, "only_thoughts" if thoughts else "silence")

@@ -20,7 +20,7 @@ class Renderer:
         self.characters = {}  # code point -> what the tokenizer makes of the character
 
     def names(self, role):
-        """Whether the chat template names a role. One that names none prints whatever role there is."""
+        """Whether the chat template names a role. A template that names none prints any role."""
         template = str(self.tokenizer.chat_template)
         return any(f"{quote}{role}{quote}" in template for quote in ("'", '"'))
 
@@ -79,7 +79,7 @@ class RenderedRow:
         return self.text == self.renderer.normal(self.renderer.render(self.messages, self.tools))
 
     def body(self, index):
-        """(start, end) of what the template prints for a message, its header and its end aside; None: not known.
+        """(start, end) of what the template prints for a message, without its header and its end. None if not known.
 
         The row is rendered again with a marker for the message's content, so that a short answer is not mistaken for a
         piece of the template. What surrounds the marker must surround the message.

@@ -20,7 +20,7 @@ PAD_TO = 32  # mlx_lm pads a batch to one more than a multiple of this
 
 
 def load_tokenizer(model, trust_remote_code):
-    """The tokenizer as `mlx_lm lora` loads it. mlx_lm is imported here: nothing else of this program needs it."""
+    """The tokenizer as `mlx_lm lora` loads it. mlx_lm is imported here, since nothing else in this program needs it."""
     from mlx_lm import utils
 
     return utils.load_tokenizer(Path(model), {"trust_remote_code": trust_remote_code})
@@ -29,8 +29,8 @@ def load_tokenizer(model, trust_remote_code):
 class BatchTokenizer:
     """The tokenizer for a dataset of mlx_lm, which asks for the tokens of one conversation after the other.
 
-    `prepare` makes those of many conversations at once, in half the time. It learns which they are by the very calls that
-    ask for them later; what it did not prepare is made when it is asked for.
+    `prepare` tokenizes many conversations at once, in half the time. It recognises them in the later calls. Conversations
+    that were not prepared are tokenized on demand.
     """
 
     def __init__(self, tokenizer):
@@ -67,12 +67,12 @@ def dataset(rows, tokenizer, keys, mask_prompt):
 
 
 def attempt(function, *arguments, **options):
-    """(result, None) or (None, the error as text): what raises of one row is that row's problem, whatever it is."""
+    """(result, None) or (None, the error as text): any exception is a problem of this row."""
     try:
         return function(*arguments, **options), None
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - a panic of the tokenizer is no Exception
+    except BaseException as error:  # noqa: BLE001 - a panic of the tokenizer is not an Exception
         return None, f"{type(error).__name__}: {error}"
 
 

@@ -1,6 +1,6 @@
 """The assistant's messages in all rows of a file, and which of them no row teaches.
 
-The same message may stand in several rows, in the prompt of one and as the answer of another; data with one row per
+The same message may be in several rows, in the prompt of one and as the answer of another; data with one row per
 assistant turn is made of such rows. It is the same message when the conversation up to and including it is the same.
 """
 
@@ -27,7 +27,7 @@ def conversations(messages, tools):
         for value in (tools, *messages):
             digest.update(json.dumps(value).encode() + b"\n")
             yield digest.digest()
-    except RecursionError:  # too deep to be printed: taken for a conversation of its own
+    except RecursionError:  # too deep to be printed: counts as a conversation of its own
         yield from (object() for _ in (tools, *messages))
 
 

@@ -2,8 +2,8 @@
 
 usage: python download.py --model OWNER/NAME [--revision BRANCH, TAG OR COMMIT] [--keep-free BYTES]
 
-Only the files that mlx_lm itself would fetch. A sentence on stderr when they cannot be had; exit code 1 when trying
-again would not help, 75 when it may (network, disk).
+Fetches only the files that mlx_lm itself would fetch. If it fails, it prints a sentence to stderr. The exit code is 1 if
+another try would not help, and 75 if it may (network, disk).
 """
 
 import argparse
@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 
-# mlx_lm < 0.32 has this list inside a function; newer ones give it by name.
+# mlx_lm < 0.32 has this list inside a function; newer versions export it.
 PATTERNS = (
     *("*.json", "model*.safetensors", "*.py", "tokenizer.model", "*.tiktoken", "tiktoken.model"),
     *("*.txt", "*.jsonl", "*.jinja"),
@@ -22,7 +22,7 @@ TRY_AGAIN = 75
 
 
 class NoSpace(OSError):
-    """The model does not fit beside what is to stay free."""
+    """The model does not fit next to the reserved space."""
 
 
 def patterns():
@@ -33,13 +33,13 @@ def patterns():
 
 
 def missing_bytes(model, revision, wanted):
-    """Bytes of the wanted files that are not in the cache yet; None where the hub tells no sizes."""
+    """Bytes of the needed files that are not in the cache yet. None if the hub reports no sizes."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.utils import filter_repo_objects
 
     try:
         info = HfApi().model_info(model, revision=revision, files_metadata=True)
-    except Exception as error:  # a mirror may lack this call; what keeps the download from working is told by it
+    except Exception as error:  # a mirror may lack this call; the download itself reports what is wrong
         print(f"sizes are not known: {error}", flush=True)
         return None
     files = filter_repo_objects(info.siblings or [], allow_patterns=wanted, key=lambda file: file.rfilename)
@@ -51,7 +51,7 @@ def missing_bytes(model, revision, wanted):
 
 
 def check_space(needed, keep_free):
-    """Throws NoSpace when the files and what is to stay free are more than the cache's disk has."""
+    """Raises NoSpace if the files and the reserved space exceed the free space on the cache's disk."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     place = HF_HUB_CACHE
@@ -95,7 +95,7 @@ def main():
         if args.keep_free is not None:
             check_space(missing_bytes(args.model, args.revision, wanted), args.keep_free)
         folder = snapshot_download(args.model, revision=args.revision, allow_patterns=wanted)
-    except Exception as error:  # whatever the hub, the network or the disk says goes to a person
+    except Exception as error:  # any error of the hub, the network or the disk is reported
         advice, code = verdict(error)
         print(f"{args.model}{at} cannot be fetched: {error}\n{advice}", file=sys.stderr)
         return code

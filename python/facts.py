@@ -1,4 +1,4 @@
-"""Prints what phasebox wants to know about a Python with mlx_lm, as one JSON line, in well under 150 ms.
+"""Prints what phasebox needs to know about a Python with mlx_lm, as one JSON line, in well under 150 ms.
 
 usage: python facts.py
     {"python": "/path/of/this/python", "versions": {"python", "mlx", "mlx_lm", "transformers"}, "defaults": {...},
@@ -33,12 +33,12 @@ def is_translated():
     try:
         answer = subprocess.check_output(["/usr/sbin/sysctl", "-n", "sysctl.proc_translated"], stderr=subprocess.STDOUT)
     except (OSError, subprocess.CalledProcessError):
-        return False  # an Intel Mac does not know the name
+        return False  # an Intel Mac does not have the name
     return answer.strip() == b"1"
 
 
 def glibc():
-    """The version of the C library; None where it is another one (musl) or the system is not Linux."""
+    """The version of the C library; None if it is another one (musl) or the system is not Linux."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION").split()[-1]
     except (ValueError, OSError, AttributeError):

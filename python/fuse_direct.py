@@ -2,9 +2,9 @@
 
 usage: python fuse_direct.py --model DIR --adapter DIR --out DIR [--q-bits N --q-group-size N] [--trust-remote-code]
 
-The same bytes as `mlx_lm fuse --dequantize` followed by `mlx_lm convert -q`, because both commands run here, as they
-are in the installed version; only the model goes from the one to the other in memory instead of through a folder.
-Without --q-bits: the same bytes as `mlx_lm fuse --dequantize`. Weights stay lazy until their file is written.
+The result has the same bytes as `mlx_lm fuse --dequantize` followed by `mlx_lm convert -q`, because both commands of
+the installed version run here. Only the model is passed on in memory instead of through a folder. Without --q-bits it
+has the same bytes as `mlx_lm fuse --dequantize`. Weights stay lazy until their file is written.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def arguments():
 
 
 def problems(args):
-    """Everything that is wrong with the arguments, a sentence each."""
+    """Everything that is wrong with the arguments, one sentence each."""
     if not Path(args.model, "config.json").is_file():
         yield f"--model {args.model}: there is no config.json in it"
     for name in ("adapters.safetensors", "adapter_config.json"):

@@ -1,4 +1,4 @@
-"""What mlx_lm and mlx say about themselves, read from their source: importing them takes seconds."""
+"""Facts about mlx_lm and mlx, read from their source, since importing them takes seconds."""
 
 import ast
 import importlib
@@ -49,16 +49,16 @@ def model_types(folder):
 
 
 def asks_before_code(statements):
-    """Whether a model's own Python file is run only with `trust_remote_code`; older versions run it unasked."""
+    """Whether a model's own Python file is run only with `trust_remote_code`; older versions always run it."""
     loads = [node for node in statements if isinstance(node, ast.FunctionDef) and node.name == "load_model"]
     return any(arg.arg == "trust_remote_code" for node in loads for arg in [*node.args.args, *node.args.kwonlyargs])
 
 
 def schedules(folder):
-    """The learning rate schedules of mlx, which is installed beside mlx_lm; None: not known."""
+    """The learning rate schedules of mlx, which is installed next to mlx_lm. None if they are not known."""
     source = folder.parent / "mlx" / "optimizers" / "schedulers.py"
     if not source.exists():
         return None
-    # join_schedules takes functions, which no config can hold.
+    # join_schedules takes functions, which no config can contain.
     names = re.findall(r"^def (\w+)\(", source.read_text(encoding="utf-8"), re.MULTILINE)
     return [name for name in names if name != "join_schedules"]

@@ -1,4 +1,4 @@
-"""Measures what fusing and quantizing cost an adapter: from the weights, and from what the models say.
+"""Measures what fusing and quantizing cost an adapter: from the weights, and from the models' answers.
 
 usage: python model_cost.py --base DIR --adapter DIR --final DIR --out FILE
        [--weights adapters.safetensors] [--answers FILE] [--data DIR --max-seq-length N]
@@ -37,7 +37,7 @@ def arguments():
 
 
 def problems(args):
-    """Everything that is wrong with the arguments, a sentence each."""
+    """Everything that is wrong with the arguments, one sentence each."""
     for name in ("base", "final"):
         folder = getattr(args, name)
         if not Path(folder, "config.json").is_file():
@@ -61,7 +61,7 @@ def say(text):
 
 
 def peak_gb():
-    """Peak memory since the last call, in GB; what is not needed any more is given back."""
+    """Peak memory since the last call, in GB; memory that is no longer needed is freed."""
     import mlx.core as mx
 
     peak = mx.get_peak_memory() / 1e9

@@ -1,4 +1,4 @@
-"""Replaces functions of mlx_lm, and refuses a version of mlx_lm that lacks them: no replacement is silently without effect."""
+"""Replaces functions of mlx_lm, and refuses a version of mlx_lm that lacks them: every replacement takes effect."""
 
 import sys
 

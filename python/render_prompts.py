@@ -1,4 +1,4 @@
-"""Renders the prompts of a suite as mlx_lm's server will, before a model is trained that they are asked of.
+"""Renders the prompts of a suite as mlx_lm's server will, before a model is trained for them.
 
 usage: python render_prompts.py <REQUEST >ANSWER
     REQUEST: {"date": "2026-11-28", "jobs": [{"model": DIR, "requests": [{"id", "messages", "tools"?,
@@ -56,15 +56,15 @@ def tokens_of(tokenizer, request, messages):
 
 
 def source_of(tokenizer, request):
-    """The text of the template that is used; empty where the tokenizer renders by itself."""
+    """The text of the template that is used; empty if the tokenizer renders on its own."""
     try:
         return tokenizer.get_chat_template(None, request.get("tools") or None)
-    except Exception:  # a tokenizer of the model's own kind may know no such thing
+    except Exception:  # a custom tokenizer may lack it
         return ""
 
 
 def part_of(source, error):
-    """The line of the template that raised, cut to what is around the call; null when no line is to blame."""
+    """The line of the template that raised, cut to what is around the call; null if no line is the cause."""
     lines = source.splitlines()
     frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
     at = frames[-1] if frames else getattr(error, "lineno", None)
@@ -80,7 +80,7 @@ def part_of(source, error):
 
 
 def refusal(tokenizer, request, error):
-    """What the template does not take, in its own words, and whether it is the system prompt."""
+    """What the template refuses, in its own words, and whether it is the system prompt."""
     messages = request["messages"]
     freed = False
     if messages[0]["role"] == "system" and len(messages) > 1:
@@ -93,7 +93,7 @@ def refusal(tokenizer, request, error):
 
 
 def has_image(request):
-    """True when a message holds an image: only a processor of the model can render it."""
+    """True if a message has an image: only a processor of the model can render it."""
     contents = [message.get("content") for message in request["messages"]]
     parts = [part for content in contents if isinstance(content, list) for part in content]
     return any(part.get("type") in IMAGES for part in parts)
@@ -110,7 +110,7 @@ def render(tokenizer, requests):
     for request in requests:
         try:
             made.append(tokens_of(tokenizer, request, request["messages"]))
-        except Exception as error:  # a template may raise anything; which prompt it was is what helps
+        except Exception as error:  # a template may raise anything, so only the name of the prompt helps
             refused.append(refusal(tokenizer, request, error))
     return made, refused
 
@@ -127,19 +127,19 @@ def without(request, key):
 
 
 def ignored(tokenizer, requests, sources):
-    """What the requests say and no prompt shows: `system`, `tools`, names of arguments that the template does not know."""
+    """What is in the requests and in no prompt: `system`, `tools`, names of arguments that the template does not know."""
     names = {name for request in requests for name in request.get("chat_template_kwargs") or {}}
     for key in ("system", "tools", *sorted(name for name in names if not any(name in text for text in sources))):
         pairs = [(request, without(request, key)) for request in requests[:SAMPLE]]
         pairs = [(request, less) for request, less in pairs if less is not None]
         prompts = ([tokens_of(tokenizer, one, one["messages"]) for one in pair] for pair in pairs)
-        with contextlib.suppress(Exception):  # a template that does not go without it reads it
+        with contextlib.suppress(Exception):  # a template that fails without it uses it
             if pairs and all(whole == less for whole, less in prompts):
                 yield key
 
 
 def examine(model, requests, date):
-    """What becomes of these requests under the model's chat template."""
+    """The result of these requests with the model's chat template."""
     tokenizer, sees = load(model)
     skipped = [request["id"] for request in requests if sees and has_image(request)]
     asked = [request for request in requests if request["id"] not in skipped]
@@ -165,14 +165,14 @@ def examine(model, requests, date):
 def answer(job, date):
     try:
         return examine(job["model"], job["requests"], date)
-    except Exception as error:  # a tokenizer that cannot be loaded is the training's to report
+    except Exception as error:  # the training reports a tokenizer that cannot be loaded
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
 def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
     asked = json.load(sys.stdin)
-    # What a tokenizer prints while it is loaded is no answer.
+    # A tokenizer may print something while it is loaded, which is not part of the answer.
     with contextlib.redirect_stdout(sys.stderr):
         chat_prompts.without_tool_parser()
         answers = [answer(job, datetime.fromisoformat(asked["date"])) for job in asked["jobs"]]

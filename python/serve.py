@@ -7,8 +7,8 @@ another format than the template's is then lost, or the connection drops, and a 
 parser is loaded here, whatever the template, the tokenizer's config or the model's defaults say. The served folder is
 not touched.
 
-PHASEBOX_PROMPT_DATE in the environment: the date (2026-11-28) that chat templates read off the clock. Without it they
-read today's, and the same request is another prompt tomorrow.
+PHASEBOX_PROMPT_DATE in the environment is the date (2026-11-28) that chat templates see. Without it they see today's
+date, and the same request is another prompt tomorrow.
 """
 
 import os

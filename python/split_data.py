@@ -4,8 +4,8 @@ usage: python split_data.py --data FILE|DIR --out DIR [--chat-key messages] [--p
        [--completion-key completion] [--text-key text]
 
 A row becomes one row for each of its assistant turns: the conversation up to and including it, with all other keys of
-the row. What is no chat row, and what cannot be read, is copied as it is. Of a folder train.jsonl, valid.jsonl and
-test.jsonl are written, of a file one of its name. Prints {"files": [...]} (`Split` below) as one JSON line.
+the row. Rows that are not chat and lines that cannot be read are copied unchanged. For a folder it writes train.jsonl,
+valid.jsonl and test.jsonl, and for a file one of the same name. Prints {"files": [...]} (`Split` below) as one JSON line.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from data_findings import where
 
 NAMES = ("train.jsonl", "valid.jsonl", "test.jsonl")
 
-# What the split rows do not hold of a row of the source.
+# What of a source row is missing in the split rows.
 LEFT_OUT = {
     "row": "left out, since no turn is the assistant's",
     "opening": "no row ends with the answer that begins the conversation: there is no prompt before it",
@@ -29,10 +29,10 @@ LEFT_OUT = {
 
 @dataclass
 class Split:
-    """What became of one file."""
+    """The result for one file."""
 
     name: str
-    copied: bool  # its rows are no chat
+    copied: bool  # its rows are not chat
     rows: dict  # before and after
     left_out: list  # sentences
 
@@ -43,19 +43,19 @@ def is_talk(row, key):
 
 
 def rows_of(row, key):
-    """The rows that take the place of a chat row, and what of `LEFT_OUT` they do not hold."""
+    """The rows that replace a chat row, and the kinds of `LEFT_OUT` that are missing in them."""
     messages = row[key]
     answers = [index for index, message in enumerate(messages) if message.get("role") == "assistant"]
     if not answers:
         return [], ["row"]
-    # A row of the opening answer alone is refused by chat templates: the masked conversation would be empty.
+    # Chat templates refuse a row that has only the opening answer, since the masked conversation would be empty.
     opens, ends = answers[0] == 0, answers[-1] == len(messages) - 1
     left_out = [*(["opening"] if opens else []), *([] if ends else ["tail"])]
     return [{**row, key: messages[: index + 1]} for index in answers if index > 0], left_out
 
 
 def json_line(row):
-    """The row on one line; as ASCII when it holds what UTF-8 cannot, such as half a surrogate pair."""
+    """The row on one line. It is ASCII if UTF-8 cannot encode it, as with half a surrogate pair."""
     try:
         return json.dumps(row, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -63,7 +63,7 @@ def json_line(row):
 
 
 def split_line(line, key):
-    """The lines, as bytes, that take the place of one, and what of `LEFT_OUT` they do not hold."""
+    """The lines, as bytes, that replace one, and the kinds of `LEFT_OUT` that are missing in them."""
     raw = line if isinstance(line, bytes) else line.encode("utf-8")
     row, problem = data_rows.parse(line)
     if problem or not is_talk(row, key):
@@ -71,12 +71,12 @@ def split_line(line, key):
     rows, left_out = rows_of(row, key)
     try:
         return [raw] if rows == [row] else list(map(json_line, rows)), left_out
-    except RecursionError:  # what the parser could just read may be too deep for the printer
+    except RecursionError:  # the parser accepts a depth that the printer may not
         return [raw], []
 
 
 def split_file(source, target, keys):
-    """Writes `target` and returns what became of the source. Only a file of chat rows is changed."""
+    """Writes `target` and returns the result. Only a file of chat rows is changed."""
     lines = list(data_rows.lines_of(source)) if source.stat().st_size else []
     kind, _, _ = data_rows.read_rows(source, keys)
     if kind != "chat":

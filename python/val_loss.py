@@ -4,10 +4,10 @@ usage: python val_loss.py --model DIR --data DIR --adapter DIR --out FILE.jsonl 
        [--mask-prompt] [--max-seq-length N] [--batch-size N] [--trust-remote-code]
        [--chat-key messages] [--prompt-key prompt] [--completion-key completion] [--text-key text]
 
-The base is loaded once, with the adapter's layers; then the weights of one checkpoint after the other go in. A line a
-checkpoint is appended to FILE.jsonl: {"iteration", "loss", "tokens", "rows", "left_out"}; `loss` null = not a number;
-`left_out`: rows of whose answer max_seq_length leaves nothing. NAME: weights in the folder --adapter. What the file has
-already is not measured again.
+The base is loaded once, with the adapter's layers. Then the weights of one checkpoint after the other are loaded. One
+line per checkpoint is appended to FILE.jsonl: {"iteration", "loss", "tokens", "rows", "left_out"}. `loss` is null if it
+is not a number, and `left_out` counts rows of whose answer max_seq_length leaves nothing. NAME is a file with weights in
+the folder --adapter. Checkpoints that are already in the file are not measured again.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def groups(items, size):
 
 
 def mean_loss(model, items, max_seq_length, batch_size=1, tell=lambda rows: None):
-    """Mean loss a token over `items` (tokens, offset): mlx_lm's own loss on mlx_lm's own batches, every row in one.
+    """Mean loss per token over `items` (tokens, offset): mlx_lm's own loss on mlx_lm's own batches, every row in one.
 
     Returns {"loss", "tokens", "rows", "left_out"}. A row with no token to learn would make its batch NaN: left out.
     """
@@ -86,7 +86,7 @@ def load_layers(model, adapter):
 
 
 def swap(model, file, names):
-    """The weights of one checkpoint. mlx_lm passes over names that it does not know: then it would be another model."""
+    """The weights of one checkpoint. mlx_lm ignores names that it does not know, which would give another model."""
     import mlx.core as mx
 
     weights = mx.load(str(file))
@@ -97,7 +97,7 @@ def swap(model, file, names):
 
 
 def measured(path):
-    """Iterations that the file has; a line that was torn by a crash is taken out."""
+    """Iterations that the file has; a line that was torn by a crash is removed."""
     text = path.read_text() if path.exists() else ""
     whole = text[: text.rfind("\n") + 1]
     if whole != text:
