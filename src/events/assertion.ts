@@ -15,16 +15,24 @@ export type Check = (typeof checks)[number];
 
 const types = [...checks, ...checks.map((name) => `not-${name}` as const)] as const;
 
-/** One check of an answer. The allowed `value` depends on the type: see `assertionProblem`. */
-export const assertion = z.strictObject({
-  type: z.enum(types),
-  value: z.unknown().optional(),
-  weight: z.number().min(0).default(1),
-});
+/** One check of an answer. The allowed `value` depends on the type. JSON Schemas are compiled in core/score/assert.ts. */
+export const assertion = z
+  .strictObject({
+    type: z.enum(types),
+    value: z.unknown().optional(),
+    weight: z.number().min(0).default(1),
+  })
+  .superRefine((given, context) => {
+    const message = valueFault(given);
+    if (message !== null) context.addIssue({ code: 'custom', path: ['value'], message });
+  });
 export type Assertion = z.infer<typeof assertion>;
 
 /** `not-regex` -> the check `regex`, negated. */
-export function checkOf({ type }: Assertion): { readonly check: Check; readonly inverse: boolean } {
+export function checkOf({ type }: { readonly type: (typeof types)[number] }): {
+  readonly check: Check;
+  readonly inverse: boolean;
+} {
   const inverse = type.startsWith('not-');
   return { check: (inverse ? type.slice(4) : type) as Check, inverse };
 }
@@ -57,16 +65,16 @@ const values: Readonly<Record<Check, { readonly schema: z.ZodType; readonly allo
   'tool-call': { schema: expectedCall, allowed: 'the name of a function, or { name, arguments }' },
 };
 
-/** What is wrong with an assertion's value, or null. JSON Schemas are compiled elsewhere (core/score/assert.ts). */
-export function assertionProblem(given: Assertion): { readonly key: 'value'; readonly message: string } | null {
+/** What is wrong with an assertion's value, or null. */
+function valueFault(given: { readonly type: (typeof types)[number]; readonly value?: unknown }): string | null {
   const { check } = checkOf(given);
   const { schema, allowed } = values[check];
-  if (!schema.safeParse(given.value).success) return { key: 'value', message: `allowed: ${allowed}` };
+  if (!schema.safeParse(given.value).success) return `allowed: ${allowed}`;
   if (check !== 'regex' || typeof given.value !== 'string') return null;
   try {
     new RegExp(given.value);
     return null;
   } catch (error) {
-    return { key: 'value', message: error instanceof Error ? error.message : String(error) };
+    return error instanceof Error ? error.message : String(error);
   }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { assertion, assertionProblem } from './assertion.ts';
+import { assertion } from './assertion.ts';
 import { command } from './paths.ts';
 
 /** A category as suites and engines name it. Formulas read its score by this name. */
@@ -35,42 +35,42 @@ const tool = z.looseObject({
   }),
 });
 
-export const prompt = z.strictObject({
-  id: z.string().min(1),
-  category: categoryName,
-  /** The user's message. Alternatively, `messages` is a whole conversation. */
-  prompt: z.string().min(1).optional(),
-  messages: z.array(message).min(1).optional(),
-  /** Sent with this prompt instead of the suite's. An empty list means none. */
-  tools: z.array(tool).optional(),
-  /** Names of functions, any or all of which the answer must call. */
-  expect: z.array(z.string().min(1)).min(1).optional(),
-  match: z.enum(['any', 'all']).default('any'),
-  /** Instead of `expect`: checks whose weighted mean is the score. */
-  assert: z.array(assertion).min(1).optional(),
-  max_tokens: z.int().min(1).optional(),
-});
-export type Prompt = z.infer<typeof prompt>;
-
-/** A program that scores the answers: it reads them as JSON lines and writes one line per answer, with its score. */
-const scorer = z.strictObject({ command });
-
-/** What is wrong, and where in the suite. */
+/** What is wrong, and where in the prompt or the suite. */
 interface Fault {
   readonly path: (string | number)[];
   readonly message: string;
 }
 
-function* promptFaults(given: Prompt, scored: boolean): Generator<Fault> {
+export const prompt = z
+  .strictObject({
+    id: z.string().min(1),
+    category: categoryName,
+    /** The user's message. Alternatively, `messages` is a whole conversation. */
+    prompt: z.string().min(1).optional(),
+    messages: z.array(message).min(1).optional(),
+    /** Sent with this prompt instead of the suite's. An empty list means none. */
+    tools: z.array(tool).optional(),
+    /** Names of functions, any or all of which the answer must call. */
+    expect: z.array(z.string().min(1)).min(1).optional(),
+    match: z.enum(['any', 'all']).default('any'),
+    /** Instead of `expect`: checks whose weighted mean is the score. */
+    assert: z.array(assertion).min(1).optional(),
+    max_tokens: z.int().min(1).optional(),
+  })
+  .superRefine((given, context) => {
+    for (const fault of promptFaults(given)) context.addIssue({ code: 'custom', ...fault });
+  });
+export type Prompt = z.infer<typeof prompt>;
+
+/** A program that scores the answers: it reads them as JSON lines and writes one line per answer, with its score. */
+const scorer = z.strictObject({ command });
+
+function* promptFaults(given: Pick<Prompt, 'prompt' | 'messages' | 'expect' | 'assert'>): Generator<Fault> {
   const { prompt: text, messages, expect, assert } = given;
   if ((text === undefined) === (messages === undefined))
     yield { path: [], message: 'a prompt has either `prompt` (a text) or `messages` (a conversation)' };
   if (expect !== undefined && assert !== undefined)
     yield { path: ['assert'], message: '`expect` and `assert` exclude each other: each of them alone makes the score' };
-  if (scored && assert !== undefined)
-    yield { path: ['assert'], message: 'the suite has a `scorer`, which makes the score: `assert` would do nothing' };
-  if (!scored && expect === undefined && assert === undefined)
-    yield { path: [], message: 'nothing says what a good answer is: `expect` (names of functions) or `assert`' };
   for (const [index, { role, content, tool_calls }] of (messages ?? []).entries())
     if (content == null && (role !== 'assistant' || tool_calls === undefined))
       yield {
@@ -82,33 +82,36 @@ function* promptFaults(given: Prompt, scored: boolean): Generator<Fault> {
       path: ['messages', messages.length - 1],
       message: 'the last message is the one that the model answers: not an assistant',
     };
-  for (const [index, one] of (assert ?? []).entries()) {
-    const fault = assertionProblem(one);
-    if (fault !== null) yield { path: ['assert', index, fault.key], message: fault.message };
-  }
   if (assert?.every(({ weight }) => weight === 0))
     yield { path: ['assert'], message: 'one of the weights must be more than 0: the score is their weighted mean' };
 }
 
-/**
- * The checks that the schema of a suite cannot express. A prompt with faults of its own may come without its parsed
- * form.
- */
-export interface ReadPrompt {
-  readonly id: unknown;
-  /** Null if the prompt does not match its schema. */
-  readonly prompt: Prompt | null;
-}
-
-export function* suiteFaults(prompts: readonly ReadPrompt[], scored: boolean): Generator<Fault> {
+/** What is wrong with the prompts together. `broken`: those that do not match their schema, whose ids count all the same. */
+function* suiteFaults(
+  prompts: readonly Partial<Prompt>[],
+  scored: boolean,
+  broken: ReadonlySet<unknown>,
+): Generator<Fault> {
   const ids = new Set<unknown>();
-  for (const [index, { id, prompt: one }] of prompts.entries()) {
+  for (const [index, one] of prompts.entries()) {
+    const { id, expect, assert } = { ...one };
     if (ids.has(id)) yield { path: ['prompts', index, 'id'], message: 'two prompts have this id' };
     if (typeof id === 'string') ids.add(id);
-    for (const { path, message: text } of one === null ? [] : promptFaults(one, scored))
-      yield { path: ['prompts', index, ...path], message: text };
+    if (broken.has(index)) continue;
+    if (scored && assert !== undefined)
+      yield {
+        path: ['prompts', index, 'assert'],
+        message: 'the suite has a `scorer`, which makes the score: `assert` would do nothing',
+      };
+    if (!scored && expect === undefined && assert === undefined)
+      yield {
+        path: ['prompts', index],
+        message: 'nothing says what a good answer is: `expect` (names of functions) or `assert`',
+      };
   }
 }
+
+const anyPrompts = z.looseObject({ prompts: z.array(z.unknown()) });
 
 /** An eval suite, YAML. `wrapper` is the function that an answer must call, with the expected calls in its code. */
 export const suite = z
@@ -121,11 +124,16 @@ export const suite = z
     scorer: scorer.optional(),
     prompts: z.array(prompt).min(1),
   })
-  .superRefine((given, context) => {
-    const prompts = given.prompts.map((one) => ({ id: one.id, prompt: one }));
-    for (const { path, message: text } of suiteFaults(prompts, given.scorer !== undefined))
-      context.addIssue({ code: 'custom', path, message: text });
-  });
+  .superRefine(
+    ({ prompts, scorer: own }, context) => {
+      const wrong = context.issues.filter(({ code, path }) => code !== 'custom' && path?.[0] === 'prompts');
+      const broken = new Set(wrong.map(({ path }) => path?.[1]));
+      for (const fault of suiteFaults(prompts, own !== undefined, broken))
+        context.addIssue({ code: 'custom', ...fault });
+    },
+    // Also when a prompt is wrong, so that everything is reported at once.
+    { when: ({ value }) => anyPrompts.safeParse(value).success },
+  );
 export type Suite = z.infer<typeof suite>;
 
 /**

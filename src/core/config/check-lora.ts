@@ -1,12 +1,7 @@
 import { isMapping, type Mapping } from '../mapping.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
-import type { Finding, Path } from './problem.ts';
+import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';
 import { notAllowed } from './validate.ts';
-
-interface Checked {
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
-}
 
 export interface LoraScope {
   /** Path of the train section. */
@@ -27,18 +22,13 @@ const renamed: Readonly<Record<string, string>> = {
   target_modules: 'keys',
 };
 
-const both = (...all: readonly Checked[]): Checked => ({
-  findings: all.flatMap(({ findings }) => findings),
-  warnings: all.flatMap(({ warnings }) => warnings),
-});
-
 /** Which layers the training adapts, and whether what it adds to them can be anything but zero. */
 export function checkLora(train: Mapping, scope: LoraScope): Checked {
   const { lora_parameters: parameters = scope.defaults.lora_parameters } = train;
   const given = isMapping(parameters) ? parameters : {};
   const own = isMapping(train.lora_parameters);
-  return both(
-    own ? checkParameters(given, train.fine_tune_type === 'dora', scope) : { findings: [], warnings: [] },
+  return together(
+    own ? checkParameters(given, train.fine_tune_type === 'dora', scope) : nothingFound,
     checkLayers(train, given, scope),
   );
 }
@@ -111,8 +101,8 @@ function checkLayers(train: Mapping, given: Mapping, { path, defaults, layers }:
   }
   const first = wanted > 0 ? count - wanted : 0;
   const keys = Array.isArray(given.keys) ? given.keys.filter((key) => typeof key === 'string') : null;
-  const checked = keys === null ? { findings: [], warnings: [] } : checkKeys(keys, { path, layers, first });
-  return both(checked, { findings: expertsInDora(train, { path, layers, first, keys }), warnings: zero });
+  const checked = keys === null ? nothingFound : checkKeys(keys, { path, layers, first });
+  return together(checked, { findings: expertsInDora(train, { path, layers, first, keys }), warnings: zero });
 }
 
 interface Blocks {

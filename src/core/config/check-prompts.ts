@@ -10,11 +10,9 @@ import {
 import { promptSubset } from '../select/prompt-subset.ts';
 import type { SuiteReader } from './check-settings.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
-import type { Finding, Path } from './problem.ts';
+import { type Checked, nothingFound, type Path, together } from './problem.ts';
 
-export interface CheckedPrompts {
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
+export interface CheckedPrompts extends Checked {
   /** Those of `warnings` that say what could not be checked now: eval renders the prompts again. */
   readonly transient: readonly string[];
 }
@@ -42,12 +40,13 @@ export async function checkPrompts(
   const variants = [...new Map(runs.map((run) => [run.variant, run])).values()];
   const askings = (await Promise.all(variants.map((run) => askingsOf(run, lookups, suites)))).flat();
   const distinct = [...new Map(askings.map((one) => [JSON.stringify([one.job, one.byEngine]), one])).values()];
-  if (distinct.length === 0) return { findings: [], warnings: [], transient: [] };
+  if (distinct.length === 0) return { ...nothingFound, transient: [] };
   const rendered = await lookups.render(distinct.map(({ job }) => job));
   const checked = distinct.map((asking, index) => checkAsking(asking, rendered[index]));
+  const { findings, warnings } = together(...checked);
   return {
-    findings: checked.flatMap(({ findings }) => findings),
-    warnings: [...new Set(checked.flatMap(({ warnings }) => warnings))],
+    findings,
+    warnings: [...new Set(warnings)],
     transient: [...new Set(checked.flatMap(({ transient }) => transient))],
   };
 }

@@ -1,14 +1,8 @@
 import type { Mapping } from '../mapping.ts';
 import { learningRate, type Schedule, scheduleKinds } from '../mlx/schedule.ts';
 import { plural } from '../words.ts';
-import type { Finding, Path } from './problem.ts';
+import { type Checked, type Finding, nothingFound, type Path } from './problem.ts';
 import { notAllowed, typeWord } from './validate.ts';
-
-/** A schedule that was checked: its problems, else what is doubtful about it. */
-interface Checked {
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
-}
 
 /** Longer trainings are not counted through step by step. */
 const mostSteps = 200_000;
@@ -72,7 +66,7 @@ function checkRates(
   schedule: Schedule,
   { path, updates, seen }: { path: Path; updates: number; seen: unknown },
 ): Checked {
-  if (updates < 1 || updates > mostSteps) return { findings: [], warnings: [] };
+  if (updates < 1 || updates > mostSteps) return nothingFound;
   const rates = Array.from({ length: updates }, (_, step) => learningRate(schedule, step));
   const fault = (message: string): Checked => ({
     findings: [{ path: [...path, 'arguments'], seen, message }],

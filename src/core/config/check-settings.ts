@@ -7,7 +7,7 @@ import type { ModelReader } from './base-model.ts';
 import { weightsProblem } from './check-adapter.ts';
 import { checkTrain } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
-import type { Finding, Path, Problem } from './problem.ts';
+import type { Checked, Finding, Path, Problem } from './problem.ts';
 
 /** The sections that a phase and its variants have in common. */
 export const sections = z.strictObject(configSections);
@@ -60,14 +60,8 @@ export interface SettingsScope {
   readonly path: Path;
 }
 
-/** Problems, and what is doubtful without being wrong. */
-export interface CheckedSettings {
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
-}
-
 /** What the sections refer to: train keys of the installed mlx_lm, layers of the model, files, the suite. */
-export async function checkSettings(given: Sections, scope: SettingsScope): Promise<CheckedSettings> {
+export async function checkSettings(given: Sections, scope: SettingsScope): Promise<Checked> {
   const { lookups, path } = scope;
   const findings: Finding[] = [];
   const warnings: string[] = [];

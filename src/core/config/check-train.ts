@@ -4,7 +4,7 @@ import { mlxDefaults } from '../mlx/mlx-argv.ts';
 import { plural } from '../words.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
-import type { Finding, Path } from './problem.ts';
+import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';
 import { oddSpaceHint } from './slips.ts';
 import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';
 
@@ -28,10 +28,7 @@ export interface TrainScope extends LoraScope {
 }
 
 /** What `train:` says beyond its schema, against the defaults of the installed mlx_lm and the layers of the model. */
-export function checkTrain(
-  train: Mapping,
-  scope: TrainScope,
-): { readonly findings: readonly Finding[]; readonly warnings: readonly string[] } {
+export function checkTrain(train: Mapping, scope: TrainScope): Checked {
   const { path, defaults } = scope;
   const keys = Object.entries(train).flatMap(([key, value]) => checkKey(key, value, { path, defaults }));
   const wrong = new Set(keys.map((finding) => finding.path[path.length]));
@@ -41,11 +38,8 @@ export function checkTrain(
   const { lr_schedule: schedule } = right;
   const rates = isMapping(schedule)
     ? checkSchedule(schedule, { path: [...path, 'lr_schedule'], known: scope.schedules, updates: steps.updates })
-    : { findings: [], warnings: [] };
-  return {
-    findings: [...keys, ...steps.findings, ...lora.findings, ...rates.findings],
-    warnings: [...steps.warnings, ...lora.warnings, ...rates.warnings],
-  };
+    : nothingFound;
+  return together({ findings: keys, warnings: [] }, steps, lora, rates);
 }
 
 function checkKey(key: string, value: unknown, { path, defaults }: { path: Path; defaults: Mapping }): Finding[] {
@@ -55,11 +49,9 @@ function checkKey(key: string, value: unknown, { path, defaults }: { path: Path;
   return isChecked ? refused : [...refused, ...checkValue(key, value, { defaults, at })];
 }
 
-interface Steps {
+interface Steps extends Checked {
   /** Steps that the optimizer makes. */
   readonly updates: number;
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
 }
 
 /** mlx_lm steps its optimizer when the iteration, counted from 1, is a multiple of grad_accumulation_steps. */

@@ -5,7 +5,7 @@ import { checkSettings, resolveSettings, type SettingsScope, sections } from './
 import { keepsOne } from './check-start.ts';
 import { overlay } from './extend.ts';
 import { effective, firstDifference, type Variant } from './plan-runs.ts';
-import { type Finding, pathText } from './problem.ts';
+import { type Checked, type Finding, pathText, together } from './problem.ts';
 import { validate } from './validate.ts';
 
 export interface VariantsScope extends Omit<SettingsScope, 'path'> {
@@ -24,29 +24,17 @@ export interface VariantsScope extends Omit<SettingsScope, 'path'> {
   readonly doubts: readonly string[];
 }
 
-export interface CheckedVariants {
+export interface CheckedVariants extends Checked {
   readonly variants: readonly Variant[];
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
 }
 
 /** Each variant merged into the phase and checked again, under its own path. */
 export async function checkVariants(scope: VariantsScope): Promise<CheckedVariants> {
   const checked = await Promise.all(Object.entries(scope.overlays).map((entry) => checkVariant(entry, scope)));
-  return {
-    variants: checked.flatMap(({ variant }) => (variant === null ? [] : [variant])),
-    findings: checked.flatMap(({ findings }) => findings),
-    warnings: checked.flatMap(({ warnings }) => warnings),
-  };
+  return { variants: checked.flatMap(({ variants }) => variants), ...together(...checked) };
 }
 
-interface CheckedVariant {
-  readonly variant: Variant | null;
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
-}
-
-async function checkVariant([name, over]: [string, unknown], scope: VariantsScope): Promise<CheckedVariant> {
+async function checkVariant([name, over]: [string, unknown], scope: VariantsScope): Promise<CheckedVariants> {
   const path = ['variants', name];
   const own = isMapping(over) ? over : {};
   const misplaced = cannotVary(own, scope.done).map((section) => ({
@@ -61,13 +49,13 @@ async function checkVariant([name, over]: [string, unknown], scope: VariantsScop
   const fresh = [...findings, ...used.findings].filter((finding) => !known.has(said(finding, path)));
   const all = [...misplaced, ...fresh];
   const settings = value === null || all.length > 0 ? null : resolveSettings(value, scope.lookups);
-  if (settings === null || scope.plain === null) return { variant: null, findings: all, warnings: [] };
+  if (settings === null || scope.plain === null) return { variants: [], findings: all, warnings: [] };
   const variant = { name, settings: { ...settings, ...scope.inherited } };
   const compared = await compare(variant, scope.plain, scope);
   const doubts = used.warnings
     .filter((text) => !scope.doubts.includes(text))
     .map((text) => `variants.${name}: ${text}`);
-  return { variant, findings: compared.findings, warnings: [...doubts, ...compared.warnings] };
+  return { variants: [variant], findings: compared.findings, warnings: [...doubts, ...compared.warnings] };
 }
 
 /** A finding as the phase itself would have it, without the variant's path in front. */
@@ -85,7 +73,7 @@ async function compare(
   { name, settings }: Variant,
   plain: Run['settings'],
   { lookups }: VariantsScope,
-): Promise<Pick<CheckedVariant, 'findings' | 'warnings'>> {
+): Promise<Checked> {
   const defaults = plain.train === null ? {} : (await lookups.facts()).defaults;
   const first = firstDifference(effective(plain, defaults), effective(settings, defaults));
   if (first === null) {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { isPathSchema } from '../../events/paths.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { type EmptyKey, entriesHint } from './empty-keys.ts';
-import { type Finding, type Path, pathText } from './problem.ts';
+import { type Checked, type Finding, type Path, pathText } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
 import { nameHint, oddSpaceHint, unspaced } from './slips.ts';
@@ -20,10 +20,8 @@ export interface NullsScope {
 }
 
 /** `value`: without the nulls that mean absent, and without the keys that the findings are about. */
-export interface NullsRead {
+export interface NullsRead extends Checked {
   readonly value: Mapping;
-  readonly findings: readonly Finding[];
-  readonly warnings: readonly string[];
 }
 
 /**

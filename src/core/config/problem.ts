@@ -18,6 +18,20 @@ export interface Finding {
   readonly absent?: true;
 }
 
+/** What a check of a config found: what is wrong, and what is doubtful without being wrong. */
+export interface Checked {
+  readonly findings: readonly Finding[];
+  readonly warnings: readonly string[];
+}
+
+export const nothingFound: Checked = { findings: [], warnings: [] };
+
+/** What several checks found. */
+export const together = (...all: readonly Checked[]): Checked => ({
+  findings: all.flatMap(({ findings }) => findings),
+  warnings: all.flatMap(({ warnings }) => warnings),
+});
+
 /** Something wrong in a config, as people read it. `line` from 1; `file`: the config, what it extends, or its suite. */
 export interface Problem {
   readonly file: string;

@@ -1,9 +1,9 @@
-import { type Assertion, assertion, assertionProblem, checkOf } from '../../events/assertion.ts';
-import { prompt as promptSchema, type Suite, suite, suiteFaults } from '../../events/suite.ts';
-import { get, getAt, type Mapping } from '../mapping.ts';
+import { assertion, checkOf } from '../../events/assertion.ts';
+import { type Suite, suite } from '../../events/suite.ts';
+import { get, type Mapping } from '../mapping.ts';
 import { schemaFault } from '../score/assert.ts';
 import { readNulls } from './nulls.ts';
-import { type Finding, locate, type Problem, pathText } from './problem.ts';
+import { type Finding, locate, type Problem } from './problem.ts';
 import { openYaml, readYamlData } from './read-yaml.ts';
 import { findIssues } from './validate.ts';
 
@@ -30,54 +30,20 @@ function parseSuite(text: string | Uint8Array, file: string): SuiteResult {
   const { source } = yaml;
   const nulls = readNulls(source, { schema: suite });
   const result = suite.safeParse(nulls.value);
-  const found = result.success
-    ? [...nulls.findings, ...schemaFaults(result.data.prompts.map(({ assert = [] }) => [...assert.entries()]))]
-    : [...nulls.findings, ...allFaults(nulls.value)];
+  const faults = result.success ? [] : findIssues(suite, nulls.value);
+  const found = [...nulls.findings, ...faults, ...schemaFaults(nulls.value)];
   if (!result.success || found.length > 0) return { problems: locate(found, [source]) };
   return { suite: result.data, ...(nulls.warnings.length > 0 ? { warnings: nulls.warnings } : {}) };
 }
 
-/**
- * All that is wrong with a suite that is none. Its schema alone would stop at its own faults; two prompts with one id and
- * a bad regular expression are said with them.
- */
-function allFaults(value: Mapping): Finding[] {
-  const prompts: readonly unknown[] = Array.isArray(value.prompts) ? value.prompts : [];
-  const read = prompts.map((one) => ({ id: get(one, 'id'), prompt: promptSchema.safeParse(one).data ?? null }));
-  const asserts = prompts.map((one) => wholeAsserts(get(one, 'assert')));
-  const rules = [...suiteFaults(read, value.scorer !== undefined), ...asserts.flatMap(valueFaults)];
-  const located = rules.map(({ path, message }) => ({ path, message, seen: getAt(value, path) }));
-  return unique([...findIssues(suite, value), ...located, ...schemaFaults(asserts)]);
-}
-
-function unique(findings: readonly Finding[]): Finding[] {
-  return [...new Map(findings.map((one) => [`${pathText(one.path)}: ${one.message}`, one])).values()];
-}
-
-/** Assertions of one prompt by their places. */
-type Asserts = readonly (readonly [place: number, one: Assertion])[];
-
-/** Those that are what their schema asks for. */
-function wholeAsserts(given: unknown): Asserts {
-  if (!Array.isArray(given)) return [];
-  return given.flatMap((one, place) => {
-    const read = assertion.safeParse(one);
-    return read.success ? [[place, read.data] as const] : [];
-  });
-}
-
-function valueFaults(asserts: Asserts, index: number): Pick<Finding, 'path' | 'message'>[] {
-  return asserts.flatMap(([place, one]) => {
-    const fault = assertionProblem(one);
-    return fault === null ? [] : [{ path: ['prompts', index, 'assert', place, fault.key], message: fault.message }];
-  });
-}
-
 /** JSON Schemas that cannot be compiled: told now, not after a night. */
-function schemaFaults(prompts: readonly Asserts[]): Finding[] {
-  return prompts.flatMap((asserts, index) =>
-    asserts.flatMap(([place, one]) => {
-      const message = checkOf(one).check === 'is-json' && one.value !== undefined ? schemaFault(one.value) : null;
+function schemaFaults({ prompts }: Mapping): Finding[] {
+  const itemsOf = (list: unknown): readonly unknown[] => (Array.isArray(list) ? list : []);
+  return itemsOf(prompts).flatMap((prompt, index) =>
+    itemsOf(get(prompt, 'assert')).flatMap((given, place) => {
+      const one = assertion.safeParse(given).data;
+      if (one?.value === undefined || checkOf(one).check !== 'is-json') return [];
+      const message = schemaFault(one.value);
       const path = ['prompts', index, 'assert', place, 'value'];
       return message === null ? [] : [{ path, seen: one.value, message: `this is no valid JSON Schema: ${message}` }];
     }),

@@ -108,10 +108,8 @@ function parsed(row: string): Readonly<Record<string, unknown>> | null {
 }
 
 /** Null if it is not a conversation that a suite can contain. */
-function messagesOf(given: unknown): readonly Message[] | null {
-  const probe = { id: 'x', category: 'x', messages: given, expect: ['x'] };
-  return promptSchema.safeParse(probe).data?.messages ?? null;
-}
+const messagesOf = (given: unknown): readonly Message[] | null =>
+  promptSchema.shape.messages.safeParse(given).data ?? null;
 
 /** The row's own category, if it has one: `category`, or `metadata.category`. */
 function categoryIn(data: Readonly<Record<string, unknown>>): string | null {

@@ -242,14 +242,14 @@ prompts:
     expect(told.map((line) => line.replace(/(required: equals),.*/, '$1'))).to.eql([
       '2 systm: unknown key; did you mean "system"? Allowed here: suite, system, wrapper, tools, scorer, prompts',
       '4 prompts[0].expect: allowed: a list of at least 1',
-      '5 prompts[1].id: two prompts have this id',
       '5 prompts[1].assert[0].value: Invalid regular expression: /(/: Unterminated group',
+      '5 prompts[1].id: two prompts have this id',
       '5 prompts[1].assert[1].value: this is no valid JSON Schema: schema is invalid: data/type must be equal to one of the allowed values, data/type must be array, data/type must match a schema in anyOf',
       '6 prompts[2].max_tokens:900: unknown key',
       '6 prompts[2].assert[1].typ: unknown key; did you mean "type"? Allowed here: type, value, weight',
+      '6 prompts[2].assert[0].value: Invalid regular expression: /[/: Unterminated character class',
       '6 prompts[2].assert[1].type: required: equals',
       '6 prompts[2].id: two prompts have this id',
-      '6 prompts[2].assert[0].value: Invalid regular expression: /[/: Unterminated character class',
       '7 prompts[3].assert: `expect` and `assert` exclude each other: each of them alone makes the score',
     ]);
   });
