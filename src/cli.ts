@@ -1,6 +1,6 @@
 import { printError, printed } from './commands/parts/output.ts';
 import { exitCodeOf, runCommand } from './commands/run-command.ts';
-import { pythonEnv } from './core/mlx/mlx-argv.ts';
+import { pythonEnv } from './core/mlx/tool-env.ts';
 import { hasCode } from './io/disk/files.ts';
 
 /** True for the command that goes on when nobody reads its output. */

@@ -5,7 +5,7 @@ import { runDisk } from '../core/mlx/estimate.ts';
 import { planJson } from '../core/plan/plan-json.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
-import { type Places, stageCommands } from '../core/plan/stage-commands.ts';
+import { type PlannedTools, stageCommands } from '../core/plan/stage-commands.ts';
 import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
@@ -78,18 +78,17 @@ async function planRun(
   const shape = await readModelShape(source, draft.model?.folder ?? null);
   const facts = train === null ? null : await context.lookups.facts();
   const defaults = facts === null || facts.unchecked !== undefined ? null : facts.defaults;
-  const places: Places = {
+  const tools: PlannedTools = {
     python: context.python,
     driver: driverPath,
-    model: draft.model?.folder ?? source,
-    modelName: draft.model?.folder ?? source,
+    baseModel: draft.model?.folder ?? source,
     run: (id) => acceptedRun(context.workspace, id),
     plans,
   };
   return {
     draft,
     train: train === null || !draft.chain.includes('train') ? [] : trainSettings(train, defaults),
-    stages: stageCommands(draft, places),
+    stages: stageCommands(draft, tools),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
     times: stageTimes(draft, context.finished),

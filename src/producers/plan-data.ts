@@ -1,7 +1,7 @@
 import type { Lookups, RunDraft } from '../core/config/lookups.ts';
 import { openQueue } from '../core/keyed-lock.ts';
-import type { CheckCall } from '../core/mlx/mlx-argv.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
+import type { CheckCall } from '../events/stages/train.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
 
 /** The data check of a planned run; null: it does not train. */

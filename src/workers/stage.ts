@@ -1,9 +1,9 @@
 import type { SuiteResult } from '../core/config/read-suite.ts';
-import type { Driver } from '../core/mlx/drivers.ts';
 import type { Outside } from '../core/run/lineage.ts';
 import type { ChatReply, ChatRequest } from '../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../core/score/rendering.ts';
 import type { SuiteScore } from '../core/score/score.ts';
+import type { Driver } from '../events/drivers.ts';
 import type { Run } from '../events/run.ts';
 import type { Made, StageName } from '../events/stages.ts';
 import type { Answer, Suite } from '../events/suite.ts';

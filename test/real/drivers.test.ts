@@ -3,7 +3,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { drivers } from '../../src/core/mlx/drivers.ts';
+import { drivers } from '../../src/events/drivers.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
 const repository = resolve(import.meta.dirname, '../..');

@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { costArgv } from '../../src/core/mlx/mlx-argv.ts';
 import { type Cost, cost } from '../../src/events/cost.ts';
+import { costCommand } from '../../src/events/stages/eval.ts';
 import { night, rowOf } from '../helpers/real-chain.ts';
 import { demoBase, demoData, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -52,10 +52,9 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
       const at = (name: string): string => join(folder, kind, name);
       await execa('mkdir', [at('cost')]);
       await writeFile(at('cost-answers.jsonl'), text);
-      const argv = costArgv(testPython, driver, {
-        ...{ base: at('base'), adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final') },
-        ...{ data: demoData, train: null },
-      });
+      const call = { adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final') };
+      const tools = { python: testPython, driver: () => driver, baseModel: at('base') };
+      const { argv } = costCommand({ ...call, data: demoData, train: null }, tools);
       const [python = '', ...rest] = argv;
       await execa(python, rest, { env, cwd: join(folder, kind) });
       measured.set(kind, JSON.parse(await readFile(at('cost/cost.json'), 'utf8')));

@@ -1,9 +1,9 @@
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
-import { drivers } from '../../core/mlx/drivers.ts';
 import { forPython } from '../../core/mlx/for-python.ts';
 import { badPairs, updateMlxLm } from '../../core/mlx/known-pairs.ts';
 import { isAtLeast } from '../../core/version.ts';
+import { drivers } from '../../events/drivers.ts';
 import type { WorkspaceConfig } from '../../events/workspace.ts';
 import { driverPath } from '../../io/host/driver-path.ts';
 import { askFacts, getMlx, type NoFacts } from '../../io/model/facts.ts';

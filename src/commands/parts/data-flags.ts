@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../../core/errors.ts';
 import type { RowAddress } from '../../core/mlx/look-argv.ts';
-import type { RowKeys } from '../../core/mlx/mlx-argv.ts';
+import type { RowKeys } from '../../events/stages/mlx.ts';
 import { documented } from './usage.ts';
 
 /** The options of `phasebox data` as commander gives them. */

@@ -1,10 +1,10 @@
 import { join, relative } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { files } from '../../core/mlx/mlx-argv.ts';
 import { type Adapter, adapterFiles, finalModelOf, type OutsideAdapter } from '../../core/run/lineage.ts';
 import { isAmong, isRemoved } from '../../core/run/outputs.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import type { Run } from '../../events/run.ts';
+import { files } from '../../events/stages/mlx.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
 import { notedBases, type StoredRun } from '../../io/artifacts/run-store.ts';

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { candidateFolder, files, savedIterations } from '../../core/mlx/mlx-argv.ts';
 import { readLogLine } from '../../core/mlx/mlx-log.ts';
 import { trainProgress } from '../../core/mlx/train-progress.ts';
 import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
 import type { Run } from '../../events/run.ts';
+import { files } from '../../events/stages/mlx.ts';
+import { candidateFolder } from '../../events/stages/select.ts';
+import { savedIterations } from '../../events/stages/train.ts';
 import { attemptFolder, type StageName } from '../../events/stages.ts';
 import { readText } from '../../io/disk/files.ts';
 import { suiteOf } from '../../io/thread/off-thread.ts';

@@ -1,6 +1,6 @@
+import { mlxDefaults } from '../../events/stages/mlx.ts';
 import { trainSettings } from '../../events/stages/train.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import { mlxDefaults } from '../mlx/mlx-argv.ts';
 import { plural } from '../words.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';

@@ -1,7 +1,8 @@
 import type { Run } from '../../events/run.ts';
+import { mlxDefaults } from '../../events/stages/mlx.ts';
 import type { Sizes } from '../../events/stages/stage-row.ts';
+import { checkpointCount, savedIterations } from '../../events/stages/train.ts';
 import { type Settings, type StageName, stages } from '../../events/stages.ts';
-import { mlxDefaults, savedIterations } from './mlx-argv.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
 /** Of a run: what decides how much it writes. */
@@ -96,12 +97,6 @@ export function trainableParameters(weights: readonly Weight[], settings: Settin
 /** Bytes of one adapter file: float32 whatever the model is; 0 when only the model's name is known. */
 export function adapterBytes(shape: ModelShape, settings: Settings<'train'>): number {
   return shape.about ? 0 : trainableParameters(shape.weights, settings) * 4;
-}
-
-/** How many numbered checkpoints mlx_lm writes. */
-export function checkpointCount(settings: Settings<'train'>): number {
-  const { iters, save_every } = { ...mlxDefaults, ...settings };
-  return Math.floor(iters / save_every);
 }
 
 /** What the stages of a run count with. */

@@ -1,4 +1,4 @@
-import { files, type RowKeys, rowKeys } from './mlx-argv.ts';
+import { files, type RowKeys, rowKeys } from '../../events/stages/mlx.ts';
 
 export interface LookCall {
   readonly model: string;

@@ -1,8 +1,8 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
+import { mlxDefaults } from '../../events/stages/mlx.ts';
 import type { Work } from '../../events/stages/stage-row.ts';
 import { type StageName, stages } from '../../events/stages.ts';
-import { mlxDefaults } from '../mlx/mlx-argv.ts';
 
 /** A finished run and its row. */
 export interface Finished {

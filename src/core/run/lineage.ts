@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Origin, Run } from '../../events/run.ts';
+import { checkpointFile, files } from '../../events/stages/mlx.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
-import { checkpointFile, files } from '../mlx/mlx-argv.ts';
 
 /** A run that begins after a stage of another one. */
 export type Branch = Extract<Origin, { readonly run: string }>;

@@ -3,7 +3,17 @@ import { cost } from '../cost.ts';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
 import { baseScore, score } from '../score.ts';
-import { type Absolute, answerBytes, usual } from './stage-row.ts';
+import { files, layChosen, loaded, mlxDefaults, rowKeys } from './mlx.ts';
+import {
+  type Absolute,
+  answerBytes,
+  type Command,
+  type Places,
+  type RunCommand,
+  type Tools,
+  usual,
+} from './stage-row.ts';
+import type { TrainSettings } from './train.ts';
 
 const count = z.int().min(1);
 
@@ -51,6 +61,51 @@ export const evalSettings = z.strictObject({
 });
 export type EvalSettings = z.infer<typeof evalSettings>;
 
+export interface CostCall {
+  /** Folder of the adapter, and the file in it with the weights that were fused. */
+  readonly adapter: string;
+  readonly weights: string;
+  readonly final: string;
+  /** Folder with valid.jsonl; null: no loss is measured. */
+  readonly data: string | null;
+  readonly train: TrainSettings | null;
+}
+
+/** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
+export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Tools): RunCommand {
+  const limit = String(train?.max_seq_length ?? mlxDefaults.max_seq_length);
+  const argv = [
+    ...[
+      at.python,
+      at.driver('model_cost'),
+      '--base',
+      at.baseModel,
+      '--adapter',
+      adapter,
+      '--weights',
+      weights,
+      '--final',
+      final,
+    ],
+    ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
+    ...(data === null ? [] : ['--data', data, '--max-seq-length', limit, ...rowKeys(train)]),
+  ];
+  return { does: 'run', name: files.cost, argv, loadsModel: true };
+}
+
+/** What the commands of an eval depend on. */
+interface Examined {
+  readonly data: { readonly folder: string } | null;
+  readonly settings: { readonly train: TrainSettings | null; readonly eval: EvalSettings };
+}
+
+/** The measurement that follows the answers, when there is an adapter and what became of it. */
+function costCommands({ data, settings: { train, eval: own } }: Examined, at: Places): Command[] {
+  const { fused } = at;
+  if (!own.cost || fused === null) return [];
+  return [costCommand({ ...fused, data: data?.folder ?? null, train }, at)];
+}
+
 /** Asks the prompts of a suite and scores the answers. */
 export const evaluation = {
   ...usual,
@@ -87,4 +142,15 @@ export const evaluation = {
     suite: absolute(settings.suite),
   }),
   bytes: () => answerBytes,
+  commands(run: Examined, at: Places): Command[] {
+    const { engine } = run.settings.eval;
+    const { model, adapter } = at.judged;
+    const serve: Command = { does: 'serve', model, adapter: adapter === null ? null : loaded(adapter) };
+    return [
+      ...(adapter === null ? [] : layChosen(adapter)),
+      ...(engine?.server === false ? [] : [serve]),
+      ...(engine === undefined ? [] : [{ does: 'run' as const, name: 'engine', argv: engine.command }]),
+      ...costCommands(run, at),
+    ];
+  },
 };

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { inside } from '../inside.ts';
-import { type Sizes, usual, type Work } from './stage-row.ts';
+import { dropChosen, files, layChosen, loaded } from './mlx.ts';
+import { type Command, type Places, type Sizes, usual, type Work } from './stage-row.ts';
 
 /** `q_bits` and `q_group_size` belong to fuse in every mode, also if the quantize stage applies them. */
 export const fuseSettings = z.strictObject({
@@ -23,6 +24,27 @@ export interface Fusing {
   readonly fuse: FuseSettings;
 }
 
+export interface FuseCall {
+  readonly model: string;
+  readonly adapter: string;
+  readonly settings: FuseSettings;
+}
+
+/** Fuse and quantize in one process: no float16 copy on the disk. */
+export function fuseDirectArgv(python: string, driver: string, { model, adapter, settings }: FuseCall): string[] {
+  const bits = settings.q_bits;
+  return [
+    ...[python, driver, '--model', model, '--adapter', adapter, '--out', files.model],
+    ...(bits === null ? [] : ['--q-bits', String(bits), '--q-group-size', String(settings.q_group_size)]),
+  ];
+}
+
+/** mlx_lm's own fuse: leaves the unquantised model, to be quantized by `quantizeArgv`. */
+export function fuseTwoStepArgv(python: string, { model, adapter }: Pick<FuseCall, 'model' | 'adapter'>): string[] {
+  const paths = ['--model', model, '--adapter-path', adapter, '--save-path', files.model];
+  return [python, '-m', 'mlx_lm', 'fuse', ...paths, '--dequantize'];
+}
+
 /** Fuses the adapter into the base model. */
 export const fuse = {
   ...usual,
@@ -38,4 +60,13 @@ export const fuse = {
   /** One mode says nothing about the other. */
   timeFactor: (own: Work<Fusing>, other: Work<Fusing>): number | null =>
     own.settings.fuse.mode === other.settings.fuse.mode ? 1 : null,
+  commands({ settings: { fuse: settings } }: { readonly settings: Fusing }, at: Places): Command[] {
+    const { adapter } = at;
+    const call = { model: at.baseModel, adapter: loaded(adapter), settings };
+    const argv =
+      settings.mode === 'two_step'
+        ? fuseTwoStepArgv(at.python, call)
+        : fuseDirectArgv(at.python, at.driver('fuse_direct'), call);
+    return [...layChosen(adapter), { does: 'run', argv, loadsModel: true }, ...dropChosen(adapter)];
+  },
 };

@@ -1,7 +1,18 @@
 import * as z from 'zod';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
-import { type Absolute, answerBytes, type Sizes, usual } from './stage-row.ts';
+import { checkpointFile, files, layAdapter, mlxDefaults, remoteCode, rowKeys } from './mlx.ts';
+import {
+  type Absolute,
+  answerBytes,
+  type Command,
+  type Places,
+  type RunCommand,
+  type Sizes,
+  type Tools,
+  usual,
+} from './stage-row.ts';
+import { checkpointCount, savedIterations, type TrainSettings } from './train.ts';
 
 export const selectSettings = z.strictObject({
   by: z
@@ -24,6 +35,48 @@ export const candidate = z.strictObject({
   val_loss: z.number().nullable(),
 });
 export type Candidate = z.infer<typeof candidate>;
+
+/** Where a candidate is laid out to be served, and where its answers are kept. */
+export const candidateFolder = (iteration: number): string =>
+  `${files.candidates}/${String(iteration).padStart(7, '0')}`;
+
+export interface LossCall {
+  readonly data: string;
+  /** Folder with adapter_config.json, and the weights in it by iteration. */
+  readonly adapter: string;
+  readonly checkpoints: readonly { readonly iteration: number; readonly file: string }[];
+  readonly settings: TrainSettings;
+}
+
+/** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, with what the training saw of a row. */
+export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, at: Tools): RunCommand {
+  const used = { ...mlxDefaults, ...settings };
+  const argv = [
+    ...[at.python, at.driver('val_loss'), '--model', at.baseModel, '--data', data, '--adapter', adapter],
+    ...['--out', `${files.candidates}/${files.losses}`],
+    ...checkpoints.flatMap(({ iteration, file }) => ['--checkpoint', `${iteration}=${file}`]),
+    ...['--max-seq-length', String(used.max_seq_length), '--batch-size', String(used.batch_size)],
+    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...rowKeys(settings),
+    ...remoteCode(settings),
+  ];
+  return { does: 'run', name: files.loss, argv, loadsModel: true };
+}
+
+/** What the commands of a choice depend on. */
+interface Choice {
+  readonly data: { readonly folder: string } | null;
+  readonly settings: { readonly train: TrainSettings | null; readonly select: SelectSettings };
+}
+
+/** The checkpoints that there will be: known before the training, from `iters` and `save_every`. */
+function savedFiles(train: TrainSettings): LossCall['checkpoints'] {
+  const numbered = checkpointCount(train);
+  return savedIterations(train).map((iteration, index) => ({
+    iteration,
+    file: index < numbered ? checkpointFile(iteration) : files.weights,
+  }));
+}
 
 /** Measures every checkpoint of the training and takes the best one. */
 export const select = {
@@ -55,4 +108,15 @@ export const select = {
   resolve: (settings: SelectSettings, absolute: Absolute): SelectSettings =>
     settings.suite === undefined ? settings : { ...settings, suite: absolute(settings.suite) },
   bytes: (_run: unknown, { adapter, saved }: Sizes) => adapter + answerBytes * saved,
+  /** Measures every checkpoint; which of them is taken as `adapter` is known then. */
+  commands({ data, settings: { train: settings, select: own } }: Choice, at: Places): Command[] {
+    if (settings === null) throw new Error('a run without train settings has no checkpoints to choose from');
+    const [adapter, saved] = [at.made('train'), savedFiles(settings)];
+    if (own.by === 'val_loss' && data !== null)
+      return [lossCommand({ data: data.folder, adapter, checkpoints: saved, settings }, at)];
+    return saved.flatMap(({ iteration, file }): Command[] => [
+      ...layAdapter({ folder: adapter, file }, candidateFolder(iteration)),
+      { does: 'serve', model: at.baseModel, adapter: candidateFolder(iteration) },
+    ]);
+  },
 };

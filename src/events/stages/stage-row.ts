@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import type { Driver } from '../drivers.ts';
 
 /** What a failed attempt carries over to the next one, beside its logs. Everything else is made again. */
 export interface Carried {
@@ -27,6 +28,48 @@ export interface Sizes {
 export interface Work<S = unknown> {
   readonly settings: S;
   readonly steps: number;
+}
+
+/** A program that a stage runs. `name`: the folder of its log. Absent: the stage's main tool, whose log lies in the folder itself. */
+export interface RunCommand {
+  readonly does: 'run';
+  readonly name?: string;
+  readonly argv: readonly string[];
+  /** Only one such tool runs on a machine at a time. */
+  readonly loadsModel?: boolean;
+}
+
+/** One step of a stage, in its folder. `plan` prints it, the worker does it. */
+export type Command =
+  | RunCommand
+  | { readonly does: 'write'; readonly name: string; readonly text: string }
+  | { readonly does: 'link'; readonly target: string; readonly name: string }
+  | { readonly does: 'remove'; readonly name: string }
+  | { readonly does: 'serve'; readonly model: string; readonly adapter: string | null };
+
+/** The programs that commands call, and the folder of the base model. */
+export interface Tools {
+  readonly python: string;
+  driver(name: Driver): string;
+  readonly baseModel: string;
+}
+
+/** An adapter. `checkpoint`: it is one of several in a folder from outside. Null: `file` has the name that mlx_lm loads. */
+export interface AdapterAt {
+  readonly folder: string;
+  readonly file: string;
+  readonly checkpoint: number | null;
+}
+
+/** Where things lie when the commands of a stage run: folders of the run and of those it comes from. Throws for what it lacks. */
+export interface Places extends Tools {
+  /** The adapter of a training, or the model of a fuse. */
+  made(stage: 'train' | 'fuse'): string;
+  readonly adapter: AdapterAt;
+  /** The model that eval asks. `adapter`: served on top of it. */
+  readonly judged: { readonly model: string; readonly adapter: AdapterAt | null };
+  /** An adapter and the model that it was fused into. Null: the run has not both. */
+  readonly fused: { readonly adapter: string; readonly weights: string; readonly final: string } | null;
 }
 
 /** Config, profile and log of a tool; a log line a report. */
@@ -66,6 +109,8 @@ export const usual = {
   bytes: (_run: unknown, _sizes: Sizes): number => 0,
   /** Bytes of earlier stages that it deletes. */
   frees: (_run: unknown, _sizes: Sizes): number => 0,
+  /** What it does, step by step. */
+  commands: (_run: unknown, _at: Places): Command[] => [],
   /** By what the time of another run is multiplied to be that of this one. Null: they cannot be compared. */
   timeFactor: (_own: unknown, _other: unknown): number | null => 1,
 };

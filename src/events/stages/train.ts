@@ -1,8 +1,10 @@
+import { stringify } from 'yaml';
 import * as z from 'zod';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
 import { dataProfile } from '../profile.ts';
-import { type Absolute, logBytes, type Sizes, usual, type Work } from './stage-row.ts';
+import { files, mlxDefaults, remoteCode, rowKeys } from './mlx.ts';
+import { type Absolute, type Command, logBytes, type Places, type Sizes, usual, type Work } from './stage-row.ts';
 
 const count = z.int().min(1);
 
@@ -31,6 +33,81 @@ export const trainSettings = z.looseObject({
     .describe('Weights to start from: a warm restart, without the state of the optimizer.'),
 });
 export type TrainSettings = z.infer<typeof trainSettings>;
+
+/** mlx_lm gives these an argparse default, so that it never reads them from the YAML file: they go as flags. */
+const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
+
+export interface TrainCall {
+  readonly model: string;
+  readonly data: string;
+  readonly seed: number;
+  readonly settings: TrainSettings;
+}
+
+/** What mlx_lm reads with `-c`: the phase's train section and what is ours. YAML 1.1, since PyYAML reads `no` as false. */
+export function trainYaml({ model, data, seed, settings }: TrainCall): string {
+  const own = { model, data, train: true, seed, adapter_path: files.adapter };
+  const rest = Object.entries(settings).filter(
+    ([key, value]) => value !== undefined && value !== null && !flagsOnly.some((flag) => flag === key),
+  );
+  return stringify({ ...own, ...Object.fromEntries(rest) }, { version: '1.1', lineWidth: 0 });
+}
+
+/** `mlx_lm lora`, in the folder with train.yaml. */
+export function trainArgv(python: string, settings: TrainSettings): string[] {
+  const { clear_cache_threshold: threshold } = settings;
+  const flags = [
+    ...(threshold === undefined || threshold === null ? [] : ['--clear-cache-threshold', String(threshold)]),
+    ...remoteCode(settings),
+  ];
+  return [python, '-m', 'mlx_lm', 'lora', '-c', files.trainConfig, ...flags];
+}
+
+export interface CheckCall {
+  readonly model: string;
+  readonly data: string;
+  readonly settings: TrainSettings;
+  readonly minRows: Readonly<Record<string, number>>;
+}
+
+/** The data check and profile: python/check_data.py with the settings that decide what is seen of the data. */
+export function checkArgv(python: string, driver: string, { model, data, settings, minRows }: CheckCall): string[] {
+  const used = { ...mlxDefaults, ...settings };
+  const rows = Object.entries(minRows).map(([split, rows]) => `${split}=${rows}`);
+  return [
+    ...[python, driver, '--model', model, '--data', data, '--out', files.profile],
+    ...['--iters', String(used.iters), '--batch-size', String(used.batch_size)],
+    ...['--val-batches', String(used.val_batches), '--max-seq-length', String(used.max_seq_length)],
+    ...['--steps-per-eval', String(used.steps_per_eval)],
+    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...(rows.length === 0 ? [] : ['--min-rows', ...rows]),
+    ...rowKeys(settings),
+    ...remoteCode(settings),
+  ];
+}
+
+/** The iterations that a training saves, in order: every `save_every`, and the last. */
+export function savedIterations(train: TrainSettings): number[] {
+  const { iters, save_every } = { ...mlxDefaults, ...train };
+  const numbered = Array.from({ length: Math.floor(iters / save_every) }, (_, index) => (index + 1) * save_every);
+  return numbered.at(-1) === iters ? numbered : [...numbered, iters];
+}
+
+/** How many numbered checkpoints mlx_lm writes. */
+export function checkpointCount(settings: TrainSettings): number {
+  const { iters, save_every } = { ...mlxDefaults, ...settings };
+  return Math.floor(iters / save_every);
+}
+
+/** What the commands of a training depend on. */
+interface Training {
+  readonly run: string;
+  readonly seed: number;
+  readonly data: { readonly folder: string } | null;
+  readonly preflight: readonly (readonly string[])[];
+  readonly min_rows: Readonly<Record<string, number>>;
+  readonly settings: { readonly train: TrainSettings | null };
+}
 
 /** Learns an adapter with `mlx_lm lora`. */
 export const train = {
@@ -64,4 +141,18 @@ export const train = {
   bytes: (_run: unknown, { adapter, checkpoints }: Sizes) => adapter * (1 + checkpoints) + logBytes,
   /** It grows with the rows of data that the training goes through. */
   timeFactor: (own: Work, other: Work): number => own.steps / other.steps,
+  /** The user's own checks, the look at the data, and the training. */
+  commands(
+    { run, seed, data, preflight, min_rows: minRows, settings: { train: settings } }: Training,
+    at: Places,
+  ): Command[] {
+    if (settings === null || data === null) throw new Error(`run ${run} has no train settings or no data`);
+    const call = { model: at.baseModel, data: data.folder, settings };
+    return [
+      ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv })),
+      { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), { ...call, minRows }) },
+      { does: 'write', name: files.trainConfig, text: trainYaml({ ...call, seed }) },
+      { does: 'run', argv: trainArgv(at.python, settings), loadsModel: true },
+    ];
+  },
 };

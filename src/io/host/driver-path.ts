@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Driver } from '../../core/mlx/drivers.ts';
+import type { Driver } from '../../events/drivers.ts';
 import { packageRoot } from './package-root.ts';
 
 let folder: string | undefined;

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
-import { type CheckCall, checkArgv, files, type RowKeys, rowKeys, toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { toolEnv } from '../../core/mlx/tool-env.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
+import { files, type RowKeys, rowKeys } from '../../events/stages/mlx.ts';
+import { type CheckCall, checkArgv } from '../../events/stages/train.ts';
 import { driverPath } from '../host/driver-path.ts';
 
 /** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 if the check itself fails. */

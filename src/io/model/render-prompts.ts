@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
 import { canonicalJson, jsonOrNull } from '../../core/json.ts';
-import { toolEnv } from '../../core/mlx/mlx-argv.ts';
+import { toolEnv } from '../../core/mlx/tool-env.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
 import { listNames, readText, writeWhole } from '../disk/files.ts';
 import { textHash } from '../disk/hash.ts';

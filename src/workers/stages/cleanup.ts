@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { files } from '../../core/mlx/mlx-argv.ts';
+import { files } from '../../events/stages/mlx.ts';
 import type { Made } from '../../events/stages.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';
 

@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
-import { costArgv, files } from '../../core/mlx/mlx-argv.ts';
 import { costAnswers } from '../../core/run/cost-answers.ts';
 import { costWarnings } from '../../core/run/cost-words.ts';
 import { adapterFiles, fusedAdapter } from '../../core/run/lineage.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Cost, cost } from '../../events/cost.ts';
+import { costCommand } from '../../events/stages/eval.ts';
+import { files } from '../../events/stages/mlx.ts';
 import type { StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
+import { runCommand } from './run-commands.ts';
 import { type Makings, partsOf } from './served-model.ts';
 
 /** What python/model_cost.py writes: the figures, and facts about its own work. */
@@ -33,15 +35,13 @@ export async function measureCost(
     context.input('base', await context.hash(context.baseModel));
     context.input('adapter', await context.hash(adapter.weights));
     const call = {
-      base: context.baseModel,
       adapter: adapter.folder,
       weights: adapter.file,
       final: fused.final,
       data: await dataOf(context),
       train: context.run.settings.train,
     };
-    const argv = costArgv(context.python, context.driver('model_cost'), call);
-    await context.tool({ name: files.cost, argv, loadsModel: true, onLine: (line) => context.log(line) });
+    await runCommand(costCommand(call, context), context, { onLine: (line) => context.log(line) });
     const found = await readReport(context);
     for (const warning of costWarnings(found)) context.warn(warning);
     return found;

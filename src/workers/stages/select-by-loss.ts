@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
-import { files, mlxDefaults, valLossArgv } from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
+import { files, mlxDefaults } from '../../events/stages/mlx.ts';
+import { lossCommand } from '../../events/stages/select.ts';
 import type { StageContext } from '../stage.ts';
+import { runCommand } from './run-commands.ts';
 import { type Choices, type Measured, pinMeasures } from './select-measures.ts';
 
 /** A line that python/val_loss.py leaves of a checkpoint. */
@@ -31,9 +33,8 @@ export async function measureLosses({ adapter, saved, valShare }: Choices, conte
     { by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm },
     context,
   );
-  const call = { model: context.baseModel, data: data.folder, adapter, checkpoints: saved, settings: train };
-  const argv = valLossArgv(context.python, context.driver('val_loss'), call);
-  await context.tool({ name: files.loss, argv, loadsModel: true, onLine: follow(context), fresh });
+  const call = { data: data.folder, adapter, checkpoints: saved, settings: train };
+  await runCommand(lossCommand(call, context), context, { onLine: follow(context), fresh });
   const lines = await readLosses(context);
   const candidates = saved.map(({ iteration }) => {
     const line = lines.find((one) => one.iteration === iteration);

@@ -1,21 +1,22 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { percent } from '../../core/format.ts';
-import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, probe } from '../../core/score/probe.ts';
 import { optimism } from '../../core/select/optimism.ts';
 import { promptSubset, sharedPrompts } from '../../core/select/prompt-subset.ts';
 import type { Score } from '../../events/score.ts';
+import { files, layAdapter } from '../../events/stages/mlx.ts';
+import { candidateFolder } from '../../events/stages/select.ts';
 import type { Answer } from '../../events/suite.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinExam } from './eval-parts.ts';
-import { layAdapter } from './lay-adapter.ts';
 import { scoreKept } from './outside-score.ts';
+import { runCommands } from './run-commands.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select-measures.ts';
 import { answersFile, takeExam } from './take-exam.ts';
 
@@ -45,7 +46,7 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
   const factsOf = (identity: string) => ({ by: 'suite', eval_identity: identity, base, saved: choices.saved });
   await pinMeasures(factsOf(pinned.identity), context, identitiesUnderWay(pinned).map(factsOf));
   for (const { iteration, file } of choices.saved)
-    await layAdapter(context, { adapter: choices.adapter, file }, candidateFolder(iteration));
+    await runCommands(layAdapter({ folder: choices.adapter, file }, candidateFolder(iteration)), context);
   const idle = await baseProbe(exam, context);
   const scores: Score[] = [];
   for (const [index, saved] of choices.saved.entries())

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { canonicalJson } from '../../core/json.ts';
-import { files } from '../../core/mlx/mlx-argv.ts';
+import { files } from '../../events/stages/mlx.ts';
 import type { Made } from '../../events/stages.ts';
 import type { StageContext } from '../stage.ts';
 

@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { candidateFolder, files } from '../../core/mlx/mlx-argv.ts';
 import { bestOf, type Figure } from '../../core/select/choose.ts';
+import { files } from '../../events/stages/mlx.ts';
+import { candidateFolder } from '../../events/stages/select.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';
 import { measureLosses } from './select-by-loss.ts';
 import { scoreCandidates } from './select-by-suite.ts';

@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { files } from '../../core/mlx/mlx-argv.ts';
 import { type AdapterFiles, adapterFiles, finalModelOf, type PartStage, type Parts } from '../../core/run/lineage.ts';
+import { placesOf } from '../../core/run/places.ts';
+import { files, layChosen } from '../../events/stages/mlx.ts';
+import type { Places } from '../../events/stages/stage-row.ts';
 import type { Input, Inputs, StageContext } from '../stage.ts';
-import { layAdapter } from './lay-adapter.ts';
+import { runCommands } from './run-commands.ts';
 
 /** What eval may find of its run: the last model there is, or an adapter on the base. */
 export type Makings = Inputs<PartStage>;
@@ -28,6 +30,10 @@ export function partsOf(made: Makings, { run }: Pick<StageContext, 'run'>): Part
     fuses: run.settings.fuse.mode !== 'none',
   };
 }
+
+/** Where the parts of the run lie, for the commands of its row. */
+export const placesIn = (context: StageContext, made: Makings): Places =>
+  placesOf(context.run.run, partsOf(made, context), context);
 
 /** Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED. */
 export async function servedModel(made: Makings, context: StageContext): Promise<Served> {
@@ -61,9 +67,9 @@ async function adapterOnBase(adapter: AdapterFiles, context: StageContext): Prom
   await context.proveInput(context.baseModel);
   const hashes = { base: await context.hash(context.baseModel), adapter: hash };
   for (const [name, one] of Object.entries(hashes)) context.input(name, one);
-  const { folder, checkpoint, file } = adapter;
+  const { folder, checkpoint } = adapter;
   if (checkpoint === null) return { model: context.baseModel, adapter: folder, hashes };
-  await layAdapter(context, { adapter: folder, file }, files.prepared);
+  await runCommands(layChosen(adapter), context);
   return { model: context.baseModel, adapter: join(context.dir, files.prepared), hashes };
 }
 

@@ -2,59 +2,37 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
-import {
-  checkArgv,
-  checkpointFile,
-  checkpointIteration,
-  files,
-  mlxDefaults,
-  trainArgv,
-  trainYaml,
-} from '../../core/mlx/mlx-argv.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
 import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';
-import type { Made, Settings } from '../../events/stages.ts';
+import { checkpointFile, checkpointIteration, files, mlxDefaults } from '../../events/stages/mlx.ts';
+import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
+import { type Made, stages } from '../../events/stages.ts';
 import type { Stage, StageContext } from '../stage.ts';
+import { runCommand } from './run-commands.ts';
+import { placesIn } from './served-model.ts';
 
 /** What mlx_lm notes beside the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });
 
-interface Plan {
-  readonly settings: Settings<'train'>;
-  readonly data: string;
-}
-
-function planned(context: StageContext): Plan {
-  const { settings, data } = context.run;
-  if (settings.train === null || data === null) {
-    throw new StageError('INTERNAL', `run ${context.run.run} has no train settings or no data, but a train stage`);
-  }
-  return { settings: settings.train, data: data.folder };
-}
-
-/** The user's own checks, in order: the first that fails ends the run before anything is trained. */
-async function preflight(context: StageContext): Promise<void> {
-  for (const [index, argv] of context.run.preflight.entries()) {
-    try {
-      await context.tool({ name: `preflight-${index + 1}`, argv, cwd: context.workspace });
-    } catch (error) {
-      const { code } = asStageError(error);
-      // Ended by us or lost with the machine: that says nothing about what the command would have found.
-      if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
-      const message = error instanceof Error ? error.message : String(error);
-      throw new StageError('PREFLIGHT_FAILED', `${argv.join(' ')}: ${message}`, { cause: error });
-    }
+/** One of the user's own checks: the first that fails ends the run before anything is trained. */
+async function preflight(context: StageContext, command: RunCommand): Promise<void> {
+  try {
+    await runCommand(command, context, { cwd: context.workspace });
+  } catch (error) {
+    const { code } = asStageError(error);
+    // Ended by us or lost with the machine: that says nothing about what the command would have found.
+    if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new StageError('PREFLIGHT_FAILED', `${command.argv.join(' ')}: ${message}`, { cause: error });
   }
 }
 
 /** Looks at the data with the model's own tokenizer; all reasons not to train are told at once. */
-async function checkData(context: StageContext, { settings, data }: Plan): Promise<DataProfile | null> {
-  const call = { model: context.baseModel, data, settings, minRows: context.run.min_rows };
-  const argv = checkArgv(context.python, context.driver('check_data'), call);
-  await context.tool({ name: 'check', argv });
+async function checkData(context: StageContext, command: Command): Promise<DataProfile | null> {
+  await runCommand(command, context);
   const text = await context.read(join(context.dir, files.profile));
   if (text === null) throw new StageError('OUTPUT_DAMAGED', `the data check wrote no ${files.profile}`);
   const report = checkReport.safeParse(jsonOrNull(text));
@@ -66,10 +44,8 @@ async function checkData(context: StageContext, { settings, data }: Plan): Promi
 }
 
 /** Runs the training and reads its log as it goes. Returns what the log said last. */
-async function learn(context: StageContext, { settings, data }: Plan): Promise<TrainProgress | null> {
-  const call = { model: context.baseModel, data, seed: context.run.seed, settings };
-  await context.write(files.trainConfig, trainYaml(call));
-  const advance = trainProgress(settings.iters ?? mlxDefaults.iters);
+async function learn(context: StageContext, command: Command): Promise<TrainProgress | null> {
+  const advance = trainProgress(context.run.settings.train?.iters ?? mlxDefaults.iters);
   let told: TrainProgress | null = null;
   const onLine = (line: string): void => {
     const event = readLogLine(line);
@@ -84,7 +60,7 @@ async function learn(context: StageContext, { settings, data }: Plan): Promise<T
     const { iteration, of, loss, eta_s } = told;
     context.progress({ iteration, of, loss, eta_s });
   };
-  await context.tool({ argv: trainArgv(context.python, settings), loadsModel: true, onLine });
+  await runCommand(command, context, { onLine });
   return told;
 }
 
@@ -115,14 +91,24 @@ export const train: Stage<'train', never> = {
   name: 'train',
   needs: [],
   async run(_made, context) {
-    const plan = planned(context);
-    await preflight(context);
-    context.input('data', await context.hash(plan.data));
+    const { run } = context;
+    const [settings, data] = [run.settings.train, run.data];
+    if (settings === null || data === null)
+      throw new StageError('INTERNAL', `run ${run.run} has no train settings or no data, but a train stage`);
+    const steps = stages.train.commands(run, placesIn(context, {}));
+    for (const step of steps)
+      if (step.does === 'run' && step.name?.startsWith('preflight-') === true) await preflight(context, step);
+    context.input('data', await context.hash(data.folder));
     context.input('base', await context.hash(context.baseModel));
-    const resumed = plan.settings.resume_adapter_file;
+    const resumed = settings.resume_adapter_file;
     if (resumed !== undefined) context.input('resume_adapter_file', await context.hash(resumed));
-    const profile = await checkData(context, plan);
-    const told = await learn(context, plan);
+    let profile: DataProfile | null = null;
+    let told: TrainProgress | null = null;
+    for (const step of steps) {
+      if (step.does === 'write') await runCommand(step, context);
+      else if (step.does === 'run' && step.name === 'check') profile = await checkData(context, step);
+      else if (step.does === 'run' && step.name === undefined) told = await learn(context, step);
+    }
     const { iters } = await readAdapterConfig(context);
     if (await context.addsNothing(join(context.dir, files.adapter, files.weights))) context.warn(idleAdapter);
     return {

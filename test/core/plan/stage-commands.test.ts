@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { RunDraft, RunPlan } from '../../../src/core/config/lookups.ts';
-import { judgedModel, type Places, stageCommands } from '../../../src/core/plan/stage-commands.ts';
+import { type PlannedTools, plannedPlaces, stageCommands } from '../../../src/core/plan/stage-commands.ts';
 import { shellLine } from '../../../src/core/shell.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
 
-const places = (plans: readonly RunPlan[] = []): Places => ({
-  ...{ python: 'py', model: '/base', modelName: 'org/base' },
+const places = (plans: readonly RunPlan[] = []): PlannedTools => ({
+  ...{ python: 'py', baseModel: '/base' },
   driver: (name) => `/drivers/${name}.py`,
   run: (id) => join('/artifacts', id),
   plans: new Map(plans.map((plan) => [plan.run, plan])),
@@ -26,7 +26,7 @@ describe('core/stage-commands', () => {
       'quantize: py -m mlx_lm convert --hf-path /artifacts/B-s0/3-fuse/model --mlx-path model -q --q-bits 5 --q-group-size 64',
       'eval: py /drivers/serve.py --model /artifacts/B-s0/4-quantize/model --host 127.0.0.1 --port PORT',
     ]);
-    expect(stageCommands(plain, places())[0]?.files[0]?.text).to.contain('model: org/base\n');
+    expect(stageCommands(plain, places())[0]?.files[0]?.text).to.contain('model: /base\n');
   });
 
   it('lets a variant use the training of its plain run, never the model that the plain run made of it', () => {
@@ -43,12 +43,11 @@ describe('core/stage-commands', () => {
       ...demoRun('B', { fuse: fuse('none'), from: { run: 'B-s0', after: 'quantize' }, chain: ['eval'] }),
       run: 'r',
     };
-    expect(judgedModel(raw, places([plain]))).to.deep.equal({
-      model: '/base',
-      adapter: '/artifacts/B-s0/1-train/adapter',
-    });
+    expect(lines(raw, [plain])).to.deep.equal([
+      'eval: py /drivers/serve.py --model /base --adapter-path /artifacts/B-s0/1-train/adapter --host 127.0.0.1 --port PORT',
+    ]);
     const again = { ...raw, settings: plain.settings };
-    expect(judgedModel(again, places([plain])).model).to.equal('/artifacts/B-s0/4-quantize/model');
+    expect(plannedPlaces(again, places([plain])).judged.model).to.equal('/artifacts/B-s0/4-quantize/model');
   });
 
   it('lays out a checkpoint of an adapter from outside, and takes it away again', () => {

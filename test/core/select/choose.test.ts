@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { savedIterations } from '../../../src/core/mlx/mlx-argv.ts';
 import { bestOf } from '../../../src/core/select/choose.ts';
 import { lossSteps, readLossLine } from '../../../src/core/select/loss-log.ts';
+import { savedIterations } from '../../../src/events/stages/train.ts';
 
 const candidate = (iteration: number, overall: number | null, val_loss: number | null = null) => ({
   ...{ iteration, overall, strict: null, val_loss },

@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { drivers } from '../../../src/core/mlx/drivers.ts';
+import { drivers } from '../../src/events/drivers.ts';
 
-const folder = resolve(import.meta.dirname, '../../../python');
+const folder = resolve(import.meta.dirname, '../../python');
 
-describe('core/mlx/drivers', () => {
+describe('events/drivers', () => {
   it('lists each program of python/: `doctor` tries all of them', async () => {
     const files = (await readdir(folder)).filter((name) => name.endsWith('.py'));
     const texts = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')));

@@ -1,24 +1,17 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import {
-  checkArgv,
-  checkpointFile,
-  checkpointIteration,
-  costArgv,
-  fuseDirectArgv,
-  fuseTwoStepArgv,
-  layAdapterArgv,
-  quantizeArgv,
-  toolEnv,
-  trainArgv,
-  trainYaml,
-  valLossArgv,
-} from '../../../src/core/mlx/mlx-argv.ts';
-import type { Settings } from '../../../src/events/stages.ts';
+import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { costCommand } from '../../src/events/stages/eval.ts';
+import { fuseDirectArgv, fuseTwoStepArgv } from '../../src/events/stages/fuse.ts';
+import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx.ts';
+import { quantizeArgv } from '../../src/events/stages/quantize.ts';
+import { lossCommand } from '../../src/events/stages/select.ts';
+import { checkArgv, trainArgv, trainYaml } from '../../src/events/stages/train.ts';
+import type { Settings } from '../../src/events/stages.ts';
 
 const fuse: Settings<'fuse'> = { mode: 'direct', q_bits: 5, q_group_size: 64 };
 
-describe('core/mlx-argv', () => {
+describe('events/stages, commands', () => {
   it('writes the train section with what is ours, in a YAML that PyYAML reads the same', () => {
     const text = trainYaml({
       model: '/Users/me/my models/no: "x" #1',
@@ -65,11 +58,12 @@ describe('core/mlx-argv', () => {
     const settings = { prompt_feature: 'question', completion_feature: 'answer' };
     const keys = '--prompt-key question --completion-key answer';
     const check = checkArgv('py', 'c.py', { model: 'M', data: 'D', settings, minRows: {} });
-    const loss = valLossArgv('py', 'v.py', { model: 'M', data: 'D', adapter: 'A', checkpoints: [], settings });
-    const paths = { base: 'B', adapter: 'A', weights: 'w', final: 'F' };
-    const cost = costArgv('py', 'm.py', { ...paths, data: 'D', train: settings });
-    for (const argv of [check, loss, cost]) expect(argv.join(' ')).to.contain(keys);
-    expect(costArgv('py', 'm.py', { ...paths, data: null, train: settings }).join(' ')).not.to.contain('-key');
+    const tools = { python: 'py', driver: (name: string) => `${name}.py`, baseModel: 'B' };
+    const loss = lossCommand({ data: 'D', adapter: 'A', checkpoints: [], settings }, tools).argv;
+    const paths = { adapter: 'A', weights: 'w', final: 'F' };
+    const cost = (data: string | null) => costCommand({ ...paths, data, train: settings }, tools).argv;
+    for (const argv of [check, loss, cost('D')]) expect(argv.join(' ')).to.contain(keys);
+    expect(cost(null).join(' ')).not.to.contain('-key');
   });
 
   it('fuses and quantizes', () => {
@@ -92,12 +86,6 @@ describe('core/mlx-argv', () => {
     expect(checkpointIteration('0000600_adapters.safetensors')).to.equal(600);
     expect(checkpointIteration('12345678_adapters.safetensors')).to.equal(12345678);
     expect(checkpointIteration('adapters.safetensors')).to.equal(null);
-    const file = checkpointFile(600);
-    expect(layAdapterArgv({ adapter: '/a b', file }, 'chosen-adapter')).to.deep.equal([
-      ['mkdir', '-p', 'chosen-adapter'],
-      ['ln', '-sf', '/a b/adapter_config.json', 'chosen-adapter/adapter_config.json'],
-      ['ln', '-sf', '/a b/0000600_adapters.safetensors', 'chosen-adapter/adapters.safetensors'],
-    ]);
   });
 
   it('keeps tools offline and unbuffered, whatever the run sets', () => {

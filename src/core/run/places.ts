@@ -1,0 +1,33 @@
+import type { Places, Tools } from '../../events/stages/stage-row.ts';
+import { adapterFiles, adapterOf, finalModelOf, fusedAdapter, type Parts } from './lineage.ts';
+
+/** Where the parts of a run lie, for the commands of its stages. What it lacks is thrown for when it is asked for. */
+export function placesOf(run: string, parts: Parts<string>, tools: Tools): Places {
+  const given = <T>(part: T | null | undefined, what: string): T => {
+    if (part === null || part === undefined) throw new Error(`run ${run} has no ${what}`);
+    return part;
+  };
+  return {
+    python: tools.python,
+    driver: (name) => tools.driver(name),
+    // A run that starts from a whole model may have no base model.
+    get baseModel() {
+      return tools.baseModel;
+    },
+    made: (stage) => given(parts.made(stage), `stage ${stage} to read from`),
+    get adapter() {
+      return adapterFiles(given(adapterOf(parts), 'adapter'));
+    },
+    get judged() {
+      const final = given(finalModelOf(parts), 'model to judge');
+      if (final.kind === 'adapter') return { model: tools.baseModel, adapter: adapterFiles(final.adapter) };
+      return { model: final.kind === 'made' ? final.at : final.folder.model, adapter: null };
+    },
+    get fused() {
+      const fused = fusedAdapter(parts);
+      if (fused === null) return null;
+      const { folder, file } = adapterFiles(fused.adapter);
+      return { adapter: folder, weights: file, final: fused.final };
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import type { AdapterAt, Command } from './stage-row.ts';
+
+/** mlx_lm's own `CONFIG_DEFAULTS` of 0.30.7 and 0.32.2 (equal in both), as far as phasebox counts with them. */
+export const mlxDefaults = {
+  iters: 1000,
+  batch_size: 4,
+  val_batches: 25,
+  steps_per_eval: 200,
+  num_layers: 16,
+  save_every: 100,
+  max_seq_length: 2048,
+  mask_prompt: false,
+} as const;
+
+/** Names inside a stage's folder: the tools run in it, so every path they write is relative. */
+export const files = {
+  trainConfig: 'train.yaml',
+  adapter: 'adapter',
+  weights: 'adapters.safetensors',
+  adapterConfig: 'adapter_config.json',
+  profile: 'profile.json',
+  model: 'model',
+  prepared: 'chosen-adapter',
+  candidates: 'candidates',
+  losses: 'losses.jsonl',
+  /** Folder of the tool that measures them: its log. */
+  loss: 'loss',
+  costAnswers: 'cost-answers.jsonl',
+  cost: 'cost',
+} as const;
+
+/** `0000600_adapters.safetensors`, as mlx_lm names the weights of an iteration. */
+export const checkpointFile = (iteration: number): string => `${String(iteration).padStart(7, '0')}_${files.weights}`;
+
+/** The iteration in a checkpoint's file name; null for any other file. */
+export function checkpointIteration(file: string): number | null {
+  const digits = /^(\d{7,})_adapters\.safetensors$/.exec(file)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+export const remoteCode = (train: RowKeys | null): string[] =>
+  train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
+
+/** A train section, or only its `chat_feature` and the like: the keys of a data row where they are not mlx_lm's own. */
+export type RowKeys = Readonly<Record<string, unknown>>;
+
+/** The same for the drivers that read the data. */
+export const rowKeys = (keys: RowKeys | null): string[] =>
+  ['chat', 'prompt', 'completion', 'text'].flatMap((kind) => {
+    const key = keys?.[`${kind}_feature`];
+    return typeof key === 'string' ? [`--${kind}-key`, key] : [];
+  });
+
+/** Links a checkpoint (`file` in the folder `adapter`) into `folder` as adapters.safetensors, the only name that mlx_lm loads. */
+export const layAdapter = ({ folder, file }: { folder: string; file: string }, into: string): Command[] => [
+  { does: 'link', target: join(folder, files.adapterConfig), name: join(into, files.adapterConfig) },
+  { does: 'link', target: join(folder, file), name: join(into, files.weights) },
+];
+
+/** Lays out a checkpoint that was asked for. Any other adapter is read where it lies. */
+export const layChosen = (adapter: AdapterAt): Command[] =>
+  adapter.checkpoint === null ? [] : layAdapter(adapter, files.prepared);
+/** What mlx_lm reads as the adapter. */
+export const loaded = ({ folder, checkpoint }: AdapterAt): string => (checkpoint === null ? folder : files.prepared);
+/** Links are no output. */
+export const dropChosen = ({ checkpoint }: AdapterAt): Command[] =>
+  checkpoint === null ? [] : [{ does: 'remove', name: files.prepared }];
