@@ -16,7 +16,7 @@ import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
 import { allDone, openSteps, type Steps } from './parts/all-done.ts';
-import { detach } from './parts/detach.ts';
+import { detach, reportUp } from './parts/detach.ts';
 import { AskedToLeave, catchSignals, leaving } from './parts/leaving.ts';
 import { openRuntime } from './parts/open-runtime.ts';
 import { globals, type Register, workspaceOf } from './parts/register.ts';
@@ -207,6 +207,7 @@ async function openDashboard(runtime: Runtime): Promise<Dashboard> {
 function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {
   for (const hold of holdsOf(runtime.control.now())) screen.line(holdText(hold));
   screen.line(`watching ${workspace.inbox}`);
+  reportUp();
   if (dashboard !== null) screen.line(`dashboard ${dashboard.url}`);
   log.info({ inbox: workspace.inbox, broker: broker.where, dashboard: dashboard?.url ?? null, pid: process.pid }, 'up');
 }

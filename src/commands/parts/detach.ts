@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../../core/errors.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { ifAbsent, readText } from '../../io/disk/files.ts';
@@ -20,6 +19,14 @@ async function makeRoom(path: string): Promise<void> {
   if (found !== null && found.size > logBytes) await rename(path, path.replace(/\.log$/, '.1.log'));
 }
 
+const upMessage = 'up';
+
+/** Tells the `up --detach` that started this process that it watches the inbox. */
+export function reportUp(): void {
+  // That command may have been stopped.
+  if (process.connected) process.send?.(upMessage, undefined, undefined, () => undefined);
+}
+
 /** Starts the same command again in the background and waits until it watches the inbox: it may own the workspace and then miss a python or a broker. `argv`: as in process.argv. */
 export async function detach(workspace: Workspace, argv: readonly string[]): Promise<number> {
   const owner = await ownerOf(workspace.state);
@@ -31,20 +38,22 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
   const [node = process.execPath, ...rest] = argv;
   const child = spawn(node, [...process.execArgv, ...rest.filter((arg) => arg !== '--detach')], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
   });
-  child.unref();
   await log.close();
-  const ended = once(child, 'exit').then(() => true);
-  const said = async (): Promise<string> =>
-    Buffer.from((await readText(path)) ?? '')
-      .subarray(before)
-      .toString();
-  for (let over = false; !(await said()).includes(`watching ${workspace.inbox}`); ) {
-    if (over) throw new CommandError(3, `phasebox did not come up. ${path} says:\n${(await said()) || nothingSaid}`);
-    // Read once more when it is over: `--once` may have come up and done all within these 50 ms.
-    over = await Promise.race([ended, delay(50, false)]);
+  const ended = once(child, 'exit');
+  // A child that ends closes the channel after its last message: `--once` may have done everything by now.
+  const isUp = await Promise.race([
+    once(child, 'message').then(([message]) => message === upMessage),
+    once(child, 'disconnect').then(() => false),
+  ]);
+  if (!isUp) {
+    await ended;
+    const said = Buffer.from((await readText(path)) ?? '').subarray(before);
+    throw new CommandError(3, `phasebox did not come up. ${path} says:\n${said.toString() || nothingSaid}`);
   }
+  child.unref();
+  if (child.connected) child.disconnect();
   print(
     `up in the background (pid ${child.pid}), log in ${path}\nsee how it is going: phasebox status; end it: phasebox stop\n`,
   );

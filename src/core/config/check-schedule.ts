@@ -36,7 +36,8 @@ function shapeFindings(value: Mapping, path: Path, known: readonly string[] | nu
     seen: value[key],
     ...notAllowed('mlx_lm does not read this key', key, sections),
   }));
-  if (typeof name !== 'string') findings.push({ path: [...path, 'name'], seen: name, message: 'required: its name' });
+  if (typeof name !== 'string')
+    findings.push({ path: [...path, 'name'], seen: name, missing: true, message: 'required: its name' });
   else if (known !== null && !known.includes(name))
     findings.push({
       path: [...path, 'name'],

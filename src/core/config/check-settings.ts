@@ -120,7 +120,7 @@ async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<
   }
   if (suite === undefined) {
     const hint = '`phasebox suite from data/valid.jsonl -o FILE` makes one that is not the reported one';
-    return [{ path: at('suite'), message: 'required with `by: suite`: the suite that decides', hint }];
+    return [{ path: at('suite'), missing: true, message: 'required with `by: suite`: the suite that decides', hint }];
   }
   const found = await scope.suites.read(scope.lookups.absolute(suite));
   const most = 'suite' in found ? found.suite.prompts.length : null;

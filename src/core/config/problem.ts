@@ -14,6 +14,8 @@ export interface Finding {
   readonly hint?: string | undefined;
   /** What may stand there: said with the message, but only once of all findings that have the same. */
   readonly allowed?: readonly string[] | undefined;
+  /** A required value is not given. */
+  readonly missing?: true;
   /** The config is right, this machine lacks something: the phase can be planned all the same, not accepted. */
   readonly absent?: true;
 }

@@ -61,7 +61,7 @@ const planOf = (resolved: ResolvedPhase, doubts: Doubts): ReadPlan => {
 };
 
 const isAbsent = (finding: Finding): boolean => finding.absent === true;
-const isMissing = (finding: Finding): boolean => finding.message.startsWith('required');
+const isMissing = (finding: Finding): boolean => finding.missing === true;
 
 interface Config {
   /** Merged with what it extends; `own`: what the file itself says. */
@@ -73,13 +73,13 @@ interface Config {
 
 type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
 
-interface Outcome extends Doubts {
+interface Checked extends Doubts {
   readonly findings: readonly Finding[];
   /** Null when there are findings beyond what this machine lacks. */
   readonly resolved: ResolvedPhase | null;
 }
 
-async function check(config: Config): Promise<Outcome> {
+async function check(config: Config): Promise<Checked> {
   const { raw, own, lookups } = config;
   const read = readPhase(raw, own);
   const models = modelReader(lookups, read.value);

@@ -65,7 +65,7 @@ function missing(raw: Mapping): Finding[] {
   ];
   return required
     .filter(([key]) => raw[key] === undefined)
-    .map(([key, what]) => ({ path: key.split('.'), message: `required: ${what}` }));
+    .map(([key, what]) => ({ path: key.split('.'), missing: true, message: `required: ${what}` }));
 }
 
 const startKeys = [

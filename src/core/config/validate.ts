@@ -102,7 +102,9 @@ function explain(issue: Issue, scope: Scope): Finding[] {
     ];
   }
   if (seen === undefined)
-    return [{ path, message: `required: ${expectation(issue).replace(/^allowed: | is expected$/g, '')}` }];
+    return [
+      { path, missing: true, message: `required: ${expectation(issue).replace(/^allowed: | is expected$/g, '')}` },
+    ];
   const none =
     issue.code === 'invalid_value' && z.safeParse(placeIn(scope.schema, inner), null).success ? ' or null' : '';
   return [{ path, seen, message: `${expectation(issue)}${none}`, hint: hintFor(issue, seen) }];

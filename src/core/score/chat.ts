@@ -10,9 +10,10 @@ export interface ChatRequest {
   readonly retries: number;
 }
 
-/** `response` is null if `error` is not: TIMEOUT after all retries, or `HTTP 400: ...` for this prompt alone. */
 export interface ChatReply {
+  /** Null if there is an error. */
   readonly response: unknown;
+  /** As `faultText` writes it. */
   readonly error: string | null;
   /** Of the last try, without the time that the machine slept. */
   readonly seconds: number;

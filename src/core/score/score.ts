@@ -1,6 +1,7 @@
 import { expectedCall } from '../../events/assertion.ts';
 import { type Mode, type Score, wrapperAlone } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
+import { faultOf } from './answer-fault.ts';
 import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
@@ -23,7 +24,8 @@ const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
 
 /** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever the response is. */
 export function judge(prompt: Prompt, wrapper: string, answer: ScorableAnswer): Judged {
-  if (answer.error !== null) return { score: 0, strict: 0, mode: answer.error === 'TIMEOUT' ? 'timeout' : 'error' };
+  if (answer.error !== null)
+    return { score: 0, strict: 0, mode: faultOf(answer.error).kind === 'timeout' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);
   // Neither an error nor a chat completion: the response has nothing to score.
   if (read === null) return { score: 0, strict: 0, mode: 'error' };

@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { StageError } from '../../core/errors.ts';
+import { faultText } from '../../core/score/answer-fault.ts';
 import { type ChatReply, type ChatRequest, servedModel } from '../../core/score/chat.ts';
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
 import { watchSleep } from '../host/sleep-watch.ts';
@@ -15,34 +16,35 @@ export interface Asked {
   readonly now?: () => number;
 }
 
-type Outcome =
+type TryResult =
   | { readonly kind: 'answered'; readonly status: number; readonly text: string; readonly seconds: number }
   | { readonly kind: 'slept' }
   | { readonly kind: 'timeout'; readonly seconds: number }
   | { readonly kind: 'broken'; readonly error: Error };
 
 /**
- * Requests one chat completion. TIMEOUT after all retries and HTTP 400 are replies. Throws WRONG_SERVER (not a chat
+ * Requests one chat completion. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER (not a chat
  * completion, or that of another model), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status,
  * STOPPED.
  */
 export async function askModel(request: ChatRequest, server: Asked): Promise<ChatReply> {
   for (let failures = 0; ; ) {
-    const outcome = await tryOnce(request, server);
-    if (outcome.kind === 'answered') return replyOf(outcome);
+    const tried = await tryOnce(request, server);
+    if (tried.kind === 'answered') return replyOf(tried);
     // The machine slept, so the server could not answer: this is retried any number of times.
-    if (outcome.kind === 'slept') continue;
-    if (outcome.kind === 'broken') await server.broken();
+    if (tried.kind === 'slept') continue;
+    if (tried.kind === 'broken') await server.broken();
     failures += 1;
     if (failures <= request.retries) continue;
-    if (outcome.kind === 'timeout') return { response: null, error: 'TIMEOUT', seconds: outcome.seconds };
-    throw new StageError('CONNECTION_RESET', `${outcome.error.message} (${server.url}, tried ${failures} times)`, {
-      cause: outcome.error,
+    if (tried.kind === 'timeout')
+      return { response: null, error: faultText({ kind: 'timeout' }), seconds: tried.seconds };
+    throw new StageError('CONNECTION_RESET', `${tried.error.message} (${server.url}, tried ${failures} times)`, {
+      cause: tried.error,
     });
   }
 }
 
-async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Asked): Promise<Outcome> {
+async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Asked): Promise<TryResult> {
   const limit = new AbortController();
   // A longer wait than a timer can hold would fire at once.
   const timer = setTimeout(() => limit.abort(), Math.min(request.timeout_s * 1000, 2 ** 31 - 1));
@@ -62,8 +64,9 @@ async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: As
   }
 }
 
-function replyOf({ status, text, seconds }: Extract<Outcome, { kind: 'answered' }>): ChatReply {
-  if (status === 400) return { response: null, error: `HTTP 400: ${complaint(text)}`, seconds };
+function replyOf({ status, text, seconds }: Extract<TryResult, { kind: 'answered' }>): ChatReply {
+  if (status === 400)
+    return { response: null, error: faultText({ kind: 'refused', complaint: complaint(text) }), seconds };
   if (status !== 200)
     throw new StageError('TOOL_FAILED', `the model server answered HTTP ${status}: ${complaint(text)}`);
   const response = parsed(text);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { openQueue } from '../../core/keyed-lock.ts';
+import { type AnswerFault, faultOf } from '../../core/score/answer-fault.ts';
 import { answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
@@ -159,11 +160,13 @@ export async function scoreAnswers(context: StageContext, exam: Exam, answers: r
 
 /** Warns of time-outs and refusals; throws BAD_SETTINGS when every single prompt is refused. */
 export function tellOfErrors(context: StageContext, exam: Exam, answers: readonly Answer[]): void {
-  const refused = answers.filter((answer) => answer.error?.startsWith('HTTP 400'));
+  const withFault = (kind: AnswerFault['kind']): readonly Answer[] =>
+    answers.filter(({ error }) => error !== null && faultOf(error).kind === kind);
+  const refused = withFault('refused');
   // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
   if (refused.length === answers.length && exam.suite.prompts.length > 1)
     throw new StageError('BAD_SETTINGS', `the model server refuses every prompt: ${refused[0]?.error}`);
-  const late = answers.filter((answer) => answer.error === 'TIMEOUT').length;
+  const late = withFault('timeout').length;
   if (late > 0)
     context.warn(
       `${late} of ${answers.length} answers took longer than timeout_s: ${exam.settings.timeout_s} and score 0`,
