@@ -14,11 +14,21 @@ const checked = [
   'suites',
   'templates',
   'llms.txt',
+  'python',
+  'src/cli.ts',
+  'src/events',
+  'src/core/broker',
   'src/core/page',
   'src/core/compare',
   'src/core/score',
   'src/core/select',
   'src/core/stats',
+  'src/io/page',
+  'src/io/server',
+  'src/io/board',
+  'src/io/model',
+  'src/io/thread',
+  'src/io/host',
 ];
 const endings = /\.(?:ts|mjs|py|sh|md|txt|ya?ml)$/;
 /** The list itself must hold the words. */

@@ -3,27 +3,28 @@ import { exitCodeOf, runCommand } from './commands/run-command.ts';
 import { pythonEnv } from './core/mlx/tool-env.ts';
 import { hasCode } from './io/disk/files.ts';
 
-/** True for the command that goes on when nobody reads its output. */
-let worksOn = false;
+/** True for the command that continues when its output has no reader. */
+let continuesAlone = false;
 
-// For every Python that is started from here, also those that ask for facts only. None of them writes to a terminal.
+// For every Python that this process starts, including those that only report facts. None of them writes to a terminal.
 Object.assign(process.env, pythonEnv);
 delete process.env.PYTHONIOENCODING;
-// A closed pipe (`phasebox status | head`) ends the command and is no failure; a full disk is one. A dead `tee` must not end `up`.
+// A closed pipe (`phasebox status | head`) ends the command and is not a failure. A full disk is one. A dead `tee` must
+// not end `up`.
 process.stdout.on('error', (error) => {
-  if (worksOn) return;
+  if (continuesAlone) return;
   if (hasCode(error, 'EPIPE')) process.exit(0);
   printError(`The output of the command could not be written completely: ${error.message}\n`);
   process.exit(3);
 });
-// Nobody is left to tell it to.
+// There is no reader left.
 process.stderr.on('error', () => undefined);
-// What fails outside of everything that is waited for (a timer of `up`) ends the command with the same words.
+// An error outside of everything that is awaited (in a timer of `up`) ends the command with the same message.
 process.on('uncaughtException', (error) => void exitCodeOf(error).then((code) => process.exit(code)));
 const exitCode = await runCommand(process.argv, (name) => {
-  worksOn = name === 'up';
+  continuesAlone = name === 'up';
 });
-// Not left to the event loop: a tool that goes on without us must not keep this process.
+// Explicit exit: a tool that continues in the background must not keep this process alive.
 const lost = await printed();
 // An error of the output has its own exit code, see above.
-if (lost === null || worksOn) process.exit(exitCode);
+if (lost === null || continuesAlone) process.exit(exitCode);

@@ -1,8 +1,8 @@
 import { isAtLeast, oldestNode, toleratedNode } from './core/version.ts';
 
-/*
- * What `phasebox` starts. It imports nothing of Node's, and scripts/build.mjs writes it in the syntax of Node 12: a Node
- * that is too old would stop at the command's imports with a syntax error, or in the middle of its work.
+/**
+ * What `phasebox` starts. It imports nothing of Node, and scripts/build.mjs writes it in the syntax of Node 12: a Node
+ * that is too old would fail at the command's imports with a syntax error, or in the middle of its work.
  */
 const { node } = process.versions;
 if (!isAtLeast(node, oldestNode)) {

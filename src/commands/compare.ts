@@ -41,7 +41,7 @@ function find(summaries: readonly Summary[], name: string): Summary {
   throw new CommandError(2, `There is no phase ${name}. ${didYouMean(name, names)}${known}`);
 }
 
-/** Reads what the workspace knows of two phases (or variants, as `43a-q4`). Throws CommandError 2: one is unknown. */
+/** Reads what the workspace knows of two phases (or variants, as `43a-q4`). Throws CommandError 2 if one is unknown. */
 export async function compare({ artifacts }: Workspace, [a, b]: readonly [string, string]): Promise<Contrast> {
   const { rows } = await readResults(artifacts);
   const { phases } = await readPhases(artifacts);

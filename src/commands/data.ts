@@ -23,26 +23,26 @@ import { globals, type Register } from './parts/register.ts';
 import { warnOfWorkspace } from './parts/warnings.ts';
 
 export interface DataOptions {
-  /** The folder where Python is looked for: a workspace, or any other. */
+  /** The folder in which Python is searched: a workspace, or any other. */
   readonly folder: string;
-  /** A file of rows or a folder with train.jsonl. All paths but `folder` are relative to the current folder. */
+  /** A file of rows, or a folder with train.jsonl. All paths but `folder` are relative to the current folder. */
   readonly data: string;
   readonly model: string;
   readonly maskPrompt: boolean;
   readonly maxSeqLength: number;
-  /** How many rows are shown, and which in any case: `7` or `valid.jsonl:7`. */
+  /** How many rows to show, and which ones in any case: `7` or `valid.jsonl:7`. */
   readonly rows: number;
   readonly row: readonly string[];
-  /** The keys of the rows where they have other names than mlx_lm's own. */
+  /** The keys of the rows, if they differ from mlx_lm's own. */
   readonly keys?: RowKeys;
-  /** The folder that gets the data with one row per assistant turn. */
+  /** The folder for the data with one row per assistant turn. */
   readonly split?: string;
   readonly signal: AbortSignal;
 }
 
 /**
- * Finds out what a training on this data would teach, and splits the data where that is asked for. Throws CommandError 2
- * (no such data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
+ * Finds out what a training on this data would teach, and splits the data if requested. Throws CommandError 2 (no such
+ * data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
  */
 export async function lookAt(options: DataOptions): Promise<DataReport> {
   const { maskPrompt, maxSeqLength, rows, keys = {}, signal } = options;
@@ -69,7 +69,7 @@ export async function lookAt(options: DataOptions): Promise<DataReport> {
   });
 }
 
-/** The report, if it shows all rows that were asked for. */
+/** The report, if it shows all requested rows. */
 function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport {
   const missing = lines.find(({ file, line }) => !report.shown.some((row) => row.file === file && row.line === line));
   if (missing === undefined) return report;
@@ -81,11 +81,11 @@ function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport
 async function countedFile(data: string): Promise<string> {
   const found = await stat(data).catch(ifAbsent(null));
   if (found === null)
-    throw new CommandError(2, `${printable(data)} is not there. Give a .jsonl file, or a folder with train.jsonl.`);
+    throw new CommandError(2, `${printable(data)} does not exist. Give a .jsonl file, or a folder with train.jsonl.`);
   return found.isDirectory() ? 'train.jsonl' : basename(data);
 }
 
-/** The folder of a model. Paths start at the current folder, and nothing is fetched. */
+/** The folder of a model. Paths are relative to the current folder, and nothing is fetched. */
 async function modelFolder(source: string): Promise<string> {
   const found = await resolveModel(source, null, process.cwd());
   if (found.found) return found.folder;
@@ -96,7 +96,7 @@ async function modelFolder(source: string): Promise<string> {
   throw new CommandError(2, `--model ${printable(source)}: ${found.message}. ${todo}`);
 }
 
-/** The Python that a training in this folder would use; without a workspace one that has mlx_lm is looked for, as by `init`. */
+/** The Python that a training in this folder would use. Without a workspace it is searched for, as by `init`. */
 async function mlxPython(folder: string): Promise<string> {
   const { workspace, config } = await openFolder(folder);
   if (workspace !== null) warnOfWorkspace(workspace);
@@ -112,7 +112,7 @@ async function mlxPython(folder: string): Promise<string> {
   throw new CommandError(3, `No Python with mlx_lm found (.venv, VIRTUAL_ENV, PATH).${asked} ${getMlx}`);
 }
 
-/** Messages about a folder that is not in its place yet name the place. */
+/** Messages about a folder that is still under its temporary name use the final name. */
 function underName(
   report: CheckReport,
   { draft, folder }: { readonly draft: string; readonly folder: string },
@@ -130,7 +130,7 @@ export const registerData: Register = (program, exit) => {
   dataFlags(program.command('data')).action(async (data: string, flags: Flags, command) => {
     const stop = new AbortController();
     const onSignal = (): void => stop.abort(new CommandError(1, 'Stopped.'));
-    // Not `once`: what execa watches signals with ends a process that has no other listener left.
+    // Not `once`: execa's signal handling ends a process that has no other listener left.
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     try {
       const { json = false, html, row = [], ...options } = flags;

@@ -16,7 +16,7 @@ export interface DiffOptions {
   readonly json: boolean;
 }
 
-/** Prints what differs between two runs, over or not. Returns 0; throws CommandError 2 (unknown run). */
+/** Prints what differs between two runs, finished or not. Returns 0. Throws CommandError 2 (unknown run). */
 export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): Promise<number> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();

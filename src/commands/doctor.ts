@@ -13,18 +13,18 @@ import { globals, type Register } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 import { warnOfWorkspace } from './parts/warnings.ts';
 
-/** What `doctor --json` prints. */
+/** The output of `doctor --json`. */
 export interface Diagnosis {
   /** Nothing that is needed is missing. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
-  /** What is doubtful in phasebox.yaml. */
+  /** Doubtful settings in phasebox.yaml. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Looks at the machine, the tools and the workspace; leaves nothing behind and fetches nothing. Without a workspace the
- * rest is looked at all the same. Throws CommandError 2 when phasebox.yaml is wrong.
+ * Checks the machine, the tools and the workspace. It leaves nothing behind and fetches nothing. Without a workspace it
+ * checks the rest. Throws CommandError 2 if phasebox.yaml is not valid.
  */
 export async function doctor(folder: string, machine: Machine = thisMachine()): Promise<Diagnosis> {
   const opened = await openFolder(folder);
@@ -43,7 +43,7 @@ export async function doctor(folder: string, machine: Machine = thisMachine()): 
   return { ok: all.every(({ status }) => status !== 'missing'), checks: all, warnings };
 }
 
-/** A line a check, what to do below it, and a sentence at the end. */
+/** One line per check, with what to do below it, and a sentence at the end. */
 export function doctorText({ checks }: Diagnosis): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const indent = ' '.repeat('missing'.length + width + 4);
@@ -52,7 +52,7 @@ export function doctorText({ checks }: Diagnosis): string {
     ...(todo === null ? [] : [`${indent}-> ${todo}`]),
   ]);
   const count = checks.filter(({ status }) => status === 'missing').length;
-  lines.push(count === 0 ? 'all that is needed is there' : `${plural(count, 'thing')} missing`);
+  lines.push(count === 0 ? 'everything that is needed is there' : `${plural(count, 'thing')} missing`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -16,18 +16,18 @@ import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-/** What an export came to, for the line that tells it. */
+/** The result of an export, for its message. */
 export interface Exported extends Cloned {
   readonly folder: string;
   readonly kind: FinalModel['kind'];
   readonly files: number;
 }
 
-/** The file in an export that tells where it comes from. */
+/** The file in an export that says where it comes from. */
 export const custodyFile = 'phasebox.json';
 
 /**
- * Copies the final model of a run into a new folder: whole, proven and with its custody, or not at all. Throws
+ * Copies the final model of a run into a new folder: complete, verified and with its provenance, or not at all. Throws
  * CommandError 1 (damaged, removed), 2 (unknown run, not made yet, folder taken) or 3 (disk).
  */
 export async function exportRun(
@@ -38,7 +38,7 @@ export async function exportRun(
   if (`${target}${sep}`.startsWith(`${workspace.artifacts}${sep}`)) {
     throw new CommandError(
       2,
-      `${target} is inside ${workspace.artifacts}, which is phasebox's own. Give another folder.`,
+      `${target} is inside ${workspace.artifacts}, which belongs to phasebox. Give another folder.`,
     );
   }
   const found = await findRun(workspace, wanted.run);
@@ -63,7 +63,7 @@ const parts = { base: 'base', adapter: 'adapter' } as const;
 async function piecesOf(final: FinalModel): Promise<Piece[]> {
   const inside = (files: Awaited<ReturnType<typeof modelFiles>>, folder: string): Piece[] =>
     files.map(({ path, name, sha256 }) => ({ from: path, to: join(folder, name), sha256 }));
-  // A model that was exported before brings the file of that export: this one writes its own.
+  // A model that was exported before contains the file of that export, which this one replaces with its own.
   const ownName = ({ to }: Piece): boolean => to !== custodyFile;
   if (final.kind === 'model') return inside(await modelFiles(final.model), '.').filter(ownName);
   return [...inside(await modelFiles(final.base), parts.base), ...inside(final.adapter, parts.adapter)];
@@ -83,7 +83,7 @@ async function provePieces(final: FinalModel, draft: string): Promise<void> {
   }
 }
 
-/** What the folder is, down to the hashes of what it was made from. */
+/** What the folder is, and the hashes of everything that it was made from. */
 async function custodyOf(
   workspace: Workspace,
   { runStore, stored }: FoundRun,
@@ -116,7 +116,7 @@ async function custodyOf(
 
 const modelOf = ({ model }: Run) => (model === null ? null : { source: model.source, revision: model.revision });
 
-/** What is told of an export, with what to do next. */
+/** The message after an export, with what to do next. */
 export function exportText({ folder, kind, files, bytes, cloned }: Exported, run: string): string {
   const size = bytes >= 2 ** 29 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
   const how = cloned ? 'cloned, so that it takes no space of its own' : 'copied';
@@ -127,8 +127,8 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
       ? ['--model', path]
       : ['--model', join(path, parts.base), '--adapter-path', join(path, parts.adapter)];
   const what =
-    kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), a folder each`;
-  return `${folder}: ${what}, ${files} files, ${size}, whole (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
+    kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), in a folder each`;
+  return `${folder}: ${what}, ${files} files, ${size}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 
 /** `phasebox export RUN DIR` */
@@ -146,7 +146,7 @@ export const registerExport: Register = (program) => {
   }).action(async (run: string, target: string, _options, command) => {
     const stop = new AbortController();
     const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
-    // Once: a second Ctrl-C ends it at once; what it leaves is taken away by the next export there.
+    // Once: a second Ctrl-C ends the process immediately. The next export to the same folder removes what is left.
     process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
     try {
       const exported = await exportRun(await workspaceOf(command, 'read'), { run, target, signal: stop.signal });

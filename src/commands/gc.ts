@@ -15,16 +15,16 @@ import { sharedGarbage } from './parts/shared-garbage.ts';
 import { documented } from './parts/usage.ts';
 
 export interface GcOptions {
-  /** Also the final models of runs that are done. */
+  /** Include the final models of done runs. */
   readonly models: boolean;
-  /** Also the checkpoints of runs that are done; the final adapter always stays. */
+  /** Include the checkpoints of done runs. The final adapter always stays. */
   readonly checkpoints: boolean;
-  /** False: only told. */
+  /** If false, only lists. */
   readonly yes: boolean;
   readonly out: (line: string) => void;
 }
 
-/** Shows what can be freed, and frees it when told to. Returns the bytes (freed, or that could be). */
+/** Lists what can be freed, and frees it if requested. Returns the bytes (freed, or that could be). */
 export async function gc(workspace: Workspace, options: GcOptions): Promise<number> {
   const { yes, out } = options;
   const { found: all, damaged } = await findGarbage(workspace);
@@ -36,7 +36,7 @@ export async function gc(workspace: Workspace, options: GcOptions): Promise<numb
   for (const garbage of wanted) {
     const line = `${sizeText(garbage.bytes).padStart(9)}  ${garbage.what}  (${relative(workspace.root, garbage.folder)})`;
     const freed = !yes || (!(serving && garbage.kind === 'model') && (await freeUp(garbage)));
-    out(freed ? line : `${line}: left alone, a tool works there`);
+    out(freed ? line : `${line}: not deleted, since a tool works there`);
     if (freed) bytes += garbage.bytes;
   }
   const can = yes ? `${sizeText(bytes)} freed` : `${sizeText(bytes)} can be freed: add --yes`;
@@ -54,7 +54,7 @@ async function isServing({ root }: Workspace): Promise<boolean> {
 
 interface FoundGarbage {
   readonly found: readonly Garbage[];
-  /** A line for each run that cannot be read: nothing of it goes, nor anything that it may need. */
+  /** One line for each run that cannot be read. Nothing of it is deleted, nor anything that it may need. */
   readonly damaged: readonly string[];
 }
 
@@ -73,7 +73,7 @@ async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
       bulk.push(...(await bulkOf(storedRows, stored, needed)));
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error;
-      damaged.push(`${stored.run.run}: left alone. ${error.message}`);
+      damaged.push(`${stored.run.run}: not deleted. ${error.message}`);
     }
   if (damaged.length > 0)
     damaged.push('Models, checkpoints and base scores stay while a run cannot be read: it may need them.');
@@ -81,7 +81,7 @@ async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
   return { found: [...found, ...rest], damaged };
 }
 
-/** What only a flag frees, so that nobody has to guess where the space is. */
+/** What only a flag frees, so that people see where the space is. */
 function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): string[] {
   const kinds = [
     ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: '' }]),

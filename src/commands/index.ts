@@ -1,6 +1,6 @@
 import type { Register } from './parts/register.ts';
 
-/** Every command, in the order of the help. Each is loaded when it may be the one that was asked for. */
+/** Every command, in the order of the help. Each is loaded only if it may be the one that was called. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   init: async () => (await import('./init.ts')).registerInit,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,

@@ -12,26 +12,26 @@ import { documented } from './parts/usage.ts';
 import { warnOfWorkspace } from './parts/warnings.ts';
 import { schemaFile } from './schema.ts';
 
-/** What `init` did: files by name inside the folder, in the order that they are told. */
+/** What `init` did: files by name inside the folder, in the order of the message. */
 export interface Initiated {
   readonly root: string;
-  /** Of the workspace, as phasebox.yaml names them. */
+  /** The folders of the workspace, as phasebox.yaml names them. */
   readonly folders: readonly string[];
   readonly made: readonly string[];
   readonly kept: readonly string[];
-  /** The lines of .gitignore, where it was made. */
+  /** The lines of .gitignore, if it was written. */
   readonly ignored: readonly string[];
   /** .gitignore names .phasebox/. */
   readonly ignores: boolean;
-  /** Null: not looked for, since there is a phasebox.yaml already. */
+  /** Null if there was no search, since phasebox.yaml exists. */
   readonly search: PythonSearch | null;
-  /** What is doubtful in the phasebox.yaml that was there. */
+  /** Doubtful settings in an existing phasebox.yaml. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Makes a workspace of a folder. No file that is there is touched. Throws CommandError 2 (its phasebox.yaml is wrong), and
- * what the disk throws.
+ * Makes a workspace of a folder. No existing file is changed. Throws CommandError 2 (its phasebox.yaml is not valid),
+ * and errors of the disk.
  */
 export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
   const root = resolve(folder);
@@ -53,7 +53,10 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
 
 const suiteFile = join('suites', 'agent-27.yaml');
 
-/** The line of .gitignore for the runs: results.jsonl and COMPARISON.md beside them are small. None: they are elsewhere. */
+/**
+ * The line of .gitignore for the runs: results.jsonl and COMPARISON.md next to them are small. There is none if they
+ * are elsewhere.
+ */
 const runsOf = (artifacts: string): string[] =>
   artifacts === '' || artifacts.startsWith('..') || isAbsolute(artifacts)
     ? []
@@ -76,7 +79,7 @@ async function newFiles(root: string, { python, ignored }: NewFiles): Promise<[n
   ];
 }
 
-/** False when there is something of that name. */
+/** False if something of that name exists. */
 async function writeNew(path: string, text: string): Promise<boolean> {
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -88,23 +91,23 @@ async function writeNew(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** The line of phasebox.yaml that names the Python that was found. */
+/** The line of phasebox.yaml for the Python that was found. */
 function pythonLine(root: string, python: MlxPython): string {
   const inside = relative(root, python.path);
   const path = inside.startsWith(`..${sep}`) ? python.path : inside;
-  // JSON's quotes are YAML's too: a path may hold anything.
+  // JSON's quotes are valid in YAML too, and a path may contain anything.
   const text = /^[\w./+-]+$/.test(path) ? path : JSON.stringify(path);
-  return `python: ${text} # mlx_lm ${python.versions.mlx_lm ?? unknownVersion}; PHASEBOX_PYTHON wins over this`;
+  return `python: ${text} # mlx_lm ${python.versions.mlx_lm ?? unknownVersion}; PHASEBOX_PYTHON takes precedence`;
 }
 
-/** What is told: what was made, and what to do next. */
+/** The message: which files were made, and what to do next. */
 export function initText({ root, folders, made, kept, ignored, ignores, search }: Initiated): string {
   const lines = [`${root} is a phasebox workspace`];
   if (made.length > 0) lines.push(`  made: ${made.join(', ')}`);
   lines.push(`  folders: ${folders.join(', ')}`);
   if (ignored.length > 0)
     lines.push(`  .gitignore keeps out of git: ${ignored.join(', ')}; everything else can be kept in it`);
-  if (kept.length > 0) lines.push(`  there already, not touched: ${kept.join(', ')}`);
+  if (kept.length > 0) lines.push(`  existing files, not changed: ${kept.join(', ')}`);
   if (!ignores) lines.push('  add .phasebox/ to .gitignore: it holds sockets, logs and the broker');
   const found = search?.found;
   if (found) lines.push(`  python: ${found.path} with mlx_lm ${found.versions.mlx_lm ?? unknownVersion}`);
@@ -113,7 +116,7 @@ export function initText({ root, folders, made, kept, ignored, ignores, search }
   return `${lines.join('\n')}\n`;
 }
 
-/** What is missing when no Python has mlx_lm, and how to get it; null when one has. */
+/** What is missing if no Python has mlx_lm, and how to get it. Null if one has. */
 export function pythonWarning({ root, search }: Initiated): string | null {
   if (search === null || search.found !== null) return null;
   const { without, unfit } = search;

@@ -17,12 +17,12 @@ const poll_ms = 200;
 
 interface Attempted {
   readonly stage: StageName;
-  /** Null: committed. */
+  /** Null if committed. */
   readonly attempt: number | null;
   readonly folder: string;
 }
 
-/** Prints the logs of a run, stage by stage, attempt by attempt; with `follow` until the run has its row. */
+/** Prints the logs of a run, stage by stage and attempt by attempt. With `follow`, until the run has its row. */
 export async function logs(
   workspace: Workspace,
   wanted: { run: string; stage?: string; follow: boolean },
@@ -32,7 +32,7 @@ export async function logs(
   if (wanted.stage !== undefined && only === undefined) {
     throw new CommandError(2, `There is no stage ${wanted.stage}. Stages: ${stageNames.join(', ')}.`);
   }
-  // By inode: a file keeps it when its attempt is committed and its folder gets another name.
+  // By inode, which a file keeps when its attempt is committed and the folder is renamed.
   const shown = new Map<number, number>();
   for (;;) {
     const over = !wanted.follow || (await readRows(workspace.artifacts)).some((row) => row.run === wanted.run);

@@ -24,19 +24,21 @@ import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
-import { warn, warnBesideOutput } from './parts/warnings.ts';
+import { warn, warnOutsideOutput } from './parts/warnings.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
-  /** Another config: only what differs is told. */
+  /** Another config. Only the differences are shown. */
   readonly against?: string;
   readonly json?: boolean;
   readonly print: (text: string) => void;
-  /** Takes a line for each warning. */
+  /** Receives a line for each warning. */
   readonly warn?: (line: string) => void;
 }
 
-/** `phasebox plan`: shows what configs would do and changes nothing. Returns the exit code; throws CommandError (2, 3). */
+/**
+ * `phasebox plan`: shows what configs would do, and changes nothing. Returns the exit code. Throws CommandError (2, 3).
+ */
 export async function plan(files: readonly string[], options: PlanOptions): Promise<number> {
   const { against, print, workspace } = options;
   const context = await openPlanContext(workspace);
@@ -130,6 +132,6 @@ export const registerPlan: Register = (program, exit) => {
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, 'read');
       const shows = options.against === undefined;
-      exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnBesideOutput() : warn }));
+      exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnOutsideOutput() : warn }));
     });
 };

@@ -8,16 +8,16 @@ import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
 export interface ReportOptions {
-  /** The page itself on stdout, without what a person wrote around it. */
+  /** Prints the page itself to stdout, without what a person wrote around it. */
   readonly print: boolean;
 }
 
-/** Renders the comparison and the answers again from results.jsonl and says where they are. Returns the exit code. */
+/** Renders the comparison and the answers again from results.jsonl, and prints their paths. Returns the exit code. */
 export async function report(workspace: Workspace, options: ReportOptions = { print: false }): Promise<number> {
   const found = await stat(workspace.artifacts).catch(ifAbsent(null));
   if (found === null) {
-    const todo = 'The first `phasebox up` or `phasebox submit` makes it; there is nothing to compare before.';
-    throw new CommandError(3, `${workspace.artifacts} is not there. ${todo}`);
+    const todo = 'The first `phasebox up` or `phasebox submit` makes it. Before that, there is nothing to compare.';
+    throw new CommandError(3, `${workspace.artifacts} does not exist. ${todo}`);
   }
   const { path, rendered, warnings } = await writePages(workspace);
   for (const warning of warnings) printError(`phasebox: ${warning}\n`);

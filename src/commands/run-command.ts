@@ -7,12 +7,12 @@ import { print, printError } from './parts/output.ts';
 import { emptyProgram } from './parts/program.ts';
 import type { Register } from './parts/register.ts';
 
-/** Of the command that runs. */
+/** That of the running command. */
 let workspace = '.';
 
 /**
- * Runs the command of argv and returns its exit code; its errors are printed. `begins` is called with the command's name
- * before it does anything.
+ * Runs the command of argv and returns its exit code. Its errors are printed. `begins` is called with the command's
+ * name before it does anything.
  */
 export function runCommand(argv: readonly string[], begins: (name: string) => void = () => undefined): Promise<number> {
   return main(argv, begins).catch(exitCodeOf);
@@ -40,14 +40,19 @@ async function main(argv: readonly string[], begins: (name: string) => void): Pr
   return exitCode;
 }
 
-/** The commands that argv names, wherever: one of them is meant. None (`--help`, a typing error): all. */
+/**
+ * The commands that argv names anywhere, one of which was called. If there are none (`--help`, a typing error), all.
+ */
 function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
   if (argv.includes('--version')) return [];
   const named = Object.entries(commands).flatMap(([name, load]) => (argv.includes(name) ? [load] : []));
   return named.length > 0 ? named : Object.values(commands);
 }
 
-/** Prints an error of the command that runs and returns its exit code. Commander has printed its own by then; help and version are no errors. */
+/**
+ * Prints an error of the running command and returns its exit code. Commander has already printed its own errors. Help
+ * and version are not errors.
+ */
 export async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const isKnown = error instanceof CommandError;

@@ -9,10 +9,10 @@ import { documented } from './parts/usage.ts';
 
 const names: readonly string[] = ['phase', 'workspace'];
 
-/** A JSON Schema as a file that editors can be pointed at. It is in the installed package. */
+/** A JSON Schema as a file for editors. It is in the installed package. */
 export const schemaFile = (name: string): string => join(packageRoot().folder, 'schemas', `${name}.schema.json`);
 
-/** The JSON Schema as text. Throws CommandError 2 for a name that there is no schema of. */
+/** The JSON Schema as text. Throws CommandError 2 if there is no schema of this name. */
 export async function schemaText(name: string): Promise<string> {
   if (names.includes(name)) return readFile(schemaFile(name), 'utf8');
   throw new CommandError(2, `There is no schema of ${name}. ${didYouMean(name, names)}Allowed: ${names.join(', ')}.`);

@@ -29,8 +29,8 @@ export interface ScoreOptions {
 const mostShown = 20;
 
 /**
- * Scores kept answers again, with no model; a suite's own `scorer` is run. Prints and returns 0; throws CommandError 2 when
- * they do not fit the suite, 1 when the scorer fails.
+ * Scores kept answers again, without a model. A suite's own `scorer` runs. Prints the score and returns 0. Throws
+ * CommandError 2 if the answers do not fit the suite, and 1 if the scorer fails.
  */
 export async function score(options: ScoreOptions): Promise<number> {
   const { suite, warnings: doubts = [] } = await suiteAt(options.suite);
@@ -38,7 +38,7 @@ export async function score(options: ScoreOptions): Promise<number> {
   const { answers, problems } = readScorableAnswers(text);
   if (answers.length === 0 && isOfEngine(text)) throw new CommandError(2, engineText(options.answers));
   const wrong = problems.map(({ line, what }) => `${options.answers}:${line}: ${what}`);
-  if (wrong.length > 0) throw new CommandError(2, `Lines that are no answers:\n${shown(wrong)}`);
+  if (wrong.length > 0) throw new CommandError(2, `Lines that are not answers:\n${shown(wrong)}`);
   const result =
     suite.scorer === undefined ? await byRules(options, suite, answers) : await byScorer(options, suite, answers);
   const warnings = [...doubts.map((text) => `${options.suite}: ${text}`), ...unreadable(suite, answers)];
@@ -47,7 +47,7 @@ export async function score(options: ScoreOptions): Promise<number> {
   return 0;
 }
 
-/** A warning of answers that score 0 because they are no chat completions; none when there are none. */
+/** A warning about answers that score 0 because they are not chat completions, or no warning. */
 function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): string[] {
   const empty = answers.filter(({ error, response }) => error === null && readAnswer(response, wrapper) === null);
   if (empty.length === 0) return [];
@@ -57,11 +57,11 @@ function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): str
   return [`${count} (${named}) without choices[0].message score 0: the whole chat completion is expected.`];
 }
 
-/** An engine's lines have an id and a score, an answer has neither. */
+/** An engine's lines have an id and a score, and an answer has neither. */
 const isOfEngine = (text: string): boolean => readGiven(text).given.length > 0;
 
 const engineText = (file: string): string =>
-  `${file} holds what eval.engine wrote: scores, no answers.\nOnly the engine itself can score again: phasebox retry RUN --stage eval.`;
+  `${file} holds what eval.engine wrote: scores and no answers.\nOnly the engine itself can score again: phasebox retry RUN --stage eval.`;
 
 async function byRules(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Promise<Score> {
   const scored = await scoreOf(suite, answers);
@@ -71,21 +71,24 @@ async function byRules(options: ScoreOptions, suite: Suite, answers: readonly Sc
 }
 
 async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Promise<Score> {
-  // First of all: a scorer need not run for answers that are not all there.
+  // First of all: a scorer need not run if answers are missing.
   const fits = scoreSuiteBy(suite, answers, { judge: (prompt, answer) => judge(prompt, suite.wrapper, answer) });
   if (!fits.ok) throw new CommandError(2, misfit(options, fits));
   const { command = [] } = suite.scorer ?? {};
   const ran = await runScorer(command, { cwd: dirname(resolve(options.suite)), input: scorerInput(suite, answers) });
   const name = `The scorer of ${options.suite} (${command.join(' ')})`;
-  if (!ran.ok) throw new CommandError(1, `${name} failed: ${ran.why}. What it said stands above.`);
+  if (!ran.ok) throw new CommandError(1, `${name} failed: ${ran.why}. Its output is above.`);
   const scored = scoreByCommand(suite, answers, { text: ran.text });
   if (scored.ok) return scored.score;
-  throw new CommandError(2, `${name} wrote what cannot be used:\n${shown(scored.problems.map((line) => `  ${line}`))}`);
+  throw new CommandError(
+    2,
+    `${name} wrote output that cannot be used:\n${shown(scored.problems.map((line) => `  ${line}`))}`,
+  );
 }
 
 async function textAt(path: string): Promise<string> {
   const text = await readText(path);
-  if (text === null) throw new CommandError(2, `${path} is not there.`);
+  if (text === null) throw new CommandError(2, `${path} does not exist.`);
   return text;
 }
 
@@ -95,13 +98,13 @@ async function suiteAt(path: string): Promise<Extract<SuiteResult, { suite: Suit
   throw new CommandError(2, formatProblems(path, read.problems));
 }
 
-/** Which answers are missing and which are not the suite's. */
+/** Which answers are missing, and which are not for this suite. */
 function misfit(
   { suite, answers }: ScoreOptions,
   { missing, unknown }: { missing: readonly Place[]; unknown: readonly string[] },
 ): string {
   const absent = missing.map((place) => `  no answer to ${place.prompt}, repeat ${place.repeat}`);
-  const foreign = unknown.map((id) => `  ${id} is no prompt of the suite`);
+  const foreign = unknown.map((id) => `  ${id} is not a prompt of the suite`);
   return [`${answers} does not fit ${suite}:`, shown([...foreign, ...absent])].join('\n');
 }
 

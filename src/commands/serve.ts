@@ -23,7 +23,7 @@ import { documented } from './parts/usage.ts';
 
 export interface ServeOptions {
   readonly run: string;
-  /** Absent: one that is free. */
+  /** If absent, a free one. */
   readonly port?: number;
   /** Ends the server. */
   readonly signal: AbortSignal;
@@ -33,8 +33,8 @@ export interface ServeOptions {
 const watch_ms = 1000;
 
 /**
- * A chat server on a run's final model, until the signal aborts. Leaves no process and no file. Throws CommandError 1
- * (model damaged, server died), 2 (unknown run, not made yet) or 3 (port taken, python, a tool is working).
+ * A chat server on a run's final model, until the signal aborts. It leaves no process and no file. Throws CommandError
+ * 1 (model damaged, server died), 2 (unknown run, not made yet) or 3 (port taken, Python, a tool is working).
  */
 export async function serve(workspace: Workspace, options: ServeOptions): Promise<void> {
   const found = await findRun(workspace, options.run);
@@ -105,7 +105,7 @@ async function start(final: FinalModel, { dir, python, env, port, signal }: Star
 function greeting(url: string): string[] {
   const body = JSON.stringify({ model: servedModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 256 });
   return [
-    `serving at ${url}/v1 (model name: ${servedModel}); Ctrl-C ends it`,
+    `serving at ${url}/v1 (model name: ${servedModel}); Ctrl-C stops it`,
     `curl ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`,
   ];
 }
@@ -125,7 +125,7 @@ async function ownFolder(state: string): Promise<string> {
   return mkdtemp(join(state, folderName, `${process.pid}.`));
 }
 
-/** Ends the servers of `serve` commands that were killed: nobody is left to end them. */
+/** Stops the servers of `serve` commands that were killed, since no other process will. */
 async function sweep(state: string): Promise<void> {
   for (const name of await listNames(join(state, folderName))) {
     const dir = join(state, folderName, name);
@@ -143,7 +143,7 @@ async function takeMachine(workspace: Workspace, dir: string, run: string): Prom
   throw new CommandError(
     3,
     `The machine is taken by ${holderText(asked.by)} (${asked.by.dir}), and two models at once are too much for its memory.\n` +
-      'Wait until it is done (`phasebox status`), or end it first.',
+      'Wait until it is done (`phasebox status`), or stop it first.',
   );
 }
 
@@ -161,7 +161,7 @@ function needPort(port: number): Promise<void> {
 function portOf(text: string): number {
   const port = Number(text);
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new CommandError(2, `--port ${text} is no port. Allowed: 1 to 65535.`);
+  throw new CommandError(2, `--port ${text} is not a port. Allowed: 1 to 65535.`);
 }
 
 /** `phasebox serve RUN [--port N]` */

@@ -22,28 +22,34 @@ import { type Register, workspaceOf } from './parts/register.ts';
 import { type ShownRun, showRuns, wide } from './parts/status-runs.ts';
 import { documented } from './parts/usage.ts';
 
-/** What `status --json` prints. */
+/** The output of `status --json`. */
 export interface Status {
   readonly up: boolean;
   readonly paused: boolean;
-  /** What the broker of the living `up` refuses, so that nothing new starts, and since when (ISO 8601). It is null when the broker works. */
+  /**
+   * What the broker of the running `up` refuses, so that nothing new starts, and since when (ISO 8601). It is null if
+   * the broker works.
+   */
   readonly broker: BrokerNote | null;
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
-  /** What was doubtful in the accepted files, by phase. The phase is null for phasebox.yaml and for files of the workspace that cannot be read. */
+  /**
+   * Doubtful settings in the accepted files, by phase. The phase is null for phasebox.yaml and for files of the
+   * workspace that cannot be read.
+   */
   readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
 
-/** What people read beside the status. `said`: by run; `disk`: one line. */
+/** What people see in addition to the status. `said` is by run, and `disk` is one line. */
 export interface ForPeople {
   readonly said: ReadonlyMap<string, string | null>;
   readonly disk: string;
-  /** What lies in the inbox and is not taken, and copies of runs in artifacts/: a line a reason. */
+  /** Ignored files in the inbox, and copies of runs in artifacts/: one line for each reason. */
   readonly ignored: readonly string[];
 }
 
-/** Everything is read from the disk: it works with and without a living `up`. */
+/** Everything is read from the disk, so it works with and without a running `up`. */
 export async function readStatus(workspace: Workspace): Promise<{ readonly status: Status } & ForPeople> {
   const damage: string[] = [];
   const reading = readControl(workspace.state).catch((error: unknown) => {
@@ -82,7 +88,7 @@ async function phaseWarnings(
     if (known === undefined) fetched.set(status.phase, [...warnings]);
     else known.push(...warnings);
   }
-  // A phase of which every run folder was deleted is not among those shown.
+  // A phase whose run folders were all deleted is not among those shown.
   const phases = new Set([...fetched.keys(), ...(await subfolders(artifacts)).sort()]);
   const found = await inParallel([...phases], async (phase) => {
     const accepted = await recordWarnings(artifacts, phase, isKnown).catch(damageText);
@@ -98,7 +104,7 @@ async function recordWarnings(artifacts: string, phase: string, isKnown: (run: s
   return [...(record.warnings ?? []), ...missing.map(missingRunText)];
 }
 
-/** The damage of a phase's record is itself what its warnings would be. */
+/** If a phase's record is damaged, that is its warning. */
 function damageText(error: unknown): readonly string[] {
   if (error instanceof DamagedFile) return [error.message];
   throw error;

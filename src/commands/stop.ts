@@ -12,7 +12,7 @@ import { documented } from './parts/usage.ts';
 
 const poll_ms = 200;
 
-/** Ends the `up` of a workspace and waits for its end; `tools`: what it started too. Returns the exit code. */
+/** Stops the `up` of a workspace and waits for its end. `tools` also stops what it started. Returns the exit code. */
 export async function stop(workspace: Workspace, { tools }: { readonly tools: boolean }): Promise<number> {
   const owner = await ownerOf(workspace.state);
   if (owner !== null) {
@@ -23,7 +23,7 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
     const left = continues === null ? '' : `; ${continues} continues in the background`;
     print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : left}\n`);
   }
-  // Also after the end of an `up`: it may have died before it had ended them.
+  // Also after the end of an `up`, which may have died before it had stopped them.
   const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];
   for (const outcome of left) print(`${outcomeText(outcome)}\n`);
   if (owner === null && left.length === 0)
@@ -36,7 +36,7 @@ function terminate(pid: number): void {
   try {
     process.kill(pid, 'SIGTERM');
   } catch (error) {
-    // It ended by itself meanwhile, which is what was wanted.
+    // It has ended on its own meanwhile, which is the goal.
     if (hasCode(error, 'ESRCH')) return;
     if (!hasCode(error, 'EPERM')) throw error;
     throw new CommandError(3, `phasebox (pid ${pid}) runs as another user. Stop it as that user: sudo kill ${pid}`);

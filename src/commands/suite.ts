@@ -9,19 +9,22 @@ import type { Register } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
 export interface SuiteOptions {
-  /** Path of the suite to write; absent: it is printed. */
+  /** Path of the suite to write. If absent, it is printed. */
   readonly out?: string;
   readonly name?: string;
   readonly wrapper: string;
   readonly print: (text: string) => void;
-  /** What a person should know: which rows are not in it. */
+  /** Receives what a person should know: which rows are not in it. */
   readonly tell: (text: string) => void;
 }
 
-/** Makes an eval suite of chat data. Returns 0; throws CommandError 2: no such file, no row of use, `out` is there. */
+/**
+ * Makes an eval suite from chat data. Returns 0. Throws CommandError 2 if there is no such file, no usable row, or if
+ * `out` exists.
+ */
 export async function suiteFromData(path: string, options: SuiteOptions): Promise<number> {
   const text = await readText(path);
-  if (text === null) throw new CommandError(2, `${path} is not there.`);
+  if (text === null) throw new CommandError(2, `${path} does not exist.`);
   const name = options.name ?? basename(path, extname(path));
   const made = suiteFrom(text, { name, wrapper: options.wrapper });
   const left = made.left.map(({ why, count }) => `  ${plural(count, 'row')}: ${why}`);
@@ -36,12 +39,12 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
   return 0;
 }
 
-/** A suite that is there may be in use: it is never written over. */
+/** An existing suite may be in use, so it is never overwritten. */
 async function writeNew(path: string, text: string): Promise<void> {
   try {
     await writeFile(path, text, { flag: 'wx' }).catch(atPath(path));
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} is there already. Give -o another name.`);
+    if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} already exists. Give -o another name.`);
     if (hasCode(error, 'ENOENT', 'EISDIR')) throw new CommandError(2, `${path} cannot be written: no such folder.`);
     throw error;
   }

@@ -23,7 +23,7 @@ import { globals, type Register, workspaceOf } from './parts/register.ts';
 import { openScreen, type Screen } from './parts/screen.ts';
 import { endingLine, liveLines, noticeLine, timed } from './parts/up-lines.ts';
 import { documented } from './parts/usage.ts';
-import { warnBesideOutput } from './parts/warnings.ts';
+import { warnOutsideOutput } from './parts/warnings.ts';
 
 export interface UpOptions {
   readonly once: boolean;
@@ -39,10 +39,10 @@ interface Tally {
   rejected: number;
 }
 
-/** Who asks for details at a terminal wants to read them there too. */
+/** With a detailed log level at a terminal, the log is shown there too. */
 const isWatched = (level: string): boolean => process.stderr.isTTY === true && ['debug', 'trace'].includes(level);
 
-/** Watcher, workers and dashboard, until a signal comes or (`once`) everything is done. Returns the exit code. */
+/** Watcher, workers and dashboard, until a signal or (`once`) until everything is done. Returns the exit code. */
 export async function up(workspace: Workspace, options: UpOptions): Promise<number> {
   const asked = catchSignals();
   try {
@@ -55,7 +55,7 @@ export async function up(workspace: Workspace, options: UpOptions): Promise<numb
 
 async function owning(workspace: Workspace, options: UpOptions, asked: AbortSignal): Promise<number> {
   let claim = await claimWorkspace(workspace.state);
-  // A command like `phasebox cancel` that found no `up` does its work itself, in seconds.
+  // A command like `phasebox cancel` that found no running `up` does its work itself, in seconds.
   for (; claim.kind === 'taken' && claim.moment; claim = await claimWorkspace(workspace.state)) {
     await delay(50);
     asked.throwIfAborted();
@@ -63,7 +63,7 @@ async function owning(workspace: Workspace, options: UpOptions, asked: AbortSign
   if (claim.kind === 'taken') {
     throw new CommandError(
       3,
-      `phasebox is up in ${workspace.root} already (pid ${claim.pid}). See how it is going: \`phasebox status\`.`,
+      `phasebox is already up in ${workspace.root} (pid ${claim.pid}). Show its progress: \`phasebox status\`.`,
     );
   }
   const log = openLogger({
@@ -74,7 +74,7 @@ async function owning(workspace: Workspace, options: UpOptions, asked: AbortSign
   const screen = openScreen(process.stdout, (error, gone) => {
     log.warn(
       { err: error },
-      gone ? 'nobody reads the output any more: it works on without' : 'the output is not written',
+      gone ? 'the output has no reader left: it continues without output' : 'the output is not written',
     );
   });
   try {
@@ -110,14 +110,14 @@ async function watch(setting: Setting): Promise<number> {
     if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
   };
-  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, asked, notice });
+  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, stop: asked, notice });
   let how: Ending = 'detach';
   try {
     how = await work(setting, { runtime, down, tally, steps });
   } finally {
     await closeBus(runtime);
     await runtime.pages.close();
-    // Only now has the last row rung.
+    // Only now has the last row been notified.
     if (how === 'done') await runtime.notifier.silent();
     await runtime.notifier.close();
     await runtime.runStore.close();
@@ -147,10 +147,10 @@ interface Work {
   readonly steps: Steps;
 }
 
-/** Watches and works until a signal comes or (`once`) everything is done; how it ended. */
+/** Watches and works until a signal or (`once`) until everything is done. Returns how it ended. */
 async function work(setting: Setting, { runtime, down, tally, steps }: Work): Promise<Ending> {
   const { workspace, options, log, screen, ownership, asked } = setting;
-  // Before anything is started: a port that cannot be had must not leave a tool behind.
+  // Before anything starts: without its port, no tool must be left behind.
   const dashboard = options.dashboard ? await openDashboard(runtime) : null;
   asked.throwIfAborted();
   const workers = await startWorkers(runtime);
@@ -161,7 +161,7 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     python: runtime.python,
     runStore: runtime.runStore,
     say: (line) => screen.line(timed(line)),
-    warn: await warnBesideOutput(),
+    warn: await warnOutsideOutput(),
     onRejected: () => tally.rejected++,
     onAccepted: (runs) => {
       workers.accepted(runs).catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));
@@ -169,7 +169,7 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
   });
   ownership.onLost(() => {
     screen.line(
-      timed('another `phasebox up` owns this workspace now, since the claim of this one was deleted: this one ends'),
+      timed('another `phasebox up` owns this workspace now, since the claim of this one was deleted. This one stops'),
     );
     process.kill(process.pid, 'SIGTERM');
   });
@@ -212,7 +212,7 @@ function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, da
   log.info({ inbox: workspace.inbox, broker: broker.where, dashboard: dashboard?.url ?? null, pid: process.pid }, 'up');
 }
 
-/** A person asked this `up` to go down together with its tools. */
+/** A person requested that this `up` stops together with its tools. */
 async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
   if (!stopAsked.signal.aborted) await once(stopAsked.signal, 'abort');
   return 'stop';
@@ -220,7 +220,7 @@ async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
 
 function heldText({ runStore, rows, control }: Runtime): string {
   const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
-  return [`${plural(left, 'run')} left that may not continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+  return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
 }
 
 /** `phasebox up [--once] [--detach] [--no-dashboard]` */
@@ -239,7 +239,7 @@ export const registerUp: Register = (program, exit) => {
     .option('--once', 'stop when the inbox is empty and every run is finished')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
-    .option('--no-events', 'look at the inbox every 2 s only, without file events')
+    .option('--no-events', 'only scan the inbox every 2 s, without file events')
     .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean; events: boolean }, command) => {
       const workspace = await workspaceOf(command, 'write');
       if (options.detach) return exit(await detach(workspace, process.argv));

@@ -28,14 +28,17 @@ interface Checked {
 }
 
 export interface VerifyOptions {
-  /** Absent: all runs, and the scores of base models. */
+  /** If absent, all runs and the scores of base models. */
   readonly run?: string;
   /** Every byte is read again. */
   readonly deep: boolean;
   readonly out: (line: string) => void;
 }
 
-/** Proves every committed stage to be as it was made, a line each. Returns how many are damaged. Throws CommandError 2 (unknown run). */
+/**
+ * Verifies that every committed stage is unchanged, with one line each. Returns how many are damaged. Throws
+ * CommandError 2 (unknown run).
+ */
 export async function verify(workspace: Workspace, { run, deep, out }: VerifyOptions): Promise<number> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
@@ -55,7 +58,7 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
   const damages = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
   const of = `${plural(all.length, 'committed stage')} of ${plural(runs.length, 'run')}, ${sizeText(bytes)}`;
-  out(damages === 0 ? `${of}: all whole` : `${of}: ${damages} damaged`);
+  out(damages === 0 ? `${of}: all complete` : `${of}: ${damages} damaged`);
   return damages;
 }
 
@@ -65,7 +68,7 @@ const damaged = (name: string, problem: string, remedy: string): Checked => ({
   check: { problems: [problem], touched: [], files: 0, bytes: 0, removedAt: null },
 });
 
-/** The journal, as far as it cannot be read, and each committed stage. */
+/** The journal, if it cannot be read, and each committed stage. */
 async function* runFilesOf(runStore: RunStore, stored: StoredRun, deep: boolean): AsyncGenerator<Checked> {
   const { run, folder } = stored;
   const error = await runStore.journal(stored).then(() => null, damageOf);
@@ -79,7 +82,7 @@ async function* runFilesOf(runStore: RunStore, stored: StoredRun, deep: boolean)
   }
 }
 
-/** Files of phasebox that belong to no stage, as far as they cannot be read; what is whole has no line. */
+/** Files of phasebox that belong to no stage, if they cannot be read. Complete files have no line. */
 async function* ownFilesOf(artifacts: string, runStore: RunStore): AsyncGenerator<Checked> {
   for (const left of runStore.leftOut())
     if (left.kind === 'damaged') yield damaged(left.run, left.why, 'see above');
@@ -109,10 +112,10 @@ async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checke
   }
 }
 
-/** Null: it is not there, or is no file. */
+/** Null if it does not exist, or is not a file. */
 const textOf = (path: string): Promise<string | null> => readText(path).catch(ifDamaged(null));
 
-/** The score of a base model: as it was made, readable, and its answers as well. */
+/** The score of a base model: unchanged, readable, and its answers as well. */
 async function verifyBase(folder: string, deep: boolean): Promise<StageCheck> {
   const path = (name: string): string => join(folder, name);
   const [manifest, score, answers] = await Promise.all([
@@ -135,8 +138,9 @@ function linesOf({ name, check, remedy }: Checked): string[] {
   if (problems.length > 0)
     return [`${name}: DAMAGED`, ...problems.map((problem) => `    ${problem}`), `    what to do: ${remedy}`];
   const removed = removedAt === null ? [] : [`others removed on ${removedAt.slice(0, 10)}`];
-  const copied = touched.length === 0 ? [] : [`${plural(touched.length, 'file')} touched or copied, content the same`];
-  return [`${name}: ${[`whole, ${plural(files, 'file')}, ${sizeText(bytes)}`, ...removed, ...copied].join('; ')}`];
+  const copied =
+    touched.length === 0 ? [] : [`${plural(touched.length, 'file')} touched or copied, with the same content`];
+  return [`${name}: ${[`complete, ${plural(files, 'file')}, ${sizeText(bytes)}`, ...removed, ...copied].join('; ')}`];
 }
 
 /** `phasebox verify [RUN] [--deep]` */

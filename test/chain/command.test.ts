@@ -171,7 +171,7 @@ describe('the command around a chain', () => {
     await chain.release('go');
     expect(await up.ended).to.include({ code: 0, err: '' });
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
-    expect(await chain.read('.phasebox/log/phasebox.log')).to.contain('nobody reads the output any more');
+    expect(await chain.read('.phasebox/log/phasebox.log')).to.contain('the output has no reader left');
   });
 
   it('SIGTERM ends `up` alone; the next `up` takes its tool up, which never notices', async () => {

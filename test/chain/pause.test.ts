@@ -41,7 +41,7 @@ describe('pause and resume', () => {
     const once = await chain.phasebox('up', '--once', '--no-dashboard');
     expect(once.code).to.equal(3);
     expect(once.err).to.match(
-      /2 runs left that may not continue:\n {2}the workspace is paused since .*: phasebox resume/,
+      /2 runs left that cannot continue:\n {2}the workspace is paused since .*: phasebox resume/,
     );
     expect(await chain.calls('fuse_direct'), 'nothing began').to.eql([]);
     const again = await chain.up();

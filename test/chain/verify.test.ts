@@ -21,11 +21,11 @@ describe('verify and gc after a night', () => {
       const { code, out } = await chain.phasebox('verify', ...args);
       expect(code, out).to.equal(0);
       expect(out)
-        .to.match(/\d committed stages of 2 runs, .*: all whole\n$/)
+        .to.match(/\d committed stages of 2 runs, .*: all complete\n$/)
         .and.not.contain('touched');
       expect(out)
         .to.match(/base [0-9a-f]{12}: whole/)
-        .and.to.match(/b-s0 fuse: whole, .*others removed/);
+        .and.to.match(/b-s0 fuse: complete, .*others removed/);
     }
     expect((await chain.phasebox('verify', 'nobody')).code).to.equal(2);
   });

@@ -203,7 +203,7 @@ describe('phasebox data, before Python is started', () => {
     const noData = await look({ data: '/nowhere/train.jsonl' });
     expect([noData.exitCode, noData.message]).to.deep.equal([
       2,
-      '/nowhere/train.jsonl is not there. Give a .jsonl file, or a folder with train.jsonl.',
+      '/nowhere/train.jsonl does not exist. Give a .jsonl file, or a folder with train.jsonl.',
     ]);
     const noModel = await look({ model: './nowhere' });
     expect(noModel.exitCode).to.equal(2);

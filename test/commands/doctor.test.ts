@@ -53,7 +53,7 @@ describe('doctor', () => {
     expect(named(diagnosis, 'mlx')[0]?.detail).to.contain('computes');
     expect(doctorText(diagnosis))
       .to.match(/^ok +node +/m)
-      .and.to.contain('all that is needed is there');
+      .and.to.contain('everything that is needed is there');
     for (const folder of [workspace.root, workspace.inbox, workspace.artifacts, workspace.state])
       expect((await readdir(folder)).filter((name) => /doctor|^d\.\d/.test(name))).to.eql([]);
   });

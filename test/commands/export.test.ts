@@ -176,7 +176,7 @@ describe('export', () => {
     await proveModel(join(out, 'one'));
     await writeFile(join(outside, 'extra.json'), '{}');
     const error = await errorOf(exportRun(workspace, { run: '43a-s0', target: join(out, 'two'), signal: never }));
-    expect(error.message).to.contain('not what it was');
+    expect(error.message).to.contain('has changed since the run read it');
     expect(await readdir(out)).to.eql(['one']);
   });
 

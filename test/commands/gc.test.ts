@@ -100,7 +100,7 @@ describe('gc', () => {
       await waitFor('the tool', async () => (await readdir(join(dir, 'server'))).includes('started'));
       await writeFile(join(dir, 'big'), 'x');
       const { lines, bytes } = await collect({ yes: true });
-      expect(lines).to.contain('left alone, a tool works there');
+      expect(lines).to.contain('not deleted, since a tool works there');
       expect(bytes).to.equal(0);
       expect(await readdir(dir)).to.include('big');
     } finally {

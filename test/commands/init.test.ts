@@ -89,7 +89,9 @@ describe('init', () => {
       .and.not.include('inbox');
     expect(initiated.kept).to.eql(['phasebox.yaml', 'example.yaml', '.gitignore']);
     expect(initiated.search).to.equal(null);
-    expect(initText(initiated)).to.contain('not touched').and.to.contain('add .phasebox/ to .gitignore');
+    expect(initText(initiated))
+      .to.contain('existing files, not changed')
+      .and.to.contain('add .phasebox/ to .gitignore');
     expect((await init(root, await bareEnv())).made).to.eql([]);
   });
 

@@ -105,7 +105,7 @@ describe('phasebox score', () => {
   it('exits 2 and names what is missing, unknown or no answer', async () => {
     const unfit = await run(answerText(at('p0', 'x')) + answerText(at('zz', 'x')));
     expect(unfit).to.include({ code: 2, stdout: '' });
-    expect(unfit.stderr).to.contain('no answer to p1, repeat 0').and.contain('zz is no prompt of the suite');
+    expect(unfit.stderr).to.contain('no answer to p1, repeat 0').and.contain('zz is not a prompt of the suite');
     const torn = await run(`${answers}{"prompt": "p0", "re`);
     expect(torn.code).to.equal(2);
     expect(torn.stderr).to.match(/answers\.jsonl:4: is not valid JSON/);
@@ -129,7 +129,7 @@ describe('phasebox score', () => {
     await writeFile(words, JSON.stringify({ p0: '[high]', p1: '[skip]' }));
     const wrong = await run(answers, 'json', { ...suite, scorer: { command } });
     expect(wrong).to.include({ code: 2, stdout: '' });
-    expect(wrong.stderr).to.match(/wrote what cannot be used:\n {2}line 1: score must be a number from 0 to 1/);
+    expect(wrong.stderr).to.match(/wrote output that cannot be used:\n {2}line 1: score must be a number from 0 to 1/);
     const hostile = String.raw`printf 'word \033]0;title\007\n' >&2; exit 3`;
     const failed = await run(answers, 'json', { ...suite, scorer: { command: ['sh', '-c', hostile] } });
     expect(failed.code).to.equal(1);
@@ -147,7 +147,7 @@ describe('phasebox score', () => {
     const { code, stderr } = await run('{"id": "p0", "repeat": 0, "score": 1}\n');
     expect(code).to.equal(2);
     expect(stderr).to.match(
-      /holds what eval\.engine wrote: scores, no answers\.\nOnly the engine itself can score again/,
+      /holds what eval\.engine wrote: scores and no answers\.\nOnly the engine itself can score again/,
     );
   });
 });

@@ -51,7 +51,7 @@ describe('phasebox suite from', () => {
     expect(await suiteFromData(demo, options)).to.equal(0);
     expect(printed).to.eql([]);
     const text = await readFile(out, 'utf8');
-    expect(await errorOf(suiteFromData(demo, options))).to.equal(`2 ${out} is there already. Give -o another name.`);
+    expect(await errorOf(suiteFromData(demo, options))).to.equal(`2 ${out} already exists. Give -o another name.`);
     expect(await readFile(out, 'utf8')).to.equal(text);
   });
 
@@ -67,6 +67,6 @@ describe('phasebox suite from', () => {
     expect(await errorOf(suiteFromData(file, quiet().options))).to.equal(
       `2 No row of ${file} makes a prompt:\n  1 row: has no function call in its last answer`,
     );
-    expect(await errorOf(suiteFromData(`${file}.none`, quiet().options))).to.contain('is not there');
+    expect(await errorOf(suiteFromData(`${file}.none`, quiet().options))).to.contain('does not exist');
   });
 });

@@ -3,10 +3,10 @@ import type { Inbox } from '../../producers/inbox.ts';
 import type { Workers } from '../../workers/index.ts';
 import type { Runtime } from '../../workers/runtime.ts';
 
-/** A pass of the reconciler takes no longer to notice what came without a step, as a pause. */
+/** Changes without a step, such as a pause, are noticed after at most the time of one pass of the reconciler. */
 const longestWait_ms = 5000;
 
-/** The steps of `up`, for those who wait for the next one. */
+/** The steps of `up`, to wait for the next one. */
 export interface Steps {
   happened(): void;
   /** Resolves at the next step. */
@@ -37,8 +37,8 @@ interface Progress {
 }
 
 /**
- * Waits until no file waits and every run has its row (`done`), or only pauses keep the other runs from continuing (`held`).
- * The inbox is scanned only when all runs are finished or paused.
+ * Waits until no file waits and every run has its row (`done`), or only pauses keep the other runs from continuing
+ * (`held`). The inbox is scanned only when all runs are finished or paused.
  */
 export async function allDone({ runtime, inbox, workers, steps }: Progress): Promise<'done' | 'held'> {
   const isOpen = (): boolean => runtime.runStore.all().some(({ run }) => !runtime.rows.has(run.run));

@@ -10,10 +10,13 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import { knownId } from '../../io/workspace/workspace-id.ts';
 import { type Check, missing, ok, warn } from './checks.ts';
 
-/** The given broker as it answers and takes a write; else the workspace's own, or what one would be started from. */
+/**
+ * The configured broker, which must answer and accept a write. Otherwise the workspace's own, or what one would be
+ * started from.
+ */
 export async function checkBroker(workspace: Workspace | null, url: string | undefined): Promise<Check[]> {
   const prefix = workspace === null ? null : brokerPrefix((await knownId(workspace.state)) ?? 'doctor');
-  // A given broker is only described by this, never started.
+  // A configured broker is only described here, and never started.
   if (url !== undefined)
     return checkGiven(
       givenBroker(url, () => undefined),
@@ -39,7 +42,7 @@ async function ownBroker({ state }: Workspace, prefix: string): Promise<Check[] 
 }
 
 async function checkGiven({ connection, where, hide }: Broker, prefix: string | null): Promise<Check[]> {
-  if (prefix === null) return [warn('broker', 'REDIS_URL is set', 'Asked once there is a workspace.')];
+  if (prefix === null) return [warn('broker', 'REDIS_URL is set', 'It is checked inside a workspace.')];
   const { facts, refusal, loading } = await probeBroker(connection, prefix);
   if (loading) return [warn('broker', `${where} is still reading its data`, '`phasebox up` waits until it has.')];
   if (refusal !== null) {
@@ -49,19 +52,23 @@ async function checkGiven({ connection, where, hide }: Broker, prefix: string | 
   }
   const { version = null, policy = null, appends = null, informs = true } = { ...facts };
   if (version !== null && !isAtLeast(version, [6, 2]))
-    return [missing('broker', `${where} is ${version}`, 'Redis 6.2, Valkey 7.2 or newer is needed.')];
-  const unknown = informs ? 'version unknown' : 'version unknown (its ACL forbids INFO), takes our writes';
+    return [missing('broker', `${where} is ${version}`, 'Use Redis 6.2, Valkey 7.2, or newer.')];
+  const unknown = informs ? 'version unknown' : 'version unknown (its ACL forbids INFO), accepts writes';
   const checks = [ok('broker', `${where}, ${version ?? unknown}`)];
   if (policy !== null && policy !== 'noeviction')
     checks.push(
-      warn('broker', `maxmemory-policy is ${policy}`, 'CONFIG SET maxmemory-policy noeviction: jobs are no cache.'),
+      warn(
+        'broker',
+        `maxmemory-policy is ${policy}`,
+        'CONFIG SET maxmemory-policy noeviction: jobs must not be evicted.',
+      ),
     );
   if (appends === false)
     checks.push(
       warn(
         'broker',
         'appendonly is off',
-        'After a crash queues are rebuilt from the disk; appendonly yes spares that.',
+        'After a crash, queues are rebuilt from the disk. With appendonly yes this is not necessary.',
       ),
     );
   return checks;

@@ -3,7 +3,7 @@ import { commandLine, groupMembers } from '../../io/host/process-facts.ts';
 import { isExecutable, which } from '../../io/host/which.ts';
 import { type Check, checked, missing, ok, warn } from './checks.ts';
 
-/** What the checks of the machine look at: this process's own, unless a test says otherwise. */
+/** The facts that the checks of the machine use: those of this process, except in tests. */
 export interface Machine {
   readonly platform: string;
   readonly arch: string;
@@ -50,7 +50,7 @@ function checkSystem({ platform, arch }: Machine): Check {
   return missing('system', what, 'Use macOS or Linux.');
 }
 
-/** Whom a signal goes to is read from the process table: asked about ourselves. */
+/** The process table shows which process a signal would reach. The check searches it for this process. */
 async function checkPs(): Promise<Check> {
   const line = await commandLine(process.pid);
   await groupMembers(process.pid);
@@ -62,10 +62,12 @@ async function checkCaffeinate({ platform }: Machine): Promise<Check[]> {
   if (platform !== 'darwin') return [];
   const path = '/usr/bin/caffeinate';
   if (await isExecutable(path)) return [ok('caffeinate', 'keeps the Mac awake while a tool works')];
-  return [warn('caffeinate', `${path} is not there`, 'Switch sleep off in the system settings for the night.')];
+  return [warn('caffeinate', `${path} does not exist`, 'Turn off sleep in the system settings for the night.')];
 }
 
-/** With a compiler on PATH mlx builds its CPU kernels before it works: a minute a model where the work takes seconds. */
+/**
+ * With a compiler on PATH, mlx first builds its CPU kernels: a minute per model, where the work itself takes seconds.
+ */
 async function checkCompiler({ platform, env }: Machine): Promise<Check[]> {
   if (platform !== 'linux' || env.MLX_DISABLE_COMPILE) return [];
   if ((await which(['g++'], env)) === null) return [];

@@ -43,14 +43,14 @@ async function checkFolder(name: string, wanted: string, root: string): Promise<
     const todo = await remedyOf(error, root, 'Name another folder in phasebox.yaml.');
     return missing(name, `${path} cannot be written: ${reasonOf(error)}`, todo);
   }
-  if (path !== wanted) return ok(name, `${wanted}: not there yet, \`phasebox up\` makes it`);
+  if (path !== wanted) return ok(name, `${wanted}: does not exist yet, \`phasebox up\` makes it`);
   const foreign = await foreignFolders(path);
   if (foreign.length === 0) return ok(name, path);
   const todo = 'Files are renamed into them: move them onto one disk with the folder above.';
   return missing(name, `${foreign.join(', ')}: on another file system than ${path}`, todo);
 }
 
-/** A tool that does nothing, started as all tools are: fifo, shell, process group and exit code. */
+/** A tool that does nothing, started like all tools: fifo, shell, process group and exit code. */
 async function checkWrapper(folder: string): Promise<Check> {
   const problem = await fifoProblem(folder);
   if (problem !== null) {
@@ -61,7 +61,7 @@ async function checkWrapper(folder: string): Promise<Check> {
     folder,
     async (dir) => (await startTool({ dir, argv: ['true'], env: {}, cwd: dir })).ended,
   );
-  if (code === 0) return ok('tools', 'start under the wrapper and tell how they ended (sh, fifo)');
+  if (code === 0) return ok('tools', 'start under the wrapper, which reports how they end (sh, fifo)');
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
 
@@ -81,19 +81,23 @@ const inGb = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
 async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
   const free = await freeBytes(await nearestFolder(artifacts));
   const reserve = config.disk_reserve_gb * 2 ** 30;
-  if (free > reserve) return ok('disk', `${inGb(free)} free, ${inGb(reserve)} of it are left free`);
+  if (free > reserve) return ok('disk', `${inGb(free)} free, ${inGb(reserve)} of it reserved`);
   const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
   return missing('disk', `${inGb(free)} free, ${inGb(reserve)} are reserved`, todo);
 }
 
-/** Of the release: a clock before it is wrong. */
+/** Date of the release: an earlier clock is wrong. */
 const releasedIn_ms = Date.UTC(2026, 0, 1);
 const mostSkew_ms = 5000;
 
 async function checkClock({ inbox }: Workspace): Promise<Check> {
   const now = Date.now();
   if (now < releasedIn_ms)
-    return missing('clock', `it says ${new Date(now).toISOString()}`, 'Set the clock: delays and retries follow it.');
+    return missing(
+      'clock',
+      `it says ${new Date(now).toISOString()}`,
+      'Set the clock: delays and retries depend on it.',
+    );
   const skew = await writeAndRename(await nearestFolder(inbox));
   if (Math.abs(skew) <= mostSkew_ms) return ok('clock', new Date(now).toISOString());
   const ahead = `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'}`;
@@ -104,7 +108,7 @@ async function checkDashboard({ config }: Workspace, owner: number | null): Prom
   const { host, port } = config.dashboard;
   const problem = port === 0 ? null : await portProblem(host, port);
   if (problem === null) return ok('dashboard', port === 0 ? `any free port of ${host}` : `http://${host}:${port}`);
-  if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the living up`);
+  if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the running up`);
   if (/EADDRINUSE/.test(problem))
     return ok('dashboard', `port ${port} is taken: up takes the next free one and prints it`);
   const todo = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `phasebox up --no-dashboard`.';

@@ -12,7 +12,7 @@ import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;
 
-/** The user's python, what it has, and whether phasebox's drivers run in it. */
+/** The user's Python, its packages, and whether phasebox's drivers run in it. */
 export async function checkPython(at: { root: string; config: WorkspaceConfig }): Promise<Check[]> {
   const found = await settle(findPython(at));
   if ('reason' in found) return [missing('python', found.reason, advice)];
@@ -39,12 +39,12 @@ type Versions = Facts['versions'];
 
 function checkVersion(path: string, { python = '?' }: Versions): Check {
   if (isAtLeast(python, [3, 11])) return ok('python', `${python} at ${path}`);
-  return warn('python', `${python} at ${path}`, 'Python 3.11 or newer is what phasebox is tried with.');
+  return warn('python', `${python} at ${path}`, 'Tested versions: Python 3.11 and newer.');
 }
 
 function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
   if (isAtLeast(version, [0, 30])) return ok('mlx_lm', version);
-  return warn('mlx_lm', version, `0.30 and newer is what phasebox is tried with: ${forPython(updateMlxLm, path)}.`);
+  return warn('mlx_lm', version, `Tested versions: 0.30 and newer. Update it: ${forPython(updateMlxLm, path)}.`);
 }
 
 function checkTransformers(_path: string, { transformers }: Versions): Check {
@@ -52,11 +52,11 @@ function checkTransformers(_path: string, { transformers }: Versions): Check {
   return missing('transformers', 'not installed', getMlx);
 }
 
-/** Versions that are known to fail together. A warning: most models may work all the same. */
+/** Versions that are known to fail together. This is only a warning, since most models may still work. */
 const checkPairs = (path: string, versions: Versions): Check[] =>
   badPairs(versions, null).map((text) => warn('versions', text, `Update mlx-lm: ${forPython(updateMlxLm, path)}.`));
 
-/** One sum on its device: on Linux the package installs without anything that computes. */
+/** One sum on its device: on Linux the package can be installed without a backend. */
 async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
   const script = 'import mlx.core as mx; print(mx.default_device()); assert (mx.ones(4) * 2).sum().item() == 8';
   const { failed, stdout, stderr, shortMessage } = await run(path, ['-c', script]);

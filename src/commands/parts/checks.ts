@@ -2,7 +2,7 @@ import { CommandError } from '../../core/errors.ts';
 import { onOneLine } from '../../core/words.ts';
 import { diskErrorOf } from '../../io/host/disk-errors.ts';
 
-/** One line of `doctor`. `todo`: what to do about it; null when there is nothing to do. */
+/** One line of `doctor`. `todo` says what to do about it, or is null. */
 export interface Check {
   readonly name: string;
   readonly status: 'ok' | 'warn' | 'missing';
@@ -11,7 +11,7 @@ export interface Check {
 }
 
 export const ok = (name: string, detail: string): Check => ({ name, status: 'ok', detail, todo: null });
-/** It works, but someone should know. */
+/** It works, but a person should know. */
 export const warn = (name: string, detail: string, todo: string): Check => ({ name, status: 'warn', detail, todo });
 /** phasebox cannot work without it. */
 export const missing = (name: string, detail: string, todo: string): Check => ({
@@ -21,18 +21,18 @@ export const missing = (name: string, detail: string, todo: string): Check => ({
   todo,
 });
 
-/** The message of anything thrown, in one line. */
+/** The message of anything thrown, on one line. */
 export const reasonOf = (error: unknown): string => onOneLine(error instanceof Error ? error.message : String(error));
 
-/** What to do about an error: what every command says where the disk refused something, else `otherwise`. */
+/** What to do about an error: the same as for every command if the disk refused something, else `otherwise`. */
 export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {
   const refused = root === null ? null : await diskErrorOf(error instanceof CommandError ? error.cause : error, root);
   return refused?.todo ?? otherwise;
 }
 
 /**
- * A check that throws is a line too: `missing` with what was thrown. Errors of people's making carry their advice.
- * `root`: the folder of the workspace; null: the check is about none.
+ * A check that throws also gives a line: `missing` with the error. CommandErrors already say what to do. `root` is the
+ * folder of the workspace, or null if the check is not about one.
  */
 export async function checked(
   name: string,

@@ -62,7 +62,7 @@ export function dataFlags(command: Command): Command {
     .option('--json', 'print one JSON document');
 }
 
-/** The keys of the rows that were named. */
+/** The named keys of the rows. */
 export const namedKeys = (flags: Flags): RowKeys => ({
   chat_feature: flags.chatFeature,
   prompt_feature: flags.promptFeature,
@@ -70,7 +70,7 @@ export const namedKeys = (flags: Flags): RowKeys => ({
   text_feature: flags.textFeature,
 });
 
-/** `7` or `valid.jsonl:7`; a line alone is one of `file`. Throws CommandError 2. */
+/** `7` or `valid.jsonl:7`. A line alone belongs to `file`. Throws CommandError 2. */
 export function rowAddress(text: string, file: string): RowAddress {
   const [, named = file, line = ''] = /^(?:(.+):)?([1-9]\d*)$/.exec(text) ?? [];
   if (line === '') throw new CommandError(2, `--row ${text}: give a line, such as 7 or valid.jsonl:7.`);

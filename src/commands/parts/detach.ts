@@ -8,10 +8,10 @@ import { ifAbsent, readText } from '../../io/disk/files.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { print } from './output.ts';
 
-/** What earlier nights said stays, in two files of about this many bytes. */
+/** The messages of earlier nights are kept, in two files of about this many bytes. */
 const logBytes = 4_000_000;
 
-/** Where not even that could be written. */
+/** If not even that could be written. */
 const nothingSaid = '(nothing: the disk may be full). `phasebox up` in this terminal says what is wrong.';
 
 async function makeRoom(path: string): Promise<void> {
@@ -30,7 +30,7 @@ export function reportUp(): void {
 /** Starts the same command again in the background and waits until it watches the inbox: it may own the workspace and then miss a python or a broker. `argv`: as in process.argv. */
 export async function detach(workspace: Workspace, argv: readonly string[]): Promise<number> {
   const owner = await ownerOf(workspace.state);
-  if (owner !== null) throw new CommandError(3, `phasebox is up in ${workspace.root} already (pid ${owner}).`);
+  if (owner !== null) throw new CommandError(3, `phasebox is already up in ${workspace.root} (pid ${owner}).`);
   const path = join(workspace.state, 'log', 'up.log');
   await makeRoom(path);
   const log = await open(path, 'a');
@@ -55,7 +55,7 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
   child.unref();
   if (child.connected) child.disconnect();
   print(
-    `up in the background (pid ${child.pid}), log in ${path}\nsee how it is going: phasebox status; end it: phasebox stop\n`,
+    `up in the background (pid ${child.pid}), log in ${path}\nshow its progress: phasebox status; stop it: phasebox stop\n`,
   );
   return 0;
 }

@@ -5,7 +5,10 @@ import { freeBytes } from '../../io/host/disk-usage.ts';
 import { nearestFolder } from '../../io/host/file-system-facts.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 
-/** `train of 43a-s0 has reserved 1.2 GB`; null: the run is at no stage, or it is not known how much its stage writes. */
+/**
+ * `train of 43a-s0 has reserved 1.2 GB`. Null if the run is at no stage, or if the size of the stage's output is not
+ * known.
+ */
 export function reservation(
   { journal }: Pick<RunState, 'journal'>,
   { run, state, stage, attempt }: Pick<RunStatus, 'run' | 'state' | 'stage' | 'attempt'>,
@@ -18,7 +21,9 @@ export function reservation(
   return `${line.stage} of ${run} has reserved ${sizeText(line.bytes)}`;
 }
 
-/** The disk of artifacts/ in one line: what is free, what of it stays free, and what running stages may still write. */
+/**
+ * The disk of artifacts/ in one line: what is free, what of it is reserved, and what running stages may still write.
+ */
 export async function diskLine({ artifacts, config }: Workspace, reserved: readonly string[]): Promise<string> {
   const free = sizeText(await freeBytes(await nearestFolder(artifacts)));
   const kept = sizeText(config.disk_reserve_gb * 2 ** 30);

@@ -14,7 +14,7 @@ import { contentHash, fileHash } from '../../io/thread/content-hash.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { FoundRun } from './find-run.ts';
 
-/** A file of a model: where it lies, its name in the model's folder, what it must contain. */
+/** A file of a model: its path, its name in the model's folder, and its expected content. */
 export interface ModelFile {
   readonly path: string;
   readonly name: string;
@@ -24,20 +24,23 @@ export interface ModelFile {
 /** A model's folder. */
 export interface Weights {
   readonly folder: string;
-  /** Its files as a manifest of ours has them; null: a folder from outside. */
+  /** Its files as in our manifest. Null for a folder from outside. */
   readonly outputs: readonly ModelFile[] | null;
-  /** Of a folder from outside: the content hash that was recorded of it; null where nothing recorded one. */
+  /** For a folder from outside: its recorded content hash, or null if there is none. */
   readonly hash: string | null;
 }
 
-/** What a run comes to: one model, or base + adapter (`fuse.mode: none`), the adapter by the names that mlx_lm reads. */
+/**
+ * The final model of a run: one model, or base + adapter (`fuse.mode: none`), the adapter with the file names that
+ * mlx_lm reads.
+ */
 export type FinalModel =
   | { readonly kind: 'model'; readonly model: Weights }
   | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };
 
 /**
- * The final model of a run, its own or of the run it comes from, as it was committed. Throws CommandError 2 (not made
- * yet) or 1 (removed, changed, gone).
+ * The final model of a run, its own or that of the run it comes from, as committed. Throws CommandError 2 (not made
+ * yet) or 1 (removed, changed, missing).
  */
 export async function finalModel(workspace: Workspace, found: FoundRun): Promise<FinalModel> {
   const { runStore, stored } = found;
@@ -65,7 +68,7 @@ async function servedPair(workspace: Workspace, found: FoundRun, from: Adapter<S
 
 const adapterNames: readonly string[] = [files.weights, files.adapterConfig];
 
-/** The checkpoint that was asked for gets the only name that mlx_lm loads. */
+/** The requested checkpoint gets the only file name that mlx_lm loads. */
 async function outsideAdapter(folder: OutsideAdapter): Promise<ModelFile[]> {
   await unchanged(folder.adapter, folder.sha256);
   const named = [
@@ -78,8 +81,7 @@ async function outsideAdapter(folder: OutsideAdapter): Promise<ModelFile[]> {
 /** The base as the run's training (or fuse, or eval) read it. */
 async function baseModel(workspace: Workspace, { runStore, stored }: FoundRun): Promise<Weights> {
   const { model, run } = stored.run;
-  if (model === null)
-    throw new CommandError(1, `${run} names no base model: its run.json is not as phasebox wrote it.`);
+  if (model === null) throw new CommandError(1, `${run} names no base model: its run.json was changed.`);
   const here = model.folder ?? (await fetched(workspace, stored.run, model));
   const [hash = null] = await notedBases(runStore, stored);
   return { folder: here, outputs: null, hash };
@@ -92,7 +94,10 @@ async function fetched(
 ): Promise<string> {
   const found = await resolveModel(source, revision, root);
   if (found.found) return found.folder;
-  throw new CommandError(1, `${run} is base + adapter, and its base is not here: ${found.message}; ${found.hint}.`);
+  throw new CommandError(
+    1,
+    `${run} is base + adapter, and its base is not on this machine: ${found.message}; ${found.hint}.`,
+  );
 }
 
 async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
@@ -121,7 +126,7 @@ interface Claimed {
   readonly paths: readonly string[];
 }
 
-/** Throws CommandError 1 when files were removed by a cleanup, or are not as they were committed. */
+/** Throws CommandError 1 if files were removed by a cleanup, or differ from those that were committed. */
 async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> {
   const gone = manifest.removed;
   if (gone !== null && paths.some((path) => isRemoved(manifest, path))) {
@@ -144,7 +149,7 @@ function outputsBelow(manifest: Manifest, folder: string, below: string): ModelF
     .map(({ path, sha256 }) => ({ path: join(folder, path), name: path.slice(below.length + 1), sha256 }));
 }
 
-/** The files of a model. One from outside must still have the content that was recorded: CommandError 1. */
+/** The files of a model. If it is from outside, it must have the recorded content: else CommandError 1. */
 export async function modelFiles({ folder, outputs, hash }: Weights): Promise<readonly ModelFile[]> {
   if (outputs !== null) return outputs;
   if (hash !== null) await unchanged(folder, hash);
@@ -157,5 +162,5 @@ async function unchanged(folder: string, hash: string): Promise<void> {
     throw new CommandError(1, `${folder} cannot be read: ${String(error)}`, { cause: error });
   });
   if (seen === hash) return;
-  throw new CommandError(1, `${folder} is not what it was when the run read it. Put the old content back.`);
+  throw new CommandError(1, `${folder} has changed since the run read it. Restore the old content.`);
 }

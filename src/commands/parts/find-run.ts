@@ -8,7 +8,7 @@ export interface FoundRun {
   readonly stored: StoredRun;
 }
 
-/** Throws CommandError 2 when there is no such run, 3 when a file of it cannot be read. */
+/** Throws CommandError 2 if there is no such run, and 3 if a file of it cannot be read. */
 export async function findRun({ artifacts }: Workspace, id: string): Promise<FoundRun> {
   const runStore = openRunStore(artifacts);
   await runStore.refresh();
@@ -17,7 +17,7 @@ export async function findRun({ artifacts }: Workspace, id: string): Promise<Fou
   throw missingRun(runStore, id);
 }
 
-/** Why a run cannot be used: CommandError 3 when it is damaged, 2 when there is none. */
+/** Why a run cannot be used: CommandError 3 if it is damaged, 2 if it does not exist. */
 export function missingRun(runStore: RunStore, id: string): CommandError {
   const damaged = runStore.leftOut().find((left) => left.kind === 'damaged' && left.run === id);
   if (damaged?.kind === 'damaged') return new CommandError(3, damaged.why);

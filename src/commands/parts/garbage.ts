@@ -19,33 +19,33 @@ import { folderBytes } from '../../io/host/disk-usage.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { carriedFiles } from '../../workers/carry-over.ts';
 
-/** What only an order of its own frees. */
+/** What is only freed with a flag of its own. */
 export type Kind = 'leftover' | 'checkpoints' | 'model';
 
-/** Something that nobody needs any more. */
+/** Something that is no longer needed. */
 export interface Garbage {
   readonly kind: Kind;
-  /** For people: what it is of. */
+  /** For people: what it is. */
   readonly what: string;
-  /** Absolute; nothing in it is touched while a tool works there. */
+  /** Absolute path. Nothing in it is touched while a tool works there. */
   readonly folder: string;
   readonly bytes: number;
   free(): Promise<void>;
 }
 
-/** A workspace as its disk tells it. */
+/** The rows and runs of a workspace, read from disk. */
 export interface StoredRows {
   readonly runStore: RunStore;
   readonly rows: ReadonlyMap<string, Row>;
 }
 
-/** A folder that goes as a whole. */
+/** A folder that is deleted as a whole. */
 export async function wholeFolder(folder: string, what: string): Promise<Garbage> {
   const bytes = await folderBytes(folder);
   return { kind: 'leftover', what, folder, bytes, free: () => removeInside(dirname(folder), basename(folder)) };
 }
 
-/** What failed attempts and interrupted retries left in a run's folder, but for the attempt that is due. */
+/** What failed attempts and interrupted retries left in a run's folder, except for the attempt that is due. */
 export async function leftoversOf({ runStore, rows }: StoredRows, stored: StoredRun): Promise<Garbage[]> {
   const { folder, run } = stored;
   const row = rows.get(run.run);
@@ -57,7 +57,7 @@ export async function leftoversOf({ runStore, rows }: StoredRows, stored: Stored
     if (/^\.\d+-[a-z]+\.replaced$/.test(name)) found.push(await wholeFolder(path, `${run.run}: replaced by a retry`));
     const stage = stageNames.find((one) => name.startsWith(`.${stageFolder(one)}.a`));
     if (stage === undefined || name === current) continue;
-    // A run that failed goes on where it was when it is retried: its logs and answers stay.
+    // When a failed run is retried, it resumes where it was, so its logs and answers stay.
     if (row?.status === 'done') found.push(await wholeFolder(path, `${run.run}: failed attempt of ${stage}`));
     else found.push(await tracesOf(path, { run: run.run, stage }));
   }
@@ -66,7 +66,10 @@ export async function leftoversOf({ runStore, rows }: StoredRows, stored: Stored
 
 const logFiles: readonly string[] = ['log.txt', 'command.json'];
 
-/** All of a failed attempt but its logs and what the next one goes on with: left when a crash came before the tidying. */
+/**
+ * Everything of a failed attempt except its logs and what the next one resumes from. It is left if a crash came before
+ * the cleanup.
+ */
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
   const kept = [...logFiles, ...carriedFiles(of.stage)];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -75,7 +78,7 @@ async function tracesOf(folder: string, of: { run: string; stage: StageName }): 
     .map((entry) => join(entry.parentPath, entry.name));
   const sizes = await inParallel(paths, async (path) => (await stat(path).catch(() => null))?.size ?? 0);
   return {
-    ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, but for its logs`, folder },
+    ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, except for its logs`, folder },
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     async free() {
       for (const path of paths) await removeInside(folder, relative(folder, path));
@@ -83,7 +86,7 @@ async function tracesOf(folder: string, of: { run: string; stage: StageName }): 
   };
 }
 
-/** Stages (`run stage`) that a run without a row, or one that can be retried, may read. */
+/** Stages (`run stage`) that may be read by a run without a row, or by one that can be retried. */
 export function neededStages({ runStore, rows }: StoredRows): ReadonlySet<string> {
   const needed = new Set<string>();
   for (const stored of runStore.all()) {
@@ -97,7 +100,7 @@ export function neededStages({ runStore, rows }: StoredRows): ReadonlySet<string
   return needed;
 }
 
-/** Checkpoints and the final model of a run that is done, as far as nothing else reads them and they can be made again. */
+/** Checkpoints and the final model of a done run, if nothing else reads them and they can be made again. */
 export async function bulkOf(
   storedRows: StoredRows,
   stored: StoredRun,
@@ -130,7 +133,7 @@ export async function bulkOf(
   return found.filter(({ bytes }) => bytes > 0);
 }
 
-/** What a stage made, by its manifest. Throws DamagedFile. */
+/** The outputs of a stage, from its manifest. Throws DamagedFile. */
 function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
   stage: S,
   { folder }: StoredRun,
@@ -141,7 +144,7 @@ function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
   throw new DamagedFile(join(folder, stageFolder(stage), 'manifest.json'), `made: ${z.prettifyError(read.error)}`);
 }
 
-/** Without its adapter a model is the only copy of what was learnt. */
+/** Without its adapter, a model is the only copy of what was learned. */
 async function hasRecipe({ runStore }: StoredRows, stored: StoredRun): Promise<boolean> {
   const adapter = adapterOf(runStore.lineage(stored));
   if (adapter?.kind === 'outside') return (await listNames(adapter.folder.adapter)).length > 0;
@@ -171,7 +174,7 @@ function outputs({ stored, manifest, kind, what }: Owned, paths: readonly string
   };
 }
 
-/** Frees what can be freed; false: a tool works there. */
+/** Frees it. False if a tool works there. */
 export async function freeUp(garbage: Garbage): Promise<boolean> {
   if (await hasLiveTool(garbage.folder)) return false;
   await garbage.free();

@@ -6,7 +6,7 @@ import type { Screen } from './screen.ts';
 
 const secondThought_ms = 5000;
 
-/** Why `up` ends before it works: it was asked to go down while it was starting. */
+/** Why `up` ends before it works: it received a signal while it was starting. */
 export class AskedToLeave extends Error {
   override readonly name = 'AskedToLeave';
   readonly signal: NodeJS.Signals;
@@ -17,7 +17,10 @@ export class AskedToLeave extends Error {
   }
 }
 
-/** Catches the signals that end `up`, from its first moment: what it starts must not stay without an owner. Aborted by the first. */
+/**
+ * Handles the signals that end `up`, from its first moment, so that nothing it starts is left without an owner. The
+ * first signal aborts.
+ */
 export function catchSignals(): AbortSignal {
   const asked = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -26,8 +29,8 @@ export function catchSignals(): AbortSignal {
 }
 
 /**
- * Waits until `up` is asked to go down, and tells how: a signal leaves running tools alone, so that the next `up` takes
- * them up again; a second Ctrl-C within 5 s ends them as well.
+ * Waits until a signal ends `up`, and returns how. A signal does not stop running tools, so that the next `up` resumes
+ * them. A second Ctrl-C within 5 s stops them too.
  */
 export async function leaving(
   { busyRuns, workspace }: Pick<Runtime, 'busyRuns' | 'workspace'>,
@@ -38,8 +41,7 @@ export async function leaving(
   if (busyRuns.size === 0) return 'detach';
   const continues = await toolThatContinues(workspace);
   const stops = [...busyRuns].map(([run, { stage }]) => `${stage} of ${run}`).filter((name) => name !== continues);
-  if (continues !== null)
-    screen.line(`${continues} continues in the background; the next \`phasebox up\` takes it over.`);
+  if (continues !== null) screen.line(`${continues} continues in the background; the next \`phasebox up\` resumes it.`);
   if (stops.length > 0) screen.line(`${stops.join(', ')} stops here; the next \`phasebox up\` resumes it.`);
   const isCtrlC = asked.reason instanceof AskedToLeave && asked.reason.signal === 'SIGINT';
   if (!isCtrlC || continues === null) return 'detach';

@@ -13,7 +13,7 @@ import { suiteOf } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
 import type { Progress } from '../../workers/stage.ts';
 
-/** How far the attempt is that works in a run's folder, read off its files, so that no `up` needs to be asked. */
+/** The progress of the current attempt in a run's folder, read from its files, so that no running `up` is needed. */
 export async function liveProgress(
   folder: string,
   run: Run,
@@ -26,7 +26,7 @@ export async function liveProgress(
   return null;
 }
 
-/** By suite: the answers of all checkpoints. By loss: what the tool says. */
+/** By suite: the answers of all checkpoints. By loss: the output of the tool. */
 async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const { by, suite: path, prompts } = run.settings.select;
   if (by === 'val_loss' || path === undefined) return measuring(dir);
@@ -47,31 +47,31 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
 }
 
 async function measuring(dir: string): Promise<Progress | null> {
-  let told: Progress | null = null;
+  let latest: Progress | null = null;
   await followLog(join(dir, files.loss, 'log.txt'), Promise.resolve(), (line) => {
     const progress = readLossLine(line);
     if (progress === null) return;
     const { done: iteration, of } = lossSteps(progress);
     const part = `checkpoint ${progress.checkpoint}, ${progress.nth} of ${progress.of}`;
-    told = { iteration, of, loss: null, eta_s: null, part };
+    latest = { iteration, of, loss: null, eta_s: null, part };
   });
-  return told === null ? null : withEta(told, join(dir, files.loss, 'command.json'));
+  return latest === null ? null : withEta(latest, join(dir, files.loss, 'command.json'));
 }
 
 async function training(dir: string, run: Run): Promise<Progress | null> {
   const advance = trainProgress(run.settings.train?.iters ?? null);
-  let told: Progress | null = null;
+  let latest: Progress | null = null;
   await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
     const event = readLogLine(line);
     if (event === null) return;
     const { iteration, of, loss } = advance(event, 0);
-    told = { iteration, of, loss, eta_s: null };
+    latest = { iteration, of, loss, eta_s: null };
   });
-  return told === null ? null : withEta(told, join(dir, 'command.json'));
+  return latest === null ? null : withEta(latest, join(dir, 'command.json'));
 }
 
 async function answering(dir: string, run: Run): Promise<Progress | null> {
-  // An engine writes all at once, and tells how far it is in its own log alone.
+  // An engine writes all results at once, and shows its progress only in its own log.
   if (run.settings.eval.engine !== undefined) return null;
   const answers = await readText(join(dir, 'answers.jsonl'));
   if (answers === null) return null;
@@ -84,7 +84,10 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   );
 }
 
-/** The log has no times of its own: what is left is told from the mean speed since the file `startedAt` was made. */
+/**
+ * The log has no times of its own, so the remaining time follows from the mean speed since the file `startedAt` was
+ * made.
+ */
 async function withEta(progress: Progress, startedAt: string): Promise<Progress> {
   const { iteration, of } = progress;
   const started = await stat(startedAt).catch(() => null);

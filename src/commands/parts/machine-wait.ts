@@ -4,7 +4,9 @@ import { attemptFolder, isStage, stages } from '../../events/stages.ts';
 import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 
-/** `waits for the machine: train of 43b-s0 in /other, pid 4711`: why a run's stage does not begin; null: it works. */
+/**
+ * `waits for the machine: train of 43b-s0 in /other, pid 4711`: why a run's stage has not started. Null if it works.
+ */
 export async function machineWait(folder: string, status: RunStatus): Promise<string | null> {
   const { stage } = status;
   if (!isStage(stage) || !stages[stage].loadsModel || status.attempt === null) return null;

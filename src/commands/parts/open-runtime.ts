@@ -28,8 +28,8 @@ export interface OwnerParts {
 export interface RuntimeParts extends OwnerParts {
   readonly broker: Broker;
   readonly signal: AbortSignal;
-  /** Aborted when it is not wanted any more; then its reason is thrown, and nothing is left open. */
-  readonly asked?: AbortSignal;
+  /** Aborted when the runtime is no longer needed. Its reason is then thrown, and nothing is left open. */
+  readonly stop?: AbortSignal;
 }
 
 /** What the owner of a workspace needs, from the disk. */
@@ -39,7 +39,7 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
   reportMoved({ log, notice }, await clearResults(workspace.artifacts));
   const { taken } = await takeHeads(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
   const { own, replaced } = await sortRows([...taken.values()], runStore);
-  // Before a run is started: its journal would no longer show that the row is not its own.
+  // Before a run starts: afterwards its journal would no longer show that the row is not its own.
   for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);
   if (replaced.length > 0) log.warn(replacedText(replaced));
   return {
@@ -59,14 +59,17 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
   };
 }
 
-/** What the workers share, from the disk and the user's python. Throws CommandError 3 when there is no python with mlx_lm, or no broker. */
+/**
+ * What the workers share, from the disk and the user's Python. Throws CommandError 3 if there is no Python with mlx_lm,
+ * or no broker.
+ */
 export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
-  const { workspace, log, broker, signal, asked, notice } = parts;
+  const { workspace, log, broker, signal, stop, notice } = parts;
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
   const id = await workspaceId(workspace.state);
-  const connection = await broker.reach(brokerPrefix(id), asked);
-  asked?.throwIfAborted();
+  const connection = await broker.reach(brokerPrefix(id), stop);
+  stop?.throwIfAborted();
   const root = packageRoot();
   const clock = openRetryClock(workspace.config);
   return {

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { packageRoot } from '../../io/host/package-root.ts';
 import { logLevels } from '../../io/workspace/logger.ts';
 
-/** `phasebox` with the options before the command, and no command yet. */
+/** `phasebox` with its global options, without commands. */
 export const emptyProgram = (): Command =>
   new Command('phasebox')
     .description('Run fine-tuning experiments overnight, and read in the morning which one is better.')

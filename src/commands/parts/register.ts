@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { openWorkspace, type Workspace } from '../../io/workspace/workspace.ts';
 import { warnOfWorkspace } from './warnings.ts';
 
-/** Adds one command to the program; `exit` takes its exit code. */
+/** Adds one command to the program. `exit` receives its exit code. */
 export type Register = (program: Command, exit: (code: number) => void) => void;
 
 interface Globals {
@@ -13,7 +13,7 @@ interface Globals {
 /** The options before the command. */
 export const globals = (command: Command): Globals => command.optsWithGlobals<Globals>();
 
-/** The workspace of `--workspace`; what is doubtful in its phasebox.yaml goes to stderr. */
+/** The workspace of `--workspace`. Doubtful settings in its phasebox.yaml go to stderr. */
 export async function workspaceOf(command: Command, access: 'read' | 'write'): Promise<Workspace> {
   const workspace = await openWorkspace(globals(command).workspace, access);
   warnOfWorkspace(workspace);

@@ -2,12 +2,12 @@ import type { WriteStream } from 'node:tty';
 import { printable, printableLines } from '../../core/printable.ts';
 import { hasCode } from '../../io/disk/files.ts';
 
-/** Where `up` tells what happens: lines that stay, and below them, on a terminal, lines that change. */
+/** The output of `up`: lines that stay, and on a terminal lines below them that change. */
 export interface Screen {
   line(text: string): void;
-  /** Replaces the changing lines; does nothing when the output is not a terminal. */
+  /** Replaces the changing lines. Does nothing if the output is not a terminal. */
   live(lines: readonly string[]): void;
-  /** Takes the changing lines away. */
+  /** Removes the changing lines. */
   close(): void;
 }
 
@@ -15,19 +15,20 @@ const up = (count: number): string => (count === 0 ? '\r' : `\x1b[${count}A\r`);
 const clearBelow = '\x1b[J';
 
 /**
- * Writes to a terminal (cursor moves) or a pipe (plain lines only). When nobody reads it any more (a dead `tee`, a closed
- * terminal) nothing more is written; this, or a disk that refuses, is told to `onTrouble`, each kind once.
+ * Writes to a terminal (moves the cursor) or a pipe (plain lines only). When the output has no reader left (a dead
+ * `tee`, a closed terminal), nothing more is written. This, or a disk that refuses, calls `onTrouble` once for each
+ * kind.
  */
 export function openScreen(
   output: WriteStream | NodeJS.WritableStream,
   onTrouble: (error: Error, gone: boolean) => void,
 ): Screen {
   let gone = false;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   output.on('error', (error: Error) => {
     gone ||= hasCode(error, 'EPIPE', 'EIO');
-    if (!told.has(error.message)) onTrouble(error, gone);
-    told.add(error.message);
+    if (!reported.has(error.message)) onTrouble(error, gone);
+    reported.add(error.message);
   });
   const write = (text: string): void => {
     if (!gone) output.write(text);

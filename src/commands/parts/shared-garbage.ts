@@ -11,7 +11,10 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import { baseFile } from '../../workers/stages/base-score.ts';
 import { type Garbage, type StoredRows, wholeFolder } from './garbage.ts';
 
-/** What belongs to no run: scores of base models that are gone, logs of downloads, servers and of phasebox itself, old prompts. */
+/**
+ * What belongs to no run: scores of base models that are gone, logs of downloads, servers and phasebox itself, old
+ * prompts.
+ */
 export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows): Promise<Garbage[]> {
   const found = [
     ...(await baseScores(workspace, storedRows)),
@@ -23,12 +26,12 @@ export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows
   return found.filter(({ bytes }) => bytes > 0);
 }
 
-/** Hashes of base models that runs have read, and whether the model is still here. */
+/** Hashes of base models that runs have read, and whether the model still exists on this machine. */
 async function baseModels({ root }: Workspace, { runStore }: StoredRows): Promise<ReadonlyMap<string, boolean>> {
   const here = new Map<string, boolean>();
   for (const stored of runStore.all()) {
     const model = await findBaseModel(stored.run, await runStore.journal(stored), root);
-    // A folder that was there at acceptance is not looked for again.
+    // A folder that existed at acceptance is not searched again.
     const found = model?.found === true && (await listNames(model.folder)).length > 0;
     for (const hash of await notedBases(runStore, stored)) here.set(hash, found || (here.get(hash) ?? false));
   }
@@ -47,14 +50,14 @@ async function baseScores(workspace: Workspace, storedRows: StoredRows): Promise
       continue;
     }
     const model = await modelOf(folder);
-    // A run that is not done may come to a model that no run has read yet.
+    // An unfinished run may need a model that no run has read yet.
     const needed = model === null || (models.get(model) ?? open);
     if (!needed) found.push(await wholeFolder(folder, `score of a base model that is gone (${key})`));
   }
   return found;
 }
 
-/** Null: it cannot be read; `phasebox verify` tells what to do. */
+/** Null if it cannot be read. `phasebox verify` says what to do. */
 async function modelOf(folder: string): Promise<string | null> {
   const text = await readText(join(folder, 'score.json'));
   try {
@@ -64,7 +67,7 @@ async function modelOf(folder: string): Promise<string | null> {
   }
 }
 
-/** Only while no `up` is there: it may be about to start one. */
+/** Only while no `up` is running, since it may be about to start one. */
 async function downloads({ state }: Workspace): Promise<Garbage[]> {
   if ((await ownerOf(state)) !== null) return [];
   const names = await listNames(join(state, 'downloads'));
@@ -81,7 +84,10 @@ async function servers({ state }: Workspace): Promise<Garbage[]> {
   return found;
 }
 
-/** Days for which rendered prompts are kept: those of models and suites that nobody uses any more never go otherwise. */
+/**
+ * Days for which rendered prompts are kept. Those of models and suites that are no longer used would otherwise stay
+ * permanently.
+ */
 const promptDays = 30;
 
 async function oldPrompts({ state }: Workspace): Promise<Garbage[]> {

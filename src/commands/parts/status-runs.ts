@@ -20,34 +20,37 @@ import { reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';
 
-/** A run, with what people read instead of its state: how it ended, or that no `up` looks after it. Null: the state. */
+/**
+ * A run, with the text that replaces its state for people: how it finished, or that no `up` manages it. Null means the
+ * state itself.
+ */
 export interface ShownRun {
   readonly status: RunStatus;
   readonly said: string | null;
-  /** What its stage has reserved of the disk. */
+  /** Disk space that its stage has reserved. */
   readonly reserved?: string | null;
-  /** What was doubtful in its model, if that was fetched after acceptance. */
+  /** Doubtful facts about its model, if that was fetched after acceptance. */
   readonly warnings?: readonly string[];
 }
 
-/** What is known of the workspace as a whole. */
+/** The state of the workspace as a whole. */
 interface Now {
   readonly control: Control;
   readonly up: boolean;
-  /** Takes what is said of files of the workspace that cannot be read. */
+  /** Receives the messages about unreadable files of the workspace. */
   readonly damage: string[];
 }
 
 interface ShownRuns {
   readonly shown: readonly ShownRun[];
   readonly copies: readonly string[];
-  /** What is said of rows of runs whose folders were removed. */
+  /** Messages about rows of runs whose folders were removed. */
   readonly oldRows: readonly string[];
   /** Whether a run has a row or a folder. */
   readonly isKnown: (run: string) => boolean;
 }
 
-/** Every run, and copies of runs in words. Of a finished run nothing is kept but what is shown. */
+/** Every run, and copies of runs in words. Of a finished run, only what is shown is kept in memory. */
 export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
@@ -93,7 +96,7 @@ const finishedRun = (row: RowHead) => {
   return { run, status, overall, shown: { status: finishedStatus(row), said } };
 };
 
-/** A state, as wide as the widest. */
+/** A state, padded to the width of the widest. */
 export const wide = (state: string): string => state.padEnd(9);
 
 /** Whether the stage that a run starts after is committed: then it only waits for its turn. */
@@ -103,7 +106,7 @@ async function hasItsSource(runStore: RunStore, { run }: RunState): Promise<bool
   return branch !== null && source !== undefined && (await runStore.committed(source, branch.after)) !== null;
 }
 
-/** A run whose stage is under way or comes next. */
+/** A run whose stage is running or comes next. */
 async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): Promise<ShownRun> {
   const isOn = status.state === 'running' || status.state === 'retrying';
   const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;
@@ -114,7 +117,7 @@ async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): P
   const why = status.why ?? part ?? null;
   if (!up) {
     const alive = await hasLiveTool(join(stored.folder, attemptFolder(at.stage, at.attempt)));
-    // Nothing comes nearer to its end while nobody works.
+    // There is no time left to estimate while nothing works.
     if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
     return { status: { ...status, ...progress, why }, said: 'continues in the background' };
   }
@@ -122,7 +125,7 @@ async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): P
   return { status: { ...status, ...progress, why: waits ?? why }, said: null };
 }
 
-/** `fetching its model org/name`: the run cannot start before; null when its model is here. */
+/** `fetching its model org/name`: the run cannot start before. Null if its model is on this machine. */
 async function modelToCome({ root }: Workspace, { run, journal }: RunState): Promise<string | null> {
   if (run.model === null || !run.model.download) return null;
   const found = await findBaseModel(run, journal, root);

@@ -5,13 +5,13 @@ import type { Live, Notice, Runtime } from '../../workers/runtime.ts';
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
 
-/** A line with the time of day before it, as every step has it. */
+/** A line with the time of day before it, as for every step. */
 export const timed = (line: string): string => `${clock()} ${line}`;
 
-/** What a person waits for who asked `up` to end its tools too. */
+/** What a person waits for after stopping `up` with its tools. */
 export function endingLine({ busyRuns }: Pick<Runtime, 'busyRuns'>): string {
   const names = [...busyRuns].map(([run, { stage }]) => `${stage} of ${run}`);
-  return timed(names.length === 0 ? 'going down' : `stopping ${names.join(', ')} (8 s at most) ...`);
+  return timed(names.length === 0 ? 'stopping' : `stopping ${names.join(', ')} (8 s at most) ...`);
 }
 
 /** One line for a step. */
@@ -45,7 +45,7 @@ function failureText({ stage, code, retryAt, message }: Extract<Notice, { kind: 
 const handsOn = (stage: string): boolean =>
   stageNames.some((name) => name === stage && keptFor(name, 'STOPPED').length > 0);
 
-/** What changes on a terminal: a line for each run that is in hand. */
+/** The changing lines of a terminal: one for each busy run. */
 export function liveLines({ busyRuns, runStore }: Runtime, now: number): string[] {
   return [...busyRuns].map(([name, live]) => {
     const chain: readonly string[] = runStore.get(name)?.run.chain ?? [];

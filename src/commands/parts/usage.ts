@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 
-/** What a command says about itself. Its `--help` and docs/commands.md are made from this. */
+/** The description of a command, from which its `--help` and docs/commands.md are made. */
 export interface Usage {
   /** What it does, in a few words: its line in `phasebox --help`. */
   readonly does: string;
-  /** What that leaves out: a paragraph each. */
+  /** More details, one paragraph each. */
   readonly notes?: readonly string[];
   readonly examples: readonly string[];
-  /** When the command ends with which exit code. */
+  /** The meaning of each exit code. */
   readonly exits: Readonly<Partial<Record<0 | 1 | 2 | 3, string>>>;
 }
 
@@ -23,7 +23,7 @@ export function documented(command: Command, usage: Usage): Command {
     .addHelpText('after', () => afterOptions(command, usage));
 }
 
-/** What a command says about itself. Throws for a command that was not `documented`. */
+/** The description of a command. Throws for a command that was not `documented`. */
 export function usageOf(command: Command): Usage {
   const usage = usages.get(command);
   if (usage === undefined) throw new Error(`the command ${command.name()} has no usage`);

@@ -9,14 +9,14 @@ const statOf = promisify(fstat);
 export const warn = (line: string): void => printError(`${line}\n`);
 
 /**
- * Writes warnings to stderr for a command whose stdout shows them as well. Where both are the same terminal, file or
- * pipe (`2>&1`), a second copy would only be noise: nothing is written then.
+ * Writes warnings to stderr for a command that also shows them on stdout. If both are the same terminal, file or pipe
+ * (`2>&1`), it writes nothing, since a second copy would be noise.
  */
-export async function warnBesideOutput(): Promise<(line: string) => void> {
+export async function warnOutsideOutput(): Promise<(line: string) => void> {
   return (await isOnePlace()) ? () => undefined : warn;
 }
 
-/** What is doubtful in phasebox.yaml, on stderr. */
+/** Doubtful settings in phasebox.yaml, on stderr. */
 export function warnOfWorkspace({ warnings = [] }: Pick<Workspace, 'warnings'>): void {
   for (const text of warnings) warn(`phasebox.yaml: ${text}`);
 }
@@ -26,7 +26,7 @@ async function isOnePlace(): Promise<boolean> {
     const [out, err] = await Promise.all([statOf(process.stdout.fd), statOf(process.stderr.fd)]);
     return out.dev === err.dev && out.ino === err.ino;
   } catch {
-    // A closed descriptor is no place at all.
+    // A closed descriptor is not a place.
     return false;
   }
 }

@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import type { Driver } from '../drivers.ts';
 
-/** What a failed attempt carries over to the next one, beside its logs. Everything else is made again. */
+/** What a failed attempt passes to the next one, apart from its logs. Everything else is made again. */
 export interface Carried {
   /** Files and folders. The last one is what counts; those before say what it was made from, so they are moved first. */
   readonly moved: readonly string[];

@@ -10,7 +10,7 @@ export async function inspectTensors(path: string): Promise<InspectedTensors> {
   return file.ok ? { ok: true, value: file.value.tensors } : file;
 }
 
-/** The same with where the tensors begin. */
+/** The same, with the position where the tensors begin. */
 export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>> {
   if ((await claimedHeader(path)) <= smallJson) return parseTensorFile(path);
   return runTask('tensorFile', path, null).catch((error: unknown) => {
@@ -19,7 +19,7 @@ export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>>
   });
 }
 
-/** Bytes that the header of a .safetensors file claims to have; 0 if it cannot be read: whoever reads it says why. */
+/** The size that a .safetensors file claims for its header. It is 0 if it cannot be read, which the later read reports. */
 export async function claimedHeader(path: string): Promise<number> {
   try {
     const handle = await openRegular(path);
