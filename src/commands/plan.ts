@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { phaseDefaults } from '../core/config/check-train.ts';
 import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
@@ -78,8 +79,6 @@ async function planRun(
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
   const shape = await readModelShape(source, draft.model?.folder ?? null);
-  const facts = train === null ? null : await context.lookups.facts();
-  const defaults = facts === null || facts.unchecked !== undefined ? null : facts.defaults;
   const tools: PlannedTools = {
     python: context.python,
     driver: driverPath,
@@ -89,7 +88,7 @@ async function planRun(
   };
   return {
     draft,
-    train: train === null || !draft.chain.includes('train') ? [] : trainSettings(train, defaults),
+    train: train === null || !draft.chain.includes('train') ? [] : trainSettings(train, draft.train_defaults ?? null),
     stages: stageCommands(draft, tools),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
@@ -105,7 +104,7 @@ async function printDifferences(
   { context, options }: { readonly context: PlanContext; readonly options: PlanOptions },
 ): Promise<void> {
   const trains = [before, ...others].some(({ runs }) => runs.some((run) => run.settings.train !== null));
-  const defaults = trains ? (await context.lookups.facts()).defaults : {};
+  const defaults = trains ? phaseDefaults((await context.lookups.facts()).defaults) : {};
   const found = others.map((read) => ({
     names: { before: before.phase.phase, after: read.phase.phase },
     differences: settingDifferences(before.config, read.config, defaults),

@@ -41,6 +41,11 @@ export const run = z.strictObject({
   from: origin.nullable(),
   chain: z.array(stageName).min(1),
   settings: z.strictObject(keptSections),
+  /**
+   * What the mlx_lm that was installed at acceptance uses for train settings that are left out. Absent if the run has no
+   * training, and in a run.json of 0.1.0: events/stages/train-defaults.ts.
+   */
+  train_defaults: z.record(z.string(), z.unknown()).optional(),
   criteria: criteria.nullable(),
   /** A phase's name, or figures. */
   baseline: z

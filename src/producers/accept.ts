@@ -137,6 +137,8 @@ function draftChanges(existing: Run, draft: RunDraft): string[] {
     number: undefined,
     accepted: undefined,
     file: undefined,
+    // mlx_lm may have been upgraded since then.
+    train_defaults: undefined,
     model: run.model && { source: run.model.source, download: run.model.download },
   });
   return changedLines(plan(existing), plan(draft));

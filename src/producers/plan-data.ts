@@ -2,6 +2,7 @@ import type { Lookups, RunDraft } from '../core/config/lookups.ts';
 import { openQueue } from '../core/keyed-lock.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
 import type { CheckCall } from '../events/stages/train.ts';
+import { completeTrain } from '../events/stages/train-defaults.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
 
 /** The data check of a planned run; null: it does not train. */
@@ -39,7 +40,7 @@ async function callOf(
   draft: RunDraft,
   lookups: Lookups,
 ): Promise<CheckCall | Extract<PlannedData, { checked: false }> | null> {
-  const { train } = draft.settings;
+  const train = completeTrain(draft);
   if (train === null || draft.data === null || !draft.chain.includes('train')) return null;
   const { folder: data } = draft.data;
   const model = draft.model?.folder ?? null;

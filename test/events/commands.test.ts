@@ -7,6 +7,7 @@ import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx
 import { quantizeArgv } from '../../src/events/stages/quantize.ts';
 import { lossCommand } from '../../src/events/stages/select.ts';
 import { checkArgv, trainArgv, trainYaml } from '../../src/events/stages/train.ts';
+import { withDefaults } from '../../src/events/stages/train-defaults.ts';
 import type { Settings } from '../../src/events/stages.ts';
 
 const fuse: Settings<'fuse'> = { mode: 'direct', q_bits: 5, q_group_size: 64 };
@@ -45,7 +46,7 @@ describe('events/stages, commands', () => {
     const call = {
       model: 'M',
       data: 'D',
-      settings: { iters: 800, mask_prompt: true },
+      settings: withDefaults({ iters: 800, mask_prompt: true }),
       minRows: { train: 1000, valid: 9 },
     };
     expect(checkArgv('py', 'check_data.py', call).join(' ')).to.equal(
@@ -55,7 +56,7 @@ describe('events/stages, commands', () => {
   });
 
   it('names the keys of a data row to every driver that reads data, where the config renames them', () => {
-    const settings = { prompt_feature: 'question', completion_feature: 'answer' };
+    const settings = withDefaults({ prompt_feature: 'question', completion_feature: 'answer' });
     const keys = '--prompt-key question --completion-key answer';
     const check = checkArgv('py', 'c.py', { model: 'M', data: 'D', settings, minRows: {} });
     const tools = { python: 'py', driver: (name: string) => `${name}.py`, baseModel: 'B' };

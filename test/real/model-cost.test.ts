@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { execa } from 'execa';
 import { type Cost, cost } from '../../src/events/cost.ts';
 import { costCommand } from '../../src/events/stages/eval.ts';
+import { withDefaults } from '../../src/events/stages/train-defaults.ts';
 import { night, rowOf } from '../helpers/real-chain.ts';
 import { demoBase, demoData, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
@@ -54,7 +55,7 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
       await writeFile(at('cost-answers.jsonl'), text);
       const call = { adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final') };
       const tools = { python: testPython, driver: () => driver, baseModel: at('base') };
-      const { argv } = costCommand({ ...call, data: demoData, train: null }, tools);
+      const { argv } = costCommand({ ...call, data: demoData, train: withDefaults({}) }, tools);
       const [python = '', ...rest] = argv;
       await execa(python, rest, { env, cwd: join(folder, kind) });
       measured.set(kind, JSON.parse(await readFile(at('cost/cost.json'), 'utf8')));

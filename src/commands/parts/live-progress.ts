@@ -7,6 +7,7 @@ import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import { savedIterations } from '../../events/stages/train.ts';
+import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { attemptFolder, type StageName } from '../../events/stages.ts';
 import { readText } from '../../io/disk/files.ts';
 import { suiteOf } from '../../io/thread/off-thread.ts';
@@ -31,7 +32,8 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const { by, suite: path, prompts } = run.settings.select;
   if (by === 'val_loss' || path === undefined) return measuring(dir);
   const folder = join(dir, files.candidates);
-  const saved = run.settings.train === null ? [] : savedIterations(run.settings.train);
+  const train = completeTrain(run);
+  const saved = train === null ? [] : savedIterations(train);
   const texts = await Promise.all(
     saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
   );
@@ -59,7 +61,7 @@ async function measuring(dir: string): Promise<Progress | null> {
 }
 
 async function training(dir: string, run: Run): Promise<Progress | null> {
-  const advance = trainProgress(run.settings.train?.iters ?? null);
+  const advance = trainProgress(completeTrain(run)?.iters ?? null);
   let latest: Progress | null = null;
   await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
     const event = readLogLine(line);

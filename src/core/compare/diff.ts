@@ -1,7 +1,8 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
+import { knownDefaults } from '../../events/stages/train-defaults.ts';
 import { differences, withoutUnset } from '../differences.ts';
-import { isSame } from '../mapping.ts';
+import { isSame, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { partsOf } from '../score/identity-parts.ts';
 import { shownAt } from '../secrets.ts';
@@ -84,11 +85,23 @@ function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
   return facts.map(([name, value]) => [name, 'jumper', value]);
 }
 
+/**
+ * The train settings with mlx_lm's defaults for those that are left out. A run.json of 0.1.0 has few defaults: one that is
+ * not known of both runs, and that neither config sets, is not compared.
+ */
+function trainOf(plan: Run, other: Run | null): Mapping {
+  const [own, others] = [plan.settings.train, other?.settings.train ?? null];
+  if (own === null || other === null || others === null) return own ?? {};
+  const known = { ...knownDefaults(other), ...others };
+  const defaults = Object.entries(knownDefaults(plan)).filter(([key]) => Object.hasOwn(known, key));
+  return { ...Object.fromEntries(defaults), ...own };
+}
+
 /** Settings that are not jumpers of their own, by their config names. */
-function settingsOf({ plan }: DiffSide): unknown {
+function settingsOf({ plan }: DiffSide, other: DiffSide): unknown {
   if (plan === null) return null;
   const { temperature: _temperature, stop: _stop, system: _system, suite: _suite, ...evaluated } = plan.settings.eval;
-  const { resume_adapter_file: _resume, ...train } = plan.settings.train ?? {};
+  const { resume_adapter_file: _resume, ...train } = trainOf(plan, other.plan);
   const { select, fuse, cleanup } = plan.settings;
   return withoutUnset({
     ...{ model: plan.model?.source, revision: plan.model?.revision, data: plan.data?.source, from: plan.from },
@@ -119,7 +132,7 @@ function pairsOf(one: readonly Fact[], two: readonly Fact[]): DiffLine[] {
 /** Without the plan of one of the runs, its settings are not known. */
 function settingPairs(a: DiffSide, b: DiffSide): DiffLine[] {
   if (a.plan !== null && b.plan !== null)
-    return differences(settingsOf(a), settingsOf(b)).map(({ path, before, after }) => ({
+    return differences(settingsOf(a, b), settingsOf(b, a)).map(({ path, before, after }) => ({
       name: path,
       kind: 'setting',
       a: before ?? null,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { modelSections, type SectionName, type StageName, sectionsUntil, stages } from '../../events/stages.ts';
-import { get } from '../mapping.ts';
+import { get, type Mapping } from '../mapping.ts';
 import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
 import { checkAdapter, noAdapter } from './check-adapter.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
@@ -21,6 +21,8 @@ export interface Checked<T> {
 export interface CheckedStart extends Start {
   /** Settings of stages that are made already. */
   readonly inherited: Partial<Run['settings']>;
+  /** mlx_lm's defaults for the training of that run. Null: nothing is taken over. */
+  readonly trainDefaults: Mapping | null;
 }
 
 const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: null, findings });
@@ -45,7 +47,7 @@ export async function checkStart(
       ? { from: null, data: rest.value, done: null }
       : { from: rest.value, data: null, done: 'model' in rest.value ? 'quantize' : 'select' };
   const inherited = begin.done === 'quantize' ? unused : {};
-  const value = { ...begin, model: model.value, min_rows: { ...phase.min_rows }, inherited };
+  const value = { ...begin, model: model.value, min_rows: { ...phase.min_rows }, inherited, trainDefaults: null };
   return { value, findings };
 }
 
@@ -164,7 +166,9 @@ async function startFromRun(
   }
   const inherited = pickSections(source.settings, sectionsUntil(after));
   const { model, data, min_rows } = source;
-  return { value: { from: { run: source.run, after }, done: after, model, data, min_rows, inherited }, findings: [] };
+  const trainDefaults = source.train_defaults ?? {};
+  const value = { from: { run: source.run, after }, done: after, model, data, min_rows, inherited, trainDefaults };
+  return { value, findings: [] };
 }
 
 /** Checkpoints that another run could choose from are gone when this one is over. */

@@ -1,5 +1,5 @@
-import { mlxDefaults } from '../../events/stages/mlx.ts';
 import { trainSettings } from '../../events/stages/train.ts';
+import { withDefaults } from '../../events/stages/train-defaults.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { plural } from '../words.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
@@ -21,6 +21,10 @@ const ours: Readonly<Record<string, string>> = {
   wandb: 'figures are kept in artifacts/',
   report_to: 'figures are kept in artifacts/',
 };
+
+/** mlx_lm's table of training defaults without the keys that a phase cannot set. */
+export const phaseDefaults = (defaults: Mapping): Mapping =>
+  Object.fromEntries(Object.entries(defaults).filter(([key]) => !Object.hasOwn(ours, key)));
 
 export interface TrainScope extends LoraScope {
   /** Schedules that the installed mlx has; null: not known. */
@@ -56,8 +60,8 @@ interface Steps extends Checked {
 
 /** mlx_lm steps its optimizer when the iteration, counted from 1, is a multiple of grad_accumulation_steps. */
 function checkSteps(train: Mapping, { path, defaults }: Pick<TrainScope, 'path' | 'defaults'>): Steps {
-  const numbers: Mapping = { ...mlxDefaults, ...defaults, ...train };
-  const [iters, gathered] = [Number(numbers.iters), Number(numbers.grad_accumulation_steps ?? 1)];
+  const iters = Number(withDefaults(train, defaults).iters);
+  const gathered = Number(train.grad_accumulation_steps ?? defaults.grad_accumulation_steps ?? 1);
   const updates = Math.floor(iters / gathered);
   const findings: Finding[] = [];
   if (updates < 1) {

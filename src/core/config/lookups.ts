@@ -98,7 +98,10 @@ export interface Lookups {
 export type RunDraft = Omit<Run, 'version' | 'number' | 'accepted' | 'file'>;
 
 /** What a later run needs to know of the one it starts from. */
-export type RunPlan = Pick<Run, 'run' | 'model' | 'data' | 'from' | 'chain' | 'settings' | 'min_rows'>;
+export type RunPlan = Pick<
+  Run,
+  'run' | 'model' | 'data' | 'from' | 'chain' | 'settings' | 'train_defaults' | 'min_rows'
+>;
 
 /** A config that was read earlier in the same drop: as good as accepted for those after it. */
 export interface EarlierPhase {

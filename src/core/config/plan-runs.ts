@@ -1,7 +1,7 @@
 import type { Phase } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { type StageName, sectionNames, stageNames, stages } from '../../events/stages.ts';
-import { isSame } from '../mapping.ts';
+import { isSame, type Mapping } from '../mapping.ts';
 import type { RunDraft } from './lookups.ts';
 
 type Settings = Run['settings'];
@@ -26,8 +26,8 @@ export interface ResolvedPhase {
   readonly start: Start;
   readonly settings: Settings;
   readonly variants: readonly Variant[];
-  /** mlx_lm's own: a setting that says the same is no difference. */
-  readonly trainDefaults: Readonly<Record<string, unknown>>;
+  /** mlx_lm's own, for the training that is made or taken over. A setting that says the same is no difference. */
+  readonly trainDefaults: Mapping;
   /** Whether the figures of the baseline were measured on the suite of this path; absent: not known. */
   readonly comparable: ReadonlyMap<string, boolean>;
 }
@@ -67,7 +67,7 @@ export function chainAfter(done: StageName | null, settings: Settings): StageNam
 }
 
 /** What of the settings reaches a tool: bits have no meaning without a fuse, a group size none without bits. */
-export function effective(settings: Settings, trainDefaults: ResolvedPhase['trainDefaults']): Settings {
+export function effective(settings: Settings, trainDefaults: Mapping): Settings {
   const { mode, q_bits, q_group_size } = settings.fuse;
   const bits = mode === 'none' ? null : q_bits;
   return {
@@ -99,7 +99,10 @@ interface Place {
   readonly variant: Variant | null;
 }
 
-function draft({ phase, start, settings, comparable }: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
+function draft(
+  { phase, start, settings, trainDefaults, comparable }: ResolvedPhase,
+  { seed, k, variant }: Place,
+): RunDraft {
   const own = variant?.settings ?? settings;
   return {
     run: runId(phase.phase, { seed, k }, variant?.name ?? null),
@@ -114,6 +117,8 @@ function draft({ phase, start, settings, comparable }: ResolvedPhase, { seed, k,
     from: start.from,
     chain: chainAfter(start.done, own),
     settings: own,
+    // Left out where there are none, as in what 0.1.0 wrote.
+    ...(Object.keys(trainDefaults).length > 0 && { train_defaults: { ...trainDefaults } }),
     criteria: phase.criteria ?? null,
     baseline: baselineOf(phase, comparable.get(own.eval.suite)),
     env: phase.env,

@@ -6,6 +6,7 @@ import { checkPrompts } from './check-prompts.ts';
 import { checkScores } from './check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from './check-settings.ts';
 import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts';
+import { phaseDefaults } from './check-train.ts';
 import { checkVariants } from './check-variants.ts';
 import { merged } from './extend.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
@@ -106,7 +107,8 @@ async function check(config: Config): Promise<Checked> {
   if (!isRight || settings === null || start.value === null)
     return { findings, warnings: [], transient: [], resolved: null };
   const { phase, renamed } = await named(raw, lookups);
-  const trainDefaults = settings.train === null ? {} : (await lookups.facts()).defaults;
+  const installed = settings.train === null ? {} : phaseDefaults((await lookups.facts()).defaults);
+  const trainDefaults = start.value.trainDefaults ?? installed;
   const runs = { settings, variants: variants.variants };
   const baseline = await baselineDoubts(phase, runs, config);
   const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };

@@ -1,12 +1,12 @@
 import type { Run } from '../../events/run.ts';
-import { mlxDefaults } from '../../events/stages/mlx.ts';
 import type { Sizes } from '../../events/stages/stage-row.ts';
-import { checkpointCount, savedIterations } from '../../events/stages/train.ts';
-import { type Settings, type StageName, stages } from '../../events/stages.ts';
+import { type CompleteTrain, checkpointCount, savedIterations } from '../../events/stages/train.ts';
+import { completeTrain } from '../../events/stages/train-defaults.ts';
+import { type StageName, stages } from '../../events/stages.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
 /** Of a run: what decides how much it writes. */
-export type Planned = Pick<Run, 'chain' | 'settings'>;
+export type Planned = Pick<Run, 'chain' | 'settings' | 'train_defaults'>;
 
 /** Bytes that a stage has written at its end, and those that are freed by it. */
 export interface StageDisk {
@@ -68,7 +68,7 @@ const layerOf = (path: string): number | null => {
   return digits === undefined ? null : Number(digits);
 };
 
-function loraParameters(settings: Settings<'train'>): { rank: number; keys: readonly string[] | null } {
+function loraParameters(settings: CompleteTrain): { rank: number; keys: readonly string[] | null } {
   const { lora_parameters: given } = settings;
   const of = typeof given === 'object' && given !== null ? { ...given } : {};
   const rank = 'rank' in of && typeof of.rank === 'number' ? of.rank : 8;
@@ -77,10 +77,10 @@ function loraParameters(settings: Settings<'train'>): { rank: number; keys: read
 }
 
 /** Trainable parameters: rank x (inputs + outputs) of every linear layer (and expert) in the last `num_layers` blocks. */
-export function trainableParameters(weights: readonly Weight[], settings: Settings<'train'>): number {
+export function trainableParameters(weights: readonly Weight[], settings: CompleteTrain): number {
   const { rank, keys } = loraParameters(settings);
   const layers = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));
-  const wanted = settings.num_layers ?? mlxDefaults.num_layers;
+  const wanted = settings.num_layers;
   // 0 and -1 mean all blocks: mlx_lm slices `layers[-max(n, 0):]`.
   const first = wanted <= 0 ? 0 : layers - wanted;
   return weights.reduce((sum, { path, shape }) => {
@@ -95,12 +95,13 @@ export function trainableParameters(weights: readonly Weight[], settings: Settin
 }
 
 /** Bytes of one adapter file: float32 whatever the model is; 0 when only the model's name is known. */
-export function adapterBytes(shape: ModelShape, settings: Settings<'train'>): number {
+export function adapterBytes(shape: ModelShape, settings: CompleteTrain): number {
   return shape.about ? 0 : trainableParameters(shape.weights, settings) * 4;
 }
 
 /** What the stages of a run count with. */
-function sizesOf(shape: ModelShape, { settings: { train } }: Planned): Sizes {
+function sizesOf(shape: ModelShape, run: Planned): Sizes {
+  const train = completeTrain(run);
   return {
     model: (bits, group) => modelBytes(shape, bits, group),
     adapter: train === null ? 0 : adapterBytes(shape, train),

@@ -12,20 +12,15 @@ export interface TrainSetting {
   readonly differs: boolean;
 }
 
-/** mlx_lm's keys that are phasebox's to set. */
-const ours = ['model', 'data', 'seed', 'adapter_path', 'train', 'config', 'test', 'test_batches', 'report_to', 'wandb'];
-
 /** All settings of the training, those that are set first, in the config's order. `defaults` null: not known. */
 export function trainSettings(train: NonNullable<Run['settings']['train']>, defaults: Mapping | null): TrainSetting[] {
   const set = Object.entries(train).filter(([, value]) => value !== undefined && value !== null);
   const names = [...set.map(([name]) => name), ...Object.keys(defaults ?? {})];
-  return [...new Set(names)]
-    .filter((name) => !ours.includes(name))
-    .map((name) => {
-      const byDefault = defaults === null ? undefined : (defaults[name] ?? null);
-      const value = train[name] ?? byDefault;
-      return { name, value, byDefault, differs: !isSame(value, byDefault) };
-    });
+  return [...new Set(names)].map((name) => {
+    const byDefault = defaults === null ? undefined : (defaults[name] ?? null);
+    const value = train[name] ?? byDefault;
+    return { name, value, byDefault, differs: !isSame(value, byDefault) };
+  });
 }
 
 /** Names and texts: what a phase is called is no difference of what it does. */
@@ -35,8 +30,7 @@ const labels = ['phase', 'title', 'hypothesis', 'notes', 'extends'];
 function complete(config: Mapping, defaults: Mapping): Mapping {
   const { train } = config;
   const kept = Object.entries(config).filter(([key]) => !labels.includes(key));
-  const own = Object.fromEntries(Object.entries(defaults).filter(([key]) => !ours.includes(key)));
-  return { ...Object.fromEntries(kept), ...(isMapping(train) ? { train: { ...own, ...train } } : {}) };
+  return { ...Object.fromEntries(kept), ...(isMapping(train) ? { train: { ...defaults, ...train } } : {}) };
 }
 
 /** The settings that differ between two resolved phases. Null: not set there. */

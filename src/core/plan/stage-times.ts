@@ -1,13 +1,16 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
-import { mlxDefaults } from '../../events/stages/mlx.ts';
 import type { Work } from '../../events/stages/stage-row.ts';
+import { withDefaults } from '../../events/stages/train-defaults.ts';
 import { type StageName, stages } from '../../events/stages.ts';
+
+/** A run, as far as it decides how long its stages take. */
+type TimedRun = Pick<Run, 'model' | 'settings' | 'chain' | 'train_defaults'>;
 
 /** A finished run and its row. */
 export interface Finished {
   readonly row: Pick<Row, 'status' | 'seconds'>;
-  readonly run: Pick<Run, 'model' | 'settings' | 'chain'>;
+  readonly run: TimedRun;
 }
 
 /** Seconds a stage may take, by earlier runs of the same model; null: none is known. `runs`: how many told. */
@@ -21,13 +24,13 @@ function median(values: readonly number[]): number | null {
   return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
 }
 
-function workOf({ settings }: Pick<Run, 'settings'>): Work<Run['settings']> {
-  const { iters, batch_size } = { ...mlxDefaults, ...settings.train };
+function workOf({ settings, train_defaults }: TimedRun): Work<Run['settings']> {
+  const { iters, batch_size } = withDefaults(settings.train ?? {}, train_defaults);
   return { settings, steps: iters * batch_size };
 }
 
 /** Times of the stages of a run from done runs of the same model; a training's are scaled by iters x batch_size. */
-export function stageTimes(run: Pick<Run, 'model' | 'settings' | 'chain'>, finished: readonly Finished[]): StageTimes {
+export function stageTimes(run: TimedRun, finished: readonly Finished[]): StageTimes {
   const alike = finished.filter(
     (one) => one.row.status === 'done' && one.run.model !== null && one.run.model.source === run.model?.source,
   );

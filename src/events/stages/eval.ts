@@ -3,7 +3,7 @@ import { cost } from '../cost.ts';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
 import { baseScore, score } from '../score.ts';
-import { files, layChosen, loaded, mlxDefaults, rowKeys } from './mlx.ts';
+import { files, layChosen, loaded, rowKeys } from './mlx.ts';
 import {
   type Absolute,
   answerBytes,
@@ -13,7 +13,8 @@ import {
   type Tools,
   usual,
 } from './stage-row.ts';
-import type { TrainSettings } from './train.ts';
+import type { CompleteTrain, TrainSettings } from './train.ts';
+import { completeTrain, type Trained } from './train-defaults.ts';
 
 const count = z.int().min(1);
 
@@ -68,12 +69,11 @@ export interface CostCall {
   readonly final: string;
   /** Folder with valid.jsonl; null: no loss is measured. */
   readonly data: string | null;
-  readonly train: TrainSettings | null;
+  readonly train: CompleteTrain | null;
 }
 
 /** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
 export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Tools): RunCommand {
-  const limit = String(train?.max_seq_length ?? mlxDefaults.max_seq_length);
   const argv = [
     ...[
       at.python,
@@ -88,22 +88,24 @@ export function costCommand({ adapter, weights, final, data, train }: CostCall, 
       final,
     ],
     ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
-    ...(data === null ? [] : ['--data', data, '--max-seq-length', limit, ...rowKeys(train)]),
+    ...(data === null || train === null
+      ? []
+      : ['--data', data, '--max-seq-length', String(train.max_seq_length), ...rowKeys(train)]),
   ];
   return { does: 'run', name: files.cost, argv, loadsModel: true };
 }
 
 /** What the commands of an eval depend on. */
-interface Examined {
+interface Examined extends Trained<TrainSettings> {
   readonly data: { readonly folder: string } | null;
   readonly settings: { readonly train: TrainSettings | null; readonly eval: EvalSettings };
 }
 
 /** The measurement that follows the answers, when there is an adapter and what became of it. */
-function costCommands({ data, settings: { train, eval: own } }: Examined, at: Places): Command[] {
+function costCommands(run: Examined, at: Places): Command[] {
   const { fused } = at;
-  if (!own.cost || fused === null) return [];
-  return [costCommand({ ...fused, data: data?.folder ?? null, train }, at)];
+  if (!run.settings.eval.cost || fused === null) return [];
+  return [costCommand({ ...fused, data: run.data?.folder ?? null, train: completeTrain(run) }, at)];
 }
 
 /** Asks the prompts of a suite and scores the answers. */

@@ -1,18 +1,6 @@
 import { join } from 'node:path';
 import type { AdapterAt, Command } from './stage-row.ts';
 
-/** mlx_lm's own `CONFIG_DEFAULTS` of 0.30.7 and 0.32.2 (equal in both), as far as phasebox counts with them. */
-export const mlxDefaults = {
-  iters: 1000,
-  batch_size: 4,
-  val_batches: 25,
-  steps_per_eval: 200,
-  num_layers: 16,
-  save_every: 100,
-  max_seq_length: 2048,
-  mask_prompt: false,
-} as const;
-
 /** Names inside a stage's folder: the tools run in it, so every path they write is relative. */
 export const files = {
   trainConfig: 'train.yaml',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
-import { checkpointFile, files, layAdapter, mlxDefaults, remoteCode, rowKeys } from './mlx.ts';
+import { checkpointFile, files, layAdapter, remoteCode, rowKeys } from './mlx.ts';
 import {
   type Absolute,
   answerBytes,
@@ -12,7 +12,8 @@ import {
   type Tools,
   usual,
 } from './stage-row.ts';
-import { checkpointCount, savedIterations, type TrainSettings } from './train.ts';
+import { type CompleteTrain, checkpointCount, savedIterations, type TrainSettings } from './train.ts';
+import { completeTrain, type Trained } from './train-defaults.ts';
 
 export const selectSettings = z.strictObject({
   by: z
@@ -45,18 +46,17 @@ export interface LossCall {
   /** Folder with adapter_config.json, and the weights in it by iteration. */
   readonly adapter: string;
   readonly checkpoints: readonly { readonly iteration: number; readonly file: string }[];
-  readonly settings: TrainSettings;
+  readonly settings: CompleteTrain;
 }
 
 /** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, with what the training saw of a row. */
 export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, at: Tools): RunCommand {
-  const used = { ...mlxDefaults, ...settings };
   const argv = [
     ...[at.python, at.driver('val_loss'), '--model', at.baseModel, '--data', data, '--adapter', adapter],
     ...['--out', `${files.candidates}/${files.losses}`],
     ...checkpoints.flatMap(({ iteration, file }) => ['--checkpoint', `${iteration}=${file}`]),
-    ...['--max-seq-length', String(used.max_seq_length), '--batch-size', String(used.batch_size)],
-    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...['--max-seq-length', String(settings.max_seq_length), '--batch-size', String(settings.batch_size)],
+    ...(settings.mask_prompt ? ['--mask-prompt'] : []),
     ...rowKeys(settings),
     ...remoteCode(settings),
   ];
@@ -64,13 +64,13 @@ export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, 
 }
 
 /** What the commands of a choice depend on. */
-interface Choice {
+interface Choice extends Trained<TrainSettings> {
   readonly data: { readonly folder: string } | null;
   readonly settings: { readonly train: TrainSettings | null; readonly select: SelectSettings };
 }
 
 /** The checkpoints that there will be: known before the training, from `iters` and `save_every`. */
-function savedFiles(train: TrainSettings): LossCall['checkpoints'] {
+function savedFiles(train: CompleteTrain): LossCall['checkpoints'] {
   const numbered = checkpointCount(train);
   return savedIterations(train).map((iteration, index) => ({
     iteration,
@@ -109,10 +109,13 @@ export const select = {
     settings.suite === undefined ? settings : { ...settings, suite: absolute(settings.suite) },
   bytes: (_run: unknown, { adapter, saved }: Sizes) => adapter + answerBytes * saved,
   /** Measures every checkpoint; which of them is taken as `adapter` is known then. */
-  commands({ data, settings: { train: settings, select: own } }: Choice, at: Places): Command[] {
+  commands(run: Choice, at: Places): Command[] {
+    const { data } = run;
+    const { by } = run.settings.select;
+    const settings = completeTrain(run);
     if (settings === null) throw new Error('a run without train settings has no checkpoints to choose from');
     const [adapter, saved] = [at.made('train'), savedFiles(settings)];
-    if (own.by === 'val_loss' && data !== null)
+    if (by === 'val_loss' && data !== null)
       return [lossCommand({ data: data.folder, adapter, checkpoints: saved, settings }, at)];
     return saved.flatMap(({ iteration, file }): Command[] => [
       ...layAdapter({ folder: adapter, file }, candidateFolder(iteration)),

@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { inside } from '../inside.ts';
 import { path } from '../paths.ts';
 import { dataProfile } from '../profile.ts';
-import { files, mlxDefaults, remoteCode, rowKeys } from './mlx.ts';
+import { files, remoteCode, rowKeys } from './mlx.ts';
 import { type Absolute, type Command, logBytes, type Places, type Sizes, usual, type Work } from './stage-row.ts';
+import { type Complete, completeTrain, type Trained } from './train-defaults.ts';
 
 const count = z.int().min(1);
 
@@ -33,6 +34,7 @@ export const trainSettings = z.looseObject({
     .describe('Weights to start from: a warm restart, without the state of the optimizer.'),
 });
 export type TrainSettings = z.infer<typeof trainSettings>;
+export type CompleteTrain = Complete<TrainSettings>;
 
 /** mlx_lm gives these an argparse default, so that it never reads them from the YAML file: they go as flags. */
 const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
@@ -66,20 +68,19 @@ export function trainArgv(python: string, settings: TrainSettings): string[] {
 export interface CheckCall {
   readonly model: string;
   readonly data: string;
-  readonly settings: TrainSettings;
+  readonly settings: CompleteTrain;
   readonly minRows: Readonly<Record<string, number>>;
 }
 
 /** The data check and profile: python/check_data.py with the settings that decide what is seen of the data. */
 export function checkArgv(python: string, driver: string, { model, data, settings, minRows }: CheckCall): string[] {
-  const used = { ...mlxDefaults, ...settings };
   const rows = Object.entries(minRows).map(([split, rows]) => `${split}=${rows}`);
   return [
     ...[python, driver, '--model', model, '--data', data, '--out', files.profile],
-    ...['--iters', String(used.iters), '--batch-size', String(used.batch_size)],
-    ...['--val-batches', String(used.val_batches), '--max-seq-length', String(used.max_seq_length)],
-    ...['--steps-per-eval', String(used.steps_per_eval)],
-    ...(used.mask_prompt === true ? ['--mask-prompt'] : []),
+    ...['--iters', String(settings.iters), '--batch-size', String(settings.batch_size)],
+    ...['--val-batches', String(settings.val_batches), '--max-seq-length', String(settings.max_seq_length)],
+    ...['--steps-per-eval', String(settings.steps_per_eval)],
+    ...(settings.mask_prompt ? ['--mask-prompt'] : []),
     ...(rows.length === 0 ? [] : ['--min-rows', ...rows]),
     ...rowKeys(settings),
     ...remoteCode(settings),
@@ -87,26 +88,21 @@ export function checkArgv(python: string, driver: string, { model, data, setting
 }
 
 /** The iterations that a training saves, in order: every `save_every`, and the last. */
-export function savedIterations(train: TrainSettings): number[] {
-  const { iters, save_every } = { ...mlxDefaults, ...train };
+export function savedIterations({ iters, save_every }: CompleteTrain): number[] {
   const numbered = Array.from({ length: Math.floor(iters / save_every) }, (_, index) => (index + 1) * save_every);
   return numbered.at(-1) === iters ? numbered : [...numbered, iters];
 }
 
 /** How many numbered checkpoints mlx_lm writes. */
-export function checkpointCount(settings: TrainSettings): number {
-  const { iters, save_every } = { ...mlxDefaults, ...settings };
-  return Math.floor(iters / save_every);
-}
+export const checkpointCount = ({ iters, save_every }: CompleteTrain): number => Math.floor(iters / save_every);
 
 /** What the commands of a training depend on. */
-interface Training {
+interface Training extends Trained<TrainSettings> {
   readonly run: string;
   readonly seed: number;
   readonly data: { readonly folder: string } | null;
   readonly preflight: readonly (readonly string[])[];
   readonly min_rows: Readonly<Record<string, number>>;
-  readonly settings: { readonly train: TrainSettings | null };
 }
 
 /** Learns an adapter with `mlx_lm lora`. */
@@ -142,16 +138,17 @@ export const train = {
   /** It grows with the rows of data that the training goes through. */
   timeFactor: (own: Work, other: Work): number => own.steps / other.steps,
   /** The user's own checks, the look at the data, and the training. */
-  commands(
-    { run, seed, data, preflight, min_rows: minRows, settings: { train: settings } }: Training,
-    at: Places,
-  ): Command[] {
-    if (settings === null || data === null) throw new Error(`run ${run} has no train settings or no data`);
-    const call = { model: at.baseModel, data: data.folder, settings };
+  commands(training: Training, at: Places): Command[] {
+    const { run, seed, data, preflight, min_rows: minRows, settings: given } = training;
+    const [settings, complete] = [given.train, completeTrain(training)];
+    if (settings === null || complete === null || data === null)
+      throw new Error(`run ${run} has no train settings or no data`);
+    const call = { model: at.baseModel, data: data.folder };
+    const check = { ...call, settings: complete, minRows };
     return [
       ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv })),
-      { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), { ...call, minRows }) },
-      { does: 'write', name: files.trainConfig, text: trainYaml({ ...call, seed }) },
+      { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), check) },
+      { does: 'write', name: files.trainConfig, text: trainYaml({ ...call, settings, seed }) },
       { does: 'run', argv: trainArgv(at.python, settings), loadsModel: true },
     ];
   },

@@ -125,14 +125,18 @@ export function openRunStore(artifacts: string): RunStore {
   };
 }
 
-/** Seeds have the same settings: of ten thousand plans they are half of the memory. */
-function openShare(): (settings: Run['settings']) => Run['settings'] {
-  const known = new Map<string, Run['settings']>();
-  return (settings) => {
-    const key = JSON.stringify(settings);
-    const same = known.get(key) ?? settings;
+type Shared = Pick<Run, 'settings' | 'train_defaults'>;
+
+/** Seeds have the same settings and defaults: of ten thousand plans they are half of the memory. */
+function openShare(): (run: Run) => Run {
+  const known = new Map<string, Shared>();
+  return (run) => {
+    const { settings, train_defaults } = run;
+    const own = { settings, ...(train_defaults && { train_defaults }) };
+    const key = JSON.stringify(own);
+    const same = known.get(key) ?? own;
     known.set(key, same);
-    return same;
+    return { ...run, ...same };
   };
 }
 
@@ -157,7 +161,7 @@ function readFolder(folder: string, { journals, share }: Known): StoredRun | Lef
     if (run === null) return null;
     if (run.run !== name || run.phase !== phase) return { kind: 'copy', folder, run: run.run };
     journals.look(folder);
-    return { run: { ...run, settings: share(run.settings) }, folder };
+    return { run: share(run), folder };
   } catch (error) {
     if (!(error instanceof DamagedFile)) throw error;
     return { kind: 'damaged', folder, run: name, phase, why: error.message };

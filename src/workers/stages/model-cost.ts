@@ -9,6 +9,7 @@ import { readAnswers } from '../../core/score/answers.ts';
 import { type Cost, cost } from '../../events/cost.ts';
 import { costCommand } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
+import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { StageContext } from '../stage.ts';
 import type { Exam } from './ask-suite.ts';
 import { runCommand } from './run-commands.ts';
@@ -39,7 +40,7 @@ export async function measureCost(
       weights: adapter.file,
       final: fused.final,
       data: await dataOf(context),
-      train: context.run.settings.train,
+      train: completeTrain(context.run),
     };
     await runCommand(costCommand(call, context), context, { onLine: (line) => context.log(line) });
     const found = await readReport(context);

@@ -3,8 +3,9 @@ import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
-import { files, mlxDefaults } from '../../events/stages/mlx.ts';
+import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
+import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { StageContext } from '../stage.ts';
 import { runCommand } from './run-commands.ts';
 import { type Choices, type Measured, pinMeasures } from './select-measures.ts';
@@ -21,13 +22,13 @@ type LossLine = z.infer<typeof lossLine>;
 
 /** The loss of every checkpoint on all rows of valid.jsonl: measured anew, never read off the training's log. */
 export async function measureLosses({ adapter, saved, valShare }: Choices, context: StageContext): Promise<Measured> {
-  const { data, settings } = context.run;
-  const { train } = settings;
+  const { data } = context.run;
+  const train = completeTrain(context.run);
   if (train === null || data === null)
     throw new StageError('INTERNAL', `run ${context.run.run} has no train settings or no data to measure a loss on`);
   const inputs = { base: await context.hash(context.baseModel), data: await context.hash(data.folder) };
   for (const [name, hash] of Object.entries(inputs)) context.input(name, hash);
-  const { max_seq_length, mask_prompt } = { ...mlxDefaults, ...train };
+  const { max_seq_length, mask_prompt } = train;
   const { mlx = null, mlx_lm = null } = context.versions;
   const fresh = await pinMeasures(
     { by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm },

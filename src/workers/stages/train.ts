@@ -7,8 +7,9 @@ import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';
-import { checkpointFile, checkpointIteration, files, mlxDefaults } from '../../events/stages/mlx.ts';
+import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
+import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import type { Stage, StageContext } from '../stage.ts';
 import { runCommand } from './run-commands.ts';
@@ -45,7 +46,7 @@ async function checkData(context: StageContext, command: Command): Promise<DataP
 
 /** Runs the training and reads its log as it goes. Returns what the log said last. */
 async function learn(context: StageContext, command: Command): Promise<TrainProgress | null> {
-  const advance = trainProgress(context.run.settings.train?.iters ?? mlxDefaults.iters);
+  const advance = trainProgress(completeTrain(context.run)?.iters ?? null);
   let told: TrainProgress | null = null;
   const onLine = (line: string): void => {
     const event = readLogLine(line);

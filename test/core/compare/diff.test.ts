@@ -63,7 +63,7 @@ describe('the difference of two runs', () => {
       .and.to.match(/^ {2}checkpoint +800 +600$/m);
     expect(text)
       .to.match(/^ {2}suite +c{12} +9{12}$/m)
-      .and.to.match(/^ {2}train\.num_layers +none +12$/m);
+      .and.to.match(/^ {2}train\.num_layers +16 +12$/m);
     expect(text).to.match(/^ {2}system prompt +the suite's own +Be brief\.$/m);
     expect(text.indexOf('Known to move')).to.be.below(text.indexOf('Other settings'));
     expect(text.trimEnd().split('\n').at(-1)).to.contain('checkpoint comes first');

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
+import { phaseDefaults } from '../../../src/core/config/check-train.ts';
 import { readConfig } from '../../../src/core/config/read-config.ts';
-import { configWorkspace, plainConfig, plainText } from '../../helpers/config-workspace.ts';
+import { configWorkspace, mlxFacts, plainConfig, plainText } from '../../helpers/config-workspace.ts';
 
 describe('a config that is right', () => {
   it('becomes one run with all settings and absolute paths', async () => {
@@ -41,6 +42,7 @@ describe('a config that is right', () => {
             cost: true,
           },
         },
+        train_defaults: phaseDefaults(mlxFacts.defaults),
         criteria: null,
         baseline: null,
         env: {},

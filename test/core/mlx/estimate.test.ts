@@ -3,7 +3,8 @@ import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/
 import { type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
 import { sizeText } from '../../../src/core/size-text.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
-import type { Settings, StageName } from '../../../src/events/stages.ts';
+import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
+import type { StageName } from '../../../src/events/stages.ts';
 
 const named = (name: string): ModelShape & { about: false } => {
   const shape = shapeOfName(name);
@@ -12,7 +13,7 @@ const named = (name: string): ModelShape & { about: false } => {
 };
 const coder = named('mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit');
 const dense = named('mlx-community/Qwen3-14B-4bit');
-const train: Settings<'train'> = { iters: 800, num_layers: 8, save_every: 200 };
+const train = withDefaults({ iters: 800, num_layers: 8, save_every: 200 });
 const chains: Record<string, StageName[]> = {
   direct: ['train', 'fuse', 'cleanup', 'eval'],
   two_step: ['train', 'fuse', 'quantize', 'cleanup', 'eval'],

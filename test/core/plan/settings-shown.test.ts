@@ -9,7 +9,6 @@ const defaults = {
   iters: 1000,
   num_layers: 16,
   learning_rate: 1e-5,
-  model: 'x',
   lora_parameters: { rank: 8, scale: 20 },
 };
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bestOf } from '../../../src/core/select/choose.ts';
 import { lossSteps, readLossLine } from '../../../src/core/select/loss-log.ts';
 import { savedIterations } from '../../../src/events/stages/train.ts';
+import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
 
 const candidate = (iteration: number, overall: number | null, val_loss: number | null = null) => ({
   ...{ iteration, overall, strict: null, val_loss },
@@ -22,10 +23,10 @@ describe('core/select/choose', () => {
   });
 
   it('knows what a training saves, with the last step and without', () => {
-    expect(savedIterations({ iters: 800, save_every: 200 })).to.eql([200, 400, 600, 800]);
-    expect(savedIterations({ iters: 10, save_every: 4 })).to.eql([4, 8, 10]);
-    expect(savedIterations({ iters: 10, save_every: 200 })).to.eql([10]);
-    expect(savedIterations({})).to.have.length(10);
+    expect(savedIterations(withDefaults({ iters: 800, save_every: 200 }))).to.eql([200, 400, 600, 800]);
+    expect(savedIterations(withDefaults({ iters: 10, save_every: 4 }))).to.eql([4, 8, 10]);
+    expect(savedIterations(withDefaults({ iters: 10, save_every: 200 }))).to.eql([10]);
+    expect(savedIterations(withDefaults({}))).to.have.length(10);
   });
 
   it('reads how far the loss is', () => {

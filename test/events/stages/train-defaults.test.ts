@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { diffRuns } from '../../../src/core/compare/diff.ts';
 import { runDisk } from '../../../src/core/mlx/estimate.ts';
 import { shapeOfName } from '../../../src/core/mlx/model-shape.ts';
-import { type Places, stageCommands } from '../../../src/core/plan/stage-commands.ts';
+import { type PlannedTools, stageCommands } from '../../../src/core/plan/stage-commands.ts';
 import { stageTimes } from '../../../src/core/plan/stage-times.ts';
 import type { Run } from '../../../src/events/run.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
@@ -20,13 +20,13 @@ const plan = (train: NonNullable<Run['settings']['train']>, train_defaults?: Rec
   const measured = { ...run.settings, eval: { ...run.settings.eval, cost: true } };
   return { ...run, settings: measured, ...(train_defaults && { train_defaults }) };
 };
-const places: Places = {
-  ...{ python: 'py', model: '/base', modelName: '/base', plans: new Map() },
+const tools: PlannedTools = {
+  ...{ python: 'py', baseModel: '/base', plans: new Map() },
   driver: (name) => `/${name}.py`,
   run: (id) => join('/artifacts', id),
 };
 const linesOf = (run: Run): Record<string, string> =>
-  Object.fromEntries(stageCommands(run, places).map(({ stage, commands }) => [stage, commands.flat().join(' ')]));
+  Object.fromEntries(stageCommands(run, tools).map(({ stage, commands }) => [stage, commands.flat().join(' ')]));
 const namesOf = (a: Run, b: Run): string[] => {
   const side = (run: Run) => ({ run: run.run, plan: run, row: makeRow(), custody: noCustody, versions: {} });
   return diffRuns(side(a), side(b)).differences.map(({ name, ...values }) => `${name}: ${values.a} -> ${values.b}`);
@@ -45,7 +45,9 @@ describe("mlx_lm's own training defaults", () => {
     expect(train).to.contain(options);
     expect(select)
       .to.contain('--checkpoint 200=0000200_adapters.safetensors --checkpoint 400=0000400_adapters.safetensors')
-      .and.to.contain('--checkpoint 600=adapters.safetensors --max-seq-length 1024 --batch-size 8 --mask-prompt');
+      .and.to.contain(
+        '--checkpoint 600=0000600_adapters.safetensors --max-seq-length 1024 --batch-size 8 --mask-prompt',
+      );
     expect(asked).to.contain('--max-seq-length 1024');
     expect(linesOf(by)).to.eql(linesOf(same));
     const shape = shapeOfName('mlx-community/Qwen3-14B-4bit');
@@ -56,7 +58,7 @@ describe("mlx_lm's own training defaults", () => {
   });
 
   it('are not written into the file that mlx_lm reads', () => {
-    const file = (run: Run) => stageCommands(run, places)[0]?.files[0]?.text;
+    const file = (run: Run) => stageCommands(run, tools)[0]?.files[0]?.text;
     expect(file(by)).to.equal(file(old)).and.not.to.contain('iters');
   });
 
