@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -12,14 +12,13 @@ import { packageRoot } from '../src/io/host/package-root.ts';
 import { openLookups } from '../src/io/workspace/lookups.ts';
 import { openWorkspace, type Workspace } from '../src/io/workspace/workspace.ts';
 import { acceptConfig, type ReadPlan } from '../src/producers/accept.ts';
-import { dropFiles } from '../src/producers/drop.ts';
 import { watchInbox } from '../src/producers/inbox.ts';
 import { planReader } from '../src/producers/read-plan.ts';
-import { nextOrder, writeTicket } from '../src/producers/tickets.ts';
+import { prepareFiles } from '../src/producers/submission.ts';
 import { startWorkers } from '../src/workers/index.ts';
 import type { Stage } from '../src/workers/stage.ts';
 
-/* What phasebox itself costs: a warm daemon, six stages that run `true`, configs dropped as `submit` drops them. */
+/* What phasebox itself costs: a warm daemon, six stages that run `true`, configs submitted. */
 
 const made: { readonly [S in StageName]: Made<S> } = {
   train: {
@@ -131,19 +130,25 @@ async function main(): Promise<void> {
     workspace,
     log: { info: () => undefined, warn: console.warn },
     accept: (file) => acceptConfig(file, { ...context, onAccepted: ({ newRuns }) => void workers.accepted(newRuns) }),
+    prepare: (submission) => prepareFiles(submission, { workspace, read }),
   });
   const text = await readFile(join(source, 'demo', 'A.yaml'), 'utf8');
-  const config = (phase: string): Buffer => Buffer.from(text.replace(/^phase:.*$/m, `phase: ${phase}`));
+  const submit = (phases: readonly string[]): Promise<unknown> => {
+    const bytes = (phase: string): Buffer => Buffer.from(text.replace(/^phase:.*$/m, `phase: ${phase}`));
+    const files = phases.map((phase) => ({ name: `${phase}.yaml`, bytes: bytes(phase), problem: null }));
+    return inbox.submit({ kind: 'submit', again: false, files });
+  };
   const hasRow = (phase: string): Promise<void> => new Promise((resolve) => rowOf.set(phase, resolve));
   const drop = async (phase: string): Promise<number> => {
     const row = hasRow(phase);
-    const at = await appear(workspace, `${phase}.yaml`, config(phase));
+    const at = Date.now();
+    await submit([phase]);
     await row;
     return at;
   };
   await drop('warm-up');
   await oneByOne(workspace, drop);
-  await atOnce({ workspace, config, hasRow });
+  await atOnce(submit, hasRow);
   down.abort();
   await inbox.close();
   await workers.close();
@@ -152,18 +157,6 @@ async function main(): Promise<void> {
   await runtime.runStore.close();
   await broker.close();
   await rm(root, { recursive: true });
-}
-
-/** Writes a file aside as `submit` does; its appearance in the inbox is the drop. Returns when that was (ms). */
-async function appear(workspace: Workspace, name: string, bytes: Buffer): Promise<number> {
-  const temporary = join(workspace.inbox, `.${name}.tmp`);
-  await writeFile(temporary, bytes);
-  const { ino, size, mtimeNs } = await stat(temporary, { bigint: true });
-  const order = await nextOrder(workspace.state);
-  await writeTicket(workspace.state, name, { inode: `${ino}`, size: `${size}`, mtime_ns: `${mtimeNs}`, order });
-  const at = Date.now();
-  await rename(temporary, join(workspace.inbox, name));
-  return at;
 }
 
 /** One run at a time in a quiet daemon: what a single experiment feels. */
@@ -177,23 +170,19 @@ async function oneByOne(workspace: Workspace, drop: (phase: string) => Promise<n
     first.push((tools[0] ?? Number.NaN) - at);
     gaps.push(...tools.slice(1).map((time, index) => time - (commits[index] ?? Number.NaN)));
   }
-  show('drop -> first tool', first);
+  show('submit -> first tool', first);
   show('committed -> next tool', gaps);
 }
 
-/** A hundred configs dropped together, run one after the other. */
-async function atOnce(how: {
-  workspace: Workspace;
-  config: (phase: string) => Buffer;
-  hasRow: (phase: string) => Promise<void>;
-}): Promise<void> {
+/** A hundred configs submitted together, run one after the other. */
+async function atOnce(
+  submit: (phases: readonly string[]) => Promise<unknown>,
+  hasRow: (phase: string) => Promise<void>,
+): Promise<void> {
   const phases = Array.from({ length: 100 }, (_, n) => `many-${String(n).padStart(3, '0')}`);
-  const rows = phases.map(how.hasRow);
+  const rows = phases.map(hasRow);
   const started = performance.now();
-  await dropFiles(
-    how.workspace,
-    phases.map((phase) => ({ name: `${phase}.yaml`, bytes: how.config(phase) })),
-  );
+  await submit(phases);
   await Promise.all(rows);
   console.log(`100 runs of 6 stages, one at a time      ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { askOwner } from '../../src/commands/parts/ask.ts';
 import type { JournalLine } from '../../src/events/journal.ts';
 import { packageRoot } from '../../src/io/host/package-root.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
-import { dropFiles } from '../../src/producers/drop.ts';
 
 /* What a workspace costs the built command: each figure is of processes as a person starts them. */
 
@@ -75,11 +75,12 @@ async function journal(root: string): Promise<JournalLine[]> {
   return lines.map((line) => JSON.parse(line));
 }
 
-/** Drops a config as `submit` does, and waits for its first tool, its row and its pages. */
+/** Submits a config, and waits for its first tool, its row and its pages. */
 async function dropOne(root: string): Promise<Pick<Figures, 'firstTool' | 'pages'>> {
   const workspace = await openWorkspace(root, 'read');
   const begun = Date.now();
-  await dropFiles(workspace, [{ name: 'fresh.yaml', bytes: Buffer.from(config) }]);
+  const files = [{ name: 'fresh.yaml', bytes: Buffer.from(config), problem: null }];
+  await askOwner(workspace, { kind: 'submit', again: false, files });
   const event = async (name: JournalLine['event']): Promise<number> => {
     const at = async () => (await journal(root)).find((line) => line.event === name)?.at;
     await until(name, async () => (await at()) !== undefined);

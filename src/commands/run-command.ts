@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander';
 import { CommandError } from '../core/errors.ts';
-import { diskErrorOf } from '../io/host/disk-errors.ts';
 import { expandArgument } from '../io/host/home.ts';
 import { commands } from './index.ts';
+import { errorText } from './parts/error-text.ts';
 import { print, printError } from './parts/output.ts';
 import { emptyProgram } from './parts/program.ts';
 import type { Register } from './parts/register.ts';
@@ -55,12 +55,6 @@ function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
  */
 export async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  const isKnown = error instanceof CommandError;
-  const refused = await diskErrorOf(isKnown ? error.cause : error, workspace);
-  const what = isKnown ? error.message : (refused?.what ?? unexpected(error));
-  printError(`${[what, ...(refused === null ? [] : [refused.todo])].join('\n')}\n`);
-  return isKnown ? error.exitCode : 3;
+  printError(`${await errorText(error, workspace)}\n`);
+  return error instanceof CommandError ? error.exitCode : 3;
 }
-
-const unexpected = (error: unknown): string =>
-  `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;

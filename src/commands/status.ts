@@ -15,6 +15,8 @@ import { inParallel } from '../io/disk/in-parallel.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { intakeFolders } from '../producers/intake.ts';
+import { keptFiles } from '../producers/kept-files.ts';
 import { look } from '../producers/look.ts';
 import { diskLine } from './parts/disk-line.ts';
 import { print } from './parts/output.ts';
@@ -57,13 +59,14 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
-  const [broker, inbox, rejected, { shown, copies, oldRows, isKnown }] = await Promise.all([
+  const [broker, kept, inbox, rejected, { shown, copies, oldRows, isKnown }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
+    keptFiles(intakeFolders(workspace.inbox).claimed),
     look(workspace.inbox),
     rejectedFiles(workspace.inbox),
     showRuns(workspace, { control, up: owner !== null, damage }),
   ]);
-  const names = inbox.found.map(({ name }) => name);
+  const names = [...kept, ...inbox.found].map(({ name }) => name);
   const runs = shown.map(({ status }) => status);
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
   const warnings = [...general, ...(await phaseWarnings(workspace, shown, isKnown))];

@@ -5,7 +5,7 @@ import { toolThatContinues } from '../io/claim/machine-slot.ts';
 import { ownerOf } from '../io/claim/ownership.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { askOwner } from './parts/ask.ts';
+import { outcomesOf } from './parts/ask.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
@@ -16,7 +16,7 @@ const poll_ms = 200;
 export async function stop(workspace: Workspace, { tools }: { readonly tools: boolean }): Promise<number> {
   const owner = await ownerOf(workspace.state);
   if (owner !== null) {
-    if (tools) await askOwner(workspace, { kind: 'stop' });
+    if (tools) await outcomesOf(workspace, { kind: 'stop' });
     else terminate(owner);
     while ((await ownerOf(workspace.state)) === owner) await delay(poll_ms);
     const continues = await toolThatContinues(workspace);
@@ -24,7 +24,7 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
     print(`phasebox (pid ${owner}) is down${tools ? ', its tools too' : left}\n`);
   }
   // Also after the end of an `up`, which may have died before it had stopped them.
-  const left = tools && (await ownerOf(workspace.state)) === null ? await askOwner(workspace, { kind: 'stop' }) : [];
+  const left = tools && (await ownerOf(workspace.state)) === null ? await outcomesOf(workspace, { kind: 'stop' }) : [];
   for (const outcome of left) print(`${outcomeText(outcome)}\n`);
   if (owner === null && left.length === 0)
     print(`phasebox is not up here${tools ? ', and no tool runs' : ''}: nothing to stop\n`);

@@ -1,27 +1,24 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { inboxName } from '../core/config/inbox-names.ts';
-import { replacedTexts } from '../core/run/old-rows.ts';
+import { maxConfigBytes } from '../core/config/read-yaml.ts';
+import { CommandError } from '../core/errors.ts';
+import type { Answer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
-import { listNames } from '../io/disk/files.ts';
-import { inParallel } from '../io/disk/in-parallel.ts';
-import { findPython } from '../io/model/python.ts';
-import { openLookups } from '../io/workspace/lookups.ts';
+import { mostSubmittedBytes } from '../io/claim/request-lines.ts';
+import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type ReadPlan, stateOf } from '../producers/accept.ts';
-import { type Dropped, dropFiles } from '../producers/drop.ts';
-import { lookAt } from '../producers/look.ts';
-import { planReader } from '../producers/read-plan.ts';
-import { type Prepared, prepareFiles } from '../producers/submission.ts';
+import { lookAt, readContent } from '../producers/look.ts';
+import { askOwner } from './parts/ask.ts';
 import { print, printError } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
 export interface SubmitOptions {
-  readonly workspace: Workspace;
-  readonly read: ReadPlan;
+  readonly workspace: Pick<Workspace, 'config' | 'artifacts'>;
+  /** Sends the files to the owner of the workspace. */
+  readonly send: (submission: Submission) => Promise<Answer>;
   /** Every seed of the files once more. */
   readonly again: boolean;
   /** Wait until every run of the files has its row. */
@@ -33,85 +30,73 @@ export interface SubmitOptions {
 }
 
 /**
- * Validates all files, or writes none; then puts them into the inbox in this order. Returns the exit code: 0; 1 with
- * `watch` when a run failed or was cancelled; 2 when a file is wrong. Throws what the disk throws.
+ * Submits all files in this order, or none. Returns the exit code: 0; 1 with `watch` when a run failed or was cancelled;
+ * 2 when a file is wrong; 3 with `watch` when a file cannot be accepted now. Throws what the disk throws.
  */
-export async function submit(files: readonly string[], options: SubmitOptions): Promise<number> {
-  const { workspace, read, again, out, err } = options;
-  const preparations = await prepareFiles(files, { workspace, read, again });
-  const wrong = preparations.flatMap((one) => (one.ok ? [] : [one.reasons]));
-  if (wrong.length > 0) {
-    for (const reasons of wrong) err(reasons);
-    err(`Nothing was submitted.\n`);
+export async function submit(paths: readonly string[], options: SubmitOptions): Promise<number> {
+  const { send, again, watch, out, err } = options;
+  const files: SubmittedFile[] = [];
+  for (const path of paths) files.push(await readGiven(path));
+  if (files.reduce((bytes, file) => bytes + file.bytes.length, 0) > mostSubmittedBytes)
+    throw new CommandError(2, `These files have more than ${mostSubmittedBytes / 1e6} MB. Submit them in parts.`);
+  const answer = await send({ kind: 'submit', again, files });
+  if (answer.kind !== 'submitted') {
+    for (const reasons of answer.kind === 'refused' ? answer.reasons : []) err(reasons);
+    err('Nothing was submitted.\n');
     return 2;
   }
-  const prepared = preparations.flatMap((one) => (one.ok ? [one.prepared] : []));
-  for (const one of prepared) {
-    out(await intention(one, workspace));
-    for (const warning of one.plan.warnings) err(`${one.name}: ${warning}\n`);
-  }
-  const dropped = await dropFiles(
-    workspace,
-    prepared.map(({ name, bytes }) => ({ name: inboxName(name), bytes })),
-  );
-  for (const { name } of dropped) out(`${join(workspace.config.inbox, name)} submitted`);
-  if (!options.watch) return 0;
-  const runs = new Set(prepared.flatMap(({ fresh, known }) => [...fresh, ...known]));
+  const code = report(answer.files, options);
+  if (code !== 0 || !watch) return code;
+  if (answer.files.some(({ state }) => state === 'waiting')) return 3;
+  const runs = new Set(answer.files.flatMap((file) => file.runs));
   out(
     `waiting for ${runs.size === 1 ? 'a run' : `${runs.size} runs`} of \`phasebox up\` (Ctrl-C ends the waiting only)`,
   );
-  const old = prepared.flatMap((one) => one.old);
-  return waitForRows(runs, { dropped, old }, options);
+  return waitForRows(runs, options);
 }
 
-/** `43a.yaml: phase 43a, new: 43a-s1; known: 43a-s0 (done)`. */
-async function intention({ name, plan, known, old, ...of }: Prepared, { artifacts }: Workspace): Promise<string> {
-  const states = await inParallel(known, async (run) => {
-    const state = await stateOf(join(artifacts, plan.phase, run));
-    return `${run} (${state ?? 'submitted before'})`;
-  });
-  const fresh = of.fresh.filter((run) => !old.some((row) => row.run === run));
-  const parts = [
-    ...(fresh.length > 0 ? [`new: ${fresh.join(', ')}`] : []),
-    ...replacedTexts(old, []),
-    ...(states.length > 0 ? [`already known: ${states.join(', ')}`] : []),
-  ];
-  return `${name}: phase ${plan.phase}; ${parts.join('; ')}`;
+async function readGiven(path: string): Promise<SubmittedFile> {
+  const name = basename(path);
+  const wrong = (problem: string): SubmittedFile => ({ name, bytes: new Uint8Array(), problem: `${problem}\n` });
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) return wrong(`${path}: not a file. Give config files (YAML or JSON).`);
+    if (found.size > maxConfigBytes) return wrong(`${path}: ${found.size} bytes; a config has at most 1 MB.`);
+    return { name, bytes: (await readContent(path)).bytes, problem: null };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return wrong(`there is no file ${path}`);
+    return wrong(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Prints what became of each file. Returns 2 when one was rejected although it was checked: something changed meanwhile. */
+function report(files: readonly SubmissionResult[], { workspace, out, err }: SubmitOptions): 0 | 2 {
+  for (const { name, intention, warnings } of files) {
+    out(intention);
+    for (const warning of warnings) err(`${name}: ${warning}\n`);
+  }
+  for (const { name, state, path, why } of files) {
+    const shown = join(workspace.config.inbox, path);
+    if (state === 'rejected') err(`${shown}:\n${why}`);
+    else out(`${state === 'accepted' ? shown : name} submitted`);
+    if (state === 'waiting') err(`${name} is not accepted yet: ${why}\nThe next \`phasebox up\` accepts it.\n`);
+  }
+  return files.some(({ state }) => state === 'rejected') ? 2 : 0;
 }
 
 const pollEvery_ms = 200;
 
-interface Awaited {
-  readonly dropped: readonly Dropped[];
-  /** Rows that are not waited for: they are of earlier runs of the same names. */
-  readonly old: readonly Row[];
-}
-
-async function waitForRows(
-  runs: ReadonlySet<string>,
-  { dropped, old }: Awaited,
-  { workspace, out, err, signal }: SubmitOptions,
-): Promise<number> {
+async function waitForRows(runs: ReadonlySet<string>, { workspace, out, signal }: SubmitOptions): Promise<number> {
   const open = new Set(runs);
-  const undecided = new Set(dropped);
   const newRows = changedRows(workspace.artifacts);
   let bad = false;
   for (;;) {
-    const isOld = ({ run, ended }: Row): boolean => old.some((one) => one.run === run && one.ended === ended);
-    for (const row of (await newRows()).filter((one) => open.has(one.run) && !isOld(one))) {
+    for (const row of (await newRows()).filter(({ run }) => open.has(run))) {
       open.delete(row.run);
       bad ||= row.status !== 'done';
       out(rowLine(row));
     }
     if (open.size === 0) return bad ? 1 : 0;
-    for (const file of undecided) {
-      const reasons = await outcome(file, workspace);
-      if (reasons === 'open') continue;
-      undecided.delete(file);
-      if (reasons === 'accepted') continue;
-      err(reasons);
-      return 2;
-    }
     await setTimeout(pollEvery_ms, undefined, signal === undefined ? {} : { signal });
   }
 }
@@ -133,37 +118,19 @@ function rowLine({ run, status, overall, error }: Row): string {
   return `${run} ${status}${error === null ? '' : `: ${error.code}, ${error.message}`}`;
 }
 
-/** A file is followed by its inode: its name may be another one in accepted/ and rejected/. */
-async function outcome({ inode }: Dropped, { inbox }: Workspace): Promise<string> {
-  if ((await nameOf(join(inbox, 'accepted'), inode)) !== null) return 'accepted';
-  const rejected = join(inbox, 'rejected');
-  const name = await nameOf(rejected, inode);
-  if (name === null) return 'open';
-  return `${join(rejected, name)}:\n${await readFile(join(rejected, `${name}.reasons.txt`), 'utf8')}`;
-}
-
-async function nameOf(folder: string, inode: string): Promise<string | null> {
-  const names = await listNames(folder);
-  for (const name of names) {
-    const found = await lookAt(join(folder, name), name);
-    if (found !== null && found !== 'folder' && found.signature.startsWith(`${inode}:`)) return name;
-  }
-  return null;
-}
-
 /** `phasebox submit FILE... [--watch] [--again]` */
 export const registerSubmit: Register = (program, exit) => {
   documented(program.command('submit'), {
-    does: 'Check configs and put them into the inbox',
+    does: 'Check configs and queue their runs',
     notes: [
-      'All files are submitted, or none if one is not valid. It works with and without a running `phasebox up`. The runs start in the order of the files.',
+      'All files are submitted, or none if one is not valid. It works with and without a running `phasebox up`. The runs start in the order of the files, which are kept in inbox/accepted/.',
     ],
     examples: ['phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'],
     exits: {
       0: 'all files were submitted; with --watch, all runs are done',
       1: 'with --watch: a run failed',
       2: 'a config is not valid, and nothing was submitted',
-      3: 'this folder is not a workspace, or the environment is not ready',
+      3: 'this folder is not a workspace, the environment is not ready, or the running `up` is of another version or user',
     },
   })
     .argument('<file...>', 'configs, run in this order')
@@ -171,8 +138,8 @@ export const registerSubmit: Register = (program, exit) => {
     .option('--again', 'run every seed of the files once more', false)
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, 'write');
-      const read = planReader(openLookups({ ...workspace, python: () => findPython(workspace), pythonOptional: true }));
+      const send = (submission: Submission): Promise<Answer> => askOwner(workspace, submission);
       const out = (line: string): void => print(`${line}\n`);
-      exit(await submit(files, { ...options, workspace, read, out, err: printError }));
+      exit(await submit(files, { ...options, workspace, send, out, err: printError }));
     });
 };

@@ -17,6 +17,7 @@ import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
 import { allDone, openSteps, type Steps } from './parts/all-done.ts';
 import { detach, reportUp } from './parts/detach.ts';
+import { errorText } from './parts/error-text.ts';
 import { AskedToLeave, catchSignals, leaving } from './parts/leaving.ts';
 import { openRuntime } from './parts/open-runtime.ts';
 import { globals, type Register, workspaceOf } from './parts/register.ts';
@@ -29,8 +30,6 @@ export interface UpOptions {
   readonly once: boolean;
   readonly dashboard: boolean;
   readonly logLevel: string;
-  /** False: the inbox is only scanned, without file events. */
-  readonly events: boolean;
 }
 
 /** Exit code of `up --once`: what happened in this call, and only in this call. */
@@ -157,7 +156,6 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
   const inbox = openInbox({
     workspace,
     log,
-    events: options.events,
     python: runtime.python,
     runStore: runtime.runStore,
     say: (line) => screen.line(timed(line)),
@@ -173,10 +171,13 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     );
     process.kill(process.pid, 'SIGTERM');
   });
-  ownership.onPoke(() => {
-    workers
-      .reconcile()
-      .catch((error: unknown) => log.error({ err: error }, 'queues could not be compared with the disk'));
+  ownership.requests.handle(async (request) => {
+    try {
+      if (request.kind === 'submit') return await inbox.submit(request);
+      return { kind: 'outcomes', outcomes: await workers.handle(request) };
+    } catch (error) {
+      return { kind: 'error', message: await errorText(error, workspace.root) };
+    }
   });
   greet(setting, runtime, dashboard);
   const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
@@ -189,6 +190,7 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     screen.close();
     if (how === 'stop') screen.line(endingLine(runtime));
     down.abort(how === 'stop' ? 'stop' : 'detach');
+    await ownership.requests.close();
     await inbox.close();
     await workers.close();
     await dashboard?.close();
@@ -239,11 +241,10 @@ export const registerUp: Register = (program, exit) => {
     .option('--once', 'stop when the inbox is empty and every run is finished')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
-    .option('--no-events', 'only scan the inbox every 2 s, without file events')
-    .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean; events: boolean }, command) => {
+    .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean }, command) => {
       const workspace = await workspaceOf(command, 'write');
       if (options.detach) return exit(await detach(workspace, process.argv));
-      const { once: untilDone = false, dashboard, events } = options;
-      exit(await up(workspace, { once: untilDone, dashboard, events, logLevel: globals(command).logLevel }));
+      const { once: untilDone = false, dashboard } = options;
+      exit(await up(workspace, { once: untilDone, dashboard, logLevel: globals(command).logLevel }));
     });
 };

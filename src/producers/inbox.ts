@@ -2,12 +2,17 @@ import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { isConfigName } from '../core/config/inbox-names.ts';
+import type { Answer, Submission } from '../events/request.ts';
+import { keptFiles } from './kept-files.ts';
 import { look, lookAtTaken } from './look.ts';
-import { type InboxOptions, newScan, nextScan, once, type Scan, scanOnce } from './scan.ts';
+import { type InboxOptions, newScan, nextScan, once, openScan, type Scan, scanOnce } from './scan.ts';
+import { takeLeftOver, takeSubmission } from './take-submission.ts';
 
 export interface Inbox {
   /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
   settled(): Promise<void>;
+  /** Takes files that a command submits. Throws what the disk throws. Not to be called while it closes. */
+  submit(submission: Submission): Promise<Answer>;
   /** True when no file waits in the inbox or half-way out of it; looks at the disk. */
   isEmpty(): Promise<boolean>;
   /** Stops after the file in hand. */
@@ -18,6 +23,7 @@ export interface Inbox {
 export function watchInbox(options: InboxOptions & { readonly events?: boolean }): Inbox {
   const scan = newScan(options);
   const waiting: { after: number; resolve: () => void }[] = [];
+  const submissions: (() => Promise<void>)[] = [];
   let [begun, hinted] = [0, false];
   let running: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -26,6 +32,7 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
     while (hinted && !scan.closed) {
       hinted = false;
       begun += 1;
+      for (const take of submissions.splice(0)) await take();
       const left = await scanOnce(scan);
       if (left > 0) continue;
       for (const one of waiting.splice(0)) one.after < begun ? one.resolve() : waiting.push(one);
@@ -47,9 +54,18 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
         waiting.push({ after: begun, resolve });
         hint();
       }),
+    submit: (submission) =>
+      new Promise((resolve, reject) => {
+        submissions.push(() => submitTo(scan, submission, options.workspace.artifacts).then(resolve, reject));
+        hint();
+      }),
     async isEmpty() {
-      const looks = await Promise.all([look(options.workspace.inbox), lookAtTaken(scan.intake.claimed)]);
-      return running === null && looks.every(({ found }) => found.length === 0);
+      const [dropped, claimed, kept] = await Promise.all([
+        look(options.workspace.inbox),
+        lookAtTaken(scan.intake.claimed),
+        keptFiles(scan.intake.claimed),
+      ]);
+      return running === null && dropped.found.length + claimed.found.length + kept.length === 0;
     },
     async close() {
       scan.closed = true;
@@ -58,6 +74,16 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
       for (const { resolve } of waiting.splice(0)) resolve();
     },
   };
+}
+
+/** Submits where no `up` watches the inbox: the caller owns the workspace. Files in the inbox itself stay there. */
+export const submitAlone = (options: InboxOptions, submission: Submission): Promise<Answer> =>
+  submitTo(newScan(options), submission, options.workspace.artifacts);
+
+async function submitTo(scan: Scan, submission: Submission, artifacts: string): Promise<Answer> {
+  if (!scan.open) await openScan(scan);
+  await takeLeftOver(scan);
+  return takeSubmission(scan, submission, artifacts);
 }
 
 /** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". Names that are

@@ -1,20 +1,25 @@
-import { appendFile, chmod, mkdir, rename, truncate } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { appendFile, chmod, mkdir, readdir, rename, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { printableLines } from '../core/printable.ts';
-import { appending, hasCode, privateMode, readText } from '../io/disk/files.ts';
+import { appending, hasCode, ifAbsent, privateMode, readText } from '../io/disk/files.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
+import { type KeptFile, leaveFolder, removeDrafts } from './kept-files.ts';
 import { type Content, lookAt, readContent } from './look.ts';
 import { isPrivate } from './private-config.ts';
-import type { Sighting } from './settle.ts';
-import { dropTicket, type NamedTicket, ticketSignature } from './tickets.ts';
+import type { Found, Sighting } from './settle.ts';
 
-/** What became of a file, by the name that it had in the inbox. */
+/** What became of a file, by the name that it had in the inbox. `as`: its name in accepted/ or rejected/. */
 export type Outcome =
-  | { readonly kind: 'accepted'; readonly file: string; readonly acceptance: Extract<Acceptance, { kind: 'accepted' }> }
-  | { readonly kind: 'rejected'; readonly file: string; readonly reasons: string };
+  | {
+      readonly kind: 'accepted';
+      readonly file: string;
+      readonly as: string;
+      readonly acceptance: Extract<Acceptance, { kind: 'accepted' }>;
+    }
+  | { readonly kind: 'rejected'; readonly file: string; readonly as: string; readonly reasons: string };
 
 /** Where single files go through, and who judges them. */
 export interface Intake {
@@ -22,7 +27,7 @@ export interface Intake {
   readonly claimed: string;
   readonly accepted: string;
   readonly rejected: string;
-  /** .phasebox of the workspace: tickets, and the journal of what came and went. */
+  /** .phasebox of the workspace, with the journal of what came and went. */
   readonly state: string;
   /** Throws only for what is not the file's fault (the disk): then the file stays claimed and is tried again. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
@@ -31,7 +36,7 @@ export interface Intake {
 }
 
 /** `changed`: it is claimed, but somebody still writes to it. `gone`: somebody took it away, which is no error. */
-export type Taken = 'done' | 'changed' | 'gone';
+export type Taken = Outcome | { readonly kind: 'changed' | 'gone' };
 
 /** The folders of an inbox. */
 export function intakeFolders(inbox: string): Pick<Intake, 'inbox' | 'claimed' | 'accepted' | 'rejected'> {
@@ -43,7 +48,16 @@ export function intakeFolders(inbox: string): Pick<Intake, 'inbox' | 'claimed' |
 export async function openIntake(intake: Intake): Promise<void> {
   const folders = [intake.state, intake.claimed, intake.accepted, intake.rejected];
   for (const folder of folders) await mkdir(folder, { recursive: true });
-  await Promise.all([finishLinks(intake.claimed), cutTornLine(journalOf(intake))]);
+  await Promise.all([finishLinks(intake.claimed), removeDrafts(intake.claimed), cutTornLine(journalOf(intake))]);
+  await removeTickets(intake);
+}
+
+/** Version 0.2 noted the order of submitted files in tickets. Their files lie in the inbox and are taken like all others. */
+async function removeTickets({ state, warn }: Intake): Promise<void> {
+  const folder = join(state, 'tickets');
+  const names = await readdir(folder).catch(ifAbsent([]));
+  if (names.length > 0) warn('files submitted by an earlier version of phasebox are taken in the order of their names');
+  await rm(folder, { recursive: true, force: true });
 }
 
 /** Notes in the journal that a file appeared. */
@@ -51,29 +65,29 @@ export async function noteSeen(intake: Intake, { name, size }: Sighting): Promis
   await note(intake, { event: 'seen', file: name, bytes: size });
 }
 
-/** Takes a file that `submit` vouches for: no waiting, one reading. */
-export async function takeTrusted(intake: Intake, ticket: NamedTicket): Promise<Taken> {
-  const signature = ticketSignature(ticket);
-  const file = { name: ticket.file, isLink: false };
-  try {
-    return await takeIn(intake, file, (content) => content.signature === signature);
-  } finally {
-    await dropTicket(intake.state, ticket.file);
-  }
+/** Takes a file that was submitted: it was written by us, so there is no waiting. */
+export async function takeKept(intake: Intake, file: KeptFile): Promise<Taken> {
+  const found = await lookAt(file.path, file.name);
+  const problem = found === null ? null : found === 'folder' ? `${file.name} is a folder.\n` : neverOpened(found);
+  const taken = problem === null ? await handle(intake, file, () => true) : await refuse(intake, file, problem);
+  await leaveFolder(file);
+  return taken;
 }
 
 /** Takes a file that nobody writes to any more. */
 export async function takeSettled(intake: Intake, sighting: Sighting): Promise<Taken> {
   const problem = neverOpened(sighting);
-  if (problem !== null) return refuse(intake, join(intake.inbox, sighting.name), problem);
+  if (problem !== null)
+    return refuse(intake, { name: sighting.name, path: join(intake.inbox, sighting.name) }, problem);
   return takeIn(intake, sighting, (content) => isWhatWasSeen(content, sighting));
 }
 
 /** Takes up a file that was claimed before: by an `up` that ended, or while somebody still wrote to it. */
 export async function takeClaimed(intake: Intake, sighting: Sighting): Promise<Taken> {
   const problem = neverOpened(sighting);
-  if (problem !== null) return refuse(intake, join(intake.claimed, sighting.name), problem);
-  return handle(intake, sighting.name, (content) => isWhatWasSeen(content, sighting));
+  const claimed = { name: sighting.name, path: join(intake.claimed, sighting.name) };
+  if (problem !== null) return refuse(intake, claimed, problem);
+  return handle(intake, claimed, (content) => isWhatWasSeen(content, sighting));
 }
 
 type Expected = (content: Content) => boolean;
@@ -82,28 +96,29 @@ async function takeIn(intake: Intake, file: { name: string; isLink: boolean }, e
   const name = await unlessGone(join(intake.inbox, file.name), () =>
     claim({ ...file, inbox: intake.inbox }, intake.claimed),
   );
-  if (name === null) return 'gone';
+  if (name === null) return { kind: 'gone' };
   // Beside, not before: a line of history must not delay the first tool.
   const noted = note(intake, { event: 'claimed', file: file.name, as: name });
-  const [taken] = await Promise.all([handle(intake, name, expected), noted]);
+  const [taken] = await Promise.all([handle(intake, { name, path: join(intake.claimed, name) }, expected), noted]);
   return taken;
 }
 
-async function handle(intake: Intake, name: string, expected: Expected): Promise<Taken> {
-  const path = join(intake.claimed, name);
+async function handle(intake: Intake, claimed: KeptFile, expected: Expected): Promise<Taken> {
+  const { name, path } = claimed;
   const content = await unlessGone(path, () => readContent(path));
-  if (content === null) return 'gone';
-  if (!expected(content)) return 'changed';
+  if (content === null) return { kind: 'gone' };
+  if (!expected(content)) return { kind: 'changed' };
   if (await isPrivate(content.bytes, name)) await hide(intake, path);
-  if (content.bytes.length === 0) return refuse(intake, path, `${name} is empty: 0 bytes, for at least 5 s.\n`);
+  if (content.bytes.length === 0) return refuse(intake, claimed, `${name} is empty: 0 bytes, for at least 5 s.\n`);
   const acceptedAs = await freeName(intake.accepted, name);
   const acceptance = await intake.accept({ name, acceptedAs, bytes: content.bytes });
-  if (acceptance.kind === 'rejected') return refuse(intake, path, acceptance.reasons);
+  if (acceptance.kind === 'rejected') return refuse(intake, claimed, acceptance.reasons);
   await rename(path, join(intake.accepted, acceptedAs));
-  intake.onOutcome({ kind: 'accepted', file: name, acceptance });
+  const outcome: Outcome = { kind: 'accepted', file: name, as: acceptedAs, acceptance };
+  intake.onOutcome(outcome);
   const runs = acceptance.newRuns.map(({ run }) => run);
   await note(intake, { event: 'accepted', file: name, as: acceptedAs, phase: acceptance.phase, runs });
-  return 'done';
+  return outcome;
 }
 
 /** What is accepted or rejected is ours: nobody else reads its tokens, however it lay in the inbox. */
@@ -115,18 +130,18 @@ async function hide(intake: Intake, path: string): Promise<void> {
   });
 }
 
-async function refuse(intake: Intake, from: string, why: string): Promise<Taken> {
+async function refuse(intake: Intake, { name: file, path }: KeptFile, why: string): Promise<Taken> {
   const reasons = printableLines(why);
-  const file = basename(from);
-  const as = await unlessGone(from, () => reject(from, intake.rejected, { name: file, reasons }));
-  if (as === null) return 'gone';
-  intake.onOutcome({ kind: 'rejected', file, reasons });
+  const as = await unlessGone(path, () => reject(path, intake.rejected, { name: file, reasons }));
+  if (as === null) return { kind: 'gone' };
+  const outcome: Outcome = { kind: 'rejected', file, as, reasons };
+  intake.onOutcome(outcome);
   await note(intake, { event: 'rejected', file, as, reasons });
-  return 'done';
+  return outcome;
 }
 
 /** Why a file goes to rejected/ as it is; a link's target stays where it is. */
-function neverOpened({ name, kind, size, isLink, problem }: Sighting): string | null {
+function neverOpened({ name, kind, size, isLink, problem }: Found): string | null {
   if (kind !== 'file') return `${name} is no config file that can be read: it is ${problem}.\n`;
   if (size <= maxConfigBytes) return null;
   return `${name} is ${isLink ? 'a link to a file' : 'a file'} of ${size} bytes; a config has at most 1 MB.\n`;

@@ -1,19 +1,21 @@
 import type { Logger } from 'pino';
 import { printable } from '../core/printable.ts';
+import type { Answer, Submission } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { acceptanceNumbers } from '../io/artifacts/phase-store.ts';
 import type { RunStore } from '../io/artifacts/run-store.ts';
+import { findPython } from '../io/model/python.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type AcceptContext, acceptConfig } from './accept.ts';
-import { type Inbox, watchInbox } from './inbox.ts';
+import { type AcceptContext, acceptConfig, type ConfigFile } from './accept.ts';
+import { type Inbox, submitAlone, watchInbox } from './inbox.ts';
 import { planReader } from './read-plan.ts';
+import type { InboxLog } from './scan.ts';
+import { prepareFiles } from './submission.ts';
 
 export interface OpenInbox {
   readonly workspace: Workspace;
   readonly log: Logger;
-  /** False: no file events, the scan alone. */
-  readonly events: boolean;
   readonly python: string;
   readonly runStore: Pick<RunStore, 'all' | 'leftOut'>;
   /** One line for people for each file that was taken. */
@@ -26,17 +28,8 @@ export interface OpenInbox {
 }
 
 /** The inbox of a workspace: watched, each file read, planned and turned into runs. */
-export function openInbox({
-  workspace,
-  log,
-  events,
-  python,
-  runStore,
-  say,
-  warn,
-  onAccepted,
-  onRejected,
-}: OpenInbox): Inbox {
+export function openInbox(parts: OpenInbox): Inbox {
+  const { workspace, log, python, runStore, say, warn, onAccepted, onRejected } = parts;
   const read = planReader(openLookups({ ...workspace, python }));
   const context: AcceptContext = {
     artifacts: workspace.artifacts,
@@ -54,9 +47,9 @@ export function openInbox({
   };
   return watchInbox({
     workspace,
-    events,
-    log: { info: (text) => log.info(text), warn: (text) => log.warn(text) },
+    log: logOf(log),
     accept: (file) => acceptConfig(file, context),
+    prepare: (submission) => prepareFiles(submission, { workspace, read }),
     onNotice: say,
     onOutcome(outcome) {
       if (outcome.kind === 'accepted') return;
@@ -65,6 +58,27 @@ export function openInbox({
     },
   });
 }
+
+/**
+ * Submits without an `up`, for a command that owns the workspace. Without a Python that has mlx_lm the files are checked
+ * as far as possible and kept; the next `up` accepts them.
+ */
+export function submitWithoutUp(workspace: Workspace, log: Logger, submission: Submission): Promise<Answer> {
+  const python = (): Promise<string> => findPython(workspace);
+  const { artifacts } = workspace;
+  const read = planReader(openLookups({ ...workspace, python }));
+  const context = { artifacts, numbers: acceptanceNumbers(artifacts), read, onAccepted: () => undefined };
+  const checked = planReader(openLookups({ ...workspace, python, pythonOptional: true }));
+  const options = {
+    workspace,
+    log: logOf(log),
+    accept: (file: ConfigFile) => acceptConfig(file, context),
+    prepare: (asked: Submission) => prepareFiles(asked, { workspace, read: checked }),
+  };
+  return submitAlone(options, submission);
+}
+
+const logOf = (log: Logger): InboxLog => ({ info: (text) => log.info(text), warn: (text) => log.warn(text) });
 
 /** Null when it is not known: a run that cannot be read may have a higher number than all others. */
 function highestNumber(runStore: OpenInbox['runStore']): number | null {

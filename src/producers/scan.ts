@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type LeftAlone, leftAloneTexts } from '../core/config/inbox-names.ts';
 import { printable } from '../core/printable.ts';
+import type { Submission } from '../events/request.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import {
@@ -11,12 +12,13 @@ import {
   openIntake,
   type Taken,
   takeClaimed,
+  takeKept,
   takeSettled,
-  takeTrusted,
 } from './intake.ts';
+import { keptFiles } from './kept-files.ts';
 import { look, lookAtTaken } from './look.ts';
 import { type Sightings, watchSightings } from './sightings.ts';
-import { trustedFiles } from './tickets.ts';
+import type { Preparation } from './submission.ts';
 
 export interface InboxLog {
   info(text: string): void;
@@ -24,9 +26,11 @@ export interface InboxLog {
 }
 
 export interface InboxOptions {
-  readonly workspace: Pick<Workspace, 'inbox' | 'state'>;
+  readonly workspace: Pick<Workspace, 'inbox' | 'state' | 'artifacts'>;
   /** Throws only for what is not the file's fault (the disk): then the file is tried again at the next scan. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
+  /** Reads the files of a submission, and those that were submitted before and are not accepted yet. */
+  readonly prepare: (submission: Submission) => Promise<Preparation[]>;
   readonly log: InboxLog;
   readonly onOutcome?: (outcome: Outcome) => void;
   /** What a person should know of the inbox itself; the log has it too. */
@@ -38,6 +42,7 @@ export interface InboxOptions {
 /** What a scan works with. `open`: the folders are there; `leftOver`: claimed by an `up` before, not yet tried (null: not looked). */
 export interface Scan {
   readonly intake: Intake;
+  readonly prepare: InboxOptions['prepare'];
   /** For the log and the person who watches. */
   readonly notice: (text: string) => void;
   readonly dropped: Sightings;
@@ -45,7 +50,7 @@ export interface Scan {
   readonly namedFolders: Set<string>;
   /** Names of ignored files that were reported: each is reported once. */
   readonly namedFiles: Set<string>;
-  /** Claimed files that met a fault of the disk -> when they are tried again. */
+  /** Files in .claimed/ that met a fault of the disk -> when they are tried again. */
   readonly resting: Map<string, number>;
   readonly said: Set<string>;
   readonly scanEvery: number;
@@ -56,7 +61,8 @@ export interface Scan {
 }
 
 /** A scan of this inbox that has not begun. */
-export function newScan({ workspace, accept, log, onOutcome, onNotice, scanEvery = 2000 }: InboxOptions): Scan {
+export function newScan(options: InboxOptions): Scan {
+  const { workspace, accept, prepare, log, onOutcome, onNotice, scanEvery = 2000 } = options;
   const folders = intakeFolders(workspace.inbox);
   const tell = (outcome: Outcome): void => {
     say(log, outcome);
@@ -64,6 +70,7 @@ export function newScan({ workspace, accept, log, onOutcome, onNotice, scanEvery
   };
   return {
     intake: { ...folders, state: workspace.state, accept, onOutcome: tell, warn: (text) => log.warn(text) },
+    prepare,
     notice(text) {
       log.warn(text);
       onNotice?.(text);
@@ -90,15 +97,12 @@ export function nextScan({ dropped, claimed, scanEvery }: Scan): number {
 /** One scan. Returns how many files still wait (1 at least when it failed). */
 export async function scanOnce(scan: Scan): Promise<number> {
   try {
-    if (!scan.open) await open(scan);
+    if (!scan.open) await openScan(scan);
     if (scan.claimedWait) await scanClaimed(scan);
     if (scan.leftOver !== null && scan.leftOver.size > 0) return scan.leftOver.size;
-    for (const ticket of await trustedFiles(scan.intake.state, scan.intake.inbox)) {
-      if (scan.closed) return 1;
-      await attempt(scan, ticket.file, () => takeTrusted(scan.intake, ticket));
-    }
+    await scanKept(scan);
     await scanDropped(scan);
-    return scan.dropped.count() + (scan.claimedWait ? 1 : 0);
+    return scan.dropped.count() + (scan.claimedWait ? 1 : 0) + (await keptFiles(scan.intake.claimed)).length;
   } catch (error) {
     scan.open = false;
     once(scan, `the inbox cannot be read: ${String(error)}. Tried again every ${scan.scanEvery} ms`);
@@ -106,7 +110,7 @@ export async function scanOnce(scan: Scan): Promise<number> {
   }
 }
 
-async function open(scan: Scan): Promise<void> {
+export async function openScan(scan: Scan): Promise<void> {
   await openIntake(scan.intake);
   const { found } = await lookAtTaken(scan.intake.claimed);
   scan.leftOver ??= new Set(found.map(({ name }) => name));
@@ -114,18 +118,38 @@ async function open(scan: Scan): Promise<void> {
   scan.open = true;
 }
 
-async function scanClaimed(scan: Scan): Promise<void> {
+export async function scanClaimed(scan: Scan): Promise<void> {
   const { claimed, intake, resting } = scan;
   const { free } = await claimed.look();
   for (const sighting of free) {
     if (scan.closed) return;
     if (isResting(scan, sighting.name) || !(await claimed.confirm(sighting))) continue;
-    await attempt(scan, sighting.name, () => takeClaimed(intake, sighting));
+    await attempt(scan, { name: sighting.name, path: sighting.name }, () => takeClaimed(intake, sighting));
   }
   const { found } = await lookAtTaken(intake.claimed);
   scan.claimedWait = found.length > 0;
   const untried = found.map(({ name }) => name).filter((name) => scan.leftOver?.has(name) && !resting.has(name));
   scan.leftOver = new Set(untried);
+}
+
+/** What came of an attempt to take a file. `fault`: the disk or the environment failed, and it is tried again. */
+export type Attempted = Taken | { readonly kind: 'fault'; readonly why: string };
+
+/**
+ * Takes what was submitted, in its order. A file may refer to those before it, so it waits for one that met a fault.
+ * Returns what came of each file that was tried, by its path.
+ */
+export async function scanKept(scan: Scan): Promise<ReadonlyMap<string, Attempted>> {
+  const tried = new Map<string, Attempted>();
+  let waits: string | null = null;
+  for (const file of await keptFiles(scan.intake.claimed)) {
+    if (scan.closed) break;
+    if (dirname(file.path) === waits) continue;
+    const attempted = isResting(scan, file.path) ? null : await attempt(scan, file, () => takeKept(scan.intake, file));
+    if (attempted === null || attempted.kind === 'fault') waits = dirname(file.path);
+    if (attempted !== null) tried.set(file.path, attempted);
+  }
+  return tried;
 }
 
 async function scanDropped(scan: Scan): Promise<void> {
@@ -135,26 +159,32 @@ async function scanDropped(scan: Scan): Promise<void> {
   nameFolders(scan, folders);
   nameFiles(scan, left);
   for (const sighting of free) {
-    if (isResting(scan, sighting.name)) continue;
+    const { name } = sighting;
+    if (isResting(scan, name)) continue;
     // What changed after all keeps its place: those behind it wait for the next scan.
     if (scan.closed || !(await dropped.confirm(sighting))) return;
-    if (await attempt(scan, sighting.name, () => takeSettled(intake, sighting))) dropped.forget(sighting.name);
+    const { kind } = await attempt(scan, { name, path: name }, () => takeSettled(intake, sighting));
+    if (kind !== 'fault') dropped.forget(name);
   }
 }
 
-/** A file's own trouble never stops the others: false = it is tried again later. */
-async function attempt(scan: Scan, name: string, take: () => Promise<Taken>): Promise<boolean> {
+/** A file's own trouble never stops the others. `path`: what it rests under. */
+async function attempt(
+  scan: Scan,
+  { name, path }: { readonly name: string; readonly path: string },
+  take: () => Promise<Taken>,
+): Promise<Attempted> {
   try {
     const taken = await take();
-    if (taken === 'changed') scan.claimedWait = true;
-    else scan.resting.delete(name);
-    return true;
+    if (taken.kind === 'changed') scan.claimedWait = true;
+    else scan.resting.delete(path);
+    return taken;
   } catch (error) {
-    scan.resting.set(name, performance.now() + scan.scanEvery);
+    scan.resting.set(path, performance.now() + scan.scanEvery);
     scan.claimedWait = true;
     scan.open = false;
     once(scan, `${printable(name)} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
-    return false;
+    return { kind: 'fault', why: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -1,27 +1,25 @@
-import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { EarlierPhase } from '../core/config/lookups.ts';
 import { phaseChanges } from '../core/config/phase-changes.ts';
 import { seedList } from '../core/config/plan-runs.ts';
-import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { seedsAgain, withSeeds } from '../core/config/seeds-again.ts';
+import type { Submission, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import type { PhaseRecord } from '../events/run.ts';
 import { oldRows } from '../io/artifacts/old-rows.ts';
 import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
-import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { ReadPlan } from './accept.ts';
+import { intakeFolders } from './intake.ts';
 import { type AcceptedRuns, acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
-import { look, lookAtTaken, readContent } from './look.ts';
-import { byName } from './settle.ts';
-import { trustedFiles } from './tickets.ts';
+import { keptFiles } from './kept-files.ts';
+import { lookAtTaken, readContent } from './look.ts';
 
-/** A file that may be submitted: what to write, and what it will do. */
-export interface Prepared {
-  readonly name: string;
-  readonly bytes: Uint8Array;
+type Given = Pick<SubmittedFile, 'name' | 'bytes'>;
+
+/** A file that may be submitted: what to keep, and what it will do. */
+export interface Prepared extends Given {
   readonly plan: PhasePlan;
   readonly fresh: readonly string[];
   readonly known: readonly string[];
@@ -48,61 +46,33 @@ interface Known extends AcceptedRuns {
 }
 
 export interface SubmissionOptions {
-  readonly workspace: Pick<Workspace, 'inbox' | 'artifacts' | 'state'>;
+  readonly workspace: Pick<Workspace, 'inbox' | 'artifacts'>;
   readonly read: ReadPlan;
-  readonly again: boolean;
 }
 
-/** Reads all files in order, each knowing those before it and those that wait in the inbox. Writes nothing. */
-export async function prepareFiles(files: readonly string[], options: SubmissionOptions): Promise<Preparation[]> {
-  const { workspace, read, again } = options;
+/** Reads all files in order, each knowing those before it and those that were taken in and are not accepted yet. Writes nothing. */
+export async function prepareFiles({ files, again }: Submission, options: SubmissionOptions): Promise<Preparation[]> {
+  const { workspace, read } = options;
   const ledger: Ledger = { artifacts: workspace.artifacts, read, earlier: [], phases: new Map() };
-  for (const path of await waitingFiles(workspace)) {
-    const waiting = await readGiven(path);
-    // A waiting file that is wrong gets its reasons when it is taken in; one that is gone was taken in just now.
-    if (typeof waiting !== 'string') await enter(waiting, ledger);
+  for (const path of await takenFiles(workspace)) {
+    // A file that cannot be read, or is wrong, gets its reasons when its own turn comes.
+    const content = await readContent(path).catch(() => null);
+    if (content !== null) await enter({ name: basename(path), bytes: content.bytes }, ledger);
   }
   const prepared: Preparation[] = [];
-  for (const path of files) {
-    const file = await readGiven(path);
-    if (typeof file === 'string') prepared.push({ ok: false, reasons: file });
+  for (const file of files) {
+    if (file.problem !== null) prepared.push({ ok: false, reasons: file.problem });
     else prepared.push(again ? await enterAgain(file, ledger) : await enter(file, ledger));
   }
   return prepared;
 }
 
-/** In the order in which they will be taken in. */
-async function waitingFiles({ inbox, state }: SubmissionOptions['workspace']): Promise<string[]> {
-  const claimed = join(inbox, '.claimed');
-  const [busyRuns, waiting, tickets] = await Promise.all([
-    lookAtTaken(claimed),
-    look(inbox),
-    trustedFiles(state, inbox),
-  ]);
-  const trusted = tickets.map(({ file }) => file);
-  const others = waiting.found.filter(({ name, kind }) => kind === 'file' && !trusted.includes(name)).sort(byName);
-  return [
-    ...busyRuns.found.filter(({ kind }) => kind === 'file').map(({ name }) => join(claimed, name)),
-    ...trusted.map((name) => join(inbox, name)),
-    ...others.map(({ name }) => join(inbox, name)),
-  ];
-}
-
-interface Given {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
-async function readGiven(path: string): Promise<Given | string> {
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) return `${path}: not a file. Give config files (YAML or JSON).\n`;
-    if (found.size > maxConfigBytes) return `${path}: ${found.size} bytes; a config has at most 1 MB.\n`;
-    return { name: basename(path), bytes: (await readContent(path)).bytes };
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return `there is no file ${path}\n`;
-    return `${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}\n`;
-  }
+/** In the order in which they are accepted. */
+async function takenFiles({ inbox }: SubmissionOptions['workspace']): Promise<string[]> {
+  const { claimed } = intakeFolders(inbox);
+  const [before, kept] = await Promise.all([lookAtTaken(claimed), keptFiles(claimed)]);
+  const singles = before.found.filter(({ kind }) => kind === 'file').map(({ name }) => join(claimed, name));
+  return [...singles, ...kept.map(({ path }) => path)];
 }
 
 async function enter(file: Given, ledger: Ledger): Promise<Preparation> {

@@ -1,7 +1,8 @@
+import type { ControlRequest, Outcome } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { startAdmission } from './admission.ts';
 import { openBrokerTrouble } from './broker-trouble.ts';
-import { attendRequests } from './control/attend.ts';
+import { handleLeft, handleRequest } from './control/requests.ts';
 import { tidyModels } from './keep-models.ts';
 import { type Reconciler, startReconciler } from './reconcile.ts';
 import { writeRow } from './results.ts';
@@ -22,8 +23,8 @@ export const stageList: readonly Stage[] = [train, select, fuse, quantize, clean
 export interface Workers {
   /** Runs were accepted: the gate may open. */
   accepted(runs: readonly Run[]): Promise<void>;
-  /** Meets what people asked for, and compares queues and disk, at once. */
-  reconcile(): Promise<void>;
+  /** Does what a command asks for. */
+  handle(request: ControlRequest): Promise<readonly Outcome[]>;
   /** True when runs are left that have no row, and only pauses keep them from going on. */
   isHeldBack(): Promise<boolean>;
   close(): Promise<void>;
@@ -54,12 +55,10 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
     trouble,
     withoutQueue: openWithoutQueue({ runtime, admission, list }),
   });
-  const attendance = attendRequests(runtime, () => reconciler.now());
   // Nobody else works in this workspace: what is active was in the hands of an `up` that is gone.
   await runtime.bus.dropActive();
-  await attendance.now();
+  await handleLeft(runtime);
   await reconciler.now();
-  attendance.begin();
   for (const worker of [...workers, results]) worker.open();
   await admission.open();
   // In the background, behind all else: it looks at every row and every final model.
@@ -71,13 +70,15 @@ export async function startWorkers(runtime: Runtime, list: readonly Stage[] = st
       // With a run folder gone the number of the next admission may be a used one: the reconciler replaces its job.
       await (isAgain ? reconciler.now() : admission.open());
     },
-    async reconcile() {
-      await Promise.all([attendance.now(), reconciler.now()]);
+    async handle(request) {
+      const outcomes = await handleRequest(runtime, request, () => runtime.stopAsked.abort());
+      // What is due may have changed.
+      reconciler.soon();
+      return outcomes;
     },
     isHeldBack: () => admission.isHeldBack(),
     async close() {
       await tidied;
-      await attendance.close();
       await reconciler.close();
       await admission.close();
       await trouble.close();

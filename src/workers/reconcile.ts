@@ -17,6 +17,8 @@ const look_ms = 1000;
 /** Compares the queues with the disk and mends the queues: the disk is the truth, the broker may be emptied at any time. */
 export interface Reconciler {
   now(): Promise<void>;
+  /** Begins a pass that nobody waits for. */
+  soon(): void;
   close(): Promise<void>;
 }
 
@@ -68,6 +70,7 @@ export function startReconciler(parts: Parts): Reconciler {
   ];
   return {
     now,
+    soon: inBackground,
     async close() {
       for (const timer of timers) clearInterval(timer);
       await running?.catch(() => undefined); // told by inBackground

@@ -1,3 +1,5 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { commandLine } from '../../src/io/host/process-facts.ts';
 import { boardJobs } from '../helpers/board-jobs.ts';
@@ -43,9 +45,13 @@ describe('the command around a chain', () => {
   it('a second `up` ends with 3, `status` and `logs` tell of a run while it works and when it is over', async () => {
     const criteria = JSON.parse('{ "gate": "overall > 100", "outcomes": [{ "then": "low" }] }');
     const file = await chain.write('p.yaml', config('p', { scene: held, criteria }));
-    expect(await chain.phasebox('submit', file)).to.include({ code: 0 });
     const status = async () => JSON.parse((await chain.phasebox('status', '--json')).out);
+    await rename(file, join(chain.root, 'inbox/p.yaml'));
     expect(await status()).to.deep.include({ up: false, paused: false, inbox: ['p.yaml'], rejected: [], runs: [] });
+    expect(await chain.phasebox('submit', join(chain.root, 'inbox/p.yaml'))).to.include({ code: 0 });
+    await rm(join(chain.root, 'inbox/p.yaml'));
+    expect(await status()).to.deep.include({ up: false, inbox: [], rejected: [] });
+    expect((await status()).runs[0]).to.include({ run: 'p-s0', state: 'waiting', stage: null });
     const up = await chain.up();
     await training();
     const now = await status();

@@ -64,16 +64,4 @@ describe('the inbox of a running `up`', () => {
     const { rejected: listed } = JSON.parse((await chain.phasebox('status', '--json')).out);
     expect(listed.map(({ file }: { file: string }) => file)).to.eql(dropped.sort());
   });
-
-  it('works by its scan alone when file events are switched off', async () => {
-    const up = await chain.up('--no-events');
-    await chain.write('inbox/bad.yaml', 'phase: 7\n');
-    await chain.write('inbox/good.yaml', config('good'));
-    expect(await chain.row('good-s0')).to.include({ status: 'done' });
-    await waitFor('bad.yaml rejected', async () =>
-      (await readdir(join(chain.root, 'inbox/rejected'))).includes('bad.yaml'),
-    );
-    expect(await up.stop()).to.equal(0);
-    expect((await chain.calls('lora')).length).to.equal(1);
-  });
 });

@@ -68,7 +68,7 @@ describe('the suite and the chat template', () => {
     const under = async (env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
       (await chain.startUnder(env, ...args)).ended;
     const submitted = await under(earlier, 'submit', await file('dated', [0]));
-    expect(submitted.err).to.contain('eval.suite: the chat template prints the date');
+    expect(submitted.err).to.contain("eval.suite: the chat template prints today's date");
     expect((await under(earlier, 'up', '--once', '--no-dashboard')).code).to.equal(0);
     await chain.phasebox('submit', await file('dated', [0, 1]));
     await chain.phasebox('submit', await file('today', [0]));

@@ -1,25 +1,39 @@
-import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { submit } from '../../src/commands/submit.ts';
+import { CommandError } from '../../src/core/errors.ts';
+import type { Submission } from '../../src/events/request.ts';
 import { upsertRow } from '../../src/io/artifacts/results-store.ts';
+import { openRunStore } from '../../src/io/artifacts/run-store.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
-import { dropFiles } from '../../src/producers/drop.ts';
-import { writeTicket } from '../../src/producers/tickets.ts';
+import { submitAlone } from '../../src/producers/inbox.ts';
+import { keepTogether } from '../../src/producers/kept-files.ts';
 import { makeRow } from '../helpers/rows.ts';
 import { waitFor } from '../helpers/temp.ts';
-import { acceptInto, closeInboxes, freshWorkspace, namesIn, openInboxOf, readPlain } from '../producers/setting.ts';
+import {
+  acceptInto,
+  closeInboxes,
+  freshWorkspace,
+  inboxOptions,
+  namesIn,
+  type OpenInbox,
+  openInboxOf,
+} from '../producers/setting.ts';
 
 describe('commands/submit', () => {
   let workspace: Workspace;
   let out: string[];
   let err: string;
   let ended: AbortController;
+  /** The inbox of a living `up`; without one a command accepts its files itself. */
+  let inbox: OpenInbox | null;
 
   beforeEach(async () => {
     workspace = await freshWorkspace();
+    inbox = null;
     [out, err] = [[], ''];
     ended = new AbortController();
   });
@@ -31,7 +45,7 @@ describe('commands/submit', () => {
   const run = (files: readonly string[], flags: { again?: boolean; watch?: boolean } = {}): Promise<number> =>
     submit(files, {
       workspace,
-      read: readPlain,
+      send: (submission) => inbox?.submit(submission) ?? submitAlone(inboxOptions(workspace), submission),
       again: false,
       watch: false,
       signal: ended.signal,
@@ -49,28 +63,37 @@ describe('commands/submit', () => {
     return path;
   }
   const waiting = (): Promise<string[]> => namesIn(workspace.inbox);
-  const hidden = async (): Promise<string[]> =>
-    (await readdir(workspace.inbox)).filter((name) => name !== '.claimed' && name.startsWith('.'));
+  const accepted = (): Promise<string[]> => namesIn(join(workspace.inbox, 'accepted'));
+  const claimed = (): Promise<string[]> => readdir(join(workspace.inbox, '.claimed'));
+  /** The runs that were accepted, in their order. */
+  async function runs(): Promise<string[]> {
+    const store = openRunStore(workspace.artifacts);
+    await store.refresh();
+    await store.close();
+    return store.all().map(({ run: { run: name } }) => name);
+  }
 
   it('works without `up`, says what it will do and leaves nothing beside the file', async () => {
     const path = await config('43a.yaml', '# mine\nphase: 43a\nseeds: 2\n');
     expect(await run([path])).to.equal(0);
-    expect(out).to.deep.equal(['43a.yaml: phase 43a; new: 43a-s0, 43a-s1', `${join('inbox', '43a.yaml')} submitted`]);
-    expect(await waiting()).to.deep.equal(['43a.yaml']);
-    expect(await hidden()).to.deep.equal([]);
-    expect(await readFile(join(workspace.inbox, '43a.yaml'), 'utf8')).to.equal('# mine\nphase: 43a\nseeds: 2\n');
+    expect(out).to.deep.equal([
+      '43a.yaml: phase 43a; new: 43a-s0, 43a-s1',
+      `${join('inbox', 'accepted', '43a.yaml')} submitted`,
+    ]);
+    expect(await runs()).to.deep.equal(['43a-s0', '43a-s1']);
+    expect([await waiting(), await claimed()]).to.deep.equal([[], []]);
+    expect(await readFile(join(workspace.inbox, 'accepted/43a.yaml'), 'utf8')).to.equal(
+      '# mine\nphase: 43a\nseeds: 2\n',
+    );
   });
 
   it('takes a file of any name and gives it one that the inbox takes', async () => {
     const names = ['night.txt', '43a', '.hidden.yaml', 'half.yaml.part', 'B.YML', 'night.md'];
     const files = await Promise.all(names.map((name, index) => config(name, `phase: p${index}\n`)));
     expect(await run(files)).to.equal(0);
+    expect(await runs()).to.deep.equal(names.map((_, index) => `p${index}-s0`));
     const taken = ['43a.yaml', 'B.YML', 'half.yaml.part.yaml', 'hidden.yaml', 'night.md.yaml', 'night.txt.yaml'];
-    expect(await waiting()).to.deep.equal(taken);
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs).to.deep.equal(names.map((_, index) => `p${index}-s0`));
-    expect(await inbox.names('accepted')).to.deep.equal(taken);
+    expect(await accepted()).to.deep.equal(taken);
   });
 
   it('writes none when one is wrong, and tells what is wrong with each', async () => {
@@ -79,134 +102,145 @@ describe('commands/submit', () => {
     expect(await run([good, bad, join(workspace.root, 'absent.yaml'), workspace.root])).to.equal(2);
     const absent = `there is no file ${join(workspace.root, 'absent.yaml')}\n`;
     expect(err).to.contain('bad.yaml is not accepted').and.contain(absent).and.contain('not a file');
-    expect(await waiting()).to.deep.equal([]);
-    expect(out).to.deep.equal([]);
+    expect([await waiting(), await claimed(), await runs(), out]).to.deep.equal([[], [], [], []]);
   });
 
-  it('keeps the order of the arguments, also when all are seen at once or in another order', async () => {
-    const names = ['z', 'm', 'a', 'q'];
-    const files = await Promise.all(names.map((name) => config(`${name}.yaml`, `phase: ${name}\n`)));
-    expect(await run(files)).to.equal(0);
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs).to.deep.equal(names.map((name) => `${name}-s0`));
-    expect(await readdir(join(workspace.state, 'tickets'))).to.deep.equal([]);
+  it('keeps the order of the arguments, with and without `up`', async () => {
+    const submitted = async (names: readonly string[]): Promise<void> => {
+      const files = await Promise.all(names.map((name) => config(`${name}.yaml`, `phase: ${name}\n`)));
+      expect(await run(files)).to.equal(0);
+    };
+    await submitted(['z', 'm', 'a', 'q']);
+    inbox = openInboxOf(workspace);
+    await submitted(['y', 'b', 'x']);
+    expect(await runs()).to.deep.equal(['z', 'm', 'a', 'q', 'y', 'b', 'x'].map((name) => `${name}-s0`));
+    expect(await claimed()).to.deep.equal([]);
   });
 
-  it('is trusted at once: the file is taken without a second look', async () => {
-    const inbox = openInboxOf(workspace, { scanEvery: 600_000 });
+  it('is taken at once: nobody waits until nobody writes to it', async () => {
+    inbox = openInboxOf(workspace, { scanEvery: 600_000 });
     await inbox.settled();
     await run([await config('a.yaml', 'phase: a\n')]);
-    await waitFor('a', () => inbox.runs.includes('a-s0'));
-    await inbox.settled();
+    expect(inbox.runs).to.deep.equal(['a-s0']);
     const journal = await readFile(join(workspace.state, 'journal.jsonl'), 'utf8');
     expect(journal).not.to.contain('"seen"');
   });
 
-  it('is not trusted any more once somebody wrote to the file', async () => {
-    await run([await config('a.yaml', 'phase: a\n')]);
-    const file = await open(join(workspace.inbox, 'a.yaml'), 'r+');
-    await file.write('phase: b\n', 0);
-    await file.close();
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs).to.deep.equal(['b-s0']);
-    expect(await readFile(join(workspace.state, 'journal.jsonl'), 'utf8')).to.contain('"seen"');
-    expect(await readdir(join(workspace.state, 'tickets'))).to.deep.equal([]);
-  });
-
-  it('ignores a ticket that tells of another file, and one that is no ticket', async () => {
-    await writeTicket(workspace.state, 'a.yaml', { inode: '1', size: '9', mtime_ns: '1', order: 1 });
-    await writeFile(join(workspace.state, 'tickets', 'b.yaml.json'), '{"inode": 1');
-    await writeFile(join(workspace.inbox, 'a.yaml'), 'phase: a\n');
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs).to.deep.equal(['a-s0']);
-    expect(await readdir(join(workspace.state, 'tickets'))).to.deep.equal([]);
-  });
-
-  it('gives another name when one waits already, and takes the same file twice', async () => {
+  it('takes the same file twice, each under a name of its own', async () => {
     const path = await config('a.yaml', 'phase: a\n');
     expect(await run([path, path])).to.equal(0);
     expect(await run([path])).to.equal(0);
-    expect(await waiting()).to.deep.equal(['a.2.yaml', 'a.3.yaml', 'a.yaml']);
-    expect(out.join('\n')).to.contain('already known: a-s0 (submitted before)');
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs).to.deep.equal(['a-s0']);
-    expect(await inbox.names('accepted')).to.deep.equal(['a.2.yaml', 'a.3.yaml', 'a.yaml']);
+    expect(await accepted()).to.deep.equal(['a.2.yaml', 'a.3.yaml', 'a.yaml']);
+    expect(out.join('\n')).to.contain('already known: a-s0 (submitted before)').and.contain('a-s0 (waiting)');
+    expect(await runs()).to.deep.equal(['a-s0']);
   });
 
   it('never replaces a file, however many submit at once', async () => {
-    const drop = (phase: string) =>
-      dropFiles(workspace, [{ name: 'same.yaml', bytes: Buffer.from(`phase: ${phase}\n`) }]);
-    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(drop));
-    expect(await waiting()).to.have.length(6);
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    expect(inbox.runs.toSorted()).to.deep.equal(['a', 'b', 'c', 'd', 'e', 'f'].map((phase) => `${phase}-s0`));
+    inbox = openInboxOf(workspace);
+    const phases = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const send = (phase: string) => {
+      const bytes = Buffer.from(`phase: ${phase}\n`);
+      return inbox?.submit({ kind: 'submit', again: false, files: [{ name: 'same.yaml', bytes, problem: null }] });
+    };
+    await Promise.all(phases.map(send));
+    expect(await accepted()).to.have.length(6);
+    expect(inbox.runs).to.deep.equal(phases.map((phase) => `${phase}-s0`));
   });
 
   it('of one phase with ten different settings at once: one is accepted, the others are refused with the difference', async () => {
+    const settings = Array.from({ length: 10 }, (_, index) => index + 10);
     const files = await Promise.all(
-      Array.from({ length: 10 }, (_, iters) =>
-        config(`${iters}.yaml`, `phase: a\nseeds: 2\ntrain: { iters: ${iters} }\n`),
-      ),
+      settings.map((iters) => config(`${iters}.yaml`, `phase: a\nseeds: 2\ntrain: { iters: ${iters} }\n`)),
     );
+    inbox = openInboxOf(workspace);
     const codes = await Promise.all(files.map((file) => run([file])));
-    const inbox = openInboxOf(workspace);
-    await inbox.settled();
-    const [accepted = '', ...others] = await inbox.names('accepted');
-    expect(others).to.deep.equal([]);
+    const names = await accepted();
+    expect(names).to.have.length(1);
+    const taken = Number.parseInt(names[0] ?? '', 10);
     expect(inbox.runs).to.deep.equal(['a-s0', 'a-s1']);
-    const rejected = (await inbox.names('rejected')).filter((name) => !name.endsWith('.reasons.txt'));
-    expect(rejected.length + codes.filter((code) => code === 2).length).to.equal(9);
-    for (const name of rejected)
-      expect(await inbox.reasons(name)).to.contain(`train.iters: ${accepted[0]} -> ${name[0]}`);
+    expect(await inbox.names('rejected')).to.deep.equal([]);
+    expect(codes.filter((code) => code === 2)).to.have.length(9);
+    for (const iters of settings) if (iters !== taken) expect(err).to.contain(`train.iters: ${taken} -> ${iters}`);
     for (const name of ['a-s0', 'a-s1'])
-      expect(await readFile(join(workspace.artifacts, 'a', name, 'run.json'), 'utf8')).to.contain(
-        `"iters": ${accepted[0]}`,
-      );
+      expect(await readFile(join(workspace.artifacts, 'a', name, 'run.json'), 'utf8')).to.contain(`"iters": ${taken}`);
     expect((await readdir(join(workspace.artifacts, 'a'))).toSorted()).to.deep.equal(['a-s0', 'a-s1', 'phase.json']);
-    expect([await waiting(), await hidden()]).to.deep.equal([[], []]);
+    expect([await waiting(), await claimed()]).to.deep.equal([[], []]);
   });
 
-  it('knows the phases before it in the same call and those that wait in the inbox', async () => {
+  it('knows the phases before it in the same call and those that were accepted', async () => {
     const first = await config('one.yaml', 'phase: one\n');
     const second = await config('two.yaml', 'phase: two\nbaseline: one\n');
     expect(await run([second])).to.equal(2);
     expect(await run([first, second])).to.equal(0);
-    expect(await run([await config('three.yaml', 'phase: three\nbaseline: two\n')])).to.equal(0);
     expect(await run([await config('other.yaml', 'phase: one\nnotes: changed\n')])).to.equal(2);
     expect(err).to.contain('notes: (absent) -> "changed"');
   });
 
+  it('is kept when it cannot be accepted yet, and accepted in its order by the next `up`', async () => {
+    const names = ['one', 'three', 'two'];
+    const files = await Promise.all(names.map((name) => config(`${name}.yaml`, `phase: ${name}\n`)));
+    const accept = (): Promise<never> => Promise.reject(new CommandError(3, 'No Python found'));
+    const without = (submission: Submission) => submitAlone({ ...inboxOptions(workspace), accept }, submission);
+    const options = { workspace, again: false, out: (line: string) => void out.push(line), err: () => undefined };
+    expect(await submit(files.slice(0, 2), { ...options, send: without, watch: false })).to.equal(0);
+    expect(await submit(files.slice(2), { ...options, send: without, watch: true })).to.equal(3);
+    expect(out.filter((line) => line.endsWith('submitted'))).to.deep.equal(names.map((one) => `${one}.yaml submitted`));
+    expect(await run([await config('four.yaml', 'phase: four\nbaseline: two\n')]), 'knows those that wait').to.equal(0);
+    const later = openInboxOf(workspace);
+    await later.settled();
+    expect(await runs()).to.deep.equal(['one-s0', 'three-s0', 'two-s0', 'four-s0']);
+    expect(await claimed()).to.deep.equal([]);
+  });
+
+  it('keeps all files or none: what a crash left before is removed, what it left after is accepted once', async () => {
+    const folder = join(workspace.inbox, '.claimed');
+    await mkdir(join(folder, '.draft.abc'), { recursive: true });
+    await writeFile(join(folder, '.draft.abc/000000.half.yaml'), 'phase: half\n');
+    const kept = await keepTogether(
+      folder,
+      ['z', 'a'].map((name) => ({ name: `${name}.yaml`, bytes: Buffer.from(`phase: ${name}\n`) })),
+    );
+    // The first is accepted, and the crash came before it was moved.
+    const file = { name: 'z.yaml', acceptedAs: 'z.yaml', bytes: await readFile(kept[0]!.path) };
+    await acceptConfig(file, acceptInto(workspace));
+    const later = openInboxOf(workspace);
+    await later.settled();
+    expect(later.runs).to.deep.equal(['a-s0']);
+    expect(await runs()).to.deep.equal(['z-s0', 'a-s0']);
+    expect(await claimed()).to.deep.equal([]);
+  });
+
+  it('of an earlier version lies in the inbox with a ticket: it is taken like a file that was copied', async () => {
+    await mkdir(join(workspace.state, 'tickets'));
+    await writeFile(join(workspace.state, 'tickets/a.yaml.json'), '{"inode": 1');
+    await writeFile(join(workspace.inbox, 'a.yaml'), 'phase: a\n');
+    const later = openInboxOf(workspace);
+    await later.settled();
+    expect(later.runs).to.deep.equal(['a-s0']);
+    expect(await readdir(workspace.state)).not.to.include('tickets');
+    expect(later.log.join('\n')).to.contain('submitted by an earlier version of phasebox');
+  });
+
   it('--again adds every seed once more, a second time too, with and without `up`', async () => {
     const path = await config('a.yaml', 'phase: a # mine\nseeds: [0, 4]\nx: 1\n');
-    const inbox = openInboxOf(workspace);
+    inbox = openInboxOf(workspace);
     await run([path]);
-    await inbox.settled();
     expect(await run([path], { again: true })).to.equal(0);
-    await inbox.settled();
     expect(inbox.runs).to.deep.equal(['a-s0', 'a-s4', 'a-s0.2', 'a-s4.2']);
     expect(await readFile(join(workspace.inbox, 'accepted', 'a.2.yaml'), 'utf8')).to.equal(
       'phase: a # mine\nseeds: [0, 4, 0, 4]\nx: 1\n',
     );
     await closeInboxes();
+    inbox = null;
     expect(await run([path], { again: true })).to.equal(0);
     expect(await run([path], { again: true })).to.equal(0);
-    expect(await waiting()).to.deep.equal(['a.2.yaml', 'a.yaml']);
-    const last: unknown = parse(await readFile(join(workspace.inbox, 'a.2.yaml'), 'utf8'));
+    const last: unknown = parse(await readFile(join(workspace.inbox, 'accepted/a.4.yaml'), 'utf8'));
     expect(last).to.deep.equal({ phase: 'a', seeds: [0, 4, 0, 4, 0, 4, 0, 4], x: 1 });
-    const later = openInboxOf(workspace);
-    await later.settled();
-    expect(later.runs).to.deep.equal(['a-s0.3', 'a-s4.3', 'a-s0.4', 'a-s4.4']);
+    expect((await runs()).slice(4)).to.deep.equal(['a-s0.3', 'a-s4.3', 'a-s0.4', 'a-s4.4']);
   });
 
   it('--again refuses a file that changed otherwise', async () => {
-    const inbox = openInboxOf(workspace);
     await run([await config('a.yaml', 'phase: a\nseeds: 3\ntrain: { iters: 800 }\n')]);
-    await inbox.settled();
     const changed = await config('a.yaml', 'phase: a\nseeds: 3\ntrain: { iters: 900 }\n');
     expect(await run([changed], { again: true })).to.equal(2);
     expect(err).to.contain('train.iters: 800 -> 900');
@@ -214,10 +248,9 @@ describe('commands/submit', () => {
   });
 
   it('--watch waits for the rows and tells each: 0, or 1 when one failed', async () => {
-    const inbox = openInboxOf(workspace);
     const path = await config('a.yaml', 'phase: a\nseeds: 2\n');
     const watching = run([path], { watch: true });
-    await waitFor('both runs', () => inbox.runs.length === 2);
+    await waitFor('both runs', async () => (await runs()).length === 2);
     await upsertRow(workspace.artifacts, rowOf('a-s0', 'done'), () => 1);
     await waitFor('a line', () => out.includes('a-s0 done: overall 82.4'));
     await upsertRow(workspace.artifacts, rowOf('a-s1', 'failed'), () => 2);
@@ -227,15 +260,21 @@ describe('commands/submit', () => {
     expect(await run([path], { watch: true })).to.equal(0);
   });
 
-  it('--watch ends with 2 when the inbox refuses the file after all', async () => {
-    const watching = run([await config('a.yaml', 'phase: a\n')], { watch: true });
-    await waitFor('the file', async () => (await waiting()).length === 1);
-    // Accepted meanwhile under the same name, by hand and otherwise.
-    const other = { name: 'x.yaml', acceptedAs: 'x.yaml', bytes: Buffer.from('phase: a\nnotes: other\n') };
-    await acceptConfig(other, acceptInto(workspace));
-    openInboxOf(workspace);
-    expect(await watching).to.equal(2);
-    expect(err).to.contain('notes: "other" -> (absent)');
+  it('ends with 2 and the reasons when a file that was checked is rejected after all', async () => {
+    const accept = async () => ({ kind: 'rejected', reasons: 'something is in the way\n' }) as const;
+    const path = await config('a.yaml', 'phase: a\n');
+    const code = await submit([path], {
+      workspace,
+      send: (submission) => submitAlone({ ...inboxOptions(workspace), accept }, submission),
+      again: false,
+      watch: true,
+      out: (line) => void out.push(line),
+      err: (text) => {
+        err += text;
+      },
+    });
+    expect([code, err]).to.deep.equal([2, `${join('inbox', 'rejected', 'a.yaml')}:\nsomething is in the way\n`]);
+    expect(await namesIn(join(workspace.inbox, 'rejected'))).to.deep.equal(['a.yaml', 'a.yaml.reasons.txt']);
   });
 });
 

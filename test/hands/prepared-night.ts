@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { writeBrokerNote } from '../../src/io/workspace/broker-note.ts';
-import { writeRequest } from '../../src/io/workspace/requests.ts';
+import { keepTogether } from '../../src/producers/kept-files.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 import { endProcesses } from '../helpers/processes.ts';
 import { waitFor } from '../helpers/temp.ts';
@@ -39,7 +39,7 @@ const configs: Readonly<Record<string, string>> = {
 /**
  * A night that was killed in the middle, with a file of every kind that phasebox writes: `one` and `two` are done, `three`
  * failed, `eval` and `select` are about to make a second attempt at the stage of their name, `train` was killed while it
- * trained, `five` waits, `after` starts from `two`, `fresh` was submitted and not read yet.
+ * trained, `five` waits, `after` starts from `two`, `fresh` was submitted and is not accepted yet.
  */
 export async function prepareNight(): Promise<Chain> {
   const chain = await makeChain({ retry_pause_s: [3600] });
@@ -88,7 +88,7 @@ async function leaveMore(chain: Chain): Promise<void> {
   const state = join(chain.root, '.phasebox');
   await chain.phasebox('report'); // its pages may not have been written when it was killed
   await chain.phasebox('prioritize', 'after');
-  await chain.phasebox('submit', await chain.write('drop/fresh.yaml', config('fresh')));
-  await writeRequest(state, { kind: 'prioritize', target: 'five' });
+  // As a submission that was killed before it was accepted.
+  await keepTogether(join(chain.root, 'inbox/.claimed'), [{ name: 'fresh.yaml', bytes: Buffer.from(config('fresh')) }]);
   await writeBrokerNote(state, { since: '2026-11-28T08:00:00.000Z', message: 'the broker is full' });
 }

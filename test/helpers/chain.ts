@@ -44,6 +44,7 @@ export interface Ended {
 export interface Running {
   readonly pid: number;
   readonly out: () => string;
+  readonly err: () => string;
   readonly ended: Promise<Ended>;
   /** Waits for a text in its output. */
   says(text: string | RegExp): Promise<void>;
@@ -230,6 +231,7 @@ function startCommand(args: readonly string[], options: { cwd: string; env: Node
   return {
     pid: child.pid ?? 0,
     out: () => out,
+    err: () => err,
     ended,
     async says(text) {
       const found = (): boolean => (typeof text === 'string' ? out.includes(text) : text.test(out));

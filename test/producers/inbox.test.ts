@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { shownName } from '../../src/core/words.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
-import { dropFiles } from '../../src/producers/drop.ts';
+import { keepTogether } from '../../src/producers/kept-files.ts';
 import { leftNames } from '../helpers/left-names.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { acceptInto, closeInboxes, freshWorkspace, namesIn, openInboxOf } from './setting.ts';
@@ -40,9 +40,10 @@ describe('producers/inbox', () => {
   it('leaves the secrets of env to their owner, in every file that holds them, and says none', async () => {
     const env = 'env: { HF_TOKEN: hf_abcdefghijkl }\n';
     const bytes = Buffer.from(config('a', env));
-    await dropFiles(workspace, [{ name: 'a.yaml', bytes }]);
     await writeFile(inInbox('open.yaml'), config('open'));
-    expect(await modeOf(inInbox('a.yaml'))).to.equal(0o600);
+    await mkdir(inInbox('.claimed'));
+    const [kept] = await keepTogether(inInbox('.claimed'), [{ name: 'a.yaml', bytes }]);
+    expect(await modeOf(kept!.path)).to.equal(0o600);
     const inbox = openInboxOf(workspace);
     await inbox.settled();
     await writeFile(inInbox('b.yaml'), config('a', env.replace('kl', 'kl2')));
@@ -132,7 +133,7 @@ describe('producers/inbox', () => {
     await inbox.settled();
     expect(inbox.runs).to.deep.equal(['after-s0']);
     expect(await namesIn(workspace.inbox)).to.deep.equal(['#x.yaml#', '4913', 'x.yaml.swp', 'x.yaml~']);
-    expect(await inbox.isEmpty()).to.equal(true);
+    await waitFor('the scan of the last event', () => inbox.isEmpty());
   });
 
   it('leaves what is no config by its name where it is, names it once and takes it when it is renamed', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { RunDraft } from '../../src/core/config/lookups.ts';
 import { runId, seedList } from '../../src/core/config/plan-runs.ts';
+import type { Submission } from '../../src/events/request.ts';
 import { cleanupSettings } from '../../src/events/stages/cleanup.ts';
 import { evalSettings } from '../../src/events/stages/eval.ts';
 import { fuseSettings } from '../../src/events/stages/fuse.ts';
@@ -19,6 +20,7 @@ import {
 } from '../../src/producers/accept.ts';
 import { type Inbox, watchInbox } from '../../src/producers/inbox.ts';
 import type { Outcome } from '../../src/producers/intake.ts';
+import { prepareFiles } from '../../src/producers/submission.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 /** A workspace in a fresh folder, as `phasebox init` leaves it. */
@@ -54,6 +56,14 @@ export const readPlain: ReadPlan = async (bytes, file, earlier = []) => {
   });
   return { ok: true, plan: { phase, config: { ...value, seeds }, runs, warnings: [] } };
 };
+
+/** The same, which knows the phases that were accepted here. */
+const readIn =
+  ({ artifacts }: Workspace): ReadPlan =>
+  async (bytes, file, earlier = []) => {
+    const accepted = (await readdir(artifacts)).map((phase) => ({ phase, config: {}, runs: [] }));
+    return readPlain(bytes, file, [...earlier, ...accepted]);
+  };
 
 function parsed(bytes: Uint8Array): Record<string, unknown> | null {
   try {
@@ -104,10 +114,20 @@ export function acceptInto(workspace: Workspace): AcceptContext & { readonly run
   const runs: string[] = [];
   return {
     artifacts: workspace.artifacts,
-    read: readPlain,
+    read: readIn(workspace),
     numbers: acceptanceNumbers(workspace.artifacts),
     onAccepted: ({ newRuns }) => void runs.push(...newRuns.map(({ run }) => run)),
     runs,
+  };
+}
+
+/** Accepts what a command submits, with or without an inbox that is watched. */
+export function inboxOptions(workspace: Workspace, context = acceptInto(workspace)) {
+  return {
+    workspace,
+    accept: (file: ConfigFile) => acceptConfig(file, context),
+    prepare: (submission: Submission) => prepareFiles(submission, { workspace, read: readIn(workspace) }),
+    log: { info: () => undefined, warn: () => undefined },
   };
 }
 
@@ -133,8 +153,8 @@ export function openInboxOf(
   const outcomes: Outcome[] = [];
   const log: string[] = [];
   const inbox = watchInbox({
-    workspace,
-    accept: accept ?? ((file) => acceptConfig(file, context)),
+    ...inboxOptions(workspace, context),
+    ...(accept === undefined ? {} : { accept }),
     log: { info: (text) => void log.push(text), warn: (text) => void log.push(text) },
     onOutcome: (outcome) => void outcomes.push(outcome),
     ...options,

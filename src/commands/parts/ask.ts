@@ -1,38 +1,47 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMean } from '../../core/closest.ts';
 import { CommandError } from '../../core/errors.ts';
 import { findTarget, targetNames } from '../../core/run/control.ts';
 import { exitCodeOf, isRefused, outcomeText, requestText } from '../../core/run/control-words.ts';
-import type { Outcome, Request } from '../../events/request.ts';
+import type { Answer, ControlRequest, Outcome, Request } from '../../events/request.ts';
 import type { Run } from '../../events/run.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
-import { claimWorkspace, pokeOwner } from '../../io/claim/ownership.ts';
+import { claimWorkspace, findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
+import { sendRequest } from '../../io/claim/send-request.ts';
 import { openLogger } from '../../io/workspace/logger.ts';
-import { isPending, takeAnswer, writeRequest } from '../../io/workspace/requests.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
+import { intakeFolders } from '../../producers/intake.ts';
+import { keptFiles } from '../../producers/kept-files.ts';
 import { look } from '../../producers/look.ts';
-import { openRequestHandler } from '../../workers/control/requests.ts';
+import { submitWithoutUp } from '../../producers/open-inbox.ts';
+import { handleRequest } from '../../workers/control/requests.ts';
 import type { Notice } from '../../workers/runtime.ts';
 import { openOwner } from './open-runtime.ts';
 import { print, printError } from './output.ts';
 
-const poll_ms = 20;
-const knock_ms = 1000;
+const poll_ms = 50;
 /** Ending a tool takes up to 8 s; after this a person wants to know what is waited for. */
 const patience_ms = 2000;
 /** Files of the inbox that an answer names. */
 const mostNamed = 5;
 
 /** Asks for something and tells what came of it. Returns the exit code. Throws CommandError 2: no such run or phase. */
-export async function ask(workspace: Workspace, request: Request): Promise<number> {
+export async function ask(workspace: Workspace, request: ControlRequest): Promise<number> {
   if ('target' in request && request.target !== null) await refuseUnknown(workspace, request.target);
-  const outcomes = await askOwner(workspace, request);
+  const outcomes = await outcomesOf(workspace, request);
   for (const outcome of outcomes) {
     const say = isRefused(outcome) ? printError : print;
     say(`${outcomeText(outcome)}\n`);
   }
   return exitCodeOf(outcomes);
+}
+
+/** What came of a request about runs or about `up`. */
+export async function outcomesOf(workspace: Workspace, request: ControlRequest): Promise<readonly Outcome[]> {
+  const answer = await askOwner(workspace, request);
+  return answer.kind === 'outcomes' ? answer.outcomes : [];
 }
 
 async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Promise<void> {
@@ -41,7 +50,8 @@ async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Pro
   const runs: readonly Run[] = runStore.all().map(({ run }) => run);
   if (findTarget(name, runs) !== null) return;
   const hint = didYouMean(name, targetNames(runs));
-  const unread = (await look(inbox)).found.filter(({ kind }) => kind === 'file').map((file) => file.name);
+  const dropped = (await look(inbox)).found.filter(({ kind }) => kind === 'file');
+  const unread = [...(await keptFiles(intakeFolders(inbox).claimed)), ...dropped].map((file) => file.name);
   const more = unread.length > mostNamed ? ` and ${unread.length - mostNamed} more` : '';
   const notRead = `Not read yet: ${unread.slice(0, mostNamed).join(', ')}${more} in the inbox. `;
   const where = `${unread.length === 0 ? '' : notRead}\`phasebox status\` lists the runs.`;
@@ -49,45 +59,70 @@ async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Pro
 }
 
 /**
- * Leaves the request and waits until it is handled: by the `up` that lives or, when there is none (any more), by this
- * process, which owns the workspace for that moment.
+ * The answer of the `up` that lives or, when there is none (any more), of this process, which owns the workspace for that
+ * moment. A request that an `up` had begun when it died is sent again: handling it twice changes nothing more. Only
+ * `submit --again` is not, since it adds seeds each time.
  */
-export async function askOwner(workspace: Workspace, request: Request): Promise<readonly Outcome[]> {
-  const path = await writeRequest(workspace.state, request);
-  const since = performance.now();
-  let told = false;
-  for (let next = 0; await isPending(path); await delay(poll_ms)) {
-    if (performance.now() < next) continue;
-    const owner = await pokeOwner(workspace.state);
-    if (owner === null) {
-      await handleAlone(workspace);
-      continue;
+export async function askOwner(workspace: Workspace, request: Request): Promise<Answer> {
+  const patience = sayThatItWaits(workspace, request);
+  try {
+    for (;;) {
+      const owner = await findUp(workspace.state);
+      const answer = owner === null ? await handleAlone(workspace, request) : await send(owner, request);
+      if (answer?.kind === 'error') throw new CommandError(3, answer.message);
+      if (answer !== null) return answer;
+      await delay(poll_ms);
     }
-    // Often enough to see that it has gone, too seldom to keep it busy.
-    next = performance.now() + knock_ms;
-    if (!told && performance.now() - since > patience_ms) {
-      told = true;
-      printError(`${requestText(request)}: waiting for \`phasebox up\` (pid ${owner})\n`);
-    }
+  } finally {
+    clearTimeout(patience);
   }
-  const outcomes = await takeAnswer(path);
-  if (outcomes !== null) return outcomes;
-  printError('It was handled, but what came of it could not be written down: see `phasebox status`.\n');
-  return [];
 }
 
-/** Owns the workspace as long as it takes to meet all requests that wait. Someone faster: nothing to do. */
-async function handleAlone(workspace: Workspace): Promise<void> {
+function sayThatItWaits({ state }: Workspace, request: Request): NodeJS.Timeout {
+  const say = async (): Promise<void> => {
+    const owner = await ownerOf(state);
+    if (owner !== null) printError(`${requestText(request)}: waiting for \`phasebox up\` (pid ${owner})\n`);
+  };
+  return setTimeout(() => void say(), patience_ms);
+}
+
+/** Null: nothing was done, or what was done may be done again. */
+async function send(owner: LivingOwner, request: Request): Promise<Answer | null> {
+  const up = `\`phasebox up\` (pid ${owner.pid})`;
+  if (!understandsUs(owner))
+    throw new CommandError(
+      3,
+      `${up} is of another version of phasebox and does not understand this command. Restart it: \`phasebox stop\`, then \`phasebox up\`. A running tool continues meanwhile.`,
+    );
+  const sent = await sendRequest(owner.socket, request);
+  if (sent.kind === 'answered') return sent.answer;
+  if (sent.kind === 'not_allowed')
+    throw new CommandError(
+      3,
+      `${up} runs as another user. Use this command as that user; configs can also be copied into the inbox.`,
+    );
+  if (sent.kind === 'lost' && request.kind === 'submit' && request.again)
+    throw new CommandError(
+      3,
+      `${up} ended before it answered. \`phasebox status\` shows whether the new runs were accepted; if not, submit again.`,
+    );
+  return null;
+}
+
+/** Owns the workspace as long as it takes to do what was asked for. Null: another process was faster. */
+async function handleAlone(workspace: Workspace, request: Request): Promise<Answer | null> {
+  await mkdir(workspace.state, { recursive: true });
   const claim = await claimWorkspace(workspace.state, true);
-  if (claim.kind === 'taken') return;
+  if (claim.kind === 'taken') return null;
   try {
     const log = openLogger({ folder: join(workspace.state, 'log'), level: 'info', pretty: false });
+    if (request.kind === 'submit') return await submitWithoutUp(workspace, log, request);
     const notice = (step: Notice): void => {
       if (step.kind === 'store') printError(`${step.text}\n`);
     };
     const owner = await openOwner({ workspace, log, notice });
     try {
-      await openRequestHandler(owner, null).handle();
+      return { kind: 'outcomes', outcomes: await handleRequest(owner, request, null) };
     } finally {
       await owner.pages.close();
       await owner.notifier.silent();

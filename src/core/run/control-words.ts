@@ -81,6 +81,6 @@ export const holdText = ({ since, target }: Hold): string =>
     ? `the workspace is paused since ${since}: phasebox resume`
     : `${target.name} is paused since ${since}: phasebox resume ${target.name}`;
 
-/** For the line that is shown while an `up` has a request in hand. */
+/** For the line that is shown while a command waits for `up`. */
 export const requestText = (request: Request): string =>
   'target' in request && request.target !== null ? `${request.kind} ${request.target}` : request.kind;

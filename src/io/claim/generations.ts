@@ -1,7 +1,7 @@
 import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
-import { hasCode, readText } from '../disk/files.ts';
+import { hasCode, ifAbsent, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
 /* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */
@@ -14,7 +14,7 @@ export interface Generation {
 /** The claims of this name in a folder, the highest last. */
 export async function generations(folder: string, name: string): Promise<Generation[]> {
   const prefix = `${name}.`;
-  const found = (await readdir(folder)).filter(
+  const found = (await readdir(folder).catch(ifAbsent([]))).filter(
     (file) => file.startsWith(prefix) && /^\d+$/.test(file.slice(prefix.length)),
   );
   return found

@@ -7,15 +7,16 @@ import { writeWhole } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
 import { machineId } from '../host/process-facts.ts';
 import { claimByLink, type Generation, generations, readClaim } from './generations.ts';
-import { answers, listen, poke } from './live-socket.ts';
+import { answers, listen } from './live-socket.ts';
+import { openRequestServer, type RequestServer } from './request-server.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
 /* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
 
 /** This process owns the workspace until it releases it or dies. */
 export interface Ownership {
-  /** Called when a command of another process pokes: it left a request. */
-  onPoke(listener: () => void): void;
+  /** Answers the requests of commands. */
+  readonly requests: RequestServer;
   /** Called once if another process owns the workspace now, because this claim was deleted for a while. */
   onLost(listener: () => void): void;
   release(): Promise<void>;
@@ -29,7 +30,16 @@ export type Claim =
 export interface LivingOwner {
   readonly pid: number;
   readonly moment: boolean;
+  readonly socket: string;
+  /** The version of requests that it answers. It is null for an `up` of an earlier version. */
+  readonly requests: number | null;
 }
+
+/** Raised when an earlier version would misread today's requests (events/request.ts). */
+const requestVersion = 1;
+
+/** True when the owner understands the requests of this version. */
+export const understandsUs = ({ requests }: LivingOwner): boolean => requests === requestVersion;
 
 const claimFile = z.object({
   socket: z.string(),
@@ -38,6 +48,7 @@ const claimFile = z.object({
   /** The machine, by its id and by the name that people know. Claims of 0.1.0 lack both. */
   machine: z.string().optional(),
   host: z.string().optional(),
+  requests: z.int().optional(),
   /** The owner ended in order. */
   released: z.boolean().optional(),
 });
@@ -50,12 +61,11 @@ const claimFile = z.object({
 export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
   const own = nonce();
   const socket = join(await socketFolder(state), `s.${own}`);
-  const listeners: (() => void)[] = [];
-  const server = await listen(socket, () => {
-    for (const listener of listeners) listener();
-  });
+  const requests = openRequestServer();
+  const server = await listen(socket, requests.serve);
   const draft = join(state, `claim.${own}`);
-  const content = { socket, pid: process.pid, moment, machine: await machineId(), host: hostname() };
+  const who = { pid: process.pid, machine: await machineId(), host: hostname() };
+  const content = { socket, moment, requests: requestVersion, ...who };
   await writeFile(draft, JSON.stringify(content));
   let kept = false;
   try {
@@ -75,16 +85,15 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
       const guard = guardClaim(state, mine, content);
       const release = async (): Promise<void> => {
         guard.close();
-        await server.close();
+        await Promise.all([requests.close(), server.close()]);
         // Not worth an error: without this mark another machine asks a person whether this owner has ended.
         await writeWhole(mine.file, JSON.stringify({ ...content, released: true })).catch(() => undefined);
       };
       kept = true;
-      const onPoke = (listener: () => void): void => void listeners.push(listener);
-      return { kind: 'owned', ownership: { onPoke, onLost: guard.onLost, release } };
+      return { kind: 'owned', ownership: { requests, onLost: guard.onLost, release } };
     }
   } finally {
-    if (!kept) await server.close();
+    if (!kept) await Promise.all([requests.close(), server.close()]);
     await rm(draft, { force: true });
   }
 }
@@ -112,15 +121,13 @@ function guardClaim(
 }
 
 /** The pid of the `up` that owns the workspace; null when none lives. */
-export const ownerOf = (state: string): Promise<number | null> => findUp(state, '');
+export const ownerOf = async (state: string): Promise<number | null> => (await findUp(state))?.pid ?? null;
 
-/** The same, and wakes that `up`: a request waits for it. */
-export const pokeOwner = (state: string): Promise<number | null> => findUp(state, poke);
-
-async function findUp(state: string, message: string): Promise<number | null> {
+/** The `up` that owns the workspace; null when none lives. */
+export async function findUp(state: string): Promise<LivingOwner | null> {
   const highest = (await generations(state, 'up')).at(-1);
-  const owner = highest === undefined ? null : await livingOwner(highest, message);
-  return owner === null || owner.moment ? null : owner.pid;
+  const owner = highest === undefined ? null : await livingOwner(highest);
+  return owner === null || owner.moment ? null : owner;
 }
 
 async function refuseOtherMachine({ file }: Generation): Promise<void> {
@@ -129,15 +136,15 @@ async function refuseOtherMachine({ file }: Generation): Promise<void> {
   if (machine === undefined || released === true || machine === (await machineId())) return;
   throw new CommandError(
     3,
-    `phasebox on ${host} (pid ${pid}) owns this workspace, and whether it still runs cannot be seen from here. End it there (\`phasebox stop\`). If that machine is off or was replaced, delete ${file} and try again.`,
+    `phasebox on ${host} (pid ${pid}) owns this workspace, and whether it still runs cannot be seen from here. End it there (\`phasebox stop\`). If that machine is off or was replaced, delete ${file} and try again. You can copy configs into the inbox from here.`,
   );
 }
 
-async function livingOwner(generation: Generation, message = ''): Promise<LivingOwner | null> {
+async function livingOwner(generation: Generation): Promise<LivingOwner | null> {
   const claim = await readClaim(generation.file, claimFile);
   if (claim === null) return null;
-  const { socket, pid, moment } = claim;
-  return (await answers(socket, pid, message)) ? { pid, moment } : null;
+  const { socket, pid, moment, requests = null } = claim;
+  return (await answers(socket, pid)) ? { socket, pid, moment, requests } : null;
 }
 
 async function removeOlder(state: string, number: number): Promise<void> {

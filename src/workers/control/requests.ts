@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { openQueue } from '../../core/keyed-lock.ts';
 import {
   findTarget,
   holdOf,
@@ -12,55 +11,50 @@ import {
 } from '../../core/run/control.ts';
 import { attemptDue } from '../../core/run/due.ts';
 import { standing } from '../../core/run/next-run.ts';
-import type { Outcome, Request } from '../../events/request.ts';
+import type { ControlRequest, Outcome } from '../../events/request.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
-import { dropRequest, finishRequest, pendingRequests, sweepAnswers } from '../../io/workspace/requests.ts';
+import { leftRequests } from '../../io/workspace/left-requests.ts';
 import { now, type Owner } from '../runtime.ts';
 import { cancelRun } from './cancel-run.ts';
 import { closeAttempt } from './close-attempt.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
-/** Handles what people asked for, as the owner of the workspace. */
-export interface RequestHandler {
-  /** Handles all requests that wait, in their order; tells whether there were any. */
-  handle(): Promise<boolean>;
-}
-
 /**
- * `leave`: how `up` goes down when it is asked to; called after the request is taken away, or the next `up` would leave
- * at once. Null: there is no `up`, so tools that were left behind are ended here.
+ * Does what a command asks for, as the owner of the workspace. `leave`: how `up` goes down when it is asked to; null: there
+ * is no `up`, so tools that were left behind are stopped here. What goes wrong is an outcome for the command to report.
  */
-export function openRequestHandler(owner: Owner, leave: (() => void) | null): RequestHandler {
-  const queue = openQueue();
-  const handleAll = async (): Promise<boolean> => {
-    const requests = await pendingRequests(owner.workspace.state);
-    if (requests.length === 0) return false;
-    await owner.runStore.refresh();
-    for (const { path, request } of requests) {
-      if (request === null) {
-        owner.log.warn(`${path} is no request of this version: removed`);
-        await dropRequest(path);
-        continue;
-      }
-      const outcomes = await outcomesOf(owner, request, leave);
-      owner.log.info({ request, outcomes }, 'request handled');
-      await finishRequest(path, outcomes);
-      if (request.kind === 'stop') leave?.();
-    }
-    await sweepAnswers(owner.workspace.state);
-    return true;
-  };
-  return { handle: () => queue(handleAll) };
+export async function handleRequest(
+  owner: Owner,
+  request: ControlRequest,
+  leave: (() => void) | null,
+): Promise<readonly Outcome[]> {
+  const outcomes = await outcomesOf(owner, request, leave);
+  owner.log.info({ request, outcomes }, 'request handled');
+  return outcomes;
 }
 
-/** What goes wrong is told to whoever asked: a request that cannot be met must not stand in the way of the next. */
-async function outcomesOf(owner: Owner, request: Request, leave: (() => void) | null): Promise<readonly Outcome[]> {
+/** Does what commands of an earlier version left as files. None of them is about this `up`, so it is not stopped. */
+export async function handleLeft(owner: Owner): Promise<void> {
+  const { requests, unknown, remove } = await leftRequests(owner.workspace.state);
+  for (const name of unknown) owner.log.warn(`${name} is not a request of this version: removed`);
+  for (const request of requests) if (request.kind !== 'stop') await handleRequest(owner, request, null);
+  await remove();
+}
+
+async function outcomesOf(
+  owner: Owner,
+  request: ControlRequest,
+  leave: (() => void) | null,
+): Promise<readonly Outcome[]> {
   try {
+    await owner.runStore.refresh();
     if (request.kind !== 'stop') return await meet(owner, request);
-    return leave === null ? await endLeftTools(owner) : [{ about: null, did: 'stopped', detail: null }];
+    if (leave === null) return await endLeftTools(owner);
+    leave();
+    return [{ about: null, did: 'stopped', detail: null }];
   } catch (error) {
     owner.log.error({ err: error, request }, 'a request could not be met');
     const detail = error instanceof Error ? error.message : String(error);
@@ -68,7 +62,7 @@ async function outcomesOf(owner: Owner, request: Request, leave: (() => void) | 
   }
 }
 
-async function meet(owner: Owner, request: Exclude<Request, { kind: 'stop' }>): Promise<readonly Outcome[]> {
+async function meet(owner: Owner, request: Exclude<ControlRequest, { kind: 'stop' }>): Promise<readonly Outcome[]> {
   const runs = owner.runStore.all().map(({ run }) => run);
   const target = request.target === null ? null : findTarget(request.target, runs);
   if (request.target !== null && target === null) return [{ about: request.target, did: 'unknown', detail: null }];
@@ -101,7 +95,7 @@ async function cancelAll(owner: Owner, own: readonly StoredRun[]): Promise<Outco
 async function retryAll(
   owner: Owner,
   own: readonly StoredRun[],
-  stage: Extract<Request, { kind: 'retry' }>['stage'],
+  stage: Extract<ControlRequest, { kind: 'retry' }>['stage'],
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const stored of own) outcomes.push(await retryRun(owner, stored, stage));

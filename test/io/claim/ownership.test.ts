@@ -4,7 +4,8 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { claimWorkspace, ownerOf, pokeOwner } from '../../../src/io/claim/ownership.ts';
+import { claimWorkspace, findUp, ownerOf, understandsUs } from '../../../src/io/claim/ownership.ts';
+import { sendRequest } from '../../../src/io/claim/send-request.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const claimer = fileURLToPath(new URL('../../fixtures/claim.ts', import.meta.url));
@@ -27,19 +28,23 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 describe('ownership of a workspace', () => {
-  it('is woken by a poke, and never by a look', async () => {
-    const state = await tempDir('poked');
+  it('is asked by requests, and never by a look', async () => {
+    const state = await tempDir('asked');
     const claim = await claimWorkspace(state);
     if (claim.kind !== 'owned') throw new Error('nobody else is there');
-    let pokes = 0;
-    claim.ownership.onPoke(() => {
-      pokes += 1;
+    let asked = 0;
+    claim.ownership.requests.handle(async () => {
+      asked += 1;
+      return { kind: 'outcomes', outcomes: [] };
     });
     for (let looks = 0; looks < 5; looks++) await ownerOf(state);
-    expect(await pokeOwner(state)).to.equal(process.pid);
-    await waitFor('the poke', () => pokes > 0);
-    expect(pokes).to.equal(1);
+    const owner = await findUp(state);
+    expect(owner).to.include({ pid: process.pid, moment: false });
+    expect(owner && understandsUs(owner)).to.equal(true);
+    await sendRequest(owner?.socket ?? '', { kind: 'stop' });
+    expect(asked).to.equal(1);
     await claim.ownership.release();
+    expect(await findUp(state)).to.equal(null);
   });
 
   it('belongs to one, who is named to the second; released, it is free', async () => {

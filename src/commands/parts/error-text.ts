@@ -1,0 +1,13 @@
+import { CommandError } from '../../core/errors.ts';
+import { diskErrorOf } from '../../io/host/disk-errors.ts';
+
+/** An error of a command in sentences: what is wrong and what to do. `workspace`: where a path that the system does not name is. */
+export async function errorText(error: unknown, workspace: string): Promise<string> {
+  const isKnown = error instanceof CommandError;
+  const refused = await diskErrorOf(isKnown ? error.cause : error, workspace);
+  const what = isKnown ? error.message : (refused?.what ?? unexpected(error));
+  return [what, ...(refused === null ? [] : [refused.todo])].join('\n');
+}
+
+const unexpected = (error: unknown): string =>
+  `phasebox itself failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;

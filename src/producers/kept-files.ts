@@ -1,0 +1,80 @@
+import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { atPath, listNames, privateMode, sync } from '../io/disk/files.ts';
+import { nonce } from '../io/disk/nonce.ts';
+import { numbered } from './claim.ts';
+import { isPrivate } from './private-config.ts';
+
+/* Submitted files until they are accepted: `.claimed/submit.<n>/<index>.<name>`, a folder for each submission. */
+
+export interface KeptFile {
+  /** As it was submitted, with an ending that the inbox takes. */
+  readonly name: string;
+  readonly path: string;
+}
+
+interface NewFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+const draftName = /^\.draft\.[0-9a-f]+$/;
+const folderName = /^submit\.(\d+)$/;
+const fileName = /^\d{6}\.(.+)$/;
+
+/**
+ * Keeps files for good: all are on the disk before their folder appears by one rename, so that a crash or a full disk
+ * leaves all of them or none.
+ */
+export async function keepTogether(claimed: string, files: readonly NewFile[]): Promise<KeptFile[]> {
+  const draft = join(claimed, `.draft.${nonce()}`);
+  try {
+    await mkdir(draft);
+    for (const [index, file] of files.entries())
+      await writeNew(join(draft, `${String(index).padStart(6, '0')}.${numbered(file.name, 1)}`), file);
+    await sync(draft);
+    const folder = join(claimed, `submit.${((await numbers(claimed)).at(-1) ?? 0) + 1}`);
+    await rename(draft, folder);
+    await sync(claimed);
+    return await filesIn(folder);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function writeNew(path: string, { name, bytes }: NewFile): Promise<void> {
+  const handle = await open(path, 'wx', (await isPrivate(bytes, name)) ? privateMode : undefined);
+  try {
+    await handle.writeFile(bytes).catch(atPath(path));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** All that are kept, in the order of submission. */
+export async function keptFiles(claimed: string): Promise<KeptFile[]> {
+  const files: KeptFile[] = [];
+  for (const number of await numbers(claimed)) files.push(...(await filesIn(join(claimed, `submit.${number}`))));
+  return files;
+}
+
+/** Called when a file was moved away: the folder goes with its last file. */
+export const leaveFolder = ({ path }: KeptFile): Promise<void> => rmdir(dirname(path)).catch(() => undefined); // others lie in it
+
+/** At start: what a submission left that was ended before it was kept. */
+export async function removeDrafts(claimed: string): Promise<void> {
+  for (const name of (await readdir(claimed)).filter((one) => draftName.test(one)))
+    await rm(join(claimed, name), { recursive: true });
+}
+
+async function numbers(claimed: string): Promise<number[]> {
+  const names = await listNames(claimed);
+  return names.flatMap((name) => folderName.exec(name)?.slice(1).map(Number) ?? []).sort((a, b) => a - b);
+}
+
+async function filesIn(folder: string): Promise<KeptFile[]> {
+  const names = (await listNames(folder)).filter((name) => fileName.test(name)).sort();
+  return names.map((name) => ({ name: name.replace(fileName, '$1'), path: join(folder, name) }));
+}
