@@ -1,17 +1,9 @@
 import * as z from 'zod';
-import { cleanup } from './stages/cleanup.ts';
-import { evaluation } from './stages/eval.ts';
-import { fuse } from './stages/fuse.ts';
-import { quantize } from './stages/quantize.ts';
-import { select } from './stages/select.ts';
+import * as list from './stages/list.ts';
 import type { StageRow } from './stages/stage-row.ts';
-import { train } from './stages/train.ts';
 
-/**
- * Every stage there is, in the order of the chain. A new one is a line at the end (folders are numbered by the place),
- * its row in `events/stages/` and its worker in `workers/stages/`.
- */
-export const stages = { train, select, fuse, quantize, cleanup, eval: evaluation } satisfies Record<string, StageRow>;
+/** The row of each stage, by its name. */
+export const stages = list satisfies Record<string, StageRow>;
 
 export type StageName = keyof typeof stages;
 export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
@@ -24,7 +16,10 @@ export function madePaths(made: Readonly<Record<string, unknown>>): string[] {
   return [adapter, model, answers, ...saved].filter((path) => typeof path === 'string');
 }
 
-export const stageNames = Object.keys(stages) as readonly StageName[];
+/** In the order of the chain. */
+export const stageNames: readonly StageName[] = (Object.keys(stages) as StageName[]).sort(
+  (a, b) => stages[a].place - stages[b].place,
+);
 export const isStage = (name: unknown): name is StageName => stageNames.some((stage) => stage === name);
 
 /** Stages that have a section in a config, in the order of the chain. */
@@ -49,8 +44,8 @@ export const sectionsUntil = (last: StageName): readonly SectionName[] =>
 export const branchingStages = stageNames.filter((stage) => stages[stage].branches);
 export const stageName = z.enum(stageNames as [StageName, ...StageName[]]);
 
-/** `1-train`, `3-fuse`: the number is the position in the table, so a path never changes if a stage is left out. */
-export const stageFolder = (stage: StageName): string => `${stageNames.indexOf(stage) + 1}-${stage}`;
+/** `1-train`, `3-fuse`: a stage has its number in every run, so a path never changes if a stage is left out. */
+export const stageFolder = (stage: StageName): string => `${stages[stage].place}-${stage}`;
 
 /** `.1-train.a2`: where attempt 2 works until it is committed. */
 export const attemptFolder = (stage: StageName, attempt: number): string => `.${stageFolder(stage)}.a${attempt}`;

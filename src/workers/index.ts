@@ -1,5 +1,6 @@
 import type { ControlRequest, Outcome } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
+import { stageNames } from '../events/stages.ts';
 import { startAdmission } from './admission.ts';
 import { openBrokerTrouble } from './broker-trouble.ts';
 import { handleLeft, handleRequest } from './control/requests.ts';
@@ -9,16 +10,16 @@ import { writeRow } from './results.ts';
 import { runStage } from './run-stage.ts';
 import type { Runtime } from './runtime.ts';
 import type { Stage } from './stage.ts';
-import { cleanup } from './stages/cleanup.ts';
-import { evaluate } from './stages/eval.ts';
-import { fuse } from './stages/fuse.ts';
-import { quantize } from './stages/quantize.ts';
-import { select } from './stages/select.ts';
-import { train } from './stages/train.ts';
 import { openWithoutQueue } from './without-queue.ts';
 
-/** Every stage there is. */
-export const stageList: readonly Stage[] = [train, select, fuse, quantize, cleanup, evaluate];
+/** The worker of every stage in the table, which `workers/stages/<name>.ts` exports as `stage`. */
+export const loadStages = (): Promise<readonly Stage[]> =>
+  Promise.all(
+    stageNames.map(async (name) => {
+      const { stage }: { readonly stage: Stage } = await import(`./stages/${name}.ts`);
+      return stage;
+    }),
+  );
 
 export interface Workers {
   /** Runs were accepted: the gate may open. */
@@ -42,7 +43,8 @@ async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Ru
 }
 
 /** Starts a worker a stage, the gate and the reconciler. Queues are rebuilt from the disk before anything is taken. */
-export async function startWorkers(runtime: Runtime, list: readonly Stage[] = stageList): Promise<Workers> {
+export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): Promise<Workers> {
+  const list = given ?? (await loadStages());
   const admission = startAdmission(runtime);
   const workers = list.map((stage) =>
     runtime.bus.consume(stage.name, (delivery) => runStage(runtime, stage, delivery)),

@@ -8,7 +8,7 @@ import { askMachine, machineHolder } from '../../src/io/claim/machine-slot.ts';
 import { freePort } from '../../src/io/server/server-child.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
-import { train } from '../../src/workers/stages/train.ts';
+import { stage as train } from '../../src/workers/stages/train.ts';
 import { demoBase, demoRun, quickTrain, runStage, testPython } from '../helpers/real-stage.ts';
 import { makeRun } from '../helpers/rows.ts';
 import { commitStage, madeTrain, makeWorkspace, shelveRun } from '../helpers/stored.ts';

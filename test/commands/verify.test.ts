@@ -11,7 +11,7 @@ import { openWorkspace, type Workspace } from '../../src/io/workspace/workspace.
 import { readInputs } from '../../src/workers/inputs.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
 import { makeShared } from '../../src/workers/shared-folder.ts';
-import { quantize } from '../../src/workers/stages/quantize.ts';
+import { stage as quantize } from '../../src/workers/stages/quantize.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { makeManifest, makeRun } from '../helpers/rows.ts';
 import { flipByte, writeShards } from '../helpers/sharded-model.ts';

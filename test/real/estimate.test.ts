@@ -8,8 +8,8 @@ import type { Run } from '../../src/events/run.ts';
 import type { Made, StageName } from '../../src/events/stages.ts';
 import { folderBytes, watchPeak } from '../../src/io/host/disk-usage.ts';
 import { readModelShape } from '../../src/io/model/model-folder.ts';
-import { fuse } from '../../src/workers/stages/fuse.ts';
-import { quantize } from '../../src/workers/stages/quantize.ts';
+import { stage as fuse } from '../../src/workers/stages/fuse.ts';
+import { stage as quantize } from '../../src/workers/stages/quantize.ts';
 import { demoBase, demoRun, runStage, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 

@@ -9,7 +9,7 @@ import { readAnswer } from '../../src/core/score/read-answer.ts';
 import type { Score } from '../../src/events/score.ts';
 import type { Answer, Suite } from '../../src/events/suite.ts';
 import { startModelServer } from '../../src/io/server/model-server.ts';
-import { evaluate } from '../../src/workers/stages/eval.ts';
+import { stage as evaluate } from '../../src/workers/stages/eval.ts';
 import { hermes } from '../helpers/answers.ts';
 import { prepareExam } from '../helpers/exam.ts';
 import { demoBase, demoData, stageErrorOf, testPython } from '../helpers/real-stage.ts';

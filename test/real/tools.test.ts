@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { asObject } from '../../src/core/score/tolerant-json.ts';
 import type { Suite } from '../../src/events/suite.ts';
-import { evaluate } from '../../src/workers/stages/eval.ts';
+import { stage as evaluate } from '../../src/workers/stages/eval.ts';
 import { suiteOf } from '../helpers/answers.ts';
 import { prepareExam } from '../helpers/exam.ts';
 import { demoBase } from '../helpers/real-stage.ts';

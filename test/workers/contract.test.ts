@@ -14,14 +14,15 @@ import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 import type { Attempt } from '../../src/workers/attempt.ts';
-import { stageList } from '../../src/workers/index.ts';
+import { loadStages } from '../../src/workers/index.ts';
 import { runStage } from '../../src/workers/run-stage.ts';
 import type { Runtime } from '../../src/workers/runtime.ts';
+import type { Stage } from '../../src/workers/stage.ts';
 import { stageContext } from '../../src/workers/stage-context.ts';
 import { demoRun, quickTrain } from '../helpers/real-stage.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
-/* What every stage promises, whatever it does: a new one gets these tests by its line in workers/index.ts. */
+/* What every stage promises, whatever it does: a new one gets these tests by its place in `chain`. */
 
 const board = { log: () => undefined, progress: () => undefined };
 const chain: StageName[] = ['train', 'select', 'fuse', 'quantize', 'cleanup', 'eval'];
@@ -34,6 +35,10 @@ const weights: Partial<Record<StageName, string>> = {
 };
 
 describe('every stage', () => {
+  let stageList: readonly Stage[] = [];
+  before(async () => {
+    stageList = await loadStages();
+  });
   const source = packageRoot().folder;
   let broker: Broker;
   let runtime: Runtime;

@@ -130,7 +130,10 @@ export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
         type: 'nominal',
         scale: {
           domain: [...seen, ...failed],
-          range: [...seen.map((stage) => colours[stageNames.indexOf(stage)] ?? ''), ...failed.map(() => '#d55e00')],
+          range: [
+            ...seen.map((stage) => colours[stageNames.indexOf(stage) % colours.length] ?? ''),
+            ...failed.map(() => '#d55e00'),
+          ],
         },
       },
     },

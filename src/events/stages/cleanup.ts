@@ -18,6 +18,7 @@ export type CleanupSettings = z.infer<typeof cleanupSettings>;
 /** Deletes what the later stages do not need. */
 export const cleanup = {
   ...usual,
+  place: 5,
   settings: cleanupSettings,
   section: cleanupSettings.prefault({}).describe('What is deleted before the eval.'),
   kept: cleanupSettings,

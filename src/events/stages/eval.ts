@@ -111,6 +111,7 @@ function costCommands(run: Examined, at: Places): Command[] {
 /** Asks the prompts of a suite and scores the answers. */
 export const evaluation = {
   ...usual,
+  place: 6,
   settings: evalSettings,
   section: evalSettings.optional().describe('How the model is scored.'),
   /** `suite` is the absolute path of the suite's file. */

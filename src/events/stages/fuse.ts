@@ -48,6 +48,7 @@ export function fuseTwoStepArgv(python: string, { model, adapter }: Pick<FuseCal
 /** Fuses the adapter into the base model. */
 export const fuse = {
   ...usual,
+  place: 3,
   settings: fuseSettings,
   section: fuseSettings.prefault({}).describe('How adapter and model are joined.'),
   kept: fuseSettings,

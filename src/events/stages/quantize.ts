@@ -13,6 +13,7 @@ export function quantizeArgv(python: string, model: string, settings: FuseSettin
 /** The second step of `fuse.mode: two_step`. Its bits stand in the section of fuse. */
 export const quantize = {
   ...usual,
+  place: 4,
   settings: z.strictObject({}),
   section: null,
   kept: null,

@@ -81,6 +81,7 @@ function savedFiles(train: CompleteTrain): LossCall['checkpoints'] {
 /** Measures every checkpoint of the training and takes the best one. */
 export const select = {
   ...usual,
+  place: 2,
   settings: selectSettings,
   section: selectSettings.prefault({}).describe('Which checkpoint is used.'),
   kept: selectSettings,

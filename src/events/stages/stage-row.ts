@@ -79,6 +79,8 @@ export const answerBytes = 48 * 2 ** 10;
 
 /** All that is known of a stage before it runs. `Settings`: those that a phase may set. */
 export interface StageRow {
+  /** Its place in the chain and the number of its folder. It never changes, since old workspaces have it in their paths. */
+  readonly place: number;
   readonly settings: z.ZodType;
   /** The settings as a section of a config. Null: it has no section. */
   readonly section: z.ZodType | null;

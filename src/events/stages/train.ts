@@ -108,6 +108,7 @@ interface Training extends Trained<TrainSettings> {
 /** Learns an adapter with `mlx_lm lora`. */
 export const train = {
   ...usual,
+  place: 1,
   settings: trainSettings,
   section: trainSettings
     .optional()

@@ -29,7 +29,7 @@ async function removeCheckpoints({ train, select }: Trained, context: StageConte
 }
 
 /** Frees what the later stages do not need. Only outputs of this run: those it comes `from` belong to another one. */
-export const cleanup: Stage<'cleanup', 'train' | 'select' | 'fuse' | 'quantize'> = {
+export const stage: Stage<'cleanup', 'train' | 'select' | 'fuse' | 'quantize'> = {
   name: 'cleanup',
   needs: ['train', 'select', 'fuse', 'quantize'],
   async run({ train, select, fuse, quantize }, context) {

@@ -80,7 +80,7 @@ async function idleOf(made: Makings, context: StageContext): Promise<boolean | n
 }
 
 /** Asks the suite's prompts of the run's final model, keeps every answer, and scores them; the base's score beside it. */
-export const evaluate: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
+export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   name: 'eval',
   needs: ['train', 'select', 'fuse', 'quantize'],
   async run(made, context) {

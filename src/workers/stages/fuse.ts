@@ -11,7 +11,7 @@ import { partsOf, placesIn, proveAdapter } from './served-model.ts';
  * Fuses the adapter into the base. `direct`: quantized in the same process, so this is the final model; `two_step`: the
  * unquantised model for the quantize stage.
  */
-export const fuse: Stage<'fuse', 'train' | 'select'> = {
+export const stage: Stage<'fuse', 'train' | 'select'> = {
   name: 'fuse',
   needs: ['train', 'select'],
   async run(made, context) {

@@ -7,7 +7,7 @@ import { runCommands } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
 
 /** The second of `fuse.mode: two_step`: mlx_lm's own conversion of the fused model. */
-export const quantize: Stage<'quantize', 'fuse'> = {
+export const stage: Stage<'quantize', 'fuse'> = {
   name: 'quantize',
   needs: ['fuse'],
   async run({ fuse }, context) {

@@ -55,7 +55,7 @@ async function takeAdapter(weights: string, context: StageContext): Promise<void
 }
 
 /** Measures every saved checkpoint and leaves `adapter/` with the best one, which all later stages use. */
-export const select: Stage<'select', 'train'> = {
+export const stage: Stage<'select', 'train'> = {
   name: 'select',
   needs: ['train'],
   async run({ train }, context) {

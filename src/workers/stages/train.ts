@@ -88,7 +88,7 @@ async function checkpoints(context: StageContext, iters: number): Promise<Made<'
 }
 
 /** Data check, then `mlx_lm lora`. Leaves `adapter/` with the final weights and every checkpoint. */
-export const train: Stage<'train', never> = {
+export const stage: Stage<'train', never> = {
   name: 'train',
   needs: [],
   async run(_made, context) {

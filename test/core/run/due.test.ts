@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { due, ending, isStarted } from '../../../src/core/run/due.ts';
 import type { JournalLine } from '../../../src/events/journal.ts';
-import { type StageName, stageNames } from '../../../src/events/stages.ts';
+import { type StageName, stageFolder, stageNames } from '../../../src/events/stages.ts';
 import { plan } from '../../helpers/runs.ts';
 
 const at = '2026-01-01T00:00:00.000Z';
@@ -89,6 +89,7 @@ describe('due', () => {
 
 describe('the stages table', () => {
   it('keeps its order: folder numbers are on disk in every workspace', () => {
-    expect(stageNames).to.deep.equal(['train', 'select', 'fuse', 'quantize', 'cleanup', 'eval']);
+    const folders = ['1-train', '2-select', '3-fuse', '4-quantize', '5-cleanup', '6-eval'];
+    expect(stageNames.map(stageFolder)).to.deep.equal(folders);
   });
 });

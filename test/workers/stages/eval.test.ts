@@ -5,7 +5,7 @@ import { answerText } from '../../../src/core/score/answers.ts';
 import { readAnswer } from '../../../src/core/score/read-answer.ts';
 import type { Answer, Suite } from '../../../src/events/suite.ts';
 import { contentHash } from '../../../src/io/thread/content-hash.ts';
-import { evaluate } from '../../../src/workers/stages/eval.ts';
+import { stage as evaluate } from '../../../src/workers/stages/eval.ts';
 import { said, suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
 import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';

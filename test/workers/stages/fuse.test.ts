@@ -7,10 +7,10 @@ import { folderBytes } from '../../../src/io/host/disk-usage.ts';
 import { proveModel, readModelFolder, readModelShape } from '../../../src/io/model/model-folder.ts';
 import { contentHash } from '../../../src/io/thread/content-hash.ts';
 import type { Input } from '../../../src/workers/stage.ts';
-import { cleanup } from '../../../src/workers/stages/cleanup.ts';
-import { fuse } from '../../../src/workers/stages/fuse.ts';
-import { quantize } from '../../../src/workers/stages/quantize.ts';
-import { train } from '../../../src/workers/stages/train.ts';
+import { stage as cleanup } from '../../../src/workers/stages/cleanup.ts';
+import { stage as fuse } from '../../../src/workers/stages/fuse.ts';
+import { stage as quantize } from '../../../src/workers/stages/quantize.ts';
+import { stage as train } from '../../../src/workers/stages/train.ts';
 import { demoRun, realContext, runStage, stageErrorOf, tensorHashes } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

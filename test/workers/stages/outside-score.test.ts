@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import type { Suite } from '../../../src/events/suite.ts';
-import { evaluate } from '../../../src/workers/stages/eval.ts';
+import { stage as evaluate } from '../../../src/workers/stages/eval.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf, testPython } from '../../helpers/real-stage.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Made } from '../../../src/events/stages.ts';
 import type { Input, StageContext } from '../../../src/workers/stage.ts';
-import { select } from '../../../src/workers/stages/select.ts';
+import { stage as select } from '../../../src/workers/stages/select.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
 import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';

@@ -2,7 +2,7 @@ import { copyFile, mkdir, readdir, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { contentHash } from '../../../src/io/thread/content-hash.ts';
-import { train } from '../../../src/workers/stages/train.ts';
+import { stage as train } from '../../../src/workers/stages/train.ts';
 import {
   demoBase,
   demoData,
