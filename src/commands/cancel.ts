@@ -2,7 +2,6 @@ import { ask } from './parts/ask.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-/** `phasebox cancel RUN|PHASE` */
 export const registerCancel: Register = (program, exit) => {
   documented(program.command('cancel <run-or-phase>'), {
     does: 'Cancel a run, or the rest of a phase',

@@ -135,7 +135,6 @@ function asText(found: Contrast): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `phasebox compare A B [--json]` */
 export const registerCompare: Register = (program, exit) => {
   documented(program.command('compare'), {
     does: 'Compare two phases or variants',

@@ -125,7 +125,6 @@ function underName(
   };
 }
 
-/** `phasebox data FILE|FOLDER --model M` */
 export const registerData: Register = (program, exit) => {
   dataFlags(program.command('data')).action(async (data: string, flags: Flags, command) => {
     const stop = new AbortController();

@@ -38,7 +38,6 @@ async function sideOf(name: string, runStore: RunStore, row: Row | null): Promis
   return { run: name, plan: stored.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
 }
 
-/** `phasebox diff RUN RUN [--json]` */
 export const registerDiff: Register = (program, exit) => {
   documented(program.command('diff <run> <other>'), {
     does: 'List what differs between two runs',

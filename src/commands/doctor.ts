@@ -56,7 +56,6 @@ export function doctorText({ checks }: Diagnosis): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `phasebox doctor [--json]` */
 export const registerDoctor: Register = (program, exit) => {
   documented(program.command('doctor'), {
     does: 'Check what phasebox needs on this machine',

@@ -131,7 +131,6 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
   return `${folder}: ${what}, ${files} files, ${size}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 
-/** `phasebox export RUN DIR` */
 export const registerExport: Register = (program) => {
   documented(program.command('export <run> <dir>'), {
     does: 'Copy the final model of a run to a new folder',

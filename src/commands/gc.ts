@@ -96,7 +96,6 @@ function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): 
   });
 }
 
-/** `phasebox gc [--models] [--checkpoints] [--yes]` */
 export const registerGc: Register = (program) => {
   documented(program.command('gc'), {
     does: 'Show or delete what is no longer needed',

@@ -131,7 +131,6 @@ or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tell
 
 const unknownVersion = '(version unknown)';
 
-/** `phasebox init [DIR]` */
 export const registerInit: Register = (program) => {
   documented(program.command('init [dir]'), {
     does: 'Make a workspace',

@@ -2,7 +2,6 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CommandError } from '../core/errors.ts';
 import { type StageName, stageFolder, stageNames } from '../events/stages.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
@@ -12,6 +11,7 @@ import { findRun } from './parts/find-run.ts';
 import { print, printLog } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
+import { oneOf } from './parts/values.ts';
 
 const poll_ms = 200;
 
@@ -25,19 +25,15 @@ interface Attempted {
 /** Prints the logs of a run, stage by stage and attempt by attempt. With `follow`, until the run has its row. */
 export async function logs(
   workspace: Workspace,
-  wanted: { run: string; stage?: string; follow: boolean },
+  wanted: { run: string; stage?: StageName | undefined; follow: boolean },
 ): Promise<void> {
   const { stored } = await findRun(workspace, wanted.run);
-  const only = stageNames.find((name) => name === wanted.stage);
-  if (wanted.stage !== undefined && only === undefined) {
-    throw new CommandError(2, `There is no stage ${wanted.stage}. Stages: ${stageNames.join(', ')}.`);
-  }
   // By inode, which a file keeps when its attempt is committed and the folder is renamed.
   const shown = new Map<number, number>();
   for (;;) {
     const over = !wanted.follow || (await readRows(workspace.artifacts)).some((row) => row.run === wanted.run);
     for (const attempted of await attempts(stored)) {
-      if (only === undefined || attempted.stage === only) await printLogs(attempted, shown);
+      if (wanted.stage === undefined || attempted.stage === wanted.stage) await printLogs(attempted, shown);
     }
     if (over) return;
     await delay(poll_ms);
@@ -83,9 +79,8 @@ async function logFiles(folder: string): Promise<string[]> {
   return [...(await Promise.all(below)).flat(), ...own];
 }
 
-/** `phasebox logs RUN [STAGE] [-f]` */
 export const registerLogs: Register = (program) => {
-  documented(program.command('logs <run> [stage]'), {
+  documented(program.command('logs'), {
     does: 'Print the logs of a run',
     notes: ['It prints the logs of all stages and attempts, or of one stage.'],
     examples: ['phasebox logs 43a-s0 train -f'],
@@ -95,12 +90,10 @@ export const registerLogs: Register = (program) => {
       3: 'this folder is not a workspace, or the run is damaged',
     },
   })
-    .option('-f, --follow', 'print new lines until the run is finished')
-    .action(async (run: string, stage: string | undefined, options: { follow?: boolean }, command) => {
-      await logs(await workspaceOf(command, 'read'), {
-        run,
-        ...(stage === undefined ? {} : { stage }),
-        follow: options.follow ?? false,
-      });
+    .argument('<run>')
+    .argument('[stage]', '', oneOf(stageNames))
+    .option('-f, --follow', 'print new lines until the run is finished', false)
+    .action(async (run: string, stage: StageName | undefined, options: { follow: boolean }, command) => {
+      await logs(await workspaceOf(command, 'read'), { ...options, run, stage });
     });
 };

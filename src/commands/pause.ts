@@ -2,7 +2,6 @@ import { ask } from './parts/ask.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-/** `phasebox pause [RUN|PHASE]` */
 export const registerPause: Register = (program, exit) => {
   documented(program.command('pause [run-or-phase]'), {
     does: 'Start no new stages',
@@ -16,7 +15,6 @@ export const registerPause: Register = (program, exit) => {
   });
 };
 
-/** `phasebox resume [RUN|PHASE]` */
 export const registerResume: Register = (program, exit) => {
   documented(program.command('resume [run-or-phase]'), {
     does: 'End a pause',

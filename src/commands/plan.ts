@@ -113,7 +113,6 @@ async function printDifferences(
   options.print(options.json ? `${printableJson(found)}\n` : text);
 }
 
-/** `phasebox plan FILE... [--against FILE] [--json]` */
 export const registerPlan: Register = (program, exit) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',

@@ -2,7 +2,6 @@ import { ask } from './parts/ask.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-/** `phasebox prioritize RUN|PHASE` */
 export const registerPrioritize: Register = (program, exit) => {
   documented(program.command('prioritize <run-or-phase>'), {
     does: 'Move runs to the front of the queue',

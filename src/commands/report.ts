@@ -25,7 +25,6 @@ export async function report(workspace: Workspace, options: ReportOptions = { pr
   return 0;
 }
 
-/** `phasebox report [--print]` */
 export const registerReport: Register = (program, exit) => {
   documented(program.command('report'), {
     does: 'Write the report again',

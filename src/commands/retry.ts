@@ -1,11 +1,9 @@
-import { didYouMean } from '../core/closest.ts';
-import { CommandError } from '../core/errors.ts';
-import { stageNames } from '../events/stages.ts';
+import { type StageName, stageNames } from '../events/stages.ts';
 import { ask } from './parts/ask.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
+import { oneOf } from './parts/values.ts';
 
-/** `phasebox retry RUN|PHASE [--stage STAGE]` */
 export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry <run-or-phase>'), {
     does: 'Queue a failed or cancelled run again',
@@ -20,14 +18,8 @@ export const registerRetry: Register = (program, exit) => {
       3: 'this folder is not a workspace',
     },
   })
-    .option('--stage <stage>', 'repeat this stage and all later ones')
-    .action(async (target: string, options: { stage?: string }, command) => {
-      const workspace = await workspaceOf(command, 'read');
-      const stage = stageNames.find((name) => name === options.stage) ?? null;
-      if (options.stage !== undefined && stage === null) {
-        const hint = didYouMean(options.stage, stageNames);
-        throw new CommandError(2, `There is no stage ${options.stage}. ${hint}Stages: ${stageNames.join(', ')}.`);
-      }
-      exit(await ask(workspace, { kind: 'retry', target, stage }));
+    .option('--stage <stage>', 'repeat this stage and all later ones', oneOf(stageNames))
+    .action(async (target: string, { stage }: { stage?: StageName }, command) => {
+      exit(await ask(await workspaceOf(command, 'read'), { kind: 'retry', target, stage: stage ?? null }));
     });
 };

@@ -135,7 +135,6 @@ function table(suite: Suite, result: Score): string {
   return `${[line('category', 'lenient', 'strict', 'prompts'), ...lines, '', `modes: ${used.join(', ')}`].join('\n')}\n`;
 }
 
-/** `phasebox score --suite FILE --answers FILE [--json]` */
 export const registerScore: Register = (program, exit) => {
   documented(program.command('score'), {
     does: 'Score stored answers without a model',

@@ -20,6 +20,7 @@ import { findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
+import { wholeNumber } from './parts/values.ts';
 
 export interface ServeOptions {
   readonly run: string;
@@ -158,13 +159,6 @@ function needPort(port: number): Promise<void> {
   });
 }
 
-function portOf(text: string): number {
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new CommandError(2, `--port ${text} is not a port. Allowed: 1 to 65535.`);
-}
-
-/** `phasebox serve RUN [--port N]` */
 export const registerServe: Register = (program) => {
   documented(program.command('serve <run>'), {
     does: 'Serve the final model of a run for chat',
@@ -177,8 +171,8 @@ export const registerServe: Register = (program) => {
       3: 'this folder is not a workspace, the port is taken, or another tool uses the machine',
     },
   })
-    .option('--port <number>', 'port on 127.0.0.1 (default: a free one)')
-    .action(async (run: string, options: { port?: string }, command) => {
+    .option('--port <number>', 'port on 127.0.0.1 (default: a free one)', wholeNumber(1, 65_535))
+    .action(async (run: string, options: { port?: number }, command) => {
       const stop = new AbortController();
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       const ended = Promise.race(signals.map((signal) => once(process, signal, { signal: stop.signal })));
@@ -186,10 +180,9 @@ export const registerServe: Register = (program) => {
         () => stop.abort(),
         () => undefined, // served until the end without a signal
       );
-      const port = options.port === undefined ? {} : { port: portOf(options.port) };
       const out = (line: string): void => print(`${line}\n`);
       try {
-        await serve(await workspaceOf(command, 'read'), { run, ...port, signal: stop.signal, out });
+        await serve(await workspaceOf(command, 'read'), { ...options, run, signal: stop.signal, out });
       } finally {
         stop.abort();
       }

@@ -158,7 +158,6 @@ function detail(run: RunStatus): string {
   return parts.filter((part) => part !== null).join('  ');
 }
 
-/** `phasebox status [--json]` */
 export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',

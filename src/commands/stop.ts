@@ -43,7 +43,6 @@ function terminate(pid: number): void {
   }
 }
 
-/** `phasebox stop [--tools]` */
 export const registerStop: Register = (program, exit) => {
   documented(program.command('stop'), {
     does: 'Stop `phasebox up`',

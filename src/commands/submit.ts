@@ -118,7 +118,6 @@ function rowLine({ run, status, overall, error }: Row): string {
   return `${run} ${status}${error === null ? '' : `: ${error.code}, ${error.message}`}`;
 }
 
-/** `phasebox submit FILE... [--watch] [--again]` */
 export const registerSubmit: Register = (program, exit) => {
   documented(program.command('submit'), {
     does: 'Check configs and queue their runs',

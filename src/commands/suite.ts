@@ -7,6 +7,7 @@ import { atPath, hasCode, readText } from '../io/disk/files.ts';
 import { printError, printFile } from './parts/output.ts';
 import type { Register } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
+import { oneOf } from './parts/values.ts';
 
 export interface SuiteOptions {
   /** Path of the suite to write. If absent, it is printed. */
@@ -56,7 +57,6 @@ interface Flags {
   readonly wrapper: string;
 }
 
-/** `phasebox suite from FILE.jsonl [-o FILE] [--name N] [--wrapper NAME]` */
 export const registerSuite: Register = (program, exit) => {
   documented(program.command('suite'), {
     does: 'Make a suite from chat data',
@@ -69,14 +69,12 @@ export const registerSuite: Register = (program, exit) => {
       2: 'there is no such file, it has no usable row, or the output file exists',
     },
   })
-    .argument('<from>', 'the word `from`')
+    .argument('<from>', 'the word `from`', oneOf(['from']))
     .argument('<file>', 'chat data, JSON lines: {"messages": [...]}')
     .option('-o, --output <file>', 'write the suite to this file (default: print it)')
     .option('--name <name>', 'name of the suite (default: that of the file)')
     .option('--wrapper <name>', 'the function that answers have to call', 'execute_code')
-    .action(async (word: string, file: string, { output, name, wrapper }: Flags) => {
-      if (word !== 'from')
-        throw new CommandError(2, `phasebox suite ${word}: allowed is \`phasebox suite from FILE\`.`);
+    .action(async (_from: string, file: string, { output, name, wrapper }: Flags) => {
       exit(
         await suiteFromData(file, {
           ...(output === undefined ? {} : { out: output }),

@@ -225,7 +225,6 @@ function heldText({ runStore, rows, control }: Runtime): string {
   return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
 }
 
-/** `phasebox up [--once] [--detach] [--no-dashboard]` */
 export const registerUp: Register = (program, exit) => {
   documented(program.command('up'), {
     does: 'Run everything that is queued, until Ctrl-C',

@@ -143,7 +143,6 @@ function linesOf({ name, check, remedy }: Checked): string[] {
   return [`${name}: ${[`complete, ${plural(files, 'file')}, ${sizeText(bytes)}`, ...removed, ...copied].join('; ')}`];
 }
 
-/** `phasebox verify [RUN] [--deep]` */
 export const registerVerify: Register = (program, exit) => {
   documented(program.command('verify [run]'), {
     does: 'Check that finished stages are complete',

@@ -32,7 +32,8 @@ export function without(mapping: Mapping, paths: readonly (readonly (string | nu
 
 /** Same content, whatever the order of keys. */
 export function isSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
+  // 0 and -0 are the same, and NaN is the same as itself.
+  if (a === b || Object.is(a, b)) return true;
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   }

@@ -44,6 +44,8 @@ export const score = z.strictObject({
 });
 export type Score = z.infer<typeof score>;
 
+const shareExpected = 'must be a number from 0 to 1';
+
 /**
  * A line that a suite's `scorer` or `eval.engine` writes. Additional keys are allowed. Only engines give a `category`.
  */
@@ -51,7 +53,7 @@ export const givenScore = z.looseObject({
   id: z.string().min(1),
   repeat: z.int().min(0).default(0),
   /** 0-1 */
-  score: z.number().min(0).max(1),
+  score: z.number(shareExpected).min(0, shareExpected).max(1, shareExpected),
   mode: z.enum(modes).nullish(),
   category: categoryName.nullish(),
 });

@@ -156,7 +156,7 @@ describe('a request', () => {
       expect(told.err, kind).to.match(/There is no run or phase p-s1\. Did you mean p-s0\?/);
     }
     expect((await chain.phasebox('retry', 'p', '--stage', 'trian')).err).to.match(
-      /no stage trian\. Did you mean train\?/,
+      /'trian' is invalid\. Did you mean train\?/,
     );
     expect(await readdir(join(chain.root, '.phasebox'))).not.to.include('requests');
     expect((await chain.phasebox('cancel', 'P')).out, 'names of phases are one in any case').to.equal(

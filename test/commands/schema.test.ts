@@ -1,22 +1,26 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { execa } from 'execa';
 import { phaseJsonSchema, workspaceJsonSchema } from '../../scripts/docs/json-schema.ts';
-import { schemaText } from '../../src/commands/schema.ts';
-import { CommandError } from '../../src/core/errors.ts';
+import { packageRoot } from '../../src/io/host/package-root.ts';
+
+const schema = (...args: string[]) =>
+  execa(process.execPath, [join(packageRoot().folder, 'dist/phasebox.js'), 'schema', ...args], { reject: false });
 
 describe('schema', () => {
   it('prints the schemas of phase configs and of phasebox.yaml', async () => {
-    expect(JSON.parse(await schemaText('phase'))).to.eql(JSON.parse(JSON.stringify(phaseJsonSchema())));
-    expect(JSON.parse(await schemaText('workspace'))).to.eql(JSON.parse(JSON.stringify(workspaceJsonSchema())));
+    for (const [args, expected] of [
+      [[], phaseJsonSchema()],
+      [['phase'], phaseJsonSchema()],
+      [['workspace'], workspaceJsonSchema()],
+    ] as const)
+      expect(JSON.parse((await schema(...args)).stdout)).to.eql(JSON.parse(JSON.stringify(expected)));
   });
 
   it('says which schemas there are', async () => {
-    for (const [name, message] of [
-      ['workspcae', /Did you mean workspace\? Allowed: phase, workspace/],
-      ['../package', /Allowed: phase, workspace/],
-    ] as const) {
-      const error = await schemaText(name).catch((thrown: unknown) => thrown);
-      expect(error).to.be.instanceOf(CommandError).with.property('exitCode', 2);
-      expect(String(error)).to.match(message);
-    }
+    const slip = await schema('workspcae');
+    expect(slip.exitCode).to.equal(2);
+    expect(slip.stderr).to.match(/Did you mean workspace\? Allowed: phase, workspace/);
+    expect((await schema('../package')).stderr).to.match(/Allowed: phase, workspace/);
   });
 });

@@ -129,7 +129,7 @@ describe('phasebox score', () => {
     await writeFile(words, JSON.stringify({ p0: '[high]', p1: '[skip]' }));
     const wrong = await run(answers, 'json', { ...suite, scorer: { command } });
     expect(wrong).to.include({ code: 2, stdout: '' });
-    expect(wrong.stderr).to.match(/wrote output that cannot be used:\n {2}line 1: score must be a number from 0 to 1/);
+    expect(wrong.stderr).to.match(/wrote output that cannot be used:\n {2}line 1: score: must be a number from 0 to 1/);
     const hostile = String.raw`printf 'word \033]0;title\007\n' >&2; exit 3`;
     const failed = await run(answers, 'json', { ...suite, scorer: { command: ['sh', '-c', hostile] } });
     expect(failed.code).to.equal(1);

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { CommandError } from '../../core/errors.ts';
 import type { RowAddress } from '../../core/mlx/look-argv.ts';
 import type { RowKeys } from '../../events/stages/mlx.ts';
 import { documented } from './usage.ts';
+import { wholeNumber } from './values.ts';
 
 /** The options of `phasebox data` as commander gives them. */
 export interface Flags {
@@ -19,14 +20,6 @@ export interface Flags {
   readonly html?: string;
   readonly json?: boolean;
 }
-
-const wholeNumber =
-  (least: number) =>
-  (text: string): number => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
-  };
 
 const collected = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
 

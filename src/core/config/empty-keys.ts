@@ -18,23 +18,33 @@ export const keyText = (key: { readonly value: unknown }): string => (key.value 
 
 const sourceOf = (node: unknown): string => (isScalar(node) ? (node.source ?? keyText(node)) : '');
 
-/** Every key of a document that has no value. An explicit `null` is one. */
-export function emptyKeys(document: Document): EmptyKey[] {
-  const found: EmptyKey[] = [];
+/**
+ * The keys of a document that have no value (an explicit `null` is a value), and the numbers in lists that a thousands comma
+ * took apart. A part of such a number must have leading zeros and no space before it: numbers of their own are not
+ * written like that, and `[100,200]` are two.
+ */
+export function readGaps(document: Document): { readonly empty: EmptyKey[]; readonly split: SplitNumber[] } {
+  const empty: EmptyKey[] = [];
+  const split: SplitNumber[] = [];
   const walk = (node: unknown, path: Path): void => {
-    if (isSeq(node)) for (const [index, item] of node.items.entries()) walk(item, [...path, index]);
+    if (isSeq(node))
+      for (const [index, item] of node.items.entries()) {
+        walk(item, [...path, index]);
+        const number = splitAt(node.items, index);
+        if (number !== null) split.push({ path: [...path, index], number });
+      }
     if (!isMap(node)) return;
     for (const [index, pair] of node.items.entries()) {
       if (!isScalar(pair.key)) continue;
       const place = [...path, keyText(pair.key)];
       const kind = emptiness(pair);
       const number = kind === 'bare' ? numberBefore(node.items, index) : null;
-      if (kind !== null) found.push({ path: place, kind, text: sourceOf(pair.key), number });
+      if (kind !== null) empty.push({ path: place, kind, text: sourceOf(pair.key), number });
       walk(pair.value, place);
     }
   };
   walk(document.contents, []);
-  return found;
+  return { empty, split };
 }
 
 function emptiness({ value }: Pair): EmptyKey['kind'] | null {
@@ -59,25 +69,6 @@ export function numberBefore(items: readonly Pair[], index: number): EmptyKey['n
 export interface SplitNumber {
   readonly path: Path;
   readonly number: NonNullable<EmptyKey['number']>;
-}
-
-/**
- * Numbers in lists that a thousands comma took apart. A part must have leading zeros and no space before it:
- * numbers of their own are not written like that, and `[100,200]` are two.
- */
-export function splitNumbers(document: Document): SplitNumber[] {
-  const found: SplitNumber[] = [];
-  const walk = (node: unknown, path: Path): void => {
-    if (isMap(node)) for (const { key, value } of node.items) if (isScalar(key)) walk(value, [...path, keyText(key)]);
-    if (!isSeq(node)) return;
-    for (const [index, item] of node.items.entries()) {
-      walk(item, [...path, index]);
-      const number = splitAt(node.items, index);
-      if (number !== null) found.push({ path: [...path, index], number });
-    }
-  };
-  walk(document.contents, []);
-  return found;
 }
 
 function splitAt(items: readonly unknown[], index: number): EmptyKey['number'] {

@@ -2,15 +2,7 @@ import { Composer, CST, type Document, isNode, isScalar, LineCounter, type Node,
 import { refusedCharacter } from '../control-characters.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { printable } from '../printable.ts';
-import {
-  type EmptyKey,
-  emptyKeys,
-  entriesHint,
-  keyText,
-  numberBefore,
-  type SplitNumber,
-  splitNumbers,
-} from './empty-keys.ts';
+import { type EmptyKey, entriesHint, keyText, numberBefore, readGaps, type SplitNumber } from './empty-keys.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint } from './slips.ts';
 import { syntaxHint } from './yaml-hints.ts';
@@ -38,17 +30,13 @@ export interface YamlSource extends Source {
   readonly split: readonly SplitNumber[];
 }
 
-export type Yaml =
-  | { readonly ok: true; readonly source: YamlSource }
+type Read<S> =
+  | { readonly ok: true; readonly source: S }
   | { readonly ok: false; readonly problems: readonly Problem[] };
+export type Yaml = Read<YamlSource>;
 
 /** The same as plain data. */
-export type YamlData =
-  | {
-      readonly ok: true;
-      readonly source: Pick<YamlSource, 'file' | 'value' | 'empty' | 'split'> & { readonly tree: Branch };
-    }
-  | { readonly ok: false; readonly problems: readonly Problem[] };
+export type YamlData = Read<Pick<YamlSource, 'file' | 'value' | 'empty' | 'split'> & { readonly tree: Branch }>;
 
 /** Bytes as text: at most 1 MB of UTF-8 that is no binary. */
 export function decode(bytes: Uint8Array): { readonly text: string } | { readonly message: string } {
@@ -93,7 +81,7 @@ export function readYamlData(bytes: Uint8Array | string, file: string, mostEntri
     if (!isMapping(value)) return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
     const { tree, entries } = treeOf(document, lines);
     if (entries > mostEntries) return fail(`${entries} keys and list items; allowed: at most ${mostEntries}`);
-    return { ok: true, source: { file, value, empty: emptyKeys(document), split: splitNumbers(document), tree } };
+    return { ok: true, source: { file, value, ...readGaps(document), tree } };
   } catch (error) {
     // yaml's word for a bomb
     if (error instanceof ReferenceError) return fail(explode);

@@ -1,3 +1,4 @@
+import { isMapping, type Mapping } from '../mapping.ts';
 import type { Tensor } from './safetensors.ts';
 
 /** One weight of a model as it is without quantization. `shape`: [out, in], or [experts, out, in], or [n] of a norm. */
@@ -27,18 +28,17 @@ const product = (shape: readonly number[]): number => shape.reduce((all, length)
 export const elements = (weight: Weight): number => product(weight.shape);
 
 const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, U32: 4, I32: 4, U8: 1, I8: 1 };
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 /** Group size of a module: config.json may set it layer by layer, as mlx_lm does for the routers of a MoE. */
-function groupSize(config: Record<string, unknown>, path: string): number {
-  const all = isRecord(config.quantization) ? config.quantization : {};
+function groupSize(config: Mapping, path: string): number {
+  const all = isMapping(config.quantization) ? config.quantization : {};
   const own = all[path];
-  const size = isRecord(own) ? own.group_size : all.group_size;
+  const size = isMapping(own) ? own.group_size : all.group_size;
   return typeof size === 'number' ? size : 64;
 }
 
 /** The weights behind a model's tensors: a packed weight with `scales` (and `biases`) beside it is one weight. */
-export function weightsOf(tensors: readonly Tensor[], config: Record<string, unknown>): Weight[] {
+export function weightsOf(tensors: readonly Tensor[], config: Mapping): Weight[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   return tensors.flatMap((tensor): Weight[] => {
     const [, path = tensor.name, leaf = ''] = /^(.*)\.([^.]+)$/.exec(tensor.name) ?? [];
@@ -60,7 +60,7 @@ const plain = (path: string, tensor: Tensor): Weight => ({
 /** The shape of a model that is here. `others`: bytes of its files that hold no tensors. */
 export function shapeOfTensors(
   tensors: readonly Tensor[],
-  config: Record<string, unknown>,
+  config: Mapping,
   others: number,
 ): ModelShape & { about: false } {
   const weights = weightsOf(tensors, config);

@@ -1,3 +1,5 @@
+import { isMapping, type Mapping } from '../mapping.ts';
+
 /** Bytes an element of a dtype takes, times 8, so that packed ones stay whole numbers (safetensors' own list). */
 const dtypeBits: Readonly<Record<string, number>> = {
   ...{ BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6 },
@@ -22,8 +24,6 @@ export interface Tensor {
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
 const bad = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 /** As many dimensions as NumPy allows. */
 const mostDimensions = 64;
 const isCounts = (value: unknown): value is number[] =>
@@ -45,7 +45,7 @@ export function headerLength(prefix: Uint8Array, fileBytes: number): Checked<num
 }
 
 function readTensor(name: string, entry: unknown): Checked<Tensor> {
-  if (!isRecord(entry) || typeof entry.dtype !== 'string' || !isCounts(entry.shape) || !isCounts(entry.data_offsets)) {
+  if (!isMapping(entry) || typeof entry.dtype !== 'string' || !isCounts(entry.shape) || !isCounts(entry.data_offsets)) {
     return bad(`tensor ${name} has no dtype, shape or data_offsets`);
   }
   const [begin, end] = entry.data_offsets;
@@ -59,10 +59,10 @@ function readTensor(name: string, entry: unknown): Checked<Tensor> {
   return { ok: true, value: { name, dtype: entry.dtype, shape: entry.shape, begin, end } };
 }
 
-function parseHeader(header: string): Checked<Record<string, unknown>> {
+function parseHeader(header: string): Checked<Mapping> {
   try {
     const value: unknown = JSON.parse(header);
-    return isRecord(value) ? { ok: true, value } : bad('its header is no JSON object');
+    return isMapping(value) ? { ok: true, value } : bad('its header is no JSON object');
   } catch (error) {
     return bad(`its header is not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
@@ -103,13 +103,13 @@ export function readHeader(header: string, headerBytes: number, fileBytes: numbe
   const problem = coverage(tensors, fileBytes - prefixBytes - headerBytes);
   if (problem !== null) return bad(problem);
   const { __metadata__: metadata } = parsed.value;
-  return { ok: true, value: { tensors, isMlx: isRecord(metadata) && metadata.format === 'mlx' } };
+  return { ok: true, value: { tensors, isMlx: isMapping(metadata) && metadata.format === 'mlx' } };
 }
 
 /** Why index.json and the shards do not belong together; null when they do. `shards`: file -> names of its tensors. */
 export function indexProblem(index: unknown, shards: ReadonlyMap<string, readonly string[]>): string | null {
-  const map = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(map)) return 'has no weight_map';
+  const map = isMapping(index) ? index.weight_map : undefined;
+  if (!isMapping(map)) return 'has no weight_map';
   const there = new Map([...shards].flatMap(([file, names]) => names.map((name) => [name, file] as const)));
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== 'string') return `names no file for tensor ${name}`;

@@ -1,5 +1,5 @@
 import type { Answer } from '../../events/suite.ts';
-import { contentText, withoutThoughts } from '../score/read-answer.ts';
+import { choiceIn, contentText, withoutThoughts } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 
 /** A text as a page shows it: its beginning, and how many more characters the page leaves out. */
@@ -40,8 +40,7 @@ const partOf = (text: string): Part => ({
 });
 
 function replyOf(response: unknown): Reply | null {
-  const choices = asObject(response)?.choices;
-  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const choice = choiceIn(response);
   const message = asObject(choice?.message);
   if (message === null) return null;
   const { text, thoughts } = withoutThoughts(contentText(message.content));

@@ -1,7 +1,7 @@
 import type { Settings } from '../../events/stages.ts';
 import type { Answer, Suite } from '../../events/suite.ts';
 import { chatRequest } from '../score/chat.ts';
-import { contentText } from '../score/read-answer.ts';
+import { choiceIn, contentText } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 
 /**
@@ -24,8 +24,7 @@ export function costAnswers(suite: Suite, settings: Settings<'eval'>, answers: r
 }
 
 function writtenBy(response: unknown) {
-  const choices = asObject(response)?.choices;
-  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const choice = choiceIn(response);
   const message = asObject(choice?.message);
   if (message === null || (Array.isArray(message.tool_calls) && message.tool_calls.length > 0)) return null;
   const content = contentText(message.content);

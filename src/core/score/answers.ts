@@ -5,7 +5,7 @@ import { parseTolerant } from './tolerant-json.ts';
 /** The content of answers.jsonl: the usable answers, and the lines (from 1) that cannot be used, with the reason. */
 export interface ReadAnswers<A = Answer> {
   readonly answers: readonly A[];
-  readonly problems: readonly { readonly line: number; readonly what: string }[];
+  readonly problems: readonly { readonly line: number; readonly what: string; readonly text: string }[];
 }
 
 /**
@@ -17,32 +17,32 @@ export const readAnswers = (text: string): ReadAnswers => readLines(text, answer
 /** The same for answers of any other program: fields that a score does not need may be absent or different. */
 export const readScorableAnswers = (text: string): ReadAnswers<ScorableAnswer> => readLines(text, scorableAnswer);
 
-function readLines<A>(text: string, schema: z.ZodType<A>): ReadAnswers<A> {
+/** Reads JSON lines. Bare NaN and Infinity, as Python writes them, are null. */
+export function readLines<A>(text: string, schema: z.ZodType<A>): ReadAnswers<A> {
   const answers: A[] = [];
-  const problems: { line: number; what: string }[] = [];
-  for (const [index, line] of text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
+  const problems: ReadAnswers<A>['problems'][number][] = [];
+  const lines = text.replace(/^\uFEFF/, '').split('\n');
+  for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const read = readLine(line, schema);
-    if ('what' in read) problems.push({ line: index + 1, what: read.what });
-    else answers.push(read.answer);
+    if (typeof read === 'string') problems.push({ line: index + 1, what: read, text: line });
+    else answers.push(read.value);
   }
   return { answers, problems };
 }
 
-function readLine<A>(line: string, schema: z.ZodType<A>): { readonly answer: A } | { readonly what: string } {
+/** @returns the value, or why there is none. */
+function readLine<A>(line: string, schema: z.ZodType<A>): { readonly value: A } | string {
   let value: unknown;
   try {
     value = parseTolerant(line);
   } catch {
-    return { what: 'is not valid JSON' };
+    return 'is not valid JSON';
   }
   const checked = schema.safeParse(value);
-  if (checked.success) return { answer: checked.data };
+  if (checked.success) return { value: checked.data };
   const issues = checked.error.issues.map((issue) => `${issue.path.join('.') || 'the line'}: ${issue.message}`);
-  return { what: issues.join('; ') };
+  return issues.join('; ');
 }
 
 /** One line of answers.jsonl. */

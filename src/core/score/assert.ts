@@ -1,6 +1,7 @@
 import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type Assertion, type Check, checkOf, expectedCall } from '../../events/assertion.ts';
+import { isSame } from '../mapping.ts';
 import type { Call } from './calls.ts';
 import type { ReadAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
@@ -23,7 +24,7 @@ export function assertedShare(assertions: readonly Assertion[], read: ReadAnswer
 
 const holds: Readonly<Record<Check, (value: unknown, read: ReadAnswer) => boolean>> = {
   equals: (value, { output }) =>
-    typeof value === 'object' ? same(parsed(output)?.json, value) : output === String(value),
+    typeof value === 'object' ? isSame(parsed(output)?.json, value) : output === String(value),
   contains: (value, { output }) => output.includes(String(value)),
   icontains: (value, { output }) => output.toLowerCase().includes(String(value).toLowerCase()),
   'contains-any': (value, { output }) => listed(value).some((text) => output.includes(text)),
@@ -61,18 +62,6 @@ function listed(value: unknown): readonly string[] {
     );
 }
 
-/** Deeply equal as JSON. The order of keys does not matter. */
-function same(a: unknown, b: unknown): boolean {
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, at) => same(item, b[at]));
-  const [left, right] = [asObject(a), asObject(b)];
-  if (left === null || right === null) return a === b;
-  const keys = Object.keys(left);
-  return (
-    keys.length === Object.keys(right).length &&
-    keys.every((key) => Object.hasOwn(right, key) && same(left[key], right[key]))
-  );
-}
-
 /** Every expected argument must be present and equal. Additional ones are allowed, in nested mappings too. */
 function hasArguments({ values, raw }: Call, wanted: Readonly<Record<string, unknown>>): boolean {
   const fits = (value: unknown, expected: unknown): boolean =>
@@ -85,7 +74,7 @@ function hasArguments({ values, raw }: Call, wanted: Readonly<Record<string, unk
 
 function covers(value: unknown, expected: unknown): boolean {
   const [has, wants] = [asObject(value), asObject(expected)];
-  if (has === null || wants === null) return same(value, expected);
+  if (has === null || wants === null) return isSame(value, expected);
   return Object.entries(wants).every(([key, inner]) => Object.hasOwn(has, key) && covers(has[key], inner));
 }
 

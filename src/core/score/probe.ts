@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { choiceIn } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 
 /** For each token of a short answer the most likely tokens: [id, log probability], by id. A NaN is null. */
@@ -10,8 +11,7 @@ const rounding = 1e-6;
 
 /** The probe in a chat completion with `top_logprobs`, or null if the server sent none. */
 export function probeOf(response: unknown): Probe | null {
-  const choices = asObject(response)?.choices;
-  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const choice = choiceIn(response);
   const content = asObject(choice?.logprobs)?.content;
   if (!Array.isArray(content) || content.length === 0) return null;
   return content.map((item: unknown) => {

@@ -20,8 +20,7 @@ export interface ReadAnswer {
 
 /** Reads a chat completion. Null if it is not one (has no message). Never throws. */
 export function readAnswer(response: unknown, wrapper: string): ReadAnswer | null {
-  const choices = asObject(response)?.choices;
-  const choice = asObject(Array.isArray(choices) ? choices[0] : null);
+  const choice = choiceIn(response);
   const message = asObject(choice?.message);
   if (message === null) return null;
   const { text, thoughts } = withoutThoughts(contentText(message.content));
@@ -37,6 +36,12 @@ export function readAnswer(response: unknown, wrapper: string): ReadAnswer | nul
     thought: reasoning.some((part) => contentText(part).trim() !== ''),
     cut: choice?.finish_reason === 'length',
   };
+}
+
+/** The first choice of a chat completion. Null if there is none. */
+export function choiceIn(response: unknown): Readonly<Record<string, unknown>> | null {
+  const choices = asObject(response)?.choices;
+  return asObject(Array.isArray(choices) ? choices[0] : null);
 }
 
 /** Makes one text of an answer with native calls, as promptfoo does. */

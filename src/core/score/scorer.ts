@@ -1,5 +1,6 @@
 import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
+import { readLines } from './answers.ts';
 import { type Judged, judge, type Place, placeKey, repeatsIn, scoreSuiteBy } from './score.ts';
 import { summarize } from './summary.ts';
 
@@ -90,29 +91,7 @@ const longestLine = 200;
 
 /** Reads the lines of a scorer or an engine. `problems` have the number of the line, from 1, and its text. */
 export function readGiven(text: string): { given: readonly GivenScore[]; problems: readonly string[] } {
-  const given: GivenScore[] = [];
-  const problems: string[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const read = readLine(line);
-    if (typeof read === 'string') problems.push(`line ${index + 1}: ${read}: ${line.slice(0, longestLine)}`);
-    else given.push(read);
-  }
-  return { given, problems };
-}
-
-function readLine(line: string): GivenScore | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return 'is not valid JSON';
-  }
-  const checked = givenScore.safeParse(value);
-  if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  const name = issue?.path.join('.') ?? '';
-  return name === 'score'
-    ? 'score must be a number from 0 to 1'
-    : `${name || 'the line'}: ${issue?.message ?? 'wrong'}`;
+  const { answers: given, problems } = readLines(text, givenScore);
+  const shown = problems.map((one) => `line ${one.line}: ${one.what}: ${one.text.slice(0, longestLine)}`);
+  return { given, problems: shown };
 }

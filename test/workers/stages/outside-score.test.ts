@@ -57,7 +57,7 @@ describe("a suite's scorer in the eval stage", () => {
       failure({ suite: await scored(words, command) });
     const high = await errorOf({ a: 'a', b: '[high]' });
     expect(high.code).to.equal('BAD_SETTINGS');
-    expect(high.message).to.match(/line 2: score must be a number from 0 to 1: \{"id": "b", "repeat": 0, "score": 2/);
+    expect(high.message).to.match(/line 2: score: must be a number from 0 to 1: \{"id": "b", "repeat": 0, "score": 2/);
     expect((await errorOf({ a: '[skip]', b: 'b' })).message).to.match(/no score for a, repeat 0$/);
     expect((await errorOf({ a: '[prose]' })).message).to.match(/line 1: is not valid JSON: I think it is fine/);
     const failed = await errorOf({ a: '[fail]' });
@@ -96,7 +96,7 @@ describe('eval.engine in the eval stage', () => {
   it('fails in words', async () => {
     const errorOf = (what: string) => failure({ suite, settings: { engine: engine(what) } });
     expect((await errorOf('high')).message).to.match(
-      /^The tool refuses the settings: what eval\.engine wrote .*line 1: score must be/,
+      /^The tool refuses the settings: what eval\.engine wrote .*line 1: score: must be/,
     );
     expect((await errorOf('nothing')).message).to.match(/it has no lines$/);
     expect((await errorOf('lost')).message).to.match(/own-1 has no category, and the suite has no prompt of this id$/);
