@@ -11,7 +11,7 @@ import { openBroker } from '../src/io/broker/broker.ts';
 import { packageRoot } from '../src/io/host/package-root.ts';
 import { openLookups } from '../src/io/workspace/lookups.ts';
 import { openWorkspace, type Workspace } from '../src/io/workspace/workspace.ts';
-import { acceptConfig, type ReadPlan } from '../src/producers/accept.ts';
+import { acceptConfig, type PlanReader } from '../src/producers/accept.ts';
 import { watchInbox } from '../src/producers/inbox.ts';
 import { planReader } from '../src/producers/read-plan.ts';
 import { prepareFiles } from '../src/producers/submission.ts';
@@ -70,7 +70,7 @@ const noOps = stageNames.map((name) => ({
 
 /** The plan of a real config, but through all six stages. */
 const sixStages =
-  (read: ReadPlan): ReadPlan =>
+  (read: PlanReader): PlanReader =>
   async (bytes, file, earlier) => {
     const result = await read(bytes, file, earlier);
     if (!result.ok) throw new Error(result.reasons);

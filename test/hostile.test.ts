@@ -6,7 +6,7 @@ import { readYaml } from '../src/core/config/read-yaml.ts';
 import { diagnose } from '../src/core/mlx/diagnose.ts';
 import { isProgressBar, plainLines, readLogLine } from '../src/core/mlx/mlx-log.ts';
 import { printable } from '../src/core/printable.ts';
-import { judge, scoreSuite } from '../src/core/score/score.ts';
+import { scoreAnswer, scoreSuite } from '../src/core/score/score.ts';
 import { parseTolerant } from '../src/core/score/tolerant-json.ts';
 import { withoutSecrets } from '../src/core/secrets.ts';
 import { onOneLine } from '../src/core/words.ts';
@@ -60,7 +60,7 @@ describe('nothing that a file holds stops the event loop for more than 100 ms', 
       '<function=a>',
     ];
     const score = (message: object) => () =>
-      judge(one, 'execute_code', { prompt: 'x', repeat: 0, error: null, response: { choices: [{ message }] } });
+      scoreAnswer(one, 'execute_code', { prompt: 'x', repeat: 0, error: null, response: { choices: [{ message }] } });
     const works = Object.fromEntries(marks.map((mark) => [mark, score({ content: of(200 * KB, mark) })]));
     const cut = { function: { name: 'execute_code', arguments: `{"code": "${of(100 * KB, '\\"')}` } };
     expect(

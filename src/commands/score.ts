@@ -6,7 +6,7 @@ import { percent } from '../core/format.ts';
 import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';
-import { judge, type Place, scoreSuiteBy } from '../core/score/score.ts';
+import { type Place, scoreAnswer, scoreSuiteBy } from '../core/score/score.ts';
 import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
 import { plural } from '../core/words.ts';
 import { modes, type Score } from '../events/score.ts';
@@ -72,7 +72,9 @@ async function byRules(options: ScoreOptions, suite: Suite, answers: readonly Sc
 
 async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly ScorableAnswer[]): Promise<Score> {
   // First of all: a scorer need not run if answers are missing.
-  const fits = scoreSuiteBy(suite, answers, { judge: (prompt, answer) => judge(prompt, suite.wrapper, answer) });
+  const fits = scoreSuiteBy(suite, answers, {
+    scoreAnswer: (prompt, answer) => scoreAnswer(prompt, suite.wrapper, answer),
+  });
   if (!fits.ok) throw new CommandError(2, misfit(options, fits));
   const { command = [] } = suite.scorer ?? {};
   const ran = await runScorer(command, { cwd: dirname(resolve(options.suite)), input: scorerInput(suite, answers) });

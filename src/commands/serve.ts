@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError, StageError } from '../core/errors.ts';
 import { toolEnv } from '../core/mlx/tool-env.ts';
-import { servedModel } from '../core/score/chat.ts';
+import { requestModel } from '../core/score/chat.ts';
 import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-slot.ts';
 import { listNames } from '../io/disk/files.ts';
 import { driverPath } from '../io/host/driver-path.ts';
@@ -104,9 +104,9 @@ async function start(final: FinalModel, { dir, python, env, port, signal }: Star
 }
 
 function greeting(url: string): string[] {
-  const body = JSON.stringify({ model: servedModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 256 });
+  const body = JSON.stringify({ model: requestModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 256 });
   return [
-    `serving at ${url}/v1 (model name: ${servedModel}); Ctrl-C stops it`,
+    `serving at ${url}/v1 (model name: ${requestModel}); Ctrl-C stops it`,
     `curl ${url}/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`,
   ];
 }

@@ -21,7 +21,7 @@ import { retireRows } from '../io/artifacts/results-store.ts';
 import { readJournal, readRun } from '../io/artifacts/run-folder.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
+import { acceptedRuns, checkPlan, type PhasePlan, recordOf } from './check-plan.ts';
 
 /** A plan, or all that is wrong as text for people. */
 export type PlanResult =
@@ -29,7 +29,7 @@ export type PlanResult =
   | { readonly ok: false; readonly reasons: string };
 
 /** Reads one config. `file`: its name in the reasons; `earlier`: configs of the same drop, as good as accepted. */
-export type ReadPlan = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
+export type PlanReader = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
 
 /** A file of the inbox. `acceptedAs`: its name in inbox/accepted/ (another one when the name is taken there). */
 export interface ConfigFile {
@@ -52,7 +52,7 @@ export type Acceptance = Accepted | { readonly kind: 'rejected'; readonly reason
 
 export interface AcceptContext {
   readonly artifacts: string;
-  readonly read: ReadPlan;
+  readonly read: PlanReader;
   readonly numbers: Numbers;
   /** Called once the runs are on the disk (again after a crash or a fault of the disk: it may know them already). */
   readonly onAccepted: (accepted: Accepted, file: ConfigFile) => void;
@@ -80,17 +80,17 @@ async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptCont
   const existing = await phaseFolder(context.artifacts, plan.phase);
   const folder = existing ?? join(context.artifacts, plan.phase);
   const record = existing === null ? null : await readPhaseRecord(existing);
-  const judgement = judge(plan, record, { file: file.name, ...(await acceptedRuns(folder, record)) });
-  if (!judgement.ok) return { kind: 'rejected', reasons: judgement.reasons };
+  const checked = checkPlan(plan, record, { file: file.name, ...(await acceptedRuns(folder, record)) });
+  if (!checked.ok) return { kind: 'rejected', reasons: checked.reasons };
   if (basename(folder) !== plan.phase) return { kind: 'rejected', reasons: otherCase(file.name, plan.phase, folder) };
-  const made = await makeRuns(judgement.fresh, { file, folder, context });
+  const made = await makeRuns(checked.fresh, { file, folder, context });
   if (typeof made === 'string') return { kind: 'rejected', reasons: made };
   const { phase } = plan;
   // Before anything hears of the runs: once they are started, a row would count as theirs.
   const replaced = await retireOld(context.artifacts, { phase, made, isNew: record === null });
   const warnings = [...plan.warnings, ...replaced.warnings];
-  const summary = await summaryOf(phase, made, { known: judgement.known, folder, replaced: replaced.rows });
-  const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: judgement.known, warnings, summary };
+  const summary = await summaryOf(phase, made, { known: checked.known, folder, replaced: replaced.rows });
+  const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: checked.known, warnings, summary };
   // Published before phase.json is written: the runs are whole, and doing this again would find them.
   context.onAccepted(accepted, file);
   if (made.length > 0 || record === null) await writePhaseRecord(folder, recordOf(plan, record, file), context.store);

@@ -12,7 +12,7 @@ import { isPrivate } from './private-config.ts';
 import type { Found, Sighting } from './settle.ts';
 
 /** What became of a file, by the name that it had in the inbox. `as`: its name in accepted/ or rejected/. */
-export type Outcome =
+export type InboxResult =
   | {
       readonly kind: 'accepted';
       readonly file: string;
@@ -31,12 +31,12 @@ export interface Intake {
   readonly state: string;
   /** Throws only for what is not the file's fault (the disk): then the file stays claimed and is tried again. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
-  readonly onOutcome: (outcome: Outcome) => void;
+  readonly onOutcome: (outcome: InboxResult) => void;
   readonly warn: (text: string) => void;
 }
 
 /** `changed`: it is claimed, but somebody still writes to it. `gone`: somebody took it away, which is no error. */
-export type Taken = Outcome | { readonly kind: 'changed' | 'gone' };
+export type Taken = InboxResult | { readonly kind: 'changed' | 'gone' };
 
 /** The folders of an inbox. */
 export function intakeFolders(inbox: string): Pick<Intake, 'inbox' | 'claimed' | 'accepted' | 'rejected'> {
@@ -114,7 +114,7 @@ async function handle(intake: Intake, claimed: KeptFile, expected: Expected): Pr
   const acceptance = await intake.accept({ name, acceptedAs, bytes: content.bytes });
   if (acceptance.kind === 'rejected') return refuse(intake, claimed, acceptance.reasons);
   await rename(path, join(intake.accepted, acceptedAs));
-  const outcome: Outcome = { kind: 'accepted', file: name, as: acceptedAs, acceptance };
+  const outcome: InboxResult = { kind: 'accepted', file: name, as: acceptedAs, acceptance };
   intake.onOutcome(outcome);
   const runs = acceptance.newRuns.map(({ run }) => run);
   await note(intake, { event: 'accepted', file: name, as: acceptedAs, phase: acceptance.phase, runs });
@@ -134,7 +134,7 @@ async function refuse(intake: Intake, { name: file, path }: KeptFile, why: strin
   const reasons = printableLines(why);
   const as = await unlessGone(path, () => reject(path, intake.rejected, { name: file, reasons }));
   if (as === null) return { kind: 'gone' };
-  const outcome: Outcome = { kind: 'rejected', file, as, reasons };
+  const outcome: InboxResult = { kind: 'rejected', file, as, reasons };
   intake.onOutcome(outcome);
   await note(intake, { event: 'rejected', file, as, reasons });
   return outcome;

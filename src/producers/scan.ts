@@ -5,10 +5,10 @@ import type { Submission } from '../events/request.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import {
+  type InboxResult,
   type Intake,
   intakeFolders,
   noteSeen,
-  type Outcome,
   openIntake,
   type Taken,
   takeClaimed,
@@ -32,7 +32,7 @@ export interface InboxOptions {
   /** Reads the files of a submission, and those that were submitted before and are not accepted yet. */
   readonly prepare: (submission: Submission) => Promise<Preparation[]>;
   readonly log: InboxLog;
-  readonly onOutcome?: (outcome: Outcome) => void;
+  readonly onOutcome?: (outcome: InboxResult) => void;
   /** What a person should know of the inbox itself; the log has it too. */
   readonly onNotice?: (text: string) => void;
   /** ms between scans, 2000 unless told. */
@@ -64,7 +64,7 @@ export interface Scan {
 export function newScan(options: InboxOptions): Scan {
   const { workspace, accept, prepare, log, onOutcome, onNotice, scanEvery = 2000 } = options;
   const folders = intakeFolders(workspace.inbox);
-  const tell = (outcome: Outcome): void => {
+  const tell = (outcome: InboxResult): void => {
     say(log, outcome);
     onOutcome?.(outcome);
   };
@@ -208,7 +208,7 @@ function nameFiles({ namedFiles, notice }: Scan, left: readonly LeftAlone[]): vo
   for (const { name } of left) namedFiles.add(name);
 }
 
-function say(log: InboxLog, outcome: Outcome): void {
+function say(log: InboxLog, outcome: InboxResult): void {
   if (outcome.kind === 'rejected') {
     log.warn(`${printable(outcome.file)} rejected:\n${outcome.reasons.trimEnd()}`);
     return;

@@ -10,9 +10,9 @@ import { oldRows } from '../io/artifacts/old-rows.ts';
 import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import type { ReadPlan } from './accept.ts';
+import type { PlanReader } from './accept.ts';
+import { type AcceptedRuns, acceptedRuns, checkPlan, type PhasePlan, recordOf } from './check-plan.ts';
 import { intakeFolders } from './intake.ts';
-import { type AcceptedRuns, acceptedRuns, judge, type PhasePlan, recordOf } from './judge.ts';
 import { keptFiles } from './kept-files.ts';
 import { lookAtTaken, readContent } from './look.ts';
 
@@ -34,20 +34,20 @@ export type Preparation =
 /** What is accepted, and what will be once the files before are taken in. */
 interface Ledger {
   readonly artifacts: string;
-  readonly read: ReadPlan;
+  readonly read: PlanReader;
   readonly earlier: EarlierPhase[];
   /** By phase name in small letters. */
-  readonly phases: Map<string, Known>;
+  readonly phases: Map<string, KnownPhase>;
 }
 
 /** A phase as it will be. */
-interface Known extends AcceptedRuns {
+interface KnownPhase extends AcceptedRuns {
   readonly record: PhaseRecord | null;
 }
 
 export interface SubmissionOptions {
   readonly workspace: Pick<Workspace, 'inbox' | 'artifacts'>;
-  readonly read: ReadPlan;
+  readonly read: PlanReader;
 }
 
 /** Reads all files in order, each knowing those before it and those that were taken in and are not accepted yet. Writes nothing. */
@@ -80,18 +80,18 @@ async function enter(file: Given, ledger: Ledger): Promise<Preparation> {
   if (!result.ok) return result;
   const { plan } = result;
   const { record, ...accepted } = await knownPhase(plan.phase, ledger);
-  const judgement = judge(plan, record, { file: file.name, ...accepted });
-  if (!judgement.ok) return judgement;
-  if (judgement.fresh.length > 0) {
+  const checked = checkPlan(plan, record, { file: file.name, ...accepted });
+  if (!checked.ok) return checked;
+  if (checked.fresh.length > 0) {
     const next = recordOf(plan, record, { acceptedAs: file.name });
     const batches = [...accepted.batches, new Set(next.runs)];
     ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches, removed: new Set() });
     ledger.earlier.push(plan);
   }
-  const fresh = judgement.fresh.map(({ run }) => run);
+  const fresh = checked.fresh.map(({ run }) => run);
   const rows = (await readPhaseRows(ledger.artifacts, plan.phase)).filter(({ run }) => fresh.includes(run));
   const old = await oldRows(ledger.artifacts, rows);
-  return { ok: true, prepared: { ...file, plan, fresh, known: judgement.known, old } };
+  return { ok: true, prepared: { ...file, plan, fresh, known: checked.known, old } };
 }
 
 /** The same file with every seed once more, beyond those that are accepted or wait; nothing else may differ. */
@@ -112,7 +112,7 @@ async function enterAgain(file: Given, ledger: Ledger): Promise<Preparation> {
   return enter({ name: file.name, bytes: Buffer.from(text) }, ledger);
 }
 
-async function knownPhase(phase: string, { phases, artifacts }: Ledger): Promise<Known> {
+async function knownPhase(phase: string, { phases, artifacts }: Ledger): Promise<KnownPhase> {
   const waiting = phases.get(phase.toLowerCase());
   if (waiting !== undefined) return waiting;
   const folder = await phaseFolder(artifacts, phase);

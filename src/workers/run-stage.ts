@@ -38,7 +38,7 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   const hand = markBusy(runtime, event);
   // Whatever works for this run stops when `up` goes down and when the run is cancelled.
   const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
-  let outcome: Outcome;
+  let outcome: AttemptEnd;
   const isGone = (): boolean => runtime.runStore.get(event.run) === undefined;
   try {
     const instead = await dueInstead(runtime, stored, event);
@@ -62,7 +62,7 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   return `done in ${outcome.seconds.toFixed(1)} s`;
 }
 
-type Outcome =
+type AttemptEnd =
   | { readonly kind: 'committed'; readonly seconds: number }
   | { readonly kind: 'failed'; readonly shown: Error }
   | { readonly kind: 'detached' }
@@ -82,7 +82,7 @@ async function dueInstead(runtime: Runtime, stored: StoredRun, event: StageEvent
 }
 
 /** An attempt that a crash cut off in its commit has nothing left to do but that. Null: there is work left. */
-async function finishAttempt(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<Outcome | null> {
+async function finishAttempt(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<AttemptEnd | null> {
   const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
   const manifest = await finishCommit(dir, join(stored.folder, stageFolder(event.stage)));
   return manifest === null ? null : tellCommitted(runtime, { stored, event }, manifest.seconds);
@@ -92,7 +92,7 @@ async function attemptStage(
   runtime: Runtime,
   stage: Stage,
   given: Pick<Attempt, 'stored' | 'event' | 'board'>,
-): Promise<Outcome> {
+): Promise<AttemptEnd> {
   const { stored, event } = given;
   // Not emptied: what lies there was started by this very attempt before a crash, and goes on.
   const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
@@ -155,7 +155,7 @@ async function tellCommitted(
   runtime: Runtime,
   { stored, event }: Pick<Attempt, 'stored' | 'event'>,
   seconds: number,
-): Promise<Outcome> {
+): Promise<AttemptEnd> {
   const { run, stage, attempt } = event;
   await runtime.runStore.append(stored, { event: 'committed', at: now(), stage, attempt, seconds });
   runtime.notice({ kind: 'committed', stored, stage, seconds });

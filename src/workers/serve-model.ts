@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toolEnv } from '../core/mlx/tool-env.ts';
-import { servedModel } from '../core/score/chat.ts';
+import { requestModel } from '../core/score/chat.ts';
 import { promptDateVariable } from '../core/score/rendering.ts';
 import { driverPath } from '../io/host/driver-path.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
@@ -38,7 +38,7 @@ export async function serveModel(runtime: Runtime, attempt: Attempt, options: Se
 
 /** Notes the proof for the manifest; `ask` counts the answers that bore the served model's id (others throw). */
 function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer): RunningServer['ask'] {
-  const proof = { name, nonce, model_id: servedModel, answers: 0 };
+  const proof = { name, nonce, model_id: requestModel, answers: 0 };
   notes.servers.push(proof);
   return async (request) => {
     const reply = await ask(request);

@@ -16,10 +16,10 @@ import {
   type AcceptContext,
   acceptConfig,
   type ConfigFile,
-  type ReadPlan,
+  type PlanReader,
 } from '../../src/producers/accept.ts';
 import { type Inbox, watchInbox } from '../../src/producers/inbox.ts';
-import type { Outcome } from '../../src/producers/intake.ts';
+import type { InboxResult } from '../../src/producers/intake.ts';
 import { prepareFiles } from '../../src/producers/submission.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -38,10 +38,10 @@ export async function freshWorkspace(): Promise<Workspace> {
 }
 
 /**
- * The smallest reader of configs that keeps the contract of `ReadPlan`: `phase`, `seeds`, `variants`, anything else is
+ * The smallest reader of configs that keeps the contract of `PlanReader`: `phase`, `seeds`, `variants`, anything else is
  * a setting; `baseline` must be known (accepted earlier in the same drop). What the real one refuses is its own test.
  */
-export const readPlain: ReadPlan = async (bytes, file, earlier = []) => {
+export const readPlain: PlanReader = async (bytes, file, earlier = []) => {
   const value = parsed(bytes);
   const phase = value?.phase;
   if (value === null || typeof phase !== 'string' || phase === '')
@@ -59,7 +59,7 @@ export const readPlain: ReadPlan = async (bytes, file, earlier = []) => {
 
 /** The same, which knows the phases that were accepted here. */
 const readIn =
-  ({ artifacts }: Workspace): ReadPlan =>
+  ({ artifacts }: Workspace): PlanReader =>
   async (bytes, file, earlier = []) => {
     const accepted = (await readdir(artifacts)).map((phase) => ({ phase, config: {}, runs: [] }));
     return readPlain(bytes, file, [...earlier, ...accepted]);
@@ -134,7 +134,7 @@ export function inboxOptions(workspace: Workspace, context = acceptInto(workspac
 /** An inbox that is closed after the test. */
 export interface OpenInbox extends Inbox {
   readonly runs: readonly string[];
-  readonly outcomes: readonly Outcome[];
+  readonly outcomes: readonly InboxResult[];
   readonly log: readonly string[];
   /** Names in a folder of the inbox, sorted; its own folders and hidden files left out. */
   names(folder?: 'accepted' | 'rejected' | '.claimed' | '.'): Promise<string[]>;
@@ -150,7 +150,7 @@ export function openInboxOf(
   accept?: (file: ConfigFile) => Promise<Acceptance>,
 ): OpenInbox {
   const context = acceptInto(workspace);
-  const outcomes: Outcome[] = [];
+  const outcomes: InboxResult[] = [];
   const log: string[] = [];
   const inbox = watchInbox({
     ...inboxOptions(workspace, context),

@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
-import { servedModel } from '../../src/core/score/chat.ts';
+import { requestModel } from '../../src/core/score/chat.ts';
 import type { Rendered, Rendering, RenderJob, RenderRequest } from '../../src/core/score/rendering.ts';
 import { renderPrompts } from '../../src/io/model/render-prompts.ts';
 import { startModelServer } from '../../src/io/server/model-server.ts';
@@ -180,7 +180,7 @@ describe('prompts as the model server will render them', () => {
       ...{ env: { PHASEBOX_PROMPT_DATE: date }, signal: new AbortController().signal },
     });
     try {
-      const body = { model: servedModel, messages: [system, user], max_tokens: 1 };
+      const body = { model: requestModel, messages: [system, user], max_tokens: 1 };
       const { response } = await server.ask({ body, timeout_s: 60, retries: 0 });
       const { usage } = response as { usage: { prompt_tokens: number } };
       const [asked, earlier] = [await tokensOn(date), await tokensOn('2026-01-05')];

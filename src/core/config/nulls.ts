@@ -33,7 +33,7 @@ export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
   const nulls: NullKey[] = [];
   const rest = settle(source.value, { schema: scope.schema, path: [], scope, note: (one) => void nulls.push(one) });
   const written = new Map(source.empty.map((one) => [JSON.stringify(one.path), one]));
-  const judged = nulls.map((one) => judge(one, written.get(JSON.stringify(one.path)), source));
+  const judged = nulls.map((one) => explainNull(one, written.get(JSON.stringify(one.path)), source));
   const split = source.split.map(
     ({ path, number }) => `${placeText(path, source)}: ${entriesHint(number)}, or a space behind each comma`,
   );
@@ -114,12 +114,12 @@ function kindOf(key: string, own: Schema | undefined, { others, further }: Shape
   return others === null ? 'unknown' : 'free';
 }
 
-interface Judged {
+interface NullFindings {
   readonly findings: readonly Finding[];
   readonly warning?: string;
 }
 
-function judge(one: NullKey, written: EmptyKey | undefined, source: YamlSource): Judged {
+function explainNull(one: NullKey, written: EmptyKey | undefined, source: YamlSource): NullFindings {
   const { path, key, kind, shape } = one;
   const isTilde = written?.kind === 'tilde';
   const seen = written === undefined || isTilde ? { seen: null } : {};

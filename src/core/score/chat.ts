@@ -20,7 +20,7 @@ export interface ChatReply {
 }
 
 /** The model name in every request. For any other name, mlx_lm's server loads the model of that name. */
-export const servedModel = 'default_model';
+export const requestModel = 'default_model';
 
 /** The effective system prompt: that of the settings, else that of the suite. Null if there is none. */
 export function systemPrompt(suite: Suite, settings: Settings<'eval'>): string | null {
@@ -50,7 +50,7 @@ export function chatRequest(
   const { prompt, seed } = question;
   const tools = prompt.tools ?? suite.tools ?? [];
   const body = {
-    model: servedModel,
+    model: requestModel,
     messages: messagesOf(prompt, systemPrompt(suite, settings)),
     ...(tools.length > 0 && { tools }),
     temperature: settings.temperature,

@@ -13,7 +13,7 @@ import { summarize } from './summary.ts';
 export const scorerVersion = 1;
 
 /** The points of one answer, 0-1 each. `score` follows the lenient rules. */
-export interface Judged {
+export interface AnswerPoints {
   readonly score: number;
   readonly strict: number;
   readonly mode: Mode;
@@ -23,13 +23,13 @@ const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
   items.filter(holds).length / items.length;
 
 /** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever the response is. */
-export function judge(prompt: Prompt, wrapper: string, answer: ScorableAnswer): Judged {
+export function scoreAnswer(prompt: Prompt, wrapper: string, answer: ScorableAnswer): AnswerPoints {
   if (answer.error !== null)
     return { score: 0, strict: 0, mode: faultOf(answer.error).kind === 'timeout' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);
   // Neither an error nor a chat completion: the response has nothing to score.
   if (read === null) return { score: 0, strict: 0, mode: 'error' };
-  if (prompt.expect === undefined) return judgeAsserted(prompt, wrapper, read);
+  if (prompt.expect === undefined) return scoreAsserted(prompt, wrapper, read);
   const expected: Expected = { names: prompt.expect, match: prompt.match };
   const { deciding } = read;
   if (deciding?.name === wrapper) {
@@ -49,7 +49,7 @@ interface Expected {
  * By `assert`: lenient and strict are the same. Its modes know only the names in a `tool-call`. Without any, no call is
  * wrong.
  */
-function judgeAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswer): Judged {
+function scoreAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswer): AnswerPoints {
   const names = assert.flatMap((one) => {
     const wanted = one.type === 'tool-call' ? expectedCall.safeParse(one.value).data : undefined;
     return wanted === undefined ? [] : [typeof wanted === 'string' ? wanted : wanted.name];
@@ -115,7 +115,7 @@ export type SuiteScore =
 export const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
 
 /** Gives an answer its points, or null if it has none. */
-export type JudgeAnswer = (prompt: Prompt, answer: ScorableAnswer) => Judged | null;
+export type ScoreAnswer = (prompt: Prompt, answer: ScorableAnswer) => AnswerPoints | null;
 
 /**
  * Scores the answers to a suite by our own rules (`expect`, `assert`). Of two lines for the same (prompt, repeat) the
@@ -124,15 +124,15 @@ export type JudgeAnswer = (prompt: Prompt, answer: ScorableAnswer) => Judged | n
  */
 export function scoreSuite(suite: Suite, answers: readonly ScorableAnswer[], repeats?: number): SuiteScore {
   if (suite.scorer !== undefined) throw new Error(`the suite ${suite.suite} is scored by its own command`);
-  const judgeOne: JudgeAnswer = (prompt, answer) => judge(prompt, suite.wrapper, answer);
-  return scoreSuiteBy(suite, answers, { judge: judgeOne, repeats });
+  const scoreOne: ScoreAnswer = (prompt, answer) => scoreAnswer(prompt, suite.wrapper, answer);
+  return scoreSuiteBy(suite, answers, { scoreAnswer: scoreOne, repeats });
 }
 
 /** The same with any scoring function. An answer without points counts as missing. */
 export function scoreSuiteBy(
   suite: Suite,
   answers: readonly ScorableAnswer[],
-  by: { readonly judge: JudgeAnswer; readonly repeats?: number | undefined },
+  by: { readonly scoreAnswer: ScoreAnswer; readonly repeats?: number | undefined },
 ): SuiteScore {
   const known = new Set(suite.prompts.map((prompt) => prompt.id));
   const unknown = [...new Set(answers.map((answer) => answer.prompt).filter((id) => !known.has(id)))];
@@ -142,7 +142,7 @@ export function scoreSuiteBy(
   for (const prompt of suite.prompts)
     for (let repeat = 0; repeat < (by.repeats ?? repeatsIn(answers)); repeat++) {
       const answer = byPlace.get(placeKey({ prompt: prompt.id, repeat }));
-      const points = answer === undefined ? null : by.judge(prompt, answer);
+      const points = answer === undefined ? null : by.scoreAnswer(prompt, answer);
       if (points === null) missing.push({ prompt: prompt.id, repeat });
       else judged.push({ id: prompt.id, repeat, ...points });
     }

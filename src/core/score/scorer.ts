@@ -1,7 +1,7 @@
 import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { readLines } from './answers.ts';
-import { type Judged, judge, type Place, placeKey, repeatsIn, scoreSuiteBy } from './score.ts';
+import { type AnswerPoints, type Place, placeKey, repeatsIn, scoreAnswer, scoreSuiteBy } from './score.ts';
 import { summarize } from './summary.ts';
 
 /** Scores from outside, or everything that is wrong with them, as lines for people. */
@@ -44,14 +44,14 @@ export function scoreByCommand(
     .filter(({ id, repeat }) => !asked.has(placeKey({ prompt: id, repeat })))
     .map(({ id, repeat }) => `no answer ${id}, repeat ${repeat}, was given to it: ${JSON.stringify({ id, repeat })}`);
   if (problems.length > 0 || foreign.length > 0) return { ok: false, problems: [...problems, ...foreign] };
-  const judgeGiven = (prompt: Prompt, answer: ScorableAnswer): Judged | null => {
+  const scoreGiven = (prompt: Prompt, answer: ScorableAnswer): AnswerPoints | null => {
     const one = scores.get(placeKey(answer));
     if (one === undefined) return null;
-    const mode: Mode = one.mode ?? judge(prompt, suite.wrapper, answer).mode;
+    const mode: Mode = one.mode ?? scoreAnswer(prompt, suite.wrapper, answer).mode;
     return { score: one.score, strict: one.score, mode };
   };
   const repeats = written.repeats ?? repeatsIn(answers);
-  const scored = scoreSuiteBy(suite, answers, { judge: judgeGiven, repeats });
+  const scored = scoreSuiteBy(suite, answers, { scoreAnswer: scoreGiven, repeats });
   if (scored.ok) return scored;
   const unknown = scored.unknown.map((id) => `${id} is not a prompt of the suite`);
   return { ok: false, problems: [...unknown, ...scored.missing.map((place) => missingText(place, asked))] };

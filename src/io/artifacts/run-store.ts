@@ -146,13 +146,13 @@ const storedLineage = (runs: ReadonlyMap<string, StoredRun>, stored: StoredRun):
     at: (maker) => (maker === stored.run ? stored : runs.get(maker.run)),
   });
 
-interface Known {
+interface StoreContext {
   readonly journals: Journals;
   readonly share: ReturnType<typeof openShare>;
 }
 
 /** @returns The run in a folder, or null when the folder holds none. */
-function readFolder(folder: string, { journals, share }: Known): StoredRun | LeftOut | null {
+function readFolder(folder: string, { journals, share }: StoreContext): StoredRun | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
     const run = readRunNow(folder);
@@ -201,6 +201,3 @@ export async function notedBases(runStore: RunStore, stored: StoredRun): Promise
 
 /** artifacts/base: the scores of base models, shared by all runs. */
 export const sharedFolder = (artifacts: string, key: string): string => join(artifacts, 'base', key);
-
-/** The folder of a run's phase: artifacts/<phase>. */
-export const phaseFolder = ({ folder }: StoredRun): string => dirname(folder);

@@ -40,12 +40,12 @@ async function pageText(artifacts: string, file: string): Promise<string | null>
   }
 }
 
-interface Asked {
+interface PageRequest {
   readonly file: string;
   readonly base?: string;
 }
 
-async function send(context: Context, artifacts: string, { file, base }: Asked): Promise<Response> {
+async function send(context: Context, artifacts: string, { file, base }: PageRequest): Promise<Response> {
   const kind = ours.exec(file)?.[1];
   const text = kind === undefined ? null : await pageText(artifacts, file);
   if (kind === undefined || text === null) {

@@ -14,7 +14,7 @@ import { isSocketName, socketFolder } from './socket-path.ts';
 /* One model-loading tool a user and machine: two models in memory make both slow, or end one of them. */
 
 /** Who asks for the machine. */
-export interface Claim {
+export interface MachineClaim {
   /** Folder (absolute) of the tool: its `alive` tells whether the machine is taken, whoever started it. */
   readonly dir: string;
   /** For people: `train of 43a-s0`. */
@@ -26,7 +26,7 @@ export interface Claim {
 }
 
 /** Who has the machine. */
-export interface Holder extends Claim {
+export interface Holder extends MachineClaim {
   readonly pid: number;
 }
 
@@ -35,7 +35,9 @@ export interface MachineSlot {
   release(): Promise<void>;
 }
 
-export type Asked = { readonly kind: 'ours'; readonly slot: MachineSlot } | { readonly kind: 'taken'; by: Holder };
+export type MachineAnswer =
+  | { readonly kind: 'ours'; readonly slot: MachineSlot }
+  | { readonly kind: 'taken'; by: Holder };
 
 const claimFile = z.object({
   ...{ dir: z.string(), what: z.string(), workspace: z.string(), server: z.boolean() },
@@ -61,7 +63,7 @@ async function slotFolder(): Promise<string> {
 
 /** Waits for the machine. `onWait` is told each holder once. Throws STOPPED when the signal aborts first. */
 export async function acquireMachine(
-  claim: Claim,
+  claim: MachineClaim,
   { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: (text: string) => void },
 ): Promise<MachineSlot> {
   let told = '';
@@ -92,7 +94,7 @@ export async function machineHolder(): Promise<Holder | null> {
 }
 
 /** Takes the machine if nobody has it. A claim of the same folder is taken over: that tool is ours, started earlier. */
-export async function askMachine(claim: Claim): Promise<Asked> {
+export async function askMachine(claim: MachineClaim): Promise<MachineAnswer> {
   const folder = await slotFolder();
   for (;;) {
     const newest = (await generations(folder, 'slot')).at(-1);
@@ -107,7 +109,7 @@ export async function askMachine(claim: Claim): Promise<Asked> {
  * Links a file with our claim as this generation; null: someone was faster. A released claim (no socket, no tool) stays
  * until there is a newer one, so numbers never go down: a slow racer can only make an old one, and the highest counts.
  */
-async function tryClaim(folder: string, claim: Claim, number: number): Promise<MachineSlot | null> {
+async function tryClaim(folder: string, claim: MachineClaim, number: number): Promise<MachineSlot | null> {
   const own = nonce();
   const socket = join(await socketFolder(folder), `s.${own}`);
   const live = await listen(socket);
@@ -129,7 +131,7 @@ async function tryClaim(folder: string, claim: Claim, number: number): Promise<M
 }
 
 /** Whoever holds the machine by this claim, for someone who asks for `claim` (null: who only looks). */
-async function holderOf(file: string, claim: Claim | null): Promise<Holder | null> {
+async function holderOf(file: string, claim: MachineClaim | null): Promise<Holder | null> {
   const held = await readClaim(file, claimFile);
   if (held === null || held.dir === claim?.dir) return null;
   const { socket, pid, ...rest } = held;

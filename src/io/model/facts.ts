@@ -36,12 +36,12 @@ export interface NoFacts {
 
 type Answer = { readonly facts: Facts } | NoFacts;
 
-interface Asked {
+interface StampedAnswer {
   readonly answer: Answer;
   readonly stamp: string;
 }
 
-const known = new Map<string, Promise<Asked>>();
+const known = new Map<string, Promise<StampedAnswer>>();
 
 /**
  * Versions and mlx_lm's training defaults of a Python (about 0.1 s, since nothing of mlx is imported). They are kept
@@ -60,7 +60,7 @@ export async function askFacts(python: string): Promise<Answer> {
   return answer;
 }
 
-async function askStamped(python: string): Promise<Asked> {
+async function askStamped(python: string): Promise<StampedAnswer> {
   const answer = await ask(python);
   return { answer, stamp: await stampOf(answer) };
 }

@@ -102,14 +102,14 @@ export async function writePages(workspace: Workspace, { only }: PageOptions = {
   return { path, rendered, warnings: [...torn, ...warnings] };
 }
 
-interface Known {
+interface PageRows {
   readonly rows: readonly Row[];
   readonly phases: readonly PhaseOnPage[];
   readonly damaged: readonly string[];
 }
 
 /** The pages as Markdown: they take a tenth of a second, and plots and HTML ten times that. */
-async function writeTexts({ artifacts, state }: Workspace, known: Known) {
+async function writeTexts({ artifacts, state }: Workspace, known: PageRows) {
   const { rows, phases } = known;
   const all = groupRuns(rows, phases);
   const shown = new Map(selectForPage(rows, all).groups.map(({ phase }) => [phase.phase, phase]));

@@ -1,12 +1,12 @@
 import { request as httpRequest } from 'node:http';
 import { StageError } from '../../core/errors.ts';
 import { faultText } from '../../core/score/answer-fault.ts';
-import { type ChatReply, type ChatRequest, servedModel } from '../../core/score/chat.ts';
+import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
 import { watchSleep } from '../host/sleep-watch.ts';
 
 /** The server to ask. */
-export interface Asked {
+export interface ChatServer {
   /** http://127.0.0.1:PORT */
   readonly url: string;
   readonly signal: AbortSignal;
@@ -27,7 +27,7 @@ type TryResult =
  * completion, or that of another model), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status,
  * STOPPED.
  */
-export async function askModel(request: ChatRequest, server: Asked): Promise<ChatReply> {
+export async function askModel(request: ChatRequest, server: ChatServer): Promise<ChatReply> {
   for (let failures = 0; ; ) {
     const tried = await tryOnce(request, server);
     if (tried.kind === 'answered') return replyOf(tried);
@@ -44,7 +44,7 @@ export async function askModel(request: ChatRequest, server: Asked): Promise<Cha
   }
 }
 
-async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Asked): Promise<TryResult> {
+async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: ChatServer): Promise<TryResult> {
   const limit = new AbortController();
   // A longer wait than a timer can hold would fire at once.
   const timer = setTimeout(() => limit.abort(), Math.min(request.timeout_s * 1000, 2 ** 31 - 1));
@@ -71,10 +71,10 @@ function replyOf({ status, text, seconds }: Extract<TryResult, { kind: 'answered
     throw new StageError('TOOL_FAILED', `the model server answered HTTP ${status}: ${complaint(text)}`);
   const response = parsed(text);
   const model = asObject(response)?.model;
-  if (model === servedModel) return { response, error: null, seconds };
+  if (model === requestModel) return { response, error: null, seconds };
   const seen =
     response === undefined ? `with text that is not JSON: ${text.slice(0, 200)}` : `as model ${JSON.stringify(model)}`;
-  throw new StageError('WRONG_SERVER', `it answers ${seen}; ${servedModel} was asked for`);
+  throw new StageError('WRONG_SERVER', `it answers ${seen}; ${requestModel} was asked for`);
 }
 
 function parsed(text: string): unknown {

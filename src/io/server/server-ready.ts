@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
-import { servedModel } from '../../core/score/chat.ts';
+import { requestModel } from '../../core/score/chat.ts';
 import { askModel, get } from './chat.ts';
 import type { Child, ServerStart } from './server-child.ts';
 
@@ -81,7 +81,7 @@ async function proveIdentity(child: Child): Promise<{ readonly nonce: string } |
  */
 async function warmUp(child: Child, watch: SilenceWatch, wait: Wait): Promise<void> {
   const loaded = new AbortController();
-  const body = { model: servedModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1, temperature: 0 };
+  const body = { model: requestModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1, temperature: 0 };
   const asked = askModel(
     { body, timeout_s: Number.POSITIVE_INFINITY, retries: 0 },
     { url: child.url, signal: AbortSignal.any([child.signal, loaded.signal]), broken: child.broken },

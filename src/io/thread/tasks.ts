@@ -28,12 +28,12 @@ export const tasks = {
     return readSuite(bytes, file);
   },
   async score({ suite, answers, repeats }: Scored, note: Note) {
-    const { judge, scoreSuiteBy } = await import('../../core/score/score.ts');
+    const { scoreAnswer, scoreSuiteBy } = await import('../../core/score/score.ts');
     return scoreSuiteBy(suite, answers, {
       repeats,
-      judge(prompt, answer) {
+      scoreAnswer(prompt, answer) {
         note(prompt.id);
-        return judge(prompt, suite.wrapper, answer);
+        return scoreAnswer(prompt, suite.wrapper, answer);
       },
     });
   },

@@ -11,7 +11,7 @@ import type { Answer, Prompt, Suite } from '../../events/suite.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
 
 /** The suite as it is asked: what every server of one eval has in common. */
-export interface Exam {
+export interface EvalSetup {
   readonly suite: Suite;
   readonly settings: Settings<'eval'>;
   /** Tokens of each prompt as it was rendered, by id. Absent: not known. */
@@ -19,7 +19,7 @@ export interface Exam {
 }
 
 export interface SuiteRun {
-  readonly exam: Exam;
+  readonly setup: EvalSetup;
   readonly server: ModelServer;
   /** Absolute path of answers.jsonl. */
   readonly file: string;
@@ -37,8 +37,8 @@ interface Question {
  * the file holds already are not asked again.
  */
 export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promise<readonly Answer[]> {
-  const { settings } = suiteRun.exam;
-  const questions = questionsOf(suiteRun.exam);
+  const { settings } = suiteRun.setup;
+  const questions = questionsOf(suiteRun.setup);
   const answers = [...(await keptAnswers(context, suiteRun.file, questions))];
   const have = new Set(answers.map(placeOf));
   const open = questions.filter((question) => !have.has(placeOf({ ...question, prompt: question.prompt.id })));
@@ -67,12 +67,12 @@ export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promi
   );
   await Promise.all(seats);
   if (failures.length > 0) throw failures[0];
-  tellOfPrompts(context, suiteRun.exam, answers);
+  tellOfPrompts(context, suiteRun.setup, answers);
   return answers;
 }
 
 /** Warns when the server was asked other prompts than the ones that are recorded: it counts the tokens of each. */
-function tellOfPrompts(context: StageContext, { tokens = {} }: Exam, answers: readonly Answer[]): void {
+function tellOfPrompts(context: StageContext, { tokens = {} }: EvalSetup, answers: readonly Answer[]): void {
   const off = answers.flatMap(({ prompt, response }) => {
     const counted = asObject(asObject(response)?.usage)?.prompt_tokens;
     const rendered = tokens[prompt];
@@ -83,7 +83,7 @@ function tellOfPrompts(context: StageContext, { tokens = {} }: Exam, answers: re
     context.warn(`the model server rendered ${off.length} prompts otherwise than recorded (${off[0]})`);
 }
 
-function questionsOf({ suite, settings }: Exam): readonly Question[] {
+function questionsOf({ suite, settings }: EvalSetup): readonly Question[] {
   return Array.from({ length: settings.repeats }, (_, repeat) =>
     suite.prompts.map((prompt) => ({ prompt, repeat })),
   ).flat();
@@ -92,12 +92,12 @@ function questionsOf({ suite, settings }: Exam): readonly Question[] {
 const placeOf = (place: { prompt: string; repeat: number }): string => `${place.repeat} ${place.prompt}`;
 
 async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }: Question): Promise<Answer> {
-  const { exam, server, seed } = suiteRun;
-  const sampled = exam.settings.temperature > 0;
+  const { setup, server, seed } = suiteRun;
+  const sampled = setup.settings.temperature > 0;
   const request = chatRequest(
     { prompt, seed: sampled ? answerSeed(seed, prompt.id, repeat) : null },
-    exam.suite,
-    exam.settings,
+    setup.suite,
+    setup.settings,
   );
   const reply = await server.ask(request);
   await server.check();
@@ -106,7 +106,7 @@ async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }
     repeat,
     ...reply,
     attempt: context.attempt,
-    max_tokens: maxTokens(prompt, exam.settings),
+    max_tokens: maxTokens(prompt, setup.settings),
   };
 }
 
@@ -151,25 +151,29 @@ function progressMeter(context: StageContext, of: number, before: number): () =>
 }
 
 /** The score of a complete set of answers by our own rules. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
-export async function scoreAnswers(context: StageContext, exam: Exam, answers: readonly Answer[]): Promise<Score> {
-  tellOfErrors(context, exam, answers);
-  const scored = await context.score(exam.suite, answers, exam.settings.repeats);
+export async function scoreAnswers(
+  context: StageContext,
+  setup: EvalSetup,
+  answers: readonly Answer[],
+): Promise<Score> {
+  tellOfErrors(context, setup, answers);
+  const scored = await context.score(setup.suite, answers, setup.settings.repeats);
   if (scored.ok) return scored.score;
   throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
 }
 
 /** Warns of time-outs and refusals; throws BAD_SETTINGS when every single prompt is refused. */
-export function tellOfErrors(context: StageContext, exam: Exam, answers: readonly Answer[]): void {
+export function tellOfErrors(context: StageContext, setup: EvalSetup, answers: readonly Answer[]): void {
   const withFault = (kind: AnswerFault['kind']): readonly Answer[] =>
     answers.filter(({ error }) => error !== null && faultOf(error).kind === kind);
   const refused = withFault('refused');
   // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
-  if (refused.length === answers.length && exam.suite.prompts.length > 1)
+  if (refused.length === answers.length && setup.suite.prompts.length > 1)
     throw new StageError('BAD_SETTINGS', `the model server refuses every prompt: ${refused[0]?.error}`);
   const late = withFault('timeout').length;
   if (late > 0)
     context.warn(
-      `${late} of ${answers.length} answers took longer than timeout_s: ${exam.settings.timeout_s} and score 0`,
+      `${late} of ${answers.length} answers took longer than timeout_s: ${setup.settings.timeout_s} and score 0`,
     );
   if (refused.length > 0)
     context.warn(`${refused.length} of ${answers.length} prompts were refused and score 0 (${refused[0]?.error})`);

@@ -6,9 +6,9 @@ import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
-import type { Exam } from './ask-suite.ts';
-import { type Pinned, pinExam } from './eval-parts.ts';
-import { takeExam } from './take-exam.ts';
+import type { EvalSetup } from './ask-suite.ts';
+import { type Pinned, pinSetup } from './eval-parts.ts';
+import { scoreModel } from './score-model.ts';
 import { withServer } from './with-server.ts';
 
 /** score.json beside the base's answers. */
@@ -28,12 +28,12 @@ const scoreFile = 'score.json';
  * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
  * with a warning when it cannot be measured: the run's own score does not depend on it.
  */
-export async function measureBase(context: StageContext, exam: Exam): Promise<BaseFile | null> {
+export async function measureBase(context: StageContext, setup: EvalSetup): Promise<BaseFile | null> {
   try {
     const model = await context.hash(context.baseModel);
     context.input('base', model);
     // Of its own tokenizer: that of the fused model may render another prompt.
-    const pinned = await pinExam(context, exam, context.baseModel);
+    const pinned = await pinSetup(context, setup, context.baseModel);
     const keyOf = (identity: string): string =>
       createHash('sha256')
         .update(model + identity)
@@ -41,7 +41,7 @@ export async function measureBase(context: StageContext, exam: Exam): Promise<Ba
         .slice(0, 12);
     const key = keyOf(pinned.identity);
     const folder = await context.shared(key, {
-      make: (dir) => make(context, exam, { dir, key, model, pinned }),
+      make: (dir) => make(context, setup, { dir, key, model, pinned }),
       holds: async (dir) => (await readScore(context, dir)) !== null,
       older: pinned.olderIdentities.map(keyOf),
     });
@@ -80,19 +80,19 @@ interface Place {
   readonly pinned: Pinned;
 }
 
-async function make(context: StageContext, exam: Exam, { dir, key, model, pinned }: Place): Promise<void> {
+async function make(context: StageContext, setup: EvalSetup, { dir, key, model, pinned }: Place): Promise<void> {
   context.log('scoring the base model (once per model and eval identity)');
   await context.proveInput(context.baseModel);
   let probed: Probe | null = null;
-  const { overall, strict, categories, strict_categories } = await takeExam(
+  const { overall, strict, categories, strict_categories } = await scoreModel(
     context,
-    { ...exam, tokens: pinned.rendering?.tokens },
+    { ...setup, tokens: pinned.rendering?.tokens },
     {
       // Seed 0: the same base for every run, whatever its own seed is.
       ...{ server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 },
       // First of all, as for an adapter: a server that has answered before rounds differently.
       async first(server) {
-        probed = await askProbe(server, exam);
+        probed = await askProbe(server, setup);
       },
     },
   );
@@ -107,14 +107,14 @@ async function make(context: StageContext, exam: Exam, { dir, key, model, pinned
 }
 
 /** The model's probabilities for the start of one answer; null when the server sends none. */
-export async function askProbe(server: ModelServer, { suite, settings }: Exam): Promise<Probe | null> {
+export async function askProbe(server: ModelServer, { suite, settings }: EvalSetup): Promise<Probe | null> {
   const [prompt] = suite.prompts;
   if (prompt === undefined) return null;
   return probeOf((await server.ask(probeRequest(prompt, suite, settings))).response);
 }
 
 /** The same of the base alone, for a run that does not want its score. */
-export async function probeBase(context: StageContext, exam: Exam): Promise<Probe | null> {
+export async function probeBase(context: StageContext, setup: EvalSetup): Promise<Probe | null> {
   await context.proveInput(context.baseModel);
-  return withServer(context, { name: 'probe', model: context.baseModel }, (server) => askProbe(server, exam));
+  return withServer(context, { name: 'probe', model: context.baseModel }, (server) => askProbe(server, setup));
 }

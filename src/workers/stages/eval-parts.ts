@@ -9,7 +9,7 @@ import {
   templateRefusalText,
 } from '../../core/score/rendering.ts';
 import type { StageContext } from '../stage.ts';
-import type { Exam } from './ask-suite.ts';
+import type { EvalSetup } from './ask-suite.ts';
 import { commandFiles } from './outside-score.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -28,11 +28,11 @@ export interface Pinned {
  * Pins what a model (absolute folder) is asked and how it is scored. Throws BAD_SETTINGS when its chat template refuses a
  * prompt: no server needs to be started for that.
  */
-export async function pinExam(context: StageContext, exam: Exam, model: string): Promise<Pinned> {
-  const rendering = await renderExam(context, exam, model);
-  const files = await commandFiles(context, exam);
+export async function pinSetup(context: StageContext, setup: EvalSetup, model: string): Promise<Pinned> {
+  const rendering = await renderSuite(context, setup, model);
+  const files = await commandFiles(context, setup);
   const parts: EvalParts = {
-    exam: sha256(evalIdentity({ ...exam, versions: context.versions, files })),
+    exam: sha256(evalIdentity({ ...setup, versions: context.versions, files })),
     ...(rendering !== null && rendering.sha256 !== null && { prompts: rendering.sha256 }),
   };
   const [identity = '', ...olderIdentities] = identitiesOf(parts, sha256);
@@ -48,7 +48,11 @@ export function identitiesUnderWay({ identity, olderIdentities, rendering }: Pin
   return isDated ? [identity] : [identity, ...olderIdentities];
 }
 
-async function renderExam(context: StageContext, { suite, settings }: Exam, model: string): Promise<Rendering | null> {
+async function renderSuite(
+  context: StageContext,
+  { suite, settings }: EvalSetup,
+  model: string,
+): Promise<Rendering | null> {
   if (settings.engine?.server === false) return null;
   const [rendered] = await context.render([{ model, requests: renderRequests(suite, settings) }]);
   if (rendered?.ok !== true) {

@@ -10,13 +10,13 @@ import { scoreByCommand } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Suite } from '../../events/suite.ts';
 import type { ModelServer, Stage, StageContext } from '../stage.ts';
-import type { Exam } from './ask-suite.ts';
+import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
-import { identitiesUnderWay, type Pinned, pinExam } from './eval-parts.ts';
+import { identitiesUnderWay, type Pinned, pinSetup } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
+import { answersFile, scoreModel } from './score-model.ts';
 import { type Makings, partsOf, type Served, servedModel, tidyServed } from './served-model.ts';
-import { answersFile, takeExam } from './take-exam.ts';
 
 const askedFile = 'asked.json';
 
@@ -32,11 +32,11 @@ export async function suiteAt(path: string, context: StageContext): Promise<Suit
 /** Lets the adapter (if there is one) prove that it acts, then has the model asked and scored. */
 function examine(
   context: StageContext,
-  exam: Exam,
+  setup: EvalSetup,
   { served, base, isIdle }: { served: Served; base: Probe | null; isIdle: boolean },
 ): Promise<Score> {
-  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
-  return takeExam(context, exam, {
+  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
+  return scoreModel(context, setup, {
     ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
     ...{ model: served.model, adapter: served.adapter, first: served.adapter === null || isIdle ? null : first },
   });
@@ -85,23 +85,23 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   needs: ['train', 'select', 'fuse', 'quantize'],
   async run(made, context) {
     const settings = context.run.settings.eval;
-    const exam: Exam = { suite: await suiteAt(settings.suite, context), settings };
+    const setup: EvalSetup = { suite: await suiteAt(settings.suite, context), settings };
     const suite_sha256 = await context.hash(settings.suite);
     context.input('suite', suite_sha256);
     const served = await servedModel(made, context);
-    const pinned = await pinExam(context, exam, served.model);
+    const pinned = await pinSetup(context, setup, served.model);
     const { identity, parts, rendering } = pinned;
     if (parts.prompts !== undefined) context.input('prompts', parts.prompts);
     await pinAnswers(context, pinned, served);
     // One model in memory at a time: the base has come and gone before the run's own is loaded.
-    const measured = settings.base && context.run.model !== null ? await measureBase(context, exam) : null;
+    const measured = settings.base && context.run.model !== null ? await measureBase(context, setup) : null;
     const idle = await idleOf(made, context);
     const proves = served.adapter !== null && idle !== true;
-    const base = proves ? (measured?.probe ?? (await probeBase(context, exam))) : null;
-    const asked = { ...exam, tokens: rendering?.tokens };
+    const base = proves ? (measured?.probe ?? (await probeBase(context, setup))) : null;
+    const asked = { ...setup, tokens: rendering?.tokens };
     const score = await examine(context, asked, { served, base, isIdle: idle === true });
     await tidyServed(served, context);
-    const cost = await measureCost(context, made, { exam, file: join(context.dir, answersFile) });
+    const cost = await measureCost(context, made, { setup, file: join(context.dir, answersFile) });
     return {
       ...{ answers: answersFile, score, suite_sha256, base: measured?.base ?? null, cost },
       ...{ eval_identity: identity, eval_parts: { ...parts } },

@@ -11,7 +11,7 @@ import { costCommand } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { StageContext } from '../stage.ts';
-import type { Exam } from './ask-suite.ts';
+import type { EvalSetup } from './ask-suite.ts';
 import { runCommand } from './run-commands.ts';
 import { type Makings, partsOf } from './served-model.ts';
 
@@ -26,13 +26,13 @@ const report = z.object(cost.shape);
 export async function measureCost(
   context: StageContext,
   made: Makings,
-  { exam, file }: { readonly exam: Exam; readonly file: string },
+  { setup, file }: { readonly setup: EvalSetup; readonly file: string },
 ): Promise<Cost | null> {
   const fused = fusedAdapter(partsOf(made, context));
-  if (fused === null || !exam.settings.cost) return null;
+  if (fused === null || !setup.settings.cost) return null;
   const adapter = adapterFiles(fused.adapter);
   try {
-    await writeAnswers(context, exam, file);
+    await writeAnswers(context, setup, file);
     context.input('base', await context.hash(context.baseModel));
     context.input('adapter', await context.hash(adapter.weights));
     const call = {
@@ -67,7 +67,7 @@ async function dataOf(context: StageContext): Promise<string | null> {
 }
 
 /** Written once: a tool that was taken over after a restart may be reading it. */
-async function writeAnswers(context: StageContext, { suite, settings }: Exam, file: string): Promise<void> {
+async function writeAnswers(context: StageContext, { suite, settings }: EvalSetup, file: string): Promise<void> {
   const { answers } = readAnswers((await context.read(file)) ?? '');
   const text = costAnswers(suite, settings, answers);
   if ((await context.read(join(context.dir, files.costAnswers))) !== text) await context.write(files.costAnswers, text);

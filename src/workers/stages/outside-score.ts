@@ -1,14 +1,14 @@
 import { dirname, join } from 'node:path';
 import { catalogue, StageError } from '../../core/errors.ts';
-import { servedModel } from '../../core/score/chat.ts';
+import { requestModel } from '../../core/score/chat.ts';
 import { wordsOfCommand } from '../../core/score/eval-identity.ts';
 import { type OutsideScore, scoreByCommand, scoreByEngine, scorerInput } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Answer } from '../../events/suite.ts';
 import type { StageContext, Tool } from '../stage.ts';
-import { type Exam, scoreAnswers, tellOfErrors } from './ask-suite.ts';
+import { type EvalSetup, scoreAnswers, tellOfErrors } from './ask-suite.ts';
 
-/** Where an exam is taken. `prefix`: what the names of its tools begin with. */
+/** Where a model is scored. `prefix`: what the names of its tools begin with. */
 export interface Place {
   /** Absolute. */
   readonly dir: string;
@@ -16,7 +16,7 @@ export interface Place {
 }
 
 /** What an engine is to judge: absolute folders. `url` null: it loads the model itself, alone on the machine. */
-export interface Judged {
+export interface ServedCandidate {
   readonly url: string | null;
   readonly model: string;
   readonly adapter: string | null;
@@ -26,10 +26,10 @@ export interface Judged {
  * sha256 of the files that the suite's scorer (paths from the suite's folder) and the engine (from the workspace) name
  * in their commands, by `scorer WORD` and `engine WORD`; noted in the manifest. Folders are left out.
  */
-export async function commandFiles(context: StageContext, exam: Exam): Promise<Record<string, string>> {
-  const { engine } = exam.settings;
+export async function commandFiles(context: StageContext, setup: EvalSetup): Promise<Record<string, string>> {
+  const { engine } = setup.settings;
   const places = [
-    { kind: 'scorer', command: exam.suite.scorer?.command ?? [], folder: dirname(exam.settings.suite) },
+    { kind: 'scorer', command: setup.suite.scorer?.command ?? [], folder: dirname(setup.settings.suite) },
     { kind: 'engine', command: engine?.command ?? [], folder: context.workspace },
   ];
   const files: Record<string, string> = {};
@@ -54,12 +54,12 @@ async function fileHash(context: StageContext, path: string): Promise<string | n
 /** The score of a complete set of answers, by the suite's scorer if it has one. Throws BAD_SETTINGS, TOOL_FAILED. */
 export async function scoreKept(
   context: StageContext,
-  exam: Exam,
+  setup: EvalSetup,
   kept: Place & { readonly answers: readonly Answer[] },
 ): Promise<Score> {
-  const { suite, settings } = exam;
-  if (suite.scorer === undefined) return scoreAnswers(context, exam, kept.answers);
-  tellOfErrors(context, exam, kept.answers);
+  const { suite, settings } = setup;
+  if (suite.scorer === undefined) return scoreAnswers(context, setup, kept.answers);
+  tellOfErrors(context, setup, kept.answers);
   const [input, output] = [join(kept.dir, 'scorer-input.jsonl'), join(kept.dir, scoresFile)];
   await context.write(input, scorerInput(suite, kept.answers));
   const cwd = dirname(settings.suite);
@@ -81,15 +81,15 @@ export const scoresFile = 'scores.jsonl';
 /** Lets `eval.engine` ask and score the model. What it wrote is `file` (absolute). Throws BAD_SETTINGS, TOOL_FAILED. */
 export async function runEngine(
   context: StageContext,
-  exam: Exam,
-  { judged, file, prefix }: { readonly judged: Judged; readonly file: string; readonly prefix: string },
+  setup: EvalSetup,
+  { judged, file, prefix }: { readonly judged: ServedCandidate; readonly file: string; readonly prefix: string },
 ): Promise<Score> {
-  const { command = [] } = exam.settings.engine ?? {};
+  const { command = [] } = setup.settings.engine ?? {};
   // What an earlier try wrote is not this one's.
   await context.write(file, '');
   const env = {
     PHASEBOX_RESULTS: file,
-    PHASEBOX_MODEL: servedModel,
+    PHASEBOX_MODEL: requestModel,
     PHASEBOX_MODEL_DIR: judged.model,
     PHASEBOX_PYTHON: context.python,
     ...(judged.adapter !== null && { PHASEBOX_ADAPTER_DIR: judged.adapter }),
@@ -98,11 +98,11 @@ export async function runEngine(
   const tool = { name: `${prefix}engine`, argv: command, env, cwd: context.workspace, fresh: true };
   const onLine = (line: string): void => context.log(line);
   await run(context, { ...tool, loadsModel: judged.url === null, onLine }, `eval.engine (${shortOf(command)})`);
-  return readEngine(context, exam, file);
+  return readEngine(context, setup, file);
 }
 
 /** The score of what an engine wrote. Throws BAD_SETTINGS with the lines that cannot be used. */
-export async function readEngine(context: StageContext, { suite }: Exam, file: string): Promise<Score> {
+export async function readEngine(context: StageContext, { suite }: EvalSetup, file: string): Promise<Score> {
   const scored = scoreByEngine(suite, (await context.read(file)) ?? '');
   return scoreOf(scored, `what eval.engine wrote to $PHASEBOX_RESULTS cannot be used (${file})`);
 }

@@ -11,19 +11,19 @@ import { files, layAdapter } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import type { Answer } from '../../events/suite.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
-import type { Exam } from './ask-suite.ts';
+import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
-import { identitiesUnderWay, pinExam } from './eval-parts.ts';
+import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
 import { scoreKept } from './outside-score.ts';
 import { runCommands } from './run-commands.ts';
+import { answersFile, scoreModel } from './score-model.ts';
 import { type Choices, type Measured, pinMeasures, type Saved } from './select-measures.ts';
-import { answersFile, takeExam } from './take-exam.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 
 /** The prompts that decide, asked as the run's eval asks its own. */
-async function examOf(context: StageContext): Promise<Exam & { readonly suite_sha256: string }> {
+async function setupOf(context: StageContext): Promise<EvalSetup & { readonly suite_sha256: string }> {
   const { select, eval: settings } = context.run.settings;
   if (select.suite === undefined)
     throw new StageError('INTERNAL', `run ${context.run.run} names no suite to select by`);
@@ -38,30 +38,30 @@ async function examOf(context: StageContext): Promise<Exam & { readonly suite_sh
 
 /** Scores every checkpoint through base + adapter, each proven to act. */
 export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measured> {
-  const { suite_sha256, ...asked } = await examOf(context);
+  const { suite_sha256, ...asked } = await setupOf(context);
   const base = await context.hash(context.baseModel);
   context.input('base', base);
-  const pinned = await pinExam(context, asked, context.baseModel);
-  const exam: Exam = { ...asked, tokens: pinned.rendering?.tokens };
+  const pinned = await pinSetup(context, asked, context.baseModel);
+  const setup: EvalSetup = { ...asked, tokens: pinned.rendering?.tokens };
   const factsOf = (identity: string) => ({ by: 'suite', eval_identity: identity, base, saved: choices.saved });
   await pinMeasures(factsOf(pinned.identity), context, identitiesUnderWay(pinned).map(factsOf));
   for (const { iteration, file } of choices.saved)
     await runCommands(layAdapter({ folder: choices.adapter, file }, candidateFolder(iteration)), context);
-  const idle = await baseProbe(exam, context);
+  const idle = await baseProbe(setup, context);
   const scores: Score[] = [];
   for (const [index, saved] of choices.saved.entries())
-    scores.push(await scoreCandidate(saved, exam, { base: idle, context: partOf(context, choices, index) }));
+    scores.push(await scoreCandidate(saved, setup, { base: idle, context: partOf(context, choices, index) }));
   const table = scores.map((score) => promptScores(score, context.run.settings.eval.score_by));
   const b = optimism(table, suite_sha256);
-  const shared = sharedPrompts(exam.suite, await suiteAt(context.run.settings.eval.suite, context));
-  if (shared > 0) warnOfSameSuite({ shared, prompts: exam.suite.prompts.length, count: table.length, b }, context);
+  const shared = sharedPrompts(setup.suite, await suiteAt(context.run.settings.eval.suite, context));
+  if (shared > 0) warnOfSameSuite({ shared, prompts: setup.suite.prompts.length, count: table.length, b }, context);
   const candidates = choices.saved.map(({ iteration }, index) => ({
     iteration,
     overall: scores[index]?.overall ?? null,
     strict: scores[index]?.strict ?? null,
     val_loss: null,
   }));
-  const { length: prompts } = exam.suite.prompts;
+  const { length: prompts } = setup.suite.prompts;
   return { by: 'suite', suite_sha256, prompts, same_suite: shared > 0, candidates, optimism: b };
 }
 
@@ -80,11 +80,11 @@ function warnOfSameSuite({ shared, prompts, count, b }: Same, context: StageCont
 }
 
 /** The base's probabilities, asked once: what every adapter must differ from. */
-async function baseProbe(exam: Exam, context: StageContext): Promise<Probe | null> {
+async function baseProbe(setup: EvalSetup, context: StageContext): Promise<Probe | null> {
   const kept = await context.read(join(context.dir, probeFile));
   const read = kept === null ? null : parseProbe(kept);
   if (read !== null) return read;
-  const asked = await probeBase(context, exam);
+  const asked = await probeBase(context, setup);
   await context.write(probeFile, `${JSON.stringify(asked)}\n`);
   return asked;
 }
@@ -102,24 +102,28 @@ interface ScoringContext {
   readonly context: StageContext;
 }
 
-async function scoreCandidate({ iteration }: Saved, exam: Exam, { base, context }: ScoringContext): Promise<Score> {
+async function scoreCandidate(
+  { iteration }: Saved,
+  setup: EvalSetup,
+  { base, context }: ScoringContext,
+): Promise<Score> {
   const adapter = join(context.dir, candidateFolder(iteration));
   const seat = { dir: adapter, prefix: `${iteration}-` };
-  const kept = await answered(join(adapter, answersFile), exam, context);
-  if (kept !== null) return scoreKept(context, exam, { ...seat, answers: kept });
-  const act = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, exam));
+  const kept = await answered(join(adapter, answersFile), setup, context);
+  if (kept !== null) return scoreKept(context, setup, { ...seat, answers: kept });
+  const act = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
   // Saved before the first step of the optimizer: it has nothing to prove, and scores as the base does.
   const isIdle = await context.addsNothing(join(adapter, files.weights));
   if (isIdle) context.warn(idleAdapter);
   const first = isIdle ? null : act;
   const server = { server: `server-${iteration}`, model: context.baseModel, adapter, seed: context.run.seed, first };
-  const score = await takeExam(context, exam, { ...seat, ...server });
+  const score = await scoreModel(context, setup, { ...seat, ...server });
   context.log(`checkpoint ${iteration}: overall ${percent(score.overall)}, strict ${percent(score.strict)}`);
   return score;
 }
 
 /** Every answer of a checkpoint, when an earlier life has asked them all: then no model is loaded. Else null. */
-async function answered(file: string, { suite, settings }: Exam, context: StageContext): Promise<Answer[] | null> {
+async function answered(file: string, { suite, settings }: EvalSetup, context: StageContext): Promise<Answer[] | null> {
   const { answers } = readAnswers((await context.read(file)) ?? '');
   const places = new Set(answers.map(({ prompt, repeat }) => `${repeat} ${prompt}`));
   return places.size === suite.prompts.length * settings.repeats ? [...answers] : null;

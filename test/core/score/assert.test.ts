@@ -1,11 +1,15 @@
 import { expect } from 'chai';
-import { judge } from '../../../src/core/score/score.ts';
+import { scoreAnswer } from '../../../src/core/score/score.ts';
 import { type Assertion, assertion } from '../../../src/events/assertion.ts';
 import type { Answer } from '../../../src/events/suite.ts';
 import { answerOf, completion, hermes, native, promptOf, said } from '../../helpers/answers.ts';
 
 const judged = (answer: Answer, ...given: readonly (Partial<Assertion> & { type: Assertion['type'] })[]) =>
-  judge(promptOf({ expect: undefined, assert: given.map((one) => assertion.parse(one)) }), 'execute_code', answer);
+  scoreAnswer(
+    promptOf({ expect: undefined, assert: given.map((one) => assertion.parse(one)) }),
+    'execute_code',
+    answer,
+  );
 
 /** Whether one assertion holds for a text, or for an answer. */
 function holds(type: Assertion['type'], value: unknown, answer: string | Answer): boolean {

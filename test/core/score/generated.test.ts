@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { readAnswer } from '../../../src/core/score/read-answer.ts';
-import { judge } from '../../../src/core/score/score.ts';
+import { scoreAnswer } from '../../../src/core/score/score.ts';
 import type { Assertion } from '../../../src/events/assertion.ts';
 import { modes } from '../../../src/events/score.ts';
 import type { Answer, Prompt } from '../../../src/events/suite.ts';
@@ -190,7 +190,7 @@ describe('2,000 generated answers', () => {
     expect(new Set(all.map(({ kind }) => kind)).size).to.equal(Object.keys(kinds).length);
     const deciding = all.filter(({ build, body }) => readAnswer(build(body).response, wrapper)?.deciding != null);
     expect(deciding.length).to.be.above(count / 2);
-    const seen = new Set(all.map(({ build, body, prompt }) => judge(prompt, wrapper, build(body)).mode));
+    const seen = new Set(all.map(({ build, body, prompt }) => scoreAnswer(prompt, wrapper, build(body)).mode));
     expect([...seen].sort()).to.deep.equal([...modes].sort());
   });
 
@@ -198,10 +198,10 @@ describe('2,000 generated answers', () => {
     const asserted = promptOf({ expect: undefined, assert: [...asserts] });
     for (const one of all) {
       const answer = one.build(one.body);
-      const { score, strict } = judge(one.prompt, wrapper, answer);
+      const { score, strict } = scoreAnswer(one.prompt, wrapper, answer);
       expect(score, shown(one)).to.be.within(0, 1);
       expect(strict, shown(one)).to.be.within(0, score);
-      const checked = judge(asserted, wrapper, answer);
+      const checked = scoreAnswer(asserted, wrapper, answer);
       expect(checked.score, shown(one)).to.be.within(0, 1);
       expect(checked.strict, shown(one)).to.equal(checked.score);
     }
@@ -211,7 +211,7 @@ describe('2,000 generated answers', () => {
     let raised = 0;
     for (const one of all) {
       const [before, after] = [one.body, `${one.body}\n${one.added}()`].map((body) =>
-        judge(one.prompt, wrapper, one.build(body)),
+        scoreAnswer(one.prompt, wrapper, one.build(body)),
       );
       if (before === undefined || after === undefined) throw new Error('two were judged');
       expect(after.score, shown(one)).to.be.at.least(before.score);

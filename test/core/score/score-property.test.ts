@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { judge } from '../../../src/core/score/score.ts';
+import { scoreAnswer } from '../../../src/core/score/score.ts';
 import type { Answer, Prompt } from '../../../src/events/suite.ts';
 import { answerOf, completion, hermes, xml } from '../../helpers/answers.ts';
 
@@ -101,7 +101,7 @@ describe('properties of the scorer', () => {
   it('never throws, points are within 0-1, strict is never above lenient', () => {
     fc.assert(
       fc.property(prompt, response, (asked, answered) => {
-        const judged = judge(asked, 'execute_code', answerOf(answered));
+        const judged = scoreAnswer(asked, 'execute_code', answerOf(answered));
         expect(judged.strict).to.be.within(0, judged.score);
         expect(judged.score).to.be.within(0, 1);
       }),
@@ -112,8 +112,8 @@ describe('properties of the scorer', () => {
   it('one more expected call in the deciding code never lowers a score', () => {
     fc.assert(
       fc.property(grown, ({ prompt: asked, short, long }) => {
-        const first = judge(asked, 'execute_code', short);
-        const second = judge(asked, 'execute_code', long);
+        const first = scoreAnswer(asked, 'execute_code', short);
+        const second = scoreAnswer(asked, 'execute_code', long);
         expect(second.score).to.be.at.least(first.score);
         expect(second.strict).to.be.at.least(first.strict);
       }),

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { judge, scoreSuite } from '../../../src/core/score/score.ts';
+import { scoreAnswer, scoreSuite } from '../../../src/core/score/score.ts';
 import type { Answer, Prompt } from '../../../src/events/suite.ts';
 import { answerOf, completion, hermes, native, promptOf, said, suiteOf, xml } from '../../helpers/answers.ts';
 
 const triple = (answer: Answer, prompt: Partial<Prompt> = {}): [number, number, string] => {
-  const { score, strict, mode } = judge(promptOf(prompt), 'execute_code', answer);
+  const { score, strict, mode } = scoreAnswer(promptOf(prompt), 'execute_code', answer);
   return [score, strict, mode];
 };
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { readSuite } from '../../../src/core/config/read-suite.ts';
-import { judge } from '../../../src/core/score/score.ts';
+import { scoreAnswer } from '../../../src/core/score/score.ts';
 import { suiteFrom, suiteYaml } from '../../../src/core/score/suite-from.ts';
 
 const options = { name: 'mine', wrapper: 'execute_code' };
@@ -121,7 +121,7 @@ describe('core/suite-from', () => {
       const message = { role: 'assistant', content: references[index] };
       const response = { choices: [{ message, finish_reason: 'stop' }] };
       const answer = { prompt: prompt.id, repeat: 0, response, error: null, seconds: 1, attempt: 1, max_tokens: 9 };
-      const judged = judge(prompt, suite.wrapper, answer);
+      const judged = scoreAnswer(prompt, suite.wrapper, answer);
       expect([judged.score, judged.strict]).to.eql([1, 1]);
     }
   });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { StageError } from '../../../src/core/errors.ts';
-import { acquireMachine, askMachine, type Claim, machineHolder } from '../../../src/io/claim/machine-slot.ts';
+import { acquireMachine, askMachine, type MachineClaim, machineHolder } from '../../../src/io/claim/machine-slot.ts';
 import { isAlive, startTool } from '../../../src/io/tool/tool-process.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
@@ -15,7 +15,7 @@ const children: ChildProcess[] = [];
 let before: string | undefined;
 let folder: string;
 
-const claim = (name: string, over: Partial<Claim> = {}): Claim => ({
+const claim = (name: string, over: Partial<MachineClaim> = {}): MachineClaim => ({
   ...{ dir: join(folder, name), what: `train of ${name}`, workspace: folder, server: false },
   ...over,
 });
@@ -39,7 +39,7 @@ async function holder(): Promise<{ child: ChildProcess; dir: string }> {
   return { child, dir: String(dir) };
 }
 
-const kindOf = async (wanted: Claim): Promise<string> => {
+const kindOf = async (wanted: MachineClaim): Promise<string> => {
   const asked = await askMachine(wanted);
   if (asked.kind === 'ours') await asked.slot.release();
   return asked.kind;

@@ -59,7 +59,7 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
   await writeFile(file, answerText({ ...said('hello'), prompt: 'a' }));
   const outside = { adapter: trained, checkpoint: 600, sha256: '' };
   const fuse = { folder: '/made', made: { model: 'model' } };
-  const found = await measureCost(context, made ?? { outside, fuse }, { exam: { suite, settings }, file });
+  const found = await measureCost(context, made ?? { outside, fuse }, { setup: { suite, settings }, file });
   return { found, seen, tools, trained, dir };
 }
 

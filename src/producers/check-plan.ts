@@ -16,7 +16,7 @@ export interface PhasePlan extends EarlierPhase {
 }
 
 /** What a plan means beside what was accepted under its name: the runs to make and those that are there, or why not. */
-export type Judgement =
+export type PlanCheck =
   | { readonly ok: true; readonly fresh: readonly RunDraft[]; readonly known: readonly string[] }
   | { readonly ok: false; readonly reasons: string };
 
@@ -24,7 +24,7 @@ export type Judgement =
  * The same content = the same runs; more seeds or variants = only the new ones; anything else is refused line by line.
  * `batches`: a file of an earlier acceptance is the same content too. A run whose folder was removed is made again.
  */
-export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt): Judgement {
+export function checkPlan(plan: PhasePlan, record: PhaseRecord | null, at: CheckPlace): PlanCheck {
   if (record === null) return { ok: true, fresh: plan.runs, known: [] };
   const { changed, missing } = phaseChanges(record.config, plan.config);
   const asBefore = changed.length === 0 && at.batches.some((batch) => isSameSet(batch, plan.runs));
@@ -38,7 +38,7 @@ export function judge(plan: PhasePlan, record: PhaseRecord | null, at: JudgeAt):
   };
 }
 
-export interface JudgeAt extends AcceptedRuns {
+export interface CheckPlace extends AcceptedRuns {
   readonly file: string;
 }
 

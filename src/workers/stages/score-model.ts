@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Score } from '../../events/score.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
-import { askSuite, type Exam } from './ask-suite.ts';
+import { askSuite, type EvalSetup } from './ask-suite.ts';
 import { type Place, runEngine, scoreKept } from './outside-score.ts';
 import { withServer } from './with-server.ts';
 
@@ -25,9 +25,9 @@ export const answersFile = 'answers.jsonl';
  * Serves a model and has it asked and scored: by the suite's own rules, by its scorer, or all by `eval.engine`. The
  * answers are in `dir`.
  */
-export async function takeExam(context: StageContext, exam: Exam, candidate: Candidate): Promise<Score> {
+export async function scoreModel(context: StageContext, setup: EvalSetup, candidate: Candidate): Promise<Score> {
   const { server: name, model, adapter, dir, prefix, seed, first } = candidate;
-  const { engine } = exam.settings;
+  const { engine } = setup.settings;
   const file = join(dir, answersFile);
   const serve = <T>(work: (server: ModelServer) => Promise<T>): Promise<T> =>
     withServer(context, { name, model, ...(adapter === null ? {} : { adapter }) }, async (server) => {
@@ -38,16 +38,16 @@ export async function takeExam(context: StageContext, exam: Exam, candidate: Can
     });
   if (engine?.server === false) {
     if (first !== null) await serve(async () => undefined);
-    return runEngine(context, exam, { judged: { url: null, model, adapter }, file, prefix });
+    return runEngine(context, setup, { judged: { url: null, model, adapter }, file, prefix });
   }
   if (engine !== undefined)
     return serve(({ url, check }) =>
-      runEngine(context, exam, { judged: { url, model, adapter }, file, prefix }).catch(async (error: unknown) => {
+      runEngine(context, setup, { judged: { url, model, adapter }, file, prefix }).catch(async (error: unknown) => {
         // A server that died is why the engine failed: then both begin anew.
         await check();
         throw error;
       }),
     );
-  const answers = await serve((server) => askSuite(context, { exam, server, file, seed }));
-  return scoreKept(context, exam, { answers, dir, prefix });
+  const answers = await serve((server) => askSuite(context, { setup, server, file, seed }));
+  return scoreKept(context, setup, { answers, dir, prefix });
 }
