@@ -85,7 +85,9 @@ const acts: Readonly<Record<string, (night: Night) => Promise<boolean>>> = {
     const pid = await brokerPid(night);
     if (pid === null || !kill(pid)) return false;
     const folder = join(night.chain.root, '.phasebox/broker');
-    for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true, force: true });
+    // Retried: the broker that `up` starts at once writes there too.
+    for (const name of await readdir(folder))
+      await rm(join(folder, name), { recursive: true, force: true, maxRetries: 5 });
     return true;
   },
 };
