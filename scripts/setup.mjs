@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkSystem, findPython, Missing } from './lib/environment.mjs';
-import { sourcesHash, stampName } from './lib/sources.mjs';
+import { distIsCurrent } from './lib/sources.mjs';
 
 const repository = join(import.meta.dirname ?? process.cwd(), '..');
 const at = (...parts) => join(repository, ...parts);
@@ -16,7 +16,7 @@ const pythonStamp = at('.venv', 'phasebox-setup.json');
 const steps = [
   { what: 'Node packages', isReady: modulesReady, make: makeModules },
   { what: 'Python packages (mlx-lm and what it needs; 350 MB)', isReady: pythonReady, make: makePython },
-  { what: 'dist/phasebox.js', isReady: distReady, make: makeDist },
+  { what: 'dist/phasebox.js', isReady: () => distIsCurrent(repository), make: makeDist },
 ];
 
 try {
@@ -90,11 +90,6 @@ function makePython(python) {
   );
   const asked = process.env.PHASEBOX_SETUP_PYTHON;
   writeFileSync(pythonStamp, JSON.stringify({ requirements: sha256(requirements), ...python, asked }));
-}
-
-function distReady() {
-  const stamp = readText(at('dist', stampName));
-  return stamp !== null && existsSync(at('dist/phasebox.js')) && stamp === sourcesHash(repository);
 }
 
 function makeDist() {

@@ -1,6 +1,6 @@
 // What dist/ is made of, as one hash: whether it is still what the sources say.
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const besides = ['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/licences.mjs'];
@@ -17,4 +17,11 @@ export function sourcesHash(repository) {
     hash.update(file.slice(repository.length)).update('\0').update(readFileSync(file)).update('\0');
   }
   return hash.digest('hex');
+}
+
+/** Whether dist/ is there, and made of the sources as they are now. */
+export function distIsCurrent(repository) {
+  const at = (name) => join(repository, 'dist', name);
+  if (!existsSync(at('phasebox.js')) || !existsSync(at(stampName))) return false;
+  return readFileSync(at(stampName), 'utf8') === sourcesHash(repository);
 }

@@ -1,18 +1,15 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { type JournalLine, journalLine } from '../../src/events/journal.ts';
 import { type Manifest, manifest } from '../../src/events/manifest.ts';
 import { type Row, row } from '../../src/events/row.ts';
 import type { Score } from '../../src/events/score.ts';
 import { attemptFolder, type StageName, stageFolder } from '../../src/events/stages.ts';
+import { builtCommand } from './chain.ts';
 import { demoFolder, testPython } from './real-stage.ts';
 import { type Seen, watchWeights } from './weights-seen.ts';
-
-const cli = resolve(import.meta.dirname, '../../src/cli.ts');
-/** What starts the command from its sources, in any folder. */
-const command = [process.execPath, '--import', import.meta.resolve('tsx'), cli] as const;
 
 export interface Ended {
   readonly code: number;
@@ -72,9 +69,9 @@ export async function realWorkspace(python = testPython): Promise<RealWorkspace>
       return path;
     },
     async phasebox(args, env = {}) {
-      const [node, ...argv] = command;
+      const argv = [await builtCommand(), ...args];
       const options = { cwd: root, env: environment(env), extendEnv: false, reject: false, stdin: 'ignore' } as const;
-      const { exitCode, stdout, stderr } = await execa(node, [...argv, ...args], options);
+      const { exitCode, stdout, stderr } = await execa(process.execPath, argv, options);
       return { code: exitCode ?? -1, stdout, stderr };
     },
     async rows() {

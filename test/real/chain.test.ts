@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { execa } from 'execa';
 import { toolEnv } from '../../src/core/mlx/tool-env.ts';
 import { readAnswers } from '../../src/core/score/answers.ts';
+import type { Cost } from '../../src/events/cost.ts';
 import type { Row } from '../../src/events/row.ts';
 import { type StageName, stageFolder } from '../../src/events/stages.ts';
 import {
@@ -266,3 +267,28 @@ function printedCommands(plan: string, run: string, stage: StageName): string {
     .map((line) => line.slice('      $ '.length))
     .join('\n');
 }
+
+describe('what fusing and quantizing cost, in the rows of a real chain', () => {
+  it('is there for each fused model, and nowhere else', async () => {
+    const { workspace, rows } = await night();
+    const found = (run: string): Cost => {
+      const { cost: one, warnings } = rowOf(rows, run);
+      if (one === null) throw new Error(`${run} has no cost: ${warnings.join('; ')}`);
+      return one;
+    };
+    const [five, two, four] = ['moe-s0', 'moe-s0-two', 'moe-s0-q4'].map(found);
+    expect(rowOf(rows, 'moe-s0-raw').cost).to.equal(null);
+    expect(two, 'the same model by another way').to.deep.equal(five);
+    expect(five).to.deep.include({ bits: { base: 4, final: 5 }, rows: 40 });
+    expect(four?.bits).to.deep.equal({ base: 4, final: 4 });
+    expect(five?.step).to.equal(four?.step);
+    expect(five?.kept).to.be.within(0.9, 1.05);
+    expect(four?.snr).to.be.lessThan(five?.snr ?? 0);
+    expect(four?.kl).to.be.greaterThan(five?.kl ?? 0);
+    expect(five?.loss?.adapter).to.be.lessThan(five?.loss?.base ?? 0);
+    expect(five?.gain_kept).to.be.within(0.8, 1.1);
+    const { commands, inputs } = await workspace.manifest('moe-s0', 'eval');
+    expect(commands.flat().filter((word) => word.endsWith('model_cost.py'))).to.have.length(1);
+    expect(inputs).to.include.keys('base', 'adapter', 'model');
+  });
+});

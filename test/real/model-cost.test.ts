@@ -5,7 +5,6 @@ import { execa } from 'execa';
 import { type Cost, cost } from '../../src/events/cost.ts';
 import { costCommand } from '../../src/events/stages/eval.ts';
 import { withDefaults } from '../../src/events/stages/train-defaults.ts';
-import { night, rowOf } from '../helpers/real-chain.ts';
 import { demoBase, demoData, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 
@@ -95,30 +94,5 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
       expect(lumped.outside, kind).to.be.within(1e-5, 0.2);
       expect(lumped.kl, kind).to.be.within(0.8 * (kl ?? 0), (kl ?? 0) + 1e-6);
     }
-  });
-});
-
-describe('what fusing and quantizing cost, in the rows of a real chain', () => {
-  it('is there for each fused model, and nowhere else', async () => {
-    const { workspace, rows } = await night();
-    const found = (run: string): Cost => {
-      const { cost: one, warnings } = rowOf(rows, run);
-      if (one === null) throw new Error(`${run} has no cost: ${warnings.join('; ')}`);
-      return one;
-    };
-    const [five, two, four] = ['moe-s0', 'moe-s0-two', 'moe-s0-q4'].map(found);
-    expect(rowOf(rows, 'moe-s0-raw').cost).to.equal(null);
-    expect(two, 'the same model by another way').to.deep.equal(five);
-    expect(five).to.deep.include({ bits: { base: 4, final: 5 }, rows: 40 });
-    expect(four?.bits).to.deep.equal({ base: 4, final: 4 });
-    expect(five?.step).to.equal(four?.step);
-    expect(five?.kept).to.be.within(0.9, 1.05);
-    expect(four?.snr).to.be.lessThan(five?.snr ?? 0);
-    expect(four?.kl).to.be.greaterThan(five?.kl ?? 0);
-    expect(five?.loss?.adapter).to.be.lessThan(five?.loss?.base ?? 0);
-    expect(five?.gain_kept).to.be.within(0.8, 1.1);
-    const { commands, inputs } = await workspace.manifest('moe-s0', 'eval');
-    expect(commands.flat().filter((word) => word.endsWith('model_cost.py'))).to.have.length(1);
-    expect(inputs).to.include.keys('base', 'adapter', 'model');
   });
 });
