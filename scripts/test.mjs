@@ -2,10 +2,11 @@
 //   node scripts/test.mjs              everything
 //   node scripts/test.mjs lint chain   only these
 //   node scripts/test.mjs --long [NAME...]   tests that take too long for it, all or only these
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, join, relative } from 'node:path';
+import { mocha, run } from './lib/run-tests.mjs';
+import { distIsCurrent } from './lib/sources.mjs';
 
 const repository = join(import.meta.dirname, '..');
 const bin = (name) => join(repository, 'node_modules/.bin', name);
@@ -21,22 +22,30 @@ const checks = {
   types: [[bin('tsc'), '--noEmit']],
 };
 
-/** Folders of test/, long ones first; `rest` = every folder that no other row names. A suite over its limit is ended. */
+/**
+ * Folders of test/; `rest` = every folder that no other row names. `each`: how many of its files share a mocha process.
+ * A process that runs longer than its limit is killed.
+ */
 const suites = {
-  crash: { folders: ['crash'], limit_min: 25 },
-  real: { folders: ['real'], limit_min: 25 },
-  chain: { folders: ['chain'], limit_min: 15 },
-  unit: { folders: 'rest', limit_min: 15 },
-  browser: { folders: ['browser'], limit_min: 5 },
+  crash: { folders: ['crash'], each: 1, limit_min: 25 },
+  real: { folders: ['real'], each: 1, limit_min: 25 },
+  browser: { folders: ['browser'], each: 9, limit_min: 5 },
+  chain: { folders: ['chain'], each: 3, limit_min: 15 },
+  unit: { folders: 'rest', each: 24, limit_min: 15 },
 };
 /** Files of test/long/. What each can be told by its environment stands at its head. */
 const longSuites = {
-  damage: { files: ['test/long/damage.test.ts'], limit_min: 120 },
-  harms: { files: ['test/long/harms.test.ts'], limit_min: 120 },
+  damage: { files: ['test/long/damage.test.ts'], each: 1, limit_min: 120 },
+  harms: { files: ['test/long/harms.test.ts'], each: 1, limit_min: 120 },
 };
+/** The files that take longest start first, so that no lane works alone at the end. */
+const longest = [
+  ...['crash/matrix', 'crash/random', 'crash/broker', 'crash/full-disk', 'crash/reattach', 'crash/sleep'],
+  ...['real/chain', 'real/requantise', 'real/download', 'real/demo', 'real/select', 'real/templates'],
+].map((name) => `test/${name}.test.ts`);
 const linesOfFailure = 40;
-/** Suites at a time: one alone waits for its subprocesses and leaves half of two cores idle. */
-const lanes = Math.min(2, availableParallelism());
+/** Mocha processes at a time. Each waits for its subprocesses half of the time: as many as cores would leave cores idle. */
+const lanes = Math.min(4, availableParallelism() + 1);
 
 const isLong = process.argv[2] === '--long';
 const offered = isLong ? longSuites : suites;
@@ -48,47 +57,70 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-/** What runs, as `end(signal)` of each: a signal to us reaches them all. */
-const living = new Set();
-for (const signal of ['SIGINT', 'SIGTERM'])
-  process.once(signal, () => {
-    for (const end of living) end('SIGTERM');
-    process.exit(130);
-  });
-
-const total = { passed: 0, failed: 0, skipped: 0 };
-const lines = [];
+/** Counts by the name of the check or suite. `seconds` is the sum of its processes. */
+const results = new Map();
 /** What failed, again at the end: who reads the last lines only sees it too. */
 const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
-for (const name of wanted.filter((one) => one in checks)) await report(name, (say) => check(checks[name], say));
-const queue = wanted.filter((one) => one in offered);
+for (const name of wanted.filter((one) => one in checks))
+  await report({ name, title: name, work: (say) => check(checks[name], say) });
+// Once, before many processes find that it is due.
+if (wanted.some((one) => one in offered) && !distIsCurrent(repository))
+  await run({
+    program: process.execPath,
+    args: [join(repository, 'scripts/build.mjs')],
+    say: (text) => process.stdout.write(text),
+  });
+const queue = wanted.filter((one) => one in offered).flatMap(jobsOf);
+queue.sort((one, other) => one.place - other.place);
 await Promise.all(
   Array.from({ length: lanes }, async () => {
-    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      const files = offered[name];
-      await report(name, (say) => suite(files, say));
-    }
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) await report(job);
   }),
 );
 for (const text of red) process.stdout.write(`\n${text}\n`);
-process.stdout.write(`\n${lines.join('\n')}\n\n${sentence(total)}\n`);
+process.stdout.write('\n');
+for (const [name, counts] of results) process.stdout.write(`${line(name, counts)}\n`);
+const total = [...results.values()].reduce(sum);
+process.stdout.write(`\n${sentence(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
-/** Runs one check or suite; its output comes in one piece, live when it is the first that runs. */
-async function report(name, work) {
+/** The mocha processes of a suite. */
+function jobsOf(name) {
+  const { folders, files = testFiles(folders), each, limit_min } = offered[name];
+  const alone = files.filter((file) => each === 1 || longest.includes(file));
+  const rest = files.filter((file) => !alone.includes(file));
+  const parts = alone.map((file) => [file]);
+  // Neighbours take about as long as each other: they are dealt out.
+  const packs = Math.ceil(rest.length / each);
+  for (let pack = 0; pack < packs; pack += 1) parts.push(rest.filter((_, index) => index % packs === pack));
+  return parts.map((part, index) => ({
+    ...{ name, title: each === 1 ? `${name}: ${basename(part[0], '.test.ts')}` : `${name}, part ${index + 1}` },
+    place: longest.includes(part[0]) ? longest.indexOf(part[0]) : longest.length,
+    work: (say) => mocha({ files: part, limit_min }, say),
+  }));
+}
+
+/** Runs one check or one mocha process; its output comes in one piece, live when it is the first that runs. */
+async function report({ name, title, work }) {
   const { say, over } = print();
-  say(`\n== ${name}\n`);
+  say(`\n== ${title}\n`);
   const start = performance.now();
-  const counts = await work(say);
-  for (const key of Object.keys(total)) total[key] += counts[key];
-  const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  const why = counts.why === undefined ? '' : `: ${counts.why}`;
-  for (const text of counts.told ?? []) red.push(`${name}: ${firstLines(text)}`);
-  lines.push(`${name.padEnd(8)} ${seconds.padStart(6)} s   ${sentence(counts)}${why}`);
-  say(`== ${lines.at(-1)}\n`);
+  const counts = { ...(await work(say)), seconds: (performance.now() - start) / 1000 };
+  for (const text of counts.told ?? []) red.push(`${title}: ${firstLines(text)}`);
+  if (counts.why !== undefined) red.push(`${title}: ${counts.why}`);
+  results.set(name, sum(results.get(name) ?? { seconds: 0, passed: 0, failed: 0, skipped: 0 }, counts));
+  say(`== ${line(title, counts)}\n`);
   over();
+}
+
+function sum(one, other) {
+  return Object.fromEntries(['seconds', 'passed', 'failed', 'skipped'].map((key) => [key, one[key] + other[key]]));
+}
+
+function line(name, { seconds, why, ...counts }) {
+  return `${name.padEnd(8)} ${seconds.toFixed(1).padStart(6)} s   ${sentence(counts)}${why === undefined ? '' : `: ${why}`}`;
 }
 
 /** Writers to one output: the first writes at once, what the others say is kept until those before them are over. */
@@ -134,42 +166,6 @@ async function check(commands, say) {
   return { passed: 1 - failed, failed, skipped: 0 };
 }
 
-/** Mocha on the suite's files; its counts come by a file, so that its output stays live. */
-async function suite({ folders, files = testFiles(folders), limit_min }, say) {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0, why: 'no test files' };
-  const folder = mkdtempSync(join(tmpdir(), 'phasebox-counts-'));
-  const counts = join(folder, 'counts.json');
-  try {
-    const { code, why } = await run({
-      program: process.execPath,
-      args: [...mochaOptions(), ...files],
-      env: { PHASEBOX_TEST_COUNTS: counts },
-      limit_min,
-      say,
-    });
-    const found = read(counts);
-    if (found === null) return { passed: 0, failed: 1, skipped: 0, why: why ?? 'mocha ended without a result' };
-    // All tests passed and yet no 0: a crash, or a process that never ended, after the last test.
-    if (code !== 0 && found.failed === 0) return { ...found, failed: 1, why: why ?? `mocha ended with code ${code}` };
-    return found;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** .mocharc.json without its `spec`: mocha would add those files to ours. */
-function mochaOptions() {
-  const { 'node-option': node = [], require: required = [], timeout } = read(join(repository, '.mocharc.json'));
-  return [
-    ...node.map((option) => `--${option}`),
-    join(repository, 'node_modules/mocha/bin/mocha.js'),
-    '--no-config',
-    '--forbid-only',
-    ...required.flatMap((file) => ['--require', join(repository, file)]),
-    ...['--timeout', String(timeout), '--reporter', join(repository, 'scripts/lib/reporter.mjs')],
-  ];
-}
-
 function testFiles(folders) {
   const test = join(repository, 'test');
   const named = ['long', ...Object.values(suites).flatMap((row) => (row.folders === 'rest' ? [] : row.folders))];
@@ -182,56 +178,4 @@ function testFiles(folders) {
     })
     .sort()
     .map((file) => join('test', file));
-}
-
-/** A group of its own, so that a suite over its limit is ended with all that it started. */
-function run({ program, args, say, env = {}, limit_min = 10 }) {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd: repository,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-      env: { ...process.env, ...environment(), ...env },
-    });
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', say);
-    let why;
-    const end = (signal) => {
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
-        process.kill(-child.pid, signal);
-    };
-    const timer = setTimeout(() => {
-      why = `ended: still running after ${limit_min} min`;
-      end('SIGKILL');
-    }, limit_min * 60_000);
-    // The terminal's Ctrl-C reaches only our own group.
-    living.add(end);
-    const done = (code) => {
-      clearTimeout(timer);
-      living.delete(end);
-      resolve({ code, why });
-    };
-    child.on('error', (error) => {
-      why = error.message;
-      done(1);
-    });
-    // A process left behind may hold the pipes for ever.
-    child.on('exit', () =>
-      setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), 5000).unref(),
-    );
-    child.on('close', (code) => done(code ?? 1));
-  });
-}
-
-/** mlx on Linux would compile its kernels anew for each model that a test makes. */
-function environment() {
-  return process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {};
-}
-
-function read(file) {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  }
 }

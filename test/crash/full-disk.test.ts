@@ -103,7 +103,7 @@ else
     before(async () => {
       const chains: Chain[] = [];
       for (const name of names) chains.push(await mounted(inside, name));
-      played = inPool(names, 6, (name) => {
+      played = inPool(names, 4, (name) => {
         const chain = chains[names.indexOf(name)];
         if (chain === undefined) throw new Error(`no workspace for ${name}`);
         return play(chain, { at: writes[name] ?? '', when: 'before', act: 'fill' });
