@@ -44,36 +44,37 @@ export interface SubmittedFile {
 
 export type Request = ControlRequest | Submission;
 
+/** The name of a run or phase. */
+const name = z.string();
+
 /** The result of a request, for one run or for all of `about` (a phase, or null for the workspace). */
-export const outcome = z.strictObject({
-  about: z.string().nullable(),
-  did: z.enum([
-    'unknown',
-    'cancelled',
-    'over',
-    'held',
-    'retried',
-    'returned',
-    'not_over',
-    'done',
-    'no_stage',
-    'needed',
-    'source_over',
-    'input_removed',
-    'paused',
-    'finishes',
-    'resumed',
-    'still_paused',
-    'not_paused',
-    'prioritized',
-    'nothing_waits',
-    'stopped',
-    'broker_stopped',
-    'error',
-  ]),
-  /** What the sentence about it needs: a stage, a status, or names. */
-  detail: z.string().nullable(),
-});
+export const outcome = z.discriminatedUnion('did', [
+  z.strictObject({
+    about: name,
+    did: z.enum(['unknown', 'cancelled', 'over', 'prioritized', 'nothing_waits']),
+    detail: z.null(),
+  }),
+  z.strictObject({
+    about: name.nullable(),
+    did: z.enum(['paused', 'resumed', 'not_paused', 'stopped', 'broker_stopped']),
+    detail: z.null(),
+  }),
+  /** `detail`: the stage at which the run resumes, or null if none is left. */
+  z.strictObject({ about: name, did: z.literal('retried'), detail: stageName.nullable() }),
+  z.strictObject({ about: name, did: z.literal('not_over'), detail: z.enum(['waiting', 'started']) }),
+  /** `detail`: the stage that finishes, or the one to retry. */
+  z.strictObject({ about: name, did: z.enum(['finishes', 'input_removed']), detail: stageName }),
+  /** `detail`: the run or phase that is paused, or null for the workspace. */
+  z.strictObject({ about: name, did: z.literal('still_paused'), detail: name.nullable() }),
+  /** `detail`: for people, the names of folders, runs or stages, with commas. */
+  z.strictObject({
+    about: name,
+    did: z.enum(['held', 'returned', 'done', 'no_stage', 'needed', 'source_over']),
+    detail: z.string(),
+  }),
+  /** `detail`: what went wrong. */
+  z.strictObject({ about: name.nullable(), did: z.literal('error'), detail: z.string() }),
+]);
 export type Outcome = z.infer<typeof outcome>;
 
 /** What became of one file of a submission. */

@@ -175,7 +175,11 @@ export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
     const { run } = stored.run;
     if (owner.rows.has(run) || !(await hasLiveTool(stored.folder))) continue;
     const held = await closeAttempt(owner, stored, 'STOPPED');
-    outcomes.push({ about: run, did: held.length > 0 ? 'held' : 'stopped', detail: held.join(', ') || null });
+    outcomes.push(
+      held.length > 0
+        ? { about: run, did: 'held', detail: held.join(', ') }
+        : { about: run, did: 'stopped', detail: null },
+    );
   }
   await endTools(join(owner.workspace.state, 'downloads'));
   if (await endServer(owner.workspace.state)) outcomes.push({ about: null, did: 'broker_stopped', detail: null });

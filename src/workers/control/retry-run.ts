@@ -77,17 +77,17 @@ interface Wish {
 /** Why a run is not retried; null: it is. */
 async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish): Promise<Outcome | null> {
   const { run, chain } = stored.run;
-  const no = (did: Outcome['did'], detail: string | null): Outcome => ({ about: run, did, detail });
   const stand = standing(state.journal, owner.rows.has(run));
-  if (stand === 'waiting' || stand === 'started') return no('not_over', stand);
-  if (stage !== null && !chain.includes(stage)) return no('no_stage', chain.join(', '));
-  if (stage === null && chain.every((one) => state.committed.has(one))) return no('done', chain.join(', '));
+  if (stand === 'waiting' || stand === 'started') return { about: run, did: 'not_over', detail: stand };
+  if (stage !== null && !chain.includes(stage)) return { about: run, did: 'no_stage', detail: chain.join(', ') };
+  if (stage === null && chain.every((one) => state.committed.has(one)))
+    return { about: run, did: 'done', detail: chain.join(', ') };
   const lost = await lostSource(owner, stored);
-  if (lost !== null) return no('source_over', lost);
+  if (lost !== null) return { about: run, did: 'source_over', detail: lost };
   const users = await usersOf(owner, stored, stagesFrom(stored, stage));
-  if (users.length > 0) return no('needed', users.join(', '));
+  if (users.length > 0) return { about: run, did: 'needed', detail: users.join(', ') };
   const removed = stage === null ? null : await removedInput(stored, stage);
-  return removed === null ? null : no('input_removed', removed);
+  return removed === null ? null : { about: run, did: 'input_removed', detail: removed };
 }
 
 /** The run that this one comes from, when that one is over without what is needed. */
