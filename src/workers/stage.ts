@@ -5,6 +5,7 @@ import type { Rendered, RenderJob } from '../core/score/rendering.ts';
 import type { SuiteScore } from '../core/score/score.ts';
 import type { Driver } from '../events/drivers.ts';
 import type { Run } from '../events/run.ts';
+import type { RunCommand } from '../events/stages/stage-row.ts';
 import type { Made, StageName } from '../events/stages.ts';
 import type { Answer, Suite } from '../events/suite.ts';
 
@@ -30,19 +31,16 @@ export interface Progress {
   readonly part?: string;
 }
 
-/** One call of a real program, detached, its output in log.txt. */
-export interface Tool {
-  /** Absent: the stage's main tool, log.txt and command.json in the stage folder itself. Else they lie in a subfolder of this name. */
-  readonly name?: string;
-  /** Words `~` and `~/x` mean the home folder, since people write preflights, scorers and engines. */
-  readonly argv: readonly string[];
+/**
+ * One call of a real program, detached, its output in log.txt. Words `~` and `~/x` of its argv mean the home folder,
+ * since people write preflights, scorers and engines.
+ */
+export interface Tool extends Omit<RunCommand, 'does'> {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs; absent: in the stage's folder. */
   readonly cwd?: string;
   /** Never taken over from an earlier life of phasebox: one that is left of it is ended first, and it begins anew. */
   readonly fresh?: boolean;
-  /** It loads a model: only one such tool runs on a machine at a time, over all workspaces. The others wait. */
-  readonly loadsModel?: boolean;
   /** Called for each line of the log (colours stripped, split at \r too). What it throws ends the tool and fails the attempt. */
   readonly onLine?: (line: string) => void;
 }

@@ -54,7 +54,10 @@ describe('a stage is 2 files and 1 line', () => {
       { run: 'p-s0', after: 'fuse' },
       ['eval', 'echo'],
     ]);
-    expect((await chain.phasebox('plan', file)).out).to.match(/7-echo +writes 1/);
+    const text = (await chain.phasebox('plan', file)).out;
+    expect(text)
+      .to.match(/echo +word hi/)
+      .and.to.match(/7-echo +writes 1/);
     expect((await chain.phasebox('submit', file)).code).to.equal(0);
   });
 

@@ -2,29 +2,26 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { toolEnv } from '../../src/core/mlx/tool-env.ts';
 import { costCommand } from '../../src/events/stages/eval.ts';
-import { fuseDirectArgv, fuseTwoStepArgv } from '../../src/events/stages/fuse.ts';
 import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx.ts';
-import { quantizeArgv } from '../../src/events/stages/quantize.ts';
 import { lossCommand } from '../../src/events/stages/select.ts';
+import type { Places } from '../../src/events/stages/stage-row.ts';
 import { checkArgv, trainArgv, trainYaml } from '../../src/events/stages/train.ts';
 import { withDefaults } from '../../src/events/stages/train-defaults.ts';
-import type { Settings } from '../../src/events/stages.ts';
+import { type Settings, stages } from '../../src/events/stages.ts';
 
+const places: Places = {
+  ...{ python: 'py', driver: (name) => `${name}.py`, baseModel: 'M', made: () => 'F' },
+  adapter: { folder: 'A', file: 'adapters.safetensors', checkpoint: null },
+  ...{ judged: { model: 'F', adapter: null }, fused: null },
+};
 const fuse: Settings<'fuse'> = { mode: 'direct', q_bits: 5, q_group_size: 64 };
 
 describe('events/stages, commands', () => {
   it('writes the train section with what is ours, in a YAML that PyYAML reads the same', () => {
-    const text = trainYaml({
-      model: '/Users/me/my models/no: "x" #1',
-      data: 'off',
-      seed: 7,
-      settings: {
-        iters: 800,
-        learning_rate: 1e-7,
-        mask_prompt: true,
-        lora_parameters: { rank: 8, keys: ['yes', '12:30'] },
-      },
-    });
+    const text = trainYaml(
+      { iters: 800, learning_rate: 1e-7, mask_prompt: true, lora_parameters: { rank: 8, keys: ['yes', '12:30'] } },
+      { model: '/Users/me/my models/no: "x" #1', data: 'off', seed: 7 },
+    );
     expect(parse(text, { version: '1.1' })).to.deep.equal({
       ...{ model: '/Users/me/my models/no: "x" #1', data: 'off', train: true, seed: 7, adapter_path: 'adapter' },
       ...{ iters: 800, learning_rate: 1e-7, mask_prompt: true, lora_parameters: { rank: 8, keys: ['yes', '12:30'] } },
@@ -34,7 +31,7 @@ describe('events/stages, commands', () => {
 
   it('passes as flags what mlx_lm does not read from the file', () => {
     const settings = { iters: 5, clear_cache_threshold: '4GB', trust_remote_code: true };
-    expect(trainYaml({ model: 'm', data: 'd', seed: 0, settings })).to.not.match(/clear_cache|trust/);
+    expect(trainYaml(settings, { model: 'm', data: 'd', seed: 0 })).to.not.match(/clear_cache|trust/);
     expect(trainArgv('py', settings)).to.deep.equal([
       ...['py', '-m', 'mlx_lm', 'lora', '-c', 'train.yaml'],
       ...['--clear-cache-threshold', '4GB', '--trust-remote-code'],
@@ -68,18 +65,20 @@ describe('events/stages, commands', () => {
   });
 
   it('fuses and quantizes', () => {
-    const call = { model: 'M', adapter: 'A', settings: fuse };
-    expect(fuseDirectArgv('py', 'f.py', call).join(' ')).to.equal(
-      'py f.py --model M --adapter A --out model --q-bits 5 --q-group-size 64',
-    );
-    const raw = { ...call, settings: { ...fuse, q_bits: null } };
-    expect(fuseDirectArgv('py', 'f.py', raw).join(' ')).to.equal('py f.py --model M --adapter A --out model');
-    expect(fuseTwoStepArgv('py', call).join(' ')).to.equal(
+    const argvOf = (stage: 'fuse' | 'quantize', settings: Settings<'fuse'>): string[] =>
+      stages[stage]
+        .commands({ settings: { fuse: settings } }, places)
+        .map((step) => ('argv' in step ? step.argv.join(' ') : step.does));
+    expect(argvOf('fuse', fuse)).to.eql([
+      'py fuse_direct.py --model M --adapter A --out model --q-bits 5 --q-group-size 64',
+    ]);
+    expect(argvOf('fuse', { ...fuse, q_bits: null })).to.eql(['py fuse_direct.py --model M --adapter A --out model']);
+    expect(argvOf('fuse', { ...fuse, mode: 'two_step' })).to.eql([
       'py -m mlx_lm fuse --model M --adapter-path A --save-path model --dequantize',
-    );
-    expect(quantizeArgv('py', 'F', fuse).join(' ')).to.equal(
+    ]);
+    expect(argvOf('quantize', fuse)).to.eql([
       'py -m mlx_lm convert --hf-path F --mlx-path model -q --q-bits 5 --q-group-size 64',
-    );
+    ]);
   });
 
   it('knows checkpoints by their names', () => {

@@ -1,6 +1,5 @@
 import type { Phase } from '../../events/phase.ts';
-import type { StageName } from '../../events/stages.ts';
-import { stageFolder } from '../../events/stages.ts';
+import { type SectionName, type StageName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
 import { type Difference, withoutUnset } from '../differences.ts';
 import { get } from '../mapping.ts';
@@ -78,10 +77,8 @@ function wrapped(label: string, items: readonly string[]): string[] {
 }
 
 function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
-  const { select, fuse, cleanup, eval: asked } = draft.settings;
   const differing = train.filter(({ differs }) => differs);
   const kept = train.filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined);
-  const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
   const told = ({ name, value, byDefault }: TrainSetting): string => {
     const usual = byDefault === null ? 'none' : valueText(byDefault);
     return `${name} ${valueText(value)}${byDefault === undefined ? '' : ` (default ${usual})`}`;
@@ -97,17 +94,32 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
           'defaults',
           kept.map(({ name, value }) => `${name} ${valueText(value)}`),
         )),
-    ...(select.by === 'last' || !draft.chain.includes('select') ? [] : wrapped('select', selectItems(select))),
-    ...wrapped('fuse', [fuse.mode === 'none' ? 'none: base and adapter are served' : `${fuse.mode}, ${bits}`]),
-    ...wrapped('cleanup', [`checkpoints ${cleanup.keep_checkpoints}`, `model ${cleanup.keep_model}`]),
-    ...wrapped('eval', [
-      `${asked.suite}: ${plural(prompts, 'prompt')} x ${asked.repeats}`,
-      ...[`temperature ${asked.temperature}`, `max_tokens ${asked.max_tokens}`, `timeout_s ${asked.timeout_s}`],
-      `scored ${asked.score_by}`,
-      ...(asked.base && draft.model !== null ? ['the base model too, once'] : []),
-      ...(asked.engine === undefined ? [] : [`by ${shellLine(asked.engine.command)}`]),
-    ]),
+    ...sectionNames.flatMap((name) => (name === 'train' ? [] : wrapped(name, sectionItems(name, draft, prompts)))),
   ];
+}
+
+/** The settings of a section as a person reads them. */
+function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, prompts: number): string[] {
+  const { select, fuse, cleanup, eval: asked } = settings;
+  const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
+  switch (name) {
+    case 'select':
+      return select.by === 'last' || !chain.includes('select') ? [] : selectItems(select);
+    case 'fuse':
+      return [fuse.mode === 'none' ? 'none: base and adapter are served' : `${fuse.mode}, ${bits}`];
+    case 'cleanup':
+      return [`checkpoints ${cleanup.keep_checkpoints}`, `model ${cleanup.keep_model}`];
+    case 'eval':
+      return [
+        `${asked.suite}: ${plural(prompts, 'prompt')} x ${asked.repeats}`,
+        ...[`temperature ${asked.temperature}`, `max_tokens ${asked.max_tokens}`, `timeout_s ${asked.timeout_s}`],
+        `scored ${asked.score_by}`,
+        ...(asked.base && model !== null ? ['the base model too, once'] : []),
+        ...(asked.engine === undefined ? [] : [`by ${shellLine(asked.engine.command)}`]),
+      ];
+    default:
+      return Object.entries(settings[name] ?? {}).map(([key, value]) => `${key} ${valueText(value)}`);
+  }
 }
 
 const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): string[] =>

@@ -24,26 +24,9 @@ export interface Fusing {
   readonly fuse: FuseSettings;
 }
 
-export interface FuseCall {
-  readonly model: string;
-  readonly adapter: string;
-  readonly settings: FuseSettings;
-}
-
-/** Fuse and quantize in one process: no float16 copy on the disk. */
-export function fuseDirectArgv(python: string, driver: string, { model, adapter, settings }: FuseCall): string[] {
-  const bits = settings.q_bits;
-  return [
-    ...[python, driver, '--model', model, '--adapter', adapter, '--out', files.model],
-    ...(bits === null ? [] : ['--q-bits', String(bits), '--q-group-size', String(settings.q_group_size)]),
-  ];
-}
-
-/** mlx_lm's own fuse: leaves the unquantised model, to be quantized by `quantizeArgv`. */
-export function fuseTwoStepArgv(python: string, { model, adapter }: Pick<FuseCall, 'model' | 'adapter'>): string[] {
-  const paths = ['--model', model, '--adapter-path', adapter, '--save-path', files.model];
-  return [python, '-m', 'mlx_lm', 'fuse', ...paths, '--dequantize'];
-}
+/** How mlx_lm is told the bits of a model. */
+export const bitFlags = ({ q_bits, q_group_size }: FuseSettings): string[] =>
+  q_bits === null ? [] : ['--q-bits', String(q_bits), '--q-group-size', String(q_group_size)];
 
 /** Fuses the adapter into the base model. */
 export const fuse = {
@@ -61,13 +44,14 @@ export const fuse = {
   /** One mode says nothing about the other. */
   timeFactor: (own: Work<Fusing>, other: Work<Fusing>): number | null =>
     own.settings.fuse.mode === other.settings.fuse.mode ? 1 : null,
+  /** `two_step` is mlx_lm's own and leaves the unquantised model. `direct` fuses and quantizes in one process. */
   commands({ settings: { fuse: settings } }: { readonly settings: Fusing }, at: Places): Command[] {
-    const { adapter } = at;
-    const call = { model: at.baseModel, adapter: loaded(adapter), settings };
+    const { adapter, python, baseModel } = at;
+    const paths = (from: string, to: string) => ['--model', baseModel, from, loaded(adapter), to, files.model];
     const argv =
       settings.mode === 'two_step'
-        ? fuseTwoStepArgv(at.python, call)
-        : fuseDirectArgv(at.python, at.driver('fuse_direct'), call);
+        ? [python, '-m', 'mlx_lm', 'fuse', ...paths('--adapter-path', '--save-path'), '--dequantize']
+        : [python, at.driver('fuse_direct'), ...paths('--adapter', '--out'), ...bitFlags(settings)];
     return [...layChosen(adapter), { does: 'run', argv, loadsModel: true }, ...dropChosen(adapter)];
   },
 };

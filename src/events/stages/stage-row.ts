@@ -77,10 +77,11 @@ export const logBytes = 16 * 2 ** 10;
 /** The answers to a suite. */
 export const answerBytes = 48 * 2 ** 10;
 
-/** All that is known of a stage before it runs. `Settings`: those that a phase may set. */
+/** All that is known of a stage before it runs. Its functions are called with a run, or with the settings of one. */
 export interface StageRow {
   /** Its place in the chain and the number of its folder. It never changes, since old workspaces have it in their paths. */
   readonly place: number;
+  /** What a phase may set. */
   readonly settings: z.ZodType;
   /** The settings as a section of a config. Null: it has no section. */
   readonly section: z.ZodType | null;
@@ -95,6 +96,18 @@ export interface StageRow {
   /** It loads a model, so it waits while another run of this machine does. */
   readonly loadsModel: boolean;
   readonly carries: Carried | null;
+  /** Whether a run has it. `before`: the earlier stages of its chain. */
+  wanted(settings: never, before: readonly string[]): boolean;
+  /** The settings with absolute paths. */
+  resolve(settings: never, absolute: Absolute): unknown;
+  /** Bytes that it writes into its folder, at its end the most: what is reserved before it starts. */
+  bytes(run: never, sizes: Sizes): number;
+  /** Bytes of earlier stages that it deletes. */
+  frees(run: never, sizes: Sizes): number;
+  /** What it does, step by step. */
+  commands(run: never, at: Places): Command[];
+  /** By what the time of another run is multiplied to be that of this one. Null: they cannot be compared. */
+  timeFactor(own: never, other: never): number | null;
 }
 
 const nothingCarried: Carried | null = null;
@@ -105,14 +118,9 @@ export const usual = {
   makesModel: false,
   loadsModel: true,
   carries: nothingCarried,
-  /** The settings with absolute paths. */
   resolve: <S>(settings: S, _absolute: Absolute): S => settings,
-  /** Bytes that it writes into its folder, at its end the most: what is reserved before it starts. */
   bytes: (_run: unknown, _sizes: Sizes): number => 0,
-  /** Bytes of earlier stages that it deletes. */
   frees: (_run: unknown, _sizes: Sizes): number => 0,
-  /** What it does, step by step. */
   commands: (_run: unknown, _at: Places): Command[] => [],
-  /** By what the time of another run is multiplied to be that of this one. Null: they cannot be compared. */
   timeFactor: (_own: unknown, _other: unknown): number | null => 1,
 };

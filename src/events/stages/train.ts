@@ -39,16 +39,10 @@ export type CompleteTrain = Complete<TrainSettings>;
 /** mlx_lm gives these an argparse default, so that it never reads them from the YAML file: they go as flags. */
 const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
 
-export interface TrainCall {
-  readonly model: string;
-  readonly data: string;
-  readonly seed: number;
-  readonly settings: TrainSettings;
-}
-
 /** What mlx_lm reads with `-c`: the phase's train section and what is ours. YAML 1.1, since PyYAML reads `no` as false. */
-export function trainYaml({ model, data, seed, settings }: TrainCall): string {
-  const own = { model, data, train: true, seed, adapter_path: files.adapter };
+export function trainYaml(settings: TrainSettings, ours: { model: string; data: string; seed: number }): string {
+  const { seed, ...paths } = ours;
+  const own = { ...paths, train: true, seed, adapter_path: files.adapter };
   const rest = Object.entries(settings).filter(
     ([key, value]) => value !== undefined && value !== null && !flagsOnly.some((flag) => flag === key),
   );
@@ -149,7 +143,7 @@ export const train = {
     return [
       ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv })),
       { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), check) },
-      { does: 'write', name: files.trainConfig, text: trainYaml({ ...call, settings, seed }) },
+      { does: 'write', name: files.trainConfig, text: trainYaml(settings, { ...call, seed }) },
       { does: 'run', argv: trainArgv(at.python, settings), loadsModel: true },
     ];
   },
