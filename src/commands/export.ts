@@ -1,16 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
-import { CommandError, StageError } from '../core/errors.ts';
+import { CommandError } from '../core/errors.ts';
 import { shellLine } from '../core/shell.ts';
 import type { Run } from '../events/run.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { manifestsOf } from '../io/artifacts/run-store.ts';
 import { packageRoot } from '../io/host/package-root.ts';
 import { type Cloned, cloneFolder, type Piece } from '../io/model/clone-folder.ts';
-import { proveModel } from '../io/model/model-folder.ts';
 import { contentHash } from '../io/thread/content-hash.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel, modelFiles } from './parts/final-model.ts';
+import { type FinalModel, finalModel, modelFiles, proveAll } from './parts/final-model.ts';
 import { type FoundRun, findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
@@ -69,19 +68,12 @@ async function piecesOf(final: FinalModel): Promise<Piece[]> {
   return [...inside(await modelFiles(final.base), parts.base), ...inside(final.adapter, parts.adapter)];
 }
 
-async function provePieces(final: FinalModel, draft: string): Promise<void> {
-  const paths =
+const provePieces = (final: FinalModel, draft: string): Promise<void> =>
+  proveAll(
     final.kind === 'model'
       ? [draft]
-      : [join(draft, parts.base), ...final.adapter.map(({ name }) => join(draft, parts.adapter, name))];
-  for (const path of paths) {
-    if (path.endsWith('.json')) continue;
-    await proveModel(path).catch((error: unknown) => {
-      if (error instanceof StageError) throw new CommandError(1, error.message, { cause: error });
-      throw error;
-    });
-  }
-}
+      : [join(draft, parts.base), ...final.adapter.map(({ name }) => join(draft, parts.adapter, name))],
+  );
 
 /** What the folder is, and the hashes of everything that it was made from. */
 async function custodyOf(

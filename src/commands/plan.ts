@@ -3,7 +3,6 @@ import { phaseDefaults } from '../core/config/check-train.ts';
 import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
-import { planJson } from '../core/plan/plan-json.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
 import { type PlannedTools, stageCommands } from '../core/plan/stage-commands.ts';
@@ -58,6 +57,20 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     );
   }
   return 0;
+}
+
+/** What `plan --json` prints of one config. */
+function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhase): Record<string, unknown> {
+  const { criteria = null, baseline = null } = phase;
+  return {
+    ...{ file, phase: phase.phase, title: phase.title ?? null, missing, warnings, prompts, criteria, baseline },
+    runs: runs.map(({ draft, train, data, stages, disk, sizeSource, times }) => ({
+      ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train },
+      data_check: data === null ? null : data.checked ? { checked: true, ...data.report } : data,
+      stages: stages.map((one) => ({ ...one, seconds: times.seconds[one.stage] ?? null })),
+      ...{ disk, size_source: sizeSource, earlier_runs: times.runs },
+    })),
+  };
 }
 
 async function planPhase(read: Read, context: PlanContext, check: DataCheck): Promise<PlannedPhase> {

@@ -10,12 +10,11 @@ import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-sl
 import { listNames } from '../io/disk/files.ts';
 import { driverPath } from '../io/host/driver-path.ts';
 import { commandLine } from '../io/host/process-facts.ts';
-import { proveModel } from '../io/model/model-folder.ts';
 import { findPython } from '../io/model/python.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel } from './parts/final-model.ts';
+import { type FinalModel, finalModel, proveAll } from './parts/final-model.ts';
 import { findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
@@ -43,7 +42,7 @@ export async function serve(workspace: Workspace, options: ServeOptions): Promis
   const python = await findPython(workspace);
   await sweep(workspace.state);
   if (options.port !== undefined) await needPort(options.port);
-  await prove(final);
+  await proveAll([folderOf(final), ...(final.kind === 'model' ? [] : final.adapter.map(({ path }) => path))]);
   const dir = await ownFolder(workspace.state);
   let slot: MachineSlot | null = null;
   try {
@@ -68,16 +67,6 @@ export async function serve(workspace: Workspace, options: ServeOptions): Promis
 }
 
 const folderOf = (final: FinalModel): string => (final.kind === 'model' ? final.model : final.base).folder;
-
-async function prove(final: FinalModel): Promise<void> {
-  const weights =
-    final.kind === 'model' ? [] : final.adapter.map(({ path }) => path).filter((path) => !/json$/.test(path));
-  for (const path of [folderOf(final), ...weights]) {
-    await proveModel(path).catch((error: unknown) => {
-      throw error instanceof StageError ? new CommandError(1, error.message, { cause: error }) : error;
-    });
-  }
-}
 
 interface Start extends ServeOptions {
   readonly dir: string;

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { CommandError } from '../../core/errors.ts';
+import { CommandError, StageError } from '../../core/errors.ts';
 import { type Adapter, adapterFiles, finalModelOf, type OutsideAdapter } from '../../core/run/lineage.ts';
 import { isAmong, isRemoved } from '../../core/run/outputs.ts';
 import type { Manifest } from '../../events/manifest.ts';
@@ -9,6 +9,7 @@ import { type Made, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
 import { notedBases, type StoredRun } from '../../io/artifacts/run-store.ts';
 import { filesBelow } from '../../io/disk/hash.ts';
+import { proveModel } from '../../io/model/model-folder.ts';
 import { resolveModel } from '../../io/model/models.ts';
 import { contentHash, fileHash } from '../../io/thread/content-hash.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
@@ -163,4 +164,12 @@ async function unchanged(folder: string, hash: string): Promise<void> {
   });
   if (seen === hash) return;
   throw new CommandError(1, `${folder} has changed since the run read it. Restore the old content.`);
+}
+
+/** Checks model folders and files of weights as a stage does before it reads them. Throws CommandError 1. */
+export async function proveAll(paths: readonly string[]): Promise<void> {
+  for (const path of paths.filter((one) => !one.endsWith('.json')))
+    await proveModel(path).catch((error: unknown) => {
+      throw error instanceof StageError ? new CommandError(1, error.message, { cause: error }) : error;
+    });
 }

@@ -1,11 +1,18 @@
 import type { ShownRow } from '../../events/data-report.ts';
 import { printableLines } from '../printable.ts';
-import { dataFigures } from './data-figures.ts';
-import { conclusion, type DataReport, lastReport, markedPieces, settingsText, splitText } from './data-report.ts';
+import {
+  conclusion,
+  type DataReport,
+  dataFigures,
+  lastReport,
+  markedPieces,
+  settingsText,
+  splitText,
+} from './data-report.ts';
 import { escapeHtml, htmlDocument } from './html-document.ts';
 
 /** A mark is visible without colour too: by its border, or by the line through it. */
-const style = `
+const ownStyle = `
 table{width:auto}
 .row{white-space:pre-wrap;overflow-wrap:anywhere}
 mark,.cut{border-radius:3px;padding:.1em 0;-webkit-box-decoration-break:clone;box-decoration-break:clone}
@@ -20,7 +27,7 @@ const items = (list: readonly string[]): string =>
   list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));
 
 /** The report as one HTML file without scripts or other files. It has the whole text of the rows that it shows. */
-export function dataPage(report: DataReport): string {
+export function dataPage(report: DataReport, style: string): string {
   const title = `What ${report.data} teaches`;
   const last = lastReport(report);
   const body = [
@@ -39,7 +46,7 @@ export function dataPage(report: DataReport): string {
           ...report.before.shown.map(rowSection),
         ]),
   ];
-  return htmlDocument({ title, body: body.join(''), style });
+  return htmlDocument({ title, body: body.join(''), style: style + ownStyle });
 }
 
 const legend = tag(

@@ -1,7 +1,14 @@
 import type { CheckReport, ShownRow } from '../../events/data-report.ts';
 import { printable, printableLines } from '../printable.ts';
-import { dataFigures } from './data-figures.ts';
-import { conclusion, type DataReport, type MarkedPiece, markedPieces, settingsText, splitText } from './data-report.ts';
+import {
+  conclusion,
+  type DataReport,
+  dataFigures,
+  type MarkedPiece,
+  markedPieces,
+  settingsText,
+  splitText,
+} from './data-report.ts';
 
 /** How much of a long row a terminal shows. The page has all of it. */
 const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut: { head: 3, tail: 0 }, columns: 400 };

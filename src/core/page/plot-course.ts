@@ -1,8 +1,8 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { stageNames } from '../../events/stages.ts';
+import type { StageSpan, TrainingCurve } from './plot-data.ts';
 import { look, palette, plotWidth } from './plot-look.ts';
 import { scoreColour } from './plot-scores.ts';
-import type { StageSpan, TrainingCurve } from './plot-types.ts';
 
 const ofIteration = { field: 'iteration', type: 'quantitative', title: 'iteration', axis: { tickCount: 4 } } as const;
 

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { modes } from '../../events/score.ts';
+import type { CategoryScore, PhaseScores, RunModes } from './plot-data.ts';
 import { ink, look, palette, plotWidth } from './plot-look.ts';
-import type { CategoryScore, PhaseScores, RunModes } from './plot-types.ts';
 
 const percentScale = { domain: [0, 100] };
 

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { lastNight, lossPlot, timelinePlot } from './plot-course.ts';
+import type { CategoryScore, PlotData, StageSpan } from './plot-data.ts';
 import { categoryPlot, modePlot, overallPlot } from './plot-scores.ts';
-import type { CategoryScore, PlotData, StageSpan } from './plot-types.ts';
 import { latestAndBest, mostShown, shownText } from './shown.ts';
 
 /** The plots of the page and their files, relative to artifacts/. */

@@ -2,8 +2,14 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
-import { categoryData, modeData, overallData, stageSpans, trainingCurve } from '../../core/page/plot-data.ts';
-import type { TrainingCurve } from '../../core/page/plot-types.ts';
+import {
+  categoryData,
+  modeData,
+  overallData,
+  stageSpans,
+  type TrainingCurve,
+  trainingCurve,
+} from '../../core/page/plot-data.ts';
 import { type PlotName, plotNames, plotSpecs } from '../../core/page/plots.ts';
 import { mostShown } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';

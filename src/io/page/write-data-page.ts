@@ -5,6 +5,7 @@ import { dataPage } from '../../core/page/data-page.ts';
 import type { DataReport } from '../../core/page/data-report.ts';
 import { generator } from '../../core/page/html-document.ts';
 import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
+import { pageStyle } from './write-html.ts';
 
 /** Throws CommandError 2 if the page cannot be written there. This is checked before the data is read. */
 export async function pagePlace(file: string): Promise<string> {
@@ -19,4 +20,5 @@ export async function pagePlace(file: string): Promise<string> {
 }
 
 /** Writes the page of a data report. */
-export const writeDataPage = (path: string, report: DataReport): Promise<void> => writeWhole(path, dataPage(report));
+export const writeDataPage = async (path: string, report: DataReport): Promise<void> =>
+  writeWhole(path, dataPage(report, await pageStyle()));

@@ -1,6 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readText, writeWhole } from '../disk/files.ts';
+import { packageRoot } from '../host/package-root.ts';
 import type { Drawn } from './draw-plots.ts';
+
+/** The CSS of our pages. */
+export const pageStyle = (): Promise<string> => readFile(join(packageRoot().folder, 'templates/page.css'), 'utf8');
 
 /** artifacts/report.html: COMPARISON.md with everything that a person wrote there. */
 export const reportFile = 'report.html';
@@ -24,11 +29,12 @@ export async function writeHtml(
   drawn: readonly Pick<Drawn, 'file' | 'svg'>[],
 ): Promise<void> {
   const plots = new Map(drawn.map(({ file, svg }) => [file, svg]));
+  const style = await pageStyle();
   const { htmlPage } = await import('../../core/page/html-page.ts');
   for (const { page, markdown: shown } of pages) {
     const markdown = shown ?? (await readText(join(artifacts, page)));
     if (markdown === null) continue;
-    const [file, html] = [join(artifacts, htmlFile(page)), htmlPage(markdown, plots)];
+    const [file, html] = [join(artifacts, htmlFile(page)), htmlPage(markdown, { plots, style })];
     if ((await readText(file)) !== html) await writeWhole(file, html);
   }
 }

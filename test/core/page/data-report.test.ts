@@ -1,7 +1,12 @@
 import { expect } from 'chai';
-import { dataFigures } from '../../../src/core/page/data-figures.ts';
 import { dataPage } from '../../../src/core/page/data-page.ts';
-import { conclusion, type DataReport, markedPieces, splitText } from '../../../src/core/page/data-report.ts';
+import {
+  conclusion,
+  type DataReport,
+  dataFigures,
+  markedPieces,
+  splitText,
+} from '../../../src/core/page/data-report.ts';
 import { dataText } from '../../../src/core/page/data-text.ts';
 import type { CheckReport, ShownRow } from '../../../src/events/data-report.ts';
 import type { DataProfile } from '../../../src/events/profile.ts';
@@ -196,6 +201,7 @@ describe('the report on data, as a page', () => {
       split,
       before: found({ shown: [taughtRow(hostile, `${hostile}\ttab`, 'rest')] }),
     }),
+    '',
   );
 
   it('needs no other file and no script', () => {
@@ -213,7 +219,7 @@ describe('the report on data, as a page', () => {
   });
 
   it('keeps the first line end of a row', () => {
-    const [, inner] = dataPage(reportOf({ before: found({ shown: [taughtRow('\na', 'b')] }) })).split(
+    const [, inner] = dataPage(reportOf({ before: found({ shown: [taughtRow('\na', 'b')] }) }), '').split(
       '<pre class="row">',
     );
     expect(inner).to.match(/^\n\na<mark>b<\/mark><\/pre>/);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { htmlBody, pageLink, pageTitle } from '../../../src/core/page/html-body.ts';
-import { htmlPage } from '../../../src/core/page/html-page.ts';
+import { htmlBody, htmlPage, pageLink, pageTitle } from '../../../src/core/page/html-page.ts';
 import { asText, details, fence, table } from '../../../src/core/page/markdown.ts';
+import { pageStyle } from '../../../src/io/page/write-html.ts';
 
 const none = new Map<string, string>();
 const body = (markdown: string): string => htmlBody(markdown, none);
@@ -106,9 +106,10 @@ describe('pages as HTML', () => {
     expect(html).not.to.contain('<img');
   });
 
-  it('is one file: it names no other', () => {
-    const page = htmlPage('# x\n');
+  it('is one file: it names no other', async () => {
+    const style = await pageStyle();
+    const page = htmlPage('# x\n', { style });
     expect(page).not.to.match(/<(?:script|link rel="(?!icon))|@import|url\(|https?:/);
-    expect(page).to.contain('prefers-color-scheme:dark').and.to.contain('width=device-width');
+    expect(page).to.contain('prefers-color-scheme: dark').and.to.contain('width=device-width');
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { PlotData } from '../../../src/core/page/plot-types.ts';
+import type { PlotData } from '../../../src/core/page/plot-data.ts';
 import { type PlotName, plotNames, plotSpecs } from '../../../src/core/page/plots.ts';
 import { renderPlot } from '../../../src/io/page/render-plot.ts';
 
