@@ -24,7 +24,7 @@ export interface Fusing {
   readonly fuse: FuseSettings;
 }
 
-/** How mlx_lm is told the bits of a model. */
+/** The bits of a model as flags of mlx_lm. */
 export const bitFlags = ({ q_bits, q_group_size }: FuseSettings): string[] =>
   q_bits === null ? [] : ['--q-bits', String(q_bits), '--q-group-size', String(q_group_size)];
 
