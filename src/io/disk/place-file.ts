@@ -1,14 +1,19 @@
 import { constants } from 'node:fs';
-import { copyFile, link, mkdir, symlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, readlink, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { hasCode } from './files.ts';
 import { removeInside } from './inside.ts';
 
 /* Both replace what has the name already: an earlier life of an attempt may have been killed while it wrote there. */
 
-/** A symbolic link named `name` below `folder`. */
-export const linkInto = (folder: string, name: string, target: string): Promise<void> =>
-  place(folder, name, (path) => symlink(target, path));
+/** A symbolic link named `name` below `folder`. One that is there stays: a tool of an earlier life may be reading through it. */
+export async function linkInto(folder: string, name: string, target: string): Promise<void> {
+  const there = await readlink(join(folder, name)).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EINVAL')) return null; // nothing there, or no link
+    throw error;
+  });
+  if (there !== target) await place(folder, name, (path) => symlink(target, path));
+}
 
 /** The content of a file under the name `name` below `folder`: a hard link, which costs no space, or else a clone or a copy. */
 export const copyInto = (folder: string, name: string, from: string): Promise<void> =>

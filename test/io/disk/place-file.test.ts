@@ -1,4 +1,4 @@
-import { mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DamagedFile } from '../../../src/core/errors.ts';
@@ -21,6 +21,11 @@ describe('io/disk/place-file', () => {
     await linkInto(folder, 'chosen/weights', '/elsewhere');
     await linkInto(folder, 'chosen/weights', from);
     expect(await readlink(join(folder, 'chosen/weights'))).to.equal(from);
+    // A new link gets the inode of the one that was removed: its time says that it is new.
+    const since = async () => (await lstat(join(folder, 'chosen/weights'), { bigint: true })).ctimeNs;
+    const before = await since();
+    await linkInto(folder, 'chosen/weights', from);
+    expect(await since(), 'a tool may be reading through it').to.equal(before);
     // The name is a link now: the copy takes its place, and what it led to stays.
     await writeFile(join(outside, 'other'), 'other');
     await copyInto(folder, 'chosen/weights', join(outside, 'other'));
