@@ -29,6 +29,10 @@ const checked = [
   'src/io/model',
   'src/io/thread',
   'src/io/host',
+  'src/io/tool',
+  'src/io/broker',
+  'src/io/disk',
+  'src/io/workspace',
 ];
 const endings = /\.(?:ts|mjs|py|sh|md|txt|ya?ml)$/;
 /** The list itself must hold the words. */

@@ -57,7 +57,7 @@ describe('what is doubtful in a config that is accepted', () => {
     const odd = await chain.phasebox('submit', `inbox/rejected/${oddName}`, `${file}\u0007`);
     expect(odd.err)
       .to.match(/x\\x1b\[2J\\x9b\.yaml:\d+: .*the control character U\+001B/)
-      .and.to.contain('there is no file');
+      .and.to.contain('does not exist');
     expect(status.out).to.contain('rejected: x\\x1b[2J\\x9b.yaml');
     const reasons = await chain.read(`inbox/rejected/${oddName}.reasons.txt`);
     expect(reasons).to.match(/x\\x1b\[2J\\x9b\.yaml:\d+: .*the control character U\+001B/);

@@ -100,7 +100,7 @@ describe('commands/submit', () => {
     const good = await config('good.yaml', 'phase: good\n');
     const bad = await config('bad.yaml', 'phases: bad\n');
     expect(await run([good, bad, join(workspace.root, 'absent.yaml'), workspace.root])).to.equal(2);
-    const absent = `there is no file ${join(workspace.root, 'absent.yaml')}\n`;
+    const absent = `${join(workspace.root, 'absent.yaml')} does not exist\n`;
     expect(err).to.contain('bad.yaml is not accepted').and.contain(absent).and.contain('not a file');
     expect([await waiting(), await claimed(), await runs(), out]).to.deep.equal([[], [], [], []]);
   });

@@ -123,7 +123,7 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'missing suite',
     good.replace('small', 'none'),
-    `a.yaml:5: eval.suite: there is no file WS/suites/none.yaml
+    `a.yaml:5: eval.suite: WS/suites/none.yaml does not exist
     seen: "suites/none.yaml"
     paths start at the workspace`,
   ],
@@ -260,7 +260,7 @@ a.yaml:8: env.OTHER: text is expected
 a.yaml:9: variants.q4.train.itres: the installed mlx_lm does not know this key; did you mean "iters"? Allowed here: batch_size, clear_cache_threshold, fine_tune_type, grad_accumulation_steps, grad_checkpoint, iters, learning_rate, lora_parameters, lr_schedule, mask_prompt, max_seq_length, num_layers, optimizer, optimizer_config, project_name, resume_adapter_file, save_every, steps_per_eval, steps_per_report, val_batches
     seen: 3
 
-a.yaml:10: variants.q4.eval.suite: there is no file WS/none.yaml
+a.yaml:10: variants.q4.eval.suite: WS/none.yaml does not exist
     seen: "none.yaml"
     paths start at the workspace`,
   ],
@@ -292,7 +292,7 @@ a.yaml:6: from.adapter: there is no adapters.safetensors in WS/data/rows
   [
     'extends nothing',
     `${good}extends: 33b\n`,
-    `a.yaml:6: extends: no phase of this name is accepted, and as a file: there is no file WS/33b
+    `a.yaml:6: extends: no phase of this name is accepted, and as a file: WS/33b does not exist
     seen: "33b"`,
   ],
   [

@@ -29,7 +29,9 @@ describe('a config that chooses its checkpoint', () => {
 
   it('refuses a suite that is not there or wrong, and more prompts than it has', async () => {
     const reasons = (select: object): Promise<string> => workspace.reasons({ ...plainConfig, select });
-    expect(await reasons({ by: 'suite', suite: 'suites/none.yaml' })).to.contain('select.suite: there is no file');
+    expect(await reasons({ by: 'suite', suite: 'suites/none.yaml' })).to.contain(
+      'select.suite: WS/suites/none.yaml does not exist',
+    );
     await workspace.write('suites/bad.yaml', 'suite: x\nprompts: []\n');
     const bad = await reasons({ by: 'suite', suite: 'suites/bad.yaml' });
     expect(bad).to.contain('select.suite: this is no valid suite: 1 problem in it, listed below');

@@ -4,6 +4,6 @@ import type { Queue } from 'bullmq';
 /** A queue as the dashboard shows it. */
 export type BoardQueue = BullMQAdapter;
 
-/** To look at, and not to change. */
+/** Read-only. */
 export const boardQueues = (queues: readonly Queue[]): BoardQueue[] =>
   queues.map((queue) => new BullMQAdapter(queue, { readOnlyMode: true }));

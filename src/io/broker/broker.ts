@@ -9,30 +9,31 @@ import type { Workspace } from '../workspace/workspace.ts';
 import { probeBroker } from './broker-probe.ts';
 import { closeServer, ensureServer } from './own-server.ts';
 
-/** How to reach the broker, and whose it is. */
+/** How to reach the broker, and who started it. */
 export interface Broker {
   readonly connection: RedisOptions;
   /** For logs: without the password. */
   readonly where: string;
-  /** The same text without the broker's password: a server may quote what it was sent. */
+  /** The same text without the broker's password, since a server may quote what it received. */
   hide(text: string): string;
   /**
-   * Writes once under the prefix; throws CommandError 3 when it is refused: nobody would see `up` wait for it.
-   * `signal`: ends the waiting for a server that reads its data, by the signal's reason.
+   * Writes once under the prefix. Throws CommandError 3 if that is refused, since otherwise `up` would wait for it
+   * unseen.
+   * `signal` stops waiting for a server that reads its data, and its reason is thrown.
    * @returns how to connect to it from now on.
    */
   reach(prefix: string, signal?: AbortSignal): Promise<RedisOptions>;
-  /** Own broker only: starts it again when it is gone. */
+  /** Own broker only: starts it again if it has ended. */
   ensure(): Promise<void>;
-  /** Own broker only: ends it; what it holds is on the disk. */
+  /** Own broker only: stops it. What it has is on the disk. */
   close(): Promise<void>;
 }
 
 const never = new AbortController().signal;
 
 /**
- * REDIS_URL or redis_url if there is one; else the workspace's own server on a unix socket: adopted if it answers, else
- * started. `signal`: aborted when nobody waits for it any more; then its reason is thrown, and no server is left.
+ * REDIS_URL or redis_url if set, else the workspace's own server on a unix socket, which is adopted if it answers and
+ * otherwise started. `signal` is aborted when it is no longer needed. Then its reason is thrown, and no server is left.
  */
 export async function openBroker(
   workspace: Workspace,
@@ -56,13 +57,13 @@ export async function openBroker(
     ensure() {
       // One after the other. A connection that is lost because the server was closed must not start another one.
       starting = starting
-        .catch(() => undefined) // told to who asked before
+        .catch(() => undefined) // the earlier caller has received it
         .then(() => (down.signal.aborted ? undefined : ensureServer({ state, socket, say, signal: down.signal })));
       return starting;
     },
     async close() {
       down.abort();
-      await starting.catch(() => undefined); // told to who asked for it
+      await starting.catch(() => undefined); // the caller has received it
       await closeServer({ state, socket });
     },
   };
@@ -74,7 +75,7 @@ const source = 'REDIS_URL, or redis_url in phasebox.yaml,';
 const advice =
   'Else correct redis_url in phasebox.yaml (or REDIS_URL). Without one phasebox starts a broker of its own.';
 
-/** The broker of REDIS_URL or redis_url. Throws CommandError 3 when the URL is wrong. */
+/** The broker of REDIS_URL or redis_url. Throws CommandError 3 if the URL is not valid. */
 export function givenBroker(text: string, say: (line: string) => void): Broker {
   const read = readBrokerUrl(text);
   if ('problem' in read) throw new CommandError(3, `${source} is wrong. ${read.problem}`);
@@ -87,7 +88,7 @@ export function givenBroker(text: string, say: (line: string) => void): Broker {
     ...(password === null ? {} : { password }),
     ...(tls ? { tls: {} } : {}),
   };
-  // A shorter one cannot be told from ordinary text.
+  // A shorter one cannot be distinguished from ordinary text.
   const hide = (said: string): string =>
     password === null || password.length < 4 ? said : said.replaceAll(password, '[redacted]');
   return {
@@ -106,13 +107,13 @@ interface Reached {
   readonly connection: RedisOptions;
   readonly where: string;
   readonly hide: Broker['hide'];
-  /** What can be done beside mending this broker. */
+  /** What else can be done, apart from repairing this broker. */
   readonly advice: string;
   readonly say: (line: string) => void;
 }
 
 async function reachBroker(reached: Reached, prefix: string, signal = never): Promise<RedisOptions> {
-  const { connection, where, hide, advice: beside, say } = reached;
+  const { connection, where, hide, advice, say } = reached;
   let probe = await probeBroker(connection, prefix);
   if (probe.loading) say(`the broker at ${where} is still reading its data; waiting for it`);
   for (; probe.loading; probe = await probeBroker(connection, prefix)) {
@@ -121,8 +122,8 @@ async function reachBroker(reached: Reached, prefix: string, signal = never): Pr
   }
   if (probe.refusal !== null) {
     const text = refusalText(where, { ...probe.refusal, what: hide(probe.refusal.what) });
-    throw new CommandError(3, [text, beside].filter((line) => line !== '').join('\n'));
+    throw new CommandError(3, [text, advice].filter((line) => line !== '').join('\n'));
   }
-  // ioredis asks INFO at each connection to see whether it is ready, and complains on stderr where an ACL refuses it.
+  // ioredis sends INFO at each connection to see whether it is ready, and complains on stderr if an ACL refuses it.
   return probe.facts?.informs === false ? { ...connection, enableReadyCheck: false } : connection;
 }

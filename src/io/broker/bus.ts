@@ -11,12 +11,12 @@ import { isReply, NoAnswer, within } from './broker-probe.ts';
 import { type Consumer, type Delivery, openConsumer } from './consumer.ts';
 import type { RetryClock } from './retry-clock.ts';
 
-/** One queue a stage, named as the stage, so that the dashboard reads like the pipeline. */
+/** One queue per stage, with the name of the stage, so that the dashboard reads like the pipeline. */
 export const queueNames = ['runs', ...stageNames, 'results'] as const;
 export type QueueName = (typeof queueNames)[number];
 
 const kept = { removeOnComplete: { count: 1000 }, removeOnFail: { count: 5000 } };
-/** A job in one of these states is going to run: nothing to add. */
+/** A job in one of these states is going to run, so nothing is added. */
 const pending: ReadonlySet<string> = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 export interface Bus {
@@ -25,49 +25,54 @@ export interface Bus {
   /** All queues in the order of the chain, for the dashboard. */
   boardQueues(): Promise<readonly BoardQueue[]>;
   /**
-   * Adds the job of an event; twice is harmless. A broker that refuses or is away fails nothing: `onRefused` hears of it,
-   * and what is due is emitted again when the broker takes it.
+   * Adds the job of an event. Doing so twice is harmless. A broker that refuses or is away causes no error: `onRefused`
+   * is called, and what is due is emitted again when the broker accepts it.
    */
   emit(due: Due): Promise<void>;
-  /** Adds the job of an event unless it is going to run anyway; `stillDue` is asked before anything is replaced. */
+  /** Adds the job of an event unless it is going to run anyway. `stillDue` is called before anything is replaced. */
   ensure(due: Due, stillDue: () => Promise<boolean>): Promise<void>;
-  /** Adds the job in `runs` for the next admission, the `nth` of this workspace; as `emit`. */
+  /** Adds the job in `runs` for the next admission, the `nth` of this workspace, in the same way as `emit`. */
   emitAdmission(nth: number): Promise<void>;
-  /** The same unless it is going to run anyway, also when a job of that number is kept. */
+  /** The same unless it is going to run anyway, even if a job of that number is kept. */
   ensureAdmission(nth: number): Promise<void>;
-  /** Takes away the jobs that an `up` that is gone had in hand: its locks would hold them for seconds. Refused: as `emit`. */
+  /**
+   * Removes the active jobs of an `up` that has ended, whose locks would hold them for seconds. If refused: as `emit`.
+   */
   dropActive(): Promise<void>;
-  /** Takes away kept jobs of these events, which would make new ones silent no-ops. True: there were some. Refused: as `emit`. */
+  /**
+   * Removes kept jobs of these events, which would make new ones silent no-ops. True if there were some. If refused: as
+   * `emit`.
+   */
   forget(events: readonly DueEvent[]): Promise<boolean>;
-  /** Takes the jobs of a queue, one at a time. What it throws makes the job red, and final: retries are ours. */
+  /** Takes the jobs of a queue, one at a time. If it throws, the job has failed for good: retries are ours. */
   consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;
   /** Called when jobs may have been lost: the connection came back, or locks could not be renewed. */
   onDoubt(listener: () => void): void;
   /** Called when the broker refused what was sent to it. */
   onRefused(listener: () => void): void;
-  /** One write under our prefix; null: the broker took it. */
+  /** One write under our prefix. Null if the broker accepted it. */
   look(): Promise<Refusal | null>;
-  /** Since when the broker has been away, ms since the epoch; null: it is not. */
+  /** Since when the broker has been away, in ms since the epoch. Null if it is not. */
   awaySince(): number | null;
-  /** No consumer takes jobs until `release`: one that is refused asks again at once, for ever. */
+  /** No consumer takes jobs until `release`: one that is refused would ask again at once, without end. */
   hold(): Promise<void>;
   release(): void;
   close(): Promise<void>;
 }
 
-/** What all our keys on a broker begin with. */
+/** The prefix of all our keys on a broker. */
 export const brokerPrefix = (id: string): string => `phasebox:${id}`;
 
 const admissionId = (nth: number): string => `admission-${nth}`;
 
-/** What a bus works with, beside its broker. `id`: of the workspace. */
+/** What a bus needs apart from its broker. `id` is that of the workspace. */
 export interface BusParts {
   readonly id: string;
   readonly log: BrokerLog;
   readonly clock: RetryClock;
 }
 
-/** Connects to the broker; all keys start with `phasebox:<id>:`. */
+/** Connects to the broker. All keys start with `phasebox:<id>:`. */
 export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
   const prefix = brokerPrefix(id);
   const doubt = listeners();
@@ -178,7 +183,7 @@ async function dropActive(queues: readonly Queue[], connection: Redis): Promise<
   }
 }
 
-/** True: one of them was there. */
+/** True if one of them existed. */
 async function removeJobs(queue: (name: QueueName) => Queue, events: readonly DueEvent[]): Promise<boolean> {
   const removed = await Promise.all(events.map((event) => queue(event.stage).remove(eventId(event))));
   return removed.some((count) => count > 0);
@@ -194,7 +199,7 @@ interface Replacement {
 /** A job that is due now, whatever the disk says meanwhile. */
 const atOnce = { stillDue: async () => true, isTime: () => true };
 
-/** A kept completed or failed job with this id would make add() a silent no-op, so it is taken away first. */
+/** A kept completed or failed job with this id would make add() a silent no-op, so it is removed first. */
 async function replaceUnlessPending(
   queue: Queue,
   jobId: string,
@@ -203,7 +208,7 @@ async function replaceUnlessPending(
   const job = await queue.getJob(jobId);
   if (job !== undefined) {
     const jobState = await job.getState();
-    // BullMQ delays by the time of day: after a clock was set back it would wait for hours.
+    // BullMQ delays by the time of day, so after a clock was set back it would wait for hours.
     if (jobState === 'delayed' && isTime()) return job.promote();
     if (pending.has(jobState)) return;
     if (!(await stillDue())) return;

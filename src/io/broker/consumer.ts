@@ -1,16 +1,19 @@
 import { type Job, type KeepJobs, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-/** Measured: with 5 s and 2 s a job of a dead process runs again after 4-5 s, at no idle cost; with the defaults after 61 s. */
+/**
+ * Measured: with 5 s and 2 s, a job of a dead process runs again after 4-5 s, at no idle cost. With the defaults it
+ * takes 61 s.
+ */
 const lock = { lockDuration: 5000, stalledInterval: 2000, maxStalledCount: 1_000_000_000 };
 
-/** The board's view of a job: what a worker shows while it works. Losing any of it does no harm. */
+/** The progress of a job on the dashboard while a worker works. Losing any of it does no harm. */
 export interface JobProgress {
   progress(value: object): void;
   log(line: string): void;
 }
 
-/** What a handler is given, and what it may answer instead of returning. */
+/** The input of a handler, and the ways in which it can end without returning. */
 export interface Delivery {
   readonly data: unknown;
   readonly board: JobProgress;
@@ -40,7 +43,7 @@ interface ConsumerOptions {
   readonly doubt: () => void;
 }
 
-/** A worker of concurrency 1 that takes nothing until it is opened. What `handle` throws makes the job red for good. */
+/** A worker of concurrency 1 that takes nothing until it is opened. If `handle` throws, the job has failed for good. */
 export function openConsumer(options: ConsumerOptions): Consumer {
   const { name, connection, prefix, kept, quiet, doubt } = options;
   const worker = new Worker(name, (job, token) => deliver(job, token, options), {
@@ -84,8 +87,9 @@ export function openConsumer(options: ConsumerOptions): Consumer {
 }
 
 /**
- * After a wipe of the broker its calls throw "Missing key": that must not fail a training of 42 minutes. `shown`: the
- * lines of an earlier delivery. Who takes a stage up again reads its tool's log from the start: each line stays once.
+ * After a wipe of the broker its calls throw "Missing key", which must not fail a training of 42 minutes. `shown` has
+ * the lines of an earlier delivery. A worker that resumes a stage reads its tool's log from the start, and each line is
+ * shown once.
  */
 function boardOf(job: Job, shown: readonly string[], quiet: (error: Error) => void): JobProgress {
   const again = [...shown];

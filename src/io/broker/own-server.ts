@@ -12,31 +12,34 @@ import { commandLine, holdersOf } from '../host/process-facts.ts';
 import { isAlive } from '../tool/tool-process.ts';
 import { brokerBinary } from './broker-binary.ts';
 
-/*
- * The server that `up` starts for a workspace. It holds the fifo .phasebox/broker/alive open, as tools hold theirs: the
- * kernel says whether one is left and which process it is, also when it hangs or its socket was deleted.
+/**
+ * The server that `up` starts for a workspace. Like a tool, it holds the fifo .phasebox/broker/alive open. So the
+ * kernel reports whether a server is left and which process it is, even if it hangs or its socket was deleted.
  */
 
-/** Where the server of a workspace works and listens. `state`: .phasebox/ */
+/** Where the server of a workspace works and listens. `state` is .phasebox/. */
 export interface OwnServer {
   readonly state: string;
   readonly socket: string;
   readonly say: (line: string) => void;
-  /** Aborted: nobody wants it any more. One that is being started is stopped, and the signal's reason is thrown. */
+  /** Aborted when it is no longer needed. A server that is starting is stopped, and the signal's reason is thrown. */
   readonly signal: AbortSignal;
 }
 
 const ready_ms = 15_000;
-/** How long a server that works may take to answer: one that is busy for longer is restarted, which loses nothing. */
+/** How long a working server may take to answer. One that is busy for longer is restarted, which loses nothing. */
 const answer_ms = 2000;
-/** It writes its last lines within this time; then it is killed, and must be gone. */
+/** It writes its last lines within this time. Then it is killed, and must be gone. */
 const grace_ms = 1000;
 const killed_ms = 5000;
 const poll_ms = 20;
 const remedy =
   'Take it off PATH, or install one that runs here (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.';
 
-/** One call and good-bye. ioredis keeps a timer for this long after `disconnect()` on a closed socket, and the process with it. */
+/**
+ * For one call. ioredis keeps a timer for this long after `disconnect()` on a closed socket, which keeps the process
+ * alive.
+ */
 const brief: RedisOptions = {
   lazyConnect: true,
   retryStrategy: () => null,
@@ -44,20 +47,20 @@ const brief: RedisOptions = {
   connectTimeout: answer_ms,
   commandTimeout: answer_ms,
   disconnectTimeout: 50,
-  // It asks INFO without a limit of time.
+  // It sends INFO without a time limit.
   enableReadyCheck: false,
 };
 
 const folderOf = (state: string): string => join(state, 'broker');
 
-/** Uses the server that answers, else starts one; never a second one on the same files. */
+/** Uses the server that answers, else starts one. There is never a second one on the same files. */
 export async function ensureServer(server: OwnServer): Promise<void> {
   if (await answers(server.socket)) return;
   await endServer(server.state);
   await startServer(server);
 }
 
-/** Asks the server to end, and ends it when it does not. */
+/** Asks the server to end, and kills it if it does not. */
 export async function closeServer({ state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<void> {
   const patience_ms = (await shutdown(socket)) ? grace_ms : 0;
   for (const end = performance.now() + patience_ms; performance.now() < end; await delay(poll_ms))
@@ -66,8 +69,8 @@ export async function closeServer({ state, socket }: Pick<OwnServer, 'state' | '
 }
 
 /**
- * Ends the server of a workspace by signals, whether it answers or not. Only for the owner of the workspace. Returns whether
- * there was one. Throws CommandError 3 when it does not end.
+ * Stops the server of a workspace by signals, whether it answers or not. Only for the owner of the workspace. Returns
+ * whether there was one. Throws CommandError 3 if it does not end.
  */
 export async function endServer(state: string): Promise<boolean> {
   const folder = folderOf(state);
@@ -87,7 +90,7 @@ export async function endServer(state: string): Promise<boolean> {
   );
 }
 
-/** Processes that hold our fifo and are servers by their command line: a `cat` of it is not ours to end. */
+/** Processes that hold our fifo open and are servers by their command line: a `cat` of it must not be stopped. */
 async function serversOf(folder: string): Promise<number[]> {
   const servers: number[] = [];
   for (const pid of await holdersOf(join(folder, 'alive')).catch(ifAbsent([]))) {
@@ -101,12 +104,12 @@ function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It ended a moment ago, which is what was wanted.
+    // It has ended a moment ago, which is the goal.
     if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 
-/** True when a server answers PING; one that is still reading its files counts (it will answer). */
+/** True if a server answers PING, or is still reading its files (it will answer). */
 async function answers(path: string): Promise<boolean> {
   const redis = new Redis({ ...brief, path });
   redis.on('error', () => undefined); // the rejected call below says enough
@@ -121,8 +124,8 @@ async function answers(path: string): Promise<boolean> {
 }
 
 /**
- * Its append-only file is flushed, and nothing else is written: asked to save, a server on a full disk refuses to end. What
- * it may still lose is filled again from the disk. False: it did not answer.
+ * Flushes its append-only file and writes nothing else: on a full disk, a server that was asked to save refuses to end.
+ * What it may still lose is restored from the disk. False if it did not answer.
  */
 async function shutdown(path: string): Promise<boolean> {
   let asked = false;
@@ -142,7 +145,7 @@ async function shutdown(path: string): Promise<boolean> {
   return asked;
 }
 
-/** One that cannot read its files starts without them: the queues are filled again from the disk. */
+/** If it cannot read its files, it starts without them: the queues are filled again from the disk. */
 async function startServer(own: OwnServer): Promise<void> {
   const kept = join(folderOf(own.state), 'appendonlydir');
   for (const mayForget of [true, false]) {
@@ -154,7 +157,7 @@ async function startServer(own: OwnServer): Promise<void> {
   }
 }
 
-/** Starts a server. Returns the error of one that ended before it answered; null: it answers. */
+/** Starts a server. Returns the error of a server that ended before it answered, or null if it answers. */
 async function tryServer({ state, socket, say, signal }: OwnServer): Promise<CommandError | null> {
   const binary = await brokerBinary(say);
   signal.throwIfAborted();
@@ -165,7 +168,7 @@ async function tryServer({ state, socket, say, signal }: OwnServer): Promise<Com
       throw new CommandError(3, `The broker did not start: ${binary} cannot be run (${String(refused())}).\n${remedy}`);
     const gone = server.exitCode !== null || server.signalCode !== null;
     if (!gone && !signal.aborted && performance.now() < end) continue;
-    // A script that starts the server is not one yet.
+    // A script that starts the server is not a server.
     server.kill('SIGKILL');
     await endServer(state);
     signal.throwIfAborted();
@@ -182,11 +185,11 @@ const logOf = (state: string): string => join(folderOf(state), 'server.log');
 
 interface Spawned {
   readonly server: ChildProcess;
-  /** Why it could not be run (one for another processor, an interpreter that is not there): no `exit` follows. */
+  /** Why it could not be run (built for another processor, a missing interpreter): no `exit` follows. */
   readonly refused: () => Error | null;
 }
 
-/** What stands in its place and is no file would hold who opens it; the broker's folder holds nothing of worth. */
+/** Something else in its place could block the process that opens it. The broker's folder has nothing of value. */
 async function openLog(path: string): Promise<FileHandle> {
   return open(path, appending).catch(async (error: unknown) => {
     if (!isOddFile(error)) throw error;
@@ -216,7 +219,7 @@ async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 's
   await execa('mkfifo', ['-m', '600', fifo]);
   const [output, alive] = [await openLog(logOf(state)), await open(fifo, constants.O_RDWR | constants.O_NONBLOCK)];
   try {
-    // Detached: a child of ours would get the terminal's Ctrl-C together with `up`.
+    // Detached: a child process would receive the terminal's Ctrl-C together with `up`.
     const server = spawn(binary, argv, { detached: true, stdio: ['ignore', output.fd, output.fd, alive.fd] });
     let refused: Error | null = null;
     server.once('error', (error) => {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
 
-/** Of a file that only its owner may read and write. */
+/** Mode of a file that only its owner may read and write. */
 export const privateMode = 0o600;
 
 /** True for an error of node:fs with this code. */
@@ -12,7 +12,7 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** For `.catch`: `value` stands for what is not there; any other error goes on. */
+/** For `.catch`: returns `value` for something that does not exist, and throws any other error. */
 export function ifAbsent<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return value;
@@ -23,7 +23,7 @@ export function ifAbsent<T>(value: T): (error: unknown) => T {
 /** The names in a folder; none if it does not exist. */
 export const listNames = (folder: string): Promise<string[]> => readdir(folder).catch(ifAbsent([]));
 
-/** For `.catch`: names the path in an error that lacks it, as those of writes to an open file do. */
+/** For `.catch`: adds the path to an error that lacks it, as with writes to an open file. */
 export const atPath =
   (path: string) =>
   (error: unknown): never => {
@@ -38,15 +38,21 @@ export function ifThere<T>(value: T): (error: unknown) => T {
   };
 }
 
-/** What opening says of a folder, a link to itself, or a fifo or socket that nobody reads, in the place of a file. */
+/**
+ * The errors of opening something else in the place of a file: a folder, a link to itself, or a fifo or socket without
+ * a reader.
+ */
 export const isOddFile = (error: unknown): boolean => hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO');
 
-/** Flags for a file to append to, made when it is not there. Opening it never waits; `isOddFile` tells why it fails. */
+/**
+ * Flags for a file to append to, which is made if it does not exist. Opening it never waits. `isOddFile` tells why it
+ * fails.
+ */
 export const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /**
- * Opens a regular file to read it. Never waits for a fifo and never reads a device, which may have no end: those throw
- * ENXIO, as a socket does.
+ * Opens a regular file for reading. It never waits for a fifo and never reads a device, which may have no end: those
+ * throw ENXIO, as a socket does.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   const handle = await open(path, readOnly);
@@ -61,7 +67,7 @@ export async function openRegular(path: string): Promise<FileHandle> {
 }
 
 /**
- * A text file; null when it is not there. It never waits: a fifo, a folder or a link to itself in its place throws
+ * A text file, or null if it does not exist. It never waits: a fifo, a folder or a link to itself in its place throws
  * DamagedFile.
  */
 export async function readText(path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> {
@@ -74,7 +80,7 @@ export async function readText(path: string, encoding: BufferEncoding = 'utf8'):
   }
 }
 
-/** The same for a reader that takes the file in parts, and closes it. */
+/** The same for a reader that reads the file in parts, and closes it. */
 export async function openText(path: string): Promise<FileHandle | null> {
   try {
     return await openRegular(path);
@@ -107,7 +113,7 @@ function notText(path: string, error: unknown): null {
   throw isOddFile(error) ? notRegular(path) : error;
 }
 
-/** Makes what was written to a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */
+/** Makes the content of a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */
 export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -118,9 +124,9 @@ export async function sync(path: string): Promise<void> {
 }
 
 /**
- * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. Of several processes that
- * do so at once (`up`, and `phasebox report` beside it) the last one wins. Without a mode the system gives it one. Throws
- * DamagedFile for a folder in its place.
+ * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. If several processes do
+ * so at once (`up`, and `phasebox report` at the same time), the last one wins. Without a mode the system chooses it.
+ * Throws DamagedFile if a folder is in its place.
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);

@@ -13,12 +13,12 @@ export async function hashInParts(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** More than any model, adapter or run has: a link to the root of a disk must not have all of it hashed. */
+/** More than any model, adapter or run has: a link to the root of a disk must not lead to hashing all of it. */
 const mostFiles = 100_000;
 
 /**
- * All regular files below a folder (links followed), absolute, hidden ones left out. Throws ELOOP when a link leads back
- * to a folder that it lies in, and EFBIG when there are too many.
+ * All regular files below a folder (links followed), absolute, without hidden ones. Throws ELOOP if a link leads back
+ * to a folder above it, and EFBIG if there are too many.
  */
 export async function filesBelow(folder: string): Promise<string[]> {
   const files: string[] = [];

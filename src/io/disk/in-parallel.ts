@@ -1,8 +1,8 @@
-/** As many as Node's thread pool serves at once: more would only hold more files open. */
+/** As many as Node's thread pool serves at once: more would only keep more files open. */
 const most = 4;
 
 /**
- * Works through items, four at a time. Thousands of runs must not take every file handle that the process may have.
+ * Works through items, four at a time. Thousands of runs must not use all file handles of the process.
  * @returns The results, in the order of the items.
  */
 export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

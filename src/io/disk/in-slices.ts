@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
 
-/** A queue's lock is renewed every few seconds, and a line on the terminal every 250 ms: neither notices this. */
+/** A queue's lock is renewed every few seconds, and a line on the terminal every 250 ms: neither is delayed by this. */
 const slice_ms = 20;
 
 /**

@@ -5,12 +5,12 @@ import { DamagedFile } from '../../core/errors.ts';
 import { isInside } from '../../events/inside.ts';
 import { hasCode, ifAbsent } from './files.ts';
 
-/* Paths that manifests name are data: an artifacts folder may come from somebody else, or a link may stand in it. */
+/** Paths in manifests are untrusted data: an artifacts folder may come from another person, or contain a link. */
 
 /**
- * The path of something below `folder`, once it is certain that it is there: neither `folder` itself nor anything on the
- * way, nor the last part, leads elsewhere by a link. Throws DamagedFile, or what the file system throws (ENOENT
- * when it does not exist).
+ * The path of something below `folder`, after checking that it really is there: neither `folder` itself, nor anything
+ * on the way, nor the last part leads elsewhere by a link. Throws DamagedFile, or the file system's error (ENOENT if it
+ * does not exist).
  */
 export async function pathInside(folder: string, path: string): Promise<string> {
   const place = await parentInside(folder, path);
@@ -19,7 +19,7 @@ export async function pathInside(folder: string, path: string): Promise<string> 
   return found;
 }
 
-/** The same for a regular file, with what the file system says of it. */
+/** The same for a regular file, with its stats. */
 export async function fileInside(
   folder: string,
   path: string,
@@ -32,7 +32,7 @@ export async function fileInside(
 
 /**
  * Deletes a file or folder below `folder`, and nothing else: the only way in which phasebox deletes below artifacts/. A
- * link is deleted as a link. What is not there counts as deleted. Throws DamagedFile for a path that leads out of
+ * link is deleted as a link. What does not exist counts as deleted. Throws DamagedFile for a path that leads out of
  * `folder`.
  */
 export async function removeInside(folder: string, path: string): Promise<void> {
@@ -43,14 +43,14 @@ export async function removeInside(folder: string, path: string): Promise<void> 
 
 async function parentInside(folder: string, path: string): Promise<string> {
   if (!isInside(path)) throw outside(folder, path);
-  // Not the real path of the folder itself: where a link stands in its place, nothing is inside.
+  // Not the real path of the folder itself: if it is a link, nothing is inside.
   const home = join(await realpath(dirname(folder)), basename(folder));
   const parent = await realpath(dirname(join(folder, path)));
   if (parent !== home && !parent.startsWith(`${home}${sep}`)) throw outside(folder, path);
   return parent;
 }
 
-/** A link to itself leads nowhere, and so not to where it stands. */
+/** A link to itself leads nowhere, so it does not lead to its own place either. */
 function ifLoop(error: unknown): null {
   if (hasCode(error, 'ELOOP')) return null;
   throw error;

@@ -2,16 +2,16 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifAbsent, isOddFile } from './files.ts';
 
-/** Names with what belongs under them, at any depth. Under all other names files and folders do. */
+/** Names with what belongs below them, at any depth. Below all other names there are files and folders. */
 export interface Expected {
   readonly fifos: readonly string[];
-  /** Names under which nothing but a file is of use. */
+  /** Names that must be files. */
   readonly files?: readonly string[];
 }
 
 /**
- * The path of the first thing below a folder that would hold who opens it, leads nowhere, or is no file where one belongs:
- * a fifo, a socket, a link to itself, a folder. Null: there is none.
+ * The path of the first thing below a folder that would block a process that opens it, has no target, or is not a file
+ * where one belongs: a fifo, a socket, a link to itself, a folder. Null if there is none.
  */
 export async function oddEntry(folder: string, expected: Expected): Promise<string | null> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {

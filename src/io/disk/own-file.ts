@@ -20,7 +20,7 @@ export function parseOwn<S extends z.ZodType>(text: string, schema: S, where: Ow
   throw damaged(onOneLine(z.prettifyError(read.error)).slice(0, longestReason));
 }
 
-/** Where a file of ours lies, and what to do when it cannot be read. */
+/** The path of a file of ours, and what to do if it cannot be read. */
 export interface OwnFile {
   readonly path: string;
   readonly remedy?: string;
@@ -36,7 +36,7 @@ export const withRemedy =
     throw new DamagedFile(error.path, error.reason, { cause: error, remedy });
   };
 
-/** A JSON file that phasebox wrote; null when it is not there. Throws DamagedFile. */
+/** A JSON file that phasebox wrote, or null if it does not exist. Throws DamagedFile. */
 export async function readOwn<S extends z.ZodType>(schema: S, where: OwnFile): Promise<z.output<S> | null> {
   const text = await readText(where.path).catch(withRemedy(where.remedy));
   return text === null ? null : parseOwn(text, schema, where);
@@ -51,8 +51,8 @@ export function ifDamaged<T>(value: T): (error: unknown) => T {
 }
 
 /**
- * Renames what cannot be read to `NAME.damaged` (`.damaged.2` and so on), so that a new file can take its place. Returns a
- * line for people. Throws any other error than DamagedFile.
+ * Renames an unreadable file to `NAME.damaged` (`.damaged.2` and so on), so that a new file can take its place. Returns
+ * a line for people. Throws any error other than DamagedFile.
  */
 export async function moveAside(error: unknown): Promise<string> {
   if (!(error instanceof DamagedFile)) throw error;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { hasCode } from './files.ts';
 import { removeInside } from './inside.ts';
 
-/* Both replace what has the name already: an earlier life of an attempt may have been killed while it wrote there. */
+/** Both replace what already has the name: an earlier process may have been killed while it wrote there. */
 
 /** A symbolic link named `name` below `folder`. One that is there stays: a tool of an earlier life may be reading through it. */
 export async function linkInto(folder: string, name: string, target: string): Promise<void> {
@@ -15,7 +15,10 @@ export async function linkInto(folder: string, name: string, target: string): Pr
   if (there !== target) await place(folder, name, (path) => symlink(target, path));
 }
 
-/** The content of a file under the name `name` below `folder`: a hard link, which costs no space, or else a clone or a copy. */
+/**
+ * The content of a file under the name `name` below `folder`: a hard link, which takes no space, or else a clone or a
+ * copy.
+ */
 export const copyInto = (folder: string, name: string, from: string): Promise<void> =>
   place(folder, name, (path) =>
     link(from, path).catch((error: unknown) => {

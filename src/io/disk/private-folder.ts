@@ -2,15 +2,18 @@ import { lstat, mkdir } from 'node:fs/promises';
 import { CommandError } from '../../core/errors.ts';
 import { ifAbsent, ifThere } from './files.ts';
 
-/* The temp folder of the system is everybody's: what is found there under a known name may be somebody else's. */
+/** The temp folder of the system is shared: what has a known name there may belong to another user. */
 
-/** True for a folder, not a link, that belongs to this user and that nobody else may write to. */
+/** True for a folder, not a link, that belongs to this user and that no other user may write to. */
 export async function isPrivate(path: string): Promise<boolean> {
   const found = await lstat(path).catch(ifAbsent(null));
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
 }
 
-/** Makes a folder in the temp folder of the system, or uses the one of ours that is there. Throws CommandError 3 when it is not ours. */
+/**
+ * Makes a folder in the temp folder of the system, or uses an existing one of this user. Throws CommandError 3 if it
+ * belongs to another user.
+ */
 export async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { mode: 0o700 }).catch(ifThere(undefined));
   if (await isPrivate(path)) return path;

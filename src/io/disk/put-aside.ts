@@ -4,12 +4,12 @@ import { type StageName, stageFolder } from '../../events/stages.ts';
 import { ifAbsent, sync } from './files.ts';
 import { removeInside } from './inside.ts';
 
-/** `.3-fuse.replaced`: a committed stage on its way out, no longer part of the run. */
+/** `.3-fuse.replaced`: a committed stage that is being removed, and no longer part of the run. */
 const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.replaced`;
 
 /**
- * Takes committed stages of a run away, so that they are made anew: renamed, then deleted. The last stage goes first: what
- * a crash leaves is always a beginning of the chain. Doing it again finishes it.
+ * Removes committed stages of a run, so that they run again: renamed, then deleted. The last stage goes first, so that
+ * a crash always leaves a beginning of the chain. Doing it again finishes it.
  */
 export async function putAside(runFolder: string, stages: readonly StageName[]): Promise<void> {
   for (const stage of stages.toReversed()) {

@@ -6,12 +6,12 @@ import { hubCache } from '../model/models.ts';
 import { followLog, logTail } from './follow-log.ts';
 import { clearControl, findTool, isAlive, type RunningTool, startTool } from './tool-process.ts';
 
-/** A model of the Hub that is to be fetched into the cache. */
+/** A model of the Hub to fetch into the cache. */
 export interface Wanted {
   readonly source: string;
-  /** Null: the newest. */
+  /** Null means the newest. */
   readonly revision: string | null;
-  /** The `env` of the run that asks first: a mirror (HF_ENDPOINT), a token. */
+  /** The `env` of the first run that needs it: a mirror (HF_ENDPOINT), a token. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -22,33 +22,36 @@ export interface DownloadMeans {
   readonly driver: string;
   /** The workspace's .phasebox/. */
   readonly state: string;
-  /** Bytes of the disk that stay free. */
+  /** Bytes of the disk that are reserved. */
   readonly keepFree: number;
-  /** Aborted: phasebox goes down. The download goes on and is taken up again. */
+  /** Aborted when phasebox stops. The download continues, and the next process resumes watching it. */
   readonly signal: AbortSignal;
-  /** Asked every now and then; a download that nobody wants any more is ended. */
+  /** Called now and then. A download that is no longer needed is stopped. */
   readonly isWanted: () => Promise<boolean>;
   readonly onLine: (line: string) => void;
 }
 
-/** `left`: phasebox went down meanwhile. `unwanted`: it was ended. `code` null: killed or lost. */
+/**
+ * `left`: phasebox stopped meanwhile. `unwanted`: the download was stopped. A `code` of null means that it was killed
+ * or lost.
+ */
 export type DownloadEnd =
   | { readonly kind: 'left' }
   | { readonly kind: 'unwanted' }
   | { readonly kind: 'ended'; readonly code: number | null; readonly tail: readonly string[] };
 
-/** One name for the same model and commit, whoever asks for it. */
+/** One name for the same model and commit, for all runs that need it. */
 export const downloadName = ({ source, revision }: Pick<Wanted, 'source' | 'revision'>): string =>
   `${source.replace('/', '--')}-${textHash(`${source} ${revision ?? ''}`).slice(0, 8)}`;
 
-/** The folder that a download of a model runs in: command.json, log.txt, and `alive` while it does. */
+/** The folder of a model's download: command.json, log.txt, and `alive` while it runs. */
 export const downloadFolder = (state: string, wanted: Pick<Wanted, 'source' | 'revision'>): string =>
   join(state, 'downloads', downloadName(wanted));
 
 const tailLines = 20;
 const ask_ms = 2000;
 
-/** Fetches a model, or waits for one that an earlier life of phasebox began to fetch. */
+/** Fetches a model, or waits for a download that an earlier process of phasebox started. */
 export async function download(wanted: Wanted, means: DownloadMeans): Promise<DownloadEnd> {
   const { signal, onLine } = means;
   const dir = downloadFolder(means.state, wanted);
@@ -58,7 +61,7 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
     leave = resolve;
   });
   signal.addEventListener('abort', leave, { once: true });
-  // It may have been aborted while the download was being started.
+  // It may have been aborted while the download was starting.
   if (signal.aborted) leave();
   const unwanted = endUnwanted(running, means);
   await followLog(running.log, Promise.race([running.ended, left]), onLine).finally(() =>
@@ -74,13 +77,13 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
   return (await unwanted) ? { kind: 'unwanted' } : { kind: 'ended', code, tail };
 }
 
-/** True: it was ended because nobody wanted it any more. */
+/** True if it was stopped because it was no longer needed. */
 async function endUnwanted(running: RunningTool, { signal, isWanted }: DownloadMeans): Promise<boolean> {
   const over = new AbortController();
   const end = (): void => over.abort();
   void running.ended.then(end, end);
   for (;;) {
-    await delay(ask_ms, undefined, { signal: AbortSignal.any([over.signal, signal]) }).catch(() => undefined); // over
+    await delay(ask_ms, undefined, { signal: AbortSignal.any([over.signal, signal]) }).catch(() => undefined); // finished
     if (over.signal.aborted || signal.aborted) return false;
     if (await isWanted()) continue;
     await running.stop();
@@ -100,7 +103,7 @@ async function begin(dir: string, { source, revision, env }: Wanted, means: Down
   return startTool({
     dir,
     argv: [means.python, means.driver, '--model', source, ...at, '--keep-free', String(means.keepFree)],
-    // The cache that models are looked up in, whatever HF_HOME a config names.
+    // The cache in which models are searched, whatever HF_HOME a config names.
     env: { COLUMNS: '120', ...env, PYTHONUNBUFFERED: '1', HF_HUB_CACHE: hubCache() },
     cwd: means.state,
   });

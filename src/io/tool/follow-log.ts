@@ -6,7 +6,7 @@ import { openText } from '../disk/files.ts';
 const poll_ms = 200;
 
 /**
- * Gives every line of a growing log file to `onLine` (colours stripped, split at \r too) until `ended` has settled and
+ * Passes every line of a growing log file to `onLine` (without colours, also split at \r) until `ended` has settled and
  * the file is read to its end. Rejects with what `onLine` throws.
  */
 export async function followLog(path: string, ended: Promise<unknown>, onLine: (line: string) => void): Promise<void> {
@@ -16,7 +16,8 @@ export async function followLog(path: string, ended: Promise<unknown>, onLine: (
     over = true;
     wake();
   });
-  // Told below, also when it rejects while a line is refused; raced with every pause of a long night it would gather them all.
+  // Its rejection is handled below, also if it rejects while a line is refused. Racing it with every pause of a long
+  // night would accumulate handlers.
   end.catch(() => undefined);
   const lines = splitter(onLine);
   let position = 0;
@@ -37,10 +38,10 @@ export async function followLog(path: string, ended: Promise<unknown>, onLine: (
   lines.end();
 }
 
-/** Characters of a line that are looked at: a tool that writes gigabytes without a break must not fill the memory. */
+/** Characters of a line that are read: a tool that writes gigabytes without a line break must not fill the memory. */
 const longestLine = 64 * 1024;
 
-/** Cuts chunks of bytes into lines; `end` gives out what stands after the last break. */
+/** Splits chunks of bytes into lines. `end` emits the text after the last line break. */
 function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; end(): void } {
   const decoder = new StringDecoder('utf8');
   let rest = '';
@@ -79,12 +80,14 @@ async function readFrom(path: string, position: number, take: (chunk: Buffer) =>
   }
 }
 
-/** Characters of a line that are kept: lines go into journal and row, and the row into the environment of a command. */
+/**
+ * Characters of a line that are kept: lines are copied to journal and row, and the row to the environment of a command.
+ */
 const keptLine = 2000;
 
 /**
- * At most `count` of the last lines of a log, the start of each, progress bars left out; empty when there is no log. When the
- * last exception is further up, as before a long list of names, the first half is what begins with it.
+ * At most `count` of the last lines of a log, cut at their end, without progress bars. Empty if there is no log. If the
+ * last exception is further up, for example before a long list of names, the first half begins with it.
  */
 export async function logTail(path: string, count: number): Promise<string[]> {
   const lines: string[] = [];

@@ -2,12 +2,12 @@ import { execa } from 'execa';
 import { printableLog } from '../../core/printable.ts';
 import { expandWords } from '../host/home.ts';
 
-/** How a scorer ended: what it wrote, or why that cannot be had. */
+/** How a scorer ended: its output, or why there is none. */
 export type ScorerRun = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
 
 /**
- * Runs a suite's scorer here and now: answers in at stdin, scores out at stdout, what it writes to stderr is
- * shown on ours, line by line, without what a terminal acts on. No limit of time: it may ask a model of its own.
+ * Runs a suite's scorer in this process: answers on stdin, scores from stdout. What it writes to stderr is shown on
+ * ours, line by line, without control characters. There is no time limit, since it may ask a model of its own.
  */
 export async function runScorer(
   command: readonly string[],

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ifAbsent } from '../disk/files.ts';
 import { findTool, isAlive } from './tool-process.ts';
 
-/** TERM has 8 s until KILL; a tool that still runs after this is not ours to end. */
+/** TERM gets 8 s until KILL. A tool that still runs after this does not belong to us. */
 const patience_ms = 12_000;
 
 /** Folders of tools in a folder and below, at any depth. */
@@ -15,15 +15,15 @@ export async function toolFolders(folder: string): Promise<string[]> {
   return [...own, ...(await Promise.all(below)).flat()];
 }
 
-/** Whether a tool runs in a folder or below. Throws when it cannot look. */
+/** Whether a tool runs in a folder or below. Throws if it cannot look. */
 export async function hasLiveTool(folder: string): Promise<boolean> {
   const alive = await Promise.all((await toolFolders(folder)).map(isAlive));
   return alive.includes(true);
 }
 
 /**
- * Ends every tool in a folder and below; one that was spawned and has not begun never will. Returns the folders of those
- * that could not be proven to be ours and still run.
+ * Stops every tool in a folder and below. One that was spawned and has not started never will. Returns the folders of
+ * those that still run and could not be verified to be ours.
  */
 export async function endTools(folder: string): Promise<string[]> {
   const folders = await toolFolders(folder);
@@ -33,7 +33,7 @@ export async function endTools(folder: string): Promise<string[]> {
 
 async function endTool(folder: string): Promise<boolean> {
   const tool = await findTool(folder);
-  // Asked again and again: the wrapper cannot be signalled before it has written who it is.
+  // Repeated: the wrapper cannot receive a signal before it has written its process id.
   for (const end = performance.now() + patience_ms; await isAlive(folder); await delay(50)) {
     await tool?.stop();
     if (performance.now() > end) {

@@ -12,7 +12,7 @@ import { ifDamaged } from '../disk/own-file.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from '../host/process-facts.ts';
 
 const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
-/** The whole nonce: a part of it might be an argument of anybody's process. */
+/** The whole nonce: a part of it could be an argument of any process. */
 const nonceShape = /^pbx-[0-9a-f]{24}$/;
 const commandFile = z.object({
   nonce: z.string().regex(nonceShape),
@@ -22,7 +22,10 @@ const commandFile = z.object({
   server: z.boolean().optional(),
 });
 const revokedMark = 'revoked';
-/** What the wrapper and we leave beside the outputs; never part of a commit (opening a fifo to hash it blocks for ever). */
+/**
+ * What the wrapper and this process leave next to the outputs. They are never part of a commit (opening a fifo to hash
+ * it would block without end).
+ */
 export const controlFiles = ['alive', 'started', 'exit'] as const;
 /** Those of them that are fifos. */
 export const ownFifos: readonly string[] = ['alive'];
@@ -30,11 +33,11 @@ const termGrace_ms = 8000;
 /** Characters of a command in an error. */
 const longestCommand = 200;
 const poll_ms = 100;
-/** Whether the wrapper lives is asked more rarely: on macOS each look is a `ps`, and a night has many. */
+/** Whether the wrapper is alive is checked less often: on macOS each check starts a `ps`, and a night has many. */
 const look_ms = 1000;
 
 export interface ToolStart {
-  /** Absolute; made when it is not there. Gets command.json, log.txt and the control files. */
+  /** An absolute path, which is made if it does not exist. It gets command.json, log.txt and the control files. */
   readonly dir: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -42,7 +45,9 @@ export interface ToolStart {
   readonly server?: boolean;
 }
 
-/** How a tool ended; code null: it was killed or lost, or ended in another boot, so its outputs prove nothing. */
+/**
+ * How a tool ended. If `code` is null, it was killed or lost, or ended in another boot, so its outputs prove nothing.
+ */
 export interface ToolEnd {
   readonly code: number | null;
 }
@@ -52,19 +57,19 @@ export interface RunningTool {
   readonly log: string;
   readonly ended: Promise<ToolEnd>;
   stop(): Promise<void>;
-  /** Lets this process end while the tool goes on; `ended` may never settle then. */
+  /** Lets this process end while the tool continues. `ended` may never settle then. */
   leave(): void;
 }
 
 /**
  * Starts a tool detached, in a session of its own, under the wrapper. It continues when this process ends. Throws
- * StageError NOT_STARTED when the system does not start it.
+ * StageError NOT_STARTED if the system does not start it.
  */
 export async function startTool(start: ToolStart): Promise<RunningTool> {
   const { dir, argv, env, cwd, server = false } = start;
   const nonce = `pbx-${randomBytes(12).toString('hex')}`;
   await mkdir(dir, { recursive: true });
-  // Written before the spawn: whoever finds this folder later can tell whose process it is.
+  // Written before the spawn, so that any later process can see which process belongs to this folder.
   const command = { nonce, argv, boot: await bootId(), server };
   await writeFile(join(dir, 'command.json'), JSON.stringify(command));
   const child = execa('sh', [wrapper, nonce, dir, ...argv], {
@@ -75,7 +80,7 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
     reject: false,
     cleanup: false,
   });
-  // Without a pid there is no process whose end could be waited for.
+  // Without a pid there is no process to wait for.
   if (child.pid === undefined) throw await notStarted(child, start);
   const left = new AbortController();
   const held = { leader: child.pid, nonce };
@@ -84,7 +89,7 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
     left.abort();
     child.unref();
   };
-  // Its files may have been deleted: we know the process without them.
+  // Its files may have been deleted. This process knows the tool without them.
   const stop = (): Promise<void> => stopTool(dir).then(() => endHeld(held));
   return { pid: child.pid, log: join(dir, 'log.txt'), ended, stop, leave };
 }
@@ -94,7 +99,7 @@ async function notStarted(spawned: Promise<{ readonly code?: string }>, { argv, 
   return new StageError('NOT_STARTED', `${code}, in ${cwd}: ${argv.join(' ').slice(0, longestCommand)}`);
 }
 
-/** What is known about a tool that was started earlier, by us or by a process that is gone. */
+/** What is known about a tool that was started earlier, by this process or by one that has ended. */
 export async function findTool(dir: string): Promise<RunningTool | null> {
   if ((await readText(join(dir, 'command.json'))) === null) return null;
   const revoked = await revokeTool(dir);
@@ -112,7 +117,7 @@ export async function startedBy(dir: string): Promise<number | null> {
   return pid > 1 ? pid : null;
 }
 
-/** Whoever makes `started` first decides: true when it was made by us, so that the tool can never start any more. */
+/** The process that makes `started` first decides. True if this one made it, so that the tool can never start. */
 export async function revokeTool(dir: string): Promise<boolean> {
   try {
     const handle = await open(join(dir, 'started'), 'wx');
@@ -120,13 +125,16 @@ export async function revokeTool(dir: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return wasRevoked(dir);
-    // The folder itself is gone, by a commit or a tidying a moment ago: nothing can start there.
+    // The folder itself is gone, since a commit or a cleanup removed it: nothing can start there.
     if (hasCode(error, 'ENOENT')) return true;
     throw error;
   }
 }
 
-/** An empty `started` was made a moment ago: by a wrapper, which has the fifo open then, or by someone who died there. */
+/**
+ * An empty `started` was made a moment ago: by a wrapper, which has the fifo open then, or by a process that died at
+ * this point.
+ */
 async function wasRevoked(dir: string): Promise<boolean> {
   for (;;) {
     const lives = await isAlive(dir);
@@ -137,8 +145,8 @@ async function wasRevoked(dir: string): Promise<boolean> {
 }
 
 /**
- * True while wrapper or tool hold the fifo: asked of the kernel, so no pid and no clock can lie. Nobody holds what is no
- * fifo.
+ * True while wrapper or tool hold the fifo open. The kernel answers this, so that no reused pid and no clock can be
+ * wrong. A path that is not a fifo has no holder.
  */
 export async function isAlive(dir: string): Promise<boolean> {
   try {
@@ -153,13 +161,13 @@ export async function isAlive(dir: string): Promise<boolean> {
   }
 }
 
-/** A tool's leader as it is known without its folder. */
+/** A tool's leader, as this process knows it without its folder. */
 interface Held {
   readonly leader: number;
   readonly nonce: string;
 }
 
-/** Kills the group of a leader that provably carries our nonce. */
+/** Kills the group of a leader that was verified to carry our nonce. */
 async function endHeld({ leader, nonce }: Held): Promise<void> {
   const isThere = async (): Promise<boolean> => (await commandLine(leader))?.split(' ').includes(nonce) === true;
   if (!(await isThere())) return;
@@ -169,37 +177,41 @@ async function endHeld({ leader, nonce }: Held): Promise<void> {
   if (await isThere()) signalGroup(leader, 'SIGKILL');
 }
 
-/** Waits until nobody holds the fifo; then the exit code is final. */
+/** Waits until no process holds the fifo open. Then the exit code is final. */
 async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Promise<ToolEnd> {
   for (let looked = 0; await isAlive(dir); await delay(poll_ms)) {
     if (left.aborted) return { code: null };
     if (performance.now() - looked < look_ms) continue;
     looked = performance.now();
     const leader = await startedBy(dir);
-    // The wrapper is gone but its tool is not: its code can never be known, so it is ended.
+    // The wrapper has ended but its tool has not. Its exit code can never be known, so it is stopped.
     if (leader !== null && (await exitCode(dir)) === null && (await commandLine(leader)) === null) await stopTool(dir);
   }
   const code = await exitCode(dir);
-  // Its fifo may have been deleted: the kernel cannot be asked there any more, the process itself can.
+  // Its fifo may have been deleted. Then the kernel cannot answer for it, but the process itself can still be checked.
   if (code === null && held !== null) await endHeld(held);
   if (code === null) return { code };
   const command = await readCommand(dir);
   return { code: command?.boot === (await bootId()) ? code : null };
 }
 
-/** What we or a wrapper noted of a tool; null: nothing, or something else stands in the place of the file. */
+/**
+ * A file that this process or a wrapper wrote about a tool. Null if there is none, or if something else is in its
+ * place.
+ */
 const readNote = (dir: string, name: string): Promise<string | null> =>
   readText(join(dir, name)).catch(ifDamaged(null));
 
-/** Null: not written, or the wrapper was killed between making the file and writing into it. */
+/** Null if it was not written, or if the wrapper was killed between making the file and writing into it. */
 export async function exitCode(dir: string): Promise<number | null> {
   const text = await readNote(dir, 'exit');
   return text === null || !text.endsWith('\n') ? null : Number(text);
 }
 
 /**
- * TERM to the tool's group, 8 s, KILL. Nothing is signalled unless the fifo has a reader and the group is provably the
- * one we started: its leader's arguments hold our nonce, or (leader gone) a member holds our fifo open.
+ * TERM to the tool's group, 8 s, KILL. A signal is sent only if the fifo has a reader and the group is verified to be
+ * the one that was started here: its leader's arguments contain our nonce, or (leader gone) a member holds our fifo
+ * open.
  */
 export async function stopTool(dir: string): Promise<void> {
   const command = await readCommand(dir);
@@ -226,17 +238,17 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-leader, signal);
   } catch (error) {
-    // ESRCH: it ended by itself a moment ago, which is what was wanted.
+    // ESRCH: it has ended on its own a moment ago, which is the goal.
     if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 
-/** Takes the control files away, so that the folder can be committed or a fresh tool started in it. */
+/** Removes the control files, so that the folder can be committed or another tool can start in it. */
 export async function clearControl(dir: string): Promise<void> {
   for (const name of [...controlFiles, 'command.json']) await rm(join(dir, name), { recursive: true, force: true });
 }
 
-/** What was started in `dir`. It is null if there is no record that phasebox wrote; then nothing can be proven by it. */
+/** What was started in `dir`. Null if there is no record that phasebox wrote, which then proves nothing. */
 export async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
   const text = await readNote(dir, 'command.json');
   if (text === null) return null;
@@ -244,6 +256,6 @@ export async function readCommand(dir: string): Promise<z.infer<typeof commandFi
     const read = commandFile.safeParse(JSON.parse(text));
     return read.success ? read.data : null;
   } catch {
-    return null; // torn by a crash in the middle of writing it: its tool was never spawned
+    return null; // torn by a crash while it was written: its tool was never spawned
   }
 }

@@ -7,7 +7,7 @@ import { toolFolders } from './tool-folders.ts';
 import { exitCode, isAlive, readCommand, startedBy } from './tool-process.ts';
 
 /**
- * When each tool in a folder and below worked, by the files that its wrapper wrote, as far as they can be read. A tool that
+ * When each tool in a folder and below worked, by the files of its wrapper, as far as they can be read. A tool that
  * still runs works until now.
  */
 export async function toolSpans(folder: string): Promise<Span[]> {
@@ -22,7 +22,10 @@ async function spanOf(dir: string): Promise<Span | null> {
   return { from, to: (await endOf(dir)) ?? from };
 }
 
-/** A server without `up` only waits, so its last request ended its work. A tool killed with its wrapper left no `exit`. */
+/**
+ * A server without `up` only waits, so its work ended with its last request. A tool that was killed with its wrapper
+ * left no `exit`.
+ */
 async function endOf(dir: string): Promise<number | null> {
   const isServer = (await readCommand(dir))?.server === true;
   if (!isServer && (await isAlive(dir))) return Date.now();

@@ -7,12 +7,12 @@ import { ifDamaged } from '../disk/own-file.ts';
 
 const schema = z.object({ since: z.string(), message: z.string() });
 
-/** Why nothing new starts: what the broker of a living `up` refuses, and since when. */
+/** Why nothing new starts: what the broker of a running `up` refuses, and since when. */
 export type BrokerNote = z.infer<typeof schema>;
 
 const noteFile = (state: string): string => join(state, 'broker.json');
 
-/** Null: the broker takes writes, as far as anyone knows. A note that cannot be read says nothing. */
+/** Null if the broker accepts writes, as far as is known. A note that cannot be read is ignored. */
 export async function readBrokerNote(state: string): Promise<BrokerNote | null> {
   const text = await readText(noteFile(state)).catch(ifDamaged(null));
   try {
@@ -22,13 +22,13 @@ export async function readBrokerNote(state: string): Promise<BrokerNote | null> 
   }
 }
 
-/** The note of a living `up`. One that was killed leaves a note that nothing takes away. */
+/** The note of a running `up`. An `up` that was killed leaves a note that is not removed. */
 export async function livingBrokerNote(state: string): Promise<BrokerNote | null> {
   const note = await readBrokerNote(state);
   return note === null || (await ownerOf(state)) === null ? null : note;
 }
 
-/** For the owner of the workspace. Null: takes the note away. */
+/** For the owner of the workspace. Null removes the note. */
 export async function writeBrokerNote(state: string, note: BrokerNote | null): Promise<void> {
   if (note === null) await rm(noteFile(state), { recursive: true, force: true });
   else await writeWhole(noteFile(state), `${JSON.stringify(note, null, 2)}\n`);

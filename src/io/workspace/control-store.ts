@@ -4,10 +4,10 @@ import { type Control, control as schema } from '../../events/request.ts';
 import { writeWhole } from '../disk/files.ts';
 import { moveAside, readOwn } from '../disk/own-file.ts';
 
-/** .phasebox/control.json, kept in memory: whoever owns the workspace is the only one who writes it. */
+/** .phasebox/control.json, kept in memory: only the owner of the workspace writes it. */
 export interface ControlStore {
   now(): Control;
-  /** On the disk when it resolves. */
+  /** It is on the disk when this resolves. */
   set(control: Control): Promise<void>;
 }
 
@@ -15,11 +15,13 @@ const controlFile = (state: string): string => join(state, 'control.json');
 
 /** Pauses and priorities of a workspace. Throws DamagedFile. */
 export async function readControl(state: string): Promise<Control> {
-  const remedy = 'Pauses and priorities in it are lost, nothing else; the next `phasebox up` puts it aside.';
+  const remedy = 'Pauses and priorities in it are lost, nothing else; the next `phasebox up` renames it.';
   return (await readOwn(schema, { path: controlFile(state), remedy })) ?? atRest;
 }
 
-/** Reads the file once, for the owner of the workspace. A file that cannot be read is renamed and reported to `warn`. */
+/**
+ * Reads the file once, for the owner of the workspace. A file that cannot be read is renamed and reported to `warn`.
+ */
 export async function openControl(state: string, warn: (text: string) => void): Promise<ControlStore> {
   let current = await readControl(state).catch(async (error: unknown) => {
     warn(await moveAside(error));

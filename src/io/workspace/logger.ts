@@ -7,17 +7,20 @@ import { printable, printableJson, printableLines } from '../../core/printable.t
 import { secretValues, withoutSecrets } from '../../core/secrets.ts';
 import { appending } from '../disk/files.ts';
 
-/** What `--log-level` may be, from all to nothing. */
+/** The values of `--log-level`, from everything to nothing. */
 export const logLevels: readonly string[] = [...Object.keys(pino.levels.values), 'silent'];
 
 export interface LogOptions {
-  /** `.phasebox/log/` of a workspace; made when it is missing. */
+  /** `.phasebox/log/` of a workspace, which is made if it is missing. */
   readonly folder: string;
   /** One of `logLevels`. */
   readonly level: string;
   /** Also write readable lines to stderr. */
   readonly pretty: boolean;
-  /** Bytes of one file and how many files are kept: 5 x 8 MB by default, so that a detached `up` has room beside it in 50 MB. */
+  /**
+   * Bytes of one file and number of kept files: 5 x 8 MB by default, so that the log of a detached `up` fits into 50 MB
+   * too.
+   */
   readonly fileBytes?: number;
   readonly files?: number;
 }
@@ -26,8 +29,9 @@ const fileBytesDefault = 8_000_000;
 const filesDefault = 5;
 
 /**
- * The workspace's log: JSON lines in `phasebox.log`, older ones in `phasebox.1.log` .. (the highest is the oldest).
- * Each line is on disk when the call returns, so there is nothing to flush at exit. Throws CommandError for an unknown level.
+ * The workspace's log: JSON lines in `phasebox.log`, and older ones in `phasebox.1.log` .. (the highest is the oldest).
+ * Each line is on disk when the call returns, so there is nothing to flush at exit. Throws CommandError for an unknown
+ * level.
  */
 export function openLogger(options: LogOptions): Logger {
   if (!logLevels.includes(options.level)) {
@@ -45,7 +49,9 @@ export function openLogger(options: LogOptions): Logger {
   return pino(settings, { write });
 }
 
-/** Readable lines on stderr: stdout belongs to `--json`. pino-pretty is loaded only here, its 26 ms are not everyone's. */
+/**
+ * Readable lines on stderr, since stdout belongs to `--json`. pino-pretty is loaded only here, because it takes 26 ms.
+ */
 function screen(): (line: string) => void {
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;
@@ -56,8 +62,8 @@ function screen(): (line: string) => void {
 }
 
 /**
- * Appends lines and renames the file away when it is full. The path is opened anew for each line, so several processes
- * may write to one log: whoever rotates it, the next line of the others goes to the new file.
+ * Appends lines, and renames the file when it is full. The path is opened again for each line, so that several
+ * processes can write to one log: after a rotation by one of them, the next line of the others goes to the new file.
  */
 function logFile(options: LogOptions): (line: string) => void {
   const { folder, fileBytes = fileBytesDefault, files = filesDefault } = options;
@@ -65,7 +71,7 @@ function logFile(options: LogOptions): (line: string) => void {
   let unchecked = Number.POSITIVE_INFINITY;
   let lost = 0;
   const append = (line: string): void => {
-    // A stat a line would double the cost; others' lines are found out at the next check.
+    // A stat per line would double the cost. Lines of other processes are noticed at the next check.
     if (unchecked + line.length > fileBytes / 32) {
       mkdirSync(folder, { recursive: true });
       if (sizeOf(path) + line.length > fileBytes) rotate(folder, files);
@@ -80,7 +86,8 @@ function logFile(options: LogOptions): (line: string) => void {
       append(line);
       lost = 0;
     } catch (error) {
-      // A full disk must not end a training: said once on stderr, and in the log as soon as it can be written again.
+      // A full disk must not end a training. It is reported once on stderr, and in the log as soon as that can be
+      // written again.
       if (lost === 0) process.stderr.write(`${printable(`phasebox: cannot write ${path}: ${String(error)}`)}\n`);
       lost += 1;
       unchecked = Number.POSITIVE_INFINITY;

@@ -21,14 +21,17 @@ import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf, yamlOf } from '../thread/off-thread.ts';
 
 export interface LookupPlaces {
-  /** The workspace and its artifacts folder, absolute. */
+  /** The workspace and its artifacts folder, as absolute paths. */
   readonly root: string;
   readonly artifacts: string;
-  /** The user's python; asked for its mlx_lm only when a config trains. A function: none may be found. */
+  /**
+   * The user's Python, which is only asked for its mlx_lm if a config trains. It can be a function, since there may be
+   * none.
+   */
   readonly python: string | (() => Promise<string>);
-  /** `.phasebox` of the workspace, where rendered prompts are kept; absent: what is there is read, nothing is written. */
+  /** `.phasebox` of the workspace, where rendered prompts are kept. If absent, they are read and not written. */
   readonly state?: string;
-  /** True: without a working python what only mlx_lm knows is not checked, and the facts say so. */
+  /** If true, what only mlx_lm knows is not checked without a working Python, and the facts say so. */
   readonly pythonOptional?: boolean;
 }
 
@@ -71,7 +74,7 @@ export function openLookups({ root, artifacts, python, state, pythonOptional }: 
     },
     async phaseNames() {
       const names = await listNames(artifacts);
-      // They are only suggested as names: one that cannot be read is left out.
+      // They are only suggested as names, so one that cannot be read is left out.
       const records = await inParallel(names.filter(isName), (name) =>
         readPhaseRecord(join(artifacts, name)).catch(ifDamaged(null)),
       );
@@ -116,22 +119,26 @@ const entryOf = (entry: Stats): NonNullable<Entry> => ({
   bytes: entry.size,
 });
 
-/** A file of at most 1 MB that somebody dropped or named; never waits (fifos) and never reads what is too large. */
+/**
+ * A file of at most 1 MB that a person dropped or named. It never waits (fifos) and never reads files that are too
+ * large.
+ */
 export async function readSmallFile(path: string): Promise<FileBytes> {
   const fail = (message: string): FileBytes => ({ ok: false, message });
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const entry = entryOf(await handle.stat());
-      if (entry.kind !== 'file') return fail(`${path} is ${entry.kind === 'folder' ? 'a folder' : 'no regular file'}`);
+      if (entry.kind !== 'file')
+        return fail(`${path} is ${entry.kind === 'folder' ? 'a folder' : 'not a regular file'}`);
       if (entry.bytes > maxConfigBytes) return fail(`${path} is too large: ${entry.bytes} bytes; allowed: 1 MB`);
       return { ok: true, bytes: await handle.readFile() };
     } finally {
       await handle.close();
     }
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE')) return fail(`there is no file ${path}`);
-    if (hasCode(error, 'ELOOP', 'ENAMETOOLONG')) return fail(`${path} is no path of a file`);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE')) return fail(`${path} does not exist`);
+    if (hasCode(error, 'ELOOP', 'ENAMETOOLONG')) return fail(`${path} is not the path of a file`);
     if (hasCode(error, 'EACCES', 'EPERM')) return fail(`${path} may not be read (no permission)`);
     throw error;
   }

@@ -5,24 +5,24 @@ import type { Row } from '../../events/row.ts';
 import { hasCode } from '../disk/files.ts';
 import { expandWords } from '../host/home.ts';
 
-/** How long a `notify` command may take, and how long it still has when `up` goes down before the end of its work. */
+/** How long a `notify` command may take, and how much longer it may run when `up` stops early. */
 const limit_ms = 30_000;
 const leave_ms = 1000;
 const shownOutput = 500;
-/** What it said last may come a moment after its end. */
+/** Its last output may arrive a moment after its end. */
 const lastWords_ms = 200;
 
-/** The user's own `notify` command: it holds up nothing, and its failure is told in the log and changes nothing. */
+/** The user's own `notify` command. It delays nothing. Its failure is reported in the log and changes nothing. */
 export interface Notifier {
-  /** Starts the command with the row as JSON in PHASEBOX_ROW; does not wait for it. */
+  /** Starts the command with the row as JSON in PHASEBOX_ROW, and does not wait for it. */
   ring(row: Row): void;
-  /** Resolves when no command runs any more. */
+  /** Resolves when no command is running. */
   silent(): Promise<void>;
-  /** Gives what still runs a second, then ends it. */
+  /** Gives running commands a second, then stops them. */
   close(): Promise<void>;
 }
 
-/** `argv` undefined: no command, nothing ever rings. */
+/** Without `argv` there is no command, and nothing is ever started. */
 export function openNotifier(argv: readonly string[] | undefined, cwd: string, log: Logger): Notifier {
   const closing = new AbortController();
   const ringing = new Set<Promise<void>>();
@@ -53,14 +53,14 @@ interface Ringing {
   readonly leave: AbortSignal;
 }
 
-/** `spawn` throws at once where no command can be started at all: a row larger than the system takes, a NUL byte. */
+/** `spawn` throws at once if no command can be started at all: a row larger than the system accepts, a NUL byte. */
 function unstarted(error: unknown): { why: string; output: string } {
   const why = error instanceof Error ? error.message : String(error);
-  const hint = hasCode(error, 'E2BIG') ? ': the row is larger than the system hands to a command' : '';
+  const hint = hasCode(error, 'E2BIG') ? ': the row is larger than the system accepts for a command' : '';
   return { why: `${why}${hint}`, output: '' };
 }
 
-/** Runs the command in a group of its own, so that all it started ends with it. Null: it ended with 0. */
+/** Runs the command in a group of its own, so that everything it started ends with it. Null if it ended with 0. */
 async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ringing) {
   const [command, ...args] = argv;
   const env = { ...process.env, PHASEBOX_ROW: JSON.stringify(row) };
@@ -72,7 +72,7 @@ async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ri
     });
   }
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  // `exit`, not `close`: something in the background may keep the output open for ever.
+  // `exit`, not `close`: something in the background may keep the output open without end.
   const ended = new Promise<string | null>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(code === 0 ? null : `it ended with ${signal ?? `exit code ${code}`}`));
@@ -90,15 +90,15 @@ async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ri
   return problem === null ? null : { why: problem, output };
 }
 
-/** Why the command is to be ended now; null when it ended by itself. */
+/** Why the command is stopped now, or null if it has ended on its own. */
 async function limited(over: AbortSignal, leave: AbortSignal): Promise<string | null> {
   const pause = (ms: number, until: AbortSignal): Promise<void> =>
-    delay(ms, undefined, { signal: until }).catch(() => undefined); // aborted: it need not wait any longer
-  // Not a listener on `leave`: it lives as long as `up` and would keep one for each row.
+    delay(ms, undefined, { signal: until }).catch(() => undefined); // aborted: it need not wait longer
+  // Not a listener on `leave`, which lives as long as `up` and would keep one listener per row.
   await pause(limit_ms, AbortSignal.any([over, leave]));
   if (leave.aborted) await pause(leave_ms, over);
   if (over.aborted) return null;
-  return leave.aborted ? 'it still ran when phasebox went down' : `it took longer than ${limit_ms / 1000} s`;
+  return leave.aborted ? 'it still ran when phasebox stopped' : `it took longer than ${limit_ms / 1000} s`;
 }
 
 function killGroup(pid: number | undefined): void {
@@ -106,7 +106,7 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch (error) {
-    // It ended by itself a moment ago, which is what was wanted (macOS says EPERM while its end is not yet read).
+    // It has ended on its own a moment ago, which is the goal (macOS says EPERM until its end is read).
     if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
   }
 }

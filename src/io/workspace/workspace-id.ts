@@ -7,18 +7,21 @@ import { ifDamaged } from '../disk/own-file.ts';
 
 const idFile = (state: string): string => join(state, 'id');
 
-/** The id that the workspace has; null: no `up` has made one yet, or it cannot be read. */
+/** The id of the workspace. Null if no `up` has made one yet, or if it cannot be read. */
 export async function knownId(state: string): Promise<string | null> {
   const id = (await readText(idFile(state)).catch(ifDamaged('')))?.trim() ?? '';
   return /^\w+$/.test(id) ? id : null;
 }
 
-/** `.phasebox/id`: two workspaces on one Redis must not take each other's jobs. Made once, by whoever is first. */
+/**
+ * `.phasebox/id`: two workspaces on one Redis must not take each other's jobs. The first process that needs it makes
+ * it.
+ */
 export async function workspaceId(state: string): Promise<string> {
   const known = await knownId(state);
   if (known !== null) return known;
   const path = idFile(state);
-  // One that cannot be read is worth nothing: the queues are filled again from the disk under the new one.
+  // An unreadable id has no value: the queues are filled again from the disk under the new one.
   await rm(path, { recursive: true, force: true });
   const draft = `${path}.${nonce()}`;
   await writeFile(draft, randomBytes(8).toString('hex'));

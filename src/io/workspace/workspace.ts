@@ -11,23 +11,25 @@ import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts
 import { readText } from '../disk/files.ts';
 import { absolutePath } from '../host/home.ts';
 
-/** The folder with inbox, artifacts and phasebox.yaml. All paths absolute; `state` is .phasebox/. */
+/** The folder with inbox, artifacts and phasebox.yaml. All paths are absolute. `state` is .phasebox/. */
 export interface Workspace {
   readonly root: string;
   readonly config: WorkspaceConfig;
   readonly inbox: string;
   readonly artifacts: string;
   readonly state: string;
-  /** What is doubtful in phasebox.yaml. */
+  /** Doubtful settings in phasebox.yaml. */
   readonly warnings?: readonly string[];
 }
 
-/** `read`: inbox and artifacts may be missing. `write`: they are made. `create`: the folder need not be a workspace yet. */
+/**
+ * `read`: inbox and artifacts may be missing. `write`: they are made. `create`: the folder need not be a workspace yet.
+ */
 export type Access = 'read' | 'write' | 'create';
 
 /**
- * Opens a workspace: a folder with phasebox.yaml or .phasebox/ (a clone of one has only the first).
- * Throws CommandError 2 (phasebox.yaml is wrong) or 3 (no such folder, not a workspace).
+ * Opens a workspace: a folder with phasebox.yaml or .phasebox/ (a clone of one has only the first). Throws CommandError
+ * 2 (phasebox.yaml is not valid) or 3 (no such folder, not a workspace).
  */
 export async function openWorkspace(folder: string, access: Access): Promise<Workspace> {
   const root = resolve(folder);
@@ -52,7 +54,7 @@ export async function openWorkspace(folder: string, access: Access): Promise<Wor
 const isWorkspace = async (folder: string): Promise<boolean> =>
   (await isFolder(join(folder, '.phasebox'))) || (await isThere(join(folder, 'phasebox.yaml')));
 
-/** A wrong `cd` must not become an empty night: a workspace further up is named and not used. */
+/** A wrong `cd` must not lead to an empty night, so a workspace further up is named and not used. */
 async function notAWorkspace(root: string): Promise<string> {
   const advice = 'Make it one with `phasebox init`, or give another with --workspace.';
   for (let above = dirname(root); above !== dirname(above); above = dirname(above))
@@ -61,12 +63,12 @@ async function notAWorkspace(root: string): Promise<string> {
   return `${root} is not a phasebox workspace. ${advice}`;
 }
 
-/** A workspace, or the settings that hold where there is none. */
+/** A workspace, or the default settings outside of one. */
 type OpenedFolder =
   | { readonly workspace: Workspace; readonly config: WorkspaceConfig }
   | { readonly workspace: null; readonly config: WorkspaceConfig; readonly problem: string };
 
-/** For commands that work outside of a workspace too. Throws CommandError 2 when phasebox.yaml is wrong. */
+/** For commands that also work outside of a workspace. Throws CommandError 2 if phasebox.yaml is not valid. */
 export async function openFolder(folder: string): Promise<OpenedFolder> {
   try {
     const workspace = await openWorkspace(folder, 'read');
@@ -78,14 +80,14 @@ export async function openFolder(folder: string): Promise<OpenedFolder> {
   }
 }
 
-/** Folders named `~` that versions before this one made in the workspace, instead of using the home folder. */
+/** Folders named `~` that earlier versions made in the workspace instead of using the home folder. */
 async function leftBehind(root: string, config: WorkspaceConfig): Promise<string[]> {
   const warnings: string[] = [];
   for (const key of ['inbox', 'artifacts'] as const) {
     const [literal, meant] = [resolve(root, config[key]), absolutePath(config[key], root)];
     if (literal === meant || !(await isFolder(literal))) continue;
     warnings.push(
-      `${key}: ${config[key]} means ${meant}. An earlier version used ${literal}, which is still there: move what you need out of it, then remove it.`,
+      `${key}: ${config[key]} means ${meant}. An earlier version used ${literal}, which still exists: move what you need out of it, then remove it.`,
     );
   }
   return warnings;
@@ -107,7 +109,7 @@ async function readConfig(root: string): Promise<ConfigRead> {
   return { ...read, config: { ...config, ...env } };
 }
 
-/** A file of comments alone, as `init` may leave it, sets nothing. */
+/** A file with only comments, as `init` may leave it, sets nothing. */
 const saysNothing = (text: string): boolean => text.split('\n').every((line) => /^\s*(#.*)?$/.test(line));
 
 function parseConfig(text: string, path: string): ConfigRead {

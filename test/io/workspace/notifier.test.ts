@@ -66,7 +66,7 @@ describe('io/notifier', () => {
     const pid = Number(await waitFor('the command', () => readFile(join(folder, 'pid'), 'utf8').catch(() => '')));
     await notifier.close();
     expect(await commandLine(pid)).to.equal(null);
-    expect(lines[0]?.msg).to.equal('notify failed: it still ran when phasebox went down');
+    expect(lines[0]?.msg).to.equal('notify failed: it still ran when phasebox stopped');
   });
 
   it('does not wait for what a command leaves in the background with its output open', async () => {
