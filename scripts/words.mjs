@@ -18,6 +18,7 @@ const checked = [
   'src/cli.ts',
   'src/events',
   'src/core/broker',
+  'src/core/config',
   'src/core/page',
   'src/core/compare',
   'src/core/score',

@@ -64,7 +64,7 @@ async function readGiven(path: string): Promise<SubmittedFile> {
     if (found.size > maxConfigBytes) return wrong(`${path}: ${found.size} bytes; a config has at most 1 MB.`);
     return { name, bytes: (await readContent(path)).bytes, problem: null };
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return wrong(`there is no file ${path}`);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return wrong(`${path} does not exist`);
     return wrong(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

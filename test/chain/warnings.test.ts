@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 
-const empty = 'train.mask_prompt is empty, so its default applies; write a value, or null if that is meant';
+const empty = 'train.mask_prompt is empty, so its default applies; write a value, or null if that is intended';
 
 /** What a terminal acts on; line ends and tabs are meant. */
 const acting = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u;

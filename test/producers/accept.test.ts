@@ -79,7 +79,7 @@ describe('producers/accept', () => {
       expect(newRuns(await next('b.yaml', `phase: 43a\n${text}\n${settings}`))).to.deep.equal([]);
     expect((await recordOf('43a')).config.seeds).to.deep.equal([0, 1, 0, 1]);
     for (const text of ['seeds: 1', 'seeds: [0, 1, 0]'])
-      expect(reasonsOf(await next('b.yaml', `phase: 43a\n${text}\n${settings}`))).to.contain('taken away');
+      expect(reasonsOf(await next('b.yaml', `phase: 43a\n${text}\n${settings}`))).to.contain('removed');
   });
 
   const refused: Record<string, [string, string[]]> = {
@@ -107,11 +107,11 @@ describe('producers/accept', () => {
     const criteria = 'criteria: { outcomes: [{ when: a, then: b }, { then: c }] }\n';
     await accept(`phase: 43a\nseeds: [0, 1]\nvariants: { q4: { fuse: { q_bits: 4 } } }\n${criteria}`);
     expect(reasonsOf(await accept(`phase: 43a\nvariants: { q4: { fuse: { q_bits: 4 } } }\n${criteria}`))).to.contain(
-      'seeds: 1 taken away',
+      'seeds: 1 removed',
     );
     const changed = `phase: 43a\nseeds: [0, 1]\nvariants: { q4: { fuse: { q_bits: 6 } } }\n${criteria}`;
     expect(reasonsOf(await accept(changed))).to.contain('variants.q4.fuse.q_bits: 4 -> 6');
-    expect(reasonsOf(await accept(`phase: 43a\nseeds: [0, 1]\n${criteria}`))).to.contain('variants.q4: taken away');
+    expect(reasonsOf(await accept(`phase: 43a\nseeds: [0, 1]\n${criteria}`))).to.contain('variants.q4: removed');
     const other = `phase: 43a\nseeds: 2\nvariants: { q4: { fuse: { q_bits: 4 } } }\n${criteria.replace('when: a', 'when: x')}`;
     expect(reasonsOf(await accept(other))).to.contain('criteria.outcomes[0].when: "a" -> "x"');
   });

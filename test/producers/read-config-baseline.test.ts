@@ -51,7 +51,7 @@ describe('the suite of a baseline', () => {
     const workspace = await configWorkspace();
     for (const suite of ['old/none', 'none.yaml', './small', 'none.JSON'])
       expect(await workspace.reasons(withSuite(suite)), suite).to.match(
-        /^a\.yaml:\d+: baseline\.suite: there is no file WS\/.*; allowed: the file of the suite, or its name\n/,
+        /^a\.yaml:\d+: baseline\.suite: WS\/.* does not exist; allowed: the file of the suite, or its name\n/,
       );
   });
 

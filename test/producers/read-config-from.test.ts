@@ -153,11 +153,7 @@ describe('a config that begins elsewhere', () => {
         'WS/peft is an adapter of Hugging Face PEFT (peft_type LORA in adapter_config.json), which mlx_lm cannot load',
         'train it again',
       ],
-      [
-        'bare',
-        'there is no adapter_config.json in WS/bare',
-        '`mlx_lm lora` wrote it beside the weights: copy it from there',
-      ],
+      ['bare', 'WS/bare has no adapter_config.json', '`mlx_lm lora` wrote it next to the weights: copy it from there'],
       [
         'bare/adapters.safetensors',
         'WS/bare/adapters.safetensors is a file; allowed: a folder',
@@ -168,23 +164,15 @@ describe('a config that begins elsewhere', () => {
         'WS/numbered/0000200_adapters.safetensors is a file; allowed: a folder',
         'write from: { adapter: WS/numbered, checkpoint: 200 }',
       ],
-      [
-        'numbered',
-        'there is no adapters.safetensors in WS/numbered',
-        'checkpoints that are there: 200, 1000; name one: checkpoint: 1000',
-      ],
-      ['run', 'there is no adapter_config.json in WS/run', 'did you mean WS/run/1-train?'],
+      ['numbered', 'WS/numbered has no adapters.safetensors', 'its checkpoints: 200, 1000; name one: checkpoint: 1000'],
+      ['run', 'WS/run has no adapter_config.json', 'did you mean WS/run/1-train?'],
       [
         'old',
-        'WS/old holds adapters.npz, the format of early versions of mlx_lm; it reads adapters.safetensors now',
+        'WS/old has adapters.npz, the format of early versions of mlx_lm; it reads adapters.safetensors now',
         'convert it: python',
       ],
-      ['models/tiny', 'WS/models/tiny is a whole model, no adapter', 'write from: { model: DIR }'],
-      [
-        'lora.gguf',
-        'WS holds lora.gguf, a file of llama.cpp, which mlx_lm cannot load',
-        'from.adapter takes the folder',
-      ],
+      ['models/tiny', 'WS/models/tiny is a whole model, not an adapter', 'write from: { model: DIR }'],
+      ['lora.gguf', 'WS has lora.gguf, a file of llama.cpp, which mlx_lm cannot load', 'from.adapter takes the folder'],
       ['none', 'the folder WS/none does not exist', 'paths start at the workspace'],
     ];
     for (const [adapter, message, hint] of cases)
@@ -223,8 +211,8 @@ describe('a config that begins elsewhere', () => {
     const { train: _, data: __, ...rest } = plainConfig;
     expect(
       await workspace.reasons({ ...rest, from: { adapter: 'adapter', checkpoint: 800 } }),
-    ).to.equal(`a.yaml:7: from.checkpoint: there is no 0000800_adapters.safetensors in WS/adapter
+    ).to.equal(`a.yaml:7: from.checkpoint: WS/adapter has no 0000800_adapters.safetensors
     seen: 800
-    checkpoints that are there: 200, 600`);
+    its checkpoints: 200, 600`);
   });
 });

@@ -102,7 +102,7 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'warm restart from nothing',
     good.replace('iters: 20', 'resume_adapter_file: old.safetensors'),
-    `a.yaml:4: train.resume_adapter_file: there is no file WS/old.safetensors
+    `a.yaml:4: train.resume_adapter_file: WS/old.safetensors does not exist
     seen: "old.safetensors"
     paths start at the workspace`,
   ],
@@ -189,13 +189,13 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
   [
     'settings of a choice that is not made',
     `${good}select: { suite: s.yaml, prompts: 3 }\n`,
-    `a.yaml:6: select.suite: says how \`by: suite\` chooses; with \`by: last\` the last checkpoint goes on and it would do nothing
+    `a.yaml:6: select.suite: says how \`by: suite\` chooses; with \`by: last\` the last checkpoint is used and it would do nothing
     seen: "s.yaml"
-    take it out
+    remove it
 
-a.yaml:6: select.prompts: says how \`by: suite\` chooses; with \`by: last\` the last checkpoint goes on and it would do nothing
+a.yaml:6: select.prompts: says how \`by: suite\` chooses; with \`by: last\` the last checkpoint is used and it would do nothing
     seen: 3
-    take it out`,
+    remove it`,
   ],
   [
     'unknown name in the gate',
@@ -283,10 +283,10 @@ a.yaml:10: variants.q4.eval.suite: WS/none.yaml does not exist
     seen: {"iters":20}
     leave train out, or leave from out to begin at train
 
-a.yaml:6: from.adapter: there is no adapter_config.json in WS/data/rows
+a.yaml:6: from.adapter: WS/data/rows has no adapter_config.json
     seen: "data/rows"
 
-a.yaml:6: from.adapter: there is no adapters.safetensors in WS/data/rows
+a.yaml:6: from.adapter: WS/data/rows has no adapters.safetensors
     seen: "data/rows"`,
   ],
   [
@@ -331,7 +331,7 @@ describe('a config that is refused', () => {
     );
     expect(
       await workspace.reasons(good),
-    ).to.equal(`a.yaml:5: eval.suite: this is no valid suite: 1 problem in it, listed below
+    ).to.equal(`a.yaml:5: eval.suite: this is not a valid suite: it has 1 problem, listed below
     seen: "suites/small.yaml"
 
 WS/suites/small.yaml:3: prompts[0].category: allowed: a category is a name in small letters, digits and _ (it is a variable in \`gate\`)

@@ -34,7 +34,7 @@ describe('a config that chooses its checkpoint', () => {
     );
     await workspace.write('suites/bad.yaml', 'suite: x\nprompts: []\n');
     const bad = await reasons({ by: 'suite', suite: 'suites/bad.yaml' });
-    expect(bad).to.contain('select.suite: this is no valid suite: 1 problem in it, listed below');
+    expect(bad).to.contain('select.suite: this is not a valid suite: it has 1 problem, listed below');
     expect(bad).to.contain('suites/bad.yaml:2: prompts');
     expect(await reasons({ ...bySuite, prompts: 3 })).to.contain(
       'select.prompts: suites/other.yaml has 2; allowed: 1 to 2',
@@ -51,14 +51,14 @@ describe('a config that chooses its checkpoint', () => {
     expect(variant?.chain).to.eql(['select', 'fuse', 'cleanup', 'eval']);
     const cleanup = { keep_checkpoints: 'selected' };
     expect(await workspace.reasons({ ...plainConfig, cleanup, variants })).to.contain(
-      'variants.best.select: it chooses among checkpoints of the plain run, which keeps one only',
+      'variants.best.select: it chooses among checkpoints of the plain run, which keeps only one',
     );
   });
 
   it('says how a variant gets rid of what its phase says', async () => {
     const phase = { ...plainConfig, select: bySuite };
     const reasons = await workspace.reasons({ ...phase, variants: { loss: { select: { by: 'val_loss' } } } });
-    expect(reasons).to.contain('take it out; `suite: null` does that with what the phase says');
+    expect(reasons).to.contain('remove it; `suite: null` does that with what the phase says');
     const { runs } = await workspace.plan({
       ...phase,
       variants: { loss: { select: { by: 'val_loss', suite: null } } },

@@ -36,7 +36,7 @@ const refused: readonly (readonly [string, string, readonly string[]])[] = [
   [
     'two thousands commas',
     training('{ iters: 1,000,000 }'),
-    ['4: the key 0 is there twice; allowed: once | `1,000,000` is three entries in YAML: write 1000000'],
+    ['4: the key 0 occurs twice; allowed: once | `1,000,000` is three entries in YAML: write 1000000'],
   ],
   [
     'a decimal comma',
@@ -103,8 +103,8 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     'commas in numbers in block style',
     `${training('\n  iters: 1,000\n  learning_rate: 1,5e-4\n  grad_checkpoint: 1,5')}seeds: 1,2\n`,
     [
-      '5: train.iters: a number is expected | a comma is no part of a number: write 1000',
-      '6: train.learning_rate: a number is expected | a comma is no part of a number: write 1.5e-4',
+      '5: train.iters: a number is expected | a number has no comma: write 1000',
+      '6: train.learning_rate: a number is expected | a number has no comma: write 1.5e-4',
       "7: train.grad_checkpoint: true or false is expected (mlx_lm's default: false)",
       '9: seeds: allowed: a whole number, or a list | write a list: [1, 2]',
     ],
@@ -113,9 +113,9 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     'ends of lines as JSON has them',
     training('\n  iters: 800,\n  mask_prompt: true,\n  save_every: 10;\n  grad_checkpoint: "True"'),
     [
-      '5: train.iters: a number is expected | YAML takes no , at the end of a line: write 800',
-      '6: train.mask_prompt: true or false is expected | YAML takes no , at the end of a line: write true',
-      '7: train.save_every: a number is expected | YAML takes no ; at the end of a line: write 10',
+      '5: train.iters: a number is expected | YAML has no , at the end of a line: write 800',
+      '6: train.mask_prompt: true or false is expected | YAML has no , at the end of a line: write true',
+      '7: train.save_every: a number is expected | YAML has no ; at the end of a line: write 10',
       "8: train.grad_checkpoint: true or false is expected (mlx_lm's default: false) | write it without quotes: true",
     ],
   ],
@@ -196,9 +196,9 @@ describe('a key without a value', () => {
     expect(config.train).to.eql({ iters: 20 });
     expect(config).to.not.have.any.keys('notes', 'title');
     expect(warnings).to.eql([
-      'line 6: train.mask_prompt is empty, so its default applies; write a value, or null if that is meant',
-      'line 7: train.grad_checkpoint is empty, so its default applies; write a value, or null if that is meant',
-      'line 10: notes is empty, so its default applies; write a value, or null if that is meant',
+      'line 6: train.mask_prompt is empty, so its default applies; write a value, or null if that is intended',
+      'line 7: train.grad_checkpoint is empty, so its default applies; write a value, or null if that is intended',
+      'line 10: notes is empty, so its default applies; write a value, or null if that is intended',
     ]);
   });
 
@@ -213,7 +213,7 @@ describe('a key without a value', () => {
     expect(await aboutNull('~')).to.eql(
       ['line 4: train.resume_adapter_file', 'line 6: baseline.suite'].map(
         (place) =>
-          `${place}: ~ alone is null in YAML, so its default applies; write "~" in quotes for the home folder, or null if that is meant`,
+          `${place}: ~ alone is null in YAML, so its default applies; write "~" in quotes for the home folder, or null if that is intended`,
       ),
     );
     const hint = '~ alone is null in YAML: write "~" in quotes for the home folder';

@@ -56,14 +56,14 @@ const refused: readonly (readonly [name: string, train: object, told: RegExp])[]
   [
     'keys that no layer has',
     lora({ keys: ['attn.q_proj'] }),
-    /keys: no layer that is adapted has one of these names\n.*\n +layers that are there: self_attn\.q_proj, mlp\.up_proj/,
+    /keys: no layer that is adapted has one of these names\n.*\n +its layers: self_attn\.q_proj, mlp\.up_proj/,
   ],
   [
     'a block of layers',
     lora({ keys: ['self_attn'] }),
-    /self_attn is a block of layers; mlx_lm adapts single layers alone/,
+    /self_attn is a block of layers; mlx_lm only adapts single layers/,
   ],
-  ['a norm', lora({ keys: ['input_layernorm'] }), /input_layernorm is no linear layer, so mlx_lm cannot adapt it/],
+  ['a norm', lora({ keys: ['input_layernorm'] }), /input_layernorm is not a linear layer, so mlx_lm cannot adapt it/],
   ['too many layers', { num_layers: 5 }, /train\.num_layers: the model has 4 layers; allowed: 1 to 4, or -1 for all/],
   [
     "mlx_lm's own number of layers",
@@ -81,7 +81,7 @@ const refused: readonly (readonly [name: string, train: object, told: RegExp])[]
   [
     'an unknown schedule',
     scheduled({ name: 'cosine', arguments: [1e-4, 100] }),
-    /lr_schedule\.name: mlx has no such schedule/,
+    /lr_schedule\.name: mlx does not have this schedule/,
   ],
   [
     'a schedule without arguments',
@@ -121,7 +121,7 @@ const doubted: readonly (readonly [name: string, train: object, warnings: readon
   [
     'a rest that makes no step',
     { num_layers: 4, iters: 20, grad_accumulation_steps: 16 },
-    [/the last 4 iterations change nothing, since iters \(20\) is no multiple of grad_accumulation_steps \(16\)/],
+    [/the last 4 iterations change nothing, since iters \(20\) is not a multiple of grad_accumulation_steps \(16\)/],
   ],
   [
     'some keys that are not there',
@@ -134,7 +134,7 @@ const doubted: readonly (readonly [name: string, train: object, warnings: readon
   [
     'DoRA of rank 0',
     { ...lora({ rank: 0 }), fine_tune_type: 'dora' },
-    [/rank is 0: DoRA then learns the magnitudes alone/],
+    [/rank is 0: DoRA then learns only the magnitudes/],
   ],
   ['a schedule that ends at 0', scheduled({ name: 'cosine_decay', arguments: [1e-4, 1000] }), []],
   [

@@ -39,7 +39,7 @@ function hubOfCache(folder: string): string | null {
 
 const hubName = (model: string): string | null => (/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model) ? model : null);
 
-/** Two folders that are both here hold two models if their config.json differs. */
+/** Two folders on this machine contain two models if their config.json differs. */
 async function isOtherFolder(one: string, other: string, lookups: Pick<Lookups, 'read'>): Promise<boolean> {
   const [a, b] = await Promise.all([one, other].map((folder) => lookups.read(join(folder, 'config.json'))));
   return a?.ok === true && b?.ok === true && Buffer.compare(a.bytes, b.bytes) !== 0;

@@ -3,13 +3,15 @@ import { jsonOrNull } from '../json.ts';
 import { getAt } from '../mapping.ts';
 import type { Lookups } from './lookups.ts';
 
-/** What a place that should hold an adapter of mlx_lm holds instead, and what to do with it. */
+/** What is in the place of an mlx_lm adapter, and what to do about it. */
 export interface OtherContent {
   readonly message: string;
   readonly hint: string;
 }
 
-/** Looks at the place that `from.adapter` names (absolute): null when it is a folder that may hold an adapter of mlx_lm. */
+/**
+ * Checks the place that `from.adapter` names (absolute). Null if it is a folder that may contain an adapter of mlx_lm.
+ */
 export async function notAnAdapter(
   folder: string,
   lookups: Pick<Lookups, 'look' | 'list' | 'read'>,
@@ -20,21 +22,21 @@ export async function notAnAdapter(
     return { message: `the folder ${folder} does not exist`, hint: 'paths start at the workspace' };
   const files = await lookups.list(folder);
   const config = files.includes(configFile) ? await lookups.read(join(folder, configFile)) : null;
-  // The decoder drops a byte order mark, which is no reason not to see whose adapter it is.
+  // The decoder drops a byte order mark, which must not hide the kind of the adapter.
   const other = otherContent(folder, files, config?.ok ? jsonOrNull(new TextDecoder().decode(config.bytes)) : null);
   if (other !== null || files.includes(configFile)) return other;
   if (files.includes('adapters.safetensors'))
     return {
-      message: `there is no ${configFile} in ${folder}`,
-      hint: '`mlx_lm lora` wrote it beside the weights: copy it from there',
+      message: `${folder} has no ${configFile}`,
+      hint: '`mlx_lm lora` wrote it next to the weights: copy it from there',
     };
   const inner = await innerAdapter(folder, files, lookups);
-  return inner === null ? null : { message: `there is no ${configFile} in ${folder}`, hint: `did you mean ${inner}?` };
+  return inner === null ? null : { message: `${folder} has no ${configFile}`, hint: `did you mean ${inner}?` };
 }
 
 const configFile = 'adapter_config.json';
 
-/** The adapter of a run's folder, or of a folder that was unpacked into itself. */
+/** The adapter in a run's folder, or in a folder that was unpacked into itself. */
 async function innerAdapter(
   folder: string,
   files: readonly string[],
@@ -51,11 +53,11 @@ const peftHint =
   'train it again with mlx_lm (a phase with `train`); or merge it into its base model with PEFT (merge_and_unload, then save_pretrained) and write from: { model: DIR }';
 
 /** Each command is for a shell in that folder, with the Python that has mlx_lm. */
-const npzHint = `convert it: python -c "import mlx.core as mx; mx.save_safetensors('adapters.safetensors', mx.load('adapters.npz'))", with adapter_config.json beside it`;
+const npzHint = `convert it: python -c "import mlx.core as mx; mx.save_safetensors('adapters.safetensors', mx.load('adapters.npz'))", with adapter_config.json next to it`;
 
 /**
- * Recognizes what is no adapter of mlx_lm by its files and its adapter_config.json (`config`: null where there is none,
- * or no JSON). Returns null when nothing says that it is something else.
+ * Recognizes by its files and its adapter_config.json what is not an adapter of mlx_lm. `config` is null if there is
+ * none, or if it is not JSON. Returns null if nothing suggests another kind.
  */
 export function otherContent(folder: string, files: readonly string[], config: unknown): OtherContent | null {
   const type = getAt(config, ['peft_type']);
@@ -65,14 +67,14 @@ export function otherContent(folder: string, files: readonly string[], config: u
   if (weights !== undefined) return peft(folder, weights);
   const gguf = files.find((file) => /\.gguf$/i.test(file));
   if (gguf !== undefined)
-    return { message: `${folder} holds ${gguf}, a file of llama.cpp, which mlx_lm cannot load`, hint: ownHint };
+    return { message: `${folder} has ${gguf}, a file of llama.cpp, which mlx_lm cannot load`, hint: ownHint };
   if (files.includes('adapters.npz'))
     return {
-      message: `${folder} holds adapters.npz, the format of early versions of mlx_lm; it reads adapters.safetensors now`,
+      message: `${folder} has adapters.npz, the format of early versions of mlx_lm; it reads adapters.safetensors now`,
       hint: npzHint,
     };
   if (files.includes('config.json') && files.some((file) => /\.(safetensors|bin)$/.test(file)))
-    return { message: `${folder} is a whole model, no adapter`, hint: 'write from: { model: DIR }' };
+    return { message: `${folder} is a whole model, not an adapter`, hint: 'write from: { model: DIR }' };
   return files.length === 0 ? { message: `${folder} is empty`, hint: ownHint } : null;
 }
 
@@ -81,7 +83,7 @@ const peft = (folder: string, evidence: string): OtherContent => ({
   hint: peftHint,
 });
 
-/** What is wrong with a file where the folder of an adapter is expected. */
+/** What is wrong with a file in the place of an adapter's folder. */
 function fileForFolder(path: string): OtherContent {
   const name = basename(path);
   const checkpoint = /^(\d+)_adapters\.safetensors$/.exec(name)?.[1];

@@ -5,25 +5,25 @@ import { type ModelFolder, supportFault } from '../mlx/model-support.ts';
 import type { Facts, FoundModel, Lookups } from './lookups.ts';
 import type { Finding, Path } from './problem.ts';
 
-/** A model that a config names, as it is here. */
+/** A model that a config names, as it is on this machine. */
 export interface NamedModel {
   readonly source: string;
   readonly revision: string | null;
   readonly found: FoundModel;
-  /** What its headers say; null: it is not here. */
+  /** What its headers say. Null if it is not on this machine. */
   readonly folder: ModelFolder | null;
 }
 
-/** Looks models up by name, each once, however many sections and variants ask. */
+/** Looks models up by name, each once, however many sections and variants need them. */
 export interface ModelReader {
   read(source: string, revision: string | null): Promise<NamedModel>;
-  /** The phase's base model; null: it names none. */
+  /** The phase's base model, or null if it names none. */
   base(): Promise<NamedModel | null>;
-  /** The layers of the phase's base model; null: it is not here, or its headers do not tell. */
+  /** The layers of the phase's base model. Null if it is not on this machine, or if its headers do not show them. */
   layers(): Promise<ModelLayers | null>;
 }
 
-/** `base`: what the phase itself names; a model that is undefined is reported elsewhere. */
+/** `base` is what the phase itself names. An undefined model is reported elsewhere. */
 export function modelReader(
   lookups: Pick<Lookups, 'resolveModel' | 'inspectModel'>,
   base: { readonly model?: string | undefined; readonly revision?: string | undefined },
@@ -51,7 +51,7 @@ export function modelReader(
   };
 }
 
-/** Why a model that is here cannot be used; null: by its headers and by what the installed mlx_lm loads it can. */
+/** Why a model on this machine cannot be used. Null if its headers and the installed mlx_lm allow it. */
 export async function faultOf(
   { folder }: NamedModel,
   lookups: Pick<Lookups, 'facts'>,
@@ -63,7 +63,10 @@ export async function faultOf(
   return supportFault(folder, { loadable, version: versions.mlx_lm ?? '', trusts });
 }
 
-/** The fault as a problem of the config. One that a fetch mends leaves the phase plannable, as a model that is not here does. */
+/**
+ * The fault as a problem of the config. If a download repairs it, the phase can still be planned, as with a model that
+ * is not on this machine.
+ */
 export function faultFinding(fault: ModelFault, { source, revision, found }: NamedModel, path: Path): Finding {
   const place = found.found ? found.folder : source;
   const hub = found.found && found.revision !== null ? { id: source, revision } : null;
@@ -72,7 +75,7 @@ export function faultFinding(fault: ModelFault, { source, revision, found }: Nam
   return fault.kind === 'missing' ? { ...finding, absent: true } : finding;
 }
 
-/** Versions that are known to fail when they train this model, a warning each. */
+/** Versions that are known to fail when they train this model, one warning each. */
 export function pairWarnings({ folder }: NamedModel, { versions }: Facts): string[] {
   if (folder?.whole !== true) return [];
   return badPairs(versions, folder.config).map((text) => `${text}; update mlx-lm before the run starts`);

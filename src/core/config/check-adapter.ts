@@ -13,13 +13,16 @@ import type { Finding } from './problem.ts';
 
 type FromAdapter = Extract<From, { adapter: string }>;
 
-/** An adapter from outside, as it is pinned at acceptance; null: the findings say why not. */
+/** An adapter from outside, pinned at acceptance. Null if the findings say why not. */
 export interface CheckedAdapter {
   readonly value: { readonly adapter: string; readonly checkpoint: number | null; readonly sha256: string } | null;
   readonly findings: readonly Finding[];
 }
 
-/** `from.adapter`: files, settings and headers, so that mlx_lm can load it onto the base model of the phase. */
+/**
+ * Checks files, settings and headers of `from.adapter`: mlx_lm must be able to load it onto the base model of the
+ * phase.
+ */
 export async function checkAdapter(
   from: FromAdapter,
   lookups: Lookups,
@@ -34,7 +37,7 @@ export async function checkAdapter(
   const weights = `${checkpoint === null ? '' : `${String(checkpoint).padStart(7, '0')}_`}adapters.safetensors`;
   const findings: Finding[] = files.includes('adapter_config.json')
     ? await configFindings(folder, at, { lookups, base: await models.base() })
-    : [{ ...at, message: `there is no adapter_config.json in ${folder}` }];
+    : [{ ...at, message: `${folder} has no adapter_config.json` }];
   if (files.includes(weights)) {
     const message = await weightsProblem(join(folder, weights), lookups, await models.layers());
     if (message !== null) findings.push({ ...at, message });
@@ -45,7 +48,7 @@ export async function checkAdapter(
   return { value: { adapter: folder, checkpoint, sha256: hash.sha256 }, findings };
 }
 
-/** A finding when `from.adapter` is no folder, or holds something else than an adapter of mlx_lm. */
+/** A finding if `from.adapter` is not a folder, or contains something other than an adapter of mlx_lm. */
 export async function noAdapter(adapter: string, lookups: Lookups): Promise<readonly Finding[]> {
   const other = await notAnAdapter(lookups.absolute(adapter), lookups);
   return other === null ? [] : [{ path: ['from', 'adapter'], seen: adapter, ...other }];
@@ -61,15 +64,15 @@ function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights,
   const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
   const sorted = there.toSorted((a, b) => a - b);
   const choose = checkpoint === undefined ? `; name one: checkpoint: ${sorted.at(-1)}` : '';
-  const hint = there.length === 0 ? undefined : `checkpoints that are there: ${sorted.join(', ')}${choose}`;
+  const hint = there.length === 0 ? undefined : `its checkpoints: ${sorted.join(', ')}${choose}`;
   const place: Pick<Finding, 'path' | 'seen'> =
     checkpoint === undefined
       ? { path: ['from', 'adapter'], seen: adapter }
       : { path: ['from', 'checkpoint'], seen: checkpoint };
-  return { ...place, message: `there is no ${weights} in ${folder}`, hint };
+  return { ...place, message: `${folder} has no ${weights}`, hint };
 }
 
-/** What mlx_lm's load_adapters reads of adapter_config.json, and stops without. */
+/** The keys of adapter_config.json that mlx_lm's load_adapters requires. */
 async function configFindings(
   folder: string,
   at: Pick<Finding, 'path' | 'seen'>,
@@ -81,7 +84,7 @@ async function configFindings(
   const file = join(folder, 'adapter_config.json');
   const read = await lookups.read(file);
   if (!read.ok) return [{ ...at, message: read.message }];
-  // TextDecoder would take the mark away.
+  // TextDecoder would remove the mark.
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(read.bytes);
   const refused = refusedStart(text);
   if (refused !== null) return [{ ...at, message: `${file}: ${refused}` }];
@@ -111,7 +114,7 @@ async function configFindings(
   return findings;
 }
 
-/** Why a file of adapter weights cannot be put onto the model with these layers; null: nothing that is known. */
+/** Why a file of adapter weights does not fit the model with these layers. Null if nothing is known against it. */
 export async function weightsProblem(
   file: string,
   lookups: Pick<Lookups, 'inspectTensors'>,

@@ -16,14 +16,14 @@ interface BaselineScope {
   readonly suites: SuiteReader;
 }
 
-/** A baseline that is a phase must be known; a suite that is written as a file must be there. */
+/** A baseline that is a phase must be known, and a suite that is given as a file must exist. */
 export async function checkBaseline(phase: UsablePhase, { lookups }: BaselineScope): Promise<Finding[]> {
   const { baseline } = phase;
   if (baseline === undefined) return [];
   if (typeof baseline === 'string') return checkPhaseName(baseline, phase, lookups);
   const { suite } = baseline;
   if (suite === undefined || !looksLikeFile(suite) || (await isFile(suite, lookups))) return [];
-  const message = `there is no file ${lookups.absolute(suite)}; allowed: the file of the suite, or its name`;
+  const message = `${lookups.absolute(suite)} does not exist; allowed: the file of the suite, or its name`;
   return [{ path: ['baseline', 'suite'], seen: suite, message, hint: 'paths start at the workspace' }];
 }
 
@@ -43,16 +43,22 @@ const looksLikeFile = (suite: string): boolean => /^[.~]|[/\\]|\.(ya?ml|json)$/i
 const isFile = async (path: string, lookups: Lookups): Promise<boolean> =>
   (await lookups.look(lookups.absolute(path)))?.kind === 'file';
 
-/** What can be said before the runs about how comparable their scores are with the baseline. */
+/** What is known before the runs about how comparable their scores are with the baseline. */
 export interface BaselineDoubts {
   readonly warnings: readonly string[];
-  /** For figures, by the path of a suite: whether they were measured on it. A suite is missing here when the baseline names none. */
+  /**
+   * For figures, by the path of a suite: whether they were measured on it. A suite is absent if the baseline names
+   * none.
+   */
   readonly comparable: ReadonlyMap<string, boolean>;
 }
 
 type Runs = Pick<ResolvedPhase, 'settings' | 'variants'>;
 
-/** Compares the suite of the baseline with those of the runs; for a baseline that is a phase, the whole evaluation. */
+/**
+ * Compares the suite of the baseline with those of the runs. If the baseline is a phase, it compares the whole
+ * evaluation.
+ */
 export async function baselineDoubts(phase: Phase, runs: Runs, scope: BaselineScope): Promise<BaselineDoubts> {
   const { baseline } = phase;
   const none: BaselineDoubts = { warnings: [], comparable: new Map() };
@@ -84,7 +90,7 @@ interface Evaluation {
   readonly settings: Runs['settings']['eval'];
 }
 
-/** The evaluation of the plain runs, and of each variant that has another one. */
+/** The evaluation of the plain runs, and of each variant with another one. */
 function evaluationsOf({ settings, variants }: Runs): Evaluation[] {
   const plain = canonicalJson(settings.eval);
   return [
@@ -103,10 +109,13 @@ async function isSuite(given: string, own: Suite, lookups: Lookups): Promise<boo
   return other !== null && 'suite' in other && content(other.suite) === content(own);
 }
 
-/** All of a suite but its name, without the layout of its file. */
+/** The content of a suite without its name and the layout of its file. */
 const content = ({ suite: _name, ...rest }: Suite): string => canonicalJson(rest);
 
-/** What differs between the evaluation of another phase and those of the runs. A suite that is gone is compared by the rows. */
+/**
+ * What differs between the evaluation of another phase and those of the runs. If its suite is gone, the rows are
+ * compared later.
+ */
 async function phaseWarnings(name: string, runs: Runs, { lookups, suites }: BaselineScope): Promise<string[]> {
   const record = await lookups.phaseRecord(name);
   const settings = evalSettings.safeParse(getAt(record?.config, ['eval'])).data;
@@ -131,13 +140,13 @@ interface Evaluated {
   readonly settings: Runs['settings']['eval'];
 }
 
-/** In what two evaluations differ before there are rows, by the names that a config has for it. */
+/** How two evaluations differ before there are rows, by config names. */
 function evaluationDifferences(one: Evaluated, other: Evaluated): string[] {
   const [parts, others] = [configParts(one), configParts(other)];
   return [...others.keys()].filter((part) => others.get(part) !== parts.get(part));
 }
 
-/** What makes an eval identity but for the machine's versions and the rendered prompts. */
+/** The parts of an eval identity, except for the machine's versions and the rendered prompts. */
 function configParts({ suite, settings }: Evaluated): Map<string, string> {
   const identity: unknown = JSON.parse(evalIdentity({ suite, settings, versions: {} }));
   const asked = getAt(identity, ['settings']);

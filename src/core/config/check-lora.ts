@@ -8,11 +8,11 @@ export interface LoraScope {
   readonly path: Path;
   /** mlx_lm's own defaults of the train section. */
   readonly defaults: Mapping;
-  /** Of the base model; null: it is not here yet. */
+  /** Of the base model. Null if it is not on this machine yet. */
   readonly layers: ModelLayers | null;
 }
 
-/** Names of other libraries for what mlx_lm calls otherwise. */
+/** Names that other libraries use for mlx_lm's settings. */
 const renamed: Readonly<Record<string, string>> = {
   alpha: 'scale',
   lora_alpha: 'scale',
@@ -22,7 +22,7 @@ const renamed: Readonly<Record<string, string>> = {
   target_modules: 'keys',
 };
 
-/** Which layers the training adapts, and whether what it adds to them can be anything but zero. */
+/** Which layers the training adapts, and whether what it adds to them can be other than zero. */
 export function checkLora(train: Mapping, scope: LoraScope): Checked {
   const { lora_parameters: parameters = scope.defaults.lora_parameters } = train;
   const given = isMapping(parameters) ? parameters : {};
@@ -58,13 +58,13 @@ function checkParameters(given: Mapping, isDora: boolean, { path, defaults }: Lo
   else if (Array.isArray(keys) && keys.length === 0)
     findings.push({ ...at('keys'), message: 'an empty list adapts no layer', hint: 'leave keys out for every layer' });
   for (const key of ['rank', 'scale'].filter((one) => given[one] === 0)) {
-    if (isDora) warnings.push(`train.lora_parameters.${key} is 0: DoRA then learns the magnitudes alone`);
+    if (isDora) warnings.push(`train.lora_parameters.${key} is 0: DoRA then learns only the magnitudes`);
     else findings.push({ ...at(key), message: `with ${key} 0 the adapter is zero, whatever is learned` });
   }
   return { findings, warnings };
 }
 
-/** mlx_lm takes the section as a whole: what is left out is not its default, it is missing. */
+/** mlx_lm replaces the section as a whole: an omitted key is missing and does not get its default. */
 function missing(given: Mapping, usual: Mapping, path: Path): Finding[] {
   const absent = Object.entries(usual).filter(([key]) => !Object.hasOwn(given, key));
   if (absent.length === 0) return [];
@@ -88,7 +88,7 @@ function ignored(
   return { message, hint: `scale is ${key} / rank: write scale${scale}` };
 }
 
-/** The last `num_layers` blocks and the keys in them, as mlx_lm's linear_to_lora_layers takes them. */
+/** The last `num_layers` blocks and the keys in them, selected as by mlx_lm's linear_to_lora_layers. */
 function checkLayers(train: Mapping, given: Mapping, { path, defaults, layers }: LoraScope): Checked {
   const wanted = Number(train.num_layers ?? defaults.num_layers ?? Number.NaN);
   const zero = train.num_layers === 0 ? ['train.num_layers is 0, which mlx_lm reads as all layers (as -1)'] : [];
@@ -112,7 +112,7 @@ interface Blocks {
   readonly first: number;
 }
 
-/** Where a key leads: to a layer that can be adapted, to one that cannot (`block`: with layers in it), or nowhere. */
+/** Where a key leads: to a layer that can be adapted, to one that cannot (`block` contains layers), or nowhere. */
 type Leads = 'linear' | 'block' | 'vector' | 'nowhere';
 
 function leads(key: string, { layers, first }: Blocks): Leads {
@@ -129,7 +129,7 @@ function checkKeys(keys: readonly string[], blocks: Blocks): Checked {
   const { layers, path, first } = blocks;
   const found = keys.map((key) => ({ key, to: leads(key, blocks) }));
   const usable = [...layers.inner].filter(([, one]) => one.dimensions > 1 && [...one.blocks].some((b) => b >= first));
-  const names = `layers that are there: ${usable
+  const names = `its layers: ${usable
     .map(([name]) => name)
     .slice(0, mostNames)
     .join(', ')}`;
@@ -146,8 +146,8 @@ function checkKeys(keys: readonly string[], blocks: Blocks): Checked {
     seen: key,
     message:
       to === 'block'
-        ? `${key} is a block of layers; mlx_lm adapts single layers alone`
-        : `${key} is no linear layer, so mlx_lm cannot adapt it`,
+        ? `${key} is a block of layers; mlx_lm only adapts single layers`
+        : `${key} is not a linear layer, so mlx_lm cannot adapt it`,
   }));
   if (lost.length === keys.length)
     findings.push({ ...at, seen: keys, message: 'no layer that is adapted has one of these names' });
@@ -156,7 +156,7 @@ function checkKeys(keys: readonly string[], blocks: Blocks): Checked {
   return { findings, warnings: some ? [warning] : [] };
 }
 
-/** mlx_lm has no DoRA for a stack of experts and stops. */
+/** mlx_lm has no DoRA for a stack of experts, and stops. */
 function expertsInDora(train: Mapping, { path, layers, first, keys }: Blocks & { keys: string[] | null }): Finding[] {
   if (train.fine_tune_type !== 'dora' || !layers.isMlx) return [];
   const stack = [...layers.inner].find(

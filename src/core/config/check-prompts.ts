@@ -13,30 +13,30 @@ import type { Lookups, RunDraft } from './lookups.ts';
 import { type Checked, nothingFound, type Path, together } from './problem.ts';
 
 export interface CheckedPrompts extends Checked {
-  /** Those of `warnings` that say what could not be checked now: eval renders the prompts again. */
+  /** The `warnings` about what could not be checked now: eval renders the prompts again. */
   readonly transient: readonly string[];
 }
 
 type PromptLookups = Pick<Lookups, 'render' | 'hash'>;
 
-/** A suite that a run asks of a model, and which key of the config says so. */
+/** A suite for a model, and the config key that names it. */
 interface Asking {
   readonly path: Path;
   readonly job: RenderJob;
-  /** An engine has the server, and may ask it other prompts than the suite's: a refusal is no more than likely. */
+  /** An engine has the server and may send it prompts other than the suite's, so a refusal is only likely. */
   readonly byEngine: boolean;
 }
 
 /**
- * Every prompt that the runs will ask, rendered by the chat template of the model that is asked. Models that are not here
- * yet are checked once they are. Throws nothing: what cannot be checked is a warning.
+ * Renders every prompt of the runs with the chat template of its model. Models that are not on this machine yet are
+ * checked later. Throws nothing: what cannot be checked is a warning.
  */
 export async function checkPrompts(
   runs: readonly RunDraft[],
   lookups: PromptLookups,
   suites: Pick<SuiteReader, 'read'>,
 ): Promise<CheckedPrompts> {
-  // The seeds of a variant ask the same prompts.
+  // The seeds of a variant have the same prompts.
   const variants = [...new Map(runs.map((run) => [run.variant, run])).values()];
   const askings = (await Promise.all(variants.map((run) => askingsOf(run, lookups, suites)))).flat();
   const distinct = [...new Map(askings.map((one) => [JSON.stringify([one.job, one.byEngine]), one])).values()];
@@ -78,7 +78,7 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
   const key = path.join('.');
   if (rendered?.ok !== true) {
     const why = rendered?.failed ?? 'no answer';
-    const unchecked = [`${key}: the prompts were not checked against the chat template: ${why}`];
+    const unchecked = [`${key}: the prompts were not checked with the chat template: ${why}`];
     return { findings: [], warnings: unchecked, transient: unchecked };
   }
   const { refused, skipped, templated } = rendered.rendering;
@@ -95,7 +95,7 @@ function checkAsking({ path, job, byEngine }: Asking, rendered: Rendered | undef
       ...(templated ? [] : [`${key}: ${job.model} has no chat template, so mlx_lm writes prompts as \`USER: ...\``]),
       ...(skipped.length === 0
         ? []
-        : [`${key}: ${skipped.length} prompts with images were not checked against the chat template`]),
+        : [`${key}: ${skipped.length} prompts with images were not checked with the chat template`]),
     ],
   };
 }

@@ -4,19 +4,19 @@ import { plural } from '../words.ts';
 import { type Checked, type Finding, nothingFound, type Path } from './problem.ts';
 import { notAllowed, typeWord } from './validate.ts';
 
-/** Longer trainings are not counted through step by step. */
+/** Longer trainings are not simulated step by step. */
 const mostSteps = 200_000;
-/** A schedule that ends at 0 does so at its last step; more of the training than this at 0 is a slip. */
+/** A schedule that ends at 0 does so at its last step. A larger share of the training at 0 is a mistake. */
 const idleShare = 0.05;
 
-/** What is left of a rate, against its highest, when float arithmetic means 0. */
+/** The remainder of a rate, relative to its highest value, that is 0 in float arithmetic. */
 const rounding = 1e-6;
 
 const sections = ['name', 'arguments', 'warmup', 'warmup_init'];
 
 /**
- * `train.lr_schedule` against what mlx makes of it. `known`: names that the installed mlx has; null: not known.
- * `updates`: steps that the optimizer makes.
+ * Checks `train.lr_schedule` by what mlx makes of it. `known` has the names of the installed mlx, or is null if they
+ * are not known. `updates` is the number of optimizer steps.
  */
 export function checkSchedule(
   value: Mapping,
@@ -42,7 +42,7 @@ function shapeFindings(value: Mapping, path: Path, known: readonly string[] | nu
     findings.push({
       path: [...path, 'name'],
       seen: name,
-      ...notAllowed('mlx has no such schedule', name, known),
+      ...notAllowed('mlx does not have this schedule', name, known),
     });
   const kind = typeof name === 'string' ? scheduleKinds[name] : undefined;
   const form = kind === undefined ? '' : `: ${kind.usage}`;
@@ -56,7 +56,7 @@ function shapeFindings(value: Mapping, path: Path, known: readonly string[] | nu
   return findings;
 }
 
-/** Null: of a name that phasebox does not know, so nothing can be said of its rates. */
+/** Null if phasebox does not know the name, so that nothing can be said about its rates. */
 function readSchedule(value: Mapping): Schedule | null {
   const { name, arguments: args, warmup, warmup_init: warmupInit } = value;
   if (typeof name !== 'string' || scheduleKinds[name] === undefined || !Array.isArray(args)) return null;

@@ -12,12 +12,12 @@ export interface ScoresScope {
   readonly suites: SuiteReader;
 }
 
-/** Baseline known, and every name in gate and outcomes: a slip costs a minute here and a night later. */
+/** The baseline must be known, and every name in gate and outcomes: a mistake costs a minute here and a night later. */
 export async function checkScores(phase: UsablePhase, scope: ScoresScope): Promise<Finding[]> {
   const { criteria } = phase;
   const findings = await checkBaseline(phase, scope);
   if (criteria === undefined || phase.eval?.suite === undefined) return findings;
-  // A suite that cannot be read is told at eval.suite; only what may be a category is not looked at then.
+  // An unreadable suite is reported at eval.suite. Then only names that may be categories are not checked.
   const categories = await categoriesAt(phase.eval.suite, scope);
   const baselineCategories = await baselineNames(phase, categories, scope);
   const faults = checkCriteria(criteria, { categories, baselineCategories });
@@ -40,7 +40,7 @@ async function baselineNames(
   if (typeof baseline !== 'string') return Object.keys(baseline.categories);
   const record = await scope.lookups.phaseRecord(baseline);
   const suite = getAt(record?.config, ['eval', 'suite']);
-  // Its suite is gone since: the best guess is that it was the same.
+  // Its suite is gone: the best guess is that it was the same.
   return (typeof suite === 'string' ? await categoriesAt(suite, scope) : null) ?? own ?? [];
 }
 

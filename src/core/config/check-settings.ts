@@ -14,7 +14,7 @@ export const sections = z.strictObject(configSections);
 const kept = z.strictObject(keptSections);
 export type Sections = Partial<z.infer<typeof sections>>;
 
-/** A suite as a config names it; `problems` are in its own file, `message` is why it cannot be read at all. */
+/** A suite that a config names. `problems` are in its own file, and `message` says why it cannot be read at all. */
 export type FoundSuite =
   | { readonly suite: Suite; readonly warnings?: readonly string[] }
   | { readonly problems: readonly Problem[] }
@@ -83,7 +83,7 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
   };
 }
 
-/** Not in the schema, which reads the run.json of earlier versions too. */
+/** Not in the schema, which also reads the run.json of earlier versions. */
 function checkEngine(given: Sections, path: Path): Finding[] {
   const words = given.eval?.engine?.command ?? [];
   const index = othersHomeAt(words);
@@ -91,22 +91,25 @@ function checkEngine(given: Sections, path: Path): Finding[] {
   return [{ path: [...path, 'eval', 'engine', 'command', index], seen: words[index], message: othersHome }];
 }
 
-/** mlx_lm takes over what it finds by name and says nothing of the rest: a foreign file would change nothing. */
+/**
+ * mlx_lm loads the weights that it finds by name and says nothing about the rest, so a foreign file would change
+ * nothing.
+ */
 async function checkResume(file: string, { lookups, models, path }: SettingsScope): Promise<Finding[]> {
   const at = { path: [...path, 'train', 'resume_adapter_file'], seen: file };
   const absolute = lookups.absolute(file);
   if ((await lookups.look(absolute))?.kind !== 'file')
-    return [{ ...at, message: `there is no file ${absolute}`, hint: 'paths start at the workspace' }];
+    return [{ ...at, message: `${absolute} does not exist`, hint: 'paths start at the workspace' }];
   const message = await weightsProblem(absolute, lookups, await models.layers());
   return message === null ? [] : [{ ...at, message }];
 }
 
 /** What decides instead of a suite. */
-const decides = { last: 'the last checkpoint goes on', val_loss: 'the loss on valid.jsonl decides' } as const;
+const decides = { last: 'the last checkpoint is used', val_loss: 'the loss on valid.jsonl decides' } as const;
 
-/** A variant has what it does not say itself from its phase. */
+/** A variant inherits the keys of its phase that it does not set itself. */
 const takeOut = (key: string, path: Path): string =>
-  path.length === 0 ? 'take it out' : `take it out; \`${key}: null\` does that with what the phase says`;
+  path.length === 0 ? 'remove it' : `remove it; \`${key}: null\` does that with what the phase says`;
 
 async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<Finding[]> {
   if (select === undefined) return [];
@@ -135,10 +138,10 @@ async function checkSuite(suite: string, key: Path, { lookups, suites, path }: S
   if ('message' in found) return [{ ...at, message: found.message, hint: 'paths start at the workspace' }];
   if ('suite' in found) return [];
   const count = found.problems.length === 1 ? '1 problem' : `${found.problems.length} problems`;
-  return [{ ...at, message: `this is no valid suite: ${count} in it, listed below` }];
+  return [{ ...at, message: `this is not a valid suite: it has ${count}, listed below` }];
 }
 
-/** Sections as a run keeps them, paths absolute; null when one is missing. */
+/** Sections as a run keeps them, with absolute paths. Null if one is missing. */
 export function resolveSettings(given: Sections, lookups: Lookups): Run['settings'] | null {
   const absolute = (path: string): string => lookups.absolute(path);
   const resolved = sectionNames.map((name) => {

@@ -11,15 +11,15 @@ import type { Finding } from './problem.ts';
 import { type UsablePhase, usable } from './read-phase.ts';
 import { suggestion } from './validate.ts';
 
-/** Something that was looked up: null when nothing can be planned with it; the findings say why, or what is absent. */
+/** The result of a lookup. Null if nothing can be planned with it. The findings say why, or what is absent. */
 export interface Checked<T> {
   readonly value: T | null;
   readonly findings: readonly Finding[];
 }
 
-/** Where the runs of a phase begin, and what they take over from the run they start from. */
+/** Where the runs of a phase begin, and what they inherit from the run they start from. */
 export interface CheckedStart extends Start {
-  /** Settings of stages that are made already. */
+  /** Settings of stages that already exist. */
   readonly inherited: Partial<Run['settings']>;
   /** mlx_lm's defaults for the training of that run. Null: nothing is taken over. */
   readonly trainDefaults: Mapping | null;
@@ -27,7 +27,7 @@ export interface CheckedStart extends Start {
 
 const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: null, findings });
 
-/** Looks up model, data, adapter and source run. What the phase lacks is told elsewhere (`required`). */
+/** Looks up model, data, adapter and source run. Missing keys are reported elsewhere (`required`). */
 export async function checkStart(
   phase: UsablePhase,
   lookups: Lookups,
@@ -51,7 +51,7 @@ export async function checkStart(
   return { value, findings };
 }
 
-/** A run that only evaluates has no use for these: what is written there must not change how its model is served. */
+/** A run that only evaluates does not use these: they must not change how its model is served. */
 const unused = pickSections(usable.parse({}), modelSections);
 
 function pickSections<S extends Partial<Run['settings']>>(settings: S, names: readonly SectionName[]): Partial<S> {
@@ -60,7 +60,7 @@ function pickSections<S extends Partial<Run['settings']>>(settings: S, names: re
   ) as Partial<S>;
 }
 
-/** An adapter from outside was chosen by whoever named it. */
+/** An adapter from outside was chosen by the person who named it. */
 function nothingToSelect({ from, select }: UsablePhase): Finding[] {
   if (from === undefined || !('adapter' in from) || select === undefined || select.by === 'last') return [];
   const message = 'nothing is trained here, so there are no checkpoints to choose from; allowed: last';
@@ -84,7 +84,7 @@ async function checkModel(
   }
   const trusts = phase.train?.trust_remote_code === true;
   const fault = await faultOf(named, lookups, trusts);
-  // What is not there of a model of the Hub comes with the download.
+  // Missing files of a Hub model come with the download.
   if (fault?.kind === 'missing' && found.revision !== null && download) return { value: absent, findings: [] };
   const value = { source, folder: found.folder, revision: found.revision ?? revision, download };
   return { value, findings: fault === null ? [] : [faultFinding(fault, named, ['model'])] };
@@ -102,15 +102,15 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
   const findings: Finding[] = [];
   for (const name of ['train.jsonl', 'valid.jsonl']) {
     const file = await lookups.look(join(folder, name));
-    if (file?.kind !== 'file') findings.push({ ...at, message: `there is no ${join(folder, name)}` });
+    if (file?.kind !== 'file') findings.push({ ...at, message: `${join(folder, name)} does not exist` });
     else if (file.bytes === 0) findings.push({ ...at, message: `${join(folder, name)} is empty` });
   }
   return { value, findings };
 }
 
 /**
- * What a `from` names that its schema refuses: a slip in one of its keys must not hide that the run or the folder is not
- * there.
+ * Checks a `from` that its schema refuses: a mistake in one of its keys must not hide that the run or the folder does
+ * not exist.
  */
 export async function checkBrokenFrom(
   from: unknown,
@@ -171,7 +171,7 @@ async function startFromRun(
   return { value, findings: [] };
 }
 
-/** Checkpoints that another run could choose from are gone when this one is over. */
+/** Checkpoints that another run could choose from are deleted when this one has finished. */
 export const keepsOne = ({ cleanup }: Run['settings']): boolean => cleanup.keep_checkpoints === 'selected';
 
 async function nearestPhase(run: string, lookups: Lookups): Promise<string | undefined> {
@@ -183,7 +183,7 @@ async function nearestPhase(run: string, lookups: Lookups): Promise<string | und
   );
 }
 
-/** Why no run can start after this stage of that run; null: it can. */
+/** Why no run can start after this stage of that run, or null if it can. */
 function cannotBranch(source: RunPlan, after: StageName): Pick<Finding, 'message' | 'hint'> | null {
   const made: readonly StageName[] = source.chain.filter((stage) => stages[stage].branches);
   if (!made.includes(after)) {

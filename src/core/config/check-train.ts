@@ -8,7 +8,7 @@ import { type Checked, type Finding, nothingFound, type Path, together } from '.
 import { oddSpaceHint } from './slips.ts';
 import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';
 
-/** Keys of mlx_lm that are ours to set, and where the phase says it instead. */
+/** Keys of mlx_lm that phasebox sets, and where the phase sets them instead. */
 const ours: Readonly<Record<string, string>> = {
   model: 'write `model:` in the phase, outside train',
   data: 'write `data:` in the phase, outside train',
@@ -27,11 +27,11 @@ export const phaseDefaults = (defaults: Mapping): Mapping =>
   Object.fromEntries(Object.entries(defaults).filter(([key]) => !Object.hasOwn(ours, key)));
 
 export interface TrainScope extends LoraScope {
-  /** Schedules that the installed mlx has; null: not known. */
+  /** Schedules of the installed mlx. Null if not known. */
   readonly schedules: readonly string[] | null;
 }
 
-/** What `train:` says beyond its schema, against the defaults of the installed mlx_lm and the layers of the model. */
+/** Checks `train:` beyond its schema, with the defaults of the installed mlx_lm and the layers of the model. */
 export function checkTrain(train: Mapping, scope: TrainScope): Checked {
   const { path, defaults } = scope;
   const keys = Object.entries(train).flatMap(([key, value]) => checkKey(key, value, { path, defaults }));
@@ -54,7 +54,7 @@ function checkKey(key: string, value: unknown, { path, defaults }: { path: Path;
 }
 
 interface Steps extends Checked {
-  /** Steps that the optimizer makes. */
+  /** The number of optimizer steps. */
   readonly updates: number;
 }
 
@@ -70,20 +70,20 @@ function checkSteps(train: Mapping, { path, defaults }: Pick<TrainScope, 'path' 
     findings.push({ ...at, message, hint: `allowed: 1 to ${iters}` });
   }
   if (train.val_batches === 0) {
-    const message = 'mlx_lm divides by it, so the val loss would be no number; allowed: at least 1, or -1 for all';
+    const message = 'mlx_lm divides by it, so the val loss would not be a number; allowed: at least 1, or -1 for all';
     findings.push({ path: [...path, 'val_batches'], seen: 0, message });
   }
   const lost = iters % gathered;
-  const warning = `train: the last ${plural(lost, 'iteration')} change nothing, since iters (${iters}) is no multiple of grad_accumulation_steps (${gathered})`;
+  const warning = `train: the last ${plural(lost, 'iteration')} change nothing, since iters (${iters}) is not a multiple of grad_accumulation_steps (${gathered})`;
   return { updates, findings, warnings: updates >= 1 && lost > 0 ? [warning] : [] };
 }
 
 type At = Pick<Finding, 'path' | 'seen'>;
 
-/** A key that mlx_lm does not know, or that is not the phase's to set. */
+/** A key that mlx_lm does not know, or that a phase may not set. */
 export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[] {
   if (Object.hasOwn(ours, key)) return [{ ...at, message: 'phasebox sets this', hint: ours[key] }];
-  // No defaults at all: there is no mlx_lm to ask.
+  // Without any defaults there is no mlx_lm to compare with.
   if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
   const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
   const hint = oddSpaceHint(key, 'this key');
@@ -114,10 +114,13 @@ function checkOptimizer(value: string, known: unknown, at: At): Finding[] {
   return [{ ...at, message: `allowed: ${names.join(', ')}`, hint: suggestion(value, names) }];
 }
 
-/** The type of a default; null: any (mlx_lm's default is None). A whole number is a fine float, not the other way round. */
+/**
+ * The type of a default. Null means any (mlx_lm's default is None). A whole number is a valid float, but not the
+ * reverse.
+ */
 function typeOf(value: unknown): string | null {
   if (value === null || value === undefined) return null;
-  // 0 may be a 0.0 of Python: JSON does not tell
+  // 0 may be a 0.0 in Python, which JSON does not show
   if (typeof value === 'number') return Number.isInteger(value) && value !== 0 ? 'int' : 'number';
   if (Array.isArray(value)) return 'array';
   return isMapping(value) ? 'object' : typeof value;

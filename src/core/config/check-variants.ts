@@ -12,15 +12,15 @@ export interface VariantsScope extends Omit<SettingsScope, 'path'> {
   /** The merged config, and the variants in it whose own keys are right. */
   readonly raw: Mapping;
   readonly overlays: Mapping;
-  /** The last stage that is made already where the phase begins. */
+  /** The last stage that already exists where the phase begins. */
   readonly done: StageName | null;
-  /** The phase's own settings; null when they are wrong. */
+  /** The phase's own settings. Null if they are wrong. */
   readonly plain: Run['settings'] | null;
-  /** What the phase takes over with `from.run`. */
+  /** What the phase inherits with `from.run`. */
   readonly inherited: Partial<Run['settings']>;
-  /** What is wrong with the phase is not said again of each variant. */
+  /** Problems of the phase are not repeated for each variant. */
   readonly known: readonly Finding[];
-  /** What the phase's own sections are warned of, which is not said again either. */
+  /** Warnings about the phase's own sections, which are not repeated either. */
   readonly doubts: readonly string[];
 }
 
@@ -58,7 +58,7 @@ async function checkVariant([name, over]: [string, unknown], scope: VariantsScop
   return { variants: [variant], findings: compared.findings, warnings: [...doubts, ...compared.warnings] };
 }
 
-/** A finding as the phase itself would have it, without the variant's path in front. */
+/** A finding as it would be in the phase itself, without the variant's path in front. */
 const said = ({ path, message }: Finding, below: readonly string[]): string =>
   `${pathText(path.slice(below.length))}: ${message}`;
 
@@ -82,7 +82,7 @@ async function compare(
     return { findings: [{ path: ['variants', name], message, hint }], warnings: [] };
   }
   if (first === 'select' && settings.select.by !== 'last' && keepsOne(plain)) {
-    const message = 'it chooses among checkpoints of the plain run, which keeps one only (cleanup.keep_checkpoints)';
+    const message = 'it chooses among checkpoints of the plain run, which keeps only one (cleanup.keep_checkpoints)';
     const hint = 'cleanup: { keep_checkpoints: all } in the phase';
     return { findings: [{ path: ['variants', name, 'select'], message, hint }], warnings: [] };
   }

@@ -4,7 +4,7 @@ import { didYouMean } from '../closest.ts';
 import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
 import { formulaHint } from './formula-slips.ts';
 
-/** Categories of the suite (null: it cannot be read), and of the baseline (null: the phase has no baseline). */
+/** Categories of the suite (null if it cannot be read), and of the baseline (null if the phase has none). */
 export interface CriteriaNames {
   readonly categories: readonly string[] | null;
   readonly baselineCategories: readonly string[] | null;
@@ -16,11 +16,11 @@ export interface CriteriaFault {
   readonly message: string;
 }
 
-/** A number, or null: not known. */
+/** A number, or null if it is not known. */
 export type Figure = number | null;
 type Figures = Readonly<Record<string, Figure>>;
 
-/** What formulas are about, in % (metrics: loss, seconds, GB). `overall` and `categories` are those of score_by. */
+/** The values of formulas, in % (metrics: loss, seconds, GB). `overall` and `categories` are those of score_by. */
 export interface CriteriaValues {
   readonly overall: Figure;
   readonly strict: Figure;
@@ -39,7 +39,7 @@ export type Metric = (typeof metrics)[number];
 export interface Judgement {
   readonly verdict: 'pass' | 'fail' | null;
   readonly outcome: string | null;
-  /** Why one that was asked for is null. */
+  /** Why a requested one is null. */
   readonly reason: string | null;
 }
 
@@ -67,7 +67,7 @@ function known(names: Names, unknown: string): { readonly meant: string; readonl
 
 interface Explained {
   readonly names: Names;
-  /** Whether all names are listed behind an unknown one: once is enough. */
+  /** Whether all names are listed after an unknown one: once is enough. */
   readonly lists: boolean;
 }
 
@@ -79,15 +79,15 @@ function explain(formula: string, fault: Fault, { names, lists }: Explained): st
   }
   const name = fault.unknown;
   if (/^baseline\b/.test(name) && !('baseline' in names.groups))
-    return `\`${formula.trim()}\`: ${name}${where} is asked for, but the phase has no baseline: add one`;
+    return `\`${formula.trim()}\`: ${name}${where} is used, but the phase has no baseline: add one`;
   if (names.plain.includes(name) && !canBeNamed(name))
-    return `\`${formula.trim()}\`: the category ${name}${where} is also a word of CEL: it cannot stand in a formula`;
+    return `\`${formula.trim()}\`: the category ${name}${where} is also a word of CEL, so it cannot be used in a formula`;
   const { meant, list } = known(names, name);
   const parts = [`\`${formula.trim()}\`: nothing is called ${name}${where}.`, meant, lists ? list : ''];
   return parts.filter((part) => part !== '').join(' ');
 }
 
-/** `names` and one more, so that what else is wrong can be looked up; null: it cannot be declared. */
+/** `names` with one more, so that further problems can be found. Null if it cannot be declared. */
 function withName({ plain, groups }: Names, name: string): Names | null {
   const [group = '', member] = name.split('.');
   if (member === undefined)
@@ -97,15 +97,15 @@ function withName({ plain, groups }: Names, name: string): Names | null {
   return { plain, groups: { ...groups, [group]: [...members, member] } };
 }
 
-/** `domain`, `base.domain`: where the suite cannot be read, nobody knows whether it is a category. */
+/** `domain`, `base.domain`: if the suite cannot be read, this may be a category. */
 function mayBeCategory(name: string): boolean {
   const [first = '', ...rest] = name.split('.');
   return rest.length === 0 || (rest.length === 1 && (first === 'base' || first === 'baseline'));
 }
 
 /**
- * The first fault of a formula, and behind an unknown name the other unknown ones: the check itself stops at one.
- * `spared`: unknown names that are no fault.
+ * The first fault of a formula, and after an unknown name the other unknown ones: the check itself stops at the first.
+ * `spared` are unknown names that are not faults.
  */
 function faultsOf(formula: string, names: Names, spared: (name: string) => boolean): Fault[] {
   const fault = checkFormula(formula, names);
@@ -116,7 +116,10 @@ function faultsOf(formula: string, names: Names, spared: (name: string) => boole
   return spared(fault.unknown) ? others : [fault, ...others.filter(({ unknown }) => unknown !== null)];
 }
 
-/** All faults of gate and outcomes at once: syntax with its place, unknown names, and what is not true or false. */
+/**
+ * All faults of gate and outcomes at once: syntax with its place, unknown names, and results that are not true or
+ * false.
+ */
 export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
   const available = allNames(names);
   const spared = names.categories === null ? mayBeCategory : () => false;
@@ -134,7 +137,7 @@ export function checkCriteria(criteria: Criteria, names: CriteriaNames): Criteri
   }));
 }
 
-/** Sums of floats leave 60.00000000000001, which must not pass `domain > 60`: figures are rounded to 9 decimals. */
+/** Sums of floats leave 60.00000000000001, which must not pass `domain > 60`, so figures are rounded to 9 decimals. */
 const settled = (figure: number): number => Math.round(figure * 1e9) / 1e9;
 
 function knownOnes(figures: Readonly<Record<string, Figure | undefined>>): Record<string, number> {
@@ -170,7 +173,7 @@ function whyUnknown(formula: string, reason: string, { values, context }: Judged
     const why = values.why[name] ?? values.why[name.split('.')[0] ?? ''];
     return why === undefined ? name : `${name} (${why})`;
   });
-  return `\`${formula.trim()}\` cannot be told: ${names.join(', ')} not known`;
+  return `\`${formula.trim()}\` cannot be evaluated: ${names.join(', ')} not known`;
 }
 
 interface Judged {
@@ -178,7 +181,7 @@ interface Judged {
   readonly context: Context;
 }
 
-/** The gate and the first outcome that holds. Unknown values that decide leave null and a reason. */
+/** The gate, and the first outcome that holds. If an unknown value decides, the result is null with a reason. */
 export function judge(criteria: Criteria, values: CriteriaValues): Judgement {
   const judged = { values, context: contextOf(values) };
   const reasons: string[] = [];
@@ -194,7 +197,7 @@ export function judge(criteria: Criteria, values: CriteriaValues): Judgement {
   for (const { when, then } of criteria.outcomes) {
     const answer = when === undefined ? true : holds(when);
     if (answer === true) outcome = then;
-    // an outcome that cannot be told hides the later ones: "the first that holds" is then unknown
+    // an unknown outcome hides the later ones: then "the first that holds" is unknown
     if (answer !== false) break;
   }
   return { verdict, outcome, reason: reasons.length === 0 ? null : [...new Set(reasons)].join('; ') };

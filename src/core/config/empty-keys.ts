@@ -2,18 +2,21 @@ import { type Document, isMap, isScalar, isSeq, type Pair } from 'yaml';
 import type { Path } from './problem.ts';
 import { withoutComma } from './slips.ts';
 
-/** A key that is written without a value. */
+/** A key without a value. */
 export interface EmptyKey {
   readonly path: Path;
-  /** `bare`: no colon either, as in `{ mask_prompt }`. `blank`: nothing after the colon. `tilde`: `~`, which YAML reads as null. */
+  /**
+   * `bare`: without a colon too, as in `{ mask_prompt }`. `blank`: nothing after the colon. `tilde`: `~`, which YAML
+   * reads as null.
+   */
   readonly kind: 'bare' | 'blank' | 'tilde';
-  /** The key as it is written. */
+  /** The key as written. */
   readonly text: string;
-  /** The whole number that a comma took apart: `1,000` is an entry with the value 1 and a key 000. Null: it is none. */
+  /** The whole number that a comma split: `1,000` is an entry with the value 1 and a key 000. Null if it is not one. */
   readonly number: { readonly written: string; readonly meant: string } | null;
 }
 
-/** As `toJS` writes a key. */
+/** Like `toJS` writes a key. */
 export const keyText = (key: { readonly value: unknown }): string => (key.value === null ? '' : String(key.value));
 
 const sourceOf = (node: unknown): string => (isScalar(node) ? (node.source ?? keyText(node)) : '');
@@ -65,7 +68,7 @@ export function numberBefore(items: readonly Pair[], index: number): EmptyKey['n
   return meant === undefined ? null : { written, meant };
 }
 
-/** A number of a list that a comma took apart: `[1,000]` holds 1 and 0. */
+/** A number in a list that a comma split: `[1,000]` contains 1 and 0. */
 export interface SplitNumber {
   readonly path: Path;
   readonly number: NonNullable<EmptyKey['number']>;
@@ -89,7 +92,7 @@ const isGlued = (before: unknown, item: unknown): boolean =>
 
 const counts: Readonly<Record<number, string>> = { 2: 'two', 3: 'three', 4: 'four' };
 
-/** What to write instead of a number that a comma took apart. */
+/** What to write instead of a number that a comma split. */
 export function entriesHint({ written, meant }: NonNullable<EmptyKey['number']>): string {
   const parts = written.split(',').length;
   return `\`${written}\` is ${counts[parts] ?? parts} entries in YAML: write ${meant}`;

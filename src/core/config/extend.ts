@@ -1,15 +1,15 @@
 import { isMapping, type Mapping } from '../mapping.ts';
 import type { Path } from './problem.ts';
 
-/** What a phase says about itself: never taken over by one that extends it. */
+/** What a phase says about itself: never inherited by one that extends it. */
 const ownKeys = new Set(['phase', 'title', 'hypothesis', 'notes', 'variants', 'seeds', 'from', 'extends']);
 
-/** `null` means "as if absent" everywhere but here, where it is a value: unquantised. */
+/** `null` means "as if absent" everywhere except here, where it is a value: unquantized. */
 const isValue = (path: Path): boolean => path.length === 2 && path[0] === 'fuse' && path[1] === 'q_bits';
 
 /**
- * `over` merged into `base`: mappings key by key, lists and scalars replace, null removes what is inherited.
- * The result holds no null but `fuse.q_bits`.
+ * Merges `over` into `base`: mappings key by key, lists and scalars replace, and null removes what is inherited. The
+ * result has no null except `fuse.q_bits`.
  */
 export function overlay(base: Mapping, over: Mapping, path: Path = []): Mapping {
   const merged = new Map(Object.entries(base));
@@ -28,7 +28,7 @@ function withoutNulls(value: unknown): unknown {
   return isMapping(value) ? overlay({}, value, ['in a list']) : value;
 }
 
-/** A config as written, over what it inherits. In `variants` nulls stay: there they remove what the phase says. */
+/** A config as written, merged over what it inherits. In `variants` nulls stay, since they remove keys of the phase. */
 export function merged(base: Mapping, own: Mapping): Mapping {
   const { variants, ...rest } = own;
   const inherited = Object.fromEntries(Object.entries(base).filter(([key]) => !ownKeys.has(key)));

@@ -1,6 +1,6 @@
 import { oddSpaceHint } from './slips.ts';
 
-/** What people write who know another language: what to write instead. */
+/** What people write who know another language, and what to write instead. */
 const words: readonly (readonly [RegExp, string])[] = [
   [/^\s*and\b/i, 'write && for "and"'],
   [/^\s*or\b/i, 'write || for "or"'],
@@ -11,7 +11,7 @@ const words: readonly (readonly [RegExp, string])[] = [
   [/^\s*%/, 'leave out %: all scores are in percent'],
 ];
 
-/** Signs that are written apart, turned round, or one character off. */
+/** Operators that are written apart, reversed, or one character off. */
 const signs = /[<>!=]\s+=|=\s*[<>]|[<>!=]==|<\s*>|&\s+&|\|\s+\||(?<!&)&(?!&)|(?<!\|)\|(?!\|)/g;
 
 function meantSign(written: string): string {
@@ -20,9 +20,9 @@ function meantSign(written: string): string {
   return turned[sign] ?? sign.slice(0, 2);
 }
 
-/** @returns What was probably meant where a formula cannot be read, or undefined when that is unknown. */
+/** @returns What was probably intended in a formula that cannot be read, or undefined if that is unknown. */
 export function formulaHint(formula: string, at: number): string | undefined {
-  // cel-js points behind a word or sign that it could still read, so what stands before the place counts as well
+  // cel-js points after a word or sign that it could still read, so the text before the place counts as well
   const sign = [...formula.matchAll(signs)].find(({ 0: text, index }) => index <= at && at <= index + text.length);
   if (sign !== undefined) return `write ${meantSign(sign[0])}`;
   const odd = oddSpaceHint(formula.slice(at, at + 1), 'it');

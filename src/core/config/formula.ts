@@ -1,10 +1,10 @@
 import { type ASTNode, Environment, EvaluationError, ParseError, TypeError as WrongType } from '@marcbachmann/cel-js';
 
-/** A fault of a formula. `at`: place in the text as it was written, from 0; null when the whole formula is meant. */
+/** A fault of a formula. `at` is the place in the text as written, from 0. Null means the whole formula. */
 export interface Fault {
   readonly message: string;
   readonly at: number | null;
-  /** The name that nobody knows, when that is the fault. */
+  /** The unknown name, if that is the fault. */
   readonly unknown: string | null;
 }
 
@@ -20,10 +20,10 @@ interface Edit {
   readonly text: string;
 }
 
-/** Macros take formulas; other methods (`substring`) take whole numbers that must stay whole. */
+/** Macros have formulas as arguments. Other methods (`substring`) have whole numbers, which must stay whole. */
 const macros = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
 
-/** CEL refuses double - int, and `size()` is an int: these make the mix legal. Comparisons are legal already. */
+/** CEL refuses double - int, and `size()` is an int. This makes the mix legal. Comparisons are legal already. */
 function withMixedArithmetic(environment: Environment): Environment {
   const operators: Record<string, (a: number, b: number) => number> = {
     '+': (a, b) => a + b,
@@ -39,13 +39,13 @@ function withMixedArithmetic(environment: Environment): Environment {
   return environment.registerOperator('int == double: bool', (a, b) => Number(a) === Number(b));
 }
 
-/** Words of CEL and of JavaScript's objects cannot be variables, although they are fine names of categories. */
+/** Words of CEL and of JavaScript's objects cannot be variables, although they are valid names of categories. */
 export function canBeNamed(name: string): boolean {
   if (name in {}) return false;
   try {
     return new Environment().registerVariable(name, 'double').check(`${name} > 1.0`).valid;
   } catch {
-    // cel-js throws on reserved names and offers no question to ask first
+    // cel-js throws for reserved names and has no way to check first
     return false;
   }
 }
@@ -70,7 +70,7 @@ function declare({ plain, groups }: Names): Environment {
   return environment;
 }
 
-/** Names are not declared here: what is missing in the context is an error that `||` and `&&` absorb, as CEL has it. */
+/** Names are not declared here: a missing one is an error that `||` and `&&` absorb, as in CEL. */
 const open = withMixedArithmetic(
   new Environment({ unlistedVariablesAreDyn: true, homogeneousAggregateLiterals: false }),
 );
@@ -99,11 +99,11 @@ function wholeNumbers(node: ASTNode): Edit[] {
 
 interface Rewritten {
   readonly text: string;
-  /** Where a place in `text` is in the formula as written. */
+  /** Where a position in `text` is in the formula as written. */
   readonly origin: (at: number) => number;
 }
 
-/** `overall >= 23` becomes `overall >= 23.0`; throws cel-js's ParseError. */
+/** `overall >= 23` becomes `overall >= 23.0`. Throws cel-js's ParseError. */
 function withDoubles(formula: string): Rewritten {
   const edits = wholeNumbers(open.parse(formula).ast).sort((a, b) => a.start - b.start);
   let text = '';
@@ -129,7 +129,7 @@ function unknownName(error: ParseError | WrongType): string | null {
   return object.op === 'id' ? `${object.args}.${member}` : null;
 }
 
-/** The fault of a formula, or null: its syntax, its names, its types, and whether it is true or false in the end. */
+/** The fault of a formula, or null: its syntax, its names, its types, and whether its result is true or false. */
 export function checkFormula(formula: string, names: Names): Fault | null {
   try {
     const { text, origin } = withDoubles(formula);
@@ -148,7 +148,10 @@ export function checkFormula(formula: string, names: Names): Fault | null {
   }
 }
 
-/** Every name a formula reads, `baseline.overall` as one; not those that a macro binds. None if it cannot be read. */
+/**
+ * Every name that a formula reads, `baseline.overall` as one, without those that a macro binds. Empty if it cannot be
+ * read.
+ */
 export function namesIn(formula: string): readonly string[] {
   const read = (node: ASTNode, bound: ReadonlySet<string>): string[] => {
     if (node.op === 'id') return bound.has(node.args) ? [] : [node.args];
@@ -167,10 +170,10 @@ export function namesIn(formula: string): readonly string[] {
   }
 }
 
-/** Absent from its group, or undefined = unknown. */
+/** Absent from its group, or undefined, means unknown. */
 export type Context = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 
-/** True or false, or the reason why it cannot be said. Unknown values that do not matter are absorbed. */
+/** True or false, or the reason why it is not known. Unknown values that do not matter are absorbed. */
 export function evaluateFormula(formula: string, context: Context): boolean | { readonly reason: string } {
   try {
     const value: unknown = open.evaluate(withDoubles(formula).text, context);

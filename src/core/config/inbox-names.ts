@@ -1,32 +1,40 @@
 import { plural, shownName } from '../words.ts';
 
-/** Endings of a config's name, in any case. A sender of files writes `x.yaml.part` first: the ending says when it is whole. */
+/**
+ * Endings of a config's name, in any case. A program that transfers files writes `x.yaml.part` first, so the ending
+ * shows when the file is complete.
+ */
 const extension = /\.(?:yaml|yml|json)$/i;
 
 /** Hidden files, what editors and office programs leave while a file is open, and our own folders. */
 const quiet = /^\.|^~\$|~$|\.sw[a-z]$|^#.*#$|^4913$|^(?:accepted|rejected)$/;
 
-/** What macOS puts in the place of a file that is in iCloud only: `.night.yaml.icloud`. */
+/** What macOS puts in the place of a file that is only in iCloud: `.night.yaml.icloud`. */
 const placeholder = /^\..+\.icloud$/i;
 
 /** Names that are never configs and need no report. */
 export const isQuiet = (name: string): boolean => quiet.test(name);
 
-/** Names that the inbox takes. */
+/** Names that the inbox accepts. */
 export const isConfigName = (name: string): boolean => extension.test(name) && !isQuiet(name);
 
-/** Something in the inbox that is not taken, though a person may expect it to be. `name` is escaped: it can be printed. */
+/**
+ * Something in the inbox that is ignored, though a person may expect otherwise. `name` is escaped, so it can be
+ * printed.
+ */
 export interface LeftAlone {
   readonly name: string;
   readonly why: 'extension' | 'not_utf8' | 'in_icloud';
 }
 
-/** What an entry of the inbox is by its name alone. */
+/** What an entry of the inbox is, judged by its name alone. */
 export type Named =
   | { readonly kind: 'config' | 'quiet'; readonly name: string }
   | { readonly kind: 'left'; readonly name: string; readonly left: LeftAlone };
 
-/** Sorts an entry by the bytes of its name: one that is not UTF-8 cannot be opened by the text that Node makes of it. */
+/**
+ * Sorts an entry by the bytes of its name: a name that is not UTF-8 cannot be opened by the text that Node makes of it.
+ */
 export function sortName(bytes: Uint8Array): Named {
   const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const left = (why: LeftAlone['why']): Named => ({ kind: 'left', name, left: { name: shownName(bytes), why } });
@@ -36,7 +44,7 @@ export function sortName(bytes: Uint8Array): Named {
   return isConfigName(name) ? { kind: 'config', name } : left('extension');
 }
 
-/** The name that `submit` gives a file in the inbox: its own where the inbox takes it, else one that ends in `.yaml`. */
+/** The name that `submit` gives a file in the inbox: its own if the inbox accepts it, else one that ends in `.yaml`. */
 export function inboxName(name: string): string {
   if (isConfigName(name)) return name;
   const shown = name.replace(/^(?:~\$|\.)+/, '');
@@ -51,7 +59,7 @@ const reasons: Readonly<Record<LeftAlone['why'], readonly [what: string, todo: s
   in_icloud: ['not downloaded yet from iCloud', 'Open it in Finder, or run `brctl download FILE`.'],
 };
 
-/** A sentence for each reason why something is not taken, with the names. */
+/** One sentence with the names for each reason why entries are ignored. */
 export function leftAloneTexts(left: readonly LeftAlone[]): string[] {
   return Object.entries(reasons).flatMap(([why, [what, todo]]) => {
     const names = left.filter((one) => one.why === why).map(({ name }) => name);

@@ -8,25 +8,27 @@ import type { Rendered, RenderJob } from '../score/rendering.ts';
 import type { SuiteResult } from './read-suite.ts';
 import type { Yaml } from './read-yaml.ts';
 
-/** What python/facts.py prints: versions by name, mlx_lm's own table of training settings, and what it can load. */
+/** The output of python/facts.py: versions by name, mlx_lm's own table of training settings, and what it can load. */
 export const facts = z.looseObject({
-  /** What is not installed is left out. */
+  /** Packages that are not installed are absent. */
   versions: z
     .record(z.string(), z.string().nullable())
     .transform((versions) =>
       Object.fromEntries(Object.entries(versions).filter((entry): entry is [string, string] => entry[1] !== null)),
     ),
   defaults: z.record(z.string(), z.unknown()),
-  /** Absent or null: not known, so it is not checked. */
+  /** Absent or null if not known. Then it is not checked. */
   model_types: modelTypes.nullish(),
-  /** Names that `train.lr_schedule` may have. Absent or null: not known. */
+  /** Names that `train.lr_schedule` may have. Absent or null if not known. */
   schedules: z.array(z.string()).nullish(),
-  /** Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent: not known. */
+  /**
+   * Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent if not known.
+   */
   row_features: z.record(z.string(), z.string()).optional(),
   here: pythonHere.optional(),
-  /** Where its packages are installed; their names change with an update. */
+  /** Where its packages are installed. Their names change with an update. */
   folders: z.array(z.string()).optional(),
-  /** Why this Python could not be asked; then versions and defaults are empty, and nothing is compared with them. */
+  /** Why this Python could not be asked. Then versions and defaults are empty, and nothing is compared with them. */
   unchecked: z.string().optional(),
 });
 export type Facts = z.infer<typeof facts>;
@@ -37,14 +39,14 @@ export const knownTrainSettings = ({ defaults, row_features }: Facts): Readonly<
   ...row_features,
 });
 
-/** A base model as it is here. `revision`: the commit of a hub model; null for a folder. */
+/** A base model on this machine. `revision` is the commit of a hub model, or null for a folder. */
 export type FoundModel =
   | { readonly found: true; readonly folder: string; readonly revision: string | null }
   | {
       readonly found: false;
       /**
-       * `hub`: can be fetched. `folder`: is meant as one of this machine. `unusable`: a model of the Hub of which fetching
-       * brings the same files, or that cannot be named so.
+       * `hub`: it can be fetched. `folder`: it names a folder of this machine. `unusable`: a model of the Hub for which
+       * a download brings the same files, or an invalid name.
        */
       readonly kind: 'hub' | 'folder' | 'unusable';
       readonly message: string;
@@ -56,15 +58,15 @@ export type InspectedTensors =
   | { readonly ok: true; readonly value: readonly Tensor[] }
   | { readonly ok: false; readonly fault: ModelFault };
 
-/** What a path leads to (links followed); null: nothing. */
+/** What a path leads to (links followed), or null. */
 export type Entry = { readonly kind: 'file' | 'folder' | 'other'; readonly bytes: number } | null;
 
-/** A text file of at most 1 MB; `message`: why it cannot be read. */
+/** A text file of at most 1 MB. `message` says why it cannot be read. */
 export type FileBytes =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly message: string };
 
-/** All that a config may refer to outside itself. Paths are absolute unless said otherwise. */
+/** Everything that a config may refer to outside of itself. Paths are absolute unless stated otherwise. */
 export interface Lookups {
   /** A path as written in a config: relative to the workspace, `~` for the home folder. */
   absolute(path: string): string;
@@ -73,28 +75,28 @@ export interface Lookups {
   look(path: string): Promise<Entry>;
   list(folder: string): Promise<readonly string[]>;
   read(path: string): Promise<FileBytes>;
-  /** What `readYaml` and `readSuite` make of a file, however long they take. */
+  /** The results of `readYaml` and `readSuite` for a file, however long they take. */
   yaml(bytes: Uint8Array, file: string): Promise<Yaml>;
   suite(bytes: Uint8Array, file: string): Promise<SuiteResult>;
-  /** Throws CommandError when there is no python or no mlx_lm, unless the lookups do without (`unchecked`). */
+  /** Throws CommandError if there is no Python or no mlx_lm, unless the lookups allow that (`unchecked`). */
   facts(): Promise<Facts>;
   resolveModel(source: string, revision: string | null): Promise<FoundModel>;
-  /** A model folder by its headers: whole, or what is wrong with it. */
+  /** A model folder by its headers: complete, or what is wrong with it. */
   inspectModel(folder: string): Promise<ModelFolder>;
   /** The tensors of one .safetensors file by its header. */
   inspectTensors(file: string): Promise<InspectedTensors>;
-  /** What the chat templates of these models make of prompts, an answer for each job. Never throws. */
+  /** Prompts rendered with the chat templates of these models, one result per job. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
-  /** Content hash of a file or folder; `message`: why it cannot be read whole. */
+  /** Content hash of a file or folder. `message` says why it cannot be read completely. */
   hash(path: string): Promise<{ readonly sha256: string } | { readonly message: string }>;
-  /** What was accepted under a name, whatever its case; null: nothing. */
+  /** What was accepted under a name, in any case, or null. */
   phaseRecord(name: string): Promise<PhaseRecord | null>;
   phaseNames(): Promise<readonly string[]>;
-  /** The plan of a run; null when there is none. */
+  /** The plan of a run, or null if there is none. */
   runPlan(id: string): Promise<RunPlan | null>;
 }
 
-/** A run as its config plans it: all of run.json but what acceptance adds. */
+/** A run as its config plans it: all of run.json except for what acceptance adds. */
 export type RunDraft = Omit<Run, 'version' | 'number' | 'accepted' | 'file'>;
 
 /** What a later run needs to know of the one it starts from. */
@@ -103,14 +105,14 @@ export type RunPlan = Pick<
   'run' | 'model' | 'data' | 'from' | 'chain' | 'settings' | 'train_defaults' | 'min_rows'
 >;
 
-/** A config that was read earlier in the same drop: as good as accepted for those after it. */
+/** A config that was read earlier in the same drop. For those after it, it counts as accepted. */
 export interface EarlierPhase {
   readonly phase: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly runs: readonly RunDraft[];
 }
 
-/** Lookups that know the phases of the same drop too. They win over accepted ones: they are what will be there. */
+/** Lookups that also know the phases of the same drop. They take precedence over accepted ones. */
 export function withEarlier(lookups: Lookups, earlier: readonly EarlierPhase[]): Lookups {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   return {

@@ -19,15 +19,15 @@ export interface NullsScope {
   readonly further?: FurtherKeys | undefined;
 }
 
-/** `value`: without the nulls that mean absent, and without the keys that the findings are about. */
+/** `value` has no nulls that mean absent, and no keys that the findings are about. */
 export interface NullsRead extends Checked {
   readonly value: Mapping;
 }
 
 /**
- * The one place that says what null means: "as if absent" for a key that is known, and for no other. An unknown key is
- * refused although it has no value, since it is nearly always a known one with a slip in it (`{iters:800}`). A known one
- * that is left empty is worth a warning, and `{ mask_prompt }` is refused: who writes it means true.
+ * Defines what null means: "as if absent" for a known key, and for no other. An unknown key is refused even without a
+ * value, since it is nearly always a known one with a typing error (`{iters:800}`). A known key that is left empty
+ * gives a warning, and `{ mask_prompt }` is refused, since its author means true.
  */
 export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
   const nulls: NullKey[] = [];
@@ -45,8 +45,8 @@ export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
 }
 
 /**
- * A key whose value is null. `absent`: known, null means that it is not there. `value`: null is a value like others.
- * `free`: its mapping takes any key. `unknown`: its mapping does not.
+ * A key whose value is null. `absent`: a known key, so null means absent. `value`: null is an ordinary value. `free`:
+ * its mapping accepts any key. `unknown`: its mapping does not.
  */
 interface NullKey {
   readonly path: Path;
@@ -55,7 +55,7 @@ interface NullKey {
   readonly shape: Shape;
 }
 
-/** What a mapping may hold. `others`: the schema of the keys that are not named; null: there are none. */
+/** What a mapping may contain. `others` is the schema of keys that are not named, or null if there are none. */
 interface Shape {
   readonly known: Readonly<Record<string, Schema>>;
   readonly others: Schema | null;
@@ -127,7 +127,7 @@ function explainNull(one: NullKey, written: EmptyKey | undefined, source: YamlSo
   const refused = own === undefined ? (shape.further?.refuse(key, path) ?? []) : [];
   if (kind !== 'unknown' && refused.length > 0) return { findings: refused };
   if (written?.kind === 'bare') {
-    // As it is written: YAML makes 0 of 000.
+    // As written: YAML reads 000 as 0.
     const place = [...path.slice(0, -1), written.text];
     return { findings: [{ path: place, ...bareSlip(one, written, refused) }] };
   }
@@ -142,12 +142,12 @@ function explainNull(one: NullKey, written: EmptyKey | undefined, source: YamlSo
       return { findings: [{ path, message: 'a value is missing', hint: `${tildeText}: write ${homeText}` }] };
     return {
       findings: [],
-      warning: `${placeText(path, source)}: ${tildeText}${effect}; write ${homeText}, or null if that is meant`,
+      warning: `${placeText(path, source)}: ${tildeText}${effect}; write ${homeText}, or null if that is intended`,
     };
   }
   return {
     findings: [],
-    warning: `${placeText(path, source)} is empty${effect}; write a value, or null if that is meant`,
+    warning: `${placeText(path, source)} is empty${effect}; write a value, or null if that is intended`,
   };
 }
 
@@ -165,7 +165,7 @@ const namesOf = ({ known, further }: Shape): string[] => [...Object.keys(known),
 const unknownKey = ({ key, shape }: NullKey, [refused]: readonly Finding[]): Pick<Finding, 'message' | 'allowed'> =>
   refused ?? notAllowed('unknown key', key, namesOf(shape));
 
-/** What is wrong with an entry that is a name alone, and what was meant. */
+/** What is wrong with an entry that is only a name, and what was intended. */
 function bareSlip(
   one: NullKey,
   { text, number }: EmptyKey,
@@ -186,6 +186,6 @@ function bareSlip(
   return { ...about, hint: `a bare name has no value: \`${meant}: ${sample(shape.known[meant] ?? shape.others)}\`` };
 }
 
-/** A name alone is mostly meant as a flag. */
+/** A name alone mostly means a flag. */
 const sample = (schema: Schema | null): string =>
   schema === null || z.safeParse(schema, true).success ? 'true' : 'VALUE';

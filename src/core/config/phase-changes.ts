@@ -4,7 +4,7 @@ import { valueText } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
 import { seedList } from './plan-runs.ts';
 
-/** `path: before -> after`, a line for each value that differs; key order and formatting do not count. */
+/** `path: before -> after`, one line per differing value. Key order and formatting do not count. */
 export const changedLines = (before: unknown, after: unknown, path = ''): string[] =>
   differences(before, after, path).flatMap(linesOf);
 
@@ -14,7 +14,7 @@ function linesOf({ path, before, after }: Difference): string[] {
   return [`${path}: ${shown(shownAt(path, before))} -> ${shown(shownAt(path, after))}`];
 }
 
-/** What is in `all` beyond `part`; a seed given twice counts twice. */
+/** What is in `all` in addition to `part`. A seed that is given twice counts twice. */
 export function seedsBeyond(all: readonly number[], part: readonly number[]): number[] {
   const left = [...part];
   return all.filter((seed) => {
@@ -27,13 +27,13 @@ export function seedsBeyond(all: readonly number[], part: readonly number[]): nu
 
 /** What a config changes about the phase that was accepted under its name. */
 export interface PhaseChanges {
-  /** `path: before -> after`; seeds and variants that are added do not count. */
+  /** `path: before -> after`. Added seeds and variants do not count. */
   readonly changed: readonly string[];
-  /** Seeds and variants that are not there any more. */
+  /** Seeds and variants that are missing now. */
   readonly missing: readonly string[];
 }
 
-/** Both empty: the same content, or an extension. */
+/** If both are empty, it is the same content or an extension. */
 export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
   const { seeds: seedsBefore, variants: variantsBefore, ...before } = accepted;
   const { seeds: seedsAfter, variants: variantsAfter, ...after } = config;
@@ -50,8 +50,8 @@ export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
       ...kept.flatMap((name) => changedLines(known[name], given[name], `variants.${name}`)),
     ],
     missing: [
-      ...(lost.length === 0 ? [] : [`seeds: ${lost.join(', ')} taken away`]),
-      ...gone.map((name) => `variants.${name}: taken away`),
+      ...(lost.length === 0 ? [] : [`seeds: ${lost.join(', ')} removed`]),
+      ...gone.map((name) => `variants.${name}: removed`),
     ],
   };
 }

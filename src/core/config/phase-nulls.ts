@@ -9,13 +9,13 @@ import { type NullsRead, readNulls } from './nulls.ts';
 import type { Path } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 
-/** A config as it is written: its variants hold sections of the phase. */
+/** A config as written: its variants contain sections of the phase. */
 const written = phase.extend({ variants: z.record(z.string(), sections) });
 
 /** What is wrong or doubtful about the null keys of one file: a config, or the file that it extends. */
 export async function readPhaseNulls(source: YamlSource, lookups: Lookups): Promise<NullsRead> {
   const asks = trainSections(source.value).some((train) => Object.entries(train).some(isForeignNull));
-  // Only mlx_lm knows its keys; who left none of them empty need not have it.
+  // Only mlx_lm knows its keys. A config that leaves none of them empty does not need it.
   const facts = asks ? await lookups.facts() : null;
   const defaults: Mapping = facts === null ? {} : knownTrainSettings(facts);
   return readNulls(source, {

@@ -6,7 +6,7 @@ import type { RunDraft } from './lookups.ts';
 
 type Settings = Run['settings'];
 
-/** Where the runs of a phase begin. `done`: the last stage that is made already; null: nothing is. */
+/** Where the runs of a phase begin. `done` is the last stage that already exists, or null. */
 export interface Start {
   readonly from: Run['from'];
   readonly done: StageName | null;
@@ -20,7 +20,7 @@ export interface Variant {
   readonly settings: Settings;
 }
 
-/** A phase whose every reference is resolved: what its runs are made from. */
+/** A phase with all references resolved: its runs are made from it. */
 export interface ResolvedPhase {
   readonly phase: Phase;
   readonly start: Start;
@@ -28,13 +28,13 @@ export interface ResolvedPhase {
   readonly variants: readonly Variant[];
   /** mlx_lm's own, for the training that is made or taken over. A setting that says the same is no difference. */
   readonly trainDefaults: Mapping;
-  /** Whether the figures of the baseline were measured on the suite of this path; absent: not known. */
+  /** Whether the figures of the baseline were measured on the suite of this path. Absent if not known. */
   readonly comparable: ReadonlyMap<string, boolean>;
 }
 
 const place = (stage: StageName | null): number => (stage === null ? -1 : stageNames.indexOf(stage));
 
-/** The seeds of a phase as a list: a number n stands for 0..n-1, none for [0]. */
+/** The seeds of a phase as a list: a number n means 0..n-1, and none means [0]. */
 export function seedList(seeds: unknown): number[] {
   if (typeof seeds === 'number') return Array.from({ length: seeds }, (_, seed) => seed);
   return Array.isArray(seeds) ? seeds.filter((seed) => typeof seed === 'number') : [0];
@@ -50,23 +50,25 @@ export function runId(
   return `${phase}-s${seed.seed}${repeat}${variant === null ? '' : `-${variant}`}`;
 }
 
-/** The phase's name in a run id; null when it is none. Variants are never s + digits, so the last `-s<seed>` counts. */
+/**
+ * The phase's name in a run id, or null if it is not one. Variants are never s + digits, so the last `-s<seed>` counts.
+ */
 export function phaseOfRun(id: string): string | null {
   return /^(.+)-s\d+(?:\.\d+)?(?:-[a-z][a-z0-9_]*)?$/.exec(id)?.[1] ?? null;
 }
 
-/** The stages of a run after what is made already. */
+/** The stages of a run after those that already exist. */
 export function chainAfter(done: StageName | null, settings: Settings): StageName[] {
   const chain: StageName[] = [];
   for (const stage of stageNames) {
     const { branches, wanted } = stages[stage];
-    // What nothing can begin after is done by each run for itself.
+    // Each run does itself what no other run can begin after.
     if ((!branches || place(stage) > place(done)) && wanted(settings, chain)) chain.push(stage);
   }
   return chain;
 }
 
-/** What of the settings reaches a tool: bits have no meaning without a fuse, a group size none without bits. */
+/** The settings that reach a tool: bits have no meaning without a fuse, and a group size none without bits. */
 export function effective(settings: Settings, trainDefaults: Mapping): Settings {
   const { mode, q_bits, q_group_size } = settings.fuse;
   const bits = mode === 'none' ? null : q_bits;
@@ -77,12 +79,12 @@ export function effective(settings: Settings, trainDefaults: Mapping): Settings 
   };
 }
 
-/** The first stage whose settings differ; null: none does. */
+/** The first stage whose settings differ, or null. */
 export function firstDifference(a: Settings, b: Settings): StageName | null {
   return sectionNames.find((stage) => !isSame(a[stage], b[stage])) ?? null;
 }
 
-/** All runs of a phase: seed by seed, the plain run first, then its variants as written. */
+/** All runs of a phase: seed by seed, the plain run first, then its variants in their order. */
 export function planRuns(resolved: ResolvedPhase): RunDraft[] {
   const seen = new Map<number, number>();
   return seedList(resolved.phase.seeds).flatMap((seed) => {
@@ -140,6 +142,6 @@ function branch(resolved: ResolvedPhase, plain: RunDraft, at: Place & { readonly
 function baselineOf({ baseline }: Phase, comparable: boolean | undefined): RunDraft['baseline'] {
   if (baseline === undefined || typeof baseline === 'string') return baseline ?? null;
   const { name, overall = null, categories, suite } = baseline;
-  // What is not known is left out, so that an unchanged config keeps the hash that it had before there was the key.
+  // Unknown values are left out, so that an unchanged config keeps the hash that it had before the key existed.
   return { name, overall, categories, ...(suite && { suite }), ...(comparable !== undefined && { comparable }) };
 }

@@ -1,22 +1,22 @@
 import { printable, printableLines, visible } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
 
-/** Place of a value in a config: keys and list indexes. */
+/** The place of a value in a config: keys and list indexes. */
 export type Path = readonly (string | number)[];
 
-/** Something wrong in a config, before it is known which line of which file says so. */
+/** Something wrong in a config, before its line and file are known. */
 export interface Finding {
   readonly path: Path;
   /** What is wrong and what is allowed. */
   readonly message: string;
-  /** The value that was found; absent: nothing is there. */
+  /** The value that was found. Absent if there is none. */
   readonly seen?: unknown;
   readonly hint?: string | undefined;
-  /** What may stand there: said with the message, but only once of all findings that have the same. */
+  /** What is allowed there. It is shown with the message, but only once for all findings that have the same. */
   readonly allowed?: readonly string[] | undefined;
   /** A required value is not given. */
   readonly missing?: true;
-  /** The config is right, this machine lacks something: the phase can be planned all the same, not accepted. */
+  /** The config is right, but this machine lacks something: the phase can be planned but not accepted. */
   readonly absent?: true;
 }
 
@@ -34,11 +34,14 @@ export const together = (...all: readonly Checked[]): Checked => ({
   warnings: all.flatMap(({ warnings }) => warnings),
 });
 
-/** Something wrong in a config, as people read it. `line` from 1; `file`: the config, what it extends, or its suite. */
+/**
+ * Something wrong in a config, as people read it. `line` is from 1. `file` is the config, what it extends, or its
+ * suite.
+ */
 export interface Problem {
   readonly file: string;
   readonly line: number | null;
-  /** `train.iters`, `seeds[1]`; empty: the file as a whole. */
+  /** `train.iters`, `seeds[1]`. Empty for the file as a whole. */
   readonly path: string;
   readonly seen: string | null;
   readonly message: string;
@@ -48,7 +51,7 @@ export interface Problem {
 /** A text that findings can be in: the config, or the file that it extends. */
 export interface Source {
   readonly file: string;
-  /** Line (from 1) of the deepest part of the path that is there, and how many of its keys those are. */
+  /** Line (from 1) of the deepest existing part of the path, and how many of its keys that is. */
   find(path: Path): { readonly depth: number; readonly line: number | null };
 }
 
@@ -63,14 +66,17 @@ export function pathText(path: Path): string {
   }, '');
 }
 
-/** A value on one short line; null when there is none. */
+/** A value on one short line, or null if there is none. */
 export function seenText(value: unknown): string | null {
   if (value === undefined) return null;
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return visible(text.length > longest ? `${text.slice(0, longest)}...` : text);
 }
 
-/** Findings with their lines, from the source that has most of their path (the first of equals), in the order of the files. */
+/**
+ * Findings with their lines, from the source with the longest part of their path (the first of equals), in the order of
+ * the files.
+ */
 export function locate(found: readonly Finding[], sources: readonly [Source, ...Source[]]): Problem[] {
   const problems = found.map(shownFinding).map((finding) => {
     const [first, ...others] = sources.map((source, rank) => ({
@@ -100,18 +106,21 @@ export function locate(found: readonly Finding[], sources: readonly [Source, ...
     });
 }
 
-/** A finding as it may be shown: a token that is wrong is one all the same. */
+/** A finding as it may be shown: a wrong token is still a secret. */
 function shownFinding(finding: Finding): Finding {
   const { path, seen, hint } = finding;
   const shown = shownAt(pathText(path), seen);
   return shown === seen ? finding : { ...finding, seen: shown, hint: hint?.replaceAll(String(seen), String(shown)) };
 }
 
-/** What was meant comes before the long list. */
+/** The likely intention comes before the long list. */
 const listed = (message: string, allowed: string): string =>
   message.endsWith('?') ? ` Allowed here: ${allowed}` : `; allowed here: ${allowed}`;
 
-/** For `.reasons.txt` and the terminal: a line each (`43a.yaml:7: train.itres: unknown key ...`), with what was seen and a hint below. */
+/**
+ * For `.reasons.txt` and the terminal: one line each (`43a.yaml:7: train.itres: unknown key ...`), with the value and a
+ * hint below.
+ */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const lines = problems.map((problem) => {

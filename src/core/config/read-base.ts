@@ -5,7 +5,7 @@ import { type Finding, locate, type Path, type Problem, type Source, seenText } 
 import { asWritten } from './read-phase.ts';
 import { suggestion } from './validate.ts';
 
-/** What a config extends. `findings` are about its `extends:` line, `problems` are in the other file. */
+/** What a config extends. `findings` are about its `extends:` line, and `problems` are in the other file. */
 export interface Base {
   readonly value: Mapping;
   readonly sources: readonly Source[];
@@ -17,7 +17,7 @@ export interface Base {
 
 const none: Base = { value: {}, sources: [], findings: [], problems: [], warnings: [] };
 
-/** The accepted phase or the file that `extends:` names; an empty mapping when there is none. */
+/** The accepted phase or the file that `extends:` names, or an empty mapping if there is none. */
 export async function readBase(own: Mapping, lookups: Lookups): Promise<Base> {
   const { extends: name, phase } = own;
   if (typeof name !== 'string' || name === '') return none;

@@ -16,25 +16,28 @@ import { type Finding, locate, type Problem, pathText } from './problem.ts';
 import { readBase } from './read-base.ts';
 import { asWritten, fromKind, inheritable, readPhase, type UsablePhase, unusedKeys } from './read-phase.ts';
 
-/** What a config asks for, all of it resolved. */
+/** What a config asks for, completely resolved. */
 export interface ReadPlan {
   readonly phase: Phase;
-  /** The phase as resolved (extends merged, defaults filled in, seeds as a list), for phase.json. */
+  /** The resolved phase (extends merged, defaults filled in, seeds as a list), for phase.json. */
   readonly config: Record<string, unknown>;
   readonly runs: readonly RunDraft[];
   readonly warnings: readonly string[];
-  /** Those of `warnings` that mean nothing later, such as a download that is due: the phase's record leaves them out. */
+  /** The `warnings` that mean nothing later, such as a pending download. They are not in the phase's record. */
   readonly transient?: readonly string[];
 }
 
-/** `plan` beside problems: the config is right and only model or data are not here; it can be shown, not accepted. */
+/**
+ * If there is a `plan` with problems, the config is right and only model or data are not on this machine: it can be
+ * shown, not accepted.
+ */
 export type ReadConfig =
   | ({ readonly ok: true } & ReadPlan)
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };
 
 /**
- * From the bytes of a config (`file`: its name in the problems) to the plans of its runs, or all that is wrong with it.
- * Throws only what the environment is to blame for: no python, no mlx_lm (CommandError), a disk that cannot be read.
+ * From the bytes of a config (`file` is its name in the problems) to the plans of its runs, or everything that is wrong
+ * with it. Only throws faults of the environment: no Python, no mlx_lm (CommandError), a disk that cannot be read.
  */
 export async function readConfig(bytes: Uint8Array, file: string, lookups: Lookups): Promise<ReadConfig> {
   const yaml = await lookups.yaml(bytes, file);
@@ -44,7 +47,7 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const raw = merged(inheritable(base.value, own), own);
   const config = { raw, own, lookups, suites: suiteReader(lookups) };
   const { findings, resolved, ...doubts } = await check(config);
-  // With nothing inherited, what the base would have given is not missing: the base is.
+  // If nothing is inherited, the keys that the base would have given are not missing: the base is.
   const isWhole = base.findings.length + base.problems.length === 0;
   const empty = new Set(nulls.findings.map(({ path }) => pathText(path)));
   const reported = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
@@ -65,7 +68,7 @@ const isAbsent = (finding: Finding): boolean => finding.absent === true;
 const isMissing = (finding: Finding): boolean => finding.missing === true;
 
 interface Config {
-  /** Merged with what it extends; `own`: what the file itself says. */
+  /** Merged with what it extends. `own` is what the file itself says. */
   readonly raw: Mapping;
   readonly own: Mapping;
   readonly lookups: Lookups;
@@ -76,7 +79,7 @@ type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
 
 interface Checked extends Doubts {
   readonly findings: readonly Finding[];
-  /** Null when there are findings beyond what this machine lacks. */
+  /** Null if there are findings other than what this machine lacks. */
   readonly resolved: ResolvedPhase | null;
 }
 
@@ -122,7 +125,7 @@ async function check(config: Config): Promise<Checked> {
   return { findings: [...findings, ...prompts.findings], warnings, transient, resolved: isRefused ? null : resolved };
 }
 
-/** The phase as its schema reads it, under the name that is accepted already if only the case differs. */
+/** The phase by its schema, under the already accepted name if only the case differs. */
 async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; renamed: string[] }> {
   const phase = phaseSchema.parse(raw);
   const known = (await lookups.phaseRecord(phase.phase))?.phase ?? phase.phase;
@@ -131,7 +134,7 @@ async function named(raw: Mapping, lookups: Lookups): Promise<{ phase: Phase; re
   return { phase: { ...phase, phase: known, seeds: seedList(phase.seeds) }, renamed };
 }
 
-/** What only mlx_lm knows, and was not asked. A run of another phase was checked when that was accepted. */
+/** What only mlx_lm knows, and was not checked. A run of another phase was checked when that phase was accepted. */
 async function unchecked({ from }: UsablePhase, lookups: Lookups): Promise<string[]> {
   const { unchecked: why } = from !== undefined && 'run' in from ? {} : await lookups.facts();
   if (why === undefined) return [];

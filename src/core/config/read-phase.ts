@@ -6,7 +6,7 @@ import type { Finding } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
 import { validate } from './validate.ts';
 
-/** Names that look like numbers or words of YAML are read as they are written. */
+/** Names that look like numbers or words of YAML are read as written. */
 const namePaths = [
   ['phase'],
   ['extends'],
@@ -18,10 +18,10 @@ const namePaths = [
 ];
 
 export const usable = phase.partial({ phase: true });
-/** A phase as far as it is right: what is wrong in it is left out. */
+/** A phase without the parts that are wrong. */
 export type UsablePhase = z.infer<typeof usable>;
 
-/** How a phase begins that does not begin at train. */
+/** How a phase begins if not at train. */
 export type FromKind = 'run' | 'model' | 'adapter';
 
 /** The mapping with its names as written: `4e3`, `no`, `43`. */
@@ -40,15 +40,15 @@ function replaceAt(value: Mapping, [key, ...rest]: readonly string[], text: stri
   return Object.fromEntries(entries);
 }
 
-/** `from: { run: .. }` -> run; null: the phase begins at train, or cannot be told. */
+/** `from: { run: .. }` -> run. Null if the phase begins at train, or if it is not known. */
 export function fromKind(raw: Mapping): FromKind | null {
   const kinds = (['run', 'model', 'adapter'] as const).filter((kind) => get(raw.from, kind) !== undefined);
   return kinds.length === 1 ? (kinds[0] ?? null) : null;
 }
 
 /**
- * A merged config against its schema, with what is required and what may not be given.
- * `own`: what the file itself says, without what it extends.
+ * Checks a merged config with its schema: which keys are required, and which are not allowed. `own` is what the file
+ * itself says, without what it extends.
  */
 export function readPhase(raw: Mapping, own: Mapping): { readonly value: UsablePhase; readonly findings: Finding[] } {
   const { value, findings } = validate(usable, raw);
@@ -74,7 +74,7 @@ const startKeys = [
   ['train', "mlx_lm's training settings (`train: {}` for all its defaults)"],
 ] as const;
 
-/** Sections that a phase with `from` may not have: they come with what it starts from. */
+/** Sections that a phase with `from` may not have: they come from what it starts from. */
 export function takenBy(kind: FromKind | null, after: unknown): readonly string[] {
   if (kind === null) return [];
   if (kind !== 'run') return ['train'];
@@ -96,7 +96,7 @@ function unwanted(raw: Mapping, own: Mapping): Finding[] {
     }));
 }
 
-/** Sections that are written and have no use in a phase that begins elsewhere: said, and no fault. */
+/** Sections that have no use in a phase that begins elsewhere. They are reported and are not faults. */
 export function unusedKeys(raw: Mapping, own: Mapping): string[] {
   const kind = fromKind(raw);
   if (kind === null || kind === 'run') return [];
@@ -104,7 +104,7 @@ export function unusedKeys(raw: Mapping, own: Mapping): string[] {
   return unused.filter((key) => own[key] !== undefined && own[key] !== null);
 }
 
-/** What a phase takes over by `extends`: nothing that its own `from` brings or makes useless. */
+/** What a phase inherits by `extends`, without what its own `from` brings or makes useless. */
 export function inheritable(base: Mapping, own: Mapping): Mapping {
   const kind = fromKind(own);
   const dropped = [

@@ -14,7 +14,7 @@ export type SuiteResult =
 /** The last suite that was read: the configs of a night share one, and reading it is a third of accepting a config. */
 let latest: { readonly text: string; readonly file: string; readonly result: SuiteResult } | null = null;
 
-/** An eval suite from its YAML; else all that is wrong in it, with lines. `file`: its name in the problems. */
+/** An eval suite from its YAML, or everything that is wrong in it, with lines. `file` is its name in the problems. */
 export function readSuite(text: string | Uint8Array, file: string): SuiteResult {
   const key = typeof text === 'string' ? text : new TextDecoder().decode(text);
   if (latest?.text === key && latest.file === file) return latest.result;
@@ -36,7 +36,7 @@ function parseSuite(text: string | Uint8Array, file: string): SuiteResult {
   return { suite: result.data, ...(nulls.warnings.length > 0 ? { warnings: nulls.warnings } : {}) };
 }
 
-/** JSON Schemas that cannot be compiled: told now, not after a night. */
+/** JSON Schemas that cannot be compiled are reported now, and not after a night. */
 function schemaFaults({ prompts }: Mapping): Finding[] {
   const itemsOf = (list: unknown): readonly unknown[] => (Array.isArray(list) ? list : []);
   return itemsOf(prompts).flatMap((prompt, index) =>
@@ -45,7 +45,7 @@ function schemaFaults({ prompts }: Mapping): Finding[] {
       if (one?.value === undefined || checkOf(one).check !== 'is-json') return [];
       const message = schemaFault(one.value);
       const path = ['prompts', index, 'assert', place, 'value'];
-      return message === null ? [] : [{ path, seen: one.value, message: `this is no valid JSON Schema: ${message}` }];
+      return message === null ? [] : [{ path, seen: one.value, message: `not a valid JSON Schema: ${message}` }];
     }),
   );
 }

@@ -8,10 +8,10 @@ import { spaceHint } from './slips.ts';
 import { syntaxHint } from './yaml-hints.ts';
 import { type Branch, finderIn, treeOf } from './yaml-tree.ts';
 
-/** Bytes: a config is a page of text, anything larger is another kind of file. */
+/** Bytes: a config is a page of text, and anything larger is another kind of file. */
 export const maxConfigBytes = 2 ** 20;
 const maxAliases = 100;
-/** No experiment has a hundredth of them; to check 50,000 takes the main thread 400 ms. */
+/** No experiment has a hundredth of these. Checking 50,000 takes the main thread 400 ms. */
 const maxEntries = 10_000;
 const maxDepth = 40;
 const maxSyntaxProblems = 5;
@@ -19,14 +19,14 @@ const coreTags = new Set(
   ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((tag) => `tag:yaml.org,2002:${tag}`),
 );
 
-/** A mapping that was read, and where its parts are. */
+/** A mapping that was read, and the positions of its parts. */
 export interface YamlSource extends Source {
   readonly value: Mapping;
-  /** A scalar as it is written (`4e3`, `no`), without quotes; undefined when there is none at the path. */
+  /** A scalar as written (`4e3`, `no`), without quotes. Undefined if there is none at the path. */
   text(path: Path): string | undefined;
-  /** Every key without a value, as it is written. */
+  /** Every key without a value, as written. */
   readonly empty: readonly EmptyKey[];
-  /** Numbers of lists that are not what they look like. */
+  /** Numbers in lists that are not what they look like. */
   readonly split: readonly SplitNumber[];
 }
 
@@ -38,7 +38,7 @@ export type Yaml = Read<YamlSource>;
 /** The same as plain data. */
 export type YamlData = Read<Pick<YamlSource, 'file' | 'value' | 'empty' | 'split'> & { readonly tree: Branch }>;
 
-/** Bytes as text: at most 1 MB of UTF-8 that is no binary. */
+/** Bytes as text: at most 1 MB of UTF-8 that is not binary. */
 export function decode(bytes: Uint8Array): { readonly text: string } | { readonly message: string } {
   if (bytes.length > maxConfigBytes) return { message: `the file is too large: ${bytes.length} bytes; allowed: 1 MB` };
   try {
@@ -50,17 +50,20 @@ export function decode(bytes: Uint8Array): { readonly text: string } | { readonl
   }
 }
 
-/** Reads one YAML 1.2 (or JSON) mapping. `file`: its name in problems. Never throws. A megabyte takes seconds: io/thread. */
+/**
+ * Reads one YAML 1.2 (or JSON) mapping. `file` is its name in problems. Never throws. A megabyte takes seconds:
+ * io/thread.
+ */
 export const readYaml = (bytes: Uint8Array | string, file: string): Yaml => openYaml(readYamlData(bytes, file));
 
-/** What was read, in another thread perhaps, as it is looked into. */
+/** Wraps what was read, perhaps in another thread, for lookups. */
 export function openYaml(data: YamlData): Yaml {
   if (!data.ok) return data;
   const { tree, ...source } = data.source;
   return { ok: true, source: { ...source, ...finderIn(tree) } };
 }
 
-/** What `readYaml` reads. `mostEntries`: keys and list items that it may have. */
+/** The data that `readYaml` reads. `mostEntries` limits its keys and list items. */
 export function readYamlData(bytes: Uint8Array | string, file: string, mostEntries = maxEntries): YamlData {
   const decoded = typeof bytes === 'string' ? { text: bytes } : decode(bytes);
   const fail = (message: string, line: number | null = null, value?: unknown): YamlData => {
@@ -78,22 +81,22 @@ export function readYamlData(bytes: Uint8Array | string, file: string, mostEntri
     const value: unknown = document?.toJS({ maxAliasCount: maxAliases }) ?? null;
     if (value === null || document === undefined)
       return fail('the file is empty; allowed: a mapping (`key: value` lines)');
-    if (!isMapping(value)) return fail('the file holds no mapping; allowed: `key: value` lines', 1, value);
+    if (!isMapping(value)) return fail('the file is not a mapping; allowed: `key: value` lines', 1, value);
     const { tree, entries } = treeOf(document, lines);
     if (entries > mostEntries) return fail(`${entries} keys and list items; allowed: at most ${mostEntries}`);
     return { ok: true, source: { file, value, ...readGaps(document), tree } };
   } catch (error) {
-    // yaml's word for a bomb
+    // yaml's error for an alias bomb
     if (error instanceof ReferenceError) return fail(explode);
     throw error;
   }
 }
 
-const explode = `aliases that explode; allowed: at most ${maxAliases}`;
+const explode = `aliases that expand to too much; allowed: at most ${maxAliases}`;
 
 /**
- * Where nesting passes the limit; null: nowhere. Looked up before anything recursive runs: V8 ends the whole process,
- * without an error to catch, when it has to compile a regular expression on a stack that is nearly full.
+ * Where nesting passes the limit, or null. Checked before anything recursive runs: V8 ends the whole process, without
+ * an error to catch, if it has to compile a regular expression on a stack that is nearly full.
  */
 function tooDeepAt(tokens: readonly CST.Token[]): number | null {
   const left: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
@@ -111,7 +114,7 @@ function tooDeepAt(tokens: readonly CST.Token[]): number | null {
 }
 
 function compose(tokens: readonly CST.Token[], text: string) {
-  // Unique keys are looked up below: yaml compares each key with each, which takes minutes for a megabyte of them.
+  // Unique keys are checked below: yaml compares each key with each other, which takes minutes for a megabyte of them.
   const composer = new Composer({ prettyErrors: false, logLevel: 'error', uniqueKeys: false });
   const [document, second] = [...composer.compose(tokens, true, text.length)];
   const faults = document === undefined ? [] : syntaxFaults(document);
@@ -125,7 +128,7 @@ interface Fault {
   readonly offset: number;
   readonly message: string;
   readonly hint?: string;
-  /** The parser's own words, for the hint. */
+  /** The parser's own message, for the hint. */
   readonly error?: string;
 }
 
@@ -141,7 +144,7 @@ interface FaultsAt {
   readonly lines: LineCounter;
 }
 
-/** One a line at most, since one slip makes many. */
+/** At most one per line, since one mistake causes many. */
 function faultProblems(faults: readonly Fault[], { file, text, lines }: FaultsAt): Problem[] {
   const byLine = new Map<number, Problem>();
   for (const { offset, message, error, hint: own = null } of faults) {
@@ -153,7 +156,7 @@ function faultProblems(faults: readonly Fault[], { file, text, lines }: FaultsAt
   return [...byLine.values()].slice(0, maxSyntaxProblems);
 }
 
-/** What parses and would still do harm, or mean something else than it looks like. */
+/** What parses but would do harm, or means something other than it looks like. */
 function structureFaults(document: Document, text: string): Fault[] {
   const faults: Fault[] = [];
   const anchors = new Map<string, unknown>();
@@ -173,7 +176,7 @@ function structureFaults(document: Document, text: string): Fault[] {
       const refused = refusedCharacter(keyText(node), key === 'key');
       if (refused === null) return;
       const [start, end] = node.range ?? [0, 0];
-      // As it stands in the file it has a line of its own; written as an escape it is where its text begins.
+      // Written literally, it has a line of its own. Written as an escape, it is at the start of its text.
       const at = text.slice(start, end).indexOf(refused.character);
       faults.push({ offset: start + Math.max(0, at), message: refused.message });
     },
@@ -182,7 +185,7 @@ function structureFaults(document: Document, text: string): Fault[] {
       aliases += 1;
       if (target === undefined) add(node, `the alias *${node.source} has no anchor &${node.source} before it`);
       else if (path.some((outer) => outer === target))
-        add(node, `the alias *${node.source} is inside what it stands for`);
+        add(node, `the alias *${node.source} is inside of its own anchor`);
       if (aliases <= maxAliases) return undefined;
       add(node, explode);
       return visit.BREAK;
@@ -192,12 +195,12 @@ function structureFaults(document: Document, text: string): Fault[] {
       const keys = new Set<string>();
       for (const [index, { key, value }] of node.items.entries()) {
         const number = value === null ? numberBefore(node.items, index) : null;
-        if (!isScalar(key)) add(isNode(key) ? key : node, 'a key that is no word; allowed: `key: value`');
+        if (!isScalar(key)) add(isNode(key) ? key : node, 'a key that is not a word; allowed: `key: value`');
         else if (!keys.has(keyText(key))) keys.add(keyText(key));
         else
           add(
             key,
-            `the key ${keyText(key)} is there twice; allowed: once`,
+            `the key ${keyText(key)} occurs twice; allowed: once`,
             number === null ? undefined : entriesHint(number),
           );
       }

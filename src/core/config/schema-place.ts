@@ -4,7 +4,7 @@ import type { Path } from './problem.ts';
 
 export type Schema = z.core.$ZodType;
 
-/** A schema without what it is wrapped in (optional, nullable, with a default). */
+/** A schema without its wrappers (optional, nullable, with a default). */
 function plain(schema: Schema): Schema {
   if (
     schema instanceof z.ZodOptional ||
@@ -17,7 +17,7 @@ function plain(schema: Schema): Schema {
   return schema;
 }
 
-/** The part of a schema that a path leads to, as it is wrapped there. */
+/** The part of a schema that a path leads to, with its wrappers. */
 export function placeIn(schema: Schema, path: Path): Schema {
   return path.reduce<Schema>((outer, key) => {
     const here = plain(outer);
@@ -27,7 +27,7 @@ export function placeIn(schema: Schema, path: Path): Schema {
   }, schema);
 }
 
-/** The same without its wrapping. */
+/** The same without its wrappers. */
 export const schemaAt = (schema: Schema, path: Path): Schema => plain(placeIn(schema, path));
 
 /** The keys that a schema names. */
@@ -36,7 +36,7 @@ export const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObje
 /** The forms that a value may have. */
 export const formsOf = (schema: Schema): Schema[] => (schema instanceof z.ZodUnion ? schema.options.map(plain) : []);
 
-/** The form whose first key is there: no other form's may be. */
+/** The form whose first key is present: keys of other forms are not allowed then. */
 export function formOf(union: Schema, seen: unknown): Schema | undefined {
   const led = formsOf(union).filter((form) => {
     const [lead] = keysOf(form);

@@ -4,8 +4,8 @@ import { seedsBeyond } from './phase-changes.ts';
 import { seedList } from './plan-runs.ts';
 
 /**
- * The seeds to submit so that every seed of the file is run once more: those accepted (none yet: null), those of the
- * file that are not among them, and all of the file again.
+ * The seeds to submit so that every seed of the file runs once more: the accepted ones (null if there are none), those
+ * of the file that are not among them, and all of the file again.
  */
 export function seedsAgain(own: readonly number[], accepted: readonly number[] | null): number[] {
   const known = accepted ?? own;
@@ -13,8 +13,8 @@ export function seedsAgain(own: readonly number[], accepted: readonly number[] |
 }
 
 /**
- * The same text with these seeds, every other byte kept where the YAML allows it. Null when the text cannot be given
- * them safely (it does not parse to a mapping, or the seeds are tied to something else by an anchor).
+ * The same text with these seeds, and every other byte unchanged if the YAML allows it. Null if that is not safely
+ * possible (the text is not a mapping, or an anchor ties the seeds to something else).
  */
 export function withSeeds(text: string, seeds: readonly number[]): string | null {
   const document = parseDocument(text);
@@ -26,7 +26,7 @@ export function withSeeds(text: string, seeds: readonly number[]): string | null
   return null;
 }
 
-/** From the gentlest edit to the coarsest; the first that means the right thing is taken. */
+/** From the smallest edit to the largest. The first with the right meaning is used. */
 function* candidates(text: string, document: Document, map: YAMLMap, seeds: readonly number[]): Generator<string> {
   const pair = map.items.find(({ key }) => isScalar(key) && key.value === 'seeds');
   const list = `[${seeds.join(', ')}]`;
@@ -35,14 +35,14 @@ function* candidates(text: string, document: Document, map: YAMLMap, seeds: read
     yield* extended(text, pair, seeds);
     yield* replaced(text, pair, list);
   }
-  // An anchor here means that something else repeats the seeds: that is for the person to untie.
+  // An anchor here means that something else repeats the seeds, which the author has to resolve.
   if (isNode(pair?.value) && 'anchor' in pair.value && pair.value.anchor !== undefined) return;
   const node = document.createNode(seeds, { flow: true });
   document.set('seeds', node);
   yield document.toString({ lineWidth: 0 });
 }
 
-/** `seeds` is not there: a line at the end, or a first entry in `{ ... }`. */
+/** Without `seeds`: a line at the end, or a first entry in `{ ... }`. */
 function* added(text: string, map: YAMLMap, list: string): Generator<string> {
   const newline = text.includes('\r\n') ? '\r\n' : '\n';
   const [start, end] = map.range ?? [0, 0];
@@ -84,7 +84,9 @@ function* replaced(text: string, { value }: Pair, list: string): Generator<strin
   yield splice(text, { at: start, until: end, text: `${gap}${list}` });
 }
 
-/** True when the text means what it meant before, with these seeds (in any order: run names do not depend on it). */
+/**
+ * True if the text means what it meant before, with these seeds (in any order, since run names do not depend on it).
+ */
 function says(text: string, before: Mapping, seeds: readonly number[]): boolean {
   const document = parseDocument(text);
   if (document.errors.length > 0) return false;

@@ -5,22 +5,22 @@ const thousands = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
 /** `1,5e-4`. */
 const decimal = /^[+-]?\d+,\d+(e[+-]?\d+)?$/i;
 
-/** What to write instead of a number with a comma in it; undefined: it is none. */
+/** What to write instead of a number with a comma in it. Undefined if it is not one. */
 export function withoutComma(text: string): string | undefined {
   if (thousands.test(text)) return text.replaceAll(',', '');
   return decimal.test(text) ? text.replace(',', '.') : undefined;
 }
 
-/** `1,000` in a place for a number. */
+/** `1,000` in the place of a number. */
 export function commaHint(text: string): string | undefined {
   const number = withoutComma(text.trim());
-  return number === undefined ? undefined : `a comma is no part of a number: write ${number}`;
+  return number === undefined ? undefined : `a number has no comma: write ${number}`;
 }
 
 /** `800,` or `true;`, as other languages end a line. */
 export function lineEndHint(text: string): string | undefined {
   const [, value, sign] = /^(.*\S)\s*([,;])$/s.exec(text) ?? [];
-  return value === undefined ? undefined : `YAML takes no ${sign} at the end of a line: write ${value}`;
+  return value === undefined ? undefined : `YAML has no ${sign} at the end of a line: write ${value}`;
 }
 
 /** `1,2` in place of a list. */
@@ -29,7 +29,7 @@ export function listHint(seen: unknown): string | undefined {
   return `write a list: [${seen.split(',').map(Number).join(', ')}]`;
 }
 
-/** The parts of `iters:800`, where YAML sees one word; null: it is another word. */
+/** The parts of `iters:800`, where YAML sees one word. Null for any other word. */
 export function unspaced(text: string): { readonly key: string; readonly value: string } | null {
   const [, key = '', value = ''] = /^([\w-]+):([^\s:/].*)$/s.exec(text) ?? [];
   return key === '' ? null : { key, value };
@@ -42,7 +42,7 @@ export function spaceHint(text: string): string | undefined {
   return parts === null ? undefined : `write a space after the colon: \`${parts.key}: ${parts.value}\``;
 }
 
-/** A bare entry that is no name: nothing that could be shown with a value behind it. */
+/** For a bare entry that is not a name: a name could be shown with a value after it. */
 export function nameHint(text: string): string | undefined {
   const [, key, value = ''] = /^([\w-]+)\s*:\s+(\S.*)$/s.exec(text) ?? [];
   if (key !== undefined) return `quotes make one word of it: write \`${key}: ${visible(value)}\``;
@@ -51,7 +51,7 @@ export function nameHint(text: string): string | undefined {
 
 const spaceNames: Readonly<Record<string, string>> = { '\u00a0': 'a non-breaking space', '\t': 'a tab' };
 
-/** A space that only looks like one. `where` names the text that holds it. */
+/** A character that only looks like a space. `where` names the text that contains it. */
 export function oddSpaceHint(text: string, where: string): string | undefined {
   const [odd] = /[^\S \r\n]|[\u200b\u2060\ufeff]/u.exec(text) ?? [];
   if (odd === undefined) return undefined;

@@ -7,9 +7,9 @@ import { commaHint, lineEndHint, listHint, oddSpaceHint, spaceHint } from './sli
 
 type Issue = z.core.$ZodIssue;
 
-/** Longer words are no typing slips. */
+/** Longer words are not typing errors. */
 const longestWord = 64;
-/** A file that is something else altogether must not keep the process busy with its hundred thousand faults. */
+/** A file of a completely different kind must not keep the process busy with a hundred thousand faults. */
 const mostFindings = 100;
 const mostKeys = 20;
 
@@ -19,7 +19,7 @@ export function suggestion(word: unknown, allowed: readonly string[]): string | 
   return name === undefined ? undefined : `did you mean "${name}"?`;
 }
 
-/** The allowed word that was meant, `-` for `_` too. */
+/** The allowed word that was intended, also with `-` for `_`. */
 export function closestName(word: string, allowed: readonly string[]): string | undefined {
   if (word.length > longestWord) return undefined;
   return closest(word, allowed) ?? closest(word.replaceAll('-', '_'), allowed);
@@ -35,11 +35,11 @@ export function notAllowed(
   return { message: meant === undefined ? what : `${what}; ${meant}`, allowed };
 }
 
-/** Everything that a schema has against a value, in the words of people who write configs. */
+/** Everything that a schema has against a value, in words for people who write configs. */
 export function findIssues(schema: Schema, value: unknown, prefix: Path = []): Finding[] {
   const result = z.safeParse(schema, value);
   if (result.success) return [];
-  // Unknown keys first: zod tells them last, and they are what explains the rest.
+  // Unknown keys first: zod reports them last, and they explain the rest.
   const issues = result.error.issues.toSorted((a, b) => rank(a) - rank(b));
   const findings = issues.slice(0, mostFindings).flatMap((issue) => explain(issue, { schema, value, prefix }));
   const more = issues.length - mostFindings;
@@ -49,8 +49,8 @@ export function findIssues(schema: Schema, value: unknown, prefix: Path = []): F
 const rank = ({ code }: Issue): number => (code === 'unrecognized_keys' ? 0 : 1);
 
 /**
- * The value as the schema reads it, with what it has against it. What is wrong is left out of the value, so that all
- * else can be checked too; null when nothing is left of it.
+ * The value as its schema reads it, and its problems. Wrong parts are left out of the value, so that everything else
+ * can be checked too. Null if nothing is left.
  */
 export function validate<S extends z.ZodType>(
   schema: S,
@@ -115,7 +115,7 @@ interface UnionScope extends Scope {
   readonly seen: unknown;
 }
 
-/** Of several forms, the one that was meant; when that cannot be told, all of them. */
+/** Of several forms, the one that was intended, or all of them if that is not known. */
 function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, scope: UnionScope): Finding[] {
   const here = schemaAt(scope.schema, scope.path);
   const forms = formsOf(here);
@@ -133,7 +133,7 @@ function explainUnion(issue: Extract<Issue, { code: 'invalid_union' }>, scope: U
   return meant.flatMap((error) => explain(error, { schema, value: scope.seen, prefix }));
 }
 
-/** False when the value is of another kind altogether than this form. */
+/** False if the value is of a completely different kind than this form. */
 const notAboutAll = (issue: Issue): boolean => issue.path.length > 0 || issue.code !== 'invalid_type';
 
 const formsText = (union: Schema): string => formsOf(union).map(formText).join(', or ');

@@ -1,7 +1,10 @@
 import { printable, visible } from '../printable.ts';
 import { oddSpaceHint, spaceHint } from './slips.ts';
 
-/** What to type instead of a line that is not valid YAML; null: its error says it all. `error`: the parser's own words. */
+/**
+ * What to type instead of a line that is not valid YAML. Null if its error is clear enough. `error` is the parser's own
+ * message.
+ */
 export function syntaxHint(line: string, error: string): string | null {
   if (/^\s*(`{3}|~{3})/.test(line)) return 'this is a Markdown fence: delete the lines that begin with ``` or ~~~';
   if (/^ *\t/.test(line)) return 'a tab indents this line: YAML takes spaces only, type them';
@@ -11,7 +14,7 @@ export function syntaxHint(line: string, error: string): string | null {
   if (/^Implicit (map )?keys/.test(error)) return spaceHint(text) ?? 'every line needs a key and a value: `key: value`';
   if (/^Nested mappings/.test(error)) return nested(text);
   const [, bracket] = /^Flow .* in block collection must be .* end with a (\S)$/.exec(error) ?? [];
-  if (bracket !== undefined) return `close what is open with ${bracket}, and indent it by a space at least`;
+  if (bracket !== undefined) return `close it with ${bracket}, and indent that by at least one space`;
   const [, sign = ''] = /cannot start with .* (\S)$/.exec(error) ?? [];
   return sign === '' ? null : `text that begins with ${printable(sign)} needs quotes: "${sign}..."`;
 }

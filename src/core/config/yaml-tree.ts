@@ -2,21 +2,23 @@ import { type Document, isAlias, isCollection, isMap, isScalar, isSeq, type Line
 import { keyText } from './empty-keys.ts';
 import type { Path } from './problem.ts';
 
-/** Where the parts of a mapping are, as plain data: it may be read in another thread. */
+/** The positions of the parts of a mapping as plain data, since it may be read in another thread. */
 export interface Branch {
-  /** A scalar as it is written, without quotes; absent: it is none, or null. */
+  /** A scalar as written, without quotes. Absent if it is not a scalar, or null. */
   readonly text?: string;
   readonly places?: readonly Place[];
 }
 
 interface Place {
-  /** What a path may call it: its value, and how it is written (`000`). Empty: an item of a list. */
+  /**
+   * The names by which a path may refer to it: its value, and how it is written (`000`). Empty for an item of a list.
+   */
   readonly names: readonly string[];
   readonly line: number | null;
   readonly value: Branch;
 }
 
-/** The tree of a document whose structure is right, and how many keys and list items it has. */
+/** The tree of a document with a valid structure, and its number of keys and list items. */
 export function treeOf(document: Document, lines: LineCounter): { readonly tree: Branch; readonly entries: number } {
   const known = new Map<unknown, Branch>();
   let entries = 0;
@@ -47,7 +49,7 @@ const namesOf = (key: { readonly value: unknown; readonly source?: string | unde
   ...(key.source === undefined ? [] : [key.source]),
 ];
 
-/** Looks up paths in a tree: the line of the deepest part that is there, and a scalar as it is written. */
+/** Looks up paths in a tree: the line of the deepest existing part, and a scalar as written. */
 export function finderIn(tree: Branch) {
   const walk = (path: Path) => {
     let [node, depth, line]: [Branch, number, number | null] = [tree, 0, null];

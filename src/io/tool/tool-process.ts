@@ -22,10 +22,7 @@ const commandFile = z.object({
   server: z.boolean().optional(),
 });
 const revokedMark = 'revoked';
-/**
- * What the wrapper and this process leave next to the outputs. They are never part of a commit (opening a fifo to hash
- * it would block without end).
- */
+/** Left next to the outputs. They are never part of a commit: opening a fifo to hash it would block without end. */
 export const controlFiles = ['alive', 'started', 'exit'] as const;
 /** Those of them that are fifos. */
 export const ownFifos: readonly string[] = ['alive'];
@@ -45,9 +42,7 @@ export interface ToolStart {
   readonly server?: boolean;
 }
 
-/**
- * How a tool ended. If `code` is null, it was killed or lost, or ended in another boot, so its outputs prove nothing.
- */
+/** How a tool ended. A `code` of null means killed, lost, or ended in another boot, so its outputs prove nothing. */
 export interface ToolEnd {
   readonly code: number | null;
 }
@@ -131,10 +126,7 @@ export async function revokeTool(dir: string): Promise<boolean> {
   }
 }
 
-/**
- * An empty `started` was made a moment ago: by a wrapper, which has the fifo open then, or by a process that died at
- * this point.
- */
+/** An empty `started` is from a wrapper, which then has the fifo open, or from a process that died at this point. */
 async function wasRevoked(dir: string): Promise<boolean> {
   for (;;) {
     const lives = await isAlive(dir);
@@ -144,10 +136,7 @@ async function wasRevoked(dir: string): Promise<boolean> {
   }
 }
 
-/**
- * True while wrapper or tool hold the fifo open. The kernel answers this, so that no reused pid and no clock can be
- * wrong. A path that is not a fifo has no holder.
- */
+/** True while wrapper or tool hold the fifo open. The kernel answers this, so no reused pid and no clock can be wrong. */
 export async function isAlive(dir: string): Promise<boolean> {
   try {
     const handle = await open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK);
@@ -195,10 +184,7 @@ async function waitForEnd(dir: string, left: AbortSignal, held: Held | null): Pr
   return { code: command?.boot === (await bootId()) ? code : null };
 }
 
-/**
- * A file that this process or a wrapper wrote about a tool. Null if there is none, or if something else is in its
- * place.
- */
+/** A file that this process or a wrapper wrote about a tool, or null if it does not exist or is not a file. */
 const readNote = (dir: string, name: string): Promise<string | null> =>
   readText(join(dir, name)).catch(ifDamaged(null));
 

@@ -28,13 +28,7 @@ describe('otherContent', () => {
       /peft_type IA3/,
       /merge/,
     ],
-    [
-      'an adapter of llama.cpp',
-      ['my-lora.GGUF'],
-      null,
-      /^DIR holds my-lora\.GGUF, a file of llama\.cpp/,
-      /mlx_lm lora/,
-    ],
+    ['an adapter of llama.cpp', ['my-lora.GGUF'], null, /^DIR has my-lora\.GGUF, a file of llama\.cpp/, /mlx_lm lora/],
     [
       'an adapter of an early mlx_lm',
       ['adapters.npz', 'adapter_config.json'],

@@ -88,7 +88,7 @@ describe('checkCriteria', () => {
   it('says that there is no baseline', () => {
     const found = checkCriteria(gate('overall > baseline.overall'), { ...names, baselineCategories: null });
     expect(found.map(({ message }) => message)).to.deep.equal([
-      '`overall > baseline.overall`: baseline (column 11) is asked for, but the phase has no baseline: add one',
+      '`overall > baseline.overall`: baseline (column 11) is used, but the phase has no baseline: add one',
     ]);
   });
 
@@ -236,13 +236,13 @@ describe('judge', () => {
     expect(verdict('overall > baseline.overall', { baseline: {}, why })).to.deep.equal({
       verdict: null,
       outcome: null,
-      reason: '`overall > baseline.overall` cannot be told: baseline.overall (baseline has no rows) not known',
+      reason: '`overall > baseline.overall` cannot be evaluated: baseline.overall (baseline has no rows) not known',
     });
     expect(verdict('overall > 3 && baseline.multi_tool > 3').reason).to.contain('baseline.multi_tool not known');
     expect(verdict('git > 3 && lsp > 3').reason).to.contain(': lsp not known');
     expect(verdict('overall > 3', { overall: null }).reason).to.contain(': overall not known');
     expect(verdict('[lsp].exists(x, x > 3.0)').reason).to.equal(
-      '`[lsp].exists(x, x > 3.0)` cannot be told: lsp not known',
+      '`[lsp].exists(x, x > 3.0)` cannot be evaluated: lsp not known',
     );
   });
 

@@ -66,7 +66,7 @@ describe('a suite', () => {
     expect(asserted({ type: 'regex', value: '(' })[0]).to.match(/assert\[0\]\.value: Invalid regular expression/);
     expect(asserted({ type: 'tool-call', value: { nam: 'x' } })[0]).to.match(/the name of a function/);
     expect(asserted({ type: 'is-json', value: { type: 'objekt' } })[0]).to.match(
-      /assert\[0\]\.value: this is no valid JSON Schema/,
+      /assert\[0\]\.value: not a valid JSON Schema/,
     );
     expect(asserted({ type: 'is-json', weight: -1 })[0]).to.match(/weight: allowed: at least 0/);
     expect(asserted({ type: 'is-json', weight: 0 })[0]).to.match(/one of the weights must be more than 0/);

@@ -150,22 +150,22 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     const { config, warnings } = await openWorkspace(root, 'create');
     expect(config).to.deep.include({ stage_retries: 3, dashboard: { host: '127.0.0.1', port: 3100 } });
     expect(warnings).to.eql([
-      'line 1: stage_retries is empty, so its default applies; write a value, or null if that is meant',
-      'line 3: dashboard.port is empty, so its default applies; write a value, or null if that is meant',
+      'line 1: stage_retries is empty, so its default applies; write a value, or null if that is intended',
+      'line 3: dashboard.port is empty, so its default applies; write a value, or null if that is intended',
     ]);
     const reasons = await refusal('pyton:\ndashboard: {port:3200}\ndisk_reserve_gb: 1,5\nretries: ~\n');
     expect(reasons).to.match(/:1: pyton: unknown key; did you mean "python"\?/);
     expect(reasons).to.match(/:2: dashboard\.port:3200: unknown key\n {4}write a space after the colon: `port: 3200`/);
-    expect(reasons).to.match(/:3: disk_reserve_gb: .*\n.*\n {4}a comma is no part of a number: write 1\.5/);
+    expect(reasons).to.match(/:3: disk_reserve_gb: .*\n.*\n {4}a number has no comma: write 1\.5/);
     expect(reasons).to.match(/:4: retries: unknown key/);
   });
 
   it('tells where it is no YAML, and what else it holds', async () => {
-    expect(await refusal('inbox: a\ninbox: b\n')).to.contain('phasebox.yaml:2: the key inbox is there twice');
+    expect(await refusal('inbox: a\ninbox: b\n')).to.contain('phasebox.yaml:2: the key inbox occurs twice');
     expect(await refusal('a: [1\n'))
       .to.contain('phasebox.yaml:')
       .and.contain('not valid YAML');
-    expect(await refusal('just words\n')).to.contain('the file holds no mapping');
+    expect(await refusal('just words\n')).to.contain('the file is not a mapping');
   });
 
   it('takes a file that is empty or comments alone as all defaults, and what is set beside them', async () => {
