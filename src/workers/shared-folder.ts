@@ -1,6 +1,7 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asStageError } from '../core/errors.ts';
+import { parsedOrNull } from '../core/json.ts';
 import { type SharedManifest, sharedManifest } from '../events/manifest.ts';
 import { commit, hashOutputs } from '../io/artifacts/commit.ts';
 import { sharedFolder } from '../io/artifacts/run-store.ts';
@@ -41,10 +42,4 @@ export async function makeShared(
 }
 
 /** Null: there is none, it is damaged, or of a version that hashed no outputs. */
-export function readSharedManifest(text: string | null): SharedManifest | null {
-  try {
-    return sharedManifest.safeParse(JSON.parse(text ?? '')).data ?? null;
-  } catch {
-    return null; // no JSON: as good as none
-  }
-}
+export const readSharedManifest = (text: string | null): SharedManifest | null => parsedOrNull(sharedManifest, text);

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parsedOrNull } from '../../core/json.ts';
 import { notedBases, sharedFolder } from '../../io/artifacts/run-store.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { listNames, readText } from '../../io/disk/files.ts';
@@ -58,14 +59,8 @@ async function baseScores(workspace: Workspace, storedRows: StoredRows): Promise
 }
 
 /** Null if it cannot be read. `phasebox verify` says what to do. */
-async function modelOf(folder: string): Promise<string | null> {
-  const text = await readText(join(folder, 'score.json'));
-  try {
-    return baseFile.parse(JSON.parse(text ?? '')).model;
-  } catch {
-    return null;
-  }
-}
+const modelOf = async (folder: string): Promise<string | null> =>
+  parsedOrNull(baseFile, await readText(join(folder, 'score.json')))?.model ?? null;
 
 /** Only while no `up` is running, since it may be about to start one. */
 async function downloads({ state }: Workspace): Promise<Garbage[]> {

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
 import { refusedCharacter } from '../control-characters.ts';
-import { canonicalJson } from '../json.ts';
+import { canonicalJson, jsonOrNull } from '../json.ts';
 import { printable } from '../printable.ts';
 import { plural } from '../words.ts';
 import { calledNames } from './called-names.ts';
@@ -72,7 +72,7 @@ export function suiteFrom(text: string, { name, wrapper }: FromOptions): SuiteFr
 }
 
 function questionOf(row: string, line: number, wrapper: string): Question | Reason {
-  const data = parsed(row);
+  const data = asObject(jsonOrNull(row));
   const messages = data === null ? null : messagesOf(data.messages);
   if (data === null || messages === null) return 'unreadable';
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
@@ -97,14 +97,6 @@ function holdsRefused(value: unknown): boolean {
     return item;
   });
   return found;
-}
-
-function parsed(row: string): Readonly<Record<string, unknown>> | null {
-  try {
-    return asObject(JSON.parse(row));
-  } catch {
-    return null; // counted as an unreadable row
-  }
 }
 
 /** Null if it is not a conversation that a suite can contain. */

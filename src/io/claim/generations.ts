@@ -1,6 +1,7 @@
 import { link, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
+import { parsedOrNull } from '../../core/json.ts';
 import { hasCode, ifAbsent, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
@@ -35,12 +36,5 @@ export async function claimByLink(draft: string, file: string): Promise<boolean>
 
 /** What a claim says; null when it is gone, damaged, or torn after a power cut: then nobody that lives wrote it. */
 export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = (await readText(file).catch(ifDamaged(null))) ?? '';
-  try {
-    const read = schema.safeParse(JSON.parse(text));
-    return read.success ? read.data : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  return parsedOrNull(schema, await readText(file).catch(ifDamaged(null)));
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { jsonOrNull } from '../../core/json.ts';
+import { parsedOrNull } from '../../core/json.ts';
 import { type Request, request as requestLine, type SubmittedFile } from '../../events/request.ts';
 
 /* Requests and answers as JSON lines on the owner's socket. */
@@ -63,5 +63,5 @@ export async function confirmed(lines: AsyncGenerator<string>): Promise<boolean>
 async function nextLine(lines: AsyncGenerator<string>) {
   const { value, done } = await lines.next();
   if (done === true) return null;
-  return requestLine.safeParse(jsonOrNull(value)).data ?? 'unknown';
+  return parsedOrNull(requestLine, value) ?? 'unknown';
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
-import { canonicalJson, jsonOrNull } from '../../core/json.ts';
+import { canonicalJson, parsedOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/tool-env.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
 import { listNames, readText, writeWhole } from '../disk/files.ts';
@@ -80,10 +80,9 @@ async function recall({ anyDay, thisDay }: Keys, { kept }: Renderer): Promise<Re
   for (const key of [anyDay, thisDay]) {
     const seen = known.get(key);
     if (seen !== undefined) return seen;
-    const read = rendering.safeParse(
-      jsonOrNull((kept && (await readText(fileOf(kept, key)).catch(ifDamaged(null)))) || ''),
-    );
-    if (read.success) return { ok: true, rendering: read.data };
+    const read = kept === null ? null : await readText(fileOf(kept, key)).catch(ifDamaged(null));
+    const found = parsedOrNull(rendering, read);
+    if (found !== null) return { ok: true, rendering: found };
   }
   return null;
 }
@@ -117,9 +116,9 @@ async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Rende
     timeout: longest_ms,
     reject: false,
   });
-  const answers = answerList.safeParse(jsonOrNull(stdout));
-  if (broken || !answers.success) return jobs.map(() => failed(broken ? lastLine(stderr) : noAnswer));
-  return answers.data.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
+  const answers = parsedOrNull(answerList, stdout);
+  if (broken || answers === null) return jobs.map(() => failed(broken ? lastLine(stderr) : noAnswer));
+  return answers.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
 }
 
 const noAnswer = 'python/render_prompts.py gave no answer that can be read';

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
+import { parsedOrNull } from '../../core/json.ts';
 import { hasCode, isOddFile, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from '../host/process-facts.ts';
@@ -236,12 +237,6 @@ export async function clearControl(dir: string): Promise<void> {
 
 /** What was started in `dir`. Null if there is no record that phasebox wrote, which then proves nothing. */
 export async function readCommand(dir: string): Promise<z.infer<typeof commandFile> | null> {
-  const text = await readNote(dir, 'command.json');
-  if (text === null) return null;
-  try {
-    const read = commandFile.safeParse(JSON.parse(text));
-    return read.success ? read.data : null;
-  } catch {
-    return null; // torn by a crash while it was written: its tool was never spawned
-  }
+  // If a crash tore it while it was written, its tool was never spawned.
+  return parsedOrNull(commandFile, await readNote(dir, 'command.json'));
 }

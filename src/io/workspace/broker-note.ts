@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { parsedOrNull } from '../../core/json.ts';
 import { ownerOf } from '../claim/ownership.ts';
 import { readText, writeWhole } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
@@ -14,12 +15,7 @@ const noteFile = (state: string): string => join(state, 'broker.json');
 
 /** Null if the broker accepts writes, as far as is known. A note that cannot be read is ignored. */
 export async function readBrokerNote(state: string): Promise<BrokerNote | null> {
-  const text = await readText(noteFile(state)).catch(ifDamaged(null));
-  try {
-    return text === null ? null : schema.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+  return parsedOrNull(schema, await readText(noteFile(state)).catch(ifDamaged(null)));
 }
 
 /** The note of a running `up`. An `up` that was killed leaves a note that is not removed. */

@@ -1,6 +1,6 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { jsonOrNull } from '../../core/json.ts';
+import { parsedOrNull } from '../../core/json.ts';
 import { type ControlRequest, request } from '../../events/request.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
@@ -21,9 +21,9 @@ export async function leftRequests(state: string): Promise<LeftRequests> {
   const requests: ControlRequest[] = [];
   const unknown: string[] = [];
   for (const name of files.filter((one) => /^\d+\.[0-9a-f]+-\w+\.json$/.test(one)).sort()) {
-    const text = (await readText(join(folder, name)).catch(ifDamaged(''))) ?? '';
-    const read = request.safeParse(jsonOrNull(text)).data;
-    if (read === undefined || read.kind === 'submit' || read.kind === 'file' || read.kind === 'go') unknown.push(name);
+    const text = await readText(join(folder, name)).catch(ifDamaged(null));
+    const read = parsedOrNull(request, text);
+    if (read === null || read.kind === 'submit' || read.kind === 'file' || read.kind === 'go') unknown.push(name);
     else requests.push(read);
   }
   return {

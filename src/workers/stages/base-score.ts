@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
+import { parsedOrNull } from '../../core/json.ts';
 import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
@@ -65,13 +66,7 @@ const readScore = async (context: StageContext, folder: string): Promise<BaseFil
   readBaseFile(await context.read(join(folder, scoreFile)));
 
 /** Reads the text of score.json. Null: none there, damaged, or of a version that kept less. */
-export function readBaseFile(text: string | null): BaseFile | null {
-  try {
-    return baseFile.safeParse(JSON.parse(text ?? '')).data ?? null;
-  } catch {
-    return null; // no JSON: measured again, as one that is not there
-  }
-}
+export const readBaseFile = (text: string | null): BaseFile | null => parsedOrNull(baseFile, text);
 
 interface Place {
   readonly dir: string;

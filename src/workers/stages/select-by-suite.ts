@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { percent } from '../../core/format.ts';
+import { parsedOrNull } from '../../core/json.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, probe } from '../../core/score/probe.ts';
@@ -82,19 +83,11 @@ function warnOfSameSuite({ shared, prompts, count, b }: Same, context: StageCont
 /** The base's probabilities, asked once: what every adapter must differ from. */
 async function baseProbe(setup: EvalSetup, context: StageContext): Promise<Probe | null> {
   const kept = await context.read(join(context.dir, probeFile));
-  const read = kept === null ? null : parseProbe(kept);
+  const read = parsedOrNull(probe, kept);
   if (read !== null) return read;
   const asked = await probeBase(context, setup);
   await context.write(probeFile, `${JSON.stringify(asked)}\n`);
   return asked;
-}
-
-function parseProbe(text: string): Probe | null {
-  try {
-    return probe.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null; // torn by a crash: asked again
-  }
 }
 
 interface ScoringContext {
