@@ -5,8 +5,8 @@ import { isConfigName } from '../core/config/inbox-names.ts';
 import type { Answer, Submission } from '../events/request.ts';
 import { keptFiles } from './kept-files.ts';
 import { look, lookAtTaken } from './look.ts';
-import { type InboxOptions, newScan, nextScan, once, openScan, type Scan, scanOnce } from './scan.ts';
-import { takeLeftOver, takeSubmission } from './take-submission.ts';
+import { type InboxOptions, newScan, nextScan, type Scan, scanOnce } from './scan.ts';
+import { takeSubmission } from './take-submission.ts';
 
 export interface Inbox {
   /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
@@ -56,7 +56,7 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
       }),
     submit: (submission) =>
       new Promise((resolve, reject) => {
-        submissions.push(() => submitTo(scan, submission, options.workspace.artifacts).then(resolve, reject));
+        submissions.push(() => takeSubmission(scan, submission, options.workspace.artifacts).then(resolve, reject));
         hint();
       }),
     async isEmpty() {
@@ -78,24 +78,21 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
 
 /** Submits where no `up` watches the inbox: the caller owns the workspace. Files in the inbox itself stay there. */
 export const submitAlone = (options: InboxOptions, submission: Submission): Promise<Answer> =>
-  submitTo(newScan(options), submission, options.workspace.artifacts);
-
-async function submitTo(scan: Scan, submission: Submission, artifacts: string): Promise<Answer> {
-  if (!scan.open) await openScan(scan);
-  await takeLeftOver(scan);
-  return takeSubmission(scan, submission, artifacts);
-}
+  takeSubmission(newScan(options), submission, options.workspace.artifacts);
 
 /** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". Names that are
  * not taken give none: a download that writes for an hour would have the inbox scanned all the time. */
 async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | null> {
+  const { inbox } = scan.intake;
+  let said = false;
   const trouble = (error: unknown): null => {
-    const { inbox } = scan.intake;
-    once(scan, `file events of ${inbox} do not work (${String(error)}): it is looked at every ${scan.scanEvery} ms`);
+    if (!said)
+      scan.notice(`file events of ${inbox} do not work (${String(error)}): it is scanned every ${scan.scanEvery} ms`);
+    said = true;
     return null;
   };
   // The inbox itself may be a link; those that lie in it are not followed.
-  const folder = await realpath(scan.intake.inbox).catch(trouble);
+  const folder = await realpath(inbox).catch(trouble);
   if (folder === null || scan.closed) return null;
   const watcher = watch(folder, {
     depth: 0,

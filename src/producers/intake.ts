@@ -6,10 +6,10 @@ import { appending, hasCode, ifAbsent, privateMode, readText } from '../io/disk/
 import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
-import { type KeptFile, leaveFolder, removeDrafts } from './kept-files.ts';
+import type { Found, InboxFile } from './inbox-file.ts';
+import { type KeptFile, removeDrafts } from './kept-files.ts';
 import { type Content, lookAt, readContent } from './look.ts';
 import { isPrivate } from './private-config.ts';
-import type { Found, Sighting } from './settle.ts';
 
 /** What became of a file, by the name that it had in the inbox. `as`: its name in accepted/ or rejected/. */
 export type InboxResult =
@@ -61,53 +61,27 @@ async function removeTickets({ state, warn }: Intake): Promise<void> {
 }
 
 /** Notes in the journal that a file appeared. */
-export async function noteSeen(intake: Intake, { name, size }: Sighting): Promise<void> {
+export async function noteSeen(intake: Intake, { name, size }: Found): Promise<void> {
   await note(intake, { event: 'seen', file: name, bytes: size });
 }
 
-/** Takes a file that was submitted: it was written by us, so there is no waiting. */
-export async function takeKept(intake: Intake, file: KeptFile): Promise<Taken> {
-  const found = await lookAt(file.path, file.name);
-  const problem = found === null ? null : found === 'folder' ? `${file.name} is a folder.\n` : neverOpened(found);
-  const taken = problem === null ? await handle(intake, file, () => true) : await refuse(intake, file, problem);
-  await leaveFolder(file);
-  return taken;
-}
-
-/** Takes a file that nobody writes to any more. */
-export async function takeSettled(intake: Intake, sighting: Sighting): Promise<Taken> {
-  const problem = neverOpened(sighting);
-  if (problem !== null)
-    return refuse(intake, { name: sighting.name, path: join(intake.inbox, sighting.name) }, problem);
-  return takeIn(intake, sighting, (content) => isWhatWasSeen(content, sighting));
-}
-
-/** Takes up a file that was claimed before: by an `up` that ended, or while somebody still wrote to it. */
-export async function takeClaimed(intake: Intake, sighting: Sighting): Promise<Taken> {
-  const problem = neverOpened(sighting);
-  const claimed = { name: sighting.name, path: join(intake.claimed, sighting.name) };
-  if (problem !== null) return refuse(intake, claimed, problem);
-  return handle(intake, claimed, (content) => isWhatWasSeen(content, sighting));
-}
-
-type Expected = (content: Content) => boolean;
-
-async function takeIn(intake: Intake, file: { name: string; isLink: boolean }, expected: Expected): Promise<Taken> {
-  const name = await unlessGone(join(intake.inbox, file.name), () =>
-    claim({ ...file, inbox: intake.inbox }, intake.claimed),
-  );
-  if (name === null) return { kind: 'gone' };
-  // Beside, not before: a line of history must not delay the first tool.
+/** Takes a file that nobody writes to any more out of the inbox. Null: somebody took it away. `noted`: the journal has it. */
+export async function claimFile(
+  intake: Intake,
+  file: InboxFile,
+): Promise<{ readonly file: InboxFile; readonly noted: Promise<void> } | null> {
+  const name = await unlessGone(file.path, () => claim({ ...file, inbox: intake.inbox }, intake.claimed));
+  if (name === null) return null;
   const noted = note(intake, { event: 'claimed', file: file.name, as: name });
-  const [taken] = await Promise.all([handle(intake, { name, path: join(intake.claimed, name) }, expected), noted]);
-  return taken;
+  return { file: { ...file, place: 'claimed', name, path: join(intake.claimed, name) }, noted };
 }
 
-async function handle(intake: Intake, claimed: KeptFile, expected: Expected): Promise<Taken> {
+/** Accepts a file that was claimed or kept, or moves it to rejected/ with the reasons. */
+export async function acceptClaimed(intake: Intake, claimed: InboxFile): Promise<Taken> {
   const { name, path } = claimed;
   const content = await unlessGone(path, () => readContent(path));
   if (content === null) return { kind: 'gone' };
-  if (!expected(content)) return { kind: 'changed' };
+  if (!isWhatWasSeen(content, claimed)) return { kind: 'changed' };
   if (await isPrivate(content.bytes, name)) await hide(intake, path);
   if (content.bytes.length === 0) return refuse(intake, claimed, `${name} is empty: 0 bytes, for at least 5 s.\n`);
   const acceptedAs = await freeName(intake.accepted, name);
@@ -130,7 +104,8 @@ async function hide(intake: Intake, path: string): Promise<void> {
   });
 }
 
-async function refuse(intake: Intake, { name: file, path }: KeptFile, why: string): Promise<Taken> {
+/** Moves a file to rejected/ with the reasons. */
+export async function refuse(intake: Intake, { name: file, path }: KeptFile, why: string): Promise<Taken> {
   const reasons = printableLines(why);
   const as = await unlessGone(path, () => reject(path, intake.rejected, { name: file, reasons }));
   if (as === null) return { kind: 'gone' };
@@ -141,13 +116,14 @@ async function refuse(intake: Intake, { name: file, path }: KeptFile, why: strin
 }
 
 /** Why a file goes to rejected/ as it is; a link's target stays where it is. */
-function neverOpened({ name, kind, size, isLink, problem }: Found): string | null {
+export function neverOpened({ name, kind, size, isLink, problem }: Found): string | null {
   if (kind !== 'file') return `${name} is no config file that can be read: it is ${problem}.\n`;
   if (size <= maxConfigBytes) return null;
   return `${name} is ${isLink ? 'a link to a file' : 'a file'} of ${size} bytes; a config has at most 1 MB.\n`;
 }
 
-function isWhatWasSeen(content: Content, { digest, signature, isLink, size }: Sighting): boolean {
+function isWhatWasSeen(content: Content, { place, digest, signature, isLink, size }: InboxFile): boolean {
+  if (place === 'kept') return true; // nobody else writes to it
   // The copy of a link's content is a file of its own.
   const same = isLink || content.signature === signature;
   return same && (size === 0 ? content.bytes.length === 0 : content.digest === digest);

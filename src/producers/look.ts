@@ -6,11 +6,12 @@ import { isQuiet, type LeftAlone, type Named, sortName } from '../core/config/in
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { hasCode, ifAbsent } from '../io/disk/files.ts';
 import { yamlOf } from '../io/thread/off-thread.ts';
-import type { Found } from './settle.ts';
+import type { Found } from './inbox-file.ts';
+import { keptFiles } from './kept-files.ts';
 
 /** What lies in a folder now: files that may be taken, folders (left alone), and what is not taken because of its name. */
 export interface Look {
-  readonly found: readonly Found[];
+  readonly found: readonly (Found & { readonly path: string })[];
   readonly folders: readonly string[];
   readonly left: readonly LeftAlone[];
 }
@@ -25,8 +26,19 @@ export const lookAtTaken = (folder: string): Promise<Look> =>
     return { kind: isQuiet(name) ? 'quiet' : 'config', name };
   });
 
+/** Lists what was submitted and is not accepted yet, in its order. */
+export async function lookAtKept(claimed: string): Promise<Look> {
+  const found: (Found & { readonly path: string })[] = [];
+  for (const { name, path } of await keptFiles(claimed)) {
+    const one = await lookAt(path, name);
+    const folder = { name, kind: 'odd', isLink: false, signature: 'a folder', size: 0, problem: 'a folder' } as const;
+    if (one !== null) found.push({ ...(one === 'folder' ? folder : one), path });
+  }
+  return { found, folders: [], left: [] };
+}
+
 async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Promise<Look> {
-  const found: Found[] = [];
+  const found: (Found & { readonly path: string })[] = [];
   const folders: string[] = [];
   const left: LeftAlone[] = [];
   // One after the other: ten thousand files must not take all handles at once.
@@ -36,10 +48,11 @@ async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Prom
       left.push(named.left);
       continue;
     }
-    const one = await lookAt(join(folder, named.name), named.name);
+    const path = join(folder, named.name);
+    const one = await lookAt(path, named.name);
     if (one === 'folder') folders.push(named.name);
     else if (one !== null && named.kind === 'left') left.push(named.left);
-    else if (one !== null) found.push(one);
+    else if (one !== null) found.push({ ...one, path });
   }
   return { found, folders, left };
 }

@@ -1,23 +1,25 @@
-import { dirname, join } from 'node:path';
-import { type LeftAlone, leftAloneTexts } from '../core/config/inbox-names.ts';
+import { join } from 'node:path';
+import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { printable } from '../core/printable.ts';
 import type { Submission } from '../events/request.ts';
+import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
+import { changed, holds, type InboxFile, nextLookAt, observe, type Place, takeable } from './inbox-file.ts';
 import {
+  acceptClaimed,
+  claimFile,
   type InboxResult,
   type Intake,
   intakeFolders,
+  neverOpened,
   noteSeen,
   openIntake,
+  refuse,
   type Taken,
-  takeClaimed,
-  takeKept,
-  takeSettled,
 } from './intake.ts';
-import { keptFiles } from './kept-files.ts';
-import { look, lookAtTaken } from './look.ts';
-import { type Sightings, watchSightings } from './sightings.ts';
+import { leaveFolder } from './kept-files.ts';
+import { look, lookAt, lookAtKept, lookAtTaken, readContent } from './look.ts';
 import type { Preparation } from './submission.ts';
 
 export interface InboxLog {
@@ -27,7 +29,7 @@ export interface InboxLog {
 
 export interface InboxOptions {
   readonly workspace: Pick<Workspace, 'inbox' | 'state' | 'artifacts'>;
-  /** Throws only for what is not the file's fault (the disk): then the file is tried again at the next scan. */
+  /** Throws only for what is not the file's fault (the disk): then the file is tried again at a later scan. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
   /** Reads the files of a submission, and those that were submitted before and are not accepted yet. */
   readonly prepare: (submission: Submission) => Promise<Preparation[]>;
@@ -35,177 +37,192 @@ export interface InboxOptions {
   readonly onOutcome?: (outcome: InboxResult) => void;
   /** What a person should know of the inbox itself; the log has it too. */
   readonly onNotice?: (text: string) => void;
-  /** ms between scans, 2000 unless told. */
+  /** ms between scans, 2000 unless set. */
   readonly scanEvery?: number;
 }
 
-/** What a scan works with. `open`: the folders are there; `leftOver`: claimed by an `up` before, not yet tried (null: not looked). */
+/** An inbox with what is known of its files. */
 export interface Scan {
   readonly intake: Intake;
   readonly prepare: InboxOptions['prepare'];
   /** For the log and the person who watches. */
   readonly notice: (text: string) => void;
-  readonly dropped: Sightings;
-  readonly claimed: Sightings;
-  readonly namedFolders: Set<string>;
-  /** Names of ignored files that were reported: each is reported once. */
-  readonly namedFiles: Set<string>;
-  /** Files in .claimed/ that met a fault of the disk -> when they are tried again. */
-  readonly resting: Map<string, number>;
-  readonly said: Set<string>;
   readonly scanEvery: number;
+  /** By path. `left`: it was reported, and stays where it is. */
+  readonly files: Map<string, InboxFile | 'left'>;
+  lastLook: number;
+  /** False until the folders were made, and after a fault, which somebody may have made by deleting them. */
   open: boolean;
-  claimedWait: boolean;
-  leftOver: ReadonlySet<string> | null;
+  /** Why the last scan failed, which is said once; null when it worked. */
+  trouble: string | null;
   closed: boolean;
 }
 
 /** A scan of this inbox that has not begun. */
 export function newScan(options: InboxOptions): Scan {
   const { workspace, accept, prepare, log, onOutcome, onNotice, scanEvery = 2000 } = options;
-  const folders = intakeFolders(workspace.inbox);
   const tell = (outcome: InboxResult): void => {
     say(log, outcome);
     onOutcome?.(outcome);
   };
+  const { state } = workspace;
+  const warn = (text: string): void => log.warn(text);
   return {
-    intake: { ...folders, state: workspace.state, accept, onOutcome: tell, warn: (text) => log.warn(text) },
+    intake: { ...intakeFolders(workspace.inbox), state, accept, onOutcome: tell, warn },
     prepare,
     notice(text) {
       log.warn(text);
       onNotice?.(text);
     },
-    dropped: watchSightings(folders.inbox, look),
-    claimed: watchSightings(folders.claimed, lookAtTaken),
-    namedFolders: new Set(),
-    namedFiles: new Set(),
-    resting: new Map(),
-    said: new Set(),
     scanEvery,
+    files: new Map(),
+    lastLook: 0,
     open: false,
-    claimedWait: true,
-    leftOver: null,
+    trouble: null,
     closed: false,
   };
 }
 
-/** ms until the next scan: at the latest after `scanEvery`, earlier when a file may have settled by then. */
-export function nextScan({ dropped, claimed, scanEvery }: Scan): number {
-  return Math.min(scanEvery, dropped.nextLook() ?? scanEvery, claimed.nextLook() ?? scanEvery);
+/** Those that are to be accepted or rejected. */
+export const waitingFiles = ({ files }: Scan): InboxFile[] => [...files.values()].filter((file) => file !== 'left');
+
+/** ms until the next scan: at the latest after `scanEvery`, earlier when a file can be taken by then. */
+export function nextScan(scan: Scan): number {
+  const at = nextLookAt(waitingFiles(scan), scan.lastLook);
+  // Rounded up: a timer that fires early would find nothing settled.
+  return at === null ? scan.scanEvery : Math.min(scan.scanEvery, Math.max(0, Math.ceil(at - performance.now())));
 }
 
-/** One scan. Returns how many files still wait (1 at least when it failed). */
+/** What came of taking a file. `fault`: the disk or the environment failed, and it is tried again. */
+export type Attempted = Taken | { readonly kind: 'fault'; readonly why: string };
+
+/** One scan of the inbox. Returns how many files still wait (1 at least when it failed). */
 export async function scanOnce(scan: Scan): Promise<number> {
   try {
-    if (!scan.open) await openScan(scan);
-    if (scan.claimedWait) await scanClaimed(scan);
-    if (scan.leftOver !== null && scan.leftOver.size > 0) return scan.leftOver.size;
-    await scanKept(scan);
-    await scanDropped(scan);
-    return scan.dropped.count() + (scan.claimedWait ? 1 : 0) + (await keptFiles(scan.intake.claimed)).length;
+    await openScan(scan);
+    await scanPlaces(scan, ['claimed', 'kept', 'inbox'], () => undefined);
+    scan.trouble = null;
+    return waitingFiles(scan).length;
   } catch (error) {
+    const text = `the inbox cannot be read: ${String(error)}. Tried again every ${scan.scanEvery} ms`;
+    if (scan.trouble !== text) scan.notice(text);
+    scan.trouble = text;
     scan.open = false;
-    once(scan, `the inbox cannot be read: ${String(error)}. Tried again every ${scan.scanEvery} ms`);
     return 1;
   }
 }
 
+/** Makes the folders where they are not there, and mends what a crash left. */
 export async function openScan(scan: Scan): Promise<void> {
-  await openIntake(scan.intake);
-  const { found } = await lookAtTaken(scan.intake.claimed);
-  scan.leftOver ??= new Set(found.map(({ name }) => name));
-  scan.claimedWait = true;
+  if (!scan.open) await openIntake(scan.intake);
   scan.open = true;
 }
 
-export async function scanClaimed(scan: Scan): Promise<void> {
-  const { claimed, intake, resting } = scan;
-  const { free } = await claimed.look();
-  for (const sighting of free) {
-    if (scan.closed) return;
-    if (isResting(scan, sighting.name) || !(await claimed.confirm(sighting))) continue;
-    await attempt(scan, { name: sighting.name, path: sighting.name }, () => takeClaimed(intake, sighting));
-  }
-  const { found } = await lookAtTaken(intake.claimed);
-  scan.claimedWait = found.length > 0;
-  const untried = found.map(({ name }) => name).filter((name) => scan.leftOver?.has(name) && !resting.has(name));
-  scan.leftOver = new Set(untried);
-}
-
-/** What came of an attempt to take a file. `fault`: the disk or the environment failed, and it is tried again. */
-export type Attempted = Taken | { readonly kind: 'fault'; readonly why: string };
-
-/**
- * Takes what was submitted, in its order. A file may refer to those before it, so it waits for one that met a fault.
- * Returns what came of each file that was tried, by its path.
- */
-export async function scanKept(scan: Scan): Promise<ReadonlyMap<string, Attempted>> {
-  const tried = new Map<string, Attempted>();
-  let waits: string | null = null;
-  for (const file of await keptFiles(scan.intake.claimed)) {
-    if (scan.closed) break;
-    if (dirname(file.path) === waits) continue;
-    const attempted = isResting(scan, file.path) ? null : await attempt(scan, file, () => takeKept(scan.intake, file));
-    if (attempted === null || attempted.kind === 'fault') waits = dirname(file.path);
-    if (attempted !== null) tried.set(file.path, attempted);
-  }
-  return tried;
-}
-
-async function scanDropped(scan: Scan): Promise<void> {
-  const { dropped, intake } = scan;
-  const { free, fresh, folders, left } = await dropped.look();
-  for (const sighting of fresh) await noteSeen(intake, sighting);
-  nameFolders(scan, folders);
-  nameFiles(scan, left);
-  for (const sighting of free) {
-    const { name } = sighting;
-    if (isResting(scan, name)) continue;
-    // What changed after all keeps its place: those behind it wait for the next scan.
-    if (scan.closed || !(await dropped.confirm(sighting))) return;
-    const { kind } = await attempt(scan, { name, path: name }, () => takeSettled(intake, sighting));
-    if (kind !== 'fault') dropped.forget(name);
-  }
-}
-
-/** A file's own trouble never stops the others. `path`: what it rests under. */
-async function attempt(
+/** Looks at these places and takes what can be taken. `tried` hears of each file that was. Throws what the disk throws. */
+export async function scanPlaces(
   scan: Scan,
-  { name, path }: { readonly name: string; readonly path: string },
-  take: () => Promise<Taken>,
-): Promise<Attempted> {
+  places: readonly Place[],
+  tried: (file: InboxFile, attempted: Attempted) => void,
+): Promise<void> {
+  // Taken before the look: a file counts as quiet only for the time that was seen on both sides.
+  scan.lastLook = performance.now();
+  for (const place of places) await lookAtPlace(scan, place);
+  const here = waitingFiles(scan).filter(({ place }) => places.includes(place));
+  for (const file of takeable(here, scan.lastLook)) {
+    if (scan.closed) return;
+    // A file before it may have met a fault just now.
+    if (file.place === 'kept' && waitsForFault(scan, file)) continue;
+    if (file.place !== 'kept' && !(await isSame(file))) {
+      scan.files.set(file.path, changed(file, performance.now()));
+      // What changed after all keeps its place: those behind it wait for the next scan.
+      if (file.place === 'inbox') return;
+    } else tried(file, await take(scan, file));
+  }
+}
+
+const waitsForFault = (scan: Scan, file: InboxFile): boolean =>
+  waitingFiles(scan).some((one) => one.fault !== null && one.path < file.path && holds(one, file, 0));
+
+const looks = { claimed: lookAtTaken, kept: lookAtKept, inbox: look } as const;
+
+async function lookAtPlace(scan: Scan, place: Place): Promise<void> {
+  const { files, intake, notice } = scan;
+  const folder = place === 'inbox' ? intake.inbox : intake.claimed;
+  const { found, folders, left } = await looks[place](folder);
+  const paths = new Set(found.map(({ path }) => path));
+  for (const [path, file] of files) if (file !== 'left' && file.place === place && !paths.has(path)) files.delete(path);
+  for (const one of found) {
+    const before = files.get(one.path);
+    const known = before === 'left' ? undefined : before;
+    const file = await readOnce(observe(known, one, { place, path: one.path, now: performance.now() }));
+    if (known === undefined && place === 'inbox') await noteSeen(intake, file);
+    files.set(one.path, file);
+  }
+  if (place !== 'inbox') return;
+  // Each name once, also when it comes back: a program may write the same temporary file at every save.
+  const isNew = (name: string): boolean => files.get(join(folder, name)) !== 'left';
+  for (const name of folders.filter(isNew))
+    notice(`${printable(join(folder, name))} is a folder and is left alone: copy config files into the inbox itself`);
+  for (const text of leftAloneTexts(left.filter(({ name }) => isNew(name)))) notice(text);
+  for (const name of [...folders, ...left.map((one) => one.name)]) files.set(join(folder, name), 'left');
+}
+
+/** The first reading of a file: its content's hash, whether it parses, or that it cannot be read (tried again each time). */
+async function readOnce(file: InboxFile): Promise<InboxFile> {
+  const { kind, size, digest, place } = file;
+  if ((kind !== 'file' && kind !== 'unreadable') || size === 0 || digest !== null || place === 'kept') return file;
   try {
-    const taken = await take();
-    if (taken.kind === 'changed') scan.claimedWait = true;
-    else scan.resting.delete(path);
+    const content = await readContent(file.path);
+    return { ...file, kind: 'file', digest: content.digest, parses: await content.parses() };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return file;
+    return { ...file, kind: 'unreadable', problem: `not readable: ${String(error)}` };
+  }
+}
+
+/** Reads a second time: whether it is still what was seen. */
+async function isSame(file: InboxFile): Promise<boolean> {
+  const found = await lookAt(file.path, file.name);
+  if (found === null || found === 'folder' || found.signature !== file.signature) return false;
+  if (file.kind !== 'file' || file.size === 0) return true;
+  return (await readContent(file.path)).digest === file.digest;
+}
+
+/** Brings a file to its end, or notes the fault that keeps it where it is. A file's own trouble never stops the others. */
+async function take(scan: Scan, file: InboxFile): Promise<Attempted> {
+  const { files, intake } = scan;
+  let now = file;
+  try {
+    const taken = await takeFrom(intake, file, (claimed) => {
+      files.delete(file.path);
+      now = claimed;
+    });
+    if (taken.kind === 'changed') files.set(now.path, changed(now, performance.now()));
+    else files.delete(now.path);
     return taken;
   } catch (error) {
-    scan.resting.set(path, performance.now() + scan.scanEvery);
-    scan.claimedWait = true;
+    const why = error instanceof Error ? error.message : String(error);
+    if (why !== file.fault?.why)
+      scan.notice(`${printable(file.name)} could not be taken in: ${why}. It stays in the inbox and is tried again`);
+    files.set(now.path, { ...now, fault: { why, until: performance.now() + scan.scanEvery } });
     scan.open = false;
-    once(scan, `${printable(name)} could not be taken in: ${String(error)}. It stays in the inbox and is tried again`);
-    return { kind: 'fault', why: error instanceof Error ? error.message : String(error) };
+    return { kind: 'fault', why };
   }
 }
 
-function isResting({ resting }: Scan, name: string): boolean {
-  return (resting.get(name) ?? 0) > performance.now();
-}
-
-function nameFolders({ namedFolders, notice, intake }: Scan, folders: readonly string[]): void {
-  for (const name of folders) {
-    if (namedFolders.has(name)) continue;
-    const path = printable(join(intake.inbox, name));
-    notice(`${path} is a folder and is left alone: copy config files into the inbox itself`);
+async function takeFrom(intake: Intake, file: InboxFile, onClaim: (claimed: InboxFile) => void): Promise<Taken> {
+  const problem = neverOpened(file);
+  if (problem !== null || file.place !== 'inbox') {
+    const taken = problem === null ? await acceptClaimed(intake, file) : await refuse(intake, file, problem);
+    if (file.place === 'kept') await leaveFolder(file);
+    return taken;
   }
-  namedFolders.clear();
-  for (const name of folders) namedFolders.add(name);
-}
-
-/** Once for each name and not again when it is back: a program may write the same temporary file at every save. */
-function nameFiles({ namedFiles, notice }: Scan, left: readonly LeftAlone[]): void {
-  for (const text of leftAloneTexts(left.filter(({ name }) => !namedFiles.has(name)))) notice(text);
-  for (const { name } of left) namedFiles.add(name);
+  const claimed = await claimFile(intake, file);
+  if (claimed === null) return { kind: 'gone' };
+  onClaim(claimed.file);
+  // Beside, not before: a line of history must not delay the first tool.
+  const [taken] = await Promise.all([acceptClaimed(intake, claimed.file), claimed.noted]);
+  return taken;
 }
 
 function say(log: InboxLog, outcome: InboxResult): void {
@@ -216,11 +233,4 @@ function say(log: InboxLog, outcome: InboxResult): void {
   const file = printable(outcome.file);
   log.info(`${file} accepted: ${outcome.acceptance.summary}`);
   for (const warning of outcome.acceptance.warnings) log.warn(`${file}: ${warning}`);
-}
-
-/** The same trouble every two seconds is one line. */
-export function once(scan: Scan, text: string): void {
-  if (scan.said.has(text)) return;
-  scan.said.add(text);
-  scan.notice(text);
 }

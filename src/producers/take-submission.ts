@@ -6,7 +6,7 @@ import type { Answer, Submission, SubmissionResult } from '../events/request.ts'
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { stateOf } from './accept.ts';
 import { keepTogether } from './kept-files.ts';
-import { type Attempted, nextScan, type Scan, scanClaimed, scanKept } from './scan.ts';
+import { type Attempted, nextScan, openScan, type Scan, scanPlaces } from './scan.ts';
 import type { Prepared } from './submission.ts';
 
 /**
@@ -14,6 +14,7 @@ import type { Prepared } from './submission.ts';
  * submitted: after a crash or a fault of the disk the next scan accepts them. Throws what the disk throws before that.
  */
 export async function takeSubmission(scan: Scan, submission: Submission, artifacts: string): Promise<Answer> {
+  await openScan(scan);
   const preparations = await scan.prepare(submission);
   const reasons = preparations.flatMap((one) => (one.ok ? [] : [one.reasons]));
   if (reasons.length > 0) return { kind: 'refused', reasons };
@@ -23,35 +24,40 @@ export async function takeSubmission(scan: Scan, submission: Submission, artifac
     scan.intake.claimed,
     prepared.map(({ name, bytes }) => ({ name: inboxName(basename(name)), bytes })),
   );
-  const tried = await scanKept(scan);
+  const tried = new Map<string, Attempted>();
+  const isOpen = (): boolean =>
+    kept.some(({ path }) => !tried.has(path)) && !kept.some(({ path }) => tried.get(path)?.kind === 'fault');
+  let trouble = 'a file before it is not accepted yet';
+  try {
+    // What a killed `up` had claimed comes before them, and may have to settle first.
+    for (let wait = 0; isOpen() && !scan.closed; wait = nextScan(scan)) {
+      await delay(wait);
+      await scanPlaces(scan, ['claimed', 'kept'], ({ path }, attempted) => tried.set(path, attempted));
+    }
+  } catch (error) {
+    // They are submitted all the same: a later scan accepts them.
+    trouble = error instanceof Error ? error.message : String(error);
+  }
   const files = prepared.map(({ name, plan, fresh, known }, index): SubmissionResult => {
     const path = kept[index]?.path ?? '';
+    const attempted = tried.get(path);
+    const why = attempted?.kind === 'fault' ? attempted.why : trouble;
     return {
       ...{ name, intention: intentions[index] ?? '', warnings: [...plan.warnings], runs: [...fresh, ...known] },
-      ...stateAfter(tried.get(path), relative(scan.intake.inbox, path)),
+      ...(stateAfter(attempted) ?? { state: 'waiting', path: relative(scan.intake.inbox, path), why }),
     };
   });
   return { kind: 'submitted', files };
 }
 
-/** What a killed `up` had claimed comes before a new submission. */
-export async function takeLeftOver(scan: Scan): Promise<void> {
-  for (let left = 1; left > 0 && !scan.closed; left = scan.leftOver?.size ?? 0) {
-    await scanClaimed(scan);
-    if (scan.leftOver !== null && scan.leftOver.size > 0) await delay(nextScan(scan));
-  }
-}
-
-function stateAfter(attempted: Attempted | undefined, path: string): Pick<SubmissionResult, 'state' | 'path' | 'why'> {
+function stateAfter(attempted: Attempted | undefined): Pick<SubmissionResult, 'state' | 'path' | 'why'> | null {
   switch (attempted?.kind) {
     case 'accepted':
       return { state: 'accepted', path: join('accepted', attempted.as), why: null };
     case 'rejected':
       return { state: 'rejected', path: join('rejected', attempted.as), why: attempted.reasons };
-    case 'fault':
-      return { state: 'waiting', path, why: attempted.why };
     default:
-      return { state: 'waiting', path, why: 'a file before it is not accepted yet' };
+      return null;
   }
 }
 

@@ -74,7 +74,7 @@ describe('the command around a chain', () => {
     ]);
     const second = await chain.phasebox('up');
     expect([second.code, second.out]).to.eql([3, '']);
-    expect(second.err).to.contain(`up in ${chain.root} already (pid ${up.pid})`);
+    expect(second.err).to.contain(`already up in ${chain.root} (pid ${up.pid})`);
     const text = (await chain.phasebox('status')).out;
     expect(text).to.match(/p-s0 +running +train +10\/20 +loss 0\.3/);
     const following = await chain.start('logs', 'p-s0', '-f');
@@ -122,7 +122,7 @@ describe('the command around a chain', () => {
     const running = await chain.startUnder({ PHASEBOX_PYTHON: '/nowhere/python' }, 'up', '--detach', '--no-dashboard');
     const { code, out, err } = await running.ended;
     expect([code, out]).to.eql([3, '']);
-    expect(err).to.match(/did not come up[\s\S]*\/nowhere\/python is not there/);
+    expect(err).to.match(/did not come up[\s\S]*\/nowhere\/python does not exist/);
   });
 
   it('`up --detach` goes on in the background until it is ended by its pid', async () => {
