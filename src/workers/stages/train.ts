@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
+import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
 import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
 import { idleAdapter } from '../../core/run/idle-adapter.ts';
@@ -110,7 +111,10 @@ export const stage: Stage<'train', never> = {
       else if (step.does === 'run' && step.name === 'check') profile = await checkData(context, step);
       else if (step.does === 'run' && step.name === undefined) told = await learn(context, step);
     }
-    const { iters } = await readAdapterConfig(context);
+    const used = await readAdapterConfig(context);
+    const { iters } = used;
+    const changed = changedDefaults(run, used);
+    if (changed !== null) context.warn(changed);
     if (await context.addsNothing(join(context.dir, files.adapter, files.weights))) context.warn(idleAdapter);
     return {
       adapter: files.adapter,

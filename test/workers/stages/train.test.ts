@@ -54,12 +54,14 @@ describe('workers/train with the real mlx_lm', () => {
   });
 
   it('names the last checkpoint, not a second copy, when training ends on one', async () => {
-    const run = demoRun('B', { train: { ...quickTrain, iters: 4, save_every: 2 } });
-    const { made } = await runStage(train, {}, { run, dir: await tempDir('train') });
+    const train_defaults = { optimizer: 'sgd', num_layers: 16 };
+    const run = demoRun('B', { train: { ...quickTrain, iters: 4, save_every: 2 }, train_defaults });
+    const { made, seen } = await runStage(train, {}, { run, dir: await tempDir('train') });
     expect(made.checkpoints.map(({ file }) => file)).to.deep.equal([
       'adapter/0000002_adapters.safetensors',
       'adapter/0000004_adapters.safetensors',
     ]);
+    expect(seen.warnings.join()).to.contain('trained with optimizer adam instead of sgd.');
   });
 
   it('stops at the first loss that is not a number, with the tool ended', async () => {

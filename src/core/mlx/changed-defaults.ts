@@ -1,0 +1,20 @@
+import type { Run } from '../../events/run.ts';
+
+import { isSame, type Mapping } from '../mapping.ts';
+import { valueText } from '../printable.ts';
+import { plural } from '../words.ts';
+
+/**
+ * A warning if mlx_lm trained with other defaults than those that it had when the run was accepted, since it was updated
+ * in between. Null: it used the same.
+ * @param used What mlx_lm notes in adapter_config.json: each setting as it used it.
+ */
+export function changedDefaults({ settings, train_defaults }: Run, used: Mapping): string | null {
+  const changed = Object.entries(train_defaults ?? {}).flatMap(([name, value]) => {
+    const isSet = (settings.train?.[name] ?? null) !== null;
+    if (isSet || !Object.hasOwn(used, name) || isSame(value ?? null, used[name] ?? null)) return [];
+    return [`${name} ${valueText(used[name])} instead of ${valueText(value)}`];
+  });
+  if (changed.length === 0) return null;
+  return `mlx_lm was changed after this run was accepted, and ${plural(changed.length, 'default')} with it: trained with ${changed.join(', ')}. Set them in the config to keep them.`;
+}
