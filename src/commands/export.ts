@@ -9,7 +9,7 @@ import { packageRoot } from '../io/host/package-root.ts';
 import { type Cloned, cloneFolder, type Piece } from '../io/model/clone-folder.ts';
 import { contentHash } from '../io/thread/content-hash.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel, modelFiles, proveAll } from './parts/final-model.ts';
+import { finalModel, type LocatedModel, modelFiles, proveAll } from './parts/final-model.ts';
 import { type FoundRun, findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
@@ -18,7 +18,7 @@ import { documented } from './parts/usage.ts';
 /** The result of an export, for its message. */
 export interface Exported extends Cloned {
   readonly folder: string;
-  readonly kind: FinalModel['kind'];
+  readonly kind: LocatedModel['kind'];
   readonly files: number;
 }
 
@@ -59,7 +59,7 @@ export async function exportRun(
 /** Folders of an export that is base + adapter. */
 const parts = { base: 'base', adapter: 'adapter' } as const;
 
-async function piecesOf(final: FinalModel): Promise<Piece[]> {
+async function piecesOf(final: LocatedModel): Promise<Piece[]> {
   const inside = (files: Awaited<ReturnType<typeof modelFiles>>, folder: string): Piece[] =>
     files.map(({ path, name, sha256 }) => ({ from: path, to: join(folder, name), sha256 }));
   // A model that was exported before contains the file of that export, which this one replaces with its own.
@@ -68,7 +68,7 @@ async function piecesOf(final: FinalModel): Promise<Piece[]> {
   return [...inside(await modelFiles(final.base), parts.base), ...inside(final.adapter, parts.adapter)];
 }
 
-const provePieces = (final: FinalModel, draft: string): Promise<void> =>
+const provePieces = (final: LocatedModel, draft: string): Promise<void> =>
   proveAll(
     final.kind === 'model'
       ? [draft]
@@ -79,7 +79,7 @@ const provePieces = (final: FinalModel, draft: string): Promise<void> =>
 async function custodyOf(
   workspace: Workspace,
   { runStore, stored }: FoundRun,
-  { final, pieces }: { readonly final: FinalModel; readonly pieces: readonly Piece[] },
+  { final, pieces }: { readonly final: LocatedModel; readonly pieces: readonly Piece[] },
 ): Promise<Record<string, unknown>> {
   const { run } = stored;
   const row = (await readRows(workspace.artifacts)).find((one) => one.run === run.run);

@@ -6,7 +6,7 @@ import { percent } from '../core/format.ts';
 import { printableJson } from '../core/printable.ts';
 import { readScorableAnswers } from '../core/score/answers.ts';
 import { readAnswer } from '../core/score/read-answer.ts';
-import { type Place, scoreAnswer, scoreSuiteBy } from '../core/score/score.ts';
+import { type AnswerPlace, scoreAnswer, scoreSuiteBy } from '../core/score/score.ts';
 import { readGiven, scoreByCommand, scorerInput } from '../core/score/scorer.ts';
 import { plural } from '../core/words.ts';
 import { modes, type Score } from '../events/score.ts';
@@ -103,7 +103,7 @@ async function suiteAt(path: string): Promise<Extract<SuiteResult, { suite: Suit
 /** Which answers are missing, and which are not for this suite. */
 function misfit(
   { suite, answers }: ScoreOptions,
-  { missing, unknown }: { missing: readonly Place[]; unknown: readonly string[] },
+  { missing, unknown }: { missing: readonly AnswerPlace[]; unknown: readonly string[] },
 ): string {
   const absent = missing.map((place) => `  no answer to ${place.prompt}, repeat ${place.repeat}`);
   const foreign = unknown.map((id) => `  ${id} is not a prompt of the suite`);

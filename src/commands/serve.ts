@@ -14,7 +14,7 @@ import { findPython } from '../io/model/python.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type FinalModel, finalModel, proveAll } from './parts/final-model.ts';
+import { finalModel, type LocatedModel, proveAll } from './parts/final-model.ts';
 import { findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
@@ -66,7 +66,7 @@ export async function serve(workspace: Workspace, options: ServeOptions): Promis
   }
 }
 
-const folderOf = (final: FinalModel): string => (final.kind === 'model' ? final.model : final.base).folder;
+const folderOf = (final: LocatedModel): string => (final.kind === 'model' ? final.model : final.base).folder;
 
 interface Start extends ServeOptions {
   readonly dir: string;
@@ -74,7 +74,7 @@ interface Start extends ServeOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-async function start(final: FinalModel, { dir, python, env, port, signal }: Start): Promise<RunningServer> {
+async function start(final: LocatedModel, { dir, python, env, port, signal }: Start): Promise<RunningServer> {
   const adapter = final.kind === 'model' ? null : join(dir, 'adapter');
   if (final.kind === 'adapter' && adapter !== null) {
     await mkdir(adapter);

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { CommandError } from '../core/errors.ts';
-import type { Answer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
+import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { mostSubmittedBytes } from '../io/claim/request-lines.ts';
@@ -18,7 +18,7 @@ import { documented } from './parts/usage.ts';
 export interface SubmitOptions {
   readonly workspace: Pick<Workspace, 'config' | 'artifacts'>;
   /** Sends the files to the owner of the workspace. */
-  readonly send: (submission: Submission) => Promise<Answer>;
+  readonly send: (submission: Submission) => Promise<RequestAnswer>;
   /** Every seed of the files once more. */
   readonly again: boolean;
   /** Wait until every run of the files has its row. */
@@ -137,7 +137,7 @@ export const registerSubmit: Register = (program, exit) => {
     .option('--again', 'run every seed of the files once more', false)
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, 'write');
-      const send = (submission: Submission): Promise<Answer> => askOwner(workspace, submission);
+      const send = (submission: Submission): Promise<RequestAnswer> => askOwner(workspace, submission);
       const out = (line: string): void => print(`${line}\n`);
       exit(await submit(files, { ...options, workspace, send, out, err: printError }));
     });

@@ -1,7 +1,7 @@
 import { isMapping, isSame, type Mapping } from './mapping.ts';
 
 /** A value that two mappings do not share. Undefined: it is absent on that side. */
-export interface Difference {
+export interface ChangedValue {
   /** `train.iters`. */
   readonly path: string;
   readonly before: unknown;
@@ -12,7 +12,7 @@ export interface Difference {
  * The values that differ, in the order of the first mapping. What only the second has follows in its section. The order of
  * keys does not count, and a list is one value. A mapping that one side lacks is taken apart.
  */
-export function differences(before: unknown, after: unknown, path = ''): Difference[] {
+export function differences(before: unknown, after: unknown, path = ''): ChangedValue[] {
   const [from, to] = [entriesIn(before), entriesIn(after)];
   const keys = from === null || to === null ? [] : [...new Set([...Object.keys(from), ...Object.keys(to)])];
   if (from !== null && to !== null && keys.length > 0)

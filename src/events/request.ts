@@ -101,7 +101,7 @@ export const answer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('refused'), reasons: z.array(z.string()) }),
   z.strictObject({ kind: z.literal('error'), message: z.string() }),
 ]);
-export type Answer = Exclude<z.infer<typeof answer>, { kind: 'ready' }>;
+export type RequestAnswer = Exclude<z.infer<typeof answer>, { kind: 'ready' }>;
 
 /** .phasebox/control.json: how people changed the queue. Only the owner of the workspace writes it. */
 export const control = z.strictObject({

@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { isConfigName } from '../core/config/inbox-names.ts';
-import type { Answer, Submission } from '../events/request.ts';
+import type { RequestAnswer, Submission } from '../events/request.ts';
 import { keptFiles } from './kept-files.ts';
 import { look, lookAtTaken } from './look.ts';
 import { type InboxOptions, newScan, nextScan, type Scan, scanOnce } from './scan.ts';
@@ -12,7 +12,7 @@ export interface Inbox {
   /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
   settled(): Promise<void>;
   /** Takes files that a command submits. Throws what the disk throws. Not to be called while it closes. */
-  submit(submission: Submission): Promise<Answer>;
+  submit(submission: Submission): Promise<RequestAnswer>;
   /** True when no file waits in the inbox or half-way out of it; looks at the disk. */
   isEmpty(): Promise<boolean>;
   /** Stops after the file in hand. */
@@ -77,7 +77,7 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
 }
 
 /** Submits where no `up` watches the inbox: the caller owns the workspace. Files in the inbox itself stay there. */
-export const submitAlone = (options: InboxOptions, submission: Submission): Promise<Answer> =>
+export const submitAlone = (options: InboxOptions, submission: Submission): Promise<RequestAnswer> =>
   takeSubmission(newScan(options), submission, options.workspace.artifacts);
 
 /** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". Names that are

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { printable } from '../core/printable.ts';
-import type { Answer, Submission } from '../events/request.ts';
+import type { RequestAnswer, Submission } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { acceptanceNumbers } from '../io/artifacts/phase-store.ts';
 import type { RunStore } from '../io/artifacts/run-store.ts';
@@ -63,7 +63,7 @@ export function openInbox(parts: OpenInbox): Inbox {
  * Submits without an `up`, for a command that owns the workspace. Without a Python that has mlx_lm the files are checked
  * as far as possible and kept; the next `up` accepts them.
  */
-export function submitWithoutUp(workspace: Workspace, log: Logger, submission: Submission): Promise<Answer> {
+export function submitWithoutUp(workspace: Workspace, log: Logger, submission: Submission): Promise<RequestAnswer> {
   const python = (): Promise<string> => findPython(workspace);
   const { artifacts } = workspace;
   const read = planReader(openLookups({ ...workspace, python }));

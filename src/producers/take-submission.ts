@@ -2,7 +2,7 @@ import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inboxName } from '../core/config/inbox-names.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
-import type { Answer, Submission, SubmissionResult } from '../events/request.ts';
+import type { RequestAnswer, Submission, SubmissionResult } from '../events/request.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { stateOf } from './accept.ts';
 import { keepTogether } from './kept-files.ts';
@@ -13,7 +13,7 @@ import type { Prepared } from './submission.ts';
  * Checks all files of a submission, keeps all or none, and accepts them in their order. Once they are kept they are
  * submitted: after a crash or a fault of the disk the next scan accepts them. Throws what the disk throws before that.
  */
-export async function takeSubmission(scan: Scan, submission: Submission, artifacts: string): Promise<Answer> {
+export async function takeSubmission(scan: Scan, submission: Submission, artifacts: string): Promise<RequestAnswer> {
   await openScan(scan);
   const preparations = await scan.prepare(submission);
   const reasons = preparations.flatMap((one) => (one.ok ? [] : [one.reasons]));

@@ -21,7 +21,7 @@ type Owner = Pick<Runtime, 'runStore' | 'log' | 'workspace'>;
 const modelRemoval = 'final models';
 
 /** A final model that some rule may take away. */
-interface FinalModel {
+interface RemovableModel {
   readonly stored: StoredRun;
   readonly stage: StageName;
   /** Inside the stage's folder. */
@@ -75,7 +75,7 @@ function readableManifest(folder: string, stage: StageName): Manifest | null {
   }
 }
 
-function finalModel(stored: StoredRun): FinalModel | null {
+function finalModel(stored: StoredRun): RemovableModel | null {
   const stage = ownModelStage(stored.run.chain);
   const manifest = stage === null ? null : readableManifest(stored.folder, stage);
   if (stage === null || manifest === null) return null;
@@ -105,7 +105,7 @@ function userOf({ runStore }: Owner, stored: StoredRun, row: Finished | undefine
 }
 
 /** Nothing to do when it is marked and gone; marked and there: a crash came between. */
-async function remove({ log }: Owner, { stored, stage, path, removed }: FinalModel): Promise<void> {
+async function remove({ log }: Owner, { stored, stage, path, removed }: RemovableModel): Promise<void> {
   const folder = join(stored.folder, stageFolder(stage), path);
   if (removed && (await listNames(folder)).length === 0) return;
   const bytes = await removeOutputs(stored.folder, stage, { paths: [path], at: now() });

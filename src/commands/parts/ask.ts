@@ -4,8 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMean } from '../../core/closest.ts';
 import { CommandError } from '../../core/errors.ts';
 import { findTarget, targetNames } from '../../core/run/control.ts';
-import { exitCodeOf, isRefused, outcomeText, requestText } from '../../core/run/control-words.ts';
-import type { Answer, ControlRequest, Outcome, Request } from '../../events/request.ts';
+import { isRefused, outcomeText, requestExitCode, requestText } from '../../core/run/control-words.ts';
+import type { ControlRequest, Outcome, Request, RequestAnswer } from '../../events/request.ts';
 import type { Run } from '../../events/run.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
 import { claimWorkspace, findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
@@ -35,7 +35,7 @@ export async function ask(workspace: Workspace, request: ControlRequest): Promis
     const say = isRefused(outcome) ? printError : print;
     say(`${outcomeText(outcome)}\n`);
   }
-  return exitCodeOf(outcomes);
+  return requestExitCode(outcomes);
 }
 
 /** What came of a request about runs or about `up`. */
@@ -63,7 +63,7 @@ async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Pro
  * moment. A request that an `up` had begun when it died is sent again: handling it twice changes nothing more. Only
  * `submit --again` is not, since it adds seeds each time.
  */
-export async function askOwner(workspace: Workspace, request: Request): Promise<Answer> {
+export async function askOwner(workspace: Workspace, request: Request): Promise<RequestAnswer> {
   const patience = sayThatItWaits(workspace, request);
   try {
     for (;;) {
@@ -87,7 +87,7 @@ function sayThatItWaits({ state }: Workspace, request: Request): NodeJS.Timeout 
 }
 
 /** Null: nothing was done, or what was done may be done again. */
-async function send(owner: LivingOwner, request: Request): Promise<Answer | null> {
+async function send(owner: LivingOwner, request: Request): Promise<RequestAnswer | null> {
   const up = `\`phasebox up\` (pid ${owner.pid})`;
   if (!understandsUs(owner))
     throw new CommandError(
@@ -110,7 +110,7 @@ async function send(owner: LivingOwner, request: Request): Promise<Answer | null
 }
 
 /** Owns the workspace as long as it takes to do what was asked for. Null: another process was faster. */
-async function handleAlone(workspace: Workspace, request: Request): Promise<Answer | null> {
+async function handleAlone(workspace: Workspace, request: Request): Promise<RequestAnswer | null> {
   await mkdir(workspace.state, { recursive: true });
   const claim = await claimWorkspace(workspace.state, true);
   if (claim.kind === 'taken') return null;

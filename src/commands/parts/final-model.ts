@@ -35,7 +35,7 @@ export interface Weights {
  * The final model of a run: one model, or base + adapter (`fuse.mode: none`), the adapter with the file names that
  * mlx_lm reads.
  */
-export type FinalModel =
+export type LocatedModel =
   | { readonly kind: 'model'; readonly model: Weights }
   | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };
 
@@ -43,7 +43,7 @@ export type FinalModel =
  * The final model of a run, its own or that of the run it comes from, as committed. Throws CommandError 2 (not made
  * yet) or 1 (removed, changed, missing).
  */
-export async function finalModel(workspace: Workspace, found: FoundRun): Promise<FinalModel> {
+export async function finalModel(workspace: Workspace, found: FoundRun): Promise<LocatedModel> {
   const { runStore, stored } = found;
   const { run } = stored.run;
   const final = finalModelOf(runStore.lineage(stored));
@@ -57,7 +57,7 @@ export async function finalModel(workspace: Workspace, found: FoundRun): Promise
   return { kind: 'model', model: { folder: join(folder, made.model), outputs, hash: null } };
 }
 
-async function servedPair(workspace: Workspace, found: FoundRun, from: Adapter<StoredRun>): Promise<FinalModel> {
+async function servedPair(workspace: Workspace, found: FoundRun, from: Adapter<StoredRun>): Promise<LocatedModel> {
   const base = await baseModel(workspace, found);
   if (from.kind === 'outside') return { kind: 'adapter', base, adapter: await outsideAdapter(from.folder) };
   const { folder, manifest, made } = await committed(found, from.stage);

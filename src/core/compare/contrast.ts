@@ -1,7 +1,7 @@
 import { type Measured, measuredAlike } from '../score/measured.ts';
 import { holm, welch } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
-import { type Finding, findingOf } from './finding.ts';
+import { type ContrastFinding, findingOf } from './finding.ts';
 import { type PromptChanges, promptChanges, promptTable } from './prompts.ts';
 import { pooledSpread, type Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
@@ -28,7 +28,7 @@ export interface Contrast {
   /** False if something that both recorded of their evaluations differs. Then nothing is compared without a note. */
   readonly alike: boolean;
   readonly measured: Measured;
-  readonly finding: Finding;
+  readonly finding: ContrastFinding;
   readonly spread: Spread | null;
   readonly categories: readonly CategoryContrast[];
   readonly prompts: PromptChanges;

@@ -15,7 +15,7 @@ export interface SharedRuns {
 }
 
 /** What can be said of the difference, depending on the number of runs. Percent points, `a - b`. */
-export type Finding =
+export type ContrastFinding =
   | { readonly kind: 'nothing'; readonly why: string }
   /** Two or more runs per side: a statement about the recipes. */
   | {
@@ -72,7 +72,11 @@ export const margin = 5;
 const values = (summary: Summary): number[] => summary.draws.map(({ overall }) => overall);
 
 /** Compares `a` with `b`, as far as the number of runs allows. */
-export function findingOf(a: Summary, b: Summary, given: { spread: Spread | null; changes: PromptChanges }): Finding {
+export function findingOf(
+  a: Summary,
+  b: Summary,
+  given: { spread: Spread | null; changes: PromptChanges },
+): ContrastFinding {
   const [ours, others] = [values(a), values(b)];
   if (a.mean === null || b.mean === null) {
     const without = [a, b].filter(({ mean }) => mean === null).map(({ group }) => group.name);
@@ -116,7 +120,7 @@ function sharedTrainings(a: Summary, b: Summary): Shared {
   };
 }
 
-function pairs({ scores, unpaired }: Shared): Finding {
+function pairs({ scores, unpaired }: Shared): ContrastFinding {
   const found = paired(
     scores.map(([ours]) => ours),
     scores.map(([, others]) => others),
@@ -128,7 +132,7 @@ function pairs({ scores, unpaired }: Shared): Finding {
   return { kind: 'pairs', shared, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
 }
 
-function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): Finding {
+function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): ContrastFinding {
   const found = welch(ours, others);
   const same = equivalence(ours, others, margin);
   if (found === null || same === null) throw new Error('two runs a side always have a difference');
@@ -152,7 +156,7 @@ function models(
   a: Summary,
   b: Summary,
   { spread, changes, difference }: { spread: Spread | null; changes: PromptChanges; difference: number },
-): Finding {
+): ContrastFinding {
   const flipped = [...changes.differences.values()];
   const seed = [a, b].map(({ runs }) => runs[0]?.run ?? '').join(' ');
   const test = flipped.length === 0 ? null : signFlip(flipped, seed);

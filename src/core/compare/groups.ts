@@ -42,12 +42,12 @@ function variantOf(run: string, phase: string): string | null {
 }
 
 /** What is known of one phase. */
-interface PhaseScores {
+interface PhaseRows {
   readonly rows: readonly Row[];
   readonly prompts: ReadonlyMap<string, PromptScores>;
 }
 
-function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompts }: PhaseScores): Group {
+function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompts }: PhaseRows): Group {
   const rows = own.filter((row) => row.variant === variant);
   const done = rows.filter((row) => row.status === 'done');
   let judgement: Judgement | undefined;

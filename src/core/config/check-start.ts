@@ -12,7 +12,7 @@ import { type UsablePhase, usable } from './read-phase.ts';
 import { suggestion } from './validate.ts';
 
 /** The result of a lookup. Null if nothing can be planned with it. The findings say why, or what is absent. */
-export interface Checked<T> {
+export interface StartCheck<T> {
   readonly value: T | null;
   readonly findings: readonly Finding[];
 }
@@ -25,14 +25,14 @@ export interface CheckedStart extends Start {
   readonly trainDefaults: Mapping | null;
 }
 
-const nothing = (...findings: readonly Finding[]): Checked<never> => ({ value: null, findings });
+const nothing = (...findings: readonly Finding[]): StartCheck<never> => ({ value: null, findings });
 
 /** Looks up model, data, adapter and source run. Missing keys are reported elsewhere (`required`). */
 export async function checkStart(
   phase: UsablePhase,
   lookups: Lookups,
   models: ModelReader,
-): Promise<Checked<CheckedStart>> {
+): Promise<StartCheck<CheckedStart>> {
   const { from } = phase;
   if (from !== undefined && 'run' in from) return startFromRun(from, phase, lookups);
   const [model, rest] = await Promise.all([
@@ -71,7 +71,7 @@ async function checkModel(
   phase: UsablePhase,
   lookups: Lookups,
   models: ModelReader,
-): Promise<Checked<NonNullable<Run['model']>>> {
+): Promise<StartCheck<NonNullable<Run['model']>>> {
   const { model: source, revision = null, download } = phase;
   if (source === undefined) return nothing();
   const named = await models.read(source, revision);
@@ -90,7 +90,10 @@ async function checkModel(
   return { value, findings: fault === null ? [] : [faultFinding(fault, named, ['model'])] };
 }
 
-async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promise<Checked<NonNullable<Run['data']>>> {
+async function checkData(
+  { data: source }: UsablePhase,
+  lookups: Lookups,
+): Promise<StartCheck<NonNullable<Run['data']>>> {
   if (source === undefined) return nothing();
   const folder = lookups.absolute(source);
   const value = { source, folder };
@@ -132,7 +135,7 @@ async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
 type FromFolder = Exclude<From, { run: string }>;
 type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
 
-async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<Checked<FolderOrigin>> {
+async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<StartCheck<FolderOrigin>> {
   if ('adapter' in from) return checkAdapter(from, lookups, models);
   const named = await models.read(from.model, null);
   const { found } = named;
@@ -155,7 +158,7 @@ async function startFromRun(
   { run, after }: Extract<From, { run: string }>,
   { select: own }: UsablePhase,
   lookups: Lookups,
-): Promise<Checked<CheckedStart>> {
+): Promise<StartCheck<CheckedStart>> {
   const source = await lookups.runPlan(run);
   if (source === null) return nothing(await noSuchRun(run, lookups));
   const fault = cannotBranch(source, after);

@@ -1,4 +1,4 @@
-import { type Difference, differences } from '../differences.ts';
+import { type ChangedValue, differences } from '../differences.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
@@ -8,7 +8,7 @@ import { seedList } from './plan-runs.ts';
 export const changedLines = (before: unknown, after: unknown, path = ''): string[] =>
   differences(before, after, path).flatMap(linesOf);
 
-function linesOf({ path, before, after }: Difference): string[] {
+function linesOf({ path, before, after }: ChangedValue): string[] {
   if (isListOfMappings(before) && isListOfMappings(after) && before.length === after.length)
     return before.flatMap((item, index) => changedLines(item, after[index], `${path}[${index}]`));
   return [`${path}: ${shown(shownAt(path, before))} -> ${shown(shownAt(path, after))}`];

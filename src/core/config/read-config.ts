@@ -77,13 +77,13 @@ interface Config {
 
 type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
 
-interface Checked extends Doubts {
+interface CheckedConfig extends Doubts {
   readonly findings: readonly Finding[];
   /** Null if there are findings other than what this machine lacks. */
   readonly resolved: ResolvedPhase | null;
 }
 
-async function check(config: Config): Promise<Checked> {
+async function check(config: Config): Promise<CheckedConfig> {
   const { raw, own, lookups } = config;
   const read = readPhase(raw, own);
   const models = modelReader(lookups, read.value);

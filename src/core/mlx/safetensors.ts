@@ -21,7 +21,9 @@ export interface Tensor {
 }
 
 /** What a header says, or why the file cannot be whole. */
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+export type HeaderCheck<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
 
 const bad = (problem: string): { ok: false; problem: string } => ({ ok: false, problem });
 /** As many dimensions as NumPy allows. */
@@ -32,7 +34,7 @@ const isCounts = (value: unknown): value is number[] =>
   value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
 /** Length of the header (bytes) from the first 8 bytes of a file of `fileBytes`. */
-export function headerLength(prefix: Uint8Array, fileBytes: number): Checked<number> {
+export function headerLength(prefix: Uint8Array, fileBytes: number): HeaderCheck<number> {
   if (fileBytes < prefixBytes || prefix.length < prefixBytes) {
     return bad(`${fileBytes} bytes are too few for a safetensors file`);
   }
@@ -44,7 +46,7 @@ export function headerLength(prefix: Uint8Array, fileBytes: number): Checked<num
   return { ok: true, value: Number(length) };
 }
 
-function readTensor(name: string, entry: unknown): Checked<Tensor> {
+function readTensor(name: string, entry: unknown): HeaderCheck<Tensor> {
   if (!isMapping(entry) || typeof entry.dtype !== 'string' || !isCounts(entry.shape) || !isCounts(entry.data_offsets)) {
     return bad(`tensor ${name} has no dtype, shape or data_offsets`);
   }
@@ -59,7 +61,7 @@ function readTensor(name: string, entry: unknown): Checked<Tensor> {
   return { ok: true, value: { name, dtype: entry.dtype, shape: entry.shape, begin, end } };
 }
 
-function parseHeader(header: string): Checked<Mapping> {
+function parseHeader(header: string): HeaderCheck<Mapping> {
   try {
     const value: unknown = JSON.parse(header);
     return isMapping(value) ? { ok: true, value } : bad('its header is no JSON object');
@@ -89,7 +91,7 @@ export interface TensorHeader {
 }
 
 /** The header of one file, checked against the size of the file. */
-export function readHeader(header: string, headerBytes: number, fileBytes: number): Checked<TensorHeader> {
+export function readHeader(header: string, headerBytes: number, fileBytes: number): HeaderCheck<TensorHeader> {
   const parsed = parseHeader(header);
   if (!parsed.ok) return parsed;
   const tensors: Tensor[] = [];

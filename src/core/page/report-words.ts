@@ -1,4 +1,4 @@
-import { type Finding, margin, type SharedRuns } from '../compare/finding.ts';
+import { type ContrastFinding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { Spread } from '../compare/spread.ts';
 import type { Summary } from '../compare/summary.ts';
 import { percent, share } from '../format.ts';
@@ -62,7 +62,7 @@ export interface Names {
 }
 
 /** A difference in half a sentence. */
-export function findingWords(finding: Finding, { a, b }: Names): string {
+export function findingWords(finding: ContrastFinding, { a, b }: Names): string {
   switch (finding.kind) {
     case 'nothing':
       return `${a} against ${b}: ${finding.why}`;
@@ -104,7 +104,7 @@ function neededText({ low, high }: Interval): string {
   return `${range} runs per side are needed to detect a difference this small`;
 }
 
-function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
+function recipesText(finding: Extract<ContrastFinding, { kind: 'recipes' }>): string {
   const found = `These runs would find a difference of ${Math.ceil(finding.detectable)} points in 4 of 5 cases`;
   return [
     `95 % interval: ${signedSpan(finding)} (Welch over runs, ${pValue(finding.p)}).`,
@@ -113,7 +113,7 @@ function recipesText(finding: Extract<Finding, { kind: 'recipes' }>): string {
   ].join(' ');
 }
 
-function pairsText(finding: Extract<Finding, { kind: 'pairs' }>): string {
+function pairsText(finding: Extract<ContrastFinding, { kind: 'pairs' }>): string {
   const how = `t over ${finding.shared.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
   return `95 % interval: ${signedSpan(finding)} (${how}).${leftOut(finding.shared)}`;
 }
@@ -121,12 +121,12 @@ function pairsText(finding: Extract<Finding, { kind: 'pairs' }>): string {
 const leftOut = ({ unpaired }: SharedRuns): string =>
   unpaired === 0 ? '' : ` Left out: ${plural(unpaired, 'run')} in no pair.`;
 
-function flatText({ shared }: Extract<Finding, { kind: 'flat' }>): string {
+function flatText({ shared }: Extract<ContrastFinding, { kind: 'flat' }>): string {
   if (shared === null) return 'No run differs from another of its side, so nothing is tested.';
   return `No pair differs from another, so nothing is tested.${leftOut(shared)}`;
 }
 
-function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
+function modelsText(finding: Extract<ContrastFinding, { kind: 'models' }>): string {
   const each = finding.again ? 'One model each, judged more than once' : 'One run each';
   if (finding.p === null) return `${each}, and the single answers are not available, so nothing is tested.`;
   const how = `sign-flip over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
@@ -139,7 +139,7 @@ function modelsText(finding: Extract<Finding, { kind: 'models' }>): string {
 }
 
 /** A difference in whole sentences. */
-export function findingText(finding: Finding, names: Names): string {
+export function findingText(finding: ContrastFinding, names: Names): string {
   switch (finding.kind) {
     case 'nothing':
       return '';

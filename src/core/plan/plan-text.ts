@@ -1,7 +1,7 @@
 import type { Phase } from '../../events/phase.ts';
 import { type SectionName, type StageName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
-import { type Difference, withoutUnset } from '../differences.ts';
+import { type ChangedValue, withoutUnset } from '../differences.ts';
 import { get } from '../mapping.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
@@ -197,12 +197,12 @@ export function planText(phase: PlannedPhase): string {
 }
 
 /** `train.num_layers: 8 -> 12`, a line a difference; lists of more than words an item a line. */
-export function differencesText(names: { before: string; after: string }, found: readonly Difference[]): string {
+export function differencesText(names: { before: string; after: string }, found: readonly ChangedValue[]): string {
   if (found.length === 0) return `${names.before} and ${names.after}: no setting differs\n`;
   return `${names.before} -> ${names.after}\n${found.flatMap(differenceLines).join('\n')}\n`;
 }
 
-function differenceLines({ path, before, after }: Difference): string[] {
+function differenceLines({ path, before, after }: ChangedValue): string[] {
   if (!isLong(before) && !isLong(after)) {
     const text = (value: unknown): string => (value === null ? '(not set)' : valueText(value));
     return [`  ${path}: ${text(before)} -> ${text(after)}`];

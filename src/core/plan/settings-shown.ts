@@ -1,5 +1,5 @@
 import type { Run } from '../../events/run.ts';
-import { type Difference, differences, withoutUnset } from '../differences.ts';
+import { type ChangedValue, differences, withoutUnset } from '../differences.ts';
 import { isMapping, isSame, type Mapping } from '../mapping.ts';
 import { shownAt } from '../secrets.ts';
 
@@ -34,7 +34,7 @@ function complete(config: Mapping, defaults: Mapping): Mapping {
 }
 
 /** The settings that differ between two resolved phases. Null: not set there. */
-export const settingDifferences = (before: Mapping, after: Mapping, defaults: Mapping): Difference[] =>
+export const settingDifferences = (before: Mapping, after: Mapping, defaults: Mapping): ChangedValue[] =>
   differences(withoutUnset(complete(before, defaults)), withoutUnset(complete(after, defaults))).map((one) => ({
     path: one.path,
     before: shownAt(one.path, one.before ?? null),

@@ -70,7 +70,7 @@ export const outcomeText = ({ about, did, detail }: Outcome): string => sentence
 export const isRefused = ({ did }: Outcome): boolean => sentences[did].refused === true;
 
 /** 0, 2 when nothing of what was asked for could be done, 1 when phasebox itself failed at it. */
-export function exitCodeOf(outcomes: readonly Outcome[]): 0 | 1 | 2 {
+export function requestExitCode(outcomes: readonly Outcome[]): 0 | 1 | 2 {
   if (outcomes.some(({ did }) => did === 'error')) return 1;
   return outcomes.length > 0 && outcomes.every(isRefused) ? 2 : 0;
 }

@@ -12,7 +12,7 @@ export function faultText(fault: AnswerFault): string {
 }
 
 /** Reads what `faultText` wrote. Answers of other programs may have any text. */
-export function faultOf(text: string): AnswerFault {
+export function answerFault(text: string): AnswerFault {
   if (text === 'TIMEOUT') return { kind: 'timeout' };
   const complaint = /^HTTP 400(?:: )?(.*)$/s.exec(text)?.[1];
   return complaint === undefined ? { kind: 'other', text } : { kind: 'refused', complaint };

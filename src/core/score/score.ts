@@ -1,7 +1,7 @@
 import { expectedCall } from '../../events/assertion.ts';
 import { type Mode, type Score, wrapperAlone } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
-import { faultOf } from './answer-fault.ts';
+import { answerFault } from './answer-fault.ts';
 import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
@@ -25,7 +25,7 @@ const shareOf = <T>(items: readonly T[], holds: (item: T) => boolean): number =>
 /** The points of one answer (docs/suites.md, "Scores"). Never throws, whatever the response is. */
 export function scoreAnswer(prompt: Prompt, wrapper: string, answer: ScorableAnswer): AnswerPoints {
   if (answer.error !== null)
-    return { score: 0, strict: 0, mode: faultOf(answer.error).kind === 'timeout' ? 'timeout' : 'error' };
+    return { score: 0, strict: 0, mode: answerFault(answer.error).kind === 'timeout' ? 'timeout' : 'error' };
   const read = readAnswer(answer.response, wrapper);
   // Neither an error nor a chat completion: the response has nothing to score.
   if (read === null) return { score: 0, strict: 0, mode: 'error' };
@@ -101,7 +101,7 @@ function holdsIdentifier(code: string, name: string): boolean {
 }
 
 /** A position in the table of answers. */
-export interface Place {
+export interface AnswerPlace {
   readonly prompt: string;
   readonly repeat: number;
 }
@@ -109,10 +109,10 @@ export interface Place {
 /** The score, or why there is none: missing answers, and ids that are not in the suite. */
 export type SuiteScore =
   | { readonly ok: true; readonly score: Score }
-  | { readonly ok: false; readonly missing: readonly Place[]; readonly unknown: readonly string[] };
+  | { readonly ok: false; readonly missing: readonly AnswerPlace[]; readonly unknown: readonly string[] };
 
 /** One text for one place. */
-export const placeKey = (place: Place): string => `${place.repeat} ${place.prompt}`;
+export const placeKey = (place: AnswerPlace): string => `${place.repeat} ${place.prompt}`;
 
 /** Gives an answer its points, or null if it has none. */
 export type ScoreAnswer = (prompt: Prompt, answer: ScorableAnswer) => AnswerPoints | null;
@@ -137,7 +137,7 @@ export function scoreSuiteBy(
   const known = new Set(suite.prompts.map((prompt) => prompt.id));
   const unknown = [...new Set(answers.map((answer) => answer.prompt).filter((id) => !known.has(id)))];
   const byPlace = new Map(answers.map((answer) => [placeKey(answer), answer]));
-  const missing: Place[] = [];
+  const missing: AnswerPlace[] = [];
   const judged: Score['prompts'] = [];
   for (const prompt of suite.prompts)
     for (let repeat = 0; repeat < (by.repeats ?? repeatsIn(answers)); repeat++) {

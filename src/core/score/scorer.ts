@@ -1,7 +1,7 @@
 import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { readLines } from './answers.ts';
-import { type AnswerPoints, type Place, placeKey, repeatsIn, scoreAnswer, scoreSuiteBy } from './score.ts';
+import { type AnswerPlace, type AnswerPoints, placeKey, repeatsIn, scoreAnswer, scoreSuiteBy } from './score.ts';
 import { summarize } from './summary.ts';
 
 /** Scores from outside, or everything that is wrong with them, as lines for people. */
@@ -57,7 +57,7 @@ export function scoreByCommand(
   return { ok: false, problems: [...unknown, ...scored.missing.map((place) => missingText(place, asked))] };
 }
 
-const missingText = (place: Place, asked: ReadonlySet<string>): string =>
+const missingText = (place: AnswerPlace, asked: ReadonlySet<string>): string =>
   asked.has(placeKey(place))
     ? `no score for ${place.prompt}, repeat ${place.repeat}`
     : `no answer to ${place.prompt}, repeat ${place.repeat}`;

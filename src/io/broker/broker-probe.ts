@@ -18,7 +18,7 @@ export interface BrokerFacts {
   readonly informs: boolean;
 }
 
-export interface Probe {
+export interface BrokerProbe {
   readonly facts: BrokerFacts | null;
   /** Null if it accepted a write under our prefix. */
   readonly refusal: Refusal | null;
@@ -52,7 +52,7 @@ export async function writeOnce(redis: Redis, prefix: string): Promise<void> {
 }
 
 /** Connects as the queues will, on a connection of its own, and writes once under the prefix. Takes seconds at most. */
-export async function probeBroker(connection: RedisOptions, prefix: string): Promise<Probe> {
+export async function probeBroker(connection: RedisOptions, prefix: string): Promise<BrokerProbe> {
   const { db = 0, ...rest } = connection;
   const redis = new Redis({
     ...rest,

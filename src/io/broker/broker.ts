@@ -7,7 +7,7 @@ import { CommandError } from '../../core/errors.ts';
 import { socketFolder } from '../claim/socket-path.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { probeBroker } from './broker-probe.ts';
-import { closeServer, ensureServer } from './own-server.ts';
+import { closeOwnServer, ensureServer } from './own-server.ts';
 
 /** How to reach the broker, and who started it. */
 export interface Broker {
@@ -64,7 +64,7 @@ export async function openBroker(
     async close() {
       down.abort();
       await starting.catch(() => undefined); // the caller has received it
-      await closeServer({ state, socket });
+      await closeOwnServer({ state, socket });
     },
   };
 }

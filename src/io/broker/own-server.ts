@@ -61,7 +61,7 @@ export async function ensureServer(server: OwnServer): Promise<void> {
 }
 
 /** Asks the server to end, and kills it if it does not. */
-export async function closeServer({ state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<void> {
+export async function closeOwnServer({ state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<void> {
   const patience_ms = (await shutdown(socket)) ? grace_ms : 0;
   for (const end = performance.now() + patience_ms; performance.now() < end; await delay(poll_ms))
     if (!(await isAlive(folderOf(state)))) return;

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { openKeyedLock } from '../../core/keyed-lock.ts';
-import type { Answer, Request } from '../../events/request.ts';
+import type { Request, RequestAnswer } from '../../events/request.ts';
 import { confirmed, lineOf, linesOf, longestLine, readRequest } from './request-lines.ts';
 
 /** Does what was asked for. */
-export type Handler = (request: Request) => Promise<Answer>;
+export type Handler = (request: Request) => Promise<RequestAnswer>;
 
 /** Answers the commands that connect to the owner's socket. */
 export interface RequestServer {
@@ -75,13 +75,13 @@ export function openRequestServer(): RequestServer {
   };
 }
 
-const failure = (error: unknown): Answer => ({
+const failure = (error: unknown): RequestAnswer => ({
   kind: 'error',
   message: error instanceof Error ? error.message : String(error),
 });
 
 /** Resolves when the answer is on its way, or the command has gone. */
-function reply(socket: Socket, answer: Answer): Promise<void> {
+function reply(socket: Socket, answer: RequestAnswer): Promise<void> {
   socket.setTimeout(confirm_ms);
   return new Promise((resolve) => {
     socket.once('close', () => resolve());

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { type Answer, answer as answerLine, type Request } from '../../events/request.ts';
+import { answer as answerLine, type Request, type RequestAnswer } from '../../events/request.ts';
 import { hasCode } from '../disk/files.ts';
 import { lineOf, linesOf, linesOfRequest } from './request-lines.ts';
 
 /** What became of a request that was sent. `not_begun`: nothing was done; `lost`: the owner died after it had begun. */
 export type Sent =
-  | { readonly kind: 'answered'; readonly answer: Answer }
+  | { readonly kind: 'answered'; readonly answer: RequestAnswer }
   | { readonly kind: 'not_begun' | 'lost' | 'not_allowed' };
 
 /** Sends a request to the owner of a workspace and waits for its answer, however long that takes. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { openQueue } from '../../core/keyed-lock.ts';
-import { type AnswerFault, faultOf } from '../../core/score/answer-fault.ts';
+import { type AnswerFault, answerFault } from '../../core/score/answer-fault.ts';
 import { answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
@@ -165,7 +165,7 @@ export async function scoreAnswers(
 /** Warns of time-outs and refusals; throws BAD_SETTINGS when every single prompt is refused. */
 export function tellOfErrors(context: StageContext, setup: EvalSetup, answers: readonly Answer[]): void {
   const withFault = (kind: AnswerFault['kind']): readonly Answer[] =>
-    answers.filter(({ error }) => error !== null && faultOf(error).kind === kind);
+    answers.filter(({ error }) => error !== null && answerFault(error).kind === kind);
   const refused = withFault('refused');
   // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
   if (refused.length === answers.length && setup.suite.prompts.length > 1)

@@ -9,14 +9,14 @@ import type { StageContext, Tool } from '../stage.ts';
 import { type EvalSetup, scoreAnswers, tellOfErrors } from './ask-suite.ts';
 
 /** Where a model is scored. `prefix`: what the names of its tools begin with. */
-export interface Place {
+export interface OutputPlace {
   /** Absolute. */
   readonly dir: string;
   readonly prefix: string;
 }
 
 /** What an engine is to judge: absolute folders. `url` null: it loads the model itself, alone on the machine. */
-export interface ServedCandidate {
+export interface EngineModel {
   readonly url: string | null;
   readonly model: string;
   readonly adapter: string | null;
@@ -55,7 +55,7 @@ async function fileHash(context: StageContext, path: string): Promise<string | n
 export async function scoreKept(
   context: StageContext,
   setup: EvalSetup,
-  kept: Place & { readonly answers: readonly Answer[] },
+  kept: OutputPlace & { readonly answers: readonly Answer[] },
 ): Promise<Score> {
   const { suite, settings } = setup;
   if (suite.scorer === undefined) return scoreAnswers(context, setup, kept.answers);
@@ -82,7 +82,7 @@ export const scoresFile = 'scores.jsonl';
 export async function runEngine(
   context: StageContext,
   setup: EvalSetup,
-  { judged, file, prefix }: { readonly judged: ServedCandidate; readonly file: string; readonly prefix: string },
+  { judged, file, prefix }: { readonly judged: EngineModel; readonly file: string; readonly prefix: string },
 ): Promise<Score> {
   const { command = [] } = setup.settings.engine ?? {};
   // What an earlier try wrote is not this one's.

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { Score } from '../../events/score.ts';
 import type { ModelServer, StageContext } from '../stage.ts';
 import { askSuite, type EvalSetup } from './ask-suite.ts';
-import { type Place, runEngine, scoreKept } from './outside-score.ts';
+import { type OutputPlace, runEngine, scoreKept } from './outside-score.ts';
 import { withServer } from './with-server.ts';
 
 /** One model and where its answers go. */
-export interface Candidate extends Place {
+export interface ModelToScore extends OutputPlace {
   /** Name of its server: the folder of its log. */
   readonly server: string;
   /** Absolute folders. */
@@ -25,7 +25,7 @@ export const answersFile = 'answers.jsonl';
  * Serves a model and has it asked and scored: by the suite's own rules, by its scorer, or all by `eval.engine`. The
  * answers are in `dir`.
  */
-export async function scoreModel(context: StageContext, setup: EvalSetup, candidate: Candidate): Promise<Score> {
+export async function scoreModel(context: StageContext, setup: EvalSetup, candidate: ModelToScore): Promise<Score> {
   const { server: name, model, adapter, dir, prefix, seed, first } = candidate;
   const { engine } = setup.settings;
   const file = join(dir, answersFile);

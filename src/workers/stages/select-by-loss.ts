@@ -8,7 +8,7 @@ import { lossCommand } from '../../events/stages/select.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { StageContext } from '../stage.ts';
 import { runCommand } from './run-commands.ts';
-import { type Choices, type Measured, pinMeasures } from './select-measures.ts';
+import { type Choices, type Measurement, pinMeasures } from './select-measures.ts';
 
 /** A line that python/val_loss.py leaves of a checkpoint. */
 const lossLine = z.object({
@@ -21,7 +21,10 @@ const lossLine = z.object({
 type LossLine = z.infer<typeof lossLine>;
 
 /** The loss of every checkpoint on all rows of valid.jsonl: measured anew, never read off the training's log. */
-export async function measureLosses({ adapter, saved, valShare }: Choices, context: StageContext): Promise<Measured> {
+export async function measureLosses(
+  { adapter, saved, valShare }: Choices,
+  context: StageContext,
+): Promise<Measurement> {
   const { data } = context.run;
   const train = completeTrain(context.run);
   if (train === null || data === null)

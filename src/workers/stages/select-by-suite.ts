@@ -19,7 +19,7 @@ import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
 import { scoreKept } from './outside-score.ts';
 import { runCommands } from './run-commands.ts';
 import { answersFile, scoreModel } from './score-model.ts';
-import { type Choices, type Measured, pinMeasures, type Saved } from './select-measures.ts';
+import { type Choices, type Measurement, pinMeasures, type Saved } from './select-measures.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 
@@ -38,7 +38,7 @@ async function setupOf(context: StageContext): Promise<EvalSetup & { readonly su
 }
 
 /** Scores every checkpoint through base + adapter, each proven to act. */
-export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measured> {
+export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measurement> {
   const { suite_sha256, ...asked } = await setupOf(context);
   const base = await context.hash(context.baseModel);
   context.input('base', base);

@@ -24,7 +24,7 @@ export interface Choices {
 }
 
 /** What was measured of each, in the order of `Choices.saved`, and how. */
-export type Measured = Omit<Made<'select'>, 'adapter' | 'iteration'>;
+export type Measurement = Omit<Made<'select'>, 'adapter' | 'iteration'>;
 
 type Facts = Readonly<Record<string, unknown>>;
 

@@ -1,12 +1,12 @@
 import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { bestOf, type Figure } from '../../core/select/choose.ts';
+import { bestOf, type Measure } from '../../core/select/choose.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import type { Input, Stage, StageContext } from '../stage.ts';
 import { measureLosses } from './select-by-loss.ts';
 import { scoreCandidates } from './select-by-suite.ts';
-import type { Choices, Measured, Saved } from './select-measures.ts';
+import type { Choices, Measurement, Saved } from './select-measures.ts';
 
 /** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, INPUT_CHANGED. */
 async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {
@@ -26,12 +26,12 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
   return { adapter, saved, valShare: train.made.profile?.val_share ?? null };
 }
 
-function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Figure {
+function figureOf({ select, eval: evaluation }: StageContext['run']['settings']): Measure {
   if (select.by === 'val_loss') return 'val_loss';
   return evaluation.score_by === 'strict' ? 'strict' : 'overall';
 }
 
-function measure(choices: Choices, context: StageContext): Promise<Measured> {
+function measure(choices: Choices, context: StageContext): Promise<Measurement> {
   const { by } = context.run.settings.select;
   if (by === 'last')
     throw new StageError('INTERNAL', `run ${context.run.run} takes its last checkpoint: no select stage`);
@@ -39,7 +39,7 @@ function measure(choices: Choices, context: StageContext): Promise<Measured> {
 }
 
 /** With one checkpoint there is nothing to choose: no hours are spent on its figures. */
-function unmeasured({ iteration }: Saved, context: StageContext): Measured {
+function unmeasured({ iteration }: Saved, context: StageContext): Measurement {
   const { by } = context.run.settings.select;
   context.warn(`select.by: ${by} had nothing to choose: the training saved one checkpoint (train.save_every, iters)`);
   const candidates = [{ iteration, overall: null, strict: null, val_loss: null }];

@@ -14,7 +14,7 @@ import {
   sentBack,
   type Target,
 } from '../../../src/core/run/control.ts';
-import { exitCodeOf, outcomeText } from '../../../src/core/run/control-words.ts';
+import { outcomeText, requestExitCode } from '../../../src/core/run/control-words.ts';
 import { attemptDue, due, nextAttempt } from '../../../src/core/run/due.ts';
 import { runStatus } from '../../../src/core/run/status.ts';
 import type { JournalLine } from '../../../src/events/journal.ts';
@@ -201,7 +201,7 @@ describe('what came of a request', () => {
 
   it('ends the command with 0 as long as something was done or nothing was wanting', () => {
     const told = (...dids: (typeof kinds)[number][]) =>
-      exitCodeOf(dids.flatMap((did) => samples.find((one) => one.did === did) ?? []));
+      requestExitCode(dids.flatMap((did) => samples.find((one) => one.did === did) ?? []));
     expect([told(), told('over'), told('retried', 'done'), told('done', 'needed'), told('cancelled', 'error')]).to.eql([
       ...[0, 0, 0, 2, 1],
     ]);

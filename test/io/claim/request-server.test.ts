@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Answer, Request, Submission } from '../../../src/events/request.ts';
+import type { Request, RequestAnswer, Submission } from '../../../src/events/request.ts';
 import { type LiveSocket, listen } from '../../../src/io/claim/live-socket.ts';
 import { linesOf } from '../../../src/io/claim/request-lines.ts';
 import { openRequestServer, type RequestServer } from '../../../src/io/claim/request-server.ts';
@@ -10,7 +10,7 @@ import { sendRequest } from '../../../src/io/claim/send-request.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const pause: Request = { kind: 'pause', target: null };
-const done: Answer = { kind: 'outcomes', outcomes: [{ about: null, did: 'paused', detail: null }] };
+const done: RequestAnswer = { kind: 'outcomes', outcomes: [{ about: null, did: 'paused', detail: null }] };
 
 describe('requests over the socket of a workspace', () => {
   let path: string;
