@@ -70,7 +70,7 @@ describe('pause and resume', () => {
     expect(await up.stop()).to.equal(0);
     expect(await order(chain)).to.eql(['p-s0', 'r-s0']);
     expect(await fine(chain, 'resume', 'q-s0'), 'its phase is paused').to.match(
-      /q-s0: was not paused\nq: paused still/,
+      /q-s0: was not paused\nq: still paused/,
     );
     expect(await fine(chain, 'pause', 'r')).to.match(/^r: paused/);
     expect(await fine(chain, 'resume', 'q')).to.equal('q: resumed\n');

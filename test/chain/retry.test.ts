@@ -70,7 +70,7 @@ describe('retry', () => {
     );
     await waitFor('the server', async () => (await chain.calls('serve')).some(({ run }) => run === 'r-s0'));
     const busy = await chain.phasebox('retry', 'r-s0', '--stage', 'fuse');
-    expect(busy).to.include({ code: 0, out: 'r-s0: is under way; `phasebox cancel` stops it\n' });
+    expect(busy).to.include({ code: 0, out: 'r-s0: already running; `phasebox cancel` stops it\n' });
     await chain.release('serve');
     await waitFor('the variant', async () =>
       (await chain.journal('r-s0-low')).some(({ event }) => event === 'started'),
@@ -118,10 +118,12 @@ describe('prioritize', () => {
     await up.says('phase d: new');
     expect(await up.stop('SIGTERM')).to.equal(0);
     const say = async (name: string): Promise<string> => (await chain.phasebox('prioritize', name)).out;
-    expect(await say('c')).to.equal('c-s0: goes before all others that wait\nc-s1: goes before all others that wait\n');
+    expect(await say('c')).to.equal(
+      'c-s0: moved before all other queued runs\nc-s1: moved before all other queued runs\n',
+    );
     await chain.up();
-    expect(await say('d-s0-q4')).to.equal('d-s0-q4: goes before all others that wait\n');
-    expect(await say('a')).to.equal('a-s0: does not wait, so nothing was changed\n');
+    expect(await say('d-s0-q4')).to.equal('d-s0-q4: moved before all other queued runs\n');
+    expect(await say('a')).to.equal('a-s0: not queued, so nothing was changed\n');
     await chain.release('go');
     await anew('b-s0');
     expect(await order()).to.eql(['a-s0', 'd-s0', 'c-s0', 'c-s1', 'b-s0']);

@@ -63,12 +63,12 @@ const spoiled: readonly (readonly [name: string, spoil: (folder: string) => Prom
   [
     'names of another tool',
     (folder) => rename(join(folder, 'model.safetensors'), join(folder, 'weights.00.safetensors')),
-    /it has no model\*\.safetensors; weights\.00\.safetensors: mlx_lm reads files named model\*\.safetensors alone/,
+    /it has no model\*\.safetensors; weights\.00\.safetensors: mlx_lm only reads files named model\*\.safetensors/,
   ],
   [
     'a name in capitals',
     (folder) => rename(join(folder, 'model.safetensors'), join(folder, 'Model.safetensors')),
-    /Model\.safetensors: mlx_lm reads files named model\*\.safetensors alone, in lower case/,
+    /Model\.safetensors: mlx_lm only reads files named model\*\.safetensors, in lower case/,
   ],
   [
     'no tokenizer',
@@ -127,7 +127,7 @@ const spoiled: readonly (readonly [name: string, spoil: (folder: string) => Prom
         join(folder, 'config.json'),
         '{"model_type": "qwen3", "quantization_config": {"quant_method": "awq", "bits": 8}}',
       ),
-    /quantized by awq to 8 bits; mlx_lm reads 4 alone/,
+    /quantized by awq to 8 bits; mlx_lm only reads 4/,
   ],
   [
     'a link to weights that are gone',
@@ -140,7 +140,7 @@ const spoiled: readonly (readonly [name: string, spoil: (folder: string) => Prom
   [
     'PyTorch weights alone',
     (folder) => rename(join(folder, 'model.safetensors'), join(folder, 'pytorch_model.bin')),
-    /pytorch_model\.bin holds PyTorch weights.*\n.*\n.*mlx_lm convert/,
+    /pytorch_model\.bin has PyTorch weights.*\n.*\n.*mlx_lm convert/,
   ],
   [
     'a GGUF file alone',
@@ -154,7 +154,7 @@ const spoiled: readonly (readonly [name: string, spoil: (folder: string) => Prom
       await rename(join(folder, 'model.safetensors'), join(folder, 'adapters.safetensors'));
       await writeFile(join(folder, 'adapter_config.json'), '{}');
     },
-    /this folder holds an adapter \(adapter_config\.json\), not a model\n.*\n.*from: \{ adapter: FOLDER \}/,
+    /this folder has an adapter \(adapter_config\.json\), not a model\n.*\n.*from: \{ adapter: FOLDER \}/,
   ],
 ];
 

@@ -208,7 +208,7 @@ describe('a training that would do nothing', () => {
       tensorFile({ 'base_model.model.q_proj.lora_A.weight': [2, 4] }),
     );
     expect(await resumed('peft.safetensors')).to.match(
-      /lora_A\.weight is no tensor of an mlx_lm adapter .*; it is one of Hugging Face PEFT/,
+      /lora_A\.weight is not a tensor of an mlx_lm adapter .*; it is one of Hugging Face PEFT/,
     );
     await writeFile(
       join(workspace.root, 'other.safetensors'),

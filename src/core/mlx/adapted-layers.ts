@@ -4,25 +4,27 @@ import type { WholeModel } from './model-support.ts';
 
 /** The layers of a model, as `num_layers` and `lora_parameters.keys` count and name them. */
 export interface ModelLayers {
-  /** How many blocks there are; null: the names of its tensors do not tell. */
+  /** The number of blocks. Null if the names of its tensors do not show it. */
   readonly count: number | null;
-  /** Path inside its block -> blocks that have it, and how many dimensions its weight has. */
+  /** Path inside its block -> blocks that have it, and the number of dimensions of its weight. */
   readonly inner: ReadonlyMap<string, { readonly blocks: ReadonlySet<number>; readonly dimensions: number }>;
-  /** Whole path of each weight with two dimensions and more -> its shape. */
+  /** Complete path of each weight with two or more dimensions -> its shape. */
   readonly paths: ReadonlyMap<string, readonly number[]>;
-  /** True: the names are those of mlx_lm's own layers. False: mlx_lm may give them other names when it loads them. */
+  /**
+   * True if the names are those of mlx_lm's own layers. If false, mlx_lm may give them other names when it loads them.
+   */
   readonly isMlx: boolean;
 }
 
-/** Towers beside the language model, and heads for further tokens: mlx_lm trains none of them. */
-const beside = /(?:^|[._])(?:vision|visual|audio|image|mtp|nextn)/i;
+/** Towers in addition to the language model, and heads for further tokens, which mlx_lm does not train. */
+const otherParts = /(?:^|[._])(?:vision|visual|audio|image|mtp|nextn)/i;
 
 /** Reads the layers of a model from its headers. */
 export function layersOf({ tensors, config, isMlx }: WholeModel): ModelLayers {
   const inner = new Map<string, { blocks: Set<number>; dimensions: number }>();
   const paths = new Map<string, readonly number[]>();
   for (const { path, shape } of weightsOf(tensors, config)) {
-    if (beside.test(path)) continue;
+    if (otherParts.test(path)) continue;
     if (shape.length > 1) paths.set(path, shape);
     const [, block, name] = /(?:^|\.)layers\.(\d+)\.(.+)$/.exec(path) ?? [];
     if (block === undefined || name === undefined) continue;
@@ -33,7 +35,7 @@ export function layersOf({ tensors, config, isMlx }: WholeModel): ModelLayers {
   const blocks = [...inner.values()].flatMap((one) => [...one.blocks]);
   const stored = blocks.length === 0 ? null : Math.max(...blocks) + 1;
   const named = isMapping(config.text_config) ? config.text_config.num_hidden_layers : config.num_hidden_layers;
-  // The larger of the two: a layer too many only means that a slip is found later.
+  // The larger of the two: one layer too many only means that a mistake is found later.
   const count = stored === null || typeof named !== 'number' ? stored : Math.max(stored, named);
   return { count, inner, paths, isMlx };
 }

@@ -6,22 +6,25 @@ import { symptoms } from './symptoms.ts';
 const settingsError = /^(?:[\w.]*\.)?(?:ValueError|TypeError|KeyError|ScannerError|ParserError)\b/;
 const refusedArgument =
   /use fuse\.mode two_step|: error: (?:unrecognized arguments|argument |the following arguments|ambiguous option)/;
-/** Frames of the tools whose ValueError means a setting; a server's or a hook's does not. */
+/** Traceback frames of the tools whose ValueError means a setting. A ValueError of a server or a hook does not. */
 const settingsTool = /mlx_lm[/\\](?:lora|fuse|convert|tuner|utils)\b|fuse_direct\.py/;
 const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|NotFound|Enabled)\b/;
-/** Signals that a tool gives itself, and those that somebody or the system sends it, by the exit code a shell makes of them. */
+/**
+ * Signals that a tool raises itself, and signals from a person or the system, by the exit code that a shell makes of
+ * them.
+ */
 const ownSignals: Readonly<Record<number, string>> = { 134: 'ABRT', 139: 'SEGV' };
 const sentSignals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 137: 'KILL', 143: 'TERM' };
 const longest = 300;
-/** Characters of a line that are looked at: some patterns take the square of its length. */
+/** Characters of a line that are read: some patterns take quadratic time. */
 const longestLine = 2000;
 
-/** True for the line of a Python traceback that has the exception. */
+/** True for the line of a Python traceback with the exception. */
 export const isException = (line: string): boolean => exception.test(line);
 
 /**
  * What a log says about the end of its tool: the last exception of a traceback with all lines of its message, else
- * argparse's complaint, else the last line.
+ * argparse's error, else the last line.
  */
 export function errorText(lines: readonly string[]): string | null {
   const raised = lines.findLastIndex(isException);
@@ -67,8 +70,8 @@ function isSettings(lines: readonly string[]): boolean {
 }
 
 /**
- * What a failed tool died of. `code`: its exit code (not 0, no signal of ours); `tail`: the last lines of its log;
- * `python`: the one whose packages advice is about.
+ * Why a tool failed. `code` is its exit code (not 0, and not from a signal of ours), `tail` has the last lines of its
+ * log, and `python` is the one whose packages the advice is about.
  */
 export function diagnose(code: number, tail: readonly string[], python = 'python'): StageError {
   const lines = tail
@@ -78,8 +81,8 @@ export function diagnose(code: number, tail: readonly string[], python = 'python
   const symptom = symptomOf(lines, python);
   if (symptom) return new StageError(symptom.code, symptom.detail);
   const sent = sentSignals[code];
-  // KILL may be the system's answer to memory that ran out, but nothing here proves it: memory may be free again by now.
-  if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which nobody here sent`);
+  // KILL may come from the system if memory ran out, but this cannot be verified: memory may be free again by now.
+  if (sent !== undefined) return new StageError('TOOL_LOST', `by signal ${sent}, which phasebox did not send`);
   const reported = errorText(lines);
   if (isSettings(lines)) return new StageError('BAD_SETTINGS', reported ?? `exit code ${code}`);
   const end = ownSignals[code] === undefined ? `exit code ${code}` : `killed by signal ${ownSignals[code]}`;

@@ -5,35 +5,35 @@ import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { type StageName, stages } from '../../events/stages.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 
-/** Of a run: what decides how much it writes. */
+/** What decides how much a run writes. */
 export type Planned = Pick<Run, 'chain' | 'settings' | 'train_defaults'>;
 
-/** Bytes that a stage has written at its end, and those that are freed by it. */
+/** Bytes that a stage has written at its end, and bytes that it frees. */
 export interface StageDisk {
   readonly stage: StageName;
   readonly writes: number;
   readonly frees: number;
 }
 
-/** Disk of a whole run, bytes. `about`: no more than the model's name is known. */
+/** Disk space of a whole run in bytes. `about` means that only the model's name is known. */
 export interface RunDisk {
   readonly about: boolean;
   readonly stages: readonly StageDisk[];
   /** Largest size of the run's folder. */
   readonly peak: number;
-  /** What stays after cleanup, and of it the model that is judged. */
+  /** What stays after cleanup, and the part of it that is the evaluated model. */
   readonly stays: number;
   readonly final: number;
-  /** Unquantised copy of the model that `fuse.mode: direct` does not write; 0 when it is written or not needed. */
+  /** Unquantized copy of the model that `fuse.mode: direct` does not write. 0 if it is written or not needed. */
   readonly avoided: number;
-  /** What the unquantised weights are. */
+  /** The type of the unquantized weights. */
   readonly floats: 'float16' | 'float32';
 }
 
 const router = { bits: 8, group: 64 };
-/** JSON around a tensor in a safetensors header and in the index. */
+/** JSON for a tensor in a safetensors header and in the index. */
 const tensorOverhead = 260;
-/** Config and tokenizer of a model that cannot be looked at: tokenizer.json of Qwen3 is 11 MB. */
+/** Config and tokenizer of a model that cannot be read: tokenizer.json of Qwen3 is 11 MB. */
 const unseenOthers = 12 * 2 ** 20;
 /** transformers writes tokenizer.json with line breaks and indents, and mlx_lm adds a card and a template file. */
 const rewritten = 24 * 2 ** 10;
@@ -41,7 +41,7 @@ const rewritten = 24 * 2 ** 10;
 function quantizedBytes(weight: Weight, bits: number, group: number): number {
   const grid = /(?:^|\.)gate$/.test(weight.path) ? router : { bits, group };
   const inputs = weight.shape.at(-1) ?? 1;
-  // mlx_lm leaves norms, and what does not divide into groups, as they are.
+  // mlx_lm does not quantize norms, and weights that do not divide into groups.
   if (weight.shape.length < 2 || inputs % group !== 0) return elements(weight) * weight.width;
   return elements(weight) * (grid.bits / 8 + (2 * weight.width) / grid.group);
 }
@@ -49,7 +49,7 @@ function quantizedBytes(weight: Weight, bits: number, group: number): number {
 const othersOf = (shape: ModelShape): number =>
   shape.about || shape.others === null ? unseenOthers : shape.others + rewritten;
 
-/** Bytes of the model folder after fuse; `q_bits` null: unquantised. */
+/** Bytes of the model folder after fuse. `q_bits` of null means unquantized. */
 export function modelBytes(shape: ModelShape, bits: number | null, group: number): number {
   if (shape.about) {
     const each = bits === null ? 16 : bits + 32 / group;
@@ -76,7 +76,9 @@ function loraParameters(settings: CompleteTrain): { rank: number; keys: readonly
   return { rank, keys };
 }
 
-/** Trainable parameters: rank x (inputs + outputs) of every linear layer (and expert) in the last `num_layers` blocks. */
+/**
+ * Trainable parameters: rank x (inputs + outputs) of every linear layer (and expert) in the last `num_layers` blocks.
+ */
 export function trainableParameters(weights: readonly Weight[], settings: CompleteTrain): number {
   const { rank, keys } = loraParameters(settings);
   const layers = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));
@@ -94,12 +96,12 @@ export function trainableParameters(weights: readonly Weight[], settings: Comple
   }, 0);
 }
 
-/** Bytes of one adapter file: float32 whatever the model is; 0 when only the model's name is known. */
+/** Bytes of one adapter file, which is always float32. 0 if only the model's name is known. */
 export function adapterBytes(shape: ModelShape, settings: CompleteTrain): number {
   return shape.about ? 0 : trainableParameters(shape.weights, settings) * 4;
 }
 
-/** What the stages of a run count with. */
+/** The sizes that the stages of a run calculate with. */
 function sizesOf(shape: ModelShape, run: Planned): Sizes {
   const train = completeTrain(run);
   return {
@@ -110,11 +112,11 @@ function sizesOf(shape: ModelShape, run: Planned): Sizes {
   };
 }
 
-/** Bytes that a stage writes into its folder, at its end the most: what is reserved before it starts. */
+/** The most bytes that a stage writes into its folder, at its end: reserved before it starts. */
 export const stageBytes = (shape: ModelShape, run: Planned, stage: StageName): number =>
   stages[stage].bytes(run, sizesOf(shape, run));
 
-/** Disk of a run, stage by stage, from the shape of its base model. */
+/** Disk space of a run, stage by stage, from the shape of its base model. */
 export function runDisk(shape: ModelShape, run: Planned): RunDisk {
   const { fuse } = run.settings;
   const sizes = sizesOf(shape, run);

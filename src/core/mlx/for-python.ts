@@ -1,5 +1,5 @@
 import { shellWord } from '../shell.ts';
 
-/** Advice that says `python -m pip ...`, for the Python that is meant: another one's packages would not help. */
+/** Advice with `python -m pip ...` for the right Python: packages of another one would not help. */
 export const forPython = (advice: string, python: string): string =>
   advice.replaceAll(/(?<![\w/.-])python -m /g, () => `${shellWord(python)} -m `);

@@ -3,7 +3,7 @@ import { isAtLeast } from '../version.ts';
 
 export const updateMlxLm = 'python -m pip install --upgrade mlx-lm';
 
-/** Versions that are known to fail together although pip installs them together. */
+/** Versions that are known to fail together, although pip installs them together. */
 interface KnownPair {
   /** mlx-lm older than this. */
   readonly mlxLmBefore: readonly number[];
@@ -11,9 +11,9 @@ interface KnownPair {
   /** The other package from this version on. */
   readonly from: readonly number[];
   readonly happens: string;
-  /** What the log says then. */
+  /** The message in the log. */
   readonly symptom: string;
-  /** True: models without experts work. */
+  /** True if models without experts work. */
   readonly expertsOnly: boolean;
 }
 
@@ -42,8 +42,8 @@ const knownPairs: readonly KnownPair[] = [
 ];
 
 /**
- * A sentence for each pair of versions that is known to fail. `config`: config.json of the model that they are to train;
- * null: any model.
+ * One sentence for each pair of versions that is known to fail. `config` is the config.json of the model to train, or
+ * null for any model.
  */
 export function badPairs(versions: Readonly<Record<string, string>>, config: Mapping | null): string[] {
   const { mlx_lm: mlxLm } = versions;
@@ -56,7 +56,7 @@ export function badPairs(versions: Readonly<Record<string, string>>, config: Map
   });
 }
 
-/** How config.json of a mixture of experts counts them; the names differ between families. */
+/** The keys in which config.json of a mixture of experts counts them. The names differ between families. */
 const expertCounts = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_num_experts'];
 
 function hasExperts(config: Mapping): boolean {

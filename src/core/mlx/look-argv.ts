@@ -4,7 +4,7 @@ export interface LookCall {
   readonly model: string;
   /** A file of rows, or a folder with train.jsonl. */
   readonly data: string;
-  /** Rows that are text have no prompt: they are read without a mask. */
+  /** Rows that are text have no prompt, so they are read without a mask. */
   readonly maskPrompt: boolean;
   readonly maxSeqLength: number;
   /** How many rows are shown with what is taught of them, and which ones in any case. */
@@ -13,13 +13,13 @@ export interface LookCall {
   readonly keys: RowKeys;
 }
 
-/** A row of a file of the data; its line counts from 1. */
+/** A row of a data file. Its line counts from 1. */
 export interface RowAddress {
   readonly file: string;
   readonly line: number;
 }
 
-/** The same check of data that no config names yet: each row is read once, whatever a training would read. */
+/** The same check for data that no config names yet: each row is read once, whatever a training would read. */
 export function lookArgv(python: string, driver: string, call: LookCall): string[] {
   const { model, data, maskPrompt, maxSeqLength, rows, lines, keys } = call;
   return [

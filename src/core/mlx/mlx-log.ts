@@ -1,6 +1,6 @@
 import { StageError } from '../errors.ts';
 
-/** One thing that `mlx_lm lora` says. Losses are as printed: NaN and infinity too. Unknown = null. */
+/** One message of `mlx_lm lora`. Losses are as printed, NaN and infinity too. Unknown values are null. */
 export type LogEvent =
   | { readonly kind: 'total'; readonly of: number }
   | { readonly kind: 'val'; readonly iteration: number; readonly val_loss: number }
@@ -15,10 +15,12 @@ export type LogEvent =
     }
   | { readonly kind: 'saved'; readonly iteration: number; readonly file: string };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the control characters that colours are made of
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours consist of these control characters
 const escapes = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 
-/** Text of a log as lines: colours stripped, split at \r too (progress bars overwrite themselves), empty ones left out. */
+/**
+ * Text of a log as lines: without colours, also split at \r (progress bars overwrite themselves), without empty ones.
+ */
 export function plainLines(text: string): string[] {
   return text
     .replace(escapes, '')
@@ -27,7 +29,7 @@ export function plainLines(text: string): string[] {
     .filter((line) => line !== '');
 }
 
-/** tqdm's and rich's bars, which would flood a log that is shown to people. */
+/** The bars of tqdm and rich, which would flood a log for people. */
 export function isProgressBar(line: string): boolean {
   return /\d%\s*(?:\||·)/.test(line);
 }
@@ -36,7 +38,7 @@ const number = '([-+]?(?:[\\d,]+(?:\\.\\d+)?(?:[eE][-+]?\\d+)?|nan|inf))';
 const valOld = new RegExp(`Iter (\\d+): Val loss ${number}`, 'i');
 const trainOld = new RegExp(`Iter (\\d+): Train loss ${number}`, 'i');
 const savedOld = /Iter (\d+): Saved adapter weights to /;
-/** Tried once a word: tried at every digit, a line of 100 KB takes seconds. */
+/** Tried once per word: tried at every digit, a line of 100 KB takes seconds. */
 const checkpointFile = /(?<![^\s/])[^\s/]*\d{7}_adapters\.safetensors/;
 const totalOld = /Starting training\.\.\., iters: (\d+)/;
 const valNew = new RegExp(`^\\s*(\\d+)\\s+val\\s+${number}\\s+[\\d.]+s$`, 'i');
@@ -44,7 +46,7 @@ const trainNew = new RegExp(`^\\s*(\\d+)\\s+${number} [▼▲]\\s+${number}\\s+$
 const savedNew = /^\s*save\s+((\d{7,})_adapters\.safetensors)$/;
 const totalNew = /batch · iters\s+[\d,]+ · ([\d,]+)/;
 
-/** `1,460`, `4.9`, `nan`, `-inf`; null when it is not there. */
+/** `1,460`, `4.9`, `nan`, `-inf`. Null if it is missing. */
 function toNumber(text: string | undefined): number | null {
   if (text === undefined) return null;
   const plain = text.replaceAll(',', '').toLowerCase();
@@ -56,7 +58,7 @@ function toNumber(text: string | undefined): number | null {
 const after = (line: string, label: string): number | null =>
   toNumber(new RegExp(`${label} ${number}`, 'i').exec(line)?.[1]);
 
-/** mlx_lm <= 0.31: one sentence a line. */
+/** mlx_lm <= 0.31: one sentence per line. */
 function readSentence(line: string): LogEvent | null {
   const val = valOld.exec(line);
   if (val) return { kind: 'val', iteration: Number(val[1]), val_loss: toNumber(val[2]) ?? Number.NaN };
@@ -79,7 +81,7 @@ function readSentence(line: string): LogEvent | null {
   return total ? { kind: 'total', of: Number(total[1]) } : null;
 }
 
-/** mlx_lm >= 0.32: rows of a table under a panel with the settings. */
+/** mlx_lm >= 0.32: rows of a table below a panel with the settings. */
 function readTableRow(line: string): LogEvent | null {
   const val = valNew.exec(line);
   if (val) return { kind: 'val', iteration: Number(val[1]), val_loss: toNumber(val[2]) ?? Number.NaN };
@@ -102,13 +104,13 @@ function readTableRow(line: string): LogEvent | null {
   return total ? { kind: 'total', of: toNumber(total[1]) ?? 0 } : null;
 }
 
-/** What a line of the log says, in both formats; null for any line that is not understood. Never throws. */
+/** Reads a line of the log in both formats. Null for any line that is not understood. Never throws. */
 export function readLogLine(line: string): LogEvent | null {
   const plain = line.replace(escapes, '').trimEnd();
   return readSentence(plain) ?? readTableRow(plain);
 }
 
-/** Throws NAN_LOSS at the first loss that is not finite: hours of training would follow with exit code 0. */
+/** Throws NAN_LOSS at the first loss that is not finite: hours of training would follow, with exit code 0. */
 export function refuseNanLoss(event: LogEvent): void {
   const [name, loss] =
     event.kind === 'val' ? ['val', event.val_loss] : event.kind === 'train' ? ['train', event.train_loss] : ['', 0];

@@ -2,9 +2,9 @@ import { shellWord } from '../shell.ts';
 import { updateMlxLm } from './known-pairs.ts';
 
 /**
- * Why a folder is no model that mlx_lm can load. `missing`: a file is not there, so fetching the model mends it.
- * `pointer`: a Git LFS pointer stands in place of a file. `damaged`: a file is there and is not what its name says.
- * `form`: weights of another kind, or no model. `unsupported`: whole, but not for the installed mlx_lm.
+ * Why a folder is not a model that mlx_lm can load. `missing`: a file is missing, so fetching the model repairs it.
+ * `pointer`: a Git LFS pointer is in place of a file. `damaged`: a file is not what its name says. `form`: weights of
+ * another kind, or not a model. `unsupported`: complete, but not for the installed mlx_lm.
  */
 export type FaultKind = 'missing' | 'pointer' | 'damaged' | 'form' | 'unsupported';
 
@@ -12,14 +12,14 @@ export interface ModelFault {
   readonly kind: FaultKind;
   /** File and problem: `model.safetensors: is a Git LFS pointer, not the file itself`. */
   readonly problem: string;
-  /** What to do, when the kind alone does not say it. */
+  /** What to do, if the kind alone does not say it. */
   readonly todo?: string;
 }
 
-/** Where a model lies: in the Hub cache under its id, or in a folder of its own. */
+/** Where a model is: in the Hub cache under its id, or in a folder of its own. */
 export interface ModelPlace {
   readonly folder: string;
-  /** Null: no model of the Hub. */
+  /** Null if it is not a model of the Hub. */
   readonly hub: { readonly id: string; readonly revision: string | null } | null;
 }
 
@@ -47,13 +47,15 @@ export function remedy({ kind, todo }: ModelFault, { folder, hub }: ModelPlace):
 export const fetchCommand = (id: string, revision: string | null): string =>
   `hf download ${id}${revision === null ? '' : ` --revision ${revision}`}`;
 
-/** `.../models--org--name` of `.../models--org--name/snapshots/COMMIT`: what is deleted to fetch a model from scratch. */
+/**
+ * `.../models--org--name` of `.../models--org--name/snapshots/COMMIT`: what to delete to fetch a model from scratch.
+ */
 const cacheEntry = (snapshot: string): string => snapshot.replace(/\/snapshots\/[^/]+\/?$/, '');
 
-/** Bytes of a file's start that tell what it is. */
+/** Bytes at a file's start that show what it is. */
 export const signatureBytes = 64;
 
-/** What lies in place of a file, by its first bytes; null: nothing that is known to be something else. */
+/** What is in place of a file, by its first bytes. Null if nothing else is recognized. */
 export function impostor(start: Uint8Array): ModelFault | null {
   const text = String.fromCharCode(...start.subarray(0, signatureBytes)).replace(/^\u00ef\u00bb\u00bf/, '');
   if (text.startsWith('version https://git-lfs.github.com/'))
@@ -63,7 +65,7 @@ export function impostor(start: Uint8Array): ModelFault | null {
   return null;
 }
 
-/** What a folder without `model*.safetensors` or config.json holds instead; null: nothing that has a name. */
+/** What a folder without `model*.safetensors` or config.json contains instead. Null if nothing is recognized. */
 export function otherForm(names: readonly string[]): ModelFault | null {
   const found = (pattern: RegExp): string | undefined => names.find((name) => pattern.test(name));
   const form = (problem: string, todo?: string): ModelFault =>
@@ -71,7 +73,7 @@ export function otherForm(names: readonly string[]): ModelFault | null {
   const adapter = found(/^adapter_config\.json$/);
   if (adapter !== undefined)
     return form(
-      'this folder holds an adapter (adapter_config.json), not a model',
+      'this folder has an adapter (adapter_config.json), not a model',
       'write its base model as `model:`; an adapter is given with `from: { adapter: FOLDER }`',
     );
   const gguf = found(/\.gguf$/i);
@@ -81,13 +83,13 @@ export function otherForm(names: readonly string[]): ModelFault | null {
       'use the original model or one in the MLX format',
     );
   const torch = found(/\.(?:bin|pt|pth|ckpt)$/i);
-  if (torch !== undefined) return form(`${torch} holds PyTorch weights; mlx_lm reads model*.safetensors alone`);
+  if (torch !== undefined) return form(`${torch} has PyTorch weights; mlx_lm only reads model*.safetensors`);
   const npz = found(/\.npz$/i);
-  if (npz !== undefined) return form(`${npz} is of an mlx_lm before 2024; mlx_lm reads model*.safetensors alone`);
+  if (npz !== undefined) return form(`${npz} is from an mlx_lm before 2024; mlx_lm now only reads model*.safetensors`);
   const renamed = names.find((name) => /\.safetensors$/i.test(name) && !/^model.*\.safetensors$/.test(name));
   if (renamed === undefined) return null;
   return form(
-    `${renamed}: mlx_lm reads files named model*.safetensors alone, in lower case`,
+    `${renamed}: mlx_lm only reads files named model*.safetensors, in lower case`,
     'rename the weights (model.safetensors, or model-00001-of-0000N.safetensors with their index), or fetch the model again',
   );
 }

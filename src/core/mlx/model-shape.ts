@@ -6,17 +6,19 @@ export interface Weight {
   /** Module path, `model.layers.3.mlp.gate`. */
   readonly path: string;
   readonly shape: readonly number[];
-  /** Bytes of an element once dequantized. */
+  /** Bytes of an element after dequantizing. */
   readonly width: number;
 }
 
-/** What sizes are counted from. `about`: from the size in the model's name alone, so there are no weights to count. */
+/**
+ * What sizes are calculated from. `about`: only from the size in the model's name, so there are no weights to count.
+ */
 export type ModelShape =
   | {
       readonly about: false;
       readonly parameters: number;
       readonly weights: readonly Weight[];
-      /** Config, tokenizer and the like (bytes); null: not here to be looked at. */
+      /** Config, tokenizer and the like (bytes). Null if they are not on this machine. */
       readonly others: number | null;
       readonly source: string;
     }
@@ -24,7 +26,7 @@ export type ModelShape =
 
 const product = (shape: readonly number[]): number => shape.reduce((all, length) => all * length, 1);
 
-/** Elements of a weight. */
+/** Number of elements of a weight. */
 export const elements = (weight: Weight): number => product(weight.shape);
 
 const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, U32: 4, I32: 4, U8: 1, I8: 1 };
@@ -37,7 +39,7 @@ function groupSize(config: Mapping, path: string): number {
   return typeof size === 'number' ? size : 64;
 }
 
-/** The weights behind a model's tensors: a packed weight with `scales` (and `biases`) beside it is one weight. */
+/** The weights behind a model's tensors: a packed weight with its `scales` (and `biases`) is one weight. */
 export function weightsOf(tensors: readonly Tensor[], config: Mapping): Weight[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   return tensors.flatMap((tensor): Weight[] => {
@@ -57,7 +59,7 @@ const plain = (path: string, tensor: Tensor): Weight => ({
   width: widths[tensor.dtype] ?? 2,
 });
 
-/** The shape of a model that is here. `others`: bytes of its files that hold no tensors. */
+/** The shape of a model on this machine. `others` is the size of its files without tensors. */
 export function shapeOfTensors(
   tensors: readonly Tensor[],
   config: Mapping,
@@ -79,7 +81,7 @@ interface Qwen3 {
   readonly tied?: boolean;
 }
 
-/** config.json of the Qwen3 models (huggingface.co/Qwen); all have head_dim 128 and a vocabulary of 151,936. */
+/** config.json of the Qwen3 models (huggingface.co/Qwen). All have head_dim 128 and a vocabulary of 151,936. */
 const known: readonly (readonly [RegExp, Qwen3])[] = [
   [/Qwen3-(?:Coder-)?30B-A3B/i, { hidden: 2048, layers: 48, heads: 32, kvHeads: 4, inner: 768, experts: 128 }],
   [/Qwen3-32B/i, { hidden: 5120, layers: 64, heads: 64, kvHeads: 8, inner: 25600 }],
@@ -120,17 +122,20 @@ function qwen3Weights(model: Qwen3): Weight[] {
   ];
 }
 
-/** The shape of a model that is not here, by its name: a known one to the weight, else the size in its name, else null. */
+/**
+ * The shape of a model that is not on this machine, by its name: exact if it is known, else by the size in its name,
+ * else null.
+ */
 export function shapeOfName(name: string): ModelShape | null {
   const model = known.find(([pattern]) => pattern.test(name))?.[1];
   if (model !== undefined) {
     const weights = qwen3Weights(model);
     const parameters = weights.reduce((sum, weight) => sum + elements(weight), 0);
-    const source = "the model's published config (it is not here)";
+    const source = "the model's published config (it is not on this machine)";
     return { about: false, parameters, weights, others: null, source };
   }
   const [, size, unit] = /(?:^|[-_ /])(\d+(?:\.\d+)?)([BM])(?=$|[-_ /.])/i.exec(name) ?? [];
   if (size === undefined || unit === undefined) return null;
   const parameters = Number(size) * (unit.toUpperCase() === 'B' ? 1e9 : 1e6);
-  return { about: true, parameters, source: 'the size in its name (it is not here)' };
+  return { about: true, parameters, source: 'the size in its name (it is not on this machine)' };
 }

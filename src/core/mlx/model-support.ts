@@ -5,26 +5,26 @@ import { updateMlxLm } from './known-pairs.ts';
 import type { ModelFault } from './model-fault.ts';
 import type { Tensor } from './safetensors.ts';
 
-/** How a model says that it is quantized: `config.json`'s own section. */
+/** How a model says that it is quantized: the section in its `config.json`. */
 export interface Quantization {
   readonly bits: number;
   readonly group_size: number;
 }
 
-/** A model whose files are all there and whole, as its headers tell it. */
+/** A model with all files complete, as its headers describe it. */
 export interface WholeModel {
   readonly tensors: readonly Tensor[];
-  /** True: written by mlx, so that the tensors have the names of mlx_lm's own layers. */
+  /** True if mlx wrote it, so that the tensors have the names of mlx_lm's own layers. */
   readonly isMlx: boolean;
   /** Of all its files. */
   readonly bytes: number;
-  /** Unpacked, quantized ones counted too. */
+  /** Unpacked, including quantized ones. */
   readonly parameters: number;
   readonly quantization: Quantization | null;
   readonly config: Mapping;
 }
 
-/** A model folder as its headers tell it. `problem`: file and what is wrong with it. */
+/** A model folder as its headers describe it. `problem` has the file and what is wrong with it. */
 export type ModelFolder = ({ readonly whole: true } & WholeModel) | ({ readonly whole: false } & ModelFault);
 
 /** What the installed mlx_lm can load: its modules, and the model types that it reads as another module. */
@@ -33,7 +33,7 @@ export const modelTypes = z.looseObject({
   remapping: z.record(z.string(), z.string()),
   /** [model type, architecture, module] */
   architectures: z.array(z.tuple([z.string(), z.string(), z.string()])),
-  /** True: it runs a model's own Python file only with `trust_remote_code`. */
+  /** True if it runs a model's own Python file only with `trust_remote_code`. */
   asks: z.boolean(),
 });
 export type ModelTypes = z.infer<typeof modelTypes>;
@@ -42,8 +42,8 @@ const unsupported = (problem: string, todo?: string): ModelFault =>
   todo === undefined ? { kind: 'unsupported', problem } : { kind: 'unsupported', problem, todo };
 
 /**
- * Why mlx_lm would not load a model although its files are whole; null: nothing that is known. `loadable` null: the
- * installed mlx_lm cannot be asked, so its types are not compared.
+ * Why mlx_lm would not load a model although its files are complete, or null. If `loadable` is null, the installed
+ * mlx_lm cannot be asked, so its types are not compared.
  */
 export function supportFault(
   { config, tensors }: Pick<WholeModel, 'config' | 'tensors'>,
@@ -62,7 +62,7 @@ export function supportFault(
   return loadable === null ? null : typeFault(config, loadable, version);
 }
 
-/** The same look-up as mlx_lm's own (`_get_classes`): architecture first, then the remapping table, then the name. */
+/** The same lookup as mlx_lm's own (`_get_classes`): architecture first, then the remapping table, then the name. */
 function typeFault(config: Mapping, loadable: ModelTypes, version: string): ModelFault | null {
   const { model_type: type } = config;
   if (typeof type !== 'string') return unsupported('config.json has no model_type, so mlx_lm cannot identify it');
@@ -88,7 +88,7 @@ function quantizationFault(config: Mapping, tensors: readonly Tensor[]): ModelFa
   const section = config.quantization_config ?? inner;
   const { quant_method: method, bits } = isMapping(section) ? section : {};
   const convert = 'use the version of the model in the MLX format, or convert the original one';
-  // bitsandbytes: statistics beside each weight, which no model of mlx_lm has
+  // bitsandbytes: statistics for each weight, which no model of mlx_lm has
   const statistics = names.find((name) => /\.(?:absmax|quant_map|SCB|nested_absmax)$|\.quant_state\./.test(name));
   if (statistics !== undefined)
     return unsupported(`its weights are quantized by bitsandbytes (${statistics}), which mlx_lm cannot read`, convert);
@@ -97,7 +97,7 @@ function quantizationFault(config: Mapping, tensors: readonly Tensor[]): ModelFa
     if (group !== undefined)
       return unsupported(`its weights are quantized by ${method} with ${group}, which mlx_lm cannot read`, convert);
     if (typeof bits === 'number' && bits !== 4)
-      return unsupported(`its weights are quantized by ${method} to ${bits} bits; mlx_lm reads 4 alone`, convert);
+      return unsupported(`its weights are quantized by ${method} to ${bits} bits; mlx_lm only reads 4`, convert);
   }
   const packed = packedWeight(tensors);
   if (section === undefined && packed !== null)
@@ -108,7 +108,7 @@ function quantizationFault(config: Mapping, tensors: readonly Tensor[]): ModelFa
   return null;
 }
 
-/** A weight that mlx itself quantized: whole numbers with scales and biases beside them. */
+/** A weight that mlx itself quantized: whole numbers with scales and biases. */
 function packedWeight(tensors: readonly Tensor[]): string | null {
   const names = new Set(tensors.map(({ name }) => name));
   const packed = tensors.find(({ name, dtype }) => {

@@ -14,7 +14,7 @@ export const pythonHere = z.object({
   bits: z.int(),
   /** An Intel program that macOS runs on Apple silicon (Rosetta). */
   translated: z.boolean(),
-  /** `2.36`; null: another C library (musl), or another system. */
+  /** `2.36`. Null for another C library (musl), or another system. */
   glibc: z.string().nullable(),
 });
 export type PythonHere = z.infer<typeof pythonHere>;
@@ -27,12 +27,12 @@ export interface Unfit {
 
 const processors = ['arm64', 'aarch64', 'x86_64', 'amd64'];
 
-/** mlx 0.32 itself needs 3.10, where pip finds only an mlx-lm that does not fit it (0.31.3). */
+/** mlx 0.32 itself needs 3.10, for which pip only finds an mlx-lm that does not fit (0.31.3). */
 const leastPython = [3, 11] as const;
 /** Of the Linux packages of mlx (manylinux_2_35). */
 const leastGlibc = [2, 35] as const;
 
-/** Why pip has no working mlx for this Python; null: it has one. The processor comes first: no other version helps there. */
+/** Why pip has no working mlx for this Python, or null. The processor comes first: no other version helps there. */
 export function unfitFor(here: PythonHere): Unfit | null {
   const name = `${here.implementation === 'CPython' ? 'Python' : here.implementation} ${here.version} on ${here.machine}`;
   const needs = (what: string, todo: string): Unfit => ({ why: `${name}: mlx needs ${what}`, todo });
@@ -61,7 +61,7 @@ function intel(name: string, { translated }: PythonHere): Unfit {
     };
   return {
     why: `${name}: mlx needs an arm64 Python, and this one is an Intel build that runs under Rosetta`,
-    // A universal Python takes the architecture of the process that starts it, which is node.
+    // A universal Python has the architecture of the process that starts it, which is node.
     todo: `${another('an arm64 Python (the Homebrew in /opt/homebrew, or python.org)')} Check that \`node -p process.arch\` prints arm64 too.`,
   };
 }

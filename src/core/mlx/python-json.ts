@@ -1,4 +1,4 @@
-/** Why Python's json module refuses a text before it reads a word of it; null: it does not. */
+/** Why Python's json module refuses a text before reading it, or null. */
 export function refusedStart(text: string): string | null {
   if (text === '') return 'empty';
   return text.startsWith('\uFEFF')

@@ -1,6 +1,6 @@
 import { isMapping, type Mapping } from '../mapping.ts';
 
-/** Bytes an element of a dtype takes, times 8, so that packed ones stay whole numbers (safetensors' own list). */
+/** Bytes per element of a dtype, times 8, so that packed ones stay whole numbers (safetensors' own list). */
 const dtypeBits: Readonly<Record<string, number>> = {
   ...{ BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6 },
   ...{ U16: 16, I16: 16, F16: 16, BF16: 16, U32: 32, I32: 32, F32: 32, U64: 64, I64: 64, F64: 64, C64: 64 },
@@ -8,10 +8,10 @@ const dtypeBits: Readonly<Record<string, number>> = {
 
 /** The format's own limit for a header. */
 export const maxHeaderBytes = 100_000_000;
-/** Bytes in front of the header: its length, unsigned little-endian. */
+/** Bytes before the header: its length, unsigned little-endian. */
 export const prefixBytes = 8;
 
-/** One tensor; offsets count from the end of the header. */
+/** One tensor. Offsets count from the end of the header. */
 export interface Tensor {
   readonly name: string;
   readonly dtype: string;
@@ -39,9 +39,9 @@ export function headerLength(prefix: Uint8Array, fileBytes: number): HeaderCheck
     return bad(`${fileBytes} bytes are too few for a safetensors file`);
   }
   const length = new DataView(prefix.buffer, prefix.byteOffset, prefixBytes).getBigUint64(0, true);
-  if (length > BigInt(maxHeaderBytes)) return bad(`its header claims ${length} bytes, so this is no safetensors file`);
+  if (length > BigInt(maxHeaderBytes)) return bad(`its header claims ${length} bytes, so it is not a safetensors file`);
   if (prefixBytes + Number(length) > fileBytes) {
-    return bad(`cut inside its header: ${prefixBytes + Number(length)} bytes expected, ${fileBytes} there`);
+    return bad(`cut inside its header: ${prefixBytes + Number(length)} bytes expected, ${fileBytes} found`);
   }
   return { ok: true, value: Number(length) };
 }
@@ -64,13 +64,13 @@ function readTensor(name: string, entry: unknown): HeaderCheck<Tensor> {
 function parseHeader(header: string): HeaderCheck<Mapping> {
   try {
     const value: unknown = JSON.parse(header);
-    return isMapping(value) ? { ok: true, value } : bad('its header is no JSON object');
+    return isMapping(value) ? { ok: true, value } : bad('its header is not a JSON object');
   } catch (error) {
     return bad(`its header is not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
 }
 
-/** Tensors must follow each other without gap or overlap and end where the file ends. */
+/** Tensors must follow each other without gap or overlap, and end where the file ends. */
 function coverage(tensors: readonly Tensor[], dataBytes: number): string | null {
   let at = 0;
   for (const tensor of tensors) {
@@ -78,11 +78,11 @@ function coverage(tensors: readonly Tensor[], dataBytes: number): string | null 
     at = tensor.end;
   }
   if (at > dataBytes) return `cut: ${at - dataBytes} of ${at} bytes of tensors are missing`;
-  if (at < dataBytes) return `${dataBytes - at} bytes too many behind the last tensor`;
+  if (at < dataBytes) return `${dataBytes - at} bytes too many after the last tensor`;
   return null;
 }
 
-/** What the header of one file says. */
+/** The content of one file's header. */
 export interface TensorHeader {
   /** In file order. */
   readonly tensors: readonly Tensor[];
@@ -108,21 +108,21 @@ export function readHeader(header: string, headerBytes: number, fileBytes: numbe
   return { ok: true, value: { tensors, isMlx: isMapping(metadata) && metadata.format === 'mlx' } };
 }
 
-/** Why index.json and the shards do not belong together; null when they do. `shards`: file -> names of its tensors. */
+/** Why index.json and the shards do not fit together, or null. `shards`: file -> names of its tensors. */
 export function indexProblem(index: unknown, shards: ReadonlyMap<string, readonly string[]>): string | null {
   const map = isMapping(index) ? index.weight_map : undefined;
   if (!isMapping(map)) return 'has no weight_map';
   const there = new Map([...shards].flatMap(([file, names]) => names.map((name) => [name, file] as const)));
   for (const [name, file] of Object.entries(map)) {
     if (typeof file !== 'string') return `names no file for tensor ${name}`;
-    if (!shards.has(file)) return `names the shard ${file}, which is not there`;
+    if (!shards.has(file)) return `names the shard ${file}, which does not exist`;
     if (there.get(name) !== file) return `says that tensor ${name} is in ${file}, but it is not`;
   }
   const stray = [...there.keys()].find((name) => !(name in map));
   return stray === undefined ? null : `does not name tensor ${stray} of ${there.get(stray)}`;
 }
 
-/** Why a set of shards is not complete by its own numbering (`model-00002-of-00012.safetensors`); null when it is. */
+/** Why a set of shards is not complete by its own numbering (`model-00002-of-00012.safetensors`), or null. */
 export function shardSetProblem(names: readonly string[]): string | null {
   const numbered = names.flatMap((name) => {
     const match = /-(\d+)-of-(\d+)\.safetensors$/.exec(name);

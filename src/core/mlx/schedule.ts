@@ -2,13 +2,13 @@
 export interface Schedule {
   readonly name: string;
   readonly args: readonly number[];
-  /** Steps of a linear start from `warmupInit` to the first argument; 0: none. */
+  /** Steps of a linear start from `warmupInit` to the first argument, or 0. */
   readonly warmup: number;
   readonly warmupInit: number;
 }
 
 interface Kind {
-  /** How many arguments it takes, at least and at most. */
+  /** The least and the largest number of arguments. */
   readonly least: number;
   readonly most: number;
   readonly usage: string;
@@ -44,7 +44,7 @@ export const scheduleKinds: Readonly<Partial<Record<string, Kind>>> = {
   },
 };
 
-/** Learning rate of a step of the optimizer, counted from 0; NaN: mlx would refuse or compute none. */
+/** Learning rate of a step of the optimizer, counted from 0. NaN if mlx would refuse or compute none. */
 export function learningRate({ name, args, warmup, warmupInit }: Schedule, step: number): number {
   const kind = scheduleKinds[name];
   if (kind === undefined) return Number.NaN;

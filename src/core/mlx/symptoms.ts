@@ -1,14 +1,14 @@
 import type { ErrorCode } from '../errors.ts';
 import { updateMlxLm } from './known-pairs.ts';
 
-/** A line of a tool's log that tells what it died of. `advice`: what to do, when the code alone does not say it. */
+/** A line of a tool's log that shows why it failed. `advice` says what to do, if the code alone does not. */
 interface Symptom {
   readonly code: ErrorCode;
   readonly pattern: RegExp;
   readonly advice?: string | ((match: RegExpExecArray) => string);
 }
 
-/** Names of packages on PyPI that differ from the module that is imported. */
+/** Packages on PyPI whose names differ from the imported module. */
 const packages: Readonly<Partial<Record<string, string>>> = {
   google: 'protobuf',
   yaml: 'pyyaml',
@@ -29,13 +29,13 @@ const otherWeights =
 const damaged = 'The file is damaged, cut off, or not a safetensors file at all. Fetch the model again.';
 
 /**
- * The first entry that matches a line of the log's end decides. Memory before GPU: Metal reports both as callback
- * errors. BUFFER_LIMIT before memory: both name metal::malloc.
+ * The first entry that matches a line at the end of the log decides. Memory comes before GPU, since Metal reports both
+ * as callback errors. BUFFER_LIMIT comes before memory, since both name metal::malloc.
  */
 export const symptoms: readonly Symptom[] = [
   {
     code: 'DISK_FULL',
-    // mlx's writer names no errno: a short write to a file that it could open is a full disk.
+    // mlx's writer reports no errno: a short write to a file that it could open means a full disk.
     pattern: /No space left on device|Disk quota exceeded|\[Errno (?:28|122)\]|\[write\] Unable to write/,
   },
   { code: 'BUFFER_LIMIT', pattern: /\[metal::malloc\] Resource limit \(\d+\) exceeded/ },

@@ -1,6 +1,6 @@
 import type { LogEvent } from './mlx-log.ts';
 
-/** What the log has told so far; unknown = null. */
+/** What the log has shown so far. Unknown values are null. */
 export interface TrainProgress {
   readonly iteration: number | null;
   readonly of: number | null;
@@ -16,7 +16,7 @@ interface Point {
   readonly at: number;
 }
 
-/** Reports closer together than this (ms) come from one read of the log, so they tell nothing about speed. */
+/** Reports closer together than this (ms) come from one read of the log, so they say nothing about speed. */
 const oneRead_ms = 250;
 const window = 10;
 
@@ -35,7 +35,10 @@ function eta(points: readonly Point[], of: number | null): number | null {
   return Math.max(0, Math.round(((of - last.iteration) * msPerIteration) / 1000));
 }
 
-/** Adds up events in order. `of`: planned iterations, if known; `at` (ms) is the caller's clock, from any origin. */
+/**
+ * Adds up events in order. `of` is the number of planned iterations, if known. `at` (ms) is the caller's clock, from
+ * any origin.
+ */
 export function trainProgress(of: number | null): (event: LogEvent, at: number) => TrainProgress {
   let points: readonly Point[] = [];
   let state: TrainProgress = { iteration: null, of, loss: null, eta_s: null, val_loss: null, saved: [] };
@@ -43,8 +46,8 @@ export function trainProgress(of: number | null): (event: LogEvent, at: number) 
     if (event.kind === 'total') state = { ...state, of: event.of };
     else {
       points = withPoint(points, { iteration: event.iteration, at });
-      const told = points.at(-1)?.iteration ?? event.iteration;
-      state = { ...state, iteration: told, eta_s: eta(points, state.of) };
+      const report = points.at(-1)?.iteration ?? event.iteration;
+      state = { ...state, iteration: report, eta_s: eta(points, state.of) };
     }
     if (event.kind === 'train') state = { ...state, loss: event.train_loss };
     if (event.kind === 'val') state = { ...state, val_loss: event.val_loss };

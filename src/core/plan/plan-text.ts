@@ -13,25 +13,25 @@ import type { TrainSetting } from './settings-shown.ts';
 import type { StageCommands } from './stage-commands.ts';
 import type { StageTimes } from './stage-times.ts';
 
-/** One run as `plan` shows it; unknown = null. */
+/** One run as in `plan`. Unknown values are null. */
 export interface PlannedRun {
   readonly draft: RunDraft;
   readonly train: readonly TrainSetting[];
-  /** Null: it does not train. */
+  /** Null if it does not train. */
   readonly data: PlannedData | null;
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
-  /** What the sizes are counted from. */
+  /** What the sizes are calculated from. */
   readonly sizeSource: string | null;
   readonly times: StageTimes;
 }
 
-/** One config as `plan` shows it. */
+/** One config as in `plan`. */
 export interface PlannedPhase {
   readonly file: string;
   readonly phase: Phase;
   readonly prompts: number;
-  /** What is not here and how to get it. */
+  /** What is not on this machine, and how to get it. */
   readonly missing: readonly string[];
   readonly warnings: readonly string[];
   readonly runs: readonly PlannedRun[];
@@ -65,7 +65,7 @@ function baselineText(baseline: NonNullable<Phase['baseline']>): string {
   return [name, ...known, ...(suite === undefined ? [] : [`measured on ${suite}`])].join(', ');
 }
 
-/** Settings as a config writes them, a line of at most 100 characters after the other. */
+/** Settings as in a config, wrapped into lines of at most 100 characters. */
 function wrapped(label: string, items: readonly string[]): string[] {
   const lines: string[] = [];
   for (const item of items) {
@@ -79,7 +79,7 @@ function wrapped(label: string, items: readonly string[]): string[] {
 function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
   const differing = train.filter(({ differs }) => differs);
   const kept = train.filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined);
-  const told = ({ name, value, byDefault }: TrainSetting): string => {
+  const settingText = ({ name, value, byDefault }: TrainSetting): string => {
     const usual = byDefault === null ? 'none' : valueText(byDefault);
     return `${name} ${valueText(value)}${byDefault === undefined ? '' : ` (default ${usual})`}`;
   };
@@ -87,7 +87,7 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
     ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
     ...(data === null ? [] : wrapped('taught', taughtItems(data))),
-    ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(told)])),
+    ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(settingText)])),
     ...(kept.length === 0
       ? []
       : wrapped(

@@ -4,19 +4,19 @@ import { taughtText } from '../taught-text.ts';
 
 type CheckedReport = Pick<CheckReport, 'profile' | 'stops' | 'warnings'>;
 
-/** What the data check says of the data of a planned run. */
+/** The result of the data check for a planned run. */
 export type PlannedData =
   | { readonly checked: true; readonly report: CheckedReport }
   | { readonly checked: false; readonly reason: string };
 
-/** What would be taught, a fact a line. */
+/** What would be taught, one fact per line. */
 export function taughtItems(data: PlannedData): string[] {
   if (!data.checked) return [`not checked: ${printable(data.reason)}`];
   const { profile } = data.report;
   return profile === null ? [] : taughtText(profile);
 }
 
-/** Why no training on these data would start, and what to know about it: each sentence once for all runs. */
+/** Why no training on this data would start, and what to know about it: each sentence once for all runs. */
 export function dataFindings(all: readonly (PlannedData | null)[]): { stops: string[]; warnings: string[] } {
   const reports = all.flatMap((data) => (data?.checked ? [data.report] : []));
   const once = (texts: readonly string[]): string[] => [...new Set(texts.map(printable))];
@@ -26,7 +26,7 @@ export function dataFindings(all: readonly (PlannedData | null)[]): { stops: str
   };
 }
 
-/** The warnings of a report without the counts that `taughtItems` shows; the remedy of a count remains. */
+/** The warnings of a report without the counts that `taughtItems` shows. The remedy of a count remains. */
 function withoutCounts({ profile, warnings }: CheckedReport): string[] {
   const counts = profile === null ? [] : taughtText(profile);
   return warnings

@@ -7,12 +7,12 @@ import { shownAt } from '../secrets.ts';
 export interface TrainSetting {
   readonly name: string;
   readonly value: unknown;
-  /** Undefined: not known, since mlx_lm was not asked. Null: none. */
+  /** Undefined if not known, since mlx_lm was not asked. Null if there is none. */
   readonly byDefault: unknown;
   readonly differs: boolean;
 }
 
-/** All settings of the training, those that are set first, in the config's order. `defaults` null: not known. */
+/** All settings of the training: first the given ones, in the config's order. `defaults` is null if not known. */
 export function trainSettings(train: NonNullable<Run['settings']['train']>, defaults: Mapping | null): TrainSetting[] {
   const set = Object.entries(train).filter(([, value]) => value !== undefined && value !== null);
   const names = [...set.map(([name]) => name), ...Object.keys(defaults ?? {})];
@@ -23,10 +23,10 @@ export function trainSettings(train: NonNullable<Run['settings']['train']>, defa
   });
 }
 
-/** Names and texts: what a phase is called is no difference of what it does. */
+/** Names and texts, which do not change what a phase does. */
 const labels = ['phase', 'title', 'hypothesis', 'notes', 'extends'];
 
-/** A resolved phase with mlx_lm's defaults filled in, so that a default that is written out is no difference. */
+/** A resolved phase with mlx_lm's defaults filled in, so that an explicit default is not a difference. */
 function complete(config: Mapping, defaults: Mapping): Mapping {
   const { train } = config;
   const kept = Object.entries(config).filter(([key]) => !labels.includes(key));

@@ -6,10 +6,10 @@ import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf } from '../run/lineage.ts';
 import { placesOf } from '../run/places.ts';
 
-/** A run as far as its commands go. */
+/** The part of a run that its commands need. */
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
 
-/** What the commands of planned runs call, and where the runs are. */
+/** The programs that the commands of planned runs call, and where the runs are. */
 export interface PlannedTools extends Tools {
   /** Folder of a run. */
   run(id: string): string;
@@ -17,7 +17,7 @@ export interface PlannedTools extends Tools {
   readonly plans: ReadonlyMap<string, RunPlan>;
 }
 
-/** What one stage does: in `folder`, with these files beside it, these commands in order. */
+/** What one stage does: these commands, in order, in `folder`, which also gets these files. */
 export interface StageCommands {
   readonly stage: StageName;
   readonly folder: string;
@@ -25,7 +25,7 @@ export interface StageCommands {
   readonly commands: readonly (readonly string[])[];
 }
 
-/** Each part of a run by the folder that it lies in or will lie in. */
+/** Each part of a run by the folder that it is in or will be in. */
 export const plannedPlaces = (run: RunPlan, tools: PlannedTools): Places =>
   placesOf(
     run.run,
@@ -63,7 +63,7 @@ function argvOf(command: Command, { python, driver }: Tools): (readonly string[]
   }
 }
 
-/** Every stage of a run with the exact commands that it runs. */
+/** Every stage of a run with its exact commands. */
 export function stageCommands(run: CommandRun, tools: PlannedTools): StageCommands[] {
   const places = plannedPlaces(run, tools);
   return run.chain.map((stage) => {

@@ -13,7 +13,10 @@ export interface Finished {
   readonly run: TimedRun;
 }
 
-/** Seconds a stage may take, by earlier runs of the same model; null: none is known. `runs`: how many told. */
+/**
+ * Seconds that a stage may take, by earlier runs of the same model. Null if none is known. `runs` is how many were
+ * used.
+ */
 export interface StageTimes {
   readonly runs: number;
   readonly seconds: Partial<Record<StageName, number>>;
@@ -29,19 +32,22 @@ function workOf({ settings, train_defaults }: TimedRun): Work<Run['settings']> {
   return { settings, steps: iters * batch_size };
 }
 
-/** Times of the stages of a run from done runs of the same model; a training's are scaled by iters x batch_size. */
+/**
+ * Times of the stages of a run, from done runs of the same model. The time of a training is scaled by iters x
+ * batch_size.
+ */
 export function stageTimes(run: TimedRun, finished: readonly Finished[]): StageTimes {
   const alike = finished.filter(
     (one) => one.row.status === 'done' && one.run.model !== null && one.run.model.source === run.model?.source,
   );
   const seconds: Partial<Record<StageName, number>> = {};
   for (const stage of run.chain) {
-    const told = alike.flatMap((one) => {
+    const known = alike.flatMap((one) => {
       const spent = one.row.seconds[stage];
       const factor = stages[stage].timeFactor(workOf(run), workOf(one.run));
       return spent === undefined || factor === null || !one.run.chain.includes(stage) ? [] : [spent * factor];
     });
-    const middle = median(told);
+    const middle = median(known);
     if (middle !== null) seconds[stage] = middle;
   }
   return { runs: alike.length, seconds };

@@ -3,23 +3,28 @@ import type { Hold } from './control.ts';
 
 type Sentence = (about: string, detail: string) => string;
 
-/** What came of a request, in words. `refused`: it was not done; the command ends with 2, or with 1 for `error`. */
+/**
+ * The result of a request in words. `refused` means that it was not done: the command ends with 2, or with 1 for
+ * `error`.
+ */
 const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; readonly refused?: true }>> = {
-  unknown: { say: (about) => `There is no run or phase ${about} any more.`, refused: true },
+  unknown: { say: (about) => `There is no run or phase ${about} now.`, refused: true },
   cancelled: { say: (about) => `${about}: cancelled` },
   over: { say: (about) => `${about}: already finished; result kept` },
   held: {
-    say: (about, detail) => `${about}: stopped, but something that is not provably ours still runs in ${detail}`,
+    say: (about, detail) =>
+      `${about}: stopped, but a process that could not be verified to be phasebox's own still runs in ${detail}`,
     refused: true,
   },
   retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `, resumes at ${detail}`}` },
   returned: { say: (about, detail) => `${about}: queued again, as ${detail} is` },
   not_over: {
     say: (about, detail) =>
-      `${about}: ${detail === 'waiting' ? 'already queued' : 'is under way; `phasebox cancel` stops it'}`,
+      `${about}: ${detail === 'waiting' ? 'already queued' : 'already running; `phasebox cancel` stops it'}`,
   },
   done: {
-    say: (about, detail) => `${about}: is done. \`--stage STAGE\` repeats it from that stage on. Its stages: ${detail}`,
+    say: (about, detail) =>
+      `${about}: already done. \`--stage STAGE\` repeats it from that stage on. Its stages: ${detail}`,
     refused: true,
   },
   no_stage: { say: (about, detail) => `${about}: has no such stage. Its stages: ${detail}`, refused: true },
@@ -49,12 +54,12 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   still_paused: {
     say: (about, detail) =>
       detail === ''
-        ? `${about}: paused still, as the whole workspace is. \`phasebox resume\` lifts that.`
-        : `${detail}: paused still. \`phasebox resume ${detail}\` lifts that.`,
+        ? `${about}: still paused, since the whole workspace is. \`phasebox resume\` lifts that.`
+        : `${detail}: still paused. \`phasebox resume ${detail}\` lifts that.`,
   },
   not_paused: { say: (about) => (about === '' ? 'The workspace was not paused.' : `${about}: was not paused`) },
-  prioritized: { say: (about) => `${about}: goes before all others that wait` },
-  nothing_waits: { say: (about) => `${about}: does not wait, so nothing was changed` },
+  prioritized: { say: (about) => `${about}: moved before all other queued runs` },
+  nothing_waits: { say: (about) => `${about}: not queued, so nothing was changed` },
   stopped: {
     say: (about) =>
       about === '' ? 'asked to stop' : `${about}: its tool was stopped; \`phasebox up\` starts the stage from scratch`,
@@ -63,10 +68,10 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   error: { say: (about, detail) => `${about === '' ? 'phasebox failed at it' : about}: ${detail}`, refused: true },
 };
 
-/** One line for what came of a request. */
+/** One line for the result of a request. */
 export const outcomeText = ({ about, did, detail }: Outcome): string => sentences[did].say(about ?? '', detail ?? '');
 
-/** True when something that was asked for was not done. */
+/** True if something that was requested was not done. */
 export const isRefused = ({ did }: Outcome): boolean => sentences[did].refused === true;
 
 /** 0, 2 when nothing of what was asked for could be done, 1 when phasebox itself failed at it. */

@@ -13,27 +13,27 @@ export interface Target {
   readonly name: string;
 }
 
-/** A name as a run's, else as a phase's (names that differ only in case are one phase); null: neither. */
+/** A name of a run, else of a phase (names that differ only in case are one phase). Null if it is neither. */
 export function findTarget(name: string, runs: readonly Run[]): Target | null {
   if (runs.some(({ run }) => run === name)) return { kind: 'run', name };
   const same = runs.filter(({ phase }) => phase.toLowerCase() === name.toLowerCase());
   return same[0] === undefined ? null : { kind: 'phase', name: same[0].phase };
 }
 
-/** Every name that a command takes. */
+/** Every name that a command accepts. */
 export const targetNames = (runs: readonly Run[]): string[] => [
   ...new Set([...runs.map(({ phase }) => phase), ...runs.map(({ run }) => run)]),
 ];
 
 export const isOf = (run: Run, { kind, name }: Target): boolean => (kind === 'run' ? run.run : run.phase) === name;
 
-/** Why a run goes no further: since when (ISO 8601), and the run or phase that was paused; null: the workspace. */
+/** Why a run does not continue: since when (ISO 8601), and the paused run or phase, or null for the workspace. */
 export interface Hold {
   readonly since: string;
   readonly target: Target | null;
 }
 
-/** The widest pause that a run is under; null: none. */
+/** The widest pause that affects a run, or null. */
 export function holdOf(control: Control, run: Run): Hold | null {
   if (control.paused !== null) return { since: control.paused, target: null };
   const own = control.pauses.filter((pause) => isOf(run, pause));
@@ -41,43 +41,43 @@ export function holdOf(control: Control, run: Run): Hold | null {
   return widest === undefined ? null : { since: widest.at, target: { kind: widest.kind, name: widest.name } };
 }
 
-/** Every pause there is. */
+/** Every pause. */
 export const holdsOf = ({ paused, pauses }: Control): Hold[] => [
   ...(paused === null ? [] : [{ since: paused, target: null }]),
   ...pauses.map(({ kind, name, at }) => ({ since: at, target: { kind, name } })),
 ];
 
-/** Whether a run or its phase is paused, whatever the workspace is. */
+/** Whether a run or its phase is paused, whatever the state of the workspace. */
 export const isPausedItself = (control: Control, run: Run): boolean => control.pauses.some((pause) => isOf(run, pause));
 
 /** Whether there is any pause. */
 export const isPausing = ({ paused, pauses }: Control): boolean => paused !== null || pauses.length > 0;
 
-/** Whether an attempt is under way, that is: its first step is in the journal, here or in an earlier life of phasebox. */
+/** Whether an attempt has begun: its first step is in the journal, from this process or an earlier one. */
 export const hasBegun = (
   { journal }: Pick<RunState, 'journal'>,
   { stage, attempt }: Omit<StageEvent, 'run'>,
 ): boolean => journal.some((line) => line.event === 'reserved' && line.stage === stage && line.attempt === attempt);
 
-/** What keeps an attempt of a stage from beginning; null: it may. One that is under way is finished under any pause. */
+/** What keeps an attempt of a stage from beginning, or null. An attempt that has begun is finished under any pause. */
 export const holdOfStage = (control: Control, state: RunState, event: Omit<StageEvent, 'run'>): Hold | null =>
   hasBegun(state, event) ? null : holdOf(control, state.run);
 
-/** All runs in the order in which they may start: those that were put first, then by acceptance. */
+/** All runs in the order in which they may start: first the prioritized ones, then by acceptance. */
 export function lineUp<T extends { readonly run: Run }>(control: Control, runs: readonly T[]): T[] {
   const place = new Map(control.first.map((name, index) => [name, index]));
   const rank = ({ run }: T): number => place.get(run.run) ?? control.first.length;
   return [...runs].sort((a, b) => rank(a) - rank(b) || a.run.number - b.run.number);
 }
 
-/** A pause more. The first one of a target keeps its time. */
+/** Adds a pause. A target that is already paused keeps its time. */
 export function paused(control: Control, target: Target | null, at: string): Control {
   if (target === null) return { ...control, paused: control.paused ?? at };
   const known = control.pauses.some(({ kind, name }) => kind === target.kind && name === target.name);
   return known ? control : { ...control, pauses: [...control.pauses, { ...target, at }] };
 }
 
-/** The workspace's pause lifted (null), that of a run, or that of a phase together with those of its runs. */
+/** Ends the workspace's pause (null), that of a run, or that of a phase together with those of its runs. */
 export function resumed(control: Control, target: Target | null, runs: readonly Run[]): Control {
   if (target === null) return { ...control, paused: null };
   const own = new Set(runs.filter((run) => isOf(run, target)).map(({ run }) => run));
@@ -87,8 +87,8 @@ export function resumed(control: Control, target: Target | null, runs: readonly 
 }
 
 /**
- * Puts runs before all others, as they stand in the line. `waiting`: every run that waits; what a run comes from goes
- * with it, or it would not start any sooner. Those that no longer wait are forgotten.
+ * Moves runs before all others, in their queue order. `waiting` has every queued run. The runs that a run comes from
+ * move with it, or it would not start sooner. Runs that are no longer queued are removed.
  */
 export function prioritized(control: Control, names: ReadonlySet<string>, waiting: readonly Run[]): Control {
   const byName = new Map(waiting.map((run) => [run.run, run]));
@@ -103,7 +103,7 @@ export function prioritized(control: Control, names: ReadonlySet<string>, waitin
   return { ...control, first: [...inLine.map(({ run }) => run), ...others] };
 }
 
-/** Runs are retried: they stand at their own place in the line again. */
+/** Retried runs return to their own place in the queue. */
 export const sentBack = (control: Control, names: readonly string[]): Control => ({
   ...control,
   first: control.first.filter((name) => !names.includes(name)),

@@ -5,8 +5,9 @@ import { choiceIn, contentText } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 
 /**
- * The answers as python/model_cost.py reads them, a JSON line each: what was asked, and the text as the model wrote it. The
- * first answer of each prompt; without those that never came and those whose text a server has made into tool calls.
+ * The answers as python/model_cost.py reads them, one JSON line each: the prompt, and the text as the model wrote it.
+ * It has the first answer of each prompt, without those that never arrived and those whose text a server turned into
+ * tool calls.
  */
 export function costAnswers(suite: Suite, settings: Settings<'eval'>, answers: readonly Answer[]): string {
   const first = new Map(answers.filter(({ repeat }) => repeat === 0).map((answer) => [answer.prompt, answer]));

@@ -7,16 +7,16 @@ import { canonicalJson } from '../json.ts';
 /** Manifests of committed stages: a run's own, and those of the runs that it comes from. */
 export type Manifests = Readonly<Partial<Record<StageName, Manifest>>>;
 
-/** What is known of a run, over or not: its plan, and the manifests of the stages that are committed. */
+/** What is known of a run, finished or not: its plan, and the manifests of committed stages. */
 export interface Noted {
   readonly run: Run;
   readonly manifests: Manifests;
 }
 
-/** Stages that read the base model and note its hash. */
+/** Stages that read the base model and record its hash. */
 export const baseReaders: readonly StageName[] = ['train', 'fuse', 'eval'];
 
-/** What was used and how it is known, from what the stages noted as it happened. Null: not known (yet). */
+/** Inputs and outputs, and how they were verified, as the stages recorded it. Null if not known (yet). */
 export function custodyOf({
   run,
   manifests,
@@ -44,7 +44,7 @@ export function custodyOf({
 
 const asDate = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** What ran the stages of the run itself: `mlx`, `mlx_lm`, `transformers`, `python`, `phasebox` -> version. */
+/** The tools of the run's own stages: `mlx`, `mlx_lm`, `transformers`, `python`, `phasebox` -> version. */
 export function versionsOf(noted: Noted): Record<string, string> {
   return Object.assign({}, ...ownManifests(noted).map((manifest) => manifest.versions));
 }
@@ -54,9 +54,9 @@ export const ownManifests = ({ run, manifests }: Noted): Manifest[] =>
   run.chain.flatMap((stage) => manifests[stage] ?? []);
 
 /**
- * The text whose sha256 is the config hash: what the config asks of a run, without what only names it (run, phase, title,
- * file) and without its seed, so that the seeds of a phase share it. Models, data and suite stand there as they were
- * written; what they held is hashed beside it. Canonical JSON.
+ * The text whose sha256 is the config hash: what the config asks of a run, without what only names it (run, phase,
+ * title, file) and without its seed, so that the seeds of a phase share it. It has models, data and suite as written,
+ * and their contents have hashes of their own. Canonical JSON.
  */
 export function configText(run: Run): string {
   const { suite: _suite, ...evaluated } = run.settings.eval;

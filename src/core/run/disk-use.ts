@@ -6,8 +6,8 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const kept = (manifest: Manifest): number => sum(keptOutputs(manifest).map(({ bytes }) => bytes));
 
 /**
- * Bytes that a run needed beside those that stay: its folder at its largest, minus what is kept of it. `inWork`: bytes of
- * a stage's attempt folder while it worked; null = not known. Null when no stage knows.
+ * Bytes that a run needed in addition to those that stay: the largest size of its folder, minus what is kept. `inWork`
+ * gives the bytes of a stage's attempt folder while it worked, or null if not known. Null if no stage knows it.
  */
 export function peakBytes(chain: readonly Manifest[], inWork: (manifest: Manifest) => number | null): number | null {
   let before = 0;

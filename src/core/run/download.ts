@@ -2,10 +2,15 @@ import { StageError } from '../errors.ts';
 import { diagnose, errorText } from '../mlx/diagnose.ts';
 import { isProgressBar } from '../mlx/mlx-log.ts';
 
-/** python/download.py's exit code for what may be better later: the network, a full disk (sysexits.h, EX_TEMPFAIL). */
+/**
+ * python/download.py's exit code for errors that may be transient: the network, a full disk (sysexits.h, EX_TEMPFAIL).
+ */
 const try_again = 75;
 
-/** Why a model could not be fetched. `code`: exit code of python/download.py, null when it was ended; `tail`: its log's end. */
+/**
+ * Why a model could not be fetched. `code` is the exit code of python/download.py, or null if it was killed. `tail` is
+ * the end of its log.
+ */
 export function downloadError(
   code: number | null,
   tail: readonly string[],
@@ -16,9 +21,9 @@ export function downloadError(
   if (cause.code === 'DISK_FULL' || cause.code === 'ENVIRONMENT') return cause;
   const first = tail.findLastIndex((line) => line.includes(' cannot be fetched: '));
   if (first < 0) {
-    const told = errorText(tail.filter((line) => !isProgressBar(line)));
-    return new StageError('DOWNLOAD_FAILED', `${source}: ${told ?? `exit code ${code}`}`);
+    const message = errorText(tail.filter((line) => !isProgressBar(line)));
+    return new StageError('DOWNLOAD_FAILED', `${source}: ${message ?? `exit code ${code}`}`);
   }
-  // What precedes it (warnings, bars) is no reason.
+  // The lines before it (warnings, bars) are not the reason.
   return new StageError(code === try_again ? 'DOWNLOAD_FAILED' : 'MISSING_INPUT', tail.slice(first).join(' '));
 }

@@ -3,39 +3,42 @@ import type { JournalLine } from '../../events/journal.ts';
 import type { Run } from '../../events/run.ts';
 import type { StageName } from '../../events/stages.ts';
 
-/** What the run's folder says: the plan, the stages with a manifest, the journal. */
+/** The content of the run's folder: the plan, the stages with a manifest, the journal. */
 export interface RunState {
   readonly run: Run;
   readonly committed: ReadonlySet<StageName>;
   readonly journal: readonly JournalLine[];
 }
 
-/** An event that is due, not before `notBefore` (ms since the epoch; null = now). */
+/** A due event, not before `notBefore` (ms since the epoch, or null for now). */
 export interface Due {
   readonly event: DueEvent;
   readonly notBefore: number | null;
 }
 
-/** Lines since the last `retried`: what counts for "started" and "over". Attempts are numbered over all lines. */
+/**
+ * Lines since the last `retried`, which decide whether a run is started or finished. Attempts are numbered over all
+ * lines.
+ */
 export function currentLines(journal: readonly JournalLine[]): readonly JournalLine[] {
   return journal.slice(journal.findLastIndex((line) => line.event === 'retried') + 1);
 }
 
-/** Started: admitted, and not sent back to the line by a retry. */
+/** Started: admitted, and not returned to the queue by a retry. */
 export function isStarted(journal: readonly JournalLine[]): boolean {
   return currentLines(journal).some((line) => line.event === 'started');
 }
 
 /**
- * True for a run that has done nothing since it was accepted. A row under its name is of an earlier run, whose folder was
- * removed. A journal without lines proves nothing.
+ * True for a run that has done nothing since it was accepted. A row under its name then belongs to an earlier run,
+ * whose folder was removed. A journal without lines proves nothing.
  */
 export const isUntouched = (journal: readonly JournalLine[]): boolean =>
   journal.length > 0 && journal.every(({ event }) => event === 'accepted' || event === 'fetched');
 
 type Ending = Extract<JournalLine, { event: 'failed' | 'cancelled' | 'source_failed' }>;
 
-/** The line that ended the run for good, if one did. */
+/** The line that ended the run for good, if there is one. */
 export function ending(journal: readonly JournalLine[]): Ending | undefined {
   return currentLines(journal).find(
     (line): line is Ending =>
@@ -45,11 +48,11 @@ export function ending(journal: readonly JournalLine[]): Ending | undefined {
   );
 }
 
-/** What was doubtful in a model that was fetched after acceptance. */
+/** Doubtful facts about a model that was fetched after acceptance. */
 export const fetchedWarnings = (journal: readonly JournalLine[]): readonly string[] =>
   journal.flatMap((line) => (line.event === 'fetched' ? (line.warnings ?? []) : []));
 
-/** 1 + the last attempt of a stage that is history: it failed, or a retry came after it. A number is never used twice. */
+/** 1 + the last finished attempt of a stage: it failed, or a retry came after it. A number is never used twice. */
 export function nextAttempt(journal: readonly JournalLine[], stage: StageName): number {
   const retry = journal.findLastIndex((line) => line.event === 'retried');
   const used = journal.flatMap((line, index) =>
@@ -58,15 +61,15 @@ export function nextAttempt(journal: readonly JournalLine[], stage: StageName): 
   return Math.max(0, ...used) + 1;
 }
 
-/** The attempt that a run is in or comes to next, whatever ended it; null: every stage is committed. */
+/** The current or next attempt of a run, whatever ended it. Null if every stage is committed. */
 export function attemptDue({ run, committed, journal }: RunState): Omit<StageEvent, 'run'> | null {
   const stage = run.chain.find((name) => !committed.has(name));
   return stage === undefined ? null : { stage, attempt: nextAttempt(journal, stage) };
 }
 
 /**
- * What is due for a started run, from its folder alone: null once its row is there; `results` when every stage is
- * committed or the run is over; else the first stage of the chain without a manifest, in its next attempt.
+ * What is due for a started run, from its folder alone. Null if its row exists, `results` if every stage is committed
+ * or the run has ended, else the next attempt of the first stage in the chain without a manifest.
  */
 export function due(state: RunState, hasRow: boolean): Due | null {
   const { run, journal } = state;

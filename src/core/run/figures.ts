@@ -6,7 +6,7 @@ import { isAlike, type MeasuredRow } from '../score/measured.ts';
 
 type Table = Readonly<Record<string, number>>;
 
-/** Mean, or null when there is nothing or one of them is unknown. */
+/** Mean, or null if there is no value or one of them is unknown. */
 export function mean(values: readonly Figure[]): Figure {
   let sum = 0;
   for (const value of values) {
@@ -16,7 +16,7 @@ export function mean(values: readonly Figure[]): Figure {
   return values.length === 0 ? null : sum / values.length;
 }
 
-/** Name by name, the mean over those tables that have it. */
+/** For each name, the mean over the tables that have it. */
 export function meanTable(tables: readonly Table[]): Record<string, number> {
   const names = [...new Set(tables.flatMap((table) => Object.keys(table)))];
   return Object.fromEntries(
@@ -30,7 +30,7 @@ export function modeShares(counts: NonNullable<Row['modes']>): Record<string, nu
   return total === 0 ? {} : Object.fromEntries(modes.map((mode) => [mode, (100 * (counts[mode] ?? 0)) / total]));
 }
 
-/** What a row's formulas read: lenient or strict figures by its `score_by`. */
+/** The values that a row's formulas read: lenient or strict figures by its `score_by`. */
 export function figuresOf(row: Omit<Row, 'verdict' | 'outcome' | 'verdict_reason'>): CriteriaValues {
   const strict = row.score_by === 'strict';
   const { base, baseline } = row;
@@ -61,7 +61,7 @@ function meanFigures(tables: readonly Readonly<Record<string, Figure>>[]): Recor
   return Object.fromEntries(names.map((name) => [name, mean(tables.map((table) => table[name] ?? null))]));
 }
 
-/** The means that a phase is judged by; a figure that one run lacks is unknown. */
+/** The means for the verdict of a phase. A figure that one run lacks is unknown. */
 export function meanValues(runs: readonly CriteriaValues[]): CriteriaValues {
   const of = (pick: (run: CriteriaValues) => Figure) => mean(runs.map(pick));
   return {
@@ -81,15 +81,16 @@ export function meanValues(runs: readonly CriteriaValues[]): CriteriaValues {
   };
 }
 
-/** Whether a run was evaluated like all of these; null: one of them has no eval identity, or there are none. */
+/** Whether a run was evaluated like all of these. Null if one has no eval identity, or if there are none. */
 function evaluatedAlike(own: MeasuredRow, others: readonly MeasuredRow[]): boolean | null {
   const all = [own, ...others];
   return others.length === 0 || all.some((row) => row.eval_identity === null) ? null : isAlike(all);
 }
 
 /**
- * The pre-registered reference as it is now: figures as written, or the means over a phase's done runs (its plain ones:
- * a variant is another experiment), lenient or strict as the run that asks is scored. `own`: that run's row so far.
+ * The current pre-registered reference: figures as written, or the means over a phase's done runs (its plain ones,
+ * since a variant is another experiment), lenient or strict like the score of the run that needs it. `own` is that
+ * run's row so far.
  */
 export function baselineOf(run: Run, own: MeasuredRow, rows: readonly Row[]): Row['baseline'] {
   const { baseline } = run;

@@ -1,32 +1,35 @@
 import type { Run } from '../../events/run.ts';
 
-/** A run, as far as it decides which final models stay. */
+/** What decides which final models stay, for one run. */
 export interface ModelUser {
   readonly run: string;
   readonly phase: string;
   /** Order of acceptance. */
   readonly number: number;
   readonly keep: Run['settings']['cleanup']['keep_model'];
-  /** The run in whose folder its final model lies: itself or one that it comes from; null: base + adapter, or an outside folder. */
+  /**
+   * The run whose folder has its final model: itself or one that it comes from. Null for base + adapter, or an outside
+   * folder.
+   */
   readonly owner: string | null;
   /** All runs whose fuse or quantize stage it may read. */
   readonly reads: readonly string[];
-  /** Status of its row; null: it has none, so it may read the model yet. */
+  /** Status of its row. Null if it has none, so it may still read the model. */
   readonly status: 'done' | 'failed' | 'cancelled' | null;
   /** Its overall score by its `score_by`. */
   readonly score: number | null;
 }
 
-/** The best run that is done; of equals the earlier one. */
+/** The best done run, or the earlier one of equals. */
 function bestOf(users: readonly ModelUser[]): ModelUser | undefined {
   const scored = users.filter(({ status, score }) => status === 'done' && score !== null);
   return [...scored].sort((a, b) => (b.score ?? 0) - (a.score ?? 0) || a.number - b.number)[0];
 }
 
 /**
- * Runs whose final model is to go. `none`: once it has its row. `best`: once another run of the phase is the best one.
- * Kept in any case: models that a run without a row reads, and those of runs that failed or were cancelled, because
- * `retry` goes on with them. `gone`: models that were removed before; what is not there cannot be what is kept.
+ * Runs whose final model is to be removed. `none`: once the run has its row. `best`: once another run of the phase is
+ * the best one. Two kinds are always kept: models that a run without a row reads, and those of failed or cancelled
+ * runs, because `retry` resumes with them. `gone` has models that were removed before, which cannot be the kept one.
  */
 export function modelsToRemove(users: readonly ModelUser[], gone: ReadonlySet<string>): string[] {
   const needed = new Set(users.filter(({ status }) => status === null).flatMap(({ reads }) => reads));

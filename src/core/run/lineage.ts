@@ -5,7 +5,7 @@ import { type StageName, stageNames } from '../../events/stages.ts';
 
 /** A run that begins after a stage of another one. */
 export type Branch = Extract<Origin, { readonly run: string }>;
-/** A folder from outside that a run begins with. Its hash was taken when the config was accepted. */
+/** A folder from outside with which a run begins. Its hash was taken when the config was accepted. */
 export type Outside = Exclude<Origin, Branch>;
 export type OutsideAdapter = Extract<Outside, { readonly adapter: string }>;
 
@@ -21,9 +21,9 @@ export type PartStage = AdapterStage | ModelStage;
 
 /** Adapter and model of a run, by the stages that made them. `T` is what the caller knows of such a stage. */
 export interface Parts<T> {
-  /** What a stage left, of the run itself or of one that it comes from. Undefined: none of them has the stage. */
+  /** The output of a stage, of the run itself or of one that it comes from. Undefined if none of them has the stage. */
   made(stage: PartStage): T | undefined;
-  /** The folder that the run, or the one it comes from, began with. Null: it began with a training. */
+  /** The folder with which the run, or the one it comes from, began. Null if it began with a training. */
   readonly outside: Outside | null;
   /** False for `fuse.mode: none`. */
   readonly fuses: boolean;
@@ -37,19 +37,19 @@ export type Adapter<T> =
   | { readonly kind: 'made'; readonly stage: AdapterStage; readonly at: T }
   | { readonly kind: 'outside'; readonly folder: OutsideAdapter };
 
-/** The model that is judged, served and exported: a whole one, or the base with an adapter. */
+/** The model that is evaluated, served and exported: a whole one, or the base with an adapter. */
 export type FinalModel<T> =
   | { readonly kind: 'made'; readonly stage: ModelStage; readonly at: T }
   | { readonly kind: 'outside'; readonly folder: Exclude<Outside, OutsideAdapter> }
   | { readonly kind: 'adapter'; readonly adapter: Adapter<T> };
 
-/** The run and stage that a run begins after. Null: it comes from no other run. */
+/** The run and stage after which a run begins. Null if it comes from no other run. */
 export const branchOf = ({ from }: Pick<Run, 'from'>): Branch | null => (from !== null && 'run' in from ? from : null);
 
 /** A run and those that it comes from, the nearest first. One that is not found ends the list. */
 export function withSources<R extends Pick<Run, 'from'>>(run: R, find: Find<R>): R[] {
   const runs: R[] = [];
-  // A run.json that was written by hand may lead back to a run that is in the list.
+  // A run.json that was written by hand may lead back to a run in the list.
   for (let at: R | undefined = run; at !== undefined && !runs.includes(at); ) {
     runs.push(at);
     const branch = branchOf(at);
@@ -60,7 +60,7 @@ export function withSources<R extends Pick<Run, 'from'>>(run: R, find: Find<R>):
 
 const isAfter = (a: StageName, b: StageName): boolean => stageNames.indexOf(a) > stageNames.indexOf(b);
 
-/** Each stage that a run reads with what `at` says of the run that makes it. */
+/** Each stage that a run reads, with what `at` says of the run that makes it. */
 export function lineageOf<R extends Descendant, T>(
   run: R,
   { find, at }: { readonly find: Find<R>; readonly at: (maker: R, stage: StageName) => T | undefined },
@@ -72,7 +72,7 @@ export function lineageOf<R extends Descendant, T>(
       for (const one of runs) {
         if (one.chain.includes(stage)) return at(one, stage);
         const branch = branchOf(one);
-        // What the source did after that stage is not this run's.
+        // What the source did after that stage does not belong to this run.
         if (branch === null || isAfter(stage, branch.after)) return undefined;
       }
       return undefined;
@@ -90,38 +90,40 @@ function lastMade<T, S extends PartStage>(parts: Parts<T>, stages: readonly S[])
   return null;
 }
 
-/** The adapter of a run: the chosen checkpoint, the end of the training, or the folder that it began with. */
+/** The adapter of a run: the chosen checkpoint, the end of the training, or the folder with which it began. */
 export function adapterOf<T>(parts: Parts<T>): Adapter<T> | null {
   const { outside } = parts;
   const given = outside !== null && 'adapter' in outside ? ({ kind: 'outside', folder: outside } as const) : null;
   return lastMade(parts, ['select', 'train']) ?? given;
 }
 
-/** The final model of a run. Null: none of its stages makes one. */
+/** The final model of a run. Null if none of its stages makes one. */
 export function finalModelOf<T>(parts: Parts<T>): FinalModel<T> | null {
   const adapter = adapterOf(parts);
-  // A variant without fusing may come from a run that has a fused model: that is not its own.
+  // A variant without fusing may come from a run with a fused model, which is not its own.
   if (!parts.fuses && adapter !== null) return { kind: 'adapter', adapter };
   const { outside } = parts;
   const given = outside !== null && 'model' in outside ? ({ kind: 'outside', folder: outside } as const) : null;
   return lastMade(parts, ['quantize', 'fuse']) ?? given;
 }
 
-/** An adapter and the model that it was fused into: what fusing cost can be measured. Null: the run has not both. */
+/**
+ * An adapter and the model into which it was fused, to measure the cost of fusing. Null if the run lacks one of them.
+ */
 export function fusedAdapter<T>(parts: Parts<T>): { readonly adapter: Adapter<T>; readonly final: T } | null {
   const [adapter, final] = [adapterOf(parts), finalModelOf(parts)];
   return adapter === null || final?.kind !== 'made' ? null : { adapter, final: final.at };
 }
 
-/** Where the weights of an adapter lie. */
+/** The location of an adapter's weights. */
 export interface AdapterFiles {
   readonly folder: string;
-  /** Of a folder from outside: the checkpoint that was asked for. Null: the weights have the name that mlx_lm loads. */
+  /** For a folder from outside: the requested checkpoint. Null if the weights have the name that mlx_lm loads. */
   readonly checkpoint: number | null;
   /** The file with the weights: its name in `folder`, and its path. */
   readonly file: string;
   readonly weights: string;
-  /** Of a folder from outside: its content hash when the config was accepted. */
+  /** For a folder from outside: its content hash when the config was accepted. */
   readonly sha256: string | null;
 }
 
@@ -135,6 +137,6 @@ export function adapterFiles(adapter: Adapter<string>): AdapterFiles {
   return { folder, checkpoint, file, weights: join(folder, file), sha256 };
 }
 
-/** The stage that makes the final model of a run in its own folder. Null: none of its own stages does. */
+/** The stage that makes the final model of a run in its own folder. Null if none of its own stages does. */
 export const ownModelStage = (chain: readonly StageName[]): ModelStage | null =>
   chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;

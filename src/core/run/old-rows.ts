@@ -1,12 +1,12 @@
 import type { Row } from '../../events/row.ts';
 
-/* What is reported of runs whose folders were removed. */
+/** Messages about runs whose folders were removed. */
 
 type Named = Pick<Row, 'run' | 'status' | 'overall'>;
 
 const most = 10;
 
-/** `43a-s0 (done, 82.4 %)`; at most ten of them. */
+/** `43a-s0 (done, 82.4 %)`, at most ten of them. */
 export function rowNames(rows: readonly Named[]): string {
   const names = rows
     .slice(0, most)
@@ -14,7 +14,10 @@ export function rowNames(rows: readonly Named[]): string {
   return [...names, ...(rows.length > most ? [`${rows.length - most} more`] : [])].join(', ');
 }
 
-/** Which rows a config that is accepted replaces. `again`: its runs are made again. `others`: rows of its phase that no run is left of. */
+/**
+ * Which rows an accepted config replaces. `again`: its runs are made again. `others`: rows of its phase whose runs are
+ * all gone.
+ */
 export function replacedTexts(again: readonly Named[], others: readonly Named[]): string[] {
   const folders = again.length === 1 ? 'its folder was' : 'their folders were';
   return [
@@ -23,14 +26,14 @@ export function replacedTexts(again: readonly Named[], others: readonly Named[])
   ];
 }
 
-/** For `status`: rows that are kept though nothing else is left of their runs. */
+/** For `status`: rows that are kept although nothing else of their runs is left. */
 export const removedText = (rows: readonly Named[]): string =>
   `rows whose run folder was removed: ${rowNames(rows)}. They are kept. Submit the config again to run it again.`;
 
-/** For `status` and the page: a run that was accepted and has neither its folder nor a row. */
+/** For `status` and the page: an accepted run that has neither its folder nor a row. */
 export const missingRunText = (run: string): string =>
   `${run}: its run folder was deleted before it finished. Submit its config again to run it.`;
 
-/** For `status`: rows that go as soon as `up` works. */
+/** For `status`: rows that are moved as soon as `up` works. */
 export const replacedText = (rows: readonly Named[]): string =>
   `rows of earlier runs, whose folders were removed: ${rowNames(rows)}. They move to results.jsonl.old, and the runs are made again.`;

@@ -1,7 +1,7 @@
 import type { Places, Tools } from '../../events/stages/stage-row.ts';
 import { adapterFiles, adapterOf, finalModelOf, fusedAdapter, type Parts } from './lineage.ts';
 
-/** Where the parts of a run lie, for the commands of its stages. What it lacks is thrown for when it is asked for. */
+/** The location of each part of a run, for the commands of its stages. Reading a part that it lacks throws. */
 export function placesOf(run: string, parts: Parts<string>, tools: Tools): Places {
   const given = <T>(part: T | null | undefined, what: string): T => {
     if (part === null || part === undefined) throw new Error(`run ${run} has no ${what}`);

@@ -1,24 +1,30 @@
 import { catalogue, type ErrorCode } from '../errors.ts';
 
 export interface RetryPolicy {
-  /** How often a stage that failed by chance is tried again. */
+  /** How often a stage is retried after a transient error. */
   readonly stage_retries: number;
-  /** Pauses before the first, second ... further try; the last one repeats. */
+  /** Pauses before the first, second ... further try. The last one repeats. */
   readonly retry_pause_s: readonly number[];
 }
 
-/** A tool that found the disk full is tried again after these, the last one as often as it takes: it may be full of others' files. */
+/**
+ * Pauses before a tool that found the disk full is tried again. The last one repeats without limit, since the disk may
+ * be full of other files.
+ */
 const disk_pause_s = [30, 60, 120, 300, 600];
 /** These say nothing about the stage. */
 const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'CANCELLED', 'DISK_FULL']);
 
 const nth = (pauses: readonly number[], index: number): number => pauses[Math.min(index, pauses.length - 1)] ?? 0;
 
-/** The longest pause (s) that there can be between two attempts. */
+/** The longest pause (s) between two attempts. */
 export const longestPause_s = ({ retry_pause_s }: Pick<RetryPolicy, 'retry_pause_s'>): number =>
   Math.max(...retry_pause_s, ...disk_pause_s);
 
-/** Seconds until the next attempt after a failure; null = final. `before`: codes of this stage's earlier failures, oldest first. */
+/**
+ * Seconds until the next attempt after a failure, or null if it is final. `before` has the codes of this stage's
+ * earlier failures, oldest first.
+ */
 export function retryPause(code: ErrorCode, before: readonly string[], policy: RetryPolicy): number | null {
   const counted = before.filter((one) => !uncounted.has(one));
   const pause = counted.length < policy.stage_retries ? nth(policy.retry_pause_s, counted.length) : null;
@@ -30,7 +36,7 @@ export function retryPause(code: ErrorCode, before: readonly string[], policy: R
     case 'never':
       return null;
     case 'once':
-      // A fault of the GPU before it was no answer to whether the memory suffices.
+      // An earlier fault of the GPU did not show whether the memory is sufficient.
       return counted.includes(code) ? null : pause;
     case 'transient':
       return pause;

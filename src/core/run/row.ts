@@ -9,15 +9,15 @@ import { currentLines, ending, fetchedWarnings, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
 import { finalModelOf, type Outside, type PartStage } from './lineage.ts';
 
-/** What a row is made of. Everything is read from disk before; this file only decides what it means. */
+/** The data for a row. Everything was read from disk before. This file only decides what it means. */
 export interface RowInput {
   readonly state: RunState;
   readonly manifests: Manifests;
-  /** The folder from outside that the run, or the one it comes from, began with. */
+  /** The folder from outside with which the run, or the one it comes from, began. */
   readonly outside: Outside | null;
   /** Why the manifest of a committed stage cannot be read, by stage. */
   readonly unreadable?: Readonly<Partial<Record<StageName, string>>>;
-  /** Those of the phase that is the baseline, if one is. */
+  /** The rows of the phase that is the baseline, if one is. */
   readonly rows: readonly Row[];
   /** ISO 8601 UTC. */
   readonly ended: string;
@@ -27,7 +27,7 @@ export interface RowInput {
 
 const logLines = 20;
 
-/** The row of a run that is over. Throws when it is not: nobody asks for a row before `due` says results. */
+/** The row of a finished run. Throws for any other run: a row is only made when `due` says results. */
 export function makeRow(input: RowInput): Row {
   const { run } = input.state;
   const measured: Omit<Row, 'baseline' | 'verdict' | 'outcome' | 'verdict_reason'> = {
@@ -66,8 +66,8 @@ export function makeRow(input: RowInput): Row {
 }
 
 /**
- * A committed folder wins over the journal: a cancel that came after the last commit finds a run that is done. Without the
- * manifest of its last stage nobody knows what it scored.
+ * A committed folder takes precedence over the journal: a cancel after the last commit finds a run that is done.
+ * Without the manifest of its last stage, its score is not known.
  */
 function statusOf(input: RowInput): Row['status'] {
   const { run, committed, journal } = input.state;
@@ -96,21 +96,21 @@ function made<S extends StageName>({ manifests }: RowInput, stage: S): Made<S> |
 
 function scores(evaluated: Made<'eval'> | null) {
   const score = evaluated?.score;
-  // An engine may tell no modes: then they are unknown, and 0 would say that none occurred.
-  const told = score !== undefined && Object.values(score.modes).some((count) => count > 0);
+  // An engine may report no modes. Then they are unknown, and 0 would say that none occurred.
+  const hasModes = score !== undefined && Object.values(score.modes).some((count) => count > 0);
   const base = evaluated?.base ?? null;
   return {
     overall: score?.overall ?? null,
     strict: score?.strict ?? null,
     categories: score?.categories ?? null,
     strict_categories: score?.strict_categories ?? null,
-    modes: told ? score.modes : null,
-    category_modes: told ? (score.category_modes ?? null) : null,
+    modes: hasModes ? score.modes : null,
+    category_modes: hasModes ? (score.category_modes ?? null) : null,
     base: base === null ? null : { ...base, strict_categories: base.strict_categories ?? null },
   };
 }
 
-/** The iteration whose weights were judged: selected, or given with the adapter, or the last one. */
+/** The iteration of the evaluated weights: selected, or given with the adapter, or the last one. */
 function checkpointOf(input: RowInput): number | null {
   const { outside } = input;
   if (outside !== null && 'adapter' in outside) return outside.checkpoint;
@@ -118,7 +118,7 @@ function checkpointOf(input: RowInput): number | null {
   return made(input, 'select')?.iteration ?? train?.checkpoints.at(-1)?.iteration ?? train?.iterations ?? null;
 }
 
-/** By its weights; of a row of an earlier version by the measured size of what the adapter changes. */
+/** By its weights. For a row of an earlier version, by the measured size of what the adapter changes. */
 function isIdle(evaluated: Made<'eval'> | null): boolean | null {
   const { idle_adapter: known, cost } = evaluated ?? {};
   return known ?? (cost?.step === 0 ? true : null);
@@ -132,7 +132,7 @@ function selectionOf(select: Made<'select'> | null): Row['selection'] {
 
 type Timed = Extract<JournalLine, { event: 'committed' | 'failed' }>;
 
-/** Sum of all attempts of a stage. A crash between commit and journal leaves only the manifest's own time. */
+/** Sum of all attempts of a stage. After a crash between commit and journal, only the manifest's own time is known. */
 function secondsOf(input: RowInput): Record<string, number> {
   const { journal } = input.state;
   const timed = journal.filter((line): line is Timed => line.event === 'committed' || line.event === 'failed');
@@ -140,8 +140,10 @@ function secondsOf(input: RowInput): Record<string, number> {
   const add = (stage: StageName, value: number) => seconds.set(stage, (seconds.get(stage) ?? 0) + value);
   for (const line of timed) add(line.stage, line.seconds);
   for (const { stage, attempt, seconds: value } of own(input)) {
-    const told = timed.some((line) => line.event === 'committed' && line.stage === stage && line.attempt === attempt);
-    if (!told) add(stage, value);
+    const hasModes = timed.some(
+      (line) => line.event === 'committed' && line.stage === stage && line.attempt === attempt,
+    );
+    if (!hasModes) add(stage, value);
   }
   return Object.fromEntries(
     stageNames.flatMap((stage) => (seconds.has(stage) ? [[stage, seconds.get(stage) ?? 0]] : [])),
@@ -157,7 +159,7 @@ function bytesOf(input: RowInput): Row['bytes'] {
   };
 }
 
-/** The final model that the run made itself; its adapter when base and adapter are served together. */
+/** The final model that the run made itself, or its adapter if base and adapter are served together. */
 function finalBytes(input: RowInput): number | null {
   const { run } = input.state;
   const pathOf = (part: Made<PartStage> | null): string | undefined =>
@@ -181,7 +183,7 @@ function warningsOf(input: RowInput): string[] {
     ...(input.accepted ?? []),
     ...fetchedWarnings(input.state.journal),
     ...(made(input, 'train')?.warm_restart
-      ? ['warm restart: weights were taken over, the optimizer started from scratch and iterations count from 1']
+      ? ['warm restart: it started with given weights, a new optimizer state and iteration 1']
       : []),
     ...own(input).flatMap((manifest) => manifest.warnings),
     ...Object.values(input.unreadable ?? {}),

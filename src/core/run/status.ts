@@ -7,10 +7,10 @@ import { diskWait } from './disk-wait.ts';
 import { due, ending, isStarted, type RunState } from './due.ts';
 import { branchOf } from './lineage.ts';
 
-/** `damaged`: a file of the run cannot be read; `why` says which, and what to do. */
+/** `damaged`: a file of the run cannot be read. `why` says which one, and what to do. */
 export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | Row['status'];
 
-/** One run as `status --json` shows it; unknown = null. */
+/** One run as in `status --json`. Unknown values are null. */
 export interface RunStatus {
   readonly run: string;
   readonly phase: string;
@@ -37,18 +37,18 @@ const unknown = {
   why: null,
 };
 
-/** A run of which a file cannot be read. */
+/** A run with an unreadable file. */
 export const damagedStatus = (run: string, phase: string, why: string): RunStatus => ({
   ...{ ...unknown, run, phase, state: 'damaged', why },
 });
 
-/** When it is asked (ms since the epoch), and what is paused. */
+/** The current time (ms since the epoch), and what is paused. */
 export interface Moment {
   readonly now: number;
   readonly control: Control;
 }
 
-/** Where a run stands that has its row. */
+/** The status of a run that has its row. */
 export const finishedStatus = ({
   run,
   phase,
@@ -61,7 +61,7 @@ export const finishedStatus = ({
   why: error?.message ?? null,
 });
 
-/** Where a run stands that has no row, from its folder. */
+/** The status of a run without a row, from its folder. */
 export function runStatus(state: RunState, { now, control }: Moment): RunStatus {
   const own = { ...unknown, run: state.run.run, phase: state.run.phase };
   const end = ending(state.journal);

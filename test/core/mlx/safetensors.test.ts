@@ -30,7 +30,7 @@ describe('core/safetensors', () => {
 
   it('names what is wrong', () => {
     expect(problemOf(two, 20)).to.equal('cut: 8 of 28 bytes of tensors are missing');
-    expect(problemOf(two, 30)).to.equal('2 bytes too many behind the last tensor');
+    expect(problemOf(two, 30)).to.equal('2 bytes too many after the last tensor');
     expect(problemOf({ ...two, b: entry('U32', [3], 20, 32) }, 32)).to.equal('gap before tensor b');
     expect(problemOf({ ...two, b: entry('U32', [3], 12, 24) }, 28)).to.equal('overlap before tensor b');
     expect(problemOf({ ...two, b: entry('U32', [4], 16, 28) }, 28)).to.contain('takes 12 bytes');
@@ -38,7 +38,7 @@ describe('core/safetensors', () => {
     expect(problemOf({ ...two, b: { dtype: 'F16' } }, 28)).to.contain('tensor b has no dtype, shape or data_offsets');
     expect(problemOf({ ...two, b: entry('U32', [-3], 16, 28) }, 28)).to.contain('tensor b has no');
     expect(problemOf('{"a": ', 0)).to.contain('not JSON');
-    expect(problemOf('[]', 0)).to.contain('no JSON object');
+    expect(problemOf('[]', 0)).to.contain('not a JSON object');
   });
 
   it('reads the length in front of the header', () => {

@@ -50,13 +50,13 @@ describe('resolveModel', () => {
     await write(join(root, 'old/adapter/adapter_config.json'), '{}');
     await write(join(root, 'old/adapter/adapters.safetensors'), 'x');
     expect(await why('old/adapter')).to.match(
-      /^folder: R\/old\/adapter has no config\.json; this folder holds an adapter .* \| write its base model/,
+      /^folder: R\/old\/adapter has no config\.json; this folder has an adapter .* \| write its base model/,
     );
     const snapshot = join(await hub(root, 'org/peft'), 'snapshots', commit);
     await rm(join(snapshot, 'config.json'));
     await write(join(snapshot, 'adapter_config.json'), '{"peft_type": "LORA"}');
     expect(await why('org/peft')).to.match(
-      /^unusable: org\/peft: .*this folder holds an adapter .* \| write its base model/,
+      /^unusable: org\/peft: .*this folder has an adapter .* \| write its base model/,
     );
   });
 
