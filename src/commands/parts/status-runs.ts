@@ -7,7 +7,7 @@ import { rowLine } from '../../core/run/row-line.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
-import { attemptFolder, stageNames } from '../../events/stages.ts';
+import { attemptFolder, isStage } from '../../events/stages.ts';
 import { sortRows } from '../../io/artifacts/old-rows.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
@@ -110,8 +110,8 @@ async function hasItsSource(runStore: RunStore, { run }: RunState): Promise<bool
 async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): Promise<ShownRun> {
   const isOn = status.state === 'running' || status.state === 'retrying';
   const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;
-  const stage = stageNames.find((name) => name === status.stage);
-  if (status.state !== 'running' || stage === undefined || status.attempt === null) return { status, said: stopped };
+  const { stage } = status;
+  if (status.state !== 'running' || !isStage(stage) || status.attempt === null) return { status, said: stopped };
   const at = { stage, attempt: status.attempt };
   const { part, ...progress } = { ...(await liveProgress(stored.folder, stored.run, at)) };
   const why = status.why ?? part ?? null;

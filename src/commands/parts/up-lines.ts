@@ -1,5 +1,5 @@
 import { duration } from '../../core/words.ts';
-import { stageNames } from '../../events/stages.ts';
+import { isStage } from '../../events/stages.ts';
 import { keptFor } from '../../workers/carry-over.ts';
 import type { Live, Notice, Runtime } from '../../workers/runtime.ts';
 
@@ -42,8 +42,7 @@ function failureText({ stage, code, retryAt, message }: Extract<Notice, { kind: 
   return `failed, tried again in ${duration(Math.max(0, (retryAt - Date.now()) / 1000))}. ${message}`;
 }
 
-const handsOn = (stage: string): boolean =>
-  stageNames.some((name) => name === stage && keptFor(name, 'STOPPED').length > 0);
+const handsOn = (stage: string): boolean => isStage(stage) && keptFor(stage, 'STOPPED').length > 0;
 
 /** The changing lines of a terminal: one for each busy run. */
 export function liveLines({ busyRuns, runStore }: Runtime, now: number): string[] {
