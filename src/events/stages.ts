@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { inside } from './inside.ts';
 import * as list from './stages/list.ts';
 import type { StageRow } from './stages/stage-row.ts';
 
@@ -9,11 +10,15 @@ export type StageName = keyof typeof stages;
 export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
 export type Made<S extends StageName> = z.infer<(typeof stages)[S]['makes']>;
 
-/** Every path in the `made` of a stage, relative to the stage's folder. */
-export function madePaths(made: Readonly<Record<string, unknown>>): string[] {
-  const { adapter, model, answers, checkpoints } = made;
-  const saved = Array.isArray(checkpoints) ? checkpoints.map((one: { readonly file?: unknown }) => one.file) : [];
-  return [adapter, model, answers, ...saved].filter((path) => typeof path === 'string');
+/** Every path in what a stage made, relative to its folder, whatever the manifest says beside it. */
+export const madePaths = (stage: StageName, made: unknown): string[] => pathsIn(stages[stage].makes, made);
+
+function pathsIn(schema: unknown, value: unknown): string[] {
+  if (schema === inside) return typeof value === 'string' ? [value] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  if (schema instanceof z.ZodArray) return Object.values(value).flatMap((one) => pathsIn(schema.element, one));
+  if (!(schema instanceof z.ZodObject)) return [];
+  return Object.entries(value).flatMap(([key, one]) => pathsIn(schema.shape[key], one));
 }
 
 /** In the order of the chain. */

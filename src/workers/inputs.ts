@@ -45,7 +45,7 @@ export async function readInputs({ runStore }: Runtime, stage: Stage, stored: St
     refuseRemoved(lineage, manifest);
     const changed = await changedOutput(folder, manifest);
     if (changed !== null) throw new StageError('INPUT_CHANGED', changed);
-    for (const path of madePaths(manifest.made)) await pathInside(folder, path).catch(ifAbsent(null));
+    for (const path of madePaths(name, manifest.made)) await pathInside(folder, path).catch(ifAbsent(null));
     inputs[name] = { folder, made: stages[name].makes.parse(manifest.made) };
   }
   const { outside } = lineage;

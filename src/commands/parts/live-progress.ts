@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLogLine } from '../../core/mlx/mlx-log.ts';
 import { trainProgress } from '../../core/mlx/train-progress.ts';
-import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
+import { readLossLine } from '../../core/select/loss-log.ts';
 import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
@@ -52,10 +52,7 @@ async function measuring(dir: string): Promise<Progress | null> {
   let latest: Progress | null = null;
   await followLog(join(dir, files.loss, 'log.txt'), Promise.resolve(), (line) => {
     const progress = readLossLine(line);
-    if (progress === null) return;
-    const { done: iteration, of } = lossSteps(progress);
-    const part = `checkpoint ${progress.checkpoint}, ${progress.nth} of ${progress.of}`;
-    latest = { iteration, of, loss: null, eta_s: null, part };
+    if (progress !== null) latest = { ...progress, loss: null, eta_s: null };
   });
   return latest === null ? null : withEta(latest, join(dir, files.loss, 'command.json'));
 }

@@ -8,7 +8,6 @@ export interface TrainProgress {
   readonly loss: number | null;
   readonly eta_s: number | null;
   readonly val_loss: number | null;
-  readonly saved: readonly { readonly iteration: number; readonly file: string }[];
 }
 
 interface Point {
@@ -41,7 +40,7 @@ function eta(points: readonly Point[], of: number | null): number | null {
  */
 export function trainProgress(of: number | null): (event: LogEvent, at: number) => TrainProgress {
   let points: readonly Point[] = [];
-  let state: TrainProgress = { iteration: null, of, loss: null, eta_s: null, val_loss: null, saved: [] };
+  let state: TrainProgress = { iteration: null, of, loss: null, eta_s: null, val_loss: null };
   return (event, at) => {
     if (event.kind === 'total') state = { ...state, of: event.of };
     else {
@@ -51,7 +50,6 @@ export function trainProgress(of: number | null): (event: LogEvent, at: number) 
     }
     if (event.kind === 'train') state = { ...state, loss: event.train_loss };
     if (event.kind === 'val') state = { ...state, val_loss: event.val_loss };
-    if (event.kind === 'saved') state = { ...state, saved: [...state.saved, event] };
     return state;
   };
 }

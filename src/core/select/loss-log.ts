@@ -1,24 +1,16 @@
-/** Progress of python/val_loss.py, counted over all checkpoints. */
+/** How far python/val_loss.py is, counted in rows over all checkpoints. */
 export interface LossProgress {
-  readonly checkpoint: number;
-  /** 1 = the first of `of`. */
-  readonly nth: number;
+  readonly iteration: number;
   readonly of: number;
-  readonly rows: number;
-  readonly ofRows: number;
+  /** `checkpoint 200, 1 of 4` */
+  readonly part: string;
 }
 
 const line = /^checkpoint (\d+) \((\d+) of (\d+)\): (\d+) of (\d+) rows/;
 
 /** Reads `checkpoint 200 (1 of 4): 40 of 123 rows`. Null for any other line. */
 export function readLossLine(text: string): LossProgress | null {
-  const [, checkpoint, nth, of, rows, ofRows] = (line.exec(text) ?? []).map(Number);
-  if (checkpoint === undefined || nth === undefined || of === undefined) return null;
-  return rows === undefined || ofRows === undefined ? null : { checkpoint, nth, of, rows, ofRows };
+  const [, checkpoint, nth = 0, of = 0, rows = 0, ofRows = 0] = (line.exec(text) ?? []).map(Number);
+  if (checkpoint === undefined) return null;
+  return { iteration: (nth - 1) * ofRows + rows, of: of * ofRows, part: `checkpoint ${checkpoint}, ${nth} of ${of}` };
 }
-
-/** The progress in rows. */
-export const lossSteps = ({ nth, of, rows, ofRows }: LossProgress): { done: number; of: number } => ({
-  done: (nth - 1) * ofRows + rows,
-  of: of * ofRows,
-});

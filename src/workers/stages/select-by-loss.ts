@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
-import { lossSteps, readLossLine } from '../../core/select/loss-log.ts';
+import { readLossLine } from '../../core/select/loss-log.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
@@ -67,12 +67,11 @@ function follow(context: StageContext): (line: string) => void {
       if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
       return;
     }
-    const { done, of } = lossSteps(told);
-    first ??= done;
+    const { iteration, of } = told;
+    first ??= iteration;
     const seconds = (performance.now() - start) / 1000;
-    const eta_s = done > first ? (seconds / (done - first)) * (of - done) : null;
-    const part = `checkpoint ${told.checkpoint}, ${told.nth} of ${told.of}`;
-    context.progress({ iteration: done, of, loss: null, eta_s, part });
+    const eta_s = iteration > first ? (seconds / (iteration - first)) * (of - iteration) : null;
+    context.progress({ ...told, loss: null, eta_s });
   };
 }
 

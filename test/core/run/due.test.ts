@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { due, ending, isStarted } from '../../../src/core/run/due.ts';
 import type { JournalLine } from '../../../src/events/journal.ts';
-import { type StageName, stageFolder, stageNames } from '../../../src/events/stages.ts';
+import { madePaths, type StageName, stageFolder, stageNames } from '../../../src/events/stages.ts';
 import { plan } from '../../helpers/runs.ts';
 
 const at = '2026-01-01T00:00:00.000Z';
@@ -91,5 +91,15 @@ describe('the stages table', () => {
   it('keeps its order: folder numbers are on disk in every workspace', () => {
     const folders = ['1-train', '2-select', '3-fuse', '4-quantize', '5-cleanup', '6-eval'];
     expect(stageNames.map(stageFolder)).to.deep.equal(folders);
+  });
+
+  it('knows each path in what a stage made by its schema, also in a manifest that names others', () => {
+    const checkpoints = [{ iteration: 1, file: 'adapter/1' }];
+    expect(madePaths('train', { adapter: 'adapter', checkpoints, profile: { rows: {} } })).to.eql([
+      'adapter',
+      'adapter/1',
+    ]);
+    expect(madePaths('fuse', { model: '../x', note: '/y' })).to.eql(['../x']);
+    expect(madePaths('fuse', null)).to.eql([]);
   });
 });

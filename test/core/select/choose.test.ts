@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { bestOf } from '../../../src/core/select/choose.ts';
-import { lossSteps, readLossLine } from '../../../src/core/select/loss-log.ts';
+import { readLossLine } from '../../../src/core/select/loss-log.ts';
 import { savedIterations } from '../../../src/events/stages/train.ts';
 import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
 
@@ -31,8 +31,7 @@ describe('core/select/choose', () => {
 
   it('reads how far the loss is', () => {
     const told = readLossLine('checkpoint 200 (2 of 4): 40 of 123 rows');
-    expect(told).to.eql({ checkpoint: 200, nth: 2, of: 4, rows: 40, ofRows: 123 });
-    expect(told === null ? null : lossSteps(told)).to.eql({ done: 163, of: 492 });
+    expect(told).to.eql({ iteration: 163, of: 492, part: 'checkpoint 200, 2 of 4' });
     expect(readLossLine('checkpoint 200 (2 of 4): loss 0.1 on 123 rows, 9 tokens')).to.equal(null);
   });
 });
