@@ -10,7 +10,7 @@ export type StageName = keyof typeof stages;
 export type Settings<S extends StageName> = z.infer<(typeof stages)[S]['settings']>;
 export type Made<S extends StageName> = z.infer<(typeof stages)[S]['makes']>;
 
-/** Every path in what a stage made, relative to its folder, whatever the manifest says beside it. */
+/** Every path in what a stage made, relative to its folder, whatever else the manifest says. */
 export const madePaths = (stage: StageName, made: unknown): string[] => pathsIn(stages[stage].makes, made);
 
 function pathsIn(schema: unknown, value: unknown): string[] {
