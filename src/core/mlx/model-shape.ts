@@ -16,7 +16,6 @@ export interface Weight {
 export type ModelShape =
   | {
       readonly about: false;
-      readonly parameters: number;
       readonly weights: readonly Weight[];
       /** Config, tokenizer and the like (bytes). Null if they are not on this machine. */
       readonly others: number | null;
@@ -66,8 +65,7 @@ export function shapeOfTensors(
   others: number,
 ): ModelShape & { about: false } {
   const weights = weightsOf(tensors, config);
-  const parameters = weights.reduce((sum, weight) => sum + elements(weight), 0);
-  return { about: false, parameters, weights, others, source: "the headers of the model's files" };
+  return { about: false, weights, others, source: "the headers of the model's files" };
 }
 
 interface Qwen3 {
@@ -129,10 +127,8 @@ function qwen3Weights(model: Qwen3): Weight[] {
 export function shapeOfName(name: string): ModelShape | null {
   const model = known.find(([pattern]) => pattern.test(name))?.[1];
   if (model !== undefined) {
-    const weights = qwen3Weights(model);
-    const parameters = weights.reduce((sum, weight) => sum + elements(weight), 0);
     const source = "the model's published config (it is not on this machine)";
-    return { about: false, parameters, weights, others: null, source };
+    return { about: false, weights: qwen3Weights(model), others: null, source };
   }
   const [, size, unit] = /(?:^|[-_ /])(\d+(?:\.\d+)?)([BM])(?=$|[-_ /.])/i.exec(name) ?? [];
   if (size === undefined || unit === undefined) return null;

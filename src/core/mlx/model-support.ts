@@ -5,12 +5,6 @@ import { updateMlxLm } from './known-pairs.ts';
 import type { ModelFault } from './model-fault.ts';
 import type { Tensor } from './safetensors.ts';
 
-/** How a model says that it is quantized: the section in its `config.json`. */
-export interface Quantization {
-  readonly bits: number;
-  readonly group_size: number;
-}
-
 /** A model with all files complete, as its headers describe it. */
 export interface WholeModel {
   readonly tensors: readonly Tensor[];
@@ -18,9 +12,6 @@ export interface WholeModel {
   readonly isMlx: boolean;
   /** Of all its files. */
   readonly bytes: number;
-  /** Unpacked, including quantized ones. */
-  readonly parameters: number;
-  readonly quantization: Quantization | null;
   readonly config: Mapping;
 }
 

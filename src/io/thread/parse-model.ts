@@ -2,8 +2,7 @@ import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isMapping, type Mapping } from '../../core/mapping.ts';
 import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
-import { elements, weightsOf } from '../../core/mlx/model-shape.ts';
-import type { ModelFolder, Quantization } from '../../core/mlx/model-support.ts';
+import type { ModelFolder } from '../../core/mlx/model-support.ts';
 import { refusedStart } from '../../core/mlx/python-json.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
 import { parseTolerant } from '../../core/score/tolerant-json.ts';
@@ -62,8 +61,6 @@ export async function parseModelFolder(folder: string): Promise<ModelFolder> {
     tensors,
     isMlx: [...shards.value.values()].every(({ isMlx }) => isMlx),
     bytes: await folderBytes(folder, names),
-    parameters: weightsOf(tensors, config.value).reduce((sum, weight) => sum + elements(weight), 0),
-    quantization: quantizationOf(config.value),
     config: config.value,
   };
 }
@@ -175,14 +172,6 @@ async function opened<T>(path: string, read: (handle: FileHandle) => Promise<Rea
     if (fault !== null) return { ok: false, fault };
     throw error;
   }
-}
-
-function quantizationOf(config: Mapping): Quantization | null {
-  const { quantization: section } = config;
-  if (typeof section !== 'object' || section === null || !('bits' in section) || !('group_size' in section))
-    return null;
-  const { bits, group_size } = section;
-  return typeof bits === 'number' && typeof group_size === 'number' ? { bits, group_size } : null;
 }
 
 const listFolder = (folder: string): Promise<string[] | null> => readdir(folder).catch(ifAbsent(null));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
-import { type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
+import { elements, type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
 import { sizeText } from '../../../src/core/size-text.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
 import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
@@ -11,6 +11,8 @@ const named = (name: string): ModelShape & { about: false } => {
   if (shape === null || shape.about) throw new Error(`${name} is not known`);
   return shape;
 };
+const parametersOf = ({ weights }: ModelShape & { about: false }): number =>
+  weights.reduce((sum, weight) => sum + elements(weight), 0);
 const coder = named('mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit');
 const dense = named('mlx-community/Qwen3-14B-4bit');
 const train = withDefaults({ iters: 800, num_layers: 8, save_every: 200 });
@@ -32,11 +34,11 @@ const plan = (mode: 'direct' | 'two_step' | 'none', keep_checkpoints: 'all' | 's
 
 describe('core/estimate', () => {
   it('knows the parameters of models that are not here', () => {
-    expect(coder.parameters).to.equal(30_532_122_624);
-    expect(dense.parameters).to.equal(14_768_307_200);
-    expect(named('Qwen/Qwen3-8B').parameters).to.equal(8_190_735_360);
-    expect(named('Qwen3-4B-Instruct-2507-4bit').parameters).to.equal(4_022_468_096);
-    expect(named('Qwen3-32B').parameters).to.equal(32_762_123_264);
+    expect(parametersOf(coder)).to.equal(30_532_122_624);
+    expect(parametersOf(dense)).to.equal(14_768_307_200);
+    expect(parametersOf(named('Qwen/Qwen3-8B'))).to.equal(8_190_735_360);
+    expect(parametersOf(named('Qwen3-4B-Instruct-2507-4bit'))).to.equal(4_022_468_096);
+    expect(parametersOf(named('Qwen3-32B'))).to.equal(32_762_123_264);
   });
 
   it('reserves room for the adapter that a selection takes, and for its answers', () => {

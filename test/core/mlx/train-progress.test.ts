@@ -4,7 +4,6 @@ import { trainProgress } from '../../../src/core/mlx/train-progress.ts';
 
 const report = (iteration: number, train_loss: number): LogEvent => ({
   ...{ kind: 'train', iteration, train_loss },
-  ...{ learning_rate: null, tokens_per_second: null, trained_tokens: null, peak_memory_gb: null },
 });
 
 describe('core/train-progress', () => {
@@ -31,11 +30,9 @@ describe('core/train-progress', () => {
     expect(advance(report(410, 1), 31_040).eta_s).to.be.closeTo(1209, 3);
   });
 
-  it('keeps the val loss', () => {
+  it('keeps the val loss, and does not go back', () => {
     const advance = trainProgress(40);
     advance({ kind: 'val', iteration: 20, val_loss: 0.4 }, 0);
-    const file = '0000020_adapters.safetensors';
-    const state = advance({ kind: 'saved', iteration: 20, file }, 10);
-    expect(state.val_loss).to.equal(0.4);
+    expect(advance({ kind: 'saved', iteration: 10 }, 10)).to.include({ val_loss: 0.4, iteration: 20 });
   });
 });

@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { getAt } from '../../../src/core/mapping.ts';
 import { runDisk } from '../../../src/core/mlx/estimate.ts';
+import { elements, weightsOf } from '../../../src/core/mlx/model-shape.ts';
 import type { Run } from '../../../src/events/run.ts';
 import { folderBytes } from '../../../src/io/host/disk-usage.ts';
 import { proveModel, readModelFolder, readModelShape } from '../../../src/io/model/model-folder.ts';
@@ -23,7 +25,9 @@ async function trained(name: 'A' | 'B', over: Parameters<typeof demoRun>[1] = {}
 
 async function whatIsIn(folder: string): Promise<string> {
   const model = await readModelFolder(folder);
-  return model.whole ? `${model.parameters} parameters, ${model.quantization?.bits ?? 'no'} bits` : model.problem;
+  if (!model.whole) return model.problem;
+  const parameters = weightsOf(model.tensors, model.config).reduce((sum, weight) => sum + elements(weight), 0);
+  return `${parameters} parameters, ${getAt(model.config, ['quantization', 'bits']) ?? 'no'} bits`;
 }
 
 /** mlx_lm's own count of a model's parameters. */
