@@ -16,7 +16,7 @@ import { watchInbox } from '../src/producers/inbox.ts';
 import { planReader } from '../src/producers/read-plan.ts';
 import { prepareFiles } from '../src/producers/submission.ts';
 import { startWorkers } from '../src/workers/index.ts';
-import type { Stage } from '../src/workers/stage.ts';
+import type { Stage } from '../src/workers/stages/stage.ts';
 
 /* What phasebox itself costs: a warm daemon, six stages that run `true`, configs submitted. */
 

@@ -7,7 +7,7 @@ import { readRows } from '../io/artifacts/results-file.ts';
 import { openRunStore } from '../io/artifacts/run-store.ts';
 import { machineHolder } from '../io/claim/machine-slot.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { leftOutText } from '../workers/report-store.ts';
+import { leftOutText } from '../workers/queue/report-store.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type StoredRows } from './parts/garbage.ts';
 import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';

@@ -14,7 +14,7 @@ import { openLogger } from '../io/workspace/logger.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
-import type { Leaving, Notice, Runtime } from '../workers/runtime.ts';
+import type { Leaving, Notice, Runtime } from '../workers/runtime/runtime.ts';
 import { allDone, openSteps, type Steps } from './parts/all-done.ts';
 import { detach, reportUp } from './parts/detach.ts';
 import { errorText } from './parts/error-text.ts';

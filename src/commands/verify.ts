@@ -12,8 +12,8 @@ import { type StageCheck, verifyOutputs, verifyStage } from '../io/artifacts/ver
 import { listNames, readText } from '../io/disk/files.ts';
 import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { leftOutText } from '../workers/report-store.ts';
-import { readSharedManifest } from '../workers/shared-folder.ts';
+import { readSharedManifest } from '../workers/attempt/shared-folder.ts';
+import { leftOutText } from '../workers/queue/report-store.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
 import { missingRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';

@@ -1,16 +1,16 @@
 import type { ControlRequest, Outcome } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { stageNames } from '../events/stages.ts';
-import { startAdmission } from './admission.ts';
-import { openBrokerTrouble } from './broker-trouble.ts';
+import { runStage } from './attempt/run-stage.ts';
 import { handleLeft, handleRequest } from './control/requests.ts';
-import { tidyModels } from './keep-models.ts';
-import { type Reconciler, startReconciler } from './reconcile.ts';
-import { writeRow } from './results.ts';
-import { runStage } from './run-stage.ts';
-import type { Runtime } from './runtime.ts';
-import type { Stage } from './stage.ts';
-import { openWithoutQueue } from './without-queue.ts';
+import { tidyModels } from './models/keep-models.ts';
+import { startAdmission } from './queue/admission.ts';
+import { openBrokerTrouble } from './queue/broker-trouble.ts';
+import { type Reconciler, startReconciler } from './queue/reconcile.ts';
+import { writeRow } from './queue/results.ts';
+import { openWithoutQueue } from './queue/without-queue.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import type { Stage } from './stages/stage.ts';
 
 /** The worker of every stage in the table, which `workers/stages/<name>.ts` exports as `stage`. */
 export const loadStages = (): Promise<readonly Stage[]> =>

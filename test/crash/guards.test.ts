@@ -40,14 +40,14 @@ const guards: readonly Guard[] = [
   },
   {
     guard: 'integrity check',
-    file: 'src/workers/inputs.ts',
+    file: 'src/workers/attempt/inputs.ts',
     find: "if (changed !== null) throw new StageError('INPUT_CHANGED', changed);",
     replace: '',
     test: ['test/crash/changed-input.test.ts', 'is refused before the next stage reads it'],
   },
   {
     guard: 'admission gate',
-    file: 'src/workers/admission.ts',
+    file: 'src/workers/queue/admission.ts',
     find: 'control.now().paused === null && !busy;',
     replace: 'control.now().paused === null;',
     test: ['test/crash/matrix.test.ts', 'up killed after tool started'],
@@ -55,7 +55,7 @@ const guards: readonly Guard[] = [
   },
   {
     guard: 'entry check',
-    file: 'src/workers/run-stage.ts',
+    file: 'src/workers/attempt/run-stage.ts',
     find: 'if (instead !== null) return instead;',
     replace: '',
     test: ['test/crash/stale-events.test.ts', 'do nothing, whatever they say'],

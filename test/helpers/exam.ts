@@ -9,7 +9,7 @@ import type { Settings } from '../../src/events/stages.ts';
 import type { Answer, Suite } from '../../src/events/suite.ts';
 import { readText } from '../../src/io/disk/files.ts';
 import { startModelServer } from '../../src/io/server/model-server.ts';
-import type { StageContext } from '../../src/workers/stage.ts';
+import type { StageContext } from '../../src/workers/stages/stage.ts';
 import { demoRun, realContext, type Seen } from './real-stage.ts';
 import { tempDir } from './temp.ts';
 

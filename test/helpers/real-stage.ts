@@ -16,7 +16,7 @@ import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { scoreOrThrow, suiteOf } from '../../src/io/thread/off-thread.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
-import type { Progress, Stage, StageContext } from '../../src/workers/stage.ts';
+import type { Progress, Stage, StageContext } from '../../src/workers/stages/stage.ts';
 import { plainRendering } from './config-workspace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');

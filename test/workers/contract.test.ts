@@ -13,12 +13,12 @@ import { packageRoot } from '../../src/io/host/package-root.ts';
 import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
-import type { Attempt } from '../../src/workers/attempt.ts';
+import type { Attempt } from '../../src/workers/attempt/attempt.ts';
+import { runStage } from '../../src/workers/attempt/run-stage.ts';
+import { stageContext } from '../../src/workers/attempt/stage-context.ts';
 import { loadStages } from '../../src/workers/index.ts';
-import { runStage } from '../../src/workers/run-stage.ts';
-import type { Runtime } from '../../src/workers/runtime.ts';
-import type { Stage } from '../../src/workers/stage.ts';
-import { stageContext } from '../../src/workers/stage-context.ts';
+import type { Runtime } from '../../src/workers/runtime/runtime.ts';
+import type { Stage } from '../../src/workers/stages/stage.ts';
 import { demoRun, quickTrain } from '../helpers/real-stage.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Inbox } from '../../producers/inbox.ts';
 import type { Workers } from '../../workers/index.ts';
-import type { Runtime } from '../../workers/runtime.ts';
+import type { Runtime } from '../../workers/runtime/runtime.ts';
 
 /** Changes without a step, such as a pause, are noticed after at most the time of one pass of the reconciler. */
 const longestWait_ms = 5000;

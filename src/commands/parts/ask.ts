@@ -17,7 +17,7 @@ import { keptFiles } from '../../producers/kept-files.ts';
 import { look } from '../../producers/look.ts';
 import { submitWithoutUp } from '../../producers/open-inbox.ts';
 import { handleRequest } from '../../workers/control/requests.ts';
-import type { Notice } from '../../workers/runtime.ts';
+import type { Notice } from '../../workers/runtime/runtime.ts';
 import { openOwner } from './open-runtime.ts';
 import { print, printError } from './output.ts';
 

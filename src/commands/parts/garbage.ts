@@ -17,7 +17,7 @@ import { inParallel } from '../../io/disk/in-parallel.ts';
 import { removeInside } from '../../io/disk/inside.ts';
 import { folderBytes } from '../../io/host/disk-usage.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
-import { carriedFiles } from '../../workers/carry-over.ts';
+import { carriedFiles } from '../../workers/attempt/carry-over.ts';
 
 /** What is only freed with a flag of its own. */
 export type Kind = 'leftover' | 'checkpoints' | 'model';

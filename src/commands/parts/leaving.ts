@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { toolThatContinues } from '../../io/claim/machine-slot.ts';
-import type { Leaving, Runtime } from '../../workers/runtime.ts';
+import type { Leaving, Runtime } from '../../workers/runtime/runtime.ts';
 import type { Screen } from './screen.ts';
 
 const secondThought_ms = 5000;

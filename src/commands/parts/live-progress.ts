@@ -12,7 +12,7 @@ import { attemptFolder, type StageName } from '../../events/stages.ts';
 import { readText } from '../../io/disk/files.ts';
 import { suiteOf } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
-import type { Progress } from '../../workers/stage.ts';
+import type { Progress } from '../../workers/stages/stage.ts';
 
 /** The progress of the current attempt in a run's folder, read from its files, so that no running `up` is needed. */
 export async function liveProgress(

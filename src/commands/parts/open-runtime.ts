@@ -15,9 +15,9 @@ import { openControl } from '../../io/workspace/control-store.ts';
 import { openNotifier } from '../../io/workspace/notifier.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { workspaceId } from '../../io/workspace/workspace-id.ts';
-import { openPageWriter } from '../../workers/page-writer.ts';
-import { reportMoved } from '../../workers/results.ts';
-import type { Notice, Owner, Runtime } from '../../workers/runtime.ts';
+import { reportMoved } from '../../workers/queue/results.ts';
+import { openPageWriter } from '../../workers/runtime/page-writer.ts';
+import type { Notice, Owner, Runtime } from '../../workers/runtime/runtime.ts';
 
 export interface OwnerParts {
   readonly workspace: Workspace;

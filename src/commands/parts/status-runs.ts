@@ -15,7 +15,7 @@ import { inParallel } from '../../io/disk/in-parallel.ts';
 import { findBaseModel } from '../../io/model/base-model.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
-import { leftOutText } from '../../workers/report-store.ts';
+import { leftOutText } from '../../workers/queue/report-store.ts';
 import { reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
 import { machineWait } from './machine-wait.ts';

@@ -1,7 +1,7 @@
 import { duration } from '../../core/words.ts';
 import { isStage } from '../../events/stages.ts';
-import { keptFor } from '../../workers/carry-over.ts';
-import type { Live, Notice, Runtime } from '../../workers/runtime.ts';
+import { keptFor } from '../../workers/attempt/carry-over.ts';
+import type { Live, Notice, Runtime } from '../../workers/runtime/runtime.ts';
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
 

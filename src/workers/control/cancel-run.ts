@@ -2,10 +2,10 @@ import { attemptDue, currentLines, isStarted, type RunState } from '../../core/r
 import { standing } from '../../core/run/next-run.ts';
 import type { Outcome } from '../../events/request.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
-import { recordRow, tellRow } from '../results.ts';
-import { now, type Owner } from '../runtime.ts';
-import { markBusy } from './busy-runs.ts';
-import { closeAttempt } from './close-attempt.ts';
+import { closeAttempt } from '../attempt/close-attempt.ts';
+import { recordRow, tellRow } from '../queue/results.ts';
+import { markBusy } from '../runtime/busy-runs.ts';
+import { now, type Owner } from '../runtime/runtime.ts';
 
 /** Ends a run for good: journaled first, then its tool is ended, its attempt's space given back, its row written. */
 export async function cancelRun(owner: Owner, stored: StoredRun): Promise<Outcome> {

@@ -17,9 +17,9 @@ import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { leftRequests } from '../../io/workspace/left-requests.ts';
-import { now, type Owner } from '../runtime.ts';
+import { closeAttempt } from '../attempt/close-attempt.ts';
+import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
-import { closeAttempt } from './close-attempt.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
 /**

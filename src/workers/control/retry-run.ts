@@ -9,8 +9,8 @@ import { removeRow } from '../../io/artifacts/results-store.ts';
 import { readManifest } from '../../io/artifacts/run-folder.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { putAside } from '../../io/disk/put-aside.ts';
-import { sourceOf } from '../inputs.ts';
-import { now, type Owner, sharedStages } from '../runtime.ts';
+import { sourceOf } from '../attempt/inputs.ts';
+import { now, type Owner, sharedStages } from '../runtime/runtime.ts';
 
 /**
  * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are

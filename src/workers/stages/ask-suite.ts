@@ -8,7 +8,7 @@ import { asObject } from '../../core/score/tolerant-json.ts';
 import type { Score } from '../../events/score.ts';
 import type { Settings } from '../../events/stages.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
-import type { ModelServer, StageContext } from '../stage.ts';
+import type { ModelServer, StageContext } from './stage.ts';
 
 /** The suite as it is asked: what every server of one eval has in common. */
 export interface EvalSetup {

@@ -6,10 +6,10 @@ import { parsedOrNull } from '../../core/json.ts';
 import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
-import type { ModelServer, StageContext } from '../stage.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { type Pinned, pinSetup } from './eval-parts.ts';
 import { scoreModel } from './score-model.ts';
+import type { ModelServer, StageContext } from './stage.ts';
 import { withServer } from './with-server.ts';
 
 /** score.json beside the base's answers. */

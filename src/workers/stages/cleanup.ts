@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { files } from '../../events/stages/mlx.ts';
 import type { Made } from '../../events/stages.ts';
-import type { Input, Stage, StageContext } from '../stage.ts';
+import type { Input, Stage, StageContext } from './stage.ts';
 
 type Removed = Made<'cleanup'>['removed'];
 

@@ -8,9 +8,9 @@ import {
   templateRefusalHint,
   templateRefusalText,
 } from '../../core/score/rendering.ts';
-import type { StageContext } from '../stage.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { commandFiles } from './outside-score.ts';
+import type { StageContext } from './stage.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 

@@ -9,7 +9,6 @@ import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Suite } from '../../events/suite.ts';
-import type { ModelServer, Stage, StageContext } from '../stage.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
 import { identitiesUnderWay, type Pinned, pinSetup } from './eval-parts.ts';
@@ -17,6 +16,7 @@ import { measureCost } from './model-cost.ts';
 import { readEngine, scoresFile } from './outside-score.ts';
 import { answersFile, scoreModel } from './score-model.ts';
 import { type Makings, partsOf, type Served, servedModel, tidyServed } from './served-model.ts';
+import type { ModelServer, Stage, StageContext } from './stage.ts';
 
 const askedFile = 'asked.json';
 

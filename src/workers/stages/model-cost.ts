@@ -10,10 +10,10 @@ import { type Cost, cost } from '../../events/cost.ts';
 import { costCommand } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
-import type { StageContext } from '../stage.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { runCommand } from './run-commands.ts';
 import { type Makings, partsOf } from './served-model.ts';
+import type { StageContext } from './stage.ts';
 
 /** What python/model_cost.py writes: the figures, and facts about its own work. */
 const report = z.object(cost.shape);

@@ -5,8 +5,8 @@ import { wordsOfCommand } from '../../core/score/eval-identity.ts';
 import { type OutsideScore, scoreByCommand, scoreByEngine, scorerInput } from '../../core/score/scorer.ts';
 import type { Score } from '../../events/score.ts';
 import type { Answer } from '../../events/suite.ts';
-import type { StageContext, Tool } from '../stage.ts';
 import { type EvalSetup, scoreAnswers, tellOfErrors } from './ask-suite.ts';
+import type { StageContext, Tool } from './stage.ts';
 
 /** Where a model is scored. `prefix`: what the names of its tools begin with. */
 export interface OutputPlace {

@@ -1,6 +1,6 @@
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import type { Command } from '../../events/stages/stage-row.ts';
-import type { StageContext, Tool } from '../stage.ts';
+import type { StageContext, Tool } from './stage.ts';
 
 /** Does one step of a stage as its row says it. `more`: how its tool is watched. */
 export async function runCommand(

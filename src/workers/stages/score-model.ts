@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Score } from '../../events/score.ts';
-import type { ModelServer, StageContext } from '../stage.ts';
 import { askSuite, type EvalSetup } from './ask-suite.ts';
 import { type OutputPlace, runEngine, scoreKept } from './outside-score.ts';
+import type { ModelServer, StageContext } from './stage.ts';
 import { withServer } from './with-server.ts';
 
 /** One model and where its answers go. */

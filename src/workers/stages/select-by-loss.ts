@@ -6,9 +6,9 @@ import { readLossLine } from '../../core/select/loss-log.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
-import type { StageContext } from '../stage.ts';
 import { runCommand } from './run-commands.ts';
 import { type Choices, type Measurement, pinMeasures } from './select-measures.ts';
+import type { StageContext } from './stage.ts';
 
 /** A line that python/val_loss.py leaves of a checkpoint. */
 const lossLine = z.object({

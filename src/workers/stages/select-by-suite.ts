@@ -11,7 +11,6 @@ import type { Score } from '../../events/score.ts';
 import { files, layAdapter } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import type { Answer } from '../../events/suite.ts';
-import type { ModelServer, StageContext } from '../stage.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
@@ -20,6 +19,7 @@ import { scoreKept } from './outside-score.ts';
 import { runCommands } from './run-commands.ts';
 import { answersFile, scoreModel } from './score-model.ts';
 import { type Choices, type Measurement, pinMeasures, type Saved } from './select-measures.ts';
+import type { ModelServer, StageContext } from './stage.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { canonicalJson } from '../../core/json.ts';
 import { files } from '../../events/stages/mlx.ts';
 import type { Made } from '../../events/stages.ts';
-import type { StageContext } from '../stage.ts';
+import type { StageContext } from './stage.ts';
 
 const askedFile = 'asked.json';
 

@@ -3,10 +3,10 @@ import { StageError } from '../../core/errors.ts';
 import { bestOf, type Measure } from '../../core/select/choose.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
-import type { Input, Stage, StageContext } from '../stage.ts';
 import { measureLosses } from './select-by-loss.ts';
 import { scoreCandidates } from './select-by-suite.ts';
 import type { Choices, Measurement, Saved } from './select-measures.ts';
+import type { Input, Stage, StageContext } from './stage.ts';
 
 /** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, INPUT_CHANGED. */
 async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {

@@ -4,8 +4,8 @@ import { type AdapterFiles, adapterFiles, finalModelOf, type PartStage, type Par
 import { placesOf } from '../../core/run/places.ts';
 import { files, layChosen } from '../../events/stages/mlx.ts';
 import type { Places } from '../../events/stages/stage-row.ts';
-import type { Input, Inputs, StageContext } from '../stage.ts';
 import { runCommands } from './run-commands.ts';
+import type { Input, Inputs, StageContext } from './stage.ts';
 
 /** What eval may find of its run: the last model there is, or an adapter on the base. */
 export type Makings = Inputs<PartStage>;

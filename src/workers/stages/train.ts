@@ -12,9 +12,9 @@ import { checkpointFile, checkpointIteration, files } from '../../events/stages/
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { type Made, stages } from '../../events/stages.ts';
-import type { Stage, StageContext } from '../stage.ts';
 import { runCommand } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
+import type { Stage, StageContext } from './stage.ts';
 
 /** What mlx_lm notes beside the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });

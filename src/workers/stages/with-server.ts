@@ -1,5 +1,5 @@
 import { asStageError } from '../../core/errors.ts';
-import type { ModelServer, StageContext } from '../stage.ts';
+import type { ModelServer, StageContext } from './stage.ts';
 
 /** How often a server that dies is started again within one attempt; after that the attempt has failed. */
 const restarts = 2;

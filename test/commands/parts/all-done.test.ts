@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { allDone, openSteps } from '../../../src/commands/parts/all-done.ts';
-import type { Runtime } from '../../../src/workers/runtime.ts';
+import type { Runtime } from '../../../src/workers/runtime/runtime.ts';
 
 describe('commands/all-done', () => {
   it('looks at the inbox only when every run has its row, and again when a file came meanwhile', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Rendering } from '../../../src/core/score/rendering.ts';
-import type { StageContext } from '../../../src/workers/stage.ts';
 import { stage as evaluate } from '../../../src/workers/stages/eval.ts';
+import type { StageContext } from '../../../src/workers/stages/stage.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
 import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';

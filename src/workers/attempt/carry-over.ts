@@ -1,0 +1,52 @@
+import { readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ErrorCode } from '../../core/errors.ts';
+import { attemptFolder, type StageName, stageFolder, stages } from '../../events/stages.ts';
+import { ifAbsent } from '../../io/disk/files.ts';
+import { oddEntry } from '../../io/disk/odd-entry.ts';
+import { ownFifos } from '../../io/tool/tool-process.ts';
+
+/** After these nothing that was answered can be trusted; the last one is an answer to nothing but errors. */
+const poison: ReadonlySet<ErrorCode> = new Set(['WRONG_SERVER', 'CALL_SWALLOWED', 'ADAPTER_IGNORED', 'BAD_SETTINGS']);
+
+/** False: the answers that a failed attempt got may be wrong. */
+export const answersHold = (code: ErrorCode): boolean => !poison.has(code);
+
+/** Names of all files that a failed attempt of the stage may carry over to the next one. */
+export const carriedFiles = (stage: StageName): readonly string[] => stages[stage].carries?.files ?? [];
+
+/** Names (in the attempt's folder) that stay when an attempt of this stage has failed by `code`. */
+export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
+  answersHold(code) ? carriedFiles(stage) : [];
+
+/**
+ * Moves what the latest earlier attempt left into a new attempt's folder, unless something else stands in the place of its
+ * files; twice is harmless. Returns the attempt it came from.
+ */
+export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
+  const names = stages[stage].carries?.moved ?? [];
+  const main = names.at(-1);
+  if (main === undefined) return null;
+  const target = join(run, attemptFolder(stage, attempt));
+  if ((await readdir(target)).includes(main)) return null;
+  const belongs = { fifos: ownFifos, files: carriedFiles(stage) };
+  for (const earlier of await earlierAttempts(run, stage, attempt)) {
+    const source = join(run, attemptFolder(stage, earlier));
+    if (!(await readdir(source)).includes(main) || (await oddEntry(source, belongs)) !== null) continue;
+    for (const name of names) await moveIfThere(join(source, name), join(target, name));
+    return earlier;
+  }
+  return null;
+}
+
+/** The latest first. */
+async function earlierAttempts(run: string, stage: StageName, attempt: number): Promise<number[]> {
+  const prefix = `.${stageFolder(stage)}.a`;
+  return (await readdir(run))
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => Number(name.slice(prefix.length)))
+    .filter((number) => number < attempt)
+    .sort((a, b) => b - a);
+}
+
+const moveIfThere = (from: string, to: string): Promise<void> => rename(from, to).catch(ifAbsent(undefined));

@@ -1,0 +1,91 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { failuresOf } from '../../core/run/next-run.ts';
+import { retryPause } from '../../core/run/retry.ts';
+import { secretValues, textWithoutSecrets } from '../../core/secrets.ts';
+import { ifAbsent } from '../../io/disk/files.ts';
+import { filesBelow } from '../../io/disk/hash.ts';
+import { removeInside } from '../../io/disk/inside.ts';
+import { logTail } from '../../io/tool/follow-log.ts';
+import { controlFiles } from '../../io/tool/tool-process.ts';
+import { now, type Owner } from '../runtime/runtime.ts';
+import type { Attempt } from './attempt.ts';
+import { keptFor } from './carry-over.ts';
+import { tailLines } from './run-tool.ts';
+
+/** A failure that the journal holds. Makes the job red on the dashboard. */
+export class JournaledFailure extends Error {
+  override readonly name = 'JournaledFailure';
+}
+
+/** Journals a failed attempt and gives its space back. Returns what its job ends with. */
+export async function recordFailure(
+  owner: Owner,
+  attempt: Pick<Attempt, 'stored' | 'event' | 'dir'>,
+  failure: { error: StageError; seconds: number },
+): Promise<JournaledFailure> {
+  const { stored, event, dir } = attempt;
+  const { seconds } = failure;
+  // What a tool said goes on pages, into rows and to `notify`.
+  const hidden = secretValues(stored.run.env);
+  const error = shownError(failure.error, hidden);
+  const tail = await newestTail(dir).catch((cause: unknown) => {
+    // A log that cannot be read must not keep the failure from being written down.
+    owner.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
+    return [];
+  });
+  const log = tail.map((line) => textWithoutSecrets(line, hidden));
+  const kept = [...logFiles, ...keptFor(event.stage, error.code)];
+  const state = await owner.runStore.state(stored);
+  const pause = retryPause(error.code, failuresOf(state, event.stage), owner.workspace.config);
+  const retryAt = pause === null ? null : Date.now() + pause * 1000;
+  // Before anything is written: it may be this attempt's own outputs that filled the disk.
+  if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);
+  await owner.runStore.append(stored, {
+    event: 'failed',
+    at: now(),
+    stage: event.stage,
+    attempt: event.attempt,
+    code: error.code,
+    message: error.message,
+    log,
+    seconds,
+    retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
+  });
+  const where = { run: event.run, stage: event.stage, attempt: event.attempt, code: error.code };
+  if (error.code === 'CANCELLED') owner.log.info(where, error.message);
+  else {
+    owner.log.error({ ...where, err: error }, error.message);
+    owner.notice({ kind: 'failed', stored, stage: event.stage, code: error.code, message: error.message, retryAt });
+  }
+  await keepOnly(dir, kept);
+  const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });
+  shown.stack = [shown.message, ...log].join('\n');
+  return shown;
+}
+
+function shownError(error: StageError, hidden: readonly string[]): StageError {
+  const detail = textWithoutSecrets(error.detail, hidden);
+  return detail === error.detail ? error : new StageError(error.code, detail);
+}
+
+const logFiles: readonly string[] = ['log.txt', 'command.json'];
+
+/** A failed attempt gives its space back at once; how its tools ran stays readable. */
+async function keepOnly(folder: string, names: readonly string[]): Promise<void> {
+  // An attempt that waits for its time has no folder yet: it can be cancelled all the same.
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) await keepOnly(path, names);
+    else if (!names.includes(entry.name)) await removeInside(folder, entry.name);
+  }
+}
+
+/** The end of the log that was written to last: an attempt may have run several tools. */
+async function newestTail(dir: string): Promise<string[]> {
+  const logs = (await filesBelow(dir).catch(ifAbsent([]))).filter((path) => basename(path) === 'log.txt');
+  const times = await Promise.all(logs.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));
+  const newest = times.sort((a, b) => b.at - a.at)[0];
+  return newest === undefined ? [] : logTail(newest.path, tailLines);
+}

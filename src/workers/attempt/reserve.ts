@@ -1,0 +1,76 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FoundModel } from '../../core/config/lookups.ts';
+import { StageError } from '../../core/errors.ts';
+import { stageBytes } from '../../core/mlx/estimate.ts';
+import { hasBegun } from '../../core/run/control.ts';
+import { diskWait } from '../../core/run/disk-wait.ts';
+import { sizeText } from '../../core/size-text.ts';
+import { hasCode } from '../../io/disk/files.ts';
+import { freeBytes } from '../../io/host/disk-usage.ts';
+import { readModelShape } from '../../io/model/model-folder.ts';
+import { now, type Runtime } from '../runtime/runtime.ts';
+import type { Attempt } from './attempt.ts';
+import { waiting } from './machine.ts';
+
+const gigabyte = 2 ** 30;
+/** Asking the file system costs next to nothing: whoever frees space is noticed at once. */
+const look_ms = 1000;
+
+/**
+ * Space for what the stage writes, beside what the workspace keeps free for everything else. While it is not there the
+ * attempt waits, in its place in the line. Returns the bytes that the attempt's folder will have at most; null when the
+ * model's size is not known. Throws STOPPED when it is told to end.
+ */
+export async function reserve(runtime: Runtime, attempt: Attempt, base: FoundModel | null): Promise<number | null> {
+  const { stored, event } = attempt;
+  const { run } = stored;
+  const shape = run.model === null ? null : await readModelShape(run.model.source, base?.found ? base.folder : null);
+  const bytes = shape === null ? null : stageBytes(shape, run, event.stage);
+  // Taken up again: what its tool has written since is no longer free.
+  if (hasBegun({ journal: await runtime.runStore.journal(stored) }, event)) return bytes;
+  const wanting = (): Promise<string | null> => shortage(runtime, event.stage, bytes);
+  if ((await wanting()) !== null)
+    await waiting(runtime, attempt, (tell) => untilFree(runtime, attempt, { wanting, tell }));
+  const { stage, attempt: nth } = event;
+  await runtime.runStore.append(stored, { event: 'reserved', at: now(), stage, attempt: nth, bytes });
+  return bytes;
+}
+
+/** What is missing, in words; null: enough is free. */
+async function shortage({ workspace }: Runtime, stage: string, bytes: number | null): Promise<string | null> {
+  const { artifacts, config } = workspace;
+  const free = await freeBytes(artifacts);
+  const kept = config.disk_reserve_gb * gigabyte;
+  if (free >= (bytes ?? 0) + kept) return null;
+  const needs = bytes === null ? '' : `${stage} needs ${sizeText(bytes)}, and `;
+  return `waits for disk space: ${sizeText(free)} free on ${artifacts}: ${needs}${sizeText(kept)} (disk_reserve_gb) are reserved`;
+}
+
+interface Wait {
+  readonly wanting: () => Promise<string | null>;
+  readonly tell: (text: string) => void;
+}
+
+async function untilFree(runtime: Runtime, attempt: Attempt, { wanting, tell }: Wait): Promise<void> {
+  const { signal } = runtime;
+  let told = false;
+  for (let text = await wanting(); text !== null; text = await wanting()) {
+    if (signal.aborted) throw new StageError('STOPPED', 'disk space was waited for');
+    if (!told) {
+      tell(text);
+      await noteWait(runtime, attempt, text);
+    }
+    told = true;
+    await delay(look_ms, undefined, { signal }).catch(() => undefined); // aborted: told at the head of the loop
+  }
+}
+
+/** One line when it begins, none while it lasts. */
+async function noteWait({ runStore }: Runtime, { stored, event }: Attempt, message: string): Promise<void> {
+  if (diskWait(await runStore.journal(stored), event) !== null) return;
+  const { stage, attempt } = event;
+  await runStore.append(stored, { event: 'disk_wait', at: now(), stage, attempt, message }).catch((error: unknown) => {
+    // So full that not even this can be written: it is told on the terminal and in the status of `up`.
+    if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
+  });
+}

@@ -1,0 +1,117 @@
+import { basename, dirname, join } from 'node:path';
+import { StageError } from '../../core/errors.ts';
+import { diagnose } from '../../core/mlx/diagnose.ts';
+import { toolEnv } from '../../core/mlx/tool-env.ts';
+import type { JournalLine } from '../../events/journal.ts';
+import { readText } from '../../io/disk/files.ts';
+import { removeInside } from '../../io/disk/inside.ts';
+import { expandWords } from '../../io/host/home.ts';
+import { followLog, logTail } from '../../io/tool/follow-log.ts';
+import { watchStrays } from '../../io/tool/strays.ts';
+import { findTool, isAlive, type RunningTool, startTool } from '../../io/tool/tool-process.ts';
+import { isDetaching, now, type Runtime } from '../runtime/runtime.ts';
+import type { Tool } from '../stages/stage.ts';
+import type { Attempt } from './attempt.ts';
+import { holdMachine, tellWait } from './machine.ts';
+
+/** Lines of a failed tool's log that go into the journal, the row and the dashboard. */
+export const tailLines = 20;
+
+/** Runs a tool to its end, alone on the machine if it loads a model. */
+export async function runTool(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+  const dir = folderOf(attempt, tool);
+  if (tool.loadsModel !== true || (tool.fresh !== true && (await isOver(dir)))) return runToEnd(runtime, attempt, tool);
+  const slot = await holdMachine(runtime, attempt, { dir, server: false });
+  try {
+    await runToEnd(runtime, attempt, tool);
+  } finally {
+    // A tool that goes on without us keeps the machine.
+    if (!isDetaching(runtime.signal)) await slot.release();
+  }
+}
+
+const folderOf = ({ dir }: Attempt, { name }: Tool): string => (name === undefined ? dir : join(dir, name));
+
+/** A tool that ended in an earlier life of phasebox has only its exit code to be read. */
+const isOver = async (dir: string): Promise<boolean> =>
+  (await readText(join(dir, 'command.json'))) !== null && !(await isAlive(dir));
+
+/** Runs a tool, or takes up one that this attempt started in an earlier life of phasebox. */
+async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+  const { stored, event, dir, notes } = attempt;
+  if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
+  const folder = folderOf(attempt, tool);
+  const argv = expandWords(tool.argv);
+  notes.commands.push(argv);
+  const env = { ...toolEnv(stored.run.env), ...tool.env };
+  const line = { at: now(), stage: event.stage, attempt: event.attempt };
+  if (tool.fresh === true) await clearTool(folder);
+  const found = await findTool(folder);
+  const running = found ?? (await startTool({ dir: folder, argv, env, cwd: tool.cwd ?? dir }));
+  const known = found === null ? none : toolLines(await runtime.runStore.journal(stored), event, argv);
+  if (!known.started) await runtime.runStore.append(stored, { event: 'tool_started', ...line, argv });
+  watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
+    runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
+  );
+  const code = await watchTool(running, runtime.signal, tool.onLine);
+  const live = runtime.busyRuns.get(event.run);
+  if (live !== undefined) live.waits = null;
+  if (!known.ended) await runtime.runStore.append(stored, { event: 'tool_ended', ...line, at: now(), code });
+  if (code === 0) return;
+  if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
+  if (code === null) throw new StageError('TOOL_LOST', `its exit code is unknown: ${argv.join(' ')}`);
+  throw diagnose(code, await logTail(running.log, tailLines), runtime.python);
+}
+
+const none = { started: false, ended: false };
+
+/** What the journal already has about a tool that an earlier process of `up` started in this attempt. */
+function toolLines(
+  journal: readonly JournalLine[],
+  { stage, attempt }: Attempt['event'],
+  argv: readonly string[],
+): typeof none {
+  const own = journal.filter((line) => 'attempt' in line && line.stage === stage && line.attempt === attempt);
+  const start = own.findLastIndex((line) => line.event === 'tool_started' && line.argv.join('\0') === argv.join('\0'));
+  if (start === -1) return none;
+  return { started: true, ended: own.slice(start).some(({ event }) => event === 'tool_ended') };
+}
+
+/**
+ * The exit code. What `onLine` throws ends the tool and goes on to the caller. When `up` goes down the tool is ended, or
+ * (detach) left alone: then this throws, and the next `up` takes the tool up again in the same folder.
+ */
+async function watchTool(
+  running: RunningTool,
+  signal: AbortSignal,
+  onLine?: (line: string) => void,
+): Promise<number | null> {
+  let leave: () => void = () => undefined;
+  const left = new Promise<never>((_resolve, reject) => {
+    leave = () => {
+      if (isDetaching(signal)) reject(new StageError('STOPPED', 'the tool goes on'));
+      else void running.stop();
+    };
+  });
+  signal.addEventListener('abort', leave, { once: true });
+  // It may have been aborted while the tool was being started.
+  if (signal.aborted) leave();
+  try {
+    const lines = onLine === undefined ? null : followLog(running.log, running.ended, onLine);
+    await Promise.race([lines, left]);
+    return (await Promise.race([running.ended, left])).code;
+  } catch (error) {
+    if (isDetaching(signal)) throw error;
+    await running.stop();
+    await running.ended;
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
+/** Ends what an earlier life left running in this folder of its own, and takes away its traces. */
+export async function clearTool(dir: string): Promise<void> {
+  if (await isAlive(dir)) await (await findTool(dir))?.stop();
+  await removeInside(dirname(dir), basename(dir));
+}

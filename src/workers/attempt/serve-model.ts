@@ -1,0 +1,48 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toolEnv } from '../../core/mlx/tool-env.ts';
+import { requestModel } from '../../core/score/chat.ts';
+import { promptDateVariable } from '../../core/score/rendering.ts';
+import { driverPath } from '../../io/host/driver-path.ts';
+import { type RunningServer, startModelServer } from '../../io/server/model-server.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { ModelServer, ServeOptions } from '../stages/stage.ts';
+import { type Attempt, warnOnce } from './attempt.ts';
+import { holdMachine } from './machine.ts';
+import { promptDateOf } from './prompt-date.ts';
+import { clearTool } from './run-tool.ts';
+
+/** A server is never taken over: one left by an earlier life of this attempt is ended first. */
+export async function serveModel(runtime: Runtime, attempt: Attempt, options: ServeOptions): Promise<ModelServer> {
+  const dir = join(attempt.dir, options.name);
+  const slot = await holdMachine(runtime, attempt, { dir, server: true });
+  try {
+    await clearTool(dir);
+    await mkdir(dir, { recursive: true });
+    const date = await promptDateOf(attempt.stored, (text) => warnOnce(runtime, attempt, text));
+    const server = await startModelServer({
+      python: runtime.python,
+      driver: driverPath('serve'),
+      model: options.model,
+      ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
+      dir,
+      env: { ...toolEnv(attempt.stored.run.env), [promptDateVariable]: date },
+      signal: runtime.signal,
+    });
+    return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };
+  } catch (error) {
+    await slot.release();
+    throw error;
+  }
+}
+
+/** Notes the proof for the manifest; `ask` counts the answers that bore the served model's id (others throw). */
+function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer): RunningServer['ask'] {
+  const proof = { name, nonce, model_id: requestModel, answers: 0 };
+  notes.servers.push(proof);
+  return async (request) => {
+    const reply = await ask(request);
+    if (reply.error === null) proof.answers += 1;
+    return reply;
+  };
+}

@@ -1,0 +1,114 @@
+import { appendFile, readdir, writeFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { FoundModel } from '../../core/config/lookups.ts';
+import { StageError } from '../../core/errors.ts';
+import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
+import { readText } from '../../io/disk/files.ts';
+import { removeInside } from '../../io/disk/inside.ts';
+import { copyInto, linkInto } from '../../io/disk/place-file.ts';
+import { driverPath } from '../../io/host/driver-path.ts';
+import { absolutePath } from '../../io/host/home.ts';
+import { addsNothing } from '../../io/model/idle-adapter.ts';
+import { proveInput, proveModel } from '../../io/model/model-folder.ts';
+import { renderedFolder, renderPrompts } from '../../io/model/render-prompts.ts';
+import { contentHash } from '../../io/thread/content-hash.ts';
+import { scoreOrThrow, suiteOf } from '../../io/thread/off-thread.ts';
+import { now, type Runtime } from '../runtime/runtime.ts';
+import type { AttemptFacts, CommittedFiles, OwnFiles, Proofs, Reports, StageContext, Tools } from '../stages/stage.ts';
+import { type Attempt, warnOnce } from './attempt.ts';
+import { promptDateOf } from './prompt-date.ts';
+import { runTool } from './run-tool.ts';
+import { serveModel } from './serve-model.ts';
+import { makeShared } from './shared-folder.ts';
+
+/** The context of one attempt. `base`: where the run's base model is, or null when it has none. */
+export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundModel | null): StageContext {
+  return {
+    ...toolsOf(runtime, attempt),
+    ...ownFilesOf(attempt),
+    ...committedFilesOf(runtime, attempt),
+    ...proofs,
+    ...reportsOf(runtime, attempt),
+    ...factsOf(runtime, attempt),
+    // Not in a part of its own: a spread would ask for it, and a run without a base model has none.
+    get baseModel() {
+      if (base?.found) return base.folder;
+      throw new StageError(
+        'MISSING_INPUT',
+        base === null ? 'the run has no base model' : `${base.message}; ${base.hint}`,
+      );
+    },
+  };
+}
+
+function factsOf({ workspace, signal }: Runtime, { stored, event, dir }: Attempt): Omit<AttemptFacts, 'baseModel'> {
+  return { run: stored.run, attempt: event.attempt, dir, workspace: workspace.root, signal };
+}
+
+function toolsOf(runtime: Runtime, attempt: Attempt): Tools {
+  const { python, versions, workspace } = runtime;
+  const { stored } = attempt;
+  return {
+    python,
+    versions,
+    driver: driverPath,
+    tool: (tool) => runTool(runtime, attempt, tool),
+    serve: (options) => serveModel(runtime, attempt, options),
+    async render(jobs) {
+      const date = await promptDateOf(stored, (text) => warnOnce(runtime, attempt, text));
+      return renderPrompts(jobs, {
+        python,
+        date,
+        env: stored.run.env,
+        kept: renderedFolder(workspace.state),
+        keeps: true,
+      });
+    },
+  };
+}
+
+function ownFilesOf({ dir }: Attempt): OwnFiles {
+  const inDir = (name: string): string => (isAbsolute(name) ? name : join(dir, name));
+  return {
+    write: (name, text) => writeFile(inDir(name), text),
+    append: (name, text) => appendFile(inDir(name), text),
+    read: readText,
+    list: async (folder) => (await readdir(inDir(folder))).sort(),
+    link: (target, name) => linkInto(dir, name, target),
+    copy: (from, name) => copyInto(dir, name, from),
+    remove: (name) => removeInside(dir, name),
+  };
+}
+
+function committedFilesOf({ workspace }: Runtime, { stored }: Attempt): CommittedFiles {
+  return {
+    removeOutputs: (stage, paths) => removeOutputs(stored.folder, stage, { paths, at: now() }),
+    shared: (key, work) => makeShared(workspace.artifacts, key, work),
+  };
+}
+
+const proofs: Proofs = {
+  absolute: absolutePath,
+  hash: (path) => contentHash(path),
+  prove: proveModel,
+  proveInput,
+  addsNothing,
+  suite: (text, file) => suiteOf(Buffer.from(text), file),
+  score: scoreOrThrow,
+};
+
+function reportsOf(runtime: Runtime, attempt: Attempt): Reports {
+  const { event, board, notes } = attempt;
+  return {
+    input(name, sha256) {
+      notes.inputs[name] = sha256;
+    },
+    warn: (text) => warnOnce(runtime, attempt, text),
+    progress(progress) {
+      const live = runtime.busyRuns.get(event.run);
+      if (live !== undefined) live.progress = progress;
+      board.progress(progress);
+    },
+    log: (line) => board.log(line),
+  };
+}

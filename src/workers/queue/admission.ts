@@ -1,0 +1,149 @@
+import { isPausedItself, isPausing, lineUp } from '../../core/run/control.ts';
+import { due, isStarted } from '../../core/run/due.ts';
+import { branchOf } from '../../core/run/lineage.ts';
+import { readiness, standing } from '../../core/run/next-run.ts';
+import type { StoredRun } from '../../io/artifacts/run-store.ts';
+import { type Consumer, PutBack } from '../../io/broker/consumer.ts';
+import { sourceOf } from '../attempt/inputs.ts';
+import { emitDue, isHeld } from '../attempt/run-stage.ts';
+import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
+import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
+
+/** Starts waiting runs, one at a time: the next when the one before it has its row. */
+export interface Admission {
+  /** Starts the next run if the disk says that none is at work; safe to call at any time. */
+  open(): Promise<void>;
+  /** The same, and looks whether the job that lets the next run in is still there. Throws what the broker refuses. */
+  ensure(): Promise<void>;
+  /** True when runs are left that have no row, and only pauses keep them from going on. */
+  isHeldBack(): Promise<boolean>;
+  /** A run has its row: the next one may start after this pause, seconds. */
+  openAfter(pause_s: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * The `runs` worker is paused unless the next run may start. Its job does not name a run: the first waiting one is
+ * chosen from the disk, so that neither a lost nor a doubled job can change the order.
+ */
+export function startAdmission(runtime: Runtime): Admission {
+  const { bus, runStore } = runtime;
+  let consumer: Consumer | null = null;
+  const fetcher = startFetcher(runtime, () => open());
+  let coolUntil = 0;
+  let cooling: NodeJS.Timeout | undefined;
+  const isFree = ({ busy }: Line): boolean => mayStart(runtime, busy) && performance.now() >= coolUntil;
+  const admit = async (): Promise<string> => {
+    await consumer?.pause();
+    const next = await runtime.turn(sharedStages, async () => {
+      const line = await queueOfRuns(runtime, fetcher);
+      if (!isFree(line) || line.next === null) throw new PutBack();
+      await runStore.append(line.next, { event: 'started', at: now() });
+      return line.next;
+    });
+    runtime.notice({ kind: 'started', stored: next });
+    await emitDue(runtime, next);
+    return `admitted ${next.run.run}`;
+  };
+  const openBy = async (addJob: (nth: number) => Promise<void>): Promise<void> => {
+    if (runtime.signal.aborted) return;
+    const line = await queueOfRuns(runtime, fetcher);
+    for (const lost of line.lost) await endWithoutSource(runtime, lost);
+    if (line.next === null || !isFree(line)) return;
+    await addJob(line.admissions + 1);
+    consumer?.open();
+  };
+  const open = (): Promise<void> => openBy(bus.emitAdmission);
+  const openSoon = (): void =>
+    void open().catch((error: unknown) => runtime.log.error({ err: error }, 'admission failed'));
+  consumer = bus.consume('runs', admit);
+  return {
+    open,
+    ensure: () => openBy(bus.ensureAdmission),
+    isHeldBack: () => heldBack(runtime, fetcher),
+    async openAfter(pause_s) {
+      if (pause_s === 0) return open();
+      coolUntil = performance.now() + pause_s * 1000;
+      clearTimeout(cooling);
+      cooling = setTimeout(openSoon, pause_s * 1000);
+    },
+    close() {
+      clearTimeout(cooling);
+      return fetcher.close();
+    },
+  };
+}
+
+/** The waiting line as the disk shows it. */
+interface Line {
+  /** Whether a run is started that has no row yet. */
+  readonly busy: boolean;
+  /** How many admissions there were: numbers the next one's job. */
+  readonly admissions: number;
+  readonly next: StoredRun | null;
+  readonly lost: readonly { readonly stored: StoredRun; readonly why: string }[];
+  /** Runs that go on by themselves: a stage may begin or works, a row comes, a model is fetched. */
+  readonly moving: number;
+}
+
+const mayStart = ({ control }: Runtime, busy: boolean): boolean => control.now().paused === null && !busy;
+
+async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
+  const { runStore, rows } = runtime;
+  const control = runtime.control.now();
+  let [busy, moving] = [false, 0];
+  let admissions = control.retried;
+  let next: StoredRun | null = null;
+  const lost: Line['lost'][number][] = [];
+  for (const stored of lineUp(control, runStore.all())) {
+    const hasRow = rows.has(stored.run.run);
+    if (hasRow) {
+      admissions++;
+      continue;
+    }
+    const journal = await runStore.journal(stored);
+    if (isStarted(journal)) {
+      admissions++;
+      busy = true;
+    }
+    if (standing(journal, hasRow) !== 'waiting') {
+      if (await goesOn(runtime, stored)) moving++;
+      continue;
+    }
+    const ready = await readinessOf(runtime, stored);
+    if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
+    if (ready.kind !== 'ready' || isPausedItself(control, stored.run)) continue;
+    // Asked of every run, so that the models of later ones are fetched while earlier ones work.
+    if (!(await models.ready(stored))) moving++;
+    else next ??= stored;
+  }
+  return { busy, admissions, next, lost, moving };
+}
+
+/** Whether a run that was admitted needs nobody to go on. */
+async function goesOn(runtime: Runtime, stored: StoredRun): Promise<boolean> {
+  if (runtime.busyRuns.has(stored.run.run) || !isPausing(runtime.control.now())) return true;
+  const state = await runtime.runStore.state(stored);
+  const next = due(state, false);
+  return next !== null && !isHeld(runtime, state, next);
+}
+
+async function heldBack(runtime: Runtime, models: Fetcher): Promise<boolean> {
+  if (!isPausing(runtime.control.now())) return false;
+  const { busy, next, lost, moving } = await queueOfRuns(runtime, models);
+  return moving === 0 && lost.length === 0 && (next === null || !mayStart(runtime, busy));
+}
+
+async function readinessOf(
+  runtime: Runtime,
+  stored: StoredRun,
+): Promise<ReturnType<typeof readiness> | { kind: 'ready' }> {
+  const branch = branchOf(stored.run);
+  return branch === null ? { kind: 'ready' } : readiness(branch, await sourceOf(runtime, branch));
+}
+
+/** A run whose source will never be there gets its row at once. */
+async function endWithoutSource(runtime: Runtime, { stored, why }: Line['lost'][number]): Promise<void> {
+  await runtime.runStore.append(stored, { event: 'source_failed', at: now(), message: why });
+  await emitDue(runtime, stored);
+}

@@ -1,0 +1,59 @@
+import { type Refusal, refusalText } from '../../core/broker/refusal.ts';
+import { duration } from '../../core/words.ts';
+import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../../io/workspace/broker-note.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+
+/** A broker that restarts, or a machine that is busy, is silent for a moment: nobody needs to hear of it. */
+const patience_ms = 3000;
+const meanwhile = 'No new run starts until it does; runs that have started continue to their rows.';
+
+/** Reports a broker that refuses or stays away: terminal, log, `status`, page. Each cause once, and that it passed. */
+export interface BrokerTrouble {
+  /** Null: the broker takes writes, or is away for a moment only. */
+  now(): BrokerNote | null;
+  report(refusal: Refusal | null): Promise<void>;
+  /** Removes the note: without an `up` nothing waits for the broker. */
+  close(): Promise<void>;
+}
+
+/** An `up` that is gone may have left a note: it is taken away, or replaced, by the first report. */
+export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble> {
+  const { workspace, bus, log } = runtime;
+  let current = await readBrokerNote(workspace.state);
+  let isOurs = false;
+  let silentSince: number | null = null;
+  const put = async (note: BrokerNote | null): Promise<void> => {
+    current = note;
+    // On a full disk terminal and log must do.
+    await writeBrokerNote(workspace.state, note).catch((error: unknown) => log.warn({ err: error }, 'no broker note'));
+    const open = runtime.runStore.all().filter(({ run }) => !runtime.rows.has(run.run));
+    for (const phase of new Set((open.length > 0 ? open : runtime.runStore.all()).map(({ run }) => run.phase)))
+      runtime.pages.changed(phase);
+  };
+  const tell = (text: string): void => {
+    log.warn(text);
+    runtime.notice({ kind: 'broker', text });
+  };
+  return {
+    now: () => (isOurs ? current : null),
+    async report(refusal) {
+      silentSince = refusal?.kind === 'away' ? (bus.awaySince() ?? silentSince ?? Date.now()) : null;
+      if (silentSince !== null && Date.now() - silentSince < patience_ms) return;
+      if (refusal === null) {
+        if (current === null) return;
+        const seconds = (Date.now() - Date.parse(current.since)) / 1000;
+        if (isOurs) tell(`the broker takes writes again after ${duration(seconds)}`);
+        return put(null);
+      }
+      const message = `${refusalText(runtime.bus.where, refusal)} ${meanwhile}`;
+      if (isOurs && current?.message === message) return;
+      const since = isOurs && current !== null ? current.since : new Date(silentSince ?? Date.now()).toISOString();
+      isOurs = true;
+      tell(message);
+      await put({ since, message });
+    },
+    async close() {
+      if (current !== null) await put(null);
+    },
+  };
+}

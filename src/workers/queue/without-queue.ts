@@ -1,0 +1,72 @@
+import type { Due } from '../../core/run/due.ts';
+import type { StoredRun } from '../../io/artifacts/run-store.ts';
+import { PutBack } from '../../io/broker/consumer.ts';
+import { JournaledFailure } from '../attempt/failure.ts';
+import { runStage } from '../attempt/run-stage.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Stage } from '../stages/stage.ts';
+import type { Admission } from './admission.ts';
+import { endRun } from './results.ts';
+
+/** Does what is due for started runs while the broker takes no jobs: such a run reaches its row, and only new runs wait. */
+export interface WithoutQueue {
+  /**
+   * Starts it and does not wait for it. One run per stage at a time, as in the queues; a run that a worker holds is
+   * skipped. `then` is called when the journal has moved on.
+   */
+  begin(stored: StoredRun, next: Due, then: () => void): void;
+  /** Resolves when nothing begun here is under way. */
+  settled(): Promise<void>;
+}
+
+interface Parts {
+  readonly runtime: Runtime;
+  readonly admission: Admission;
+  readonly list: readonly Stage[];
+}
+
+/** Nobody sees the job that is not there. */
+const board = { progress: () => undefined, log: () => undefined };
+
+export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQueue {
+  const underWay = new Map<string, { readonly stage: string; readonly done: Promise<void> }>();
+  const reported = new Map<string, string>();
+  const isBusy = (stage: string): boolean =>
+    [...underWay.values(), ...runtime.busyRuns.values()].some((one) => one.stage === stage);
+  // `begin` is called each second: the same error of a run is one line.
+  const report = (run: string, error: unknown): void => {
+    if (reported.get(run) === String(error)) return;
+    reported.set(run, String(error));
+    runtime.log.error({ err: error, run }, 'what is due for the run could not be done; it is tried again');
+  };
+  const work = async (stored: StoredRun, { event }: Due): Promise<void> => {
+    if (event.stage === 'results') return void (await endRun(runtime, admission, stored));
+    const stage = list.find(({ name }) => name === event.stage);
+    if (stage !== undefined) await runStage(runtime, stage, { data: event, board });
+  };
+  return {
+    begin(stored, next, then) {
+      const { run } = stored.run;
+      if (underWay.has(run) || runtime.busyRuns.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;
+      if (runtime.clock.remaining(next) > 0) return;
+      const done = work(stored, next)
+        .then(() => true)
+        .catch((error: unknown) => {
+          // A stage that is put back waits for the next `up`.
+          if (error instanceof PutBack) return false;
+          if (error instanceof JournaledFailure) return true;
+          report(run, error);
+          return false;
+        })
+        .then((hasMoved) => {
+          underWay.delete(run);
+          // Otherwise the same is due, and it would fail again at once (a full disk): it waits for the next look.
+          if (hasMoved) then();
+        });
+      underWay.set(run, { stage: next.event.stage, done });
+    },
+    async settled() {
+      while (underWay.size > 0) await Promise.all([...underWay.values()].map(({ done }) => done));
+    },
+  };
+}

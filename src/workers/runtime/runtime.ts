@@ -1,0 +1,96 @@
+import type { Logger } from 'pino';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { KeyedLock } from '../../core/keyed-lock.ts';
+import type { Row } from '../../events/row.ts';
+import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
+import type { Bus } from '../../io/broker/bus.ts';
+import type { RetryClock } from '../../io/broker/retry-clock.ts';
+import type { ControlStore } from '../../io/workspace/control-store.ts';
+import type { Notifier } from '../../io/workspace/notifier.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import type { Progress } from '../stages/stage.ts';
+import type { PageNotice, PageWriter } from './page-writer.ts';
+
+/** What the owner of a workspace has at hand, also when no `up` runs and a command owns it for a moment. */
+export interface Owner {
+  readonly workspace: Workspace;
+  readonly runStore: RunStore;
+  readonly log: Logger;
+  /** Runs that have their row. */
+  readonly rows: Set<string>;
+  readonly pages: PageWriter;
+  readonly notifier: Notifier;
+  readonly control: ControlStore;
+  /** By run: who reads a run's state and then acts on it takes a turn, so that a row and a retry do not pass each other. */
+  readonly turn: KeyedLock;
+  /** Runs that a worker of this process has in hand, and how far they are. */
+  readonly busyRuns: Map<string, Live>;
+  /** Told at every step, for whoever shows it. */
+  readonly notice: (notice: Notice) => void;
+}
+
+/**
+ * The name to take for work on stages that several runs read: a run is admitted because its source's stages are there, and
+ * `retry` takes them away because no admitted run reads them. No run has this name.
+ */
+export const sharedStages = 'shared stages';
+
+/** What the workers of one `up` share. */
+export interface Runtime extends Owner {
+  readonly bus: Bus;
+  readonly clock: RetryClock;
+  readonly python: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** Folder with python/*.py. */
+  /** Aborted when `up` goes down; its reason is a `Leaving`. */
+  readonly signal: AbortSignal;
+  /** Aborted when a person asked `up` to stop and to end its tools. */
+  readonly stopAsked: AbortController;
+}
+
+/** How `up` goes down: `detach` leaves tools running, to be taken up again; `stop` ends them. */
+export type Leaving = 'detach' | 'stop';
+
+/** True when what is under way stays under way: nothing of it has failed. */
+export const isDetaching = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'detach';
+
+/** True when a person cancelled the run that the signal is about. */
+export const isCancelled = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'cancel';
+
+/** What runs at the moment. */
+export interface Live {
+  readonly stage: string;
+  readonly attempt: number;
+  /** When the stage began, in milliseconds since 1970. Waiting and the hours without `up` move it to a later time. */
+  since: number;
+  /** Aborted with `cancel`: the run is to end now. */
+  readonly cancel: AbortController;
+  /** Settles when no worker has the run in hand any more. */
+  readonly over: Promise<void>;
+  progress: Progress | null;
+  /** What outside of the run it waits for: the machine, the disk. Null: it works. */
+  waits: string | null;
+}
+
+/** A step worth a line on the terminal. */
+export type Notice =
+  | { readonly kind: 'started'; readonly stored: StoredRun }
+  | { readonly kind: 'stage'; readonly stored: StoredRun; readonly stage: string; readonly attempt: number }
+  | { readonly kind: 'committed'; readonly stored: StoredRun; readonly stage: string; readonly seconds: number }
+  | {
+      readonly kind: 'failed';
+      readonly stored: StoredRun;
+      readonly stage: string;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAt: number | null;
+    }
+  | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
+  | { readonly kind: 'model'; readonly model: string; readonly text: string }
+  | PageNotice
+  | { readonly kind: 'broker'; readonly text: string }
+  /** Something in artifacts/ is not as phasebox left it. `failed`: a run will not get its row by that. */
+  | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
+  | { readonly kind: 'row'; readonly stored: StoredRun; readonly status: Row['status']; readonly line: string };
+
+export const now = (): string => new Date().toISOString();
