@@ -22,21 +22,16 @@ import { print, printError } from './parts/output.ts';
 import { globals, type Register } from './parts/register.ts';
 import { warnOfWorkspace } from './parts/warnings.ts';
 
-export interface DataOptions {
+export interface DataOptions extends Pick<Flags, 'model' | 'maskPrompt' | 'maxSeqLength' | 'split'> {
   /** The folder in which Python is searched: a workspace, or any other. */
   readonly folder: string;
   /** A file of rows, or a folder with train.jsonl. All paths but `folder` are relative to the current folder. */
   readonly data: string;
-  readonly model: string;
-  readonly maskPrompt: boolean;
-  readonly maxSeqLength: number;
   /** How many rows to show, and which ones in any case: `7` or `valid.jsonl:7`. */
   readonly rows: number;
   readonly row: readonly string[];
   /** The keys of the rows, if they differ from mlx_lm's own. */
   readonly keys?: RowKeys;
-  /** The folder for the data with one row per assistant turn. */
-  readonly split?: string;
   readonly signal: AbortSignal;
 }
 

@@ -10,14 +10,11 @@ import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-export interface DiffOptions {
-  readonly a: string;
-  readonly b: string;
-  readonly json: boolean;
-}
-
 /** Prints what differs between two runs, finished or not. Returns 0. Throws CommandError 2 (unknown run). */
-export async function diff(workspace: Workspace, { a, b, json }: DiffOptions): Promise<number> {
+export async function diff(
+  workspace: Workspace,
+  { a, b, json }: { readonly a: string; readonly b: string; readonly json: boolean },
+): Promise<number> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
@@ -47,8 +44,8 @@ export const registerDiff: Register = (program, exit) => {
     examples: ['phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'],
     exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is not a workspace' },
   })
-    .option('--json', 'print one JSON document')
-    .action(async (a: string, b: string, options: { json?: boolean }, command) => {
-      exit(await diff(await workspaceOf(command, 'read'), { a, b, json: options.json ?? false }));
+    .option('--json', 'print one JSON document', false)
+    .action(async (a: string, b: string, options: { json: boolean }, command) => {
+      exit(await diff(await workspaceOf(command, 'read'), { a, b, ...options }));
     });
 };

@@ -96,7 +96,7 @@ async function planRun(
     python: context.python,
     driver: driverPath,
     baseModel: draft.model?.folder ?? source,
-    run: (id) => acceptedRun(context.workspace, id),
+    run: (id) => join(context.workspace.artifacts, phaseOfRun(id) ?? '', id),
     plans,
   };
   return {
@@ -108,8 +108,6 @@ async function planRun(
     times: stageTimes(draft, context.finished),
   };
 }
-
-const acceptedRun = (workspace: Workspace, id: string): string => join(workspace.artifacts, phaseOfRun(id) ?? '', id);
 
 async function printDifferences(
   before: Read,

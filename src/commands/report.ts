@@ -7,13 +7,11 @@ import { print, printError } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-export interface ReportOptions {
-  /** Prints the page itself to stdout, without what a person wrote around it. */
-  readonly print: boolean;
-}
-
-/** Renders the comparison and the answers again from results.jsonl, and prints their paths. Returns the exit code. */
-export async function report(workspace: Workspace, options: ReportOptions = { print: false }): Promise<number> {
+/**
+ * Renders the comparison and the answers again from results.jsonl. Prints the path of the page, or the page itself
+ * without what a person wrote around it. Returns the exit code.
+ */
+export async function report(workspace: Workspace, options: { readonly print: boolean }): Promise<number> {
   const found = await stat(workspace.artifacts).catch(ifAbsent(null));
   if (found === null) {
     const todo = 'The first `phasebox up` or `phasebox submit` makes it. Before that, there is nothing to compare.';
@@ -32,8 +30,8 @@ export const registerReport: Register = (program, exit) => {
     examples: ['phasebox report', 'phasebox report --print | less'],
     exits: { 0: 'the report is written', 3: 'this folder is not a workspace, or the report cannot be written' },
   })
-    .option('--print', 'print the report as well')
-    .action(async (options: { print?: boolean }, command) => {
-      exit(await report(await workspaceOf(command, 'read'), { print: options.print ?? false }));
+    .option('--print', 'print the report as well', false)
+    .action(async (options: { print: boolean }, command) => {
+      exit(await report(await workspaceOf(command, 'read'), options));
     });
 };

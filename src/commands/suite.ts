@@ -9,11 +9,14 @@ import type { Register } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 import { oneOf } from './parts/values.ts';
 
-export interface SuiteOptions {
+interface Flags {
   /** Path of the suite to write. If absent, it is printed. */
-  readonly out?: string;
+  readonly output?: string;
   readonly name?: string;
   readonly wrapper: string;
+}
+
+export interface SuiteOptions extends Flags {
   readonly print: (text: string) => void;
   /** Receives what a person should know: which rows are not in it. */
   readonly tell: (text: string) => void;
@@ -21,7 +24,7 @@ export interface SuiteOptions {
 
 /**
  * Makes an eval suite from chat data. Returns 0. Throws CommandError 2 if there is no such file, no usable row, or if
- * `out` exists.
+ * `output` exists.
  */
 export async function suiteFromData(path: string, options: SuiteOptions): Promise<number> {
   const text = await readText(path);
@@ -32,9 +35,9 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
   if (made.suite.prompts.length === 0)
     throw new CommandError(2, [`No row of ${path} makes a prompt:`, ...left].join('\n'));
   const yaml = suiteYaml(made, path);
-  if (options.out === undefined) options.print(yaml);
-  else await writeNew(options.out, yaml);
-  const place = options.out === undefined ? '' : `${options.out}: `;
+  if (options.output === undefined) options.print(yaml);
+  else await writeNew(options.output, yaml);
+  const place = options.output === undefined ? '' : `${options.output}: `;
   options.tell(`${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'row')} of ${path}`);
   if (left.length > 0) options.tell(['left out:', ...left].join('\n'));
   return 0;
@@ -49,12 +52,6 @@ async function writeNew(path: string, text: string): Promise<void> {
     if (hasCode(error, 'ENOENT', 'EISDIR')) throw new CommandError(2, `${path} cannot be written: no such folder.`);
     throw error;
   }
-}
-
-interface Flags {
-  readonly output?: string;
-  readonly name?: string;
-  readonly wrapper: string;
 }
 
 export const registerSuite: Register = (program, exit) => {
@@ -74,15 +71,7 @@ export const registerSuite: Register = (program, exit) => {
     .option('-o, --output <file>', 'write the suite to this file (default: print it)')
     .option('--name <name>', 'name of the suite (default: that of the file)')
     .option('--wrapper <name>', 'the function that answers have to call', 'execute_code')
-    .action(async (_from: string, file: string, { output, name, wrapper }: Flags) => {
-      exit(
-        await suiteFromData(file, {
-          ...(output === undefined ? {} : { out: output }),
-          ...(name === undefined ? {} : { name }),
-          wrapper,
-          print: printFile,
-          tell: (text) => printError(`${text}\n`),
-        }),
-      );
+    .action(async (_from: string, file: string, flags: Flags) => {
+      exit(await suiteFromData(file, { ...flags, print: printFile, tell: (text) => printError(`${text}\n`) }));
     });
 };

@@ -47,7 +47,7 @@ describe('phasebox suite from', () => {
 
   it('writes a file, and never over one that is there', async () => {
     const out = join(await tempDir('suite-from'), 'valid.yaml');
-    const { printed, options } = quiet({ out });
+    const { printed, options } = quiet({ output: out });
     expect(await suiteFromData(demo, options)).to.equal(0);
     expect(printed).to.eql([]);
     const text = await readFile(out, 'utf8');

@@ -23,10 +23,8 @@ export type ModelShape =
     }
   | { readonly about: true; readonly parameters: number; readonly source: string };
 
-const product = (shape: readonly number[]): number => shape.reduce((all, length) => all * length, 1);
-
 /** Number of elements of a weight. */
-export const elements = (weight: Weight): number => product(weight.shape);
+export const elements = ({ shape }: Weight): number => shape.reduce((all, length) => all * length, 1);
 
 const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, U32: 4, I32: 4, U8: 1, I8: 1 };
 
@@ -44,19 +42,14 @@ export function weightsOf(tensors: readonly Tensor[], config: Mapping): Weight[]
   return tensors.flatMap((tensor): Weight[] => {
     const [, path = tensor.name, leaf = ''] = /^(.*)\.([^.]+)$/.exec(tensor.name) ?? [];
     const scales = byName.get(`${path}.scales`);
-    if (scales === undefined) return [{ path, shape: tensor.shape, width: widths[tensor.dtype] ?? 2 }];
-    if (leaf !== 'weight') return leaf === 'scales' || leaf === 'biases' ? [] : [plain(path, tensor)];
+    const plain = { path, shape: tensor.shape, width: widths[tensor.dtype] ?? 2 };
+    if (scales === undefined) return [plain];
+    if (leaf !== 'weight') return leaf === 'scales' || leaf === 'biases' ? [] : [plain];
     const groups = scales.shape.at(-1) ?? 1;
     const shape = [...scales.shape.slice(0, -1), groups * groupSize(config, path)];
     return [{ path, shape, width: widths[scales.dtype] ?? 2 }];
   });
 }
-
-const plain = (path: string, tensor: Tensor): Weight => ({
-  path,
-  shape: tensor.shape,
-  width: widths[tensor.dtype] ?? 2,
-});
 
 /** The shape of a model on this machine. `others` is the size of its files without tensors. */
 export function shapeOfTensors(

@@ -76,7 +76,7 @@ describe('core/safetensors', () => {
     const map = { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' };
     expect(indexProblem({ weight_map: map }, shards)).to.equal(null);
     expect(indexProblem({ weight_map: { ...map, c: 'model-00003-of-00002.safetensors' } }, shards)).to.contain(
-      'not there',
+      'which does not exist',
     );
     expect(indexProblem({ weight_map: { ...map, b: map.a } }, shards)).to.contain('but it is not');
     expect(indexProblem({ weight_map: { a: map.a } }, shards)).to.contain('does not name tensor b');
