@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
-import { CommandError } from '../core/errors.ts';
+import { CommandError, messageOf } from '../core/errors.ts';
 import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
@@ -65,7 +65,7 @@ async function readGiven(path: string): Promise<SubmittedFile> {
     return { name, bytes: (await readContent(path)).bytes, problem: null };
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return wrong(`${path} does not exist`);
-    return wrong(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return wrong(`${path}: cannot be read: ${messageOf(error)}`);
   }
 }
 

@@ -209,3 +209,6 @@ export function asStageError(error: unknown): StageError {
   }
   return new StageError('INTERNAL', String(error));
 }
+
+/** What was thrown, as a sentence: not everything that is thrown is an Error. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

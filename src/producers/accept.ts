@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import { changedLines } from '../core/config/phase-changes.ts';
-import { CommandError, DamagedFile } from '../core/errors.ts';
+import { CommandError, DamagedFile, messageOf } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
@@ -71,7 +71,7 @@ export async function acceptConfig(file: ConfigFile, context: AcceptContext): Pr
     // A fault of the disk or the environment passes and the file is tried again; anything else would come back for ever.
     if (error instanceof DamagedFile) return { kind: 'rejected', reasons: `${file.name}: ${error.message}\n` };
     if (error instanceof CommandError || (error instanceof Error && 'code' in error)) throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return { kind: 'rejected', reasons: `${file.name}: phasebox itself failed on this file: ${message}\n` };
   }
 }

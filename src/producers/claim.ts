@@ -1,6 +1,6 @@
 import { copyFile, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
-import { hasCode, sync, writeWhole } from '../io/disk/files.ts';
+import { ifAbsent, sync, writeWhole } from '../io/disk/files.ts';
 
 /** `<stem>.2<ext>`, `.3` ...: the first name of this pattern that nothing in the folder has. */
 export async function freeName(folder: string, name: string): Promise<string> {
@@ -51,10 +51,7 @@ export async function finishLinks(claimed: string): Promise<void> {
     const name = /^\.(.+)\.copy$/.exec(hidden)?.[1];
     if (name === undefined) continue;
     const target = join(claimed, name);
-    const link = await lstat(target).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return null;
-      throw error;
-    });
+    const link = await lstat(target).catch(ifAbsent(null));
     if (link?.isSymbolicLink()) await rename(copyOf(claimed, name), target);
     else await rm(copyOf(claimed, name));
   }
@@ -70,12 +67,4 @@ export async function reject(from: string, rejected: string, told: { name: strin
   return name;
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    (error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return false;
-      throw error;
-    },
-  );
-}
+const isThere = async (path: string): Promise<boolean> => (await lstat(path).catch(ifAbsent(null))) !== null;

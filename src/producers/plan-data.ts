@@ -1,4 +1,5 @@
 import type { Lookups, RunDraft } from '../core/config/lookups.ts';
+import { messageOf } from '../core/errors.ts';
 import { openQueue } from '../core/keyed-lock.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
 import type { CheckCall } from '../events/stages/train.ts';
@@ -31,7 +32,7 @@ async function check(python: string, call: CheckCall): Promise<PlannedData> {
   try {
     return { checked: true, report: await checkTrainingData(python, call) };
   } catch (error) {
-    return { checked: false, reason: error instanceof Error ? error.message : String(error) };
+    return { checked: false, reason: messageOf(error) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
+import { messageOf } from '../core/errors.ts';
 import { printable } from '../core/printable.ts';
 import type { Submission } from '../events/request.ts';
 import { hasCode } from '../io/disk/files.ts';
@@ -201,7 +202,7 @@ async function take(scan: Scan, file: InboxFile): Promise<Attempted> {
     else files.delete(now.path);
     return taken;
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     if (why !== file.fault?.why)
       scan.notice(`${printable(file.name)} could not be taken in: ${why}. It stays in the inbox and is tried again`);
     files.set(now.path, { ...now, fault: { why, until: performance.now() + scan.scanEvery } });

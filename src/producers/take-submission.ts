@@ -1,6 +1,7 @@
 import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inboxName } from '../core/config/inbox-names.ts';
+import { messageOf } from '../core/errors.ts';
 import { replacedTexts } from '../core/run/old-rows.ts';
 import type { RequestAnswer, Submission, SubmissionResult } from '../events/request.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
@@ -36,7 +37,7 @@ export async function takeSubmission(scan: Scan, submission: Submission, artifac
     }
   } catch (error) {
     // They are submitted all the same: a later scan accepts them.
-    trouble = error instanceof Error ? error.message : String(error);
+    trouble = messageOf(error);
   }
   const files = prepared.map(({ name, plan, fresh, known }, index): SubmissionResult => {
     const path = kept[index]?.path ?? '';

@@ -1,4 +1,4 @@
-import { CommandError } from '../../core/errors.ts';
+import { CommandError, messageOf } from '../../core/errors.ts';
 import { onOneLine } from '../../core/words.ts';
 import { diskErrorOf } from '../../io/host/disk-errors.ts';
 
@@ -22,7 +22,7 @@ export const missing = (name: string, detail: string, todo: string): Check => ({
 });
 
 /** The message of anything thrown, on one line. */
-export const reasonOf = (error: unknown): string => onOneLine(error instanceof Error ? error.message : String(error));
+export const reasonOf = (error: unknown): string => onOneLine(messageOf(error));
 
 /** What to do about an error: the same as for every command if the disk refused something, else `otherwise`. */
 export async function remedyOf(error: unknown, root: string | null, otherwise: string): Promise<string> {

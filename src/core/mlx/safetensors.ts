@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 
 /** Bytes per element of a dtype, times 8, so that packed ones stay whole numbers (safetensors' own list). */
@@ -66,7 +67,7 @@ function parseHeader(header: string): HeaderCheck<Mapping> {
     const value: unknown = JSON.parse(header);
     return isMapping(value) ? { ok: true, value } : bad('its header is not a JSON object');
   } catch (error) {
-    return bad(`its header is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    return bad(`its header is not JSON (${messageOf(error)})`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type Assertion, type Check, checkOf, expectedCall } from '../../events/assertion.ts';
+import { messageOf } from '../errors.ts';
 import { isSame } from '../mapping.ts';
 import type { Call } from './calls.ts';
 import type { ReadAnswer } from './read-answer.ts';
@@ -122,6 +123,6 @@ export function schemaFault(schema: unknown): string | null {
     validator(schema as Schema);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

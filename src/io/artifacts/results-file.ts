@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
+import { messageOf } from '../../core/errors.ts';
 import { type Row, type RowHead, rowHead, row as rowSchema } from '../../events/row.ts';
 import { openText } from '../disk/files.ts';
 import { withRemedy } from '../disk/own-file.ts';
@@ -43,7 +44,7 @@ function parseLine<R>(
     const [issue] = parsed.error.issues;
     return { why: `it is no row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
   } catch (error) {
-    return { why: `it is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+    return { why: `it is no JSON: ${messageOf(error)}` };
   }
 }
 

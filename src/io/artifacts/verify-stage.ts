@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DamagedFile, StageError } from '../../core/errors.ts';
+import { DamagedFile, messageOf, StageError } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
 import { readText } from '../disk/files.ts';
@@ -81,7 +81,7 @@ async function look(folder: string, output: OutputFile, deep: boolean): Promise<
     if ((await freshHash(path)) !== output.sha256) return problem('has another content than when it was made');
     return { problem: null, touched: same ? null : path };
   } catch (error) {
-    return problem(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return problem(`cannot be read: ${messageOf(error)}`);
   }
 }
 
@@ -101,6 +101,6 @@ async function unproven(path: string): Promise<string | null> {
     return null;
   } catch (error) {
     if (error instanceof StageError) return error.message;
-    return `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return `${path} cannot be read: ${messageOf(error)}`;
   }
 }

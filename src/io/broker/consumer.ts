@@ -1,5 +1,6 @@
 import { type Job, type KeepJobs, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { messageOf } from '../../core/errors.ts';
 
 /**
  * Measured: with 5 s and 2 s, a job of a dead process runs again after 4-5 s, at no idle cost. With the defaults it
@@ -120,7 +121,7 @@ async function deliver(job: Job, token: string | undefined, how: ConsumerOptions
       await job.moveToWait(token);
       throw new WaitingError();
     }
-    const final = new UnrecoverableError(error instanceof Error ? error.message : String(error));
+    const final = new UnrecoverableError(messageOf(error));
     if (error instanceof Error && error.stack !== undefined) final.stack = error.stack;
     throw final;
   }

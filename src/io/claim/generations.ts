@@ -1,8 +1,8 @@
-import { link, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type * as z from 'zod';
 import { parsedOrNull } from '../../core/json.ts';
-import { hasCode, ifAbsent, readText } from '../disk/files.ts';
+import { ifAbsent, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
 /* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */
@@ -21,17 +21,6 @@ export async function generations(folder: string, name: string): Promise<Generat
   return found
     .map((file) => ({ number: Number(file.slice(prefix.length)), file: join(folder, file) }))
     .sort((a, b) => a.number - b.number);
-}
-
-/** Makes a finished draft the claim `file`; false: someone was faster. */
-export async function claimByLink(draft: string, file: string): Promise<boolean> {
-  try {
-    await link(draft, file);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
-    throw error;
-  }
 }
 
 /** What a claim says; null when it is gone, damaged, or torn after a power cut: then nobody that lives wrote it. */

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
-import { hasCode, readText } from '../disk/files.ts';
+import { hasCode, linkNew, readText } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
 import { cacheInTemp, userCache } from '../host/user-cache.ts';
 import { isAlive, revokeTool, startedBy, stopTool } from '../tool/tool-process.ts';
-import { claimByLink, generations, readClaim } from './generations.ts';
+import { generations, readClaim } from './generations.ts';
 import { answers, listen } from './live-socket.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
@@ -119,7 +119,7 @@ async function tryClaim(folder: string, claim: MachineClaim, number: number): Pr
   let kept = false;
   try {
     await writeFile(draft, JSON.stringify(content));
-    if (!(await claimByLink(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) return null;
+    if (!(await linkNew(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) return null;
     await removeOlder(folder, number);
     kept = true;
     return { release: () => live.close() };

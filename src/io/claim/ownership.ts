@@ -3,10 +3,10 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { CommandError } from '../../core/errors.ts';
-import { writeWhole } from '../disk/files.ts';
+import { linkNew, writeWhole } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
 import { machineId } from '../host/process-facts.ts';
-import { claimByLink, type Generation, generations, readClaim } from './generations.ts';
+import { type Generation, generations, readClaim } from './generations.ts';
 import { answers, listen } from './live-socket.ts';
 import { openRequestServer, type RequestServer } from './request-server.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
@@ -78,7 +78,7 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
         number: (highest?.number ?? 0) + 1,
         file: join(state, `up.${(highest?.number ?? 0) + 1}`),
       };
-      if (!(await claimByLink(draft, mine.file))) continue;
+      if (!(await linkNew(draft, mine.file))) continue;
       if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
       await removeOlder(state, mine.number);
       // The file stays until there is a newer one: numbers that went down would let two racers own it.

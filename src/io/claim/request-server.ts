@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { messageOf } from '../../core/errors.ts';
 import { openKeyedLock } from '../../core/keyed-lock.ts';
 import type { Request, RequestAnswer } from '../../events/request.ts';
 import { confirmed, lineOf, linesOf, longestLine, readRequest } from './request-lines.ts';
@@ -77,7 +78,7 @@ export function openRequestServer(): RequestServer {
 
 const failure = (error: unknown): RequestAnswer => ({
   kind: 'error',
-  message: error instanceof Error ? error.message : String(error),
+  message: messageOf(error),
 });
 
 /** Resolves when the answer is on its way, or the command has gone. */

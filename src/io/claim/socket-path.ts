@@ -1,8 +1,7 @@
-import { link, mkdir, mkdtemp, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { ifThere, readText } from '../disk/files.ts';
-import { nonce } from '../disk/nonce.ts';
+import { createWhole, ifThere, readText, writeWhole } from '../disk/files.ts';
 import { isPrivate } from '../disk/private-folder.ts';
 
 /** macOS refuses socket paths from 104 bytes on, Linux from 108. */
@@ -17,16 +16,12 @@ export async function socketFolder(state: string): Promise<string> {
   const noted = await readText(note);
   if (noted !== null && (await isOurs(noted))) return noted;
   const folder = await mkdtemp(join(tmpdir(), 'phasebox-'));
-  const draft = `${note}.${nonce()}`;
-  await writeFile(draft, folder);
   if (noted !== null) {
-    await rename(draft, note);
+    await writeWhole(note, folder);
     return folder;
   }
-  // Whoever is first names the folder: all processes of the workspace must use the same one.
-  const isFirst = await link(draft, note).then(() => true, ifThere(false));
-  await rm(draft);
-  if (isFirst) return folder;
+  // The first process names the folder: all processes of the workspace must use the same one.
+  if (await createWhole(note, folder)) return folder;
   await rmdir(folder);
   return socketFolder(state);
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { nonce } from './nonce.ts';
@@ -36,6 +36,17 @@ export function ifThere<T>(value: T): (error: unknown) => T {
     if (hasCode(error, 'EEXIST')) return value;
     throw error;
   };
+}
+
+/** Gives a finished file a name that no other file has. False: another process was faster. */
+export const linkNew = (draft: string, path: string): Promise<boolean> =>
+  link(draft, path).then(() => true, ifThere(false));
+
+/** Creates a file as a whole. False if it exists already: of several processes one creates it. */
+export async function createWhole(path: string, text: string): Promise<boolean> {
+  const draft = `${path}.${nonce()}`;
+  await writeFile(draft, text);
+  return linkNew(draft, path).finally(() => rm(draft, { force: true }));
 }
 
 /**

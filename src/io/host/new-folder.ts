@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { CommandError } from '../../core/errors.ts';
+import { CommandError, messageOf } from '../../core/errors.ts';
 import { hasCode, ifAbsent, sync } from '../disk/files.ts';
 import { nonce } from '../disk/nonce.ts';
 import { commandLine } from './process-facts.ts';
@@ -32,7 +32,7 @@ export async function newFolder<T>(target: string, fill: (draft: string) => Prom
 export const notMade =
   (path: string) =>
   (error: unknown): never => {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new CommandError(3, `${path} cannot be made: ${message}`, { cause: error });
   };
 

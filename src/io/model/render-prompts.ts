@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import * as z from 'zod';
+import { messageOf } from '../../core/errors.ts';
 import { canonicalJson, parsedOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/tool-env.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
@@ -51,7 +52,7 @@ export async function renderPrompts(jobs: readonly RenderJob[], renderer: Render
     await Promise.all(keys.map((one, index) => keep(one, answers[index], renderer)));
     return answers;
   } catch (error) {
-    return jobs.map(() => failed(error instanceof Error ? error.message : String(error)));
+    return jobs.map(() => failed(messageOf(error)));
   }
 }
 

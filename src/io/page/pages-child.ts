@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import * as z from 'zod';
-import { DamagedFile } from '../../core/errors.ts';
+import { DamagedFile, messageOf } from '../../core/errors.ts';
 import { writePages } from './pages.ts';
 import type { PagesReply } from './pages-process.ts';
 
@@ -21,7 +21,7 @@ async function reply(message: unknown): Promise<PagesReply> {
     const { warnings } = await writePages(workspace, { only: new Set(only) });
     return { kind: 'written', warnings };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return {
       kind: 'failed',
       message: text,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../core/errors.ts';
 
 /** The result of writing the pages. `passes` means that the error can be transient, so another try makes sense. */
 export type PagesReply =
@@ -48,7 +49,7 @@ export async function writePagesApart(order: PagesOrder): Promise<PagesReply> {
     child.send(order, () => undefined); // `close` reports a child process that has ended
     return await Promise.race([replied, failed]);
   } catch (error) {
-    return died(error instanceof Error ? error.message : String(error), said);
+    return died(messageOf(error), said);
   } finally {
     await ended(child);
   }

@@ -1,5 +1,6 @@
 import { type FileHandle, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
 import { isMapping, type Mapping } from '../../core/mapping.ts';
 import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
 import type { ModelFolder } from '../../core/mlx/model-support.ts';
@@ -153,7 +154,7 @@ const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
       const value = parseTolerant(text);
       return isMapping(value) ? { ok: true, value } : damaged('not a JSON object');
     } catch (error) {
-      return damaged(`not JSON (${error instanceof Error ? error.message : String(error)})`);
+      return damaged(`not JSON (${messageOf(error)})`);
     }
   });
 

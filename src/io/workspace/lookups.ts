@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
 import { phaseOfRun } from '../../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../../core/config/read-yaml.ts';
-import { CommandError } from '../../core/errors.ts';
+import { CommandError, messageOf } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
 import { phaseFolder, readPhaseRecord } from '../artifacts/phase-store.ts';
 import { readRun } from '../artifacts/run-folder.ts';
@@ -60,7 +60,7 @@ export function openLookups({ root, artifacts, python, state, pythonOptional }: 
       try {
         return await renderPrompts(jobs, { python: await pythonPath(), date, kept, keeps: state !== undefined });
       } catch (error) {
-        return jobs.map(() => ({ ok: false, failed: error instanceof Error ? error.message : String(error) }));
+        return jobs.map(() => ({ ok: false, failed: messageOf(error) }));
       }
     },
     resolveModel: (source, revision) => resolveModel(source, revision, root),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { messageOf } from '../../core/errors.ts';
 import type { Row } from '../../events/row.ts';
 import { hasCode } from '../disk/files.ts';
 import { expandWords } from '../host/home.ts';
@@ -55,7 +56,7 @@ interface Ringing {
 
 /** `spawn` throws at once if no command can be started at all: a row larger than the system accepts, a NUL byte. */
 function unstarted(error: unknown): { why: string; output: string } {
-  const why = error instanceof Error ? error.message : String(error);
+  const why = messageOf(error);
   const hint = hasCode(error, 'E2BIG') ? ': the row is larger than the system accepts for a command' : '';
   return { why: `${why}${hint}`, output: '' };
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { link, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, readText } from '../disk/files.ts';
-import { nonce } from '../disk/nonce.ts';
+import { createWhole, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
 const idFile = (state: string): string => join(state, 'id');
@@ -23,11 +22,6 @@ export async function workspaceId(state: string): Promise<string> {
   const path = idFile(state);
   // An unreadable id has no value: the queues are filled again from the disk under the new one.
   await rm(path, { recursive: true, force: true });
-  const draft = `${path}.${nonce()}`;
-  await writeFile(draft, randomBytes(8).toString('hex'));
-  await link(draft, path).catch((error: unknown) => {
-    if (!hasCode(error, 'EEXIST')) throw error;
-  });
-  await rm(draft);
+  await createWhole(path, randomBytes(8).toString('hex'));
   return workspaceId(state);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { messageOf } from '../../core/errors.ts';
 import {
   findTarget,
   holdOf,
@@ -57,7 +58,7 @@ async function outcomesOf(
     return [{ about: null, did: 'stopped', detail: null }];
   } catch (error) {
     owner.log.error({ err: error, request }, 'a request could not be met');
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     return [{ about: 'target' in request ? request.target : null, did: 'error', detail }];
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { asStageError, StageError } from '../../core/errors.ts';
+import { asStageError, messageOf, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
@@ -27,7 +27,7 @@ async function preflight(context: StageContext, command: RunCommand): Promise<vo
     const { code } = asStageError(error);
     // Ended by us or lost with the machine: that says nothing about what the command would have found.
     if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new StageError('PREFLIGHT_FAILED', `${command.argv.join(' ')}: ${message}`, { cause: error });
   }
 }
