@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { files } from '../../events/stages/mlx.ts';
-import type { Command, Places, Tools } from '../../events/stages/stage-row.ts';
+import type { Command, Places, Programs } from '../../events/stages/stage-row.ts';
 import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf } from '../run/lineage.ts';
@@ -10,7 +10,7 @@ import { placesOf } from '../run/places.ts';
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
 
 /** The programs that the commands of planned runs call, and where the runs are. */
-export interface PlannedTools extends Tools {
+export interface PlannedTools extends Programs {
   /** Folder of a run. */
   run(id: string): string;
   /** Runs that others start from. */
@@ -42,7 +42,7 @@ export const plannedPlaces = (run: RunPlan, tools: PlannedTools): Places =>
   );
 
 /** A step as commands for a terminal. What phasebox writes itself is among the files instead. */
-function argvOf(command: Command, { python, driver }: Tools): (readonly string[])[] {
+function argvOf(command: Command, { python, driver }: Programs): (readonly string[])[] {
   switch (command.does) {
     case 'run':
       return [command.argv];

@@ -1,18 +1,18 @@
-import type { Places, Tools } from '../../events/stages/stage-row.ts';
+import type { Places, Programs } from '../../events/stages/stage-row.ts';
 import { adapterFiles, adapterOf, finalModelOf, fusedAdapter, type Parts } from './lineage.ts';
 
 /** The location of each part of a run, for the commands of its stages. Reading a part that it lacks throws. */
-export function placesOf(run: string, parts: Parts<string>, tools: Tools): Places {
+export function placesOf(run: string, parts: Parts<string>, programs: Programs): Places {
   const given = <T>(part: T | null | undefined, what: string): T => {
     if (part === null || part === undefined) throw new Error(`run ${run} has no ${what}`);
     return part;
   };
   return {
-    python: tools.python,
-    driver: (name) => tools.driver(name),
+    python: programs.python,
+    driver: (name) => programs.driver(name),
     // A run that starts from a whole model may have no base model.
     get baseModel() {
-      return tools.baseModel;
+      return programs.baseModel;
     },
     made: (stage) => given(parts.made(stage), `stage ${stage} to read from`),
     get adapter() {
@@ -20,7 +20,7 @@ export function placesOf(run: string, parts: Parts<string>, tools: Tools): Place
     },
     get judged() {
       const final = given(finalModelOf(parts), 'model to judge');
-      if (final.kind === 'adapter') return { model: tools.baseModel, adapter: adapterFiles(final.adapter) };
+      if (final.kind === 'adapter') return { model: programs.baseModel, adapter: adapterFiles(final.adapter) };
       return { model: final.kind === 'made' ? final.at : final.folder.model, adapter: null };
     },
     get fused() {

@@ -9,8 +9,8 @@ import {
   answerBytes,
   type Command,
   type Places,
+  type Programs,
   type RunCommand,
-  type Tools,
   usual,
 } from './stage-row.ts';
 import type { CompleteTrain, TrainSettings } from './train.ts';
@@ -73,7 +73,7 @@ export interface CostCall {
 }
 
 /** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
-export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Tools): RunCommand {
+export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Programs): RunCommand {
   const argv = [
     ...[
       at.python,

@@ -7,9 +7,9 @@ import {
   answerBytes,
   type Command,
   type Places,
+  type Programs,
   type RunCommand,
   type Sizes,
-  type Tools,
   usual,
 } from './stage-row.ts';
 import { type CompleteTrain, checkpointCount, savedIterations, type TrainSettings } from './train.ts';
@@ -50,7 +50,7 @@ export interface LossCall {
 }
 
 /** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, with what the training saw of a row. */
-export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, at: Tools): RunCommand {
+export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, at: Programs): RunCommand {
   const argv = [
     ...[at.python, at.driver('val_loss'), '--model', at.baseModel, '--data', data, '--adapter', adapter],
     ...['--out', `${files.candidates}/${files.losses}`],

@@ -48,7 +48,7 @@ export type Command =
   | { readonly does: 'serve'; readonly model: string; readonly adapter: string | null };
 
 /** The programs that commands call, and the folder of the base model. */
-export interface Tools {
+export interface Programs {
   readonly python: string;
   driver(name: Driver): string;
   readonly baseModel: string;
@@ -62,7 +62,7 @@ export interface AdapterAt {
 }
 
 /** Where things lie when the commands of a stage run: folders of the run and of those it comes from. Throws for what it lacks. */
-export interface Places extends Tools {
+export interface Places extends Programs {
   /** The adapter of a training, or the model of a fuse. */
   made(stage: 'train' | 'fuse'): string;
   readonly adapter: AdapterAt;

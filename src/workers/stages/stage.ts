@@ -155,7 +155,10 @@ export interface SharedWork {
   readonly older?: readonly string[];
 }
 
-/** One stage = one file = this interface. The runner checks, hashes, commits and emits; the stage works. */
+/**
+ * The worker of a stage: `workers/stages/<name>.ts` exports it as `stage`. The runner checks, hashes, commits and emits,
+ * and the worker works.
+ */
 export interface Stage<S extends StageName = StageName, N extends StageName = StageName> {
   readonly name: S;
   /** Earlier stages that it reads, of its own run or of those it comes from. */
