@@ -1,4 +1,4 @@
-import { equivalence, oneMoreDraw, paired, welch } from '../stats/difference.ts';
+import { type Difference, type Equivalence, equivalence, oneMoreDraw, paired, welch } from '../stats/difference.ts';
 import type { Interval } from '../stats/interval.ts';
 import { allSame } from '../stats/moments.ts';
 import { detectableDifference, recipeFalseAlarm, runsNeeded } from '../stats/power.ts';
@@ -14,35 +14,26 @@ export interface SharedRuns {
   readonly unpaired: number;
 }
 
+type Tested = Pick<Difference, 'difference' | 'low' | 'high' | 'p'>;
+
 /** What can be said of the difference, depending on the number of runs. Percent points, `a - b`. */
 export type ContrastFinding =
   | { readonly kind: 'nothing'; readonly why: string }
   /** Two or more runs per side: a statement about the recipes. */
-  | {
+  | ({
       readonly kind: 'recipes';
-      readonly difference: number;
-      readonly low: number;
-      readonly high: number;
-      readonly p: number;
-      readonly equivalent: 'yes' | 'no' | 'cannot tell';
+      readonly equivalent: Equivalence['answer'];
       /** The smallest difference that these runs would find in 4 of 5 cases. */
       readonly detectable: number;
       /** Runs per side that would find this difference. `low` and `high` follow from the interval of the spread. */
       readonly needed: Interval;
-    }
+    } & Tested)
   /**
    * The same, but no run (no pair) differs from another of its side, so nothing shows how far another run would differ.
    */
   | { readonly kind: 'flat'; readonly difference: number; readonly shared: SharedRuns | null }
   /** A variant against the runs that it branches off: pairs that share a training. */
-  | {
-      readonly kind: 'pairs';
-      readonly shared: SharedRuns;
-      readonly difference: number;
-      readonly low: number;
-      readonly high: number;
-      readonly p: number;
-    }
+  | ({ readonly kind: 'pairs'; readonly shared: SharedRuns } & Tested)
   /** One run against several: could it be one more of them? */
   | {
       readonly kind: 'draw';

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { trainSettings } from '../../events/stages/train.ts';
 import { withDefaults } from '../../events/stages/train-defaults.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
@@ -6,7 +7,7 @@ import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
 import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';
 import { oddSpaceHint } from './slips.ts';
-import { notAllowed, suggestion, typeWord, wordHint } from './validate.ts';
+import { findIssues, notAllowed, suggestion, typeWord } from './validate.ts';
 
 /** Keys of mlx_lm that phasebox sets, and where the phase sets them instead. */
 const ours: Readonly<Record<string, string>> = {
@@ -94,11 +95,9 @@ function checkValue(key: string, value: unknown, { defaults, at }: { defaults: M
   if (key === 'fine_tune_type') return checkKind(value, at);
   if (key === 'optimizer' && typeof value === 'string') return checkOptimizer(value, defaults.optimizer_config, at);
   if (key === 'lr_schedule' && !isMapping(value)) return [{ ...at, message: `${typeWord('object')} is expected` }];
-  const wanted = typeOf(defaults[key]);
-  if (wanted === null || fits(value, wanted)) return [];
-  const hint = typeof value === 'string' ? wordHint(wanted, value) : undefined;
   const usual = isMapping(defaults[key]) ? '' : ` (mlx_lm's default: ${JSON.stringify(defaults[key])})`;
-  return [{ ...at, message: `${typeWord(wanted)} is expected${usual}`, hint }];
+  const found = findIssues(schemaOf(defaults[key]), value, at.path);
+  return found.map((finding) => ({ ...finding, message: `${finding.message}${usual}` }));
 }
 
 function checkKind(value: unknown, at: At): Finding[] {
@@ -114,21 +113,12 @@ function checkOptimizer(value: string, known: unknown, at: At): Finding[] {
   return [{ ...at, message: `allowed: ${names.join(', ')}`, hint: suggestion(value, names) }];
 }
 
-/**
- * The type of a default. Null means any (mlx_lm's default is None). A whole number is a valid float, but not the
- * reverse.
- */
-function typeOf(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
+/** What a default allows. Any value if it is None in mlx_lm. A whole number is a valid float, but not the reverse. */
+function schemaOf(value: unknown): z.ZodType {
   // 0 may be a 0.0 in Python, which JSON does not show
-  if (typeof value === 'number') return Number.isInteger(value) && value !== 0 ? 'int' : 'number';
-  if (Array.isArray(value)) return 'array';
-  return isMapping(value) ? 'object' : typeof value;
-}
-
-function fits(value: unknown, wanted: string): boolean {
-  if (wanted === 'int') return Number.isInteger(value);
-  if (wanted === 'number') return Number.isFinite(value);
-  if (wanted === 'array') return Array.isArray(value);
-  return wanted === 'object' ? isMapping(value) : typeof value === wanted;
+  if (typeof value === 'number') return Number.isInteger(value) && value !== 0 ? z.int() : z.number();
+  if (typeof value === 'string') return z.string();
+  if (typeof value === 'boolean') return z.boolean();
+  if (Array.isArray(value)) return z.array(z.unknown());
+  return isMapping(value) ? z.looseObject({}) : z.unknown();
 }

@@ -178,7 +178,7 @@ function hintFor(issue: Issue, seen: unknown): string | undefined {
 }
 
 /** What to write instead of a text that was meant as a number, a yes or a no, or a mapping. */
-export function wordHint(expected: string, seen: string): string | undefined {
+function wordHint(expected: string, seen: string): string | undefined {
   if (['object', 'record'].includes(expected)) return oddSpaceHint(seen, 'it') ?? spaceHint(seen);
   if (!['boolean', 'number', 'int'].includes(expected)) return undefined;
   const common = oddSpaceHint(seen, 'it') ?? lineEndHint(seen);

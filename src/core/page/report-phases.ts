@@ -6,6 +6,7 @@ import { allSame } from '../stats/moments.ts';
 import { plural } from '../words.ts';
 import { asText, table } from './markdown.ts';
 import { gateText } from './report-gate.ts';
+import { basesOf } from './report-runs.ts';
 import { meanText, pValue, rangeText, span } from './report-words.ts';
 
 function lowestToHighest({ runs }: Summary): string {
@@ -41,21 +42,6 @@ function phaseLine(summary: Summary, atOnce: string | null): string[] {
 /** A model next to the phases: an untrained base, or the reference that was written down. */
 function referenceLine(name: string, overall: number | null, what: string): string[] {
   return [asText(name), none, percent(overall), none, none, what, none, none];
-}
-
-const phasesOf = (rows: readonly Row[]): string => [...new Set(rows.map((row) => row.phase))].join(', ');
-
-function bases(rows: readonly Row[]): string[][] {
-  const found = new Map(rows.flatMap((row) => (row.base === null ? [] : [[row.base.key, row] as const])));
-  return [...found].map(([key, row]) => {
-    const of = phasesOf(rows.filter((one) => one.base?.key === key));
-    const { base } = row;
-    return referenceLine(
-      `base of ${of}`,
-      (row.score_by === 'strict' ? base?.strict : base?.overall) ?? null,
-      'untrained',
-    );
-  });
 }
 
 /** A reference with one figure: could it be one more run of this recipe? Only a figure on the same suite could be. */
@@ -103,7 +89,9 @@ export function phaseTable(summaries: readonly Summary[]): string {
   const rows = summaries.flatMap(({ group }) => group.rows);
   return table(head, [
     ...summaries.map((summary) => phaseLine(summary, atOnce)),
-    ...bases(rows),
+    ...basesOf(rows).map(({ name, base, isStrict }) =>
+      referenceLine(name, isStrict ? base.strict : base.overall, 'untrained'),
+    ),
     ...references(summaries),
   ]);
 }

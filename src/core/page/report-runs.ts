@@ -86,7 +86,15 @@ interface Reference {
   readonly status: string;
 }
 
-const phasesOf = (rows: readonly Row[]): string => list([...new Set(rows.map((row) => row.phase))]);
+/** The base models that were scored, each named by the phases that it is the base of. */
+export function basesOf(rows: readonly Row[]) {
+  const found = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
+  return [...found.values()].map((base) => {
+    const own = rows.filter((row) => row.base?.key === base.key);
+    const name = `base of ${list([...new Set(own.map(({ phase }) => phase))])}`;
+    return { name, base, isStrict: own.at(-1)?.score_by === 'strict' };
+  });
+}
 
 /** Whether a reference can be compared with the scores above it. */
 function referenceWords(comparable: boolean | null): string {
@@ -95,17 +103,13 @@ function referenceWords(comparable: boolean | null): string {
 }
 
 function references(rows: readonly Row[]): Reference[] {
-  const bases = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
   const baselines = new Map(
     rows.flatMap(({ baseline, score_by }) =>
       baseline === null ? [] : [[JSON.stringify([baseline, score_by]), { ...baseline, score_by }] as const],
     ),
   );
   return [
-    ...[...bases.values()].map((base): Reference => {
-      const name = `base of ${phasesOf(rows.filter((row) => row.base?.key === base.key))}`;
-      return { name, ...base, status: 'untrained' };
-    }),
+    ...basesOf(rows).map(({ name, base }): Reference => ({ name, ...base, status: 'untrained' })),
     ...[...baselines.values()].map(({ name, overall, categories, comparable, score_by }): Reference => {
       const scores = score_by === 'strict' ? { overall: null, strict: overall } : { overall, strict: null };
       const label = score_by === 'strict' ? `baseline ${name}, strict figures` : `baseline ${name}`;
