@@ -79,7 +79,7 @@ function report(files: readonly SubmissionResult[], { workspace, out, err }: Sub
     const shown = join(workspace.config.inbox, path);
     if (state === 'rejected') err(`${shown}:\n${why}`);
     else out(`${state === 'accepted' ? shown : name} submitted`);
-    if (state === 'waiting') err(`${name} is not accepted yet: ${why}\nThe next \`phasebox up\` accepts it.\n`);
+    if (state === 'waiting') err(`${name} is not accepted yet: ${why}\nIt is kept, and \`phasebox up\` accepts it.\n`);
   }
   return files.some(({ state }) => state === 'rejected') ? 2 : 0;
 }

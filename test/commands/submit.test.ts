@@ -192,6 +192,23 @@ describe('commands/submit', () => {
     expect(await claimed()).to.deep.equal([]);
   });
 
+  it('waits for the file before it, to which it may refer, when the disk failed on that one', async () => {
+    const context = acceptInto(workspace);
+    let faults = 1;
+    inbox = openInboxOf(workspace, { scanEvery: 30 }, async (file) => {
+      if (file.name === 'two.yaml' && faults-- > 0) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+      return acceptConfig(file, context);
+    });
+    const files = [await config('two.yaml', 'phase: two\n'), await config('one.yaml', 'phase: one\nbaseline: two\n')];
+    expect(await run(files)).to.equal(0);
+    expect(err)
+      .to.contain('two.yaml is not accepted yet: EIO: i/o error')
+      .and.contain('one.yaml is not accepted yet: a');
+    await inbox.settled();
+    expect(context.runs).to.deep.equal(['two-s0', 'one-s0']);
+    expect(await accepted()).to.deep.equal(['one.yaml', 'two.yaml']);
+  });
+
   it('keeps all files or none: what a crash left before is removed, what it left after is accepted once', async () => {
     const folder = join(workspace.inbox, '.claimed');
     await mkdir(join(folder, '.draft.abc'), { recursive: true });
