@@ -11,6 +11,7 @@ import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
 import { submitAlone } from '../../src/producers/inbox.ts';
 import { keepTogether } from '../../src/producers/kept-files.ts';
+import { damages } from '../hands/damage.ts';
 import { makeRow } from '../helpers/rows.ts';
 import { waitFor } from '../helpers/temp.ts';
 import {
@@ -224,6 +225,26 @@ describe('commands/submit', () => {
     await later.settled();
     expect(later.runs).to.deep.equal(['a-s0']);
     expect(await runs()).to.deep.equal(['z-s0', 'a-s0']);
+    expect(await claimed()).to.deep.equal([]);
+  });
+
+  it('that a hand replaced by something else is rejected with its kind, and the others pass', async () => {
+    const folder = join(workspace.inbox, '.claimed');
+    await mkdir(folder);
+    const harms = Object.entries(damages).filter(([name]) => !name.endsWith('field'));
+    const kept = await keepTogether(
+      folder,
+      harms.map(([name]) => ({ name: `${name}.yaml`, bytes: Buffer.from(`phase: "${name}"\n`) })),
+    );
+    for (const [index, [, harm]] of harms.entries()) await harm(kept[index]!.path);
+    expect(await run([await config('later.yaml', 'phase: later\n')])).to.equal(0);
+    inbox = openInboxOf(workspace);
+    await inbox.settled();
+    expect(await runs()).to.deep.equal(['later-s0']);
+    const rejected = (await namesIn(join(workspace.inbox, 'rejected'))).filter((name) => name.endsWith('.yaml'));
+    const harmed = harms.map(([name]) => `${name}.yaml`).filter((name) => name !== 'gone.yaml');
+    expect(rejected.sort()).to.deep.equal(harmed.sort());
+    expect(await readFile(join(workspace.inbox, 'rejected/folder.yaml.reasons.txt'), 'utf8')).to.contain('a folder');
     expect(await claimed()).to.deep.equal([]);
   });
 

@@ -63,7 +63,7 @@ export const smallFiles: readonly string[] = [
   ...below('.phasebox', 'id', 'journal.jsonl', 'control.json', 'broker.json', 'up.\\d+'),
   ...below('.phasebox', 'broker/server.log', 'broker/appendonlydir/[^/]+.manifest', 'log/phasebox.log'),
   '.phasebox/prompts/[0-9a-f]+.json',
-  ...['.slot/slot.\\d+', 'inbox/rejected/wrong.yaml.reasons.txt', 'inbox/.claimed/submit.1/000000.fresh.yaml'],
+  ...['.slot/slot.\\d+', 'inbox/rejected/wrong.yaml.reasons.txt'],
 ];
 
 /** A file and what is done to it. */

@@ -88,7 +88,6 @@ async function prepare(): Promise<Prepared> {
 
 /** The runs that a damage of this file may keep from their end. */
 function affectedBy(file: string): readonly string[] {
-  if (file.startsWith('inbox/.claimed/')) return ['fresh-s0'];
   const run = /^artifacts\/\w+\/(\w+-s\d)\//.exec(file)?.[1];
   if (run === undefined) return [];
   return run === 'two-s0' ? [run, 'after-s0'] : [run];
