@@ -65,7 +65,8 @@ const guards: readonly Guard[] = [
 /** The sources as they are, beside the same node_modules. */
 async function copyOfRepository(): Promise<string> {
   const folder = await tempDir('guards');
-  for (const name of ['src', 'test', 'scripts', 'python', 'demo', 'package.json', 'tsconfig.json'])
+  const folders = ['src', 'test', 'scripts', 'python', 'demo', 'templates', 'schemas'];
+  for (const name of [...folders, 'package.json', 'package-lock.json', 'tsconfig.json'])
     await cp(join(repository, name), join(folder, name), { recursive: true });
   await symlink(join(repository, 'node_modules'), join(folder, 'node_modules'));
   return folder;
@@ -106,6 +107,10 @@ describe('the guards are needed', () => {
       try {
         const { stats, failures } = await runTest(folder, guard);
         expect([stats.tests, stats.failures]).to.eql([1, 1]);
+        // A copy that lacks a file is red whatever guard is taken out.
+        expect(failures[0]?.err.message).not.to.match(
+          /ENOENT.*phasebox-guards|Cannot find module|ERR_MODULE_NOT_FOUND/,
+        );
         console.log(`      red: ${failures[0]?.err.message.split('\n')[0]?.slice(0, 140)}`);
       } finally {
         await writeFile(path, text);
