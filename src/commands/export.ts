@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import { shellLine } from '../core/shell.ts';
+import { sizeText } from '../core/size-text.ts';
 import type { Run } from '../events/run.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { manifestsOf } from '../io/artifacts/run-store.ts';
@@ -110,7 +111,6 @@ const modelOf = ({ model }: Run) => (model === null ? null : { source: model.sou
 
 /** The message after an export, with what to do next. */
 export function exportText({ folder, kind, files, bytes, cloned }: Exported, run: string): string {
-  const size = bytes >= 2 ** 29 ? `${(bytes / 2 ** 30).toFixed(1)} GB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
   const how = cloned ? 'cloned, so that it takes no space of its own' : 'copied';
   const shown = relative(process.cwd(), folder) || folder;
   const path = shown.startsWith('..') ? folder : shown;
@@ -120,7 +120,7 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
       : ['--model', join(path, parts.base), '--adapter-path', join(path, parts.adapter)];
   const what =
     kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), in a folder each`;
-  return `${folder}: ${what}, ${files} files, ${size}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
+  return `${folder}: ${what}, ${files} files, ${sizeText(bytes)}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 
 export const registerExport: Register = (program) => {

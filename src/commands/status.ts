@@ -123,7 +123,6 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
   }));
 }
 
-/** The status for people. */
 export function statusText(status: Status, { said, disk, ignored }: ForPeople): string {
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
   if (status.broker !== null) lines.push(`since ${status.broker.since}: ${status.broker.message}`);

@@ -71,7 +71,6 @@ export interface DiskErrorText {
   readonly todo: string;
 }
 
-/** An error in sentences. */
 export function diskErrorText(error: DiskError, quote: Quote): DiskErrorText {
   const said = error.message.replace(/ '[^']*'( -> '[^']*')?$/s, '').replace(` ${error.path}`, '');
   return { what: `${error.path}: ${said}.`, todo: remedies[kindOf(error)]?.(error, quote) ?? '' };

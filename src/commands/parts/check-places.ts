@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { sizeText } from '../../core/size-text.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { socketFolder } from '../../io/claim/socket-path.ts';
 import { nonce } from '../../io/disk/nonce.ts';
@@ -76,14 +77,12 @@ async function checkSockets({ state, root }: Workspace): Promise<Check> {
   return ok('sockets', folder === state ? `in ${state}` : `in ${folder}, since the workspace's path is too long`);
 }
 
-const inGb = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GB`;
-
 async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
   const free = await freeBytes(await nearestFolder(artifacts));
   const reserve = config.disk_reserve_gb * 2 ** 30;
-  if (free > reserve) return ok('disk', `${inGb(free)} free, ${inGb(reserve)} of it reserved`);
+  if (free > reserve) return ok('disk', `${sizeText(free)} free, ${sizeText(reserve)} of it reserved`);
   const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
-  return missing('disk', `${inGb(free)} free, ${inGb(reserve)} are reserved`, todo);
+  return missing('disk', `${sizeText(free)} free, ${sizeText(reserve)} are reserved`, todo);
 }
 
 /** Date of the release: an earlier clock is wrong. */

@@ -55,7 +55,6 @@ export function dataFlags(command: Command): Command {
     .option('--json', 'print one JSON document');
 }
 
-/** The named keys of the rows. */
 export const namedKeys = (flags: Flags): RowKeys => ({
   chat_feature: flags.chatFeature,
   prompt_feature: flags.promptFeature,

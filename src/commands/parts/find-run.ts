@@ -2,7 +2,6 @@ import { CommandError } from '../../core/errors.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 
-/** A run with its run store. */
 export interface FoundRun {
   readonly runStore: RunStore;
   readonly stored: StoredRun;

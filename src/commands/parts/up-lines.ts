@@ -14,7 +14,6 @@ export function endingLine({ busyRuns }: Pick<Runtime, 'busyRuns'>): string {
   return timed(names.length === 0 ? 'stopping' : `stopping ${names.join(', ')} (8 s at most) ...`);
 }
 
-/** One line for a step. */
 export function noticeLine(notice: Notice): string {
   if (notice.kind === 'model') return `${clock()} ${notice.model}: ${notice.text}`;
   if (notice.kind === 'page' || notice.kind === 'broker' || notice.kind === 'store') return `${clock()} ${notice.text}`;

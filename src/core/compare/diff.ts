@@ -194,7 +194,6 @@ function shown(value: unknown): string {
   return text.length > widest ? `${text.slice(0, widest - 1)}…` : text;
 }
 
-/** The difference as text for a terminal. */
 export function diffText({ a, b, differences, unknown, over, conclusion }: RunDiff): string {
   const lines = [{ name: '', a, b }, ...differences.map((line) => ({ ...line, a: shown(line.a), b: shown(line.b) }))];
   const width = (pick: (line: (typeof lines)[number]) => string): number =>

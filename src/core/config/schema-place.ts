@@ -30,7 +30,6 @@ export function placeIn(schema: Schema, path: Path): Schema {
 /** The same without its wrappers. */
 export const schemaAt = (schema: Schema, path: Path): Schema => plain(placeIn(schema, path));
 
-/** The keys that a schema names. */
 export const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);
 
 /** The forms that a value may have. */

@@ -23,7 +23,6 @@ export type ModelShape =
     }
   | { readonly about: true; readonly parameters: number; readonly source: string };
 
-/** Number of elements of a weight. */
 export const elements = ({ shape }: Weight): number => shape.reduce((all, length) => all * length, 1);
 
 const widths: Readonly<Record<string, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, U32: 4, I32: 4, U8: 1, I8: 1 };

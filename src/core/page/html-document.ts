@@ -7,7 +7,6 @@ export const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;'
 interface HtmlContent {
   /** Plain text. */
   readonly title: string;
-  /** HTML. */
   readonly body: string;
   /** CSS: templates/page.css, and what the page adds to it. */
   readonly style: string;

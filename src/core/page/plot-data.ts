@@ -1,7 +1,7 @@
 import type { JournalLine } from '../../events/journal.ts';
 import type { Row } from '../../events/row.ts';
 import { type Mode, modes } from '../../events/score.ts';
-import type { Made, StageName } from '../../events/stages.ts';
+import type { StageName } from '../../events/stages.ts';
 import { figure, type Summary } from '../compare/summary.ts';
 import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
 import { meanTable } from '../run/figures.ts';
@@ -110,13 +110,11 @@ export function trainingCurve(row: Row, log: string): TrainingCurve {
   const val = events.flatMap((event) =>
     event.kind === 'val' ? [{ iteration: event.iteration, value: event.val_loss }] : [],
   );
-  const scores = (row.selection?.candidates ?? []).flatMap(({ iteration, overall }: Candidate) =>
+  const scores = (row.selection?.candidates ?? []).flatMap(({ iteration, overall }) =>
     overall === null ? [] : [{ iteration, value: overall }],
   );
   return { run: row.run, train: train.filter(finite), val: val.filter(finite), scores };
 }
-
-type Candidate = Made<'select'>['candidates'][number];
 
 type Ended = Extract<JournalLine, { event: 'committed' | 'failed' }>;
 

@@ -41,7 +41,6 @@ export function holdOf(control: Control, run: Run): Hold | null {
   return widest === undefined ? null : { since: widest.at, target: { kind: widest.kind, name: widest.name } };
 }
 
-/** Every pause. */
 export const holdsOf = ({ paused, pauses }: Control): Hold[] => [
   ...(paused === null ? [] : [{ since: paused, target: null }]),
   ...pauses.map(({ kind, name, at }) => ({ since: at, target: { kind, name } })),

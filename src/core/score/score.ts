@@ -111,7 +111,6 @@ export type SuiteScore =
   | { readonly ok: true; readonly score: Score }
   | { readonly ok: false; readonly missing: readonly AnswerPlace[]; readonly unknown: readonly string[] };
 
-/** One text for one place. */
 export const placeKey = (place: AnswerPlace): string => `${place.repeat} ${place.prompt}`;
 
 /** Gives an answer its points, or null if it has none. */

@@ -19,6 +19,5 @@ export async function pagePlace(file: string): Promise<string> {
   throw new CommandError(2, `--html ${file}: it exists and is not a page of phasebox. Give another name.`);
 }
 
-/** Writes the page of a data report. */
 export const writeDataPage = async (path: string, report: DataReport): Promise<void> =>
   writeWhole(path, dataPage(report, await pageStyle()));

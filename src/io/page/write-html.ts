@@ -4,7 +4,6 @@ import { readText, writeWhole } from '../disk/files.ts';
 import { packageRoot } from '../host/package-root.ts';
 import type { Drawn } from './draw-plots.ts';
 
-/** The CSS of our pages. */
 export const pageStyle = (): Promise<string> => readFile(join(packageRoot().folder, 'templates/page.css'), 'utf8');
 
 /** artifacts/report.html: COMPARISON.md with everything that a person wrote there. */
