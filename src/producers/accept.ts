@@ -23,15 +23,17 @@ import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { acceptedRuns, checkPlan, type PhasePlan, recordOf } from './check-plan.ts';
 
-/** A plan, or all that is wrong as text for people. */
+/** A plan, or everything that is wrong, as text for people. */
 export type PlanResult =
   | { readonly ok: true; readonly plan: PhasePlan }
   | { readonly ok: false; readonly reasons: string };
 
-/** Reads one config. `file`: its name in the reasons; `earlier`: configs of the same drop, as good as accepted. */
+/**
+ * Reads one config. `file` is its name in the reasons. `earlier` has configs of the same drop, which count as accepted.
+ */
 export type PlanReader = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
 
-/** A file of the inbox. `acceptedAs`: its name in inbox/accepted/ (another one when the name is taken there). */
+/** A file of the inbox. `acceptedAs` is its name in inbox/accepted/ (another one if the name is taken there). */
 export interface ConfigFile {
   readonly name: string;
   readonly acceptedAs: string;
@@ -44,7 +46,7 @@ export interface Accepted {
   readonly newRuns: readonly Run[];
   readonly knownRuns: readonly string[];
   readonly warnings: readonly string[];
-  /** One line for people: what is new, what was known and how far it is. */
+  /** One line for people: what is new, what was known, and the state of the known runs. */
   readonly summary: string;
 }
 
@@ -54,21 +56,22 @@ export interface AcceptContext {
   readonly artifacts: string;
   readonly read: PlanReader;
   readonly numbers: Numbers;
-  /** Called once the runs are on the disk (again after a crash or a fault of the disk: it may know them already). */
+  /** Called once the runs are on the disk (again after a crash or a disk error, so it may know them already). */
   readonly onAccepted: (accepted: Accepted, file: ConfigFile) => void;
   readonly store?: StoreFs;
 }
 
 /**
- * Turns one config into run folders, or tells why not. Each run folder and phase.json appear by a rename, so doing it
- * again after a crash anywhere finds what is there and goes on. Throws what the disk throws (full, not writable).
+ * Turns one config into run folders, or says why not. Each run folder and phase.json appear by a rename, so doing it
+ * again after a crash at any point finds what exists and continues. Throws errors of the disk (full, not writable).
  */
 export async function acceptConfig(file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
   try {
     const result = await context.read(file.bytes, file.name);
     return result.ok ? await acceptPlan(result.plan, file, context) : { kind: 'rejected', reasons: result.reasons };
   } catch (error) {
-    // A fault of the disk or the environment passes and the file is tried again; anything else would come back for ever.
+    // An error of the disk or the environment is transient, and the file is tried again. Anything else would repeat
+    // without end.
     if (error instanceof DamagedFile) return { kind: 'rejected', reasons: `${file.name}: ${error.message}\n` };
     if (error instanceof CommandError || (error instanceof Error && 'code' in error)) throw error;
     const message = messageOf(error);
@@ -86,12 +89,12 @@ async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptCont
   const made = await makeRuns(checked.fresh, { file, folder, context });
   if (typeof made === 'string') return { kind: 'rejected', reasons: made };
   const { phase } = plan;
-  // Before anything hears of the runs: once they are started, a row would count as theirs.
+  // Before anything reads the runs: once they have started, a row would count as theirs.
   const replaced = await retireOld(context.artifacts, { phase, made, isNew: record === null });
   const warnings = [...plan.warnings, ...replaced.warnings];
   const summary = await summaryOf(phase, made, { known: checked.known, folder, replaced: replaced.rows });
   const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: checked.known, warnings, summary };
-  // Published before phase.json is written: the runs are whole, and doing this again would find them.
+  // Published before phase.json is written: the runs are complete, and doing this again would find them.
   context.onAccepted(accepted, file);
   if (made.length > 0 || record === null) await writePhaseRecord(folder, recordOf(plan, record, file), context.store);
   return accepted;
@@ -116,7 +119,7 @@ async function makeRuns(drafts: readonly RunDraft[], target: Target): Promise<Ru
   } catch (error) {
     target.context.numbers.forget();
     if (hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'))
-      return `${target.file.name}: something that is no run is in the way: ${String(error)}. Move it elsewhere.\n`;
+      return `${target.file.name}: something that is not a run is in its place: ${String(error)}. Move it elsewhere.\n`;
     throw error;
   }
   return made;
@@ -129,7 +132,10 @@ async function makeRun(draft: RunDraft, { file, folder, context }: Target): Prom
   return run;
 }
 
-/** A run that a crash left without its phase.json: the same plan? Where the model lies may have been found out since. */
+/**
+ * For a run that a crash left without its phase.json: whether the plan is the same. The model's folder may have been
+ * found since.
+ */
 function draftChanges(existing: Run, draft: RunDraft): string[] {
   const plan = (run: RunDraft): unknown => ({
     ...run,
@@ -137,7 +143,7 @@ function draftChanges(existing: Run, draft: RunDraft): string[] {
     number: undefined,
     accepted: undefined,
     file: undefined,
-    // mlx_lm may have been upgraded since then.
+    // mlx_lm may have been updated since then.
     train_defaults: undefined,
     model: run.model && { source: run.model.source, download: run.model.download },
   });
@@ -147,11 +153,11 @@ function draftChanges(existing: Run, draft: RunDraft): string[] {
 interface NewRuns {
   readonly phase: string;
   readonly made: readonly Run[];
-  /** Nothing was accepted under this name, or its folder was removed: then rows of other runs of it are old as well. */
+  /** Nothing was accepted under this name, or its folder was removed: then rows of its other runs are old as well. */
   readonly isNew: boolean;
 }
 
-/** Moves the rows away that were written under the names of these runs before their folders were removed. */
+/** Moves away the rows that were written under the names of these runs before their folders were removed. */
 async function retireOld(artifacts: string, { phase, made, isNew }: NewRuns) {
   const names = new Set(made.map(({ run }) => run));
   const own = (await readPhaseRows(artifacts, phase)).filter(({ run }) => isNew || names.has(run));
@@ -185,7 +191,7 @@ async function summaryOf(phase: string, made: readonly Run[], about: AboutRuns):
   return `phase ${phase}: ${parts.join('. ')}`;
 }
 
-/** How far a known run is, in one word, from its journal; null when its folder is not there. */
+/** The state of a known run in one word, from its journal. Null if its folder does not exist. */
 export async function stateOf(folder: string): Promise<string | null> {
   if ((await readRun(folder)) === null) return null;
   const journal = await readJournal(folder);
@@ -196,12 +202,12 @@ export async function stateOf(folder: string): Promise<string | null> {
 }
 
 function otherCase(file: string, phase: string, folder: string): string {
-  return `${file}: phase: ${phase} differs only in case from ${basename(folder)}, which is there. They are one name: use another.\n`;
+  return `${file}: phase: ${phase} differs only in case from ${basename(folder)}, which exists. They are one name: use another.\n`;
 }
 
 function leftOver(file: string, draft: RunDraft, changes: readonly string[]): string {
   return [
-    `${file}: a run ${draft.run} is there already, accepted with other settings:`,
+    `${file}: the run ${draft.run} exists, accepted with other settings:`,
     ...changes.map((line) => `  ${line}`),
     'Give a new phase name (`phase: ...`).',
     '',

@@ -8,21 +8,22 @@ import type { PhaseRecord } from '../events/run.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 
-/** A config that was read without problems: the phase as resolved and the runs it asks for, in order. */
+/** A config that was read without problems: the resolved phase and the runs it asks for, in order. */
 export interface PhasePlan extends EarlierPhase {
   readonly warnings: readonly string[];
-  /** Those of `warnings` that mean nothing after acceptance: they are not kept. */
+  /** The `warnings` that mean nothing after acceptance, which are not kept. */
   readonly transient?: readonly string[];
 }
 
-/** What a plan means beside what was accepted under its name: the runs to make and those that are there, or why not. */
+/** What a plan means for an accepted phase of its name: the runs to make and those that exist, or why not. */
 export type PlanCheck =
   | { readonly ok: true; readonly fresh: readonly RunDraft[]; readonly known: readonly string[] }
   | { readonly ok: false; readonly reasons: string };
 
 /**
- * The same content = the same runs; more seeds or variants = only the new ones; anything else is refused line by line.
- * `batches`: a file of an earlier acceptance is the same content too. A run whose folder was removed is made again.
+ * The same content means the same runs, more seeds or variants mean only the new ones, and anything else is refused
+ * line by line. With `batches`, a file of an earlier acceptance is the same content too. A run whose folder was removed
+ * is made again.
  */
 export function checkPlan(plan: PhasePlan, record: PhaseRecord | null, at: CheckPlace): PlanCheck {
   if (record === null) return { ok: true, fresh: plan.runs, known: [] };
@@ -54,11 +55,11 @@ function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boole
   return batch.size === runs.length && runs.every(({ run }) => batch.has(run));
 }
 
-/** What a phase's folder tells of the runs in its record, which holds them in the order of acceptance. */
+/** What a phase's folder shows of the runs in its record, which has them in the order of acceptance. */
 export async function acceptedRuns(folder: string, record: PhaseRecord | null): Promise<AcceptedRuns> {
   const runs = record?.runs ?? [];
   const plans = await inParallel(runs, (run) => readRun(join(folder, run)));
-  // The file that a removed run came from is not known any more: it may have been one of its own.
+  // The file of a removed run is no longer known: it may have been a file of its own.
   const isLast = (index: number): boolean => (plans[index]?.file ?? index) !== (plans[index + 1]?.file ?? index + 1);
   return {
     batches: runs.flatMap((_, index) => (isLast(index) ? [new Set(runs.slice(0, index + 1))] : [])),
@@ -67,8 +68,8 @@ export async function acceptedRuns(folder: string, record: PhaseRecord | null): 
 }
 
 /**
- * phase.json after this plan: the first acceptance keeps its date and file; runs and warnings are added. A file of an
- * earlier acceptance takes no seed or variant away.
+ * phase.json after this plan: the first acceptance keeps its date and file, and runs and warnings are added. A file of
+ * an earlier acceptance removes no seed or variant.
  */
 export function recordOf(
   plan: PhasePlan,
@@ -91,7 +92,7 @@ export function recordOf(
   };
 }
 
-/** Hash of gate, outcomes and baseline, so that nobody can move the goal posts afterwards unseen. */
+/** Hash of gate, outcomes and baseline, so that a later change of the criteria is visible. */
 function criteriaHash(config: Mapping): string {
   const { criteria = null, baseline = null } = config;
   return createHash('sha256').update(canonicalJson({ criteria, baseline })).digest('hex');

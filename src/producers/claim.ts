@@ -2,7 +2,7 @@ import { copyFile, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { ifAbsent, sync, writeWhole } from '../io/disk/files.ts';
 
-/** `<stem>.2<ext>`, `.3` ...: the first name of this pattern that nothing in the folder has. */
+/** `<stem>.2<ext>`, `.3` ...: the first name of this pattern that is free in the folder. */
 export async function freeName(folder: string, name: string): Promise<string> {
   for (let n = 1; ; n += 1) {
     const candidate = numbered(name, n);
@@ -16,7 +16,7 @@ export function numbered(name: string, n: number): string {
   return `${shortened(stem)}${n === 1 ? '' : `.${n}`}${ext}`;
 }
 
-/** Leaves room in the 255 bytes of a file name for what we add (`.reasons.txt`, a dot and `.copy`). */
+/** Leaves room in the 255 bytes of a file name for additions (`.reasons.txt`, a dot and `.copy`). */
 function shortened(stem: string): string {
   let text = stem;
   while (Buffer.byteLength(text) > 200) text = text.slice(0, -1);
@@ -24,8 +24,9 @@ function shortened(stem: string): string {
 }
 
 /**
- * Takes a file out of the inbox by one rename and returns its name in `claimed`. A link is claimed as a copy of what it
- * points to: the copy is made beside, the link renamed in, then replaced by the copy; `finishLinks` mends what a crash left.
+ * Takes a file out of the inbox by one rename and returns its name in `claimed`. A link is claimed as a copy of its
+ * target: the copy is made next to it, the link is renamed, then replaced by the copy. `finishLinks` repairs what a
+ * crash left.
  */
 export async function claim(file: { inbox: string; name: string; isLink: boolean }, claimed: string): Promise<string> {
   const from = join(file.inbox, file.name);
@@ -45,7 +46,7 @@ export async function claim(file: { inbox: string; name: string; isLink: boolean
 
 const copyOf = (claimed: string, name: string): string => join(claimed, `.${name}.copy`);
 
-/** At start: a link that was claimed gets its content; a copy whose link stayed in the inbox is made again later. */
+/** At start: a claimed link gets its content. A copy whose link stayed in the inbox is made again later. */
 export async function finishLinks(claimed: string): Promise<void> {
   for (const hidden of await readdir(claimed)) {
     const name = /^\.(.+)\.copy$/.exec(hidden)?.[1];
@@ -57,12 +58,16 @@ export async function finishLinks(claimed: string): Promise<void> {
   }
 }
 
-/** Moves a file (or link, as it is) to rejected/, with its reasons beside it first. Returns its name there. */
-export async function reject(from: string, rejected: string, told: { name: string; reasons: string }): Promise<string> {
+/** Moves a file (or an unchanged link) to rejected/, after writing its reasons there. Returns its name there. */
+export async function reject(
+  from: string,
+  rejected: string,
+  rejection: { name: string; reasons: string },
+): Promise<string> {
   await mkdir(rejected, { recursive: true });
-  const name = await freeName(rejected, told.name);
+  const name = await freeName(rejected, rejection.name);
   // The reasons first: a file in rejected/ always has them, and doing it again after a crash writes the same.
-  await writeWhole(join(rejected, `${name}.reasons.txt`), told.reasons);
+  await writeWhole(join(rejected, `${name}.reasons.txt`), rejection.reasons);
   await rename(from, join(rejected, name));
   return name;
 }

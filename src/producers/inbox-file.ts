@@ -1,49 +1,54 @@
 import { dirname } from 'node:path';
 
-/* The way of one file, as data: it settles in the inbox, is claimed, and ends as accepted or rejected; or it is left. */
+/**
+ * The states of one file, as data: it settles in the inbox, is claimed, and ends as accepted or rejected, or it is
+ * left.
+ */
 
-/** What lies in the folder under a name, at one look. */
+/** What one look finds in the folder under a name. */
 export interface Found {
   readonly name: string;
-  /** `odd` is never opened (a pipe, a socket, a device, a folder or a link to one); `unreadable` may become readable. */
+  /**
+   * `odd` is never opened (a pipe, a socket, a device, a folder or a link to one). `unreadable` may become readable.
+   */
   readonly kind: 'file' | 'broken_link' | 'odd' | 'unreadable';
   readonly isLink: boolean;
-  /** Inode, size and mtime: what changes when somebody writes. */
+  /** Inode, size and mtime, which change when the file is written. */
   readonly signature: string;
   readonly size: number;
-  /** What is wrong with it, for people; empty for a file. */
+  /** What is wrong with it, for people. Empty for a file. */
   readonly problem: string;
 }
 
 /**
- * Where a file is on its way. `inbox`: somebody may still write to it. `claimed`: it was taken out of the inbox by a rename,
- * maybe by an `up` that was killed, and a writer may still have it open. `kept`: it is part of a submission, written by us.
+ * The place of a file. `inbox`: it may still be written. `claimed`: a rename took it out of the inbox, perhaps by an
+ * `up` that was killed, and its writer may still have it open. `kept`: it is part of a submission, which we wrote.
  */
 export type Place = 'claimed' | 'kept' | 'inbox';
 
-/** A file that is to be accepted or rejected. Times are ms of a clock that never jumps. */
+/** A file to accept or reject. Times are ms of a clock that never jumps. */
 export interface InboxFile extends Found {
   readonly place: Place;
   readonly path: string;
   readonly firstSeen: number;
-  /** Since when signature and content are as they are. */
+  /** Since when signature and content are unchanged. */
   readonly since: number;
-  /** sha256 of the content when it was read first, or null when it was not read. */
+  /** sha256 of the content when it was first read, or null if it was not read. */
   readonly digest: string | null;
-  /** The content parses. One that does not may be half of something. */
+  /** The content parses. Otherwise it may be incomplete. */
   readonly parses: boolean;
-  /** Set while it rests because the disk or the environment failed when it was taken. */
+  /** Set while it waits because the disk or the environment failed when it was taken. */
   readonly fault: { readonly why: string; readonly until: number } | null;
 }
 
-/** Nobody writes any more after this; an empty, broken or unparsable file gets more time before it is refused. */
+/** After this the file counts as written. An empty, broken or unparsable file gets more time before it is refused. */
 const quiet_ms = { whole: 200, doubtful: 1000, empty: 5000 } as const;
-/** Files that appear within this of each other were dropped together. */
+/** Files that appear within this time of each other were dropped together. */
 const together_ms = 200;
 /** How long a settled file waits for an unsettled one that comes before it. */
 const patience_ms = 1000;
 
-/** The file after another look: its clock starts again when anything changed. */
+/** The file after another look: its clock restarts if anything changed. */
 export function observe(
   before: InboxFile | undefined,
   found: Found,
@@ -55,7 +60,7 @@ export function observe(
   return { ...found, place, path, firstSeen: before?.firstSeen ?? now, ...fresh } satisfies InboxFile;
 }
 
-/** The same file when somebody wrote to it after all. */
+/** The same file if it was written after all. */
 export const changed = (file: InboxFile, now: number): InboxFile => ({ ...file, signature: '', since: now });
 
 /** When it can be taken if nothing changes, ms. */
@@ -66,7 +71,7 @@ export function dueAt({ kind, size, parses, since, place, fault }: InboxFile): n
   return since + (kind === 'odd' || parses ? quiet_ms.whole : quiet_ms.doubtful);
 }
 
-/** Those that may be taken now, in their order. Some wait for others that come before them. */
+/** Files that may be taken now, in their order. Some wait for others that come before them. */
 export function takeable(files: Iterable<InboxFile>, now: number): InboxFile[] {
   const holding: InboxFile[] = [];
   const free: InboxFile[] = [];
@@ -86,7 +91,7 @@ export function holds(other: InboxFile, file: InboxFile, now: number): boolean {
   return now < dueAt(file) + patience_ms && Math.abs(other.firstSeen - file.firstSeen) <= together_ms;
 }
 
-/** When a look can bring something that the one at `lastLook` could not; null when nothing is watched. */
+/** When a look can find something that the one at `lastLook` could not. Null if nothing is watched. */
 export function nextLookAt(files: Iterable<InboxFile>, lastLook: number): number | null {
   const times = [...files].flatMap((file) => [dueAt(file), dueAt(file) + patience_ms, file.firstSeen + patience_ms]);
   const ahead = times.filter((time) => time > lastLook);
@@ -95,7 +100,10 @@ export function nextLookAt(files: Iterable<InboxFile>, lastLook: number): number
 
 const rank = { claimed: 0, kept: 1, inbox: 2 } as const;
 
-/** What was claimed first, then submissions in their order, then the others by name, the same on every machine (no locale). */
+/**
+ * First the claimed files, then submissions in their order, then the others by name, in the same order on every machine
+ * (no locale).
+ */
 function inOrder(files: Iterable<InboxFile>): InboxFile[] {
   const all = [...files].map((file, index) => ({ file, index }));
   const compare = (a: InboxFile, b: InboxFile): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

@@ -9,17 +9,20 @@ import { type InboxOptions, newScan, nextScan, type Scan, scanOnce } from './sca
 import { takeSubmission } from './take-submission.ts';
 
 export interface Inbox {
-  /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its outcome. */
+  /** Resolves when a scan that began after the call leaves nothing waiting, and every file has its result. */
   settled(): Promise<void>;
-  /** Takes files that a command submits. Throws what the disk throws. Not to be called while it closes. */
+  /** Takes files that a command submits. Throws errors of the disk. Must not be called while it closes. */
   submit(submission: Submission): Promise<RequestAnswer>;
-  /** True when no file waits in the inbox or half-way out of it; looks at the disk. */
+  /** True if no file waits in the inbox or is being claimed, according to the disk. */
   isEmpty(): Promise<boolean>;
-  /** Stops after the file in hand. */
+  /** Stops after the current file. */
   close(): Promise<void>;
 }
 
-/** Watches the inbox: file events are a hint that a scan is due, the scan is the truth. `events: false`: the scan alone. */
+/**
+ * Watches the inbox: file events only hint that a scan is due, and the scan decides. With `events: false` it only
+ * scans.
+ */
 export function watchInbox(options: InboxOptions & { readonly events?: boolean }): Inbox {
   const scan = newScan(options);
   const waiting: { after: number; resolve: () => void }[] = [];
@@ -76,12 +79,15 @@ export function watchInbox(options: InboxOptions & { readonly events?: boolean }
   };
 }
 
-/** Submits where no `up` watches the inbox: the caller owns the workspace. Files in the inbox itself stay there. */
+/** Submits if no `up` watches the inbox: the caller owns the workspace. Files in the inbox itself stay there. */
 export const submitAlone = (options: InboxOptions, submission: Submission): Promise<RequestAnswer> =>
   takeSubmission(newScan(options), submission, options.workspace.artifacts);
 
-/** The events of chokidar are late by its own look at the file; the raw ones are not. Both only say "look". Names that are
- * not taken give none: a download that writes for an hour would have the inbox scanned all the time. */
+/**
+ * chokidar's events are late, since it first examines the file itself. The raw ones are not. Both only trigger a scan.
+ * Names that are not accepted trigger none: a download that writes for an hour would have the inbox scanned all the
+ * time.
+ */
 async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | null> {
   const { inbox } = scan.intake;
   let said = false;
@@ -91,7 +97,7 @@ async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | nu
     said = true;
     return null;
   };
-  // The inbox itself may be a link; those that lie in it are not followed.
+  // The inbox itself may be a link. Links in it are not followed.
   const folder = await realpath(inbox).catch(trouble);
   if (folder === null || scan.closed) return null;
   const watcher = watch(folder, {

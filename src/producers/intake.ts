@@ -11,7 +11,7 @@ import { type KeptFile, removeDrafts } from './kept-files.ts';
 import { type Content, lookAt, readContent } from './look.ts';
 import { isPrivate } from './private-config.ts';
 
-/** What became of a file, by the name that it had in the inbox. `as`: its name in accepted/ or rejected/. */
+/** The result for a file, by the name that it had in the inbox. `as` is its name in accepted/ or rejected/. */
 export type InboxResult =
   | {
       readonly kind: 'accepted';
@@ -21,21 +21,21 @@ export type InboxResult =
     }
   | { readonly kind: 'rejected'; readonly file: string; readonly as: string; readonly reasons: string };
 
-/** Where single files go through, and who judges them. */
+/** The folders of single files, and the function that accepts them. */
 export interface Intake {
   readonly inbox: string;
   readonly claimed: string;
   readonly accepted: string;
   readonly rejected: string;
-  /** .phasebox of the workspace, with the journal of what came and went. */
+  /** .phasebox of the workspace, with the journal of the inbox. */
   readonly state: string;
-  /** Throws only for what is not the file's fault (the disk): then the file stays claimed and is tried again. */
+  /** Only throws errors that are not the file's fault (the disk). Then the file stays claimed and is tried again. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
   readonly onOutcome: (outcome: InboxResult) => void;
   readonly warn: (text: string) => void;
 }
 
-/** `changed`: it is claimed, but somebody still writes to it. `gone`: somebody took it away, which is no error. */
+/** `changed`: it is claimed, but still being written. `gone`: it was removed, which is not an error. */
 export type Taken = InboxResult | { readonly kind: 'changed' | 'gone' };
 
 /** The folders of an inbox. */
@@ -44,7 +44,7 @@ export function intakeFolders(inbox: string): Pick<Intake, 'inbox' | 'claimed' |
   return { inbox, claimed, accepted, rejected };
 }
 
-/** Makes the folders, and mends what a crash left between two renames. */
+/** Makes the folders, and repairs what a crash left between two renames. */
 export async function openIntake(intake: Intake): Promise<void> {
   const folders = [intake.state, intake.claimed, intake.accepted, intake.rejected];
   for (const folder of folders) await mkdir(folder, { recursive: true });
@@ -52,7 +52,10 @@ export async function openIntake(intake: Intake): Promise<void> {
   await removeTickets(intake);
 }
 
-/** Version 0.2 noted the order of submitted files in tickets. Their files lie in the inbox and are taken like all others. */
+/**
+ * Version 0.2 recorded the order of submitted files in tickets. Their files are in the inbox and are taken like all
+ * others.
+ */
 async function removeTickets({ state, warn }: Intake): Promise<void> {
   const folder = join(state, 'tickets');
   const names = await readdir(folder).catch(ifAbsent([]));
@@ -60,12 +63,14 @@ async function removeTickets({ state, warn }: Intake): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Notes in the journal that a file appeared. */
+/** Records in the journal that a file appeared. */
 export async function noteSeen(intake: Intake, { name, size }: Found): Promise<void> {
   await note(intake, { event: 'seen', file: name, bytes: size });
 }
 
-/** Takes a file that nobody writes to any more out of the inbox. Null: somebody took it away. `noted`: the journal has it. */
+/**
+ * Takes a completely written file out of the inbox. Null if it was removed. `noted` resolves when the journal has it.
+ */
 export async function claimFile(
   intake: Intake,
   file: InboxFile,
@@ -76,7 +81,7 @@ export async function claimFile(
   return { file: { ...file, place: 'claimed', name, path: join(intake.claimed, name) }, noted };
 }
 
-/** Accepts a file that was claimed or kept, or moves it to rejected/ with the reasons. */
+/** Accepts a claimed or kept file, or moves it to rejected/ with the reasons. */
 export async function acceptClaimed(intake: Intake, claimed: InboxFile): Promise<Taken> {
   const { name, path } = claimed;
   const content = await unlessGone(path, () => readContent(path));
@@ -95,10 +100,12 @@ export async function acceptClaimed(intake: Intake, claimed: InboxFile): Promise
   return outcome;
 }
 
-/** What is accepted or rejected is ours: nobody else reads its tokens, however it lay in the inbox. */
+/**
+ * An accepted or rejected file is private: its secrets are not readable by others, whatever its mode was in the inbox.
+ */
 async function hide(intake: Intake, path: string): Promise<void> {
   await chmod(path, privateMode).catch((error: unknown) => {
-    // It may belong to another user, who alone may do this.
+    // It may belong to another user, and only that user may do this.
     if (!hasCode(error, 'EPERM', 'ENOTSUP')) throw error;
     intake.warn(`${path} holds secrets and stays readable for others: ${String(error)}`);
   });
@@ -115,21 +122,21 @@ export async function refuse(intake: Intake, { name: file, path }: KeptFile, why
   return outcome;
 }
 
-/** Why a file goes to rejected/ as it is; a link's target stays where it is. */
+/** Why a file goes to rejected/ without being opened. A link's target is not moved. */
 export function neverOpened({ name, kind, size, isLink, problem }: Found): string | null {
-  if (kind !== 'file') return `${name} is no config file that can be read: it is ${problem}.\n`;
+  if (kind !== 'file') return `${name} is not a readable config file: it is ${problem}.\n`;
   if (size <= maxConfigBytes) return null;
   return `${name} is ${isLink ? 'a link to a file' : 'a file'} of ${size} bytes; a config has at most 1 MB.\n`;
 }
 
 function isWhatWasSeen(content: Content, { place, digest, signature, isLink, size }: InboxFile): boolean {
-  if (place === 'kept') return true; // nobody else writes to it
+  if (place === 'kept') return true; // no other process writes to it
   // The copy of a link's content is a file of its own.
   const same = isLink || content.signature === signature;
   return same && (size === 0 ? content.bytes.length === 0 : content.digest === digest);
 }
 
-/** Null when the file is not there any more: whoever took it away wanted it so. */
+/** Null if the file no longer exists: it was removed on purpose. */
 async function unlessGone<T>(path: string, work: () => Promise<T>): Promise<T | null> {
   try {
     return await work();
@@ -139,7 +146,7 @@ async function unlessGone<T>(path: string, work: () => Promise<T>): Promise<T | 
   }
 }
 
-/** A line of history that cannot be written (a full disk) must not stop the file. */
+/** A journal line that cannot be written (a full disk) must not stop the file. */
 async function note(intake: Intake, line: object): Promise<void> {
   const text = `${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`;
   try {
@@ -151,9 +158,9 @@ async function note(intake: Intake, line: object): Promise<void> {
 
 const journalOf = ({ state }: Intake): string => join(state, 'journal.jsonl');
 
-/** A line that a crash tore is cut off, so that the next one does not stick to it. */
+/** A line that a crash tore is cut off, so that the next one does not continue it. */
 async function cutTornLine(path: string): Promise<void> {
-  // One that cannot be read cannot be written either, which is told at the next line.
+  // An unreadable journal cannot be written either, which the next line reports.
   const text = await readText(path).catch(ifDamaged(null));
   if (text !== null && text !== '' && !text.endsWith('\n'))
     await truncate(path, Buffer.byteLength(text.slice(0, text.lastIndexOf('\n') + 1)));

@@ -5,10 +5,10 @@ import { nonce } from '../io/disk/nonce.ts';
 import { numbered } from './claim.ts';
 import { isPrivate } from './private-config.ts';
 
-/* Submitted files until they are accepted: `.claimed/submit.<n>/<index>.<name>`, a folder for each submission. */
+/** Submitted files until they are accepted: `.claimed/submit.<n>/<index>.<name>`, one folder per submission. */
 
 export interface KeptFile {
-  /** As it was submitted, with an ending that the inbox takes. */
+  /** As submitted, with an ending that the inbox accepts. */
   readonly name: string;
   readonly path: string;
 }
@@ -23,8 +23,8 @@ const folderName = /^submit\.(\d+)$/;
 const fileName = /^\d{6}\.(.+)$/;
 
 /**
- * Keeps files for good: all are on the disk before their folder appears by one rename, so that a crash or a full disk
- * leaves all of them or none.
+ * Keeps files permanently: all are on the disk before their folder appears by one rename, so that a crash or a full
+ * disk leaves all of them or none.
  */
 export async function keepTogether(claimed: string, files: readonly NewFile[]): Promise<KeptFile[]> {
   const draft = join(claimed, `.draft.${nonce()}`);
@@ -53,17 +53,17 @@ async function writeNew(path: string, { name, bytes }: NewFile): Promise<void> {
   }
 }
 
-/** All that are kept, in the order of submission. */
+/** All kept files, in the order of submission. */
 export async function keptFiles(claimed: string): Promise<KeptFile[]> {
   const files: KeptFile[] = [];
   for (const number of await numbers(claimed)) files.push(...(await filesIn(join(claimed, `submit.${number}`))));
   return files;
 }
 
-/** Called when a file was moved away: the folder goes with its last file. */
-export const leaveFolder = ({ path }: KeptFile): Promise<void> => rmdir(dirname(path)).catch(() => undefined); // others lie in it
+/** Called when a file was moved away: the folder is removed with its last file. */
+export const leaveFolder = ({ path }: KeptFile): Promise<void> => rmdir(dirname(path)).catch(() => undefined); // it still has others
 
-/** At start: what a submission left that was ended before it was kept. */
+/** At start: removes what an interrupted submission left. */
 export async function removeDrafts(claimed: string): Promise<void> {
   for (const name of (await readdir(claimed)).filter((one) => draftName.test(one)))
     await rm(join(claimed, name), { recursive: true });

@@ -9,14 +9,17 @@ import { yamlOf } from '../io/thread/off-thread.ts';
 import type { Found } from './inbox-file.ts';
 import { keptFiles } from './kept-files.ts';
 
-/** What lies in a folder now: files that may be taken, folders (left alone), and what is not taken because of its name. */
+/**
+ * The current content of a folder: files that may be taken, folders (ignored), and files that are ignored because of
+ * their names.
+ */
 export interface Look {
   readonly found: readonly (Found & { readonly path: string })[];
   readonly folders: readonly string[];
   readonly left: readonly LeftAlone[];
 }
 
-/** Lists what lies in the inbox; one that is not there is empty. */
+/** Lists the inbox. If it does not exist, it is empty. */
 export const look = (inbox: string): Promise<Look> => lookWith(inbox, sortName);
 
 /** Lists files that were taken before, whatever their names (`.claimed`). */
@@ -26,7 +29,7 @@ export const lookAtTaken = (folder: string): Promise<Look> =>
     return { kind: isQuiet(name) ? 'quiet' : 'config', name };
   });
 
-/** Lists what was submitted and is not accepted yet, in its order. */
+/** Lists submitted files that are not accepted yet, in their order. */
 export async function lookAtKept(claimed: string): Promise<Look> {
   const found: (Found & { readonly path: string })[] = [];
   for (const { name, path } of await keptFiles(claimed)) {
@@ -41,7 +44,7 @@ async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Prom
   const found: (Found & { readonly path: string })[] = [];
   const folders: string[] = [];
   const left: LeftAlone[] = [];
-  // One after the other: ten thousand files must not take all handles at once.
+  // One after the other: ten thousand files must not use all handles at once.
   for (const named of (await listed(folder)).map(sort)) {
     if (named.kind === 'quiet') continue;
     if (named.kind === 'left' && named.left.why !== 'extension') {
@@ -57,12 +60,12 @@ async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Prom
   return { found, folders, left };
 }
 
-/** As bytes: a name that is not UTF-8 would be read as one that is not there. */
+/** As bytes: a name that is not UTF-8 would otherwise be read as one that does not exist. */
 async function listed(folder: string): Promise<Uint8Array[]> {
   return readdir(folder, { encoding: 'buffer' }).catch(ifAbsent([]));
 }
 
-/** What is at a path; null when nothing is. Links are followed one way only: what they point to is never touched. */
+/** What is at a path, or null. Links are followed for reading only: their targets are never changed. */
 export async function lookAt(path: string, name: string): Promise<Found | 'folder' | null> {
   try {
     const own = await lstat(path, { bigint: true });
@@ -95,7 +98,7 @@ function described(name: string, stats: BigIntStats, link: BigIntStats | null): 
   return { name, kind: 'odd', isLink, signature, size, problem: `${isLink ? 'a link to ' : ''}${kindOf(stats)}` };
 }
 
-/** Inode, size and mtime in one text; equal = nobody wrote in between. */
+/** Inode, size and mtime in one text. If it is equal, the file was not written in between. */
 export function signatureOf(stats: BigIntStats): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeNs}`;
 }
@@ -112,16 +115,16 @@ function brokenLink(error: Error): string {
   return hasCode(error, 'ENOENT', 'ENOTDIR') ? 'a link to nothing' : `a link that cannot be followed: ${error.message}`;
 }
 
-/** The content of a file (at most 1 byte more than a config may have) with the signature it had while it was read. */
+/** The content of a file (at most 1 byte more than a config may have) with its signature while it was read. */
 export interface Content {
   readonly bytes: Buffer;
   readonly signature: string;
   readonly digest: string;
-  /** A whole YAML mapping; a cut file may parse as well, which is why it is read twice. */
+  /** Whether it is a complete YAML mapping. A cut file may parse as well, so it is read twice. */
   parses(): Promise<boolean>;
 }
 
-/** Reads a regular file; never blocks on a pipe that took its place. Throws what the file system throws. */
+/** Reads a regular file, and never blocks on a pipe in its place. Throws errors of the file system. */
 export async function readContent(path: string): Promise<Content> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {

@@ -20,9 +20,9 @@ export interface OpenInbox {
   readonly runStore: Pick<RunStore, 'all' | 'leftOut'>;
   /** One line for people for each file that was taken. */
   readonly say: (line: string) => void;
-  /** One line for each warning about a file that was accepted. */
+  /** One line for each warning about an accepted file. */
   readonly warn: (line: string) => void;
-  /** Runs are on the disk; called before their file is moved. */
+  /** Runs are on the disk. Called before their file is moved. */
   readonly onAccepted: (runs: readonly Run[]) => void;
   readonly onRejected: () => void;
 }
@@ -36,7 +36,7 @@ export function openInbox(parts: OpenInbox): Inbox {
     numbers: acceptanceNumbers(workspace.artifacts, highestNumber(runStore)),
     read,
     onAccepted({ newRuns, summary, warnings }, file) {
-      // Told first: what the runs do next is told by others.
+      // Reported first, before the next steps of the runs.
       say(`accepted ${printable(file.name)}: ${summary}`);
       for (const warning of warnings) {
         say(`  warning: ${warning}`);
@@ -60,8 +60,8 @@ export function openInbox(parts: OpenInbox): Inbox {
 }
 
 /**
- * Submits without an `up`, for a command that owns the workspace. Without a Python that has mlx_lm the files are checked
- * as far as possible and kept; the next `up` accepts them.
+ * Submits without an `up`, for a command that owns the workspace. Without a Python that has mlx_lm, the files are
+ * checked as far as possible and kept, and the next `up` accepts them.
  */
 export function submitWithoutUp(workspace: Workspace, log: Logger, submission: Submission): Promise<RequestAnswer> {
   const python = (): Promise<string> => findPython(workspace);
@@ -80,7 +80,7 @@ export function submitWithoutUp(workspace: Workspace, log: Logger, submission: S
 
 const logOf = (log: Logger): InboxLog => ({ info: (text) => log.info(text), warn: (text) => log.warn(text) });
 
-/** Null when it is not known: a run that cannot be read may have a higher number than all others. */
+/** Null if it is not known: a run that cannot be read may have a higher number than all others. */
 function highestNumber(runStore: OpenInbox['runStore']): number | null {
   if (runStore.leftOut().some(({ kind }) => kind === 'damaged')) return null;
   return runStore.all().reduce((highest, { run }) => Math.max(highest, run.number), 0);

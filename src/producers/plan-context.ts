@@ -17,7 +17,7 @@ import { findPython } from '../io/model/python.ts';
 import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 
-/** Everything that a plan is made from, looked up once. */
+/** Everything from which a plan is made, looked up once. */
 export interface PlanContext {
   readonly workspace: Workspace;
   readonly lookups: Lookups;
@@ -27,7 +27,7 @@ export interface PlanContext {
   readonly removed: readonly Row[];
 }
 
-/** A config that was read, with all that the plan needs of it. */
+/** A config that was read, with everything that the plan needs of it. */
 export interface Read {
   readonly file: string;
   readonly phase: Phase;
@@ -37,7 +37,7 @@ export interface Read {
   readonly missing: readonly string[];
 }
 
-/** Looks up python, the finished runs and how configs are read here. */
+/** Looks up Python, the finished runs, and how configs are read here. */
 export async function openPlanContext(workspace: Workspace): Promise<PlanContext> {
   const { root, artifacts } = workspace;
   const lookups = openLookups({ root, artifacts, python: () => findPython(workspace), pythonOptional: true });
@@ -45,13 +45,13 @@ export async function openPlanContext(workspace: Workspace): Promise<PlanContext
   return { workspace, lookups, python, ...(await finishedRuns(artifacts)) };
 }
 
-/** Commands can be shown without a Python; a warning of each config says that there is none. */
+/** Commands can be shown without a Python. A warning of each config then says that there is none. */
 function toShow(error: unknown): string {
   if (error instanceof CommandError) return 'python3';
   throw error;
 }
 
-/** Done runs with their plans: what times are told from. And rows whose runs have no plan any more. */
+/** Done runs with their plans, from which times are estimated, and rows whose runs no longer have a plan. */
 async function finishedRuns(artifacts: string): Promise<Pick<PlanContext, 'finished' | 'removed'>> {
   const rows = await readRows(artifacts);
   const runs = await inParallel(rows, (row) => readRun(join(artifacts, row.phase, row.run)));
@@ -62,7 +62,7 @@ async function finishedRuns(artifacts: string): Promise<Pick<PlanContext, 'finis
   return { finished, removed: rows.filter((_, index) => runs[index] === null) };
 }
 
-/** Reads files in order, each knowing those before it; throws what is wrong with all of them at once. */
+/** Reads files in order, each knowing those before it. Throws what is wrong with all of them at once. */
 export async function readAll(files: readonly string[], context: PlanContext): Promise<Read[]> {
   const reads: Read[] = [];
   const earlier: EarlierPhase[] = [];
@@ -104,7 +104,7 @@ function runAgain(runs: readonly RunDraft[], removed: readonly Row[]): string[] 
   ];
 }
 
-/** What keeps a config that is right from being accepted here, in the words that `submit` has for it. */
+/** What keeps a valid config from being accepted here, worded as in `submit`. */
 const missingText = ({ path, message, hint }: Problem): string =>
   `${path}: ${message}${hint === null ? '' : `; ${hint}`}`;
 
@@ -123,11 +123,11 @@ export async function sourcePlans(runs: readonly RunDraft[], lookups: Lookups): 
   return plans;
 }
 
-/** The suite of a run; throws CommandError 2 when it is gone meanwhile. */
+/** The suite of a run. Throws CommandError 2 if it is gone meanwhile. */
 export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
   const path = run.settings.eval.suite;
   const file = await lookups.read(path);
   const read = file.ok ? readSuite(file.bytes, path) : null;
   if (read !== null && 'suite' in read) return read.suite;
-  throw new CommandError(2, `suite ${path} cannot be read any more`);
+  throw new CommandError(2, `suite ${path} can no longer be read`);
 }

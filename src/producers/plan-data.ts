@@ -6,12 +6,12 @@ import type { CheckCall } from '../events/stages/train.ts';
 import { completeTrain } from '../events/stages/train-defaults.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
 
-/** The data check of a planned run; null: it does not train. */
+/** The data check of a planned run, or null if it does not train. */
 export type DataCheck = (draft: RunDraft) => Promise<PlannedData | null>;
 
 /**
- * Runs the data check for planned runs, one at a time: each holds a tokenizer and the rows in memory. Runs of one data
- * set, model and settings (the seeds of a phase) share a check.
+ * Runs the data check for planned runs, one at a time: each keeps a tokenizer and the rows in memory. Runs with the
+ * same data set, model and settings (the seeds of a phase) share a check.
  */
 export function dataChecks(python: string, lookups: Lookups): DataCheck {
   const known = new Map<string, Promise<PlannedData>>();
@@ -36,7 +36,7 @@ async function check(python: string, call: CheckCall): Promise<PlannedData> {
   }
 }
 
-/** @returns The check that the run's training would begin with, or null when the run does not train. */
+/** @returns The check with which the run's training would begin, or null if the run does not train. */
 async function callOf(
   draft: RunDraft,
   lookups: Lookups,
@@ -45,9 +45,10 @@ async function callOf(
   if (train === null || draft.data === null || !draft.chain.includes('train')) return null;
   const { folder: data } = draft.data;
   const model = draft.model?.folder ?? null;
-  if (model === null) return { checked: false, reason: 'the model is not here' };
+  if (model === null) return { checked: false, reason: 'the model is not on this machine' };
   // The warning of the config says why no Python could be asked.
   if ((await lookups.facts()).unchecked !== undefined) return { checked: false, reason: 'no Python with mlx_lm' };
-  if ((await lookups.look(data))?.kind !== 'folder') return { checked: false, reason: 'the data is not here' };
+  if ((await lookups.look(data))?.kind !== 'folder')
+    return { checked: false, reason: 'the data is not on this machine' };
   return { model, data, settings: train, minRows: draft.min_rows };
 }

@@ -1,7 +1,7 @@
 import { holdsSecrets } from '../core/secrets.ts';
 import { yamlOf } from '../io/thread/off-thread.ts';
 
-/** Whether only its owner may read a config: its `env` holds secrets, or might, in a file that cannot be parsed. */
+/** Whether only its owner may read a config: its `env` has secrets, or might, in a file that cannot be parsed. */
 export async function isPrivate(bytes: Uint8Array, file: string): Promise<boolean> {
   const yaml = await yamlOf(bytes, file);
   if (!yaml.ok) return /\benv\b/.test(Buffer.from(bytes).toString('latin1'));

@@ -3,7 +3,7 @@ import { formatProblems } from '../core/config/problem.ts';
 import { readConfig } from '../core/config/read-config.ts';
 import type { PlanReader } from './accept.ts';
 
-/** Reads configs with these lookups; what is wrong comes as the text for people. */
+/** Reads configs with these lookups. Problems are returned as text for people. */
 export function planReader(lookups: Lookups): PlanReader {
   return async (bytes, file, earlier = []) => {
     const result = await readConfig(bytes, file, earlier.length === 0 ? lookups : withEarlier(lookups, earlier));

@@ -30,13 +30,13 @@ export interface InboxLog {
 
 export interface InboxOptions {
   readonly workspace: Pick<Workspace, 'inbox' | 'state' | 'artifacts'>;
-  /** Throws only for what is not the file's fault (the disk): then the file is tried again at a later scan. */
+  /** Only throws errors that are not the file's fault (the disk). Then the file is tried again at a later scan. */
   readonly accept: (file: ConfigFile) => Promise<Acceptance>;
   /** Reads the files of a submission, and those that were submitted before and are not accepted yet. */
   readonly prepare: (submission: Submission) => Promise<Preparation[]>;
   readonly log: InboxLog;
   readonly onOutcome?: (outcome: InboxResult) => void;
-  /** What a person should know of the inbox itself; the log has it too. */
+  /** Receives what a person should know about the inbox itself. The log has it too. */
   readonly onNotice?: (text: string) => void;
   /** ms between scans, 2000 unless set. */
   readonly scanEvery?: number;
@@ -49,12 +49,12 @@ export interface Scan {
   /** For the log and the person who watches. */
   readonly notice: (text: string) => void;
   readonly scanEvery: number;
-  /** By path. `left`: it was reported, and stays where it is. */
+  /** By path. `left` means that it was reported, and stays where it is. */
   readonly files: Map<string, InboxFile | 'left'>;
   lastLook: number;
-  /** False until the folders were made, and after a fault, which somebody may have made by deleting them. */
+  /** False until the folders were made, and after an error, which may mean that they were deleted. */
   open: boolean;
-  /** Why the last scan failed, which is said once; null when it worked. */
+  /** Why the last scan failed, which is reported once. Null if it worked. */
   trouble: string | null;
   closed: boolean;
 }
@@ -84,20 +84,20 @@ export function newScan(options: InboxOptions): Scan {
   };
 }
 
-/** Those that are to be accepted or rejected. */
+/** Files that will be accepted or rejected. */
 export const waitingFiles = ({ files }: Scan): InboxFile[] => [...files.values()].filter((file) => file !== 'left');
 
-/** ms until the next scan: at the latest after `scanEvery`, earlier when a file can be taken by then. */
+/** ms until the next scan: at most `scanEvery`, or less if a file can be taken earlier. */
 export function nextScan(scan: Scan): number {
   const at = nextLookAt(waitingFiles(scan), scan.lastLook);
   // Rounded up: a timer that fires early would find nothing settled.
   return at === null ? scan.scanEvery : Math.min(scan.scanEvery, Math.max(0, Math.ceil(at - performance.now())));
 }
 
-/** What came of taking a file. `fault`: the disk or the environment failed, and it is tried again. */
+/** The result of taking a file. `fault`: the disk or the environment failed, and it is tried again. */
 export type Attempted = Taken | { readonly kind: 'fault'; readonly why: string };
 
-/** One scan of the inbox. Returns how many files still wait (1 at least when it failed). */
+/** One scan of the inbox. Returns how many files still wait (at least 1 if it failed). */
 export async function scanOnce(scan: Scan): Promise<number> {
   try {
     await openScan(scan);
@@ -113,29 +113,29 @@ export async function scanOnce(scan: Scan): Promise<number> {
   }
 }
 
-/** Makes the folders where they are not there, and mends what a crash left. */
+/** Makes missing folders, and repairs what a crash left. */
 export async function openScan(scan: Scan): Promise<void> {
   if (!scan.open) await openIntake(scan.intake);
   scan.open = true;
 }
 
-/** Looks at these places and takes what can be taken. `tried` hears of each file that was. Throws what the disk throws. */
+/** Looks at these places and takes what can be taken. `tried` is called for each file. Throws errors of the disk. */
 export async function scanPlaces(
   scan: Scan,
   places: readonly Place[],
   tried: (file: InboxFile, attempted: Attempted) => void,
 ): Promise<void> {
-  // Taken before the look: a file counts as quiet only for the time that was seen on both sides.
+  // Measured before the look: a file only counts as quiet for the time between two looks.
   scan.lastLook = performance.now();
   for (const place of places) await lookAtPlace(scan, place);
   const here = waitingFiles(scan).filter(({ place }) => places.includes(place));
   for (const file of takeable(here, scan.lastLook)) {
     if (scan.closed) return;
-    // A file before it may have met a fault just now.
+    // A file before it may just have met an error.
     if (file.place === 'kept' && waitsForFault(scan, file)) continue;
     if (file.place !== 'kept' && !(await isSame(file))) {
       scan.files.set(file.path, changed(file, performance.now()));
-      // What changed after all keeps its place: those behind it wait for the next scan.
+      // A file that changed after all keeps its place: those after it wait for the next scan.
       if (file.place === 'inbox') return;
     } else tried(file, await take(scan, file));
   }
@@ -160,15 +160,18 @@ async function lookAtPlace(scan: Scan, place: Place): Promise<void> {
     files.set(one.path, file);
   }
   if (place !== 'inbox') return;
-  // Each name once, also when it comes back: a program may write the same temporary file at every save.
+  // Each name once, also when it returns: a program may write the same temporary file at every save.
   const isNew = (name: string): boolean => files.get(join(folder, name)) !== 'left';
   for (const name of folders.filter(isNew))
-    notice(`${printable(join(folder, name))} is a folder and is left alone: copy config files into the inbox itself`);
+    notice(`${printable(join(folder, name))} is a folder and is ignored: copy config files into the inbox itself`);
   for (const text of leftAloneTexts(left.filter(({ name }) => isNew(name)))) notice(text);
   for (const name of [...folders, ...left.map((one) => one.name)]) files.set(join(folder, name), 'left');
 }
 
-/** The first reading of a file: its content's hash, whether it parses, or that it cannot be read (tried again each time). */
+/**
+ * The first reading of a file: its content's hash, whether it parses, or that it cannot be read (tried again each
+ * time).
+ */
 async function readOnce(file: InboxFile): Promise<InboxFile> {
   const { kind, size, digest, place } = file;
   if ((kind !== 'file' && kind !== 'unreadable') || size === 0 || digest !== null || place === 'kept') return file;
@@ -181,7 +184,7 @@ async function readOnce(file: InboxFile): Promise<InboxFile> {
   }
 }
 
-/** Reads a second time: whether it is still what was seen. */
+/** Reads a second time: whether it is unchanged. */
 async function isSame(file: InboxFile): Promise<boolean> {
   const found = await lookAt(file.path, file.name);
   if (found === null || found === 'folder' || found.signature !== file.signature) return false;
@@ -189,7 +192,7 @@ async function isSame(file: InboxFile): Promise<boolean> {
   return (await readContent(file.path)).digest === file.digest;
 }
 
-/** Brings a file to its end, or notes the fault that keeps it where it is. A file's own trouble never stops the others. */
+/** Finishes a file, or records the error that keeps it where it is. Errors of a file never stop the others. */
 async function take(scan: Scan, file: InboxFile): Promise<Attempted> {
   const { files, intake } = scan;
   let now = file;
@@ -204,7 +207,7 @@ async function take(scan: Scan, file: InboxFile): Promise<Attempted> {
   } catch (error) {
     const why = messageOf(error);
     if (why !== file.fault?.why)
-      scan.notice(`${printable(file.name)} could not be taken in: ${why}. It stays in the inbox and is tried again`);
+      scan.notice(`${printable(file.name)} could not be taken: ${why}. It stays in the inbox and is tried again`);
     files.set(now.path, { ...now, fault: { why, until: performance.now() + scan.scanEvery } });
     scan.open = false;
     return { kind: 'fault', why };
@@ -221,7 +224,7 @@ async function takeFrom(intake: Intake, file: InboxFile, onClaim: (claimed: Inbo
   const claimed = await claimFile(intake, file);
   if (claimed === null) return { kind: 'gone' };
   onClaim(claimed.file);
-  // Beside, not before: a line of history must not delay the first tool.
+  // In parallel: a journal line must not delay the first tool.
   const [taken] = await Promise.all([acceptClaimed(intake, claimed.file), claimed.noted]);
   return taken;
 }

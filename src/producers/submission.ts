@@ -23,7 +23,7 @@ export interface Prepared extends Given {
   readonly plan: PhasePlan;
   readonly fresh: readonly string[];
   readonly known: readonly string[];
-  /** Rows that runs of `fresh` left behind, and whose folders were removed. */
+  /** Rows that runs of `fresh` left, and whose folders were removed. */
   readonly old: readonly Row[];
 }
 
@@ -31,12 +31,12 @@ export type Preparation =
   | { readonly ok: true; readonly prepared: Prepared }
   | { readonly ok: false; readonly reasons: string };
 
-/** What is accepted, and what will be once the files before are taken in. */
+/** What is accepted, and what will be once the files before are accepted. */
 interface Ledger {
   readonly artifacts: string;
   readonly read: PlanReader;
   readonly earlier: EarlierPhase[];
-  /** By phase name in small letters. */
+  /** By phase name in lower case. */
   readonly phases: Map<string, KnownPhase>;
 }
 
@@ -50,12 +50,15 @@ export interface SubmissionOptions {
   readonly read: PlanReader;
 }
 
-/** Reads all files in order, each knowing those before it and those that were taken in and are not accepted yet. Writes nothing. */
+/**
+ * Reads all files in order, each knowing those before it and those that were taken and are not accepted yet. Writes
+ * nothing.
+ */
 export async function prepareFiles({ files, again }: Submission, options: SubmissionOptions): Promise<Preparation[]> {
   const { workspace, read } = options;
   const ledger: Ledger = { artifacts: workspace.artifacts, read, earlier: [], phases: new Map() };
   for (const path of await takenFiles(workspace)) {
-    // A file that cannot be read, or is wrong, gets its reasons when its own turn comes.
+    // An unreadable or invalid file gets its reasons when it is its turn.
     const content = await readContent(path).catch(() => null);
     if (content !== null) await enter({ name: basename(path), bytes: content.bytes }, ledger);
   }
@@ -94,7 +97,7 @@ async function enter(file: Given, ledger: Ledger): Promise<Preparation> {
   return { ok: true, prepared: { ...file, plan, fresh, known: checked.known, old } };
 }
 
-/** The same file with every seed once more, beyond those that are accepted or wait; nothing else may differ. */
+/** The same file with every seed once more, in addition to those that are accepted or wait. Nothing else may differ. */
 async function enterAgain(file: Given, ledger: Ledger): Promise<Preparation> {
   const result = await ledger.read(file.bytes, file.name, ledger.earlier);
   if (!result.ok) return result;
@@ -125,7 +128,7 @@ function changedSince(file: string, phase: string, changes: readonly string[]): 
   return [
     `${file}: --again runs the same settings once more, but this file changes phase ${phase}:`,
     ...changes.map((line) => `  ${line}`),
-    'Take the changes back, or give the file a new phase name and submit it without --again.',
+    'Undo the changes, or give the file a new phase name and submit it without --again.',
     '',
   ].join('\n');
 }

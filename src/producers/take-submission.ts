@@ -12,7 +12,7 @@ import type { Prepared } from './submission.ts';
 
 /**
  * Checks all files of a submission, keeps all or none, and accepts them in their order. Once they are kept they are
- * submitted: after a crash or a fault of the disk the next scan accepts them. Throws what the disk throws before that.
+ * submitted: after a crash or a disk error the next scan accepts them. Before that, errors of the disk are thrown.
  */
 export async function takeSubmission(scan: Scan, submission: Submission, artifacts: string): Promise<RequestAnswer> {
   await openScan(scan);
@@ -30,13 +30,13 @@ export async function takeSubmission(scan: Scan, submission: Submission, artifac
     kept.some(({ path }) => !tried.has(path)) && !kept.some(({ path }) => tried.get(path)?.kind === 'fault');
   let trouble = 'a file before it is not accepted yet';
   try {
-    // What a killed `up` had claimed comes before them, and may have to settle first.
+    // Files that a killed `up` had claimed come before them, and may have to settle first.
     for (let wait = 0; isOpen() && !scan.closed; wait = nextScan(scan)) {
       await delay(wait);
       await scanPlaces(scan, ['claimed', 'kept'], ({ path }, attempted) => tried.set(path, attempted));
     }
   } catch (error) {
-    // They are submitted all the same: a later scan accepts them.
+    // They are submitted anyway: a later scan accepts them.
     trouble = messageOf(error);
   }
   const files = prepared.map(({ name, plan, fresh, known }, index): SubmissionResult => {

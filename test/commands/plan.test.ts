@@ -61,7 +61,7 @@ describe('commands/plan', () => {
     const before = await state(root);
     const { phases } = JSON.parse(await planned(root, [a], { json: true }));
     const [run] = phases[0].runs;
-    expect(run.data_check).to.deep.equal({ checked: false, reason: 'the model is not here' });
+    expect(run.data_check).to.deep.equal({ checked: false, reason: 'the model is not on this machine' });
     const set = Object.fromEntries(run.train.map((one: { name: string; value: unknown }) => [one.name, one.value]));
     expect(set).to.include({
       iters: 800,
@@ -97,7 +97,7 @@ describe('commands/plan', () => {
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
-    expect(text).to.match(/^ {4}taught {4}not checked: the model is not here$/m);
+    expect(text).to.match(/^ {4}taught {4}not checked: the model is not on this machine$/m);
     expect(text).to.match(/^ {2}warning {5}The suite on which baseline 33b was measured is unknown/m);
     expect(await state(root)).to.deep.equal(before);
   });

@@ -134,7 +134,7 @@ describe('producers/accept', () => {
 
   it('refuses when something else lies where a run should be, and when phase.json is damaged', async () => {
     await writeFile(folder('43a'), 'a file');
-    expect(reasonsOf(await accept(`phase: 43a\n${settings}`))).to.contain('in the way');
+    expect(reasonsOf(await accept(`phase: 43a\n${settings}`))).to.contain('in its place');
     await accept(`phase: b\n${settings}`);
     await writeFile(folder('b', 'phase.json'), '{"version": 1');
     expect(reasonsOf(await accept(`phase: b\n${settings}`))).to.contain('phase.json cannot be read');

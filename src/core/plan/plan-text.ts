@@ -154,7 +154,7 @@ const stageSize = (writes: number, frees: number): string =>
 
 /** `57 GB float16 avoided`: what `fuse.mode: direct` does not write. */
 export function diskText(disk: RunDisk | null, source: string | null): string {
-  if (disk === null) return 'unknown: the model is not here and its size is not in its name';
+  if (disk === null) return 'unknown: the model is not on this machine and its size is not in its name';
   const about = disk.about ? 'about ' : '';
   const parts = [
     `${about}${sizeText(disk.peak)} at the peak`,

@@ -15,11 +15,11 @@ import { readManifest, readRun } from './run-folder.ts';
 /** What is known of a run's answers without reading them. */
 export interface KnownScores {
   readonly prompts: PromptScores;
-  /** By prompt; empty: the suite is not there any more as it was. */
+  /** By prompt. Empty if the suite is gone or has changed. */
   readonly categories: ReadonlyMap<string, string>;
 }
 
-/** Null: the run was not scored, or by a version whose manifest cannot be read. */
+/** Null if the run was not scored, or by a version whose manifest cannot be read. */
 export async function readKnownScores(folder: string): Promise<KnownScores | null> {
   const found = await readScored(folder);
   if (found === null) return null;
@@ -37,7 +37,7 @@ interface Scored {
 }
 
 async function readScored(folder: string): Promise<Scored | null> {
-  // What is damaged is named by `status` and `verify`; the page shows the others.
+  // `status` and `verify` name what is damaged. The page shows the others.
   const [run, manifest] = [
     await readRun(folder).catch(ifDamaged(null)),
     await readManifest(folder, 'eval').catch(ifDamaged(null)),
@@ -48,7 +48,7 @@ async function readScored(folder: string): Promise<Scored | null> {
     : { run: run.run, suite: run.settings.eval.suite, made: made.data as Made<'eval'> };
 }
 
-/** The suite as it was when the run was scored; null when the file is gone or was changed since. */
+/** The suite as it was when the run was scored. Null if the file is gone or has changed. */
 async function suiteAsScored(path: string, sha256: string): Promise<Suite | null> {
   const text = await readText(path);
   if (text === null || (await contentHash(path)) !== sha256) return null;
@@ -56,7 +56,7 @@ async function suiteAsScored(path: string, sha256: string): Promise<Suite | null
   return 'suite' in read ? read.suite : null;
 }
 
-/** A run's answers as pages show them, with their points; null: it was not scored. */
+/** A run's answers as pages show them, with their points. Null if it was not scored. */
 export async function readAnswered(folder: string): Promise<AnsweredRun | null> {
   const found = await readScored(folder);
   if (found === null) return null;

@@ -11,13 +11,13 @@ import { ifDamaged, readOwn } from '../disk/own-file.ts';
 import { fileHash } from '../thread/content-hash.ts';
 import { controlFiles } from '../tool/tool-process.ts';
 
-/** The six calls that decide what a power cut leaves; a parameter, so that their order is tested. */
+/** The six calls that decide what a power cut leaves. They are a parameter, so that tests can check their order. */
 export interface CommitFs {
   remove(path: string): Promise<void>;
   write(path: string, text: string): Promise<void>;
   list(folder: string): Promise<readonly { readonly path: string; readonly isFolder: boolean }[]>;
   sync(path: string): Promise<void>;
-  /** Fails when `to` is a folder that is not empty: the manifest inside a committed folder is the fence. */
+  /** Fails if `to` is a folder that is not empty: the manifest inside a committed folder is the fence. */
   rename(from: string, to: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
 }
@@ -39,26 +39,27 @@ export const diskFs: CommitFs = {
   syncFolder: sync,
 };
 
-/** A manifest on its way: it gets its name when all it tells of is on the disk. */
+/** A temporary manifest, which gets its name when everything in it is on the disk. */
 const draftName = 'manifest.json.tmp';
 
 /**
- * Publishes an attempt folder: manifest written, every file and folder synced, the manifest given its name, control files
- * away, renamed to `target`, parent synced. Until that rename nothing is published; after it everything is on the disk.
+ * Publishes an attempt folder: manifest written, every file and folder synced, the manifest renamed, control files
+ * removed, the folder renamed to `target`, parent synced. Nothing is published before the last rename, and after it
+ * everything is on the disk.
  */
 export async function commit(dir: string, target: string, content: object, fs: CommitFs = diskFs): Promise<void> {
   const draft = join(dir, draftName);
   await fs.remove(draft);
   await fs.write(draft, `${JSON.stringify(content, null, 2)}\n`);
   await syncTree(dir, fs);
-  // Before the control files go: without them nobody can tell any more that the tools have done their work.
+  // Before the control files are removed: without them, nothing shows that the tools have finished.
   await fs.rename(draft, join(dir, 'manifest.json'));
   await publish(dir, target, fs);
 }
 
-/** Goes on with a commit that a crash cut off after its manifest had its name. Null: it had not come so far. */
+/** Resumes a commit that a crash interrupted after the manifest had its name. Null if it had not come that far. */
 export async function finishCommit(dir: string, target: string): Promise<Manifest | null> {
-  // One that cannot be read proves nothing: the attempt is worked on as if it had none.
+  // An unreadable manifest proves nothing: the attempt continues as if it had none.
   const found = await readOwn(manifest, { path: join(dir, 'manifest.json') }).catch(ifDamaged(null));
   if (found === null) return null;
   if ((await changedOutput(dir, found)) !== null) return null;
@@ -80,18 +81,20 @@ async function removeControl(dir: string, fs: CommitFs): Promise<void> {
 
 async function syncTree(dir: string, fs: CommitFs): Promise<void> {
   const entries = await fs.list(dir);
-  // Side by side: the disk gathers them into fewer flushes.
+  // At the same time, so that the disk combines the flushes.
   await Promise.all(entries.map((entry) => (entry.isFolder ? syncTree(entry.path, fs) : fs.sync(entry.path))));
   await fs.syncFolder(dir);
 }
 
-/** Not outputs: they tell how a tool ran, and grow or vanish at the commit. */
+/** Not outputs: they record how a tool ran, and grow or disappear at the commit. */
 const notOutputs: ReadonlySet<string> = new Set([
   ...controlFiles,
   ...['command.json', 'log.txt', 'manifest.json', draftName],
 ]);
 
-/** All outputs of an attempt folder, hashed side by side (shards have a processor each); paths relative to it, with `/`. */
+/**
+ * All outputs of an attempt folder, hashed in parallel (one processor per shard). Paths are relative to it, with `/`.
+ */
 export async function hashOutputs(dir: string): Promise<OutputFile[]> {
   const outputs = await inParallel(await outputPaths(dir), async (path): Promise<OutputFile> => {
     const { size, mtimeMs, ino } = await lstat(path);
@@ -112,7 +115,7 @@ async function outputPaths(dir: string): Promise<string[]> {
   return nested.flat();
 }
 
-/** What the file system says of an output that has its size; else what is wrong with it, in words. */
+/** The stats of an output that has its size, else what is wrong with it, in words. */
 export async function lookAtOutput(folder: string, output: OutputFile): Promise<Stats | string> {
   const path = join(folder, output.path);
   try {
@@ -126,14 +129,17 @@ export async function lookAtOutput(folder: string, output: OutputFile): Promise<
   }
 }
 
-/** The first output that is not as it was committed, in words; null when all are. Read only where size, mtime or inode differ. */
+/**
+ * The first output that differs from what was committed, in words, or null. Files are only read if size, mtime or inode
+ * differ.
+ */
 export async function changedOutput(folder: string, committed: Manifest): Promise<string | null> {
   for (const output of keptOutputs(committed)) {
     const found = await lookAtOutput(folder, output);
     if (typeof found === 'string') return found;
     if (found.mtimeMs === output.mtime_ms && found.ino === output.inode) continue;
     const path = join(folder, output.path);
-    // A workspace that was copied, or came back from a backup, has the same bytes under other times and inodes.
+    // A workspace that was copied or restored from a backup has the same bytes with other times and inodes.
     if ((await fileHash(path)) !== output.sha256) return `${path} was written to after it was made`;
   }
   return null;

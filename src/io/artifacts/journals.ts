@@ -3,24 +3,24 @@ import type { JournalLine } from '../../events/journal.ts';
 import { type JournalWriter, lookAtJournal, openJournal, readJournal } from './run-folder.ts';
 
 /**
- * The journals of all runs of a workspace. Those of unfinished runs are kept in memory: only the owner of the workspace
- * writes journals. Those of finished runs are read when they are needed.
+ * The journals of all runs of a workspace. Those of unfinished runs are kept in memory, since only the owner of the
+ * workspace writes journals. Those of finished runs are read when they are needed.
  */
 export interface Journals {
   /** A first look, in one synchronous step. Throws DamagedFile. */
   look(folder: string): void;
   read(folder: string): Promise<readonly JournalLine[]>;
-  /** What was doubtful in a model that was fetched after acceptance. */
+  /** Doubtful facts about a model that was fetched after acceptance. */
   warnings(folder: string): Promise<readonly string[]>;
   /** Whether the run has done nothing yet. */
   isUntouched(folder: string): Promise<boolean>;
   append(folder: string, line: JournalLine): Promise<void>;
-  /** The folder is gone: nothing of it is kept. */
+  /** The folder is gone, so nothing of it is kept. */
   forget(folder: string): void;
   close(): Promise<void>;
 }
 
-/** Keeps a journal open from its first line of ours until its row. */
+/** Keeps a journal open from this process's first line until the row. */
 export function openJournals(): Journals {
   const known = new Map<string, readonly JournalLine[]>();
   /** Finished, without warnings. */
@@ -61,7 +61,7 @@ export function openJournals(): Journals {
       try {
         await (await writer).append(line);
       } catch (error) {
-        // One that could not be opened (its folder was deleted) would fail again when all are closed.
+        // If opening failed (the folder was deleted), closing all writers would fail again.
         await writer.catch(() => writers.delete(folder));
         throw error;
       }
@@ -78,7 +78,7 @@ export function openJournals(): Journals {
     forget(folder) {
       known.delete(folder);
       finished.delete(folder);
-      closeWriter(folder).catch(() => undefined); // the file is gone with its folder: nothing is left to be written
+      closeWriter(folder).catch(() => undefined); // the file is gone with its folder, so nothing is left to write
     },
     async close() {
       for (const folder of [...writers.keys()]) await closeWriter(folder);

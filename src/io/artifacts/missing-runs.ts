@@ -4,8 +4,8 @@ import { ifAbsent } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 
 /**
- * Runs that were accepted and whose folder was deleted before they finished.
- * @param isKnown Whether a run has a row or is in the run store, so that its folder need not be looked for.
+ * Accepted runs whose folder was deleted before they finished.
+ * @param isKnown Whether a run has a row or is in the run store, so that its folder need not be checked.
  */
 export async function missingRuns(
   artifacts: string,

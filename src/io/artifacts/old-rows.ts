@@ -6,19 +6,19 @@ import { ifDamaged } from '../disk/own-file.ts';
 import { readJournal, readRun } from './run-folder.ts';
 import type { RunStore } from './run-store.ts';
 
-/* A row without its run folder is an old row: the folder is the truth, and a run that is accepted again is a new one. */
+/** A row without its run folder is an old row: the folder decides, and a run that is accepted again is a new one. */
 
-/** Rows by what stands behind them. */
+/** Rows by the state of their runs. */
 export interface SortedRows<T> {
-  /** By run, rows of runs that are there (a damaged one is there). */
+  /** By run: rows of existing runs (including damaged ones). */
   readonly own: ReadonlyMap<string, T>;
-  /** Rows of earlier runs: one of the same name was accepted since, and has done nothing yet. */
+  /** Rows of earlier runs: a run of the same name was accepted later, and has done nothing yet. */
   readonly replaced: readonly T[];
   /** Rows of runs whose folder was removed. */
   readonly removed: readonly T[];
 }
 
-/** Sorts all rows of a workspace by its runs, as the run store's last `refresh` found them. */
+/** Sorts all rows of a workspace by its runs, as of the run store's last `refresh`. */
 export async function sortRows<T extends Pick<Row, 'run'>>(
   rows: readonly T[],
   runStore: RunStore,
@@ -35,7 +35,7 @@ export async function sortRows<T extends Pick<Row, 'run'>>(
   return { own, replaced, removed };
 }
 
-/** Those of some rows that no run stands behind, asked of the disk. */
+/** Those of the given rows without a run, according to the disk. */
 export async function oldRows(artifacts: string, rows: readonly Row[]): Promise<Row[]> {
   const old = await inParallel(rows, ({ phase, run }) => isOld(join(artifacts, phase, run)).catch(ifDamaged(false)));
   return rows.filter((_, index) => old[index]);

@@ -9,11 +9,13 @@ import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
 import { runFolders } from './run-folder.ts';
 
-/** The calls that decide what a crash leaves; a parameter, so that a test can fall between any two of them. */
+/**
+ * The calls that decide what a crash leaves. They are a parameter, so that a test can crash between any two of them.
+ */
 export interface StoreFs {
   remove(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
-  /** Written and synced. `mode`: of the file, also of one that was there; absent: as the system makes it. */
+  /** Written and synced. `mode` is that of the file, also if it existed. If absent, the system chooses it. */
   write(path: string, text: string, mode?: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   syncFolder(path: string): Promise<void>;
@@ -38,10 +40,10 @@ export const diskStore: StoreFs = {
   syncFolder: sync,
 };
 
-/** Of a file that holds this `env`. */
+/** The mode of a file with this `env`. */
 const modeFor = (env: unknown): number | undefined => (holdsSecrets(env) ? privateMode : undefined);
 
-/** The folder below artifacts/ that belongs to this phase name; names that differ only in case are one. */
+/** The folder below artifacts/ of this phase name. Names that differ only in case are one. */
 export async function phaseFolder(artifacts: string, phase: string): Promise<string | null> {
   const names = await listNames(artifacts);
   const same = names.filter((name) => name.toLowerCase() === phase.toLowerCase());
@@ -52,20 +54,20 @@ export async function phaseFolder(artifacts: string, phase: string): Promise<str
 const recordRemedy =
   'Restore it from a backup, or use another phase name: the rows of its runs are kept in results.jsonl.';
 
-/**
- * What was accepted under this name; null when nothing was (a crash may have left run folders all the same). Throws
- * DamagedFile.
- */
+/** What was accepted under this name, or null (a crash may still have left run folders). Throws DamagedFile. */
 export async function readPhaseRecord(folder: string): Promise<PhaseRecord | null> {
   return readOwn(phaseRecord, { path: join(folder, 'phase.json'), remedy: recordRemedy });
 }
 
-/** What was doubtful in a phase's file when it was accepted. */
+/** Doubtful settings in a phase's file when it was accepted. */
 export async function acceptanceWarnings(artifacts: string, phase: string): Promise<readonly string[]> {
   return (await readPhaseRecord(join(artifacts, phase)))?.warnings ?? [];
 }
 
-/** Makes a run's folder appear by one rename: run.json and the first line of its journal, synced. `syncPhase` comes after. */
+/**
+ * Makes a run's folder appear by one rename: run.json and the first line of its journal, synced. `syncPhase` comes
+ * after.
+ */
 export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore): Promise<void> {
   const building = join(folder, `.${run.run}.new`);
   await fs.remove(building);
@@ -79,12 +81,12 @@ export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore
   await fs.rename(building, join(folder, run.run));
 }
 
-/** Makes the new folders below artifacts/<phase>/ survive a power cut: once for all runs of a config. */
+/** Makes the new folders below artifacts/<phase>/ survive a power cut, once for all runs of a config. */
 export async function syncPhase(folder: string, fs: StoreFs = diskStore): Promise<void> {
   await Promise.all([fs.syncFolder(folder), fs.syncFolder(dirname(folder))]);
 }
 
-/** Writes phase.json as a whole; with it, what was accepted is closed. */
+/** Writes phase.json as a whole, which completes the acceptance. */
 export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: StoreFs = diskStore): Promise<void> {
   const temporary = join(folder, '.phase.json.tmp');
   await fs.write(temporary, `${JSON.stringify(record, null, 2)}\n`, modeFor(record.config.env));
@@ -92,14 +94,14 @@ export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: 
   await fs.syncFolder(folder);
 }
 
-/** Hands out acceptance numbers: 1 + the highest in the workspace. */
+/** Assigns acceptance numbers: 1 + the highest in the workspace. */
 export interface Numbers {
   next(): Promise<number>;
-  /** After a failed write: what is on the disk is read again, so that no number is given twice and none is lost. */
+  /** After a failed write, the disk is read again, so that no number is given twice and none is lost. */
   forget(): void;
 }
 
-/** Numbers of one workspace. `known`: the highest that was given; without it the run folders are read once. */
+/** Numbers of one workspace. `known` is the highest that was assigned. Without it, the run folders are read once. */
 export function acceptanceNumbers(artifacts: string, known: number | null = null): Numbers {
   let highest = known;
   return {
@@ -113,7 +115,7 @@ export function acceptanceNumbers(artifacts: string, known: number | null = null
   };
 }
 
-/** Not parsed: a plan that is damaged in another place still has its number, and must not stop new runs. */
+/** Not parsed: a plan that is damaged elsewhere still has its number, and must not stop new runs. */
 function numberNow(folder: string): number {
   try {
     return Number(/^ {2}"number": (\d+)/m.exec(readTextNow(join(folder, 'run.json')) ?? '')?.[1] ?? 0);

@@ -10,19 +10,19 @@ import { readManifest } from './run-folder.ts';
 export interface Removal {
   /** Outputs, or folders of outputs, inside the stage's folder. */
   readonly paths: readonly string[];
-  /** When (ISO 8601); outputs that were marked earlier keep their time. */
+  /** When (ISO 8601). Outputs that were marked earlier keep their time. */
   readonly at: string;
 }
 
 /**
- * Takes outputs of a run's committed stage away; returns the bytes freed. Marks first, deletes then: a crash between
- * leaves files too many, never a manifest that lies; doing it again finishes it. Throws MISSING_INPUT.
+ * Removes outputs of a run's committed stage. Returns the freed bytes. It marks first and deletes then: a crash in
+ * between leaves extra files, and never a wrong manifest. Doing it again finishes it. Throws MISSING_INPUT.
  */
 export async function removeOutputs(runFolder: string, stage: StageName, { paths, at }: Removal): Promise<number> {
   const folder = join(runFolder, stageFolder(stage));
   const manifest = await readManifest(runFolder, stage);
   if (manifest === null) throw new StageError('MISSING_INPUT', `${folder}/manifest.json`);
-  // Before anything is marked: the stage's own folder is no link, and no path leads out of it.
+  // Before anything is marked: the stage's own folder is not a link, and no path leads out of it.
   await pathInside(runFolder, stageFolder(stage));
   for (const path of paths) await pathInside(folder, path).catch(ifAbsent(null));
   const fresh = keptOutputs(manifest).flatMap(({ path }) => (isAmong(path, paths) ? [path] : []));

@@ -6,7 +6,7 @@ import { type Row, type RowHead, rowHead, row as rowSchema } from '../../events/
 import { openText } from '../disk/files.ts';
 import { withRemedy } from '../disk/own-file.ts';
 
-/** A line of results.jsonl that is no row. `text` holds its bytes, read as latin1. */
+/** A line of results.jsonl that is not a row. `text` has its bytes, read as latin1. */
 export interface DamagedLine {
   /** From 1. */
   readonly line: number;
@@ -14,21 +14,21 @@ export interface DamagedLine {
   readonly why: string;
 }
 
-/** What results.jsonl holds. A run that occurs twice counts once, as its last line has it. */
+/** The content of results.jsonl. A run that occurs twice counts once, with its last line. */
 export interface Results {
   readonly rows: Row[];
   readonly damaged: readonly DamagedLine[];
 }
 
-/** What becomes of a row, from its value and the bytes of its line. */
+/** What to keep of a row, from its value and the bytes of its line. */
 export type TakeRow<T> = (row: Row, line: Buffer) => T;
 
 export const resultsFile = (artifacts: string): string => join(artifacts, 'results.jsonl');
 
-/** Fields that a later version added are kept and not an error. */
+/** Fields that a later version added are kept and are not an error. */
 const laterRow = rowSchema.loose();
 
-/** Without the search for unknown fields zod takes two thirds of the time. */
+/** Without the search for unknown fields, zod takes two thirds of the time. */
 function readRow(value: unknown): z.ZodSafeParseResult<Row> {
   const own = rowSchema.safeParse(value);
   return own.success ? own : laterRow.safeParse(value);
@@ -42,19 +42,19 @@ function parseLine<R>(
     const parsed = read(JSON.parse(line.toString('utf8')));
     if (parsed.success) return { row: parsed.data };
     const [issue] = parsed.error.issues;
-    return { why: `it is no row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
+    return { why: `it is not a row: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}` };
   } catch (error) {
-    return { why: `it is no JSON: ${messageOf(error)}` };
+    return { why: `it is not valid JSON: ${messageOf(error)}` };
   }
 }
 
-/** About 70 rows: parsing them holds the event loop for 5 ms. */
+/** About 70 rows: parsing them blocks the event loop for 5 ms. */
 const chunkBytes = 256 * 1024;
 
 const remedy =
-  'The next `phasebox up` renames it and makes the rows again from the folders of their runs, as far as these are there.';
+  'The next `phasebox up` renames it and makes the rows again from the folders of their runs, as far as these exist.';
 
-/** The file, open for reading; null when it is not there. Throws DamagedFile. */
+/** The file, open for reading, or null if it does not exist. Throws DamagedFile. */
 export const openResults = (artifacts: string): Promise<FileHandle | null> =>
   openText(resultsFile(artifacts)).catch(withRemedy(remedy));
 
@@ -76,8 +76,8 @@ async function eachLine(artifacts: string, use: (line: Buffer, number: number) =
 }
 
 /**
- * Reads results.jsonl in parts, without changing it, and keeps what `take` makes of each row: whole rows of 10,000 runs
- * take 100 MB. `concerns`: the lines (read as latin1) that are parsed, which takes most of the time.
+ * Reads results.jsonl in parts, without changing it, and keeps what `take` returns for each row: complete rows of
+ * 10,000 runs take 100 MB. `concerns` selects the lines (read as latin1) that are parsed, which takes most of the time.
  */
 export function takeRows<T>(
   artifacts: string,
@@ -87,7 +87,7 @@ export function takeRows<T>(
   return takeLines(artifacts, { read: readRow, take, concerns });
 }
 
-/** The same for the head of each row. The fields that it lacks are not checked; `verify` and the pages check them. */
+/** The same for the head of each row. Its other fields are not checked here: `verify` and the pages check them. */
 export function takeHeads<T>(artifacts: string, take: (head: RowHead) => T): Promise<Taken<T>> {
   return takeLines(artifacts, { read: (value) => rowHead.safeParse(value), take, concerns: () => true });
 }
@@ -130,7 +130,9 @@ export async function readRows(artifacts: string): Promise<Row[]> {
   return (await readResults(artifacts)).rows;
 }
 
-/** Whether a line may be a row of a phase (its name in lower case), without reading all of the line where phasebox wrote it. */
+/**
+ * Whether a line may be a row of a phase (its name in lower case), without reading the whole line if phasebox wrote it.
+ */
 function mayBeOf(text: string, name: string): boolean {
   const key = '"phase":"';
   const at = text.indexOf(key);
@@ -139,7 +141,7 @@ function mayBeOf(text: string, name: string): boolean {
   return text.slice(from, from + name.length + 1).toLowerCase() === `${name}"`;
 }
 
-/** The rows of one phase; names that differ only in case are one. */
+/** The rows of one phase. Names that differ only in case are one. */
 export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
   const name = phase.toLowerCase();
   const { taken } = await takeRows(

@@ -18,7 +18,7 @@ const inTurn = openKeyedLock();
 const writeBytes = (path: string, latin1: string, mode?: number): Promise<void> =>
   writeWhole(path, Buffer.from(latin1, 'latin1'), mode);
 
-/** Appends lines that are not there yet, so that a crash between this and the rename keeps each once. */
+/** Appends lines that are not in the file yet, so that after a crash between this and the rename each is kept once. */
 async function appendOnce(path: string, lines: readonly { readonly text: string }[]): Promise<void> {
   const before = (await readBytes(path).catch((error: unknown) => moveAside(error).then(() => null))) ?? '';
   const known = new Set(before.split('\n'));
@@ -34,10 +34,10 @@ async function keepAside(artifacts: string, damaged: readonly DamagedLine[]): Pr
   return damaged.map(({ line, why }) => `results.jsonl, line ${line} was moved to ${path}: ${why}`);
 }
 
-/** Lines by run, as bytes: rows that are not touched are written back as they were. */
+/** Lines by run, as bytes, so that other rows are written back unchanged. */
 type Lines = Map<string, Buffer>;
 
-/** results.jsonl as this process left it: a row that comes last is then written without reading the others. */
+/** results.jsonl as this process left it. A row that comes last is then written without reading the others. */
 interface Left {
   readonly fingerprint: string;
   readonly runs: Set<string>;
@@ -53,8 +53,8 @@ async function remember(artifacts: string, lines: Iterable<string>): Promise<voi
 }
 
 /**
- * Moves what stands in the place of results.jsonl and cannot be read (a folder, a fifo, a link to itself) aside, for the
- * owner of the workspace. Returns warnings. Rows can be made again from the folders of their runs.
+ * Renames what is in the place of results.jsonl and cannot be read (a folder, a fifo, a link to itself), for the owner
+ * of the workspace. Returns warnings. Rows can be made again from the folders of their runs.
  */
 export function clearResults(artifacts: string): Promise<readonly string[]> {
   return inTurn(artifacts, () => clear(artifacts));
@@ -81,19 +81,19 @@ async function rewrite(artifacts: string, change: (stored: Lines) => Lines): Pro
 
 const newline = Buffer.from('\n');
 
-/** Writes the row behind the others, if nobody else wrote since and the run has none. Returns whether it did. */
+/** Appends the row, if no other process has written since and the run has none. Returns whether it did. */
 async function append(artifacts: string, row: Row, comesAfter: (run: string) => boolean): Promise<boolean> {
   const path = resultsFile(artifacts);
   const known = left.get(artifacts);
   if (known?.last === undefined || known.runs.has(row.run) || !comesAfter(known.last)) return false;
   if ((await fingerprint(path)).text !== known.fingerprint) return false;
-  // What fails from here on leaves a file that is not known: the next row reads it whole.
+  // If anything fails from here on, the state of the file is not known, and the next row reads it completely.
   left.delete(artifacts);
   const handle = await open(path, 'a');
   try {
     const { size } = await handle.stat();
     await handle.appendFile(`${JSON.stringify(row)}\n`).catch(async (error: unknown) => {
-      // On a full disk a part of it may be there.
+      // On a full disk, a part of it may have been written.
       await handle.truncate(size);
       throw error;
     });
@@ -107,8 +107,8 @@ async function append(artifacts: string, row: Row, comesAfter: (run: string) => 
 }
 
 /**
- * Puts a row in its place (order of acceptance: `orderOf` gives the number of a run), instead of the run's earlier row.
- * Returns warnings: lines that were no rows and are now in results.jsonl.damaged.
+ * Puts a row in its place (order of acceptance, where `orderOf` gives the number of a run), instead of the run's
+ * earlier row. Returns warnings: lines that were not rows and are now in results.jsonl.damaged.
  */
 export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) => number): Promise<string[]> {
   const place = (run: string): number => {
@@ -119,17 +119,17 @@ export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) =>
     if (await append(artifacts, row, (last) => place(last) <= place(row.run))) return [];
     return rewrite(artifacts, (stored) => {
       stored.set(row.run, Buffer.from(JSON.stringify(row)));
-      // a difference of two infinities is NaN, which would leave the order to chance
+      // a difference of two infinities is NaN, which would make the order arbitrary
       const ordered = [...stored].sort(([a], [b]) => (place(a) === place(b) ? 0 : place(a) < place(b) ? -1 : 1));
       return new Map(ordered);
     });
   });
 }
 
-/** The runs whose rows were in the file when this process wrote to it last; undefined: nobody knows. */
+/** The runs whose rows were in the file when this process last wrote to it. Undefined if that is not known. */
 export const writtenRuns = (artifacts: string): ReadonlySet<string> | undefined => left.get(artifacts)?.runs;
 
-/** Takes the row of a run out; its place is free for the next one. Returns warnings as `upsertRow` does. */
+/** Removes the row of a run, so that its place is free for the next one. Returns warnings as `upsertRow` does. */
 export function removeRow(artifacts: string, run: string): Promise<string[]> {
   return inTurn(artifacts, () =>
     rewrite(artifacts, (stored) => {
@@ -140,8 +140,8 @@ export function removeRow(artifacts: string, run: string): Promise<string[]> {
 }
 
 /**
- * Moves rows to results.jsonl.old, where nothing reads them: they are of runs whose folders were removed, and whose names
- * are given again. Returns warnings as `upsertRow` does.
+ * Moves rows to results.jsonl.old, which nothing reads: they belong to runs whose folders were removed and whose names
+ * are used again. Returns warnings as `upsertRow` does.
  */
 export function retireRows(artifacts: string, rows: readonly Pick<Row, 'run'>[]): Promise<string[]> {
   return inTurn(artifacts, async () => {

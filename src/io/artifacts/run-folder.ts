@@ -9,7 +9,7 @@ import { ifAbsent, listNames, readText, readTextNow } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { type OwnFile, parseOwn, readOwn, withRemedy } from '../disk/own-file.ts';
 
-/** Decisions that are acted on next must be on the disk first; the other lines are history. */
+/** Decisions must be on the disk before anything acts on them. The other lines are history. */
 const decisions: ReadonlySet<JournalLine['event']> = new Set([
   'accepted',
   'fetched',
@@ -21,7 +21,7 @@ const decisions: ReadonlySet<JournalLine['event']> = new Set([
   'row',
 ]);
 
-/** The plan of a run; null when the folder holds none (it is being made, or is no run). Throws DamagedFile. */
+/** The plan of a run. Null if the folder has none (it is being made, or is not a run). Throws DamagedFile. */
 export async function readRun(folder: string): Promise<Run | null> {
   return readOwn(runSchema, planFile(folder));
 }
@@ -34,22 +34,23 @@ export function readRunNow(folder: string): Run | null {
 
 const planFile = (folder: string): OwnFile => ({ path: join(folder, 'run.json'), remedy: planRemedy });
 
-/** Stages with a folder of their own, that is: with a manifest. */
+/** Stages with a folder of their own, and so with a manifest. */
 export async function committedStages(folder: string): Promise<ReadonlySet<StageName>> {
   const names = new Set(await listNames(folder));
-  // A stage's folder appears by rename with its manifest inside, so its name is proof enough.
+  // A stage's folder appears by rename with its manifest inside, so its name is sufficient proof.
   return new Set(stageNames.filter((stage) => names.has(stageFolder(stage))));
 }
 
-/** The journal's lines; one torn by a crash (it can only be the last) is not counted. Throws DamagedFile. */
+/** The journal's lines. A line that a crash tore (only the last one can be) is not counted. Throws DamagedFile. */
 export async function readJournal(folder: string): Promise<JournalLine[]> {
   const where = journalFile(folder);
   return parseJournal((await readText(where.path).catch(withRemedy(planRemedy))) ?? '', where);
 }
 
 /**
- * A first look at a journal, in one synchronous step. Of a run that has its row and no warnings to show, only the first
- * and the last line are parsed; such a journal is read again when it is needed. Throws DamagedFile.
+ * A first look at a journal, in one synchronous step. If the run has its row and no warnings to show, only the first
+ * and
+ * the last line are parsed. Such a journal is read again when it is needed. Throws DamagedFile.
  * @returns The lines, or `finished`.
  */
 export function lookAtJournal(folder: string): JournalLine[] | 'finished' {
@@ -72,7 +73,7 @@ const wholeLines = (text: string): string[] =>
 const parseJournal = (text: string, where: OwnFile): JournalLine[] =>
   wholeLines(text).map((line) => parseOwn(line, journalLine, where));
 
-/** Whether every line looks like one of ours, the last is the row, and none may hold warnings. */
+/** Whether every line looks like one of ours, the last is the row, and none may have warnings. */
 const looksFinished = (lines: readonly string[]): boolean =>
   (lines.at(-1)?.startsWith('{"event":"row"') ?? false) &&
   lines.every((line) => line.startsWith('{"event":"') && line.endsWith('}') && !line.startsWith('{"event":"fetched"'));
@@ -80,7 +81,7 @@ const looksFinished = (lines: readonly string[]): boolean =>
 const planRemedy =
   'Restore it from a backup, or move the folder of the run away and submit its config again: other runs are not affected.';
 
-/** The error of a run's folder without its plan. */
+/** The error for a run's folder without its plan. */
 export const planGone = (folder: string): DamagedFile =>
   new DamagedFile(join(folder, 'run.json'), 'it is gone', { remedy: planRemedy });
 
@@ -91,7 +92,7 @@ export interface JournalWriter {
   close(): Promise<void>;
 }
 
-/** Opens the journal of a run; a last line that a crash tore is cut off. */
+/** Opens the journal of a run. A last line that a crash tore is cut off. */
 export async function openJournal(folder: string): Promise<JournalWriter> {
   const handle = await open(join(folder, 'journal.jsonl'), 'a+');
   await cutTornLine(handle);
@@ -102,7 +103,7 @@ export async function openJournal(folder: string): Promise<JournalWriter> {
       try {
         await handle.appendFile(text);
       } catch (error) {
-        // On a full disk a part of it may be there, and the next line would be written onto its end.
+        // On a full disk, a part of it may have been written, and the next line would be appended to it.
         await handle.truncate(size);
         throw error;
       }
@@ -124,7 +125,7 @@ async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<vo
   await handle.truncate(text.lastIndexOf('\n') + 1);
 }
 
-/** The manifest of a committed stage; null when it is not committed. Throws DamagedFile. */
+/** The manifest of a committed stage, or null if it is not committed. Throws DamagedFile. */
 export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
   return readOwn(manifest, manifestFile(folder, stage));
 }
@@ -150,7 +151,7 @@ export async function runFolders(artifacts: string): Promise<string[]> {
   return nested.flat();
 }
 
-/** Names of the folders in a folder, hidden ones left out. */
+/** Names of the folders in a folder, without hidden ones. */
 export async function subfolders(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));
   return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);

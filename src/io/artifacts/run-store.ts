@@ -12,13 +12,13 @@ import { inSlices } from '../disk/in-slices.ts';
 import { type Journals, openJournals } from './journals.ts';
 import { committedStages, planGone, readManifest, readRunNow, runFolders } from './run-folder.ts';
 
-/** A run and where it lies. */
+/** A run and its folder. */
 export interface StoredRun {
   readonly run: Run;
   readonly folder: string;
 }
 
-/** A folder below artifacts/ that looks like a run's and is left alone. */
+/** A folder below artifacts/ that looks like a run's, but is ignored. */
 export type LeftOut =
   /** Its plan or its journal cannot be read. `run` and `phase` are the names of the folders. */
   | {
@@ -28,16 +28,16 @@ export type LeftOut =
       readonly phase: string;
       readonly why: string;
     }
-  /** It holds the plan of `run`, whose folder has another name: it was copied or renamed. */
+  /** It has the plan of `run`, whose folder has another name: it was copied or renamed. */
   | { readonly kind: 'copy'; readonly folder: string; readonly run: string };
 
-/** All runs of a workspace. Plans never change, so they are read once; what is committed is looked up each time. */
+/** All runs of a workspace. Plans never change, so they are read once. What is committed is read each time. */
 export interface RunStore {
-  /** Looks for run folders that appeared or vanished since the last look. Returns the runs whose folder is gone. */
+  /** Looks for run folders that appeared or disappeared since the last call. Returns the runs whose folder is gone. */
   refresh(): Promise<readonly StoredRun[]>;
-  /** Folders that are left alone, as the last `refresh` found them. */
+  /** Ignored folders, as of the last `refresh`. */
   leftOut(): readonly LeftOut[];
-  /** Takes in runs that were accepted a moment ago: their folders are on the disk. */
+  /** Adds runs that were just accepted: their folders are on the disk. */
   add(runs: readonly Run[]): void;
   /** In order of acceptance. */
   all(): readonly StoredRun[];
@@ -45,22 +45,22 @@ export interface RunStore {
   state(stored: StoredRun): Promise<RunState>;
   /** Kept in memory until the run has its row: only the owner of the workspace writes journals. */
   journal(stored: StoredRun): Promise<readonly JournalLine[]>;
-  /** What was doubtful in a model that was fetched after acceptance. */
+  /** Doubtful facts about a model that was fetched after acceptance. */
   fetchedWarnings(stored: StoredRun): Promise<readonly string[]>;
   /** Whether the run has done nothing yet. */
   isUntouched(stored: StoredRun): Promise<boolean>;
   append(stored: StoredRun, line: JournalLine): Promise<void>;
   close(): Promise<void>;
-  /** The runs whose folders hold (or will hold) what this one reads: itself and those that it comes from. */
+  /** The runs whose folders have (or will have) what this one reads: itself and those that it comes from. */
   lineage(stored: StoredRun): Lineage<StoredRun>;
-  /** A committed stage of the run or of those it comes from; null when there is none. */
+  /** A committed stage of the run or of those it comes from, or null. */
   committed(
     stored: StoredRun,
     stage: StageName,
   ): Promise<{ readonly folder: string; readonly manifest: Manifest } | null>;
 }
 
-/** Opens artifacts/; call `refresh` before use. */
+/** Opens artifacts/. Call `refresh` before use. */
 export function openRunStore(artifacts: string): RunStore {
   const byName = new Map<string, StoredRun>();
   let ordered: readonly StoredRun[] = [];
@@ -77,7 +77,7 @@ export function openRunStore(artifacts: string): RunStore {
   const lineage = (stored: StoredRun): Lineage<StoredRun> => storedLineage(byName, stored);
   return {
     async refresh() {
-      // Of before the listing: what is accepted meanwhile is not in the list, and not gone either.
+      // From before the listing: a run that is accepted meanwhile is not in the list, but is not gone either.
       const before = [...byName.values()];
       const there = new Set(await runFolders(artifacts));
       const known = new Set([...byName.values()].map(({ folder }) => folder));
@@ -97,7 +97,8 @@ export function openRunStore(artifacts: string): RunStore {
     add(runs) {
       for (const run of runs) {
         const known = byName.get(run.run);
-        // Its folder was removed and made again since the last `refresh`: the journal in memory is of the run before.
+        // Its folder was removed and made again since the last `refresh`: the journal in memory belongs to the earlier
+        // run.
         if (known !== undefined && known.run.accepted !== run.accepted) drop(known);
         take({ run, folder: join(artifacts, run.phase, run.run) });
       }
@@ -127,7 +128,7 @@ export function openRunStore(artifacts: string): RunStore {
 
 type Shared = Pick<Run, 'settings' | 'train_defaults'>;
 
-/** Seeds have the same settings and defaults: of ten thousand plans they are half of the memory. */
+/** Seeds have the same settings and defaults, which are half of the memory of ten thousand plans. */
 function openShare(): (run: Run) => Run {
   const known = new Map<string, Shared>();
   return (run) => {
@@ -151,7 +152,7 @@ interface StoreContext {
   readonly share: ReturnType<typeof openShare>;
 }
 
-/** @returns The run in a folder, or null when the folder holds none. */
+/** @returns The run in a folder, or null if the folder has none. */
 function readFolder(folder: string, { journals, share }: StoreContext): StoredRun | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
@@ -168,7 +169,10 @@ function readFolder(folder: string, { journals, share }: StoreContext): StoredRu
   }
 }
 
-/** The manifests of a run's committed stages and of those that it takes over. `damaged` is called for one that cannot be read; it throws by default. */
+/**
+ * The manifests of a run's committed stages and of those that it inherits. `damaged` is called for an unreadable one,
+ * and throws by default.
+ */
 export async function manifestsOf(
   runStore: RunStore,
   stored: StoredRun,
@@ -189,7 +193,7 @@ export async function manifestsOf(
   return found;
 }
 
-/** Hashes of the base model as the stages that read it noted them, the earliest first. */
+/** Hashes of the base model as recorded by the stages that read it, the earliest first. */
 export async function notedBases(runStore: RunStore, stored: StoredRun): Promise<string[]> {
   const hashes: string[] = [];
   for (const stage of baseReaders) {

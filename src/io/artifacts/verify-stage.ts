@@ -8,13 +8,13 @@ import { proveModel } from '../model/model-folder.ts';
 import { freshHash } from '../thread/content-hash.ts';
 import { lookAtOutput } from './commit.ts';
 
-/** What came of looking at a committed stage. */
+/** The result of verifying a committed stage. */
 export interface StageCheck {
-  /** In words, each with its path; none: whole. */
+  /** In words, each with its path. Empty if the stage is complete. */
   readonly problems: readonly string[];
-  /** Files whose time or inode changed but not their content: the workspace was copied, or somebody touched them. */
+  /** Files whose time or inode changed but not their content: the workspace was copied, or the files were touched. */
   readonly touched: readonly string[];
-  /** Outputs that are there, and their bytes. */
+  /** Existing outputs, and their bytes. */
   readonly files: number;
   readonly bytes: number;
   /** When outputs were removed on purpose, ISO 8601. */
@@ -22,8 +22,8 @@ export interface StageCheck {
 }
 
 /**
- * Looks whether a committed stage is as it was made: manifest readable, outputs there with their size, time and inode,
- * weights whole by their headers. `deep`: every byte is hashed again.
+ * Checks that a committed stage is unchanged: the manifest is readable, outputs have their size, time and inode, and
+ * the headers of the weights are complete. With `deep`, every byte is hashed again.
  */
 export async function verifyStage(folder: string, { deep }: { readonly deep: boolean }): Promise<StageCheck> {
   const path = join(folder, 'manifest.json');
@@ -31,7 +31,7 @@ export async function verifyStage(folder: string, { deep }: { readonly deep: boo
   if (typeof read === 'string') return { problems: [read], touched: [], files: 0, bytes: 0, removedAt: null };
   const outputs = keptOutputs(read);
   const { problems, ...looked } = await verifyOutputs(folder, outputs, deep);
-  // What is gone or cut needs no second name for it.
+  // Missing or cut files need no second message.
   const weights = problems.length > 0 ? [] : await Promise.all(weightsOf(read, outputs, folder).map(unproven));
   return {
     ...looked,
@@ -40,7 +40,7 @@ export async function verifyStage(folder: string, { deep }: { readonly deep: boo
   };
 }
 
-/** Outputs as a manifest has them against those of `folder`: size, time and inode, or (`deep`) every byte. */
+/** Compares the outputs in a manifest with those in `folder`: size, time and inode, or (`deep`) every byte. */
 export async function verifyOutputs(
   folder: string,
   outputs: readonly OutputFile[],
@@ -85,7 +85,7 @@ async function look(folder: string, output: OutputFile, deep: boolean): Promise<
   }
 }
 
-/** Model folders, and weights that lie outside of them. */
+/** Model folders, and weights outside of them. */
 function weightsOf({ made }: Manifest, outputs: readonly OutputFile[], folder: string): string[] {
   const paths = outputs.map(({ path }) => path);
   const model = typeof made.model === 'string' ? made.model : null;

@@ -5,7 +5,10 @@ import { parsedOrNull } from '../../core/json.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
-/* Claims without a lock to clear by hand: `<name>.<n>` files, each made by a link, of which the highest counts. */
+/**
+ * Claims without a lock that would have to be cleared by hand: `<name>.<n>` files, each made by a link, of which the
+ * highest counts.
+ */
 
 export interface Generation {
   readonly number: number;
@@ -23,7 +26,7 @@ export async function generations(folder: string, name: string): Promise<Generat
     .sort((a, b) => a.number - b.number);
 }
 
-/** What a claim says; null when it is gone, damaged, or torn after a power cut: then nobody that lives wrote it. */
+/** The content of a claim. Null if it is gone, damaged, or torn by a power cut: then no living process wrote it. */
 export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
   return parsedOrNull(schema, await readText(file).catch(ifDamaged(null)));
 }

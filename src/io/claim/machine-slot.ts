@@ -11,26 +11,31 @@ import { generations, readClaim } from './generations.ts';
 import { answers, listen } from './live-socket.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
-/* One model-loading tool a user and machine: two models in memory make both slow, or end one of them. */
+/** One model-loading tool per user and machine: two models in memory make both slow, or end one of them. */
 
-/** Who asks for the machine. */
+/** A claim of the machine. */
 export interface MachineClaim {
-  /** Folder (absolute) of the tool: its `alive` tells whether the machine is taken, whoever started it. */
+  /**
+   * Folder (absolute) of the tool: its `alive` shows whether the machine is taken, whichever process started the tool.
+   */
   readonly dir: string;
   /** For people: `train of 43a-s0`. */
   readonly what: string;
   /** Root of the workspace. */
   readonly workspace: string;
-  /** A server works for its starter alone: one whose starter is gone is ended by whoever waits for it. */
+  /**
+   * A server only works for the process that started it. If that has ended, the next process in the queue stops the
+   * server.
+   */
   readonly server: boolean;
 }
 
-/** Who has the machine. */
+/** The tool that has the machine. */
 export interface Holder extends MachineClaim {
   readonly pid: number;
 }
 
-/** The machine is ours until it is released, or until this process and the tool in `dir` are both gone. */
+/** The machine is ours until it is released, or until this process and the tool in `dir` have both ended. */
 export interface MachineSlot {
   release(): Promise<void>;
 }
@@ -47,7 +52,10 @@ type ClaimFile = z.infer<typeof claimFile>;
 
 const poll_ms = 250;
 
-/** The folder of claims; PHASEBOX_SLOT_DIR wins. A home that cannot be written to: a private folder in the system's temp. */
+/**
+ * The folder of claims. PHASEBOX_SLOT_DIR takes precedence. If the home folder is not writable, it is a private folder
+ * in the system's temp folder.
+ */
 async function slotFolder(): Promise<string> {
   const folder = process.env.PHASEBOX_SLOT_DIR || join(await userCache(), 'slot');
   try {
@@ -61,39 +69,39 @@ async function slotFolder(): Promise<string> {
   }
 }
 
-/** Waits for the machine. `onWait` is told each holder once. Throws STOPPED when the signal aborts first. */
+/** Waits for the machine. `onWait` is called once for each holder. Throws STOPPED if the signal aborts first. */
 export async function acquireMachine(
   claim: MachineClaim,
   { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: (text: string) => void },
 ): Promise<MachineSlot> {
-  let told = '';
+  let reported = '';
   for (;;) {
-    if (signal.aborted) throw new StageError('STOPPED', `${claim.what} waited for the machine`);
+    if (signal.aborted) throw new StageError('STOPPED', `${claim.what} was waiting for the machine`);
     const asked = await askMachine(claim);
     if (asked.kind === 'ours') return asked.slot;
     const text = `waits for the machine: ${holderText(asked.by)}`;
-    if (text !== told) onWait(text);
-    told = text;
-    await delay(poll_ms, undefined, { signal }).catch(() => undefined); // aborted: told at the head of the loop
+    if (text !== reported) onWait(text);
+    reported = text;
+    await delay(poll_ms, undefined, { signal }).catch(() => undefined); // aborted: handled at the start of the loop
   }
 }
 
 /** `train of 43a-s0 in /home/me/night, pid 4711` */
 export const holderText = ({ what, workspace, pid }: Holder): string => `${what} in ${workspace}, pid ${pid}`;
 
-/** What a tool of this workspace does that continues when `up` ends, as `train of 43a-s0`. It is null if none does. */
+/** The tool of this workspace that continues when `up` ends, as `train of 43a-s0`, or null. */
 export async function toolThatContinues({ root }: { readonly root: string }): Promise<string | null> {
   const holder = await machineHolder();
   return holder === null || holder.server || holder.workspace !== root ? null : holder.what;
 }
 
-/** Who has the machine at this moment; null: nobody. */
+/** What has the machine at this moment, or null. */
 export async function machineHolder(): Promise<Holder | null> {
   const newest = (await generations(await slotFolder(), 'slot')).at(-1);
   return newest === undefined ? null : holderOf(newest.file, null);
 }
 
-/** Takes the machine if nobody has it. A claim of the same folder is taken over: that tool is ours, started earlier. */
+/** Takes the machine if it is free. A claim of the same folder is replaced: that tool is ours, started earlier. */
 export async function askMachine(claim: MachineClaim): Promise<MachineAnswer> {
   const folder = await slotFolder();
   for (;;) {
@@ -106,8 +114,9 @@ export async function askMachine(claim: MachineClaim): Promise<MachineAnswer> {
 }
 
 /**
- * Links a file with our claim as this generation; null: someone was faster. A released claim (no socket, no tool) stays
- * until there is a newer one, so numbers never go down: a slow racer can only make an old one, and the highest counts.
+ * Links a file with our claim as this generation. Null if another process was faster. A released claim (no socket, no
+ * tool) stays until there is a newer one, so numbers never decrease: a slow process can only make an old one, and the
+ * highest counts.
  */
 async function tryClaim(folder: string, claim: MachineClaim, number: number): Promise<MachineSlot | null> {
   const own = nonce();
@@ -124,25 +133,28 @@ async function tryClaim(folder: string, claim: MachineClaim, number: number): Pr
     kept = true;
     return { release: () => live.close() };
   } finally {
-    // Also when the disk is full: it is asked again and again, and each time would leave an open socket behind.
+    // Also if the disk is full: this is repeated, and each time would leave an open socket.
     if (!kept) await live.close();
     await rm(draft, { force: true });
   }
 }
 
-/** Whoever holds the machine by this claim, for someone who asks for `claim` (null: who only looks). */
+/** What holds the machine by this claim, for a process that wants `claim` (null if it only looks). */
 async function holderOf(file: string, claim: MachineClaim | null): Promise<Holder | null> {
   const held = await readClaim(file, claimFile);
   if (held === null || held.dir === claim?.dir) return null;
   const { socket, pid, ...rest } = held;
   if (await answers(socket, pid)) return { ...rest, pid };
   if (claim !== null) await settle(held);
-  // Asked last: a starter that is gone has started whatever it was to start.
+  // Checked last: a process that has ended has started everything that it was going to start.
   if (!(await isAlive(held.dir))) return null;
   return { ...rest, pid: (await startedBy(held.dir)) ?? pid };
 }
 
-/** The starter is gone: what it has spawned but what does not run yet never will, and a server serves nobody. */
+/**
+ * The process that started it has ended: what it spawned and what has not started yet never will, and a server has no
+ * client left.
+ */
 async function settle({ dir, server }: ClaimFile): Promise<void> {
   if ((await readText(join(dir, 'command.json'))) === null) return;
   if (!(await revokeTool(dir)) && server) await stopTool(dir);

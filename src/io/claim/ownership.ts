@@ -11,7 +11,10 @@ import { answers, listen } from './live-socket.ts';
 import { openRequestServer, type RequestServer } from './request-server.ts';
 import { isSocketName, socketFolder } from './socket-path.ts';
 
-/* One `up` a workspace. No lock to clear by hand: a claim counts as long as its owner's socket answers. */
+/**
+ * One `up` per workspace, without a lock that would have to be cleared by hand: a claim counts as long as its owner's
+ * socket answers.
+ */
 
 /** This process owns the workspace until it releases it or dies. */
 export interface Ownership {
@@ -26,7 +29,7 @@ export type Claim =
   | { readonly kind: 'owned'; readonly ownership: Ownership }
   | ({ readonly kind: 'taken' } & LivingOwner);
 
-/** Who owns a workspace. `moment`: a command that does the work of an `up` where there is none, and is soon gone. */
+/** The owner of a workspace. `moment` is a command that does the work of an `up` if there is none, and ends soon. */
 export interface LivingOwner {
   readonly pid: number;
   readonly moment: boolean;
@@ -35,10 +38,10 @@ export interface LivingOwner {
   readonly requests: number | null;
 }
 
-/** Raised when an earlier version would misread today's requests (events/request.ts). */
+/** Raise it if an earlier version would misread today's requests (events/request.ts). */
 const requestVersion = 1;
 
-/** True when the owner understands the requests of this version. */
+/** True if the owner understands the requests of this version. */
 export const understandsUs = ({ requests }: LivingOwner): boolean => requests === requestVersion;
 
 const claimFile = z.object({
@@ -49,14 +52,14 @@ const claimFile = z.object({
   machine: z.string().optional(),
   host: z.string().optional(),
   requests: z.int().optional(),
-  /** The owner ended in order. */
+  /** The owner has ended in order. */
   released: z.boolean().optional(),
 });
 
 /**
- * Listens on a socket of its own, then links a file that holds the socket's path as the next generation, `up.<g+1>`.
- * A link that exists means that someone was faster; only the highest generation owns the workspace.
- * Throws CommandError 3 when another machine owns it: its socket cannot be asked from here, so it is never taken for dead.
+ * Listens on a socket of its own, then links a file with the socket's path as the next generation, `up.<g+1>`. If the
+ * link exists, another process was faster. Only the highest generation owns the workspace. Throws CommandError 3 if
+ * another machine owns it: its socket cannot be reached from here, so it never counts as dead.
  */
 export async function claimWorkspace(state: string, moment = false): Promise<Claim> {
   const own = nonce();
@@ -81,12 +84,12 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
       if (!(await linkNew(draft, mine.file))) continue;
       if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
       await removeOlder(state, mine.number);
-      // The file stays until there is a newer one: numbers that went down would let two racers own it.
+      // The file stays until there is a newer one: if numbers decreased, two processes could both own it.
       const guard = guardClaim(state, mine, content);
       const release = async (): Promise<void> => {
         guard.close();
         await Promise.all([requests.close(), server.close()]);
-        // Not worth an error: without this mark another machine asks a person whether this owner has ended.
+        // Not worth an error: without this mark, another machine asks a person whether this owner has ended.
         await writeWhole(mine.file, JSON.stringify({ ...content, released: true })).catch(() => undefined);
       };
       kept = true;
@@ -100,7 +103,7 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
 
 const guard_ms = 2000;
 
-/** Puts a claim back that was deleted or damaged while its owner lives: without it a second `up` would start. */
+/** Restores a claim that was deleted or damaged while its owner lives: without it a second `up` would start. */
 function guardClaim(
   state: string,
   { number, file }: Generation,
@@ -115,15 +118,15 @@ function guardClaim(
     } else if ((await readClaim(file, claimFile))?.socket !== content.socket)
       await writeWhole(file, JSON.stringify(content));
   };
-  // A disk that is full or gone has other ways to say so; the next look tries again.
+  // A full or missing disk is reported elsewhere. The next check tries again.
   const timer = setInterval(() => void look().catch(() => undefined), guard_ms).unref();
   return { onLost: (listener) => void lost.push(listener), close: () => clearInterval(timer) };
 }
 
-/** The pid of the `up` that owns the workspace; null when none lives. */
+/** The pid of the `up` that owns the workspace, or null if none is alive. */
 export const ownerOf = async (state: string): Promise<number | null> => (await findUp(state))?.pid ?? null;
 
-/** The `up` that owns the workspace; null when none lives. */
+/** The `up` that owns the workspace, or null if none is alive. */
 export async function findUp(state: string): Promise<LivingOwner | null> {
   const highest = (await generations(state, 'up')).at(-1);
   const owner = highest === undefined ? null : await livingOwner(highest);
@@ -153,7 +156,7 @@ async function removeOlder(state: string, number: number): Promise<void> {
     if (older.number >= number) continue;
     const claim = await readClaim(older.file, claimFile);
     await rm(older.file, { recursive: true, force: true });
-    // A claim is data: only a socket of ours, in the folder where they are, is deleted on its word.
+    // A claim is untrusted data: only a socket of ours, in the folder of our sockets, is deleted.
     if (claim !== null && isSocketName(claim.socket, folder)) await rm(claim.socket, { force: true });
   }
 }

@@ -4,7 +4,7 @@ import { type Request, request as requestLine, type SubmittedFile } from '../../
 
 /* Requests and answers as JSON lines on the owner's socket. */
 
-/** The lines that come in, until the other side closes. Throws at one that is longer than `longest` bytes. */
+/** The incoming lines, until the other side closes. Throws at one that is longer than `longest` bytes. */
 export async function* linesOf(socket: Socket, longest = Number.POSITIVE_INFINITY): AsyncGenerator<string> {
   let [begun, size]: [Buffer[], number] = [[], 0];
   for await (const chunk of socket as AsyncIterable<Buffer>) {
@@ -21,7 +21,7 @@ export async function* linesOf(socket: Socket, longest = Number.POSITIVE_INFINIT
 
 export const lineOf = (message: object): string => `${JSON.stringify(message)}\n`;
 
-/** A request as the lines that are sent. */
+/** A request as the lines to send. */
 export function* linesOfRequest(request: Request): Generator<string> {
   if (request.kind !== 'submit') return yield lineOf(request);
   const { kind, again, files } = request;
@@ -35,9 +35,9 @@ export const longestLine = 2_000_000;
 /** All files of one submission together. */
 export const mostSubmittedBytes = 256_000_000;
 
-const unknown = 'this is no request that phasebox knows here: `phasebox up` and the command are of different versions';
+const unknown = 'unknown request: `phasebox up` and the command are of different versions';
 
-/** The whole request, or what is wrong with it. Null: the other side closed before it was whole. */
+/** The complete request, or what is wrong with it. Null if the other side closed before it was complete. */
 export async function readRequest(lines: AsyncGenerator<string>): Promise<Request | string | null> {
   const first = await nextLine(lines);
   if (first === null || first === 'unknown') return first && unknown;
@@ -54,7 +54,7 @@ export async function readRequest(lines: AsyncGenerator<string>): Promise<Reques
   return { kind: 'submit', again: first.again, files };
 }
 
-/** True when the command still wants what it asked for. */
+/** True if the command still waits for its request. */
 export async function confirmed(lines: AsyncGenerator<string>): Promise<boolean> {
   const line = await nextLine(lines);
   return line !== null && line !== 'unknown' && line.kind === 'go';

@@ -4,27 +4,27 @@ import { openKeyedLock } from '../../core/keyed-lock.ts';
 import type { Request, RequestAnswer } from '../../events/request.ts';
 import { confirmed, lineOf, linesOf, longestLine, readRequest } from './request-lines.ts';
 
-/** Does what was asked for. */
+/** Handles a request. */
 export type Handler = (request: Request) => Promise<RequestAnswer>;
 
 /** Answers the commands that connect to the owner's socket. */
 export interface RequestServer {
-  /** A new connection. Someone who only looks whether the owner lives sends nothing. */
+  /** A new connection. A process that only checks whether the owner is alive sends nothing. */
   serve(socket: Socket): void;
   /** Requests wait until this is called. */
   handle(handler: Handler): void;
-  /** Finishes the requests that were begun. The others are not begun, and their commands see the connection close. */
+  /** Finishes the requests that have begun. The others do not begin, and their commands see the connection close. */
   close(): Promise<void>;
 }
 
-/** A connection that sends no whole request in this time is closed. */
+/** A connection that sends no complete request within this time is closed. */
 const silence_ms = 30_000;
-/** How long a command has to confirm its request, and to take the answer. */
+/** How long a command has to confirm its request, and to receive the answer. */
 const confirm_ms = 5000;
 
 /**
- * Requests about runs have their turns in the order in which they came. So have submissions, which may take longer: no
- * `cancel` waits for them.
+ * Requests about runs are handled in their order of arrival. So are submissions, which have a queue of their own, since
+ * they may take longer and no `cancel` should wait for them.
  */
 export function openRequestServer(): RequestServer {
   const connections = new Map<Socket, Promise<void>>();
@@ -59,7 +59,7 @@ export function openRequestServer(): RequestServer {
     serve(socket) {
       if (closed) return void socket.destroy();
       const ended = converse(socket)
-        .catch(() => undefined) // the command has gone, or what it sent is not a line
+        .catch(() => undefined) // the command has closed, or what it sent is not a line
         .finally(() => {
           connections.delete(socket);
           socket.destroy();
@@ -81,7 +81,7 @@ const failure = (error: unknown): RequestAnswer => ({
   message: messageOf(error),
 });
 
-/** Resolves when the answer is on its way, or the command has gone. */
+/** Resolves when the answer is sent, or the command has closed. */
 function reply(socket: Socket, answer: RequestAnswer): Promise<void> {
   socket.setTimeout(confirm_ms);
   return new Promise((resolve) => {

@@ -4,7 +4,7 @@ import { answer as answerLine, type Request, type RequestAnswer } from '../../ev
 import { hasCode } from '../disk/files.ts';
 import { lineOf, linesOf, linesOfRequest } from './request-lines.ts';
 
-/** What became of a request that was sent. `not_begun`: nothing was done; `lost`: the owner died after it had begun. */
+/** The result of sending a request. `not_begun`: nothing was done. `lost`: the owner died after it had begun. */
 export type Sent =
   | { readonly kind: 'answered'; readonly answer: RequestAnswer }
   | { readonly kind: 'not_begun' | 'lost' | 'not_allowed' };
@@ -25,7 +25,7 @@ export async function sendRequest(path: string, request: Request): Promise<Sent>
     }
   } catch (error) {
     if (hasCode(error, 'EACCES', 'EPERM')) return { kind: 'not_allowed' };
-    // The owner has gone, or its queue of connections is full.
+    // The owner has ended, or its queue of connections is full.
     if (!(error instanceof Error && 'code' in error)) throw error;
   } finally {
     socket.destroy();

@@ -6,10 +6,13 @@ import { isPrivate } from '../disk/private-folder.ts';
 
 /** macOS refuses socket paths from 104 bytes on, Linux from 108. */
 const longestSocketPath = 100;
-/** The longest name that is asked for: `s.` and a nonce. */
+/** The longest name that is needed: `s.` and a nonce. */
 const room = 14;
 
-/** A folder for unix sockets: .phasebox/ itself, or, where paths in it get too long, a private one in the system's temp, noted there. */
+/**
+ * A folder for unix sockets: .phasebox/ itself, or, if paths in it are too long, a private one in the system's temp
+ * folder, whose path is noted there.
+ */
 export async function socketFolder(state: string): Promise<string> {
   if (Buffer.byteLength(state) + room <= longestSocketPath) return state;
   const note = join(state, 'sockets');
@@ -26,7 +29,10 @@ export async function socketFolder(state: string): Promise<string> {
   return socketFolder(state);
 }
 
-/** The note is data: only a folder of ours is used on its word. One that is gone (a reboot empties the temp folder) is made again. */
+/**
+ * The note is untrusted data: only a folder of ours is used. One that is gone (a reboot empties the temp folder) is
+ * made again.
+ */
 async function isOurs(noted: string): Promise<boolean> {
   if (!/^\/.*\/phasebox-\w{6}$/.test(noted)) return false;
   if (dirname(noted) === tmpdir()) await mkdir(noted, { mode: 0o700 }).catch(ifThere(undefined));

@@ -73,8 +73,8 @@ describe('the data check in a plan', () => {
   });
 
   it('says why it was not made', () => {
-    const data: PlannedData = { checked: false, reason: 'the data is not here' };
-    expect(taughtItems(data)).to.deep.equal(['not checked: the data is not here']);
+    const data: PlannedData = { checked: false, reason: 'the data is not on this machine' };
+    expect(taughtItems(data)).to.deep.equal(['not checked: the data is not on this machine']);
     expect(dataFindings([data])).to.deep.equal({ stops: [], warnings: [] });
   });
 });

@@ -105,7 +105,7 @@ describe('results store', () => {
     expect(damaged.map(({ line }) => line)).to.deep.equal([2, 4, 5]);
     const warnings = await upsertRow(folder, row(1), order);
     expect(warnings).to.have.length(3);
-    expect(warnings[0]).to.match(/^results.jsonl, line 2 was moved to .*results.jsonl.damaged: it is no row: /);
+    expect(warnings[0]).to.match(/^results.jsonl, line 2 was moved to .*results.jsonl.damaged: it is not a row: /);
     const kept = await readFile(join(folder, 'results.jsonl.damaged'));
     expect(kept.toString('latin1')).to.equal(
       `{"run":"of another program"}\n\u00ff\u0000\u00c3\n${Buffer.from(torn).toString('latin1')}\n`,
@@ -140,7 +140,7 @@ describe('results store', () => {
     const { rows, damaged } = await readResults(folder);
     expect(rows.map(({ run }) => run)).to.deep.equal(['43a-s1']);
     expect(damaged.map(({ line }) => line)).to.deep.equal(named.map((_, index) => index + 1));
-    expect(damaged[1]?.why).to.equal('it is no row: phase a name without / and without a dot in front');
+    expect(damaged[1]?.why).to.equal('it is not a row: phase a name without / and without a dot in front');
   });
 
   it('does not write a damaged line twice when a crash came between', async () => {
