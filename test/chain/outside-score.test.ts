@@ -69,6 +69,6 @@ describe('scores from outside, through the chain', () => {
     const answers = join(chain.root, 'artifacts/b/b-s0/6-eval/answers.jsonl');
     const again = await chain.phasebox('score', '--suite', 'four.yaml', '--answers', answers);
     expect(again.code).to.equal(2);
-    expect(again.err).to.contain('holds what eval.engine wrote: scores, no answers.');
+    expect(again.err).to.contain('holds what eval.engine wrote: scores and no answers.');
   });
 });
