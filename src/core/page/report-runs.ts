@@ -124,7 +124,6 @@ function referenceLine(reference: Reference, categories: readonly string[]): str
     reference.status,
     scoreCell(reference.overall, reference.strict),
     ...categories.map((category) => percent(reference.categories[category])),
-    ...Array<string>(6).fill(none),
   ];
 }
 

@@ -30,9 +30,9 @@ export interface Comparison {
   readonly plots: readonly { readonly file: string; readonly title: string }[];
   /** Lines of results.jsonl that are not rows, in words. */
   readonly damaged: readonly string[];
-  /** Why no new run starts, as `up` last reported it. */
+  /** Accepted runs that have neither their folder nor a row. */
   readonly missing: readonly string[];
-  /** If not all are shown: a sentence that says so and links to the others. */
+  /** Why no new run starts, as `up` last reported it. */
   readonly trouble?: { readonly since: string; readonly message: string } | null;
 }
 
@@ -45,7 +45,7 @@ function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   ].join(' ');
 }
 
-/** The comparison as Markdown, conclusions first: what is put between the marks of COMPARISON.md. */
+/** If not all are shown: a sentence that says so and links to the others. */
 function leftOutText(shown: number, of: number, what: string): string {
   const text = shownText(shown, of, what);
   return text === '' ? '' : `${text} All are in [runs](runs.md).`;
