@@ -83,7 +83,7 @@ function sayThatItWaits({ state }: Workspace, request: Request): NodeJS.Timeout 
     const owner = await ownerOf(state);
     if (owner !== null) printError(`${requestText(request)}: waiting for \`phasebox up\` (pid ${owner})\n`);
   };
-  return setTimeout(() => void say(), patience_ms);
+  return setTimeout(() => void say().catch(() => undefined), patience_ms); // the request itself reports it
 }
 
 /** Null: nothing was done, or what was done may be done again. */

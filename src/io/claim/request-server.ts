@@ -62,6 +62,7 @@ export function openRequestServer(): RequestServer {
         .catch(() => undefined) // the command has closed, or what it sent is not a line
         .finally(() => {
           connections.delete(socket);
+          begun.delete(socket);
           socket.destroy();
         });
       connections.set(socket, ended);
@@ -76,10 +77,7 @@ export function openRequestServer(): RequestServer {
   };
 }
 
-const failure = (error: unknown): RequestAnswer => ({
-  kind: 'error',
-  message: messageOf(error),
-});
+const failure = (error: unknown): RequestAnswer => ({ kind: 'error', message: messageOf(error) });
 
 /** Resolves when the answer is sent, or the command has closed. */
 function reply(socket: Socket, answer: RequestAnswer): Promise<void> {
