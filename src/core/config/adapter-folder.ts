@@ -2,12 +2,10 @@ import { basename, dirname, join } from 'node:path';
 import { jsonOrNull } from '../json.ts';
 import { getAt } from '../mapping.ts';
 import type { Lookups } from './lookups.ts';
+import type { Finding } from './problem.ts';
 
 /** What is in the place of an mlx_lm adapter, and what to do about it. */
-export interface OtherContent {
-  readonly message: string;
-  readonly hint: string;
-}
+type OtherContent = Required<Pick<Finding, 'message' | 'hint'>>;
 
 /**
  * Checks the place that `from.adapter` names (absolute). Null if it is a folder that may contain an adapter of mlx_lm.

@@ -2,7 +2,7 @@ import type { Criteria } from '../../events/phase.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import { didYouMean } from '../closest.ts';
 import { type Context, canBeNamed, checkFormula, evaluateFormula, type Fault, type Names, namesIn } from './formula.ts';
-import { formulaHint } from './formula-slips.ts';
+import { formulaHint } from './slips.ts';
 
 /** Categories of the suite (null if it cannot be read), and of the baseline (null if the phase has none). */
 export interface CriteriaNames {

@@ -4,8 +4,7 @@ import { isMapping, type Mapping } from '../mapping.ts';
 import { printable } from '../printable.ts';
 import { type EmptyKey, entriesHint, keyText, numberBefore, readGaps, type SplitNumber } from './empty-keys.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
-import { spaceHint } from './slips.ts';
-import { syntaxHint } from './yaml-hints.ts';
+import { spaceHint, syntaxHint } from './slips.ts';
 import { type Branch, finderIn, treeOf } from './yaml-tree.ts';
 
 /** Bytes: a config is a page of text, and anything larger is another kind of file. */

@@ -1,4 +1,4 @@
-import { visible } from '../printable.ts';
+import { printable, visible } from '../printable.ts';
 
 /** `1,000`, `12,345.6`: groups of three. */
 const thousands = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
@@ -56,4 +56,61 @@ export function oddSpaceHint(text: string, where: string): string | undefined {
   const [odd] = /[^\S \r\n]|[\u200b\u2060\ufeff]/u.exec(text) ?? [];
   if (odd === undefined) return undefined;
   return `there is ${spaceNames[odd] ?? 'an unusual space'} (${visible(odd)}) in ${where}: type a plain one, or none`;
+}
+
+/**
+ * What to type instead of a line that is not valid YAML. Null if its error is clear enough. `error` is the parser's own
+ * message.
+ */
+export function syntaxHint(line: string, error: string): string | null {
+  if (/^\s*(`{3}|~{3})/.test(line)) return 'this is a Markdown fence: delete the lines that begin with ``` or ~~~';
+  if (/^ *\t/.test(line)) return 'a tab indents this line: YAML takes spaces only, type them';
+  const odd = oddSpaceHint(line, 'this line');
+  if (odd !== undefined) return odd;
+  const text = line.trim().replace(/^- +/, '');
+  if (/^Implicit (map )?keys/.test(error)) return spaceHint(text) ?? 'every line needs a key and a value: `key: value`';
+  if (/^Nested mappings/.test(error)) return nested(text);
+  const [, bracket] = /^Flow .* in block collection must be .* end with a (\S)$/.exec(error) ?? [];
+  if (bracket !== undefined) return `close it with ${bracket}, and indent that by at least one space`;
+  const [, sign = ''] = /cannot start with .* (\S)$/.exec(error) ?? [];
+  return sign === '' ? null : `text that begins with ${printable(sign)} needs quotes: "${sign}..."`;
+}
+
+function nested(text: string): string {
+  const [, key = '', value = ''] = /^([\w-]+): +([^"'[{].*:( .*|$))/.exec(text) ?? [];
+  if (key === '') return 'the line below is indented further than this one: begin both in the same column';
+  return `text with a colon and a space in it needs quotes: \`${key}: ${visible(JSON.stringify(value))}\``;
+}
+
+/** What people write who know another language, and what to write instead. */
+const formulaWords: readonly (readonly [RegExp, string])[] = [
+  [/^\s*and\b/i, 'write && for "and"'],
+  [/^\s*or\b/i, 'write || for "or"'],
+  [/^\s*≥/, 'write >='],
+  [/^\s*≤/, 'write <='],
+  [/^\s*=/, 'write == to compare'],
+  [/^,\d/, 'write a decimal point, not a comma'],
+  [/^\s*%/, 'leave out %: all scores are in percent'],
+];
+
+/** Operators that are written apart, reversed, or one character off. */
+const signs = /[<>!=]\s+=|=\s*[<>]|[<>!=]==|<\s*>|&\s+&|\|\s+\||(?<!&)&(?!&)|(?<!\|)\|(?!\|)/g;
+
+function meantSign(written: string): string {
+  const sign = written.replaceAll(/\s/g, '');
+  const turned: Readonly<Record<string, string>> = { '=>': '>=', '=<': '<=', '<>': '!=', '&': '&&', '|': '||' };
+  return turned[sign] ?? sign.slice(0, 2);
+}
+
+/** @returns What was probably intended in a formula that cannot be read, or undefined if that is unknown. */
+export function formulaHint(formula: string, at: number): string | undefined {
+  // cel-js points after a word or sign that it could still read, so the text before the place counts as well
+  const sign = [...formula.matchAll(signs)].find(({ 0: text, index }) => index <= at && at <= index + text.length);
+  if (sign !== undefined) return `write ${meantSign(sign[0])}`;
+  const odd = oddSpaceHint(formula.slice(at, at + 1), 'it');
+  if (odd !== undefined) return odd;
+  const before = formula.slice(0, at).match(/(and|or|%)\s*$/i)?.[0];
+  return [formula.slice(at), before ?? ''].flatMap(
+    (text) => formulaWords.find(([pattern]) => pattern.test(text))?.[1] ?? [],
+  )[0];
 }
