@@ -10,7 +10,7 @@ import { fileHash } from '../../src/io/thread/content-hash.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { type Chain, makeChain } from './chain.ts';
 import { parseLines } from './lines.ts';
-import { productCommand } from './product.ts';
+import { type Edit, productCommand } from './product.ts';
 import { waitFor } from './temp.ts';
 
 /** What test/fixtures/crash/preload.mjs does, and where. */
@@ -32,6 +32,16 @@ export interface Hit {
 
 /** Transient failures are retried at once and for ever: a seed that kills one tool four times is no failure of the run. */
 const patient = { stage_retries: 100, retry_pause_s: [0] };
+
+/**
+ * The pages are written once, when `up` ends, and not after each row too: they take a third of the CPU of a short night.
+ * For tests whose boundaries are not in the pages.
+ */
+export const pagesAtTheEnd: Edit = {
+  file: 'src/workers/runtime/page-writer.ts',
+  find: 'const quiet_ms = 250;',
+  replace: 'const quiet_ms = 60_000;',
+};
 
 /** A workspace whose `up` runs the product as the sources are now; `over`: more of phasebox.yaml. */
 export const crashChain = async (program?: string, env: NodeJS.ProcessEnv = {}, over: object = {}): Promise<Chain> =>
