@@ -57,14 +57,13 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const nothing = { seconds: 0, passed: 0, failed: 0, skipped: 0 };
 /** Counts by the name of the check or suite. `seconds` is the sum of its processes. */
 const results = new Map();
 /** What failed, again at the end: who reads the last lines only sees it too. */
 const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
-for (const name of wanted.filter((one) => one in checks))
-  await report({ name, title: name, work: (say) => check(checks[name], say) });
 // Once, before many processes find that it is due.
 if (wanted.some((one) => one in offered) && !distIsCurrent(repository))
   await run({
@@ -72,7 +71,7 @@ if (wanted.some((one) => one in offered) && !distIsCurrent(repository))
     args: [join(repository, 'scripts/build.mjs')],
     say: (text) => process.stdout.write(text),
   });
-const queue = wanted.filter((one) => one in offered).flatMap(jobsOf);
+const queue = wanted.flatMap((name) => (name in checks ? checkOf(name) : jobsOf(name)));
 queue.sort((one, other) => one.place - other.place);
 await Promise.all(
   Array.from({ length: lanes }, async () => {
@@ -82,9 +81,13 @@ await Promise.all(
 for (const text of red) process.stdout.write(`\n${text}\n`);
 process.stdout.write('\n');
 for (const [name, counts] of results) process.stdout.write(`${line(name, counts)}\n`);
-const total = [...results.values()].reduce(sum);
+const total = [...results.values()].reduce(sum, nothing);
 process.stdout.write(`\n${sentence(total)}\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
+
+function checkOf(name) {
+  return { name, title: name, place: -1, work: (say) => check(checks[name], say) };
+}
 
 /** The mocha processes of a suite. */
 function jobsOf(name) {
@@ -110,13 +113,13 @@ async function report({ name, title, work }) {
   const counts = { ...(await work(say)), seconds: (performance.now() - start) / 1000 };
   for (const text of counts.told ?? []) red.push(`${title}: ${firstLines(text)}`);
   if (counts.why !== undefined) red.push(`${title}: ${counts.why}`);
-  results.set(name, sum(results.get(name) ?? { seconds: 0, passed: 0, failed: 0, skipped: 0 }, counts));
+  results.set(name, sum(results.get(name) ?? nothing, counts));
   say(`== ${line(title, counts)}\n`);
   over();
 }
 
 function sum(one, other) {
-  return Object.fromEntries(['seconds', 'passed', 'failed', 'skipped'].map((key) => [key, one[key] + other[key]]));
+  return Object.fromEntries(Object.keys(nothing).map((key) => [key, one[key] + other[key]]));
 }
 
 function line(name, { seconds, why, ...counts }) {
