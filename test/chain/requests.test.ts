@@ -107,6 +107,17 @@ describe('a request to the owner of a workspace', () => {
     expect((await status(chain)).paused).to.equal(true);
   });
 
+  it('of several commands at once, while an `up` starts, is done once each', async () => {
+    const phases = ['a', 'b', 'c', 'd'];
+    const files = await Promise.all(phases.map(file));
+    const [up, ...ended] = await Promise.all([chain.up(), ...files.map((path) => chain.phasebox('submit', path))]);
+    for (const { code, err } of ended) expect([code, err]).to.eql([0, '']);
+    for (const phase of phases) expect(await chain.row(`${phase}-s0`)).to.include({ status: 'done' });
+    expect(await chain.calls('lora')).to.have.length(4);
+    expect((await readdir(join(chain.root, 'inbox/accepted'))).sort()).to.eql(phases.map((phase) => `${phase}.yaml`));
+    expect(await up.stop()).to.equal(0);
+  });
+
   it('to an `up` of an earlier version says to restart it, and leaves nothing', async () => {
     const socket = join(state(), 's.1');
     await mkdir(state());
