@@ -22,16 +22,19 @@ export const loadStages = (): Promise<readonly Stage[]> =>
   );
 
 export interface Workers {
-  /** Runs were accepted: the gate may open. */
+  /** Runs were accepted, so the next one may start. */
   accepted(runs: readonly Run[]): Promise<void>;
-  /** Does what a command asks for. */
+  /** Handles a command's request. */
   handle(request: ControlRequest): Promise<readonly Outcome[]>;
-  /** True when runs are left that have no row, and only pauses keep them from going on. */
+  /** True if there are runs without a row, and only pauses keep them from continuing. */
   isHeldBack(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Runs of these names were there before, and their folders were removed: their rows and jobs are not those of the new ones. */
+/**
+ * Runs of these names existed before, and their folders were removed: their rows and jobs do not belong to the new
+ * ones.
+ */
 async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
   for (const { run } of runs) {
     const stored = runStore.get(run);
@@ -42,7 +45,10 @@ async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Ru
   );
 }
 
-/** Starts a worker a stage, the gate and the reconciler. Queues are rebuilt from the disk before anything is taken. */
+/**
+ * Starts one worker per stage, the admission and the reconciler. Queues are rebuilt from the disk before anything is
+ * taken.
+ */
 export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): Promise<Workers> {
   const list = given ?? (await loadStages());
   const admission = startAdmission(runtime);
@@ -57,19 +63,19 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): 
     trouble,
     withoutQueue: openWithoutQueue({ runtime, admission, list }),
   });
-  // Nobody else works in this workspace: what is active was in the hands of an `up` that is gone.
+  // No other process works in this workspace: active jobs belong to an `up` that has ended.
   await runtime.bus.dropActive();
   await handleLeft(runtime);
   await reconciler.now();
   for (const worker of [...workers, results]) worker.open();
   await admission.open();
-  // In the background, behind all else: it looks at every row and every final model.
+  // In the background, after everything else: it reads every row and every final model.
   const tidied = tidyModels(runtime);
   return {
     async accepted(runs) {
       runtime.runStore.add(runs);
       const isAgain = await forgetEarlier(runtime, runs);
-      // With a run folder gone the number of the next admission may be a used one: the reconciler replaces its job.
+      // If a run folder is gone, the number of the next admission may already be used: the reconciler replaces its job.
       await (isAgain ? reconciler.now() : admission.open());
     },
     async handle(request) {

@@ -139,7 +139,7 @@ describe('download: true, with the real huggingface_hub', () => {
     await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)));
     await up.says('phase b: new');
     const folder = await downloadFolder();
-    const ended = 'tiny/B: no run waits for it any more';
+    const ended = 'tiny/B: no run needs it now';
     expect(await chain.phasebox('cancel', 'a')).to.include({ code: 0 });
     expect(await chain.row('a-s0')).to.include({ status: 'cancelled' });
     expect([await isAlive(folder), up.out().includes(ended)]).to.eql([true, false]);

@@ -22,7 +22,7 @@ import { openOwner } from './open-runtime.ts';
 import { print, printError } from './output.ts';
 
 const poll_ms = 50;
-/** Ending a tool takes up to 8 s; after this a person wants to know what is waited for. */
+/** Stopping a tool takes at most 8 s. After this time the command says what it waits for. */
 const patience_ms = 2000;
 /** Files of the inbox that an answer names. */
 const mostNamed = 5;
@@ -59,8 +59,8 @@ async function refuseUnknown({ artifacts, inbox }: Workspace, name: string): Pro
 }
 
 /**
- * The answer of the `up` that lives or, when there is none (any more), of this process, which owns the workspace for that
- * moment. A request that an `up` had begun when it died is sent again: handling it twice changes nothing more. Only
+ * The answer of the running `up` or, if none is running, of this process, which then owns the workspace for a moment.
+ * A request that an `up` had begun when it died is sent again, since handling it twice has no further effect. Only
  * `submit --again` is not, since it adds seeds each time.
  */
 export async function askOwner(workspace: Workspace, request: Request): Promise<RequestAnswer> {

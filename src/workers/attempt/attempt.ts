@@ -7,7 +7,7 @@ import type { JobProgress } from '../../io/broker/consumer.ts';
 import { toolSpans } from '../../io/tool/tool-spans.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/** What a stage left beside its outputs: for the manifest. */
+/** What a stage records in addition to its outputs: for the manifest. */
 export interface Notes {
   readonly inputs: Record<string, string>;
   readonly commands: string[][];
@@ -18,7 +18,7 @@ export interface Notes {
   waited_ms: number;
 }
 
-/** One try of a stage, while it is under way. */
+/** One try of a stage, while it works. */
 export interface Attempt {
   readonly stored: StoredRun;
   readonly event: StageEvent;
@@ -27,14 +27,17 @@ export interface Attempt {
   readonly notes: Notes;
 }
 
-/** The seconds that an attempt worked under processes of `up` that are gone; null if it has not begun. `dir` is its folder. */
+/**
+ * The seconds that an attempt worked under processes of `up` that have ended. Null if it has not begun. `dir` is its
+ * folder.
+ */
 export const workedSoFar = async (
   journal: readonly JournalLine[],
   event: Pick<StageEvent, 'stage' | 'attempt'>,
   dir: string,
 ): Promise<number | null> => workedBefore(journal, event, { spans: await toolSpans(dir), now: Date.now() });
 
-/** Once in each attempt: for the manifest, and so for the row, for the log and the dashboard. */
+/** Once per attempt: for the manifest, and so for the row, for the log and the dashboard. */
 export function warnOnce(runtime: Runtime, { event, notes, board }: Attempt, text: string): void {
   if (notes.warnings.includes(text)) return;
   notes.warnings.push(text);

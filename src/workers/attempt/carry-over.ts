@@ -6,22 +6,22 @@ import { ifAbsent } from '../../io/disk/files.ts';
 import { oddEntry } from '../../io/disk/odd-entry.ts';
 import { ownFifos } from '../../io/tool/tool-process.ts';
 
-/** After these nothing that was answered can be trusted; the last one is an answer to nothing but errors. */
+/** After these errors, none of the answers can be trusted. After the last one, all answers are errors. */
 const poison: ReadonlySet<ErrorCode> = new Set(['WRONG_SERVER', 'CALL_SWALLOWED', 'ADAPTER_IGNORED', 'BAD_SETTINGS']);
 
-/** False: the answers that a failed attempt got may be wrong. */
+/** False if the answers of a failed attempt may be wrong. */
 export const answersHold = (code: ErrorCode): boolean => !poison.has(code);
 
-/** Names of all files that a failed attempt of the stage may carry over to the next one. */
+/** Names of all files that a failed attempt of the stage may pass to the next one. */
 export const carriedFiles = (stage: StageName): readonly string[] => stages[stage].carries?.files ?? [];
 
-/** Names (in the attempt's folder) that stay when an attempt of this stage has failed by `code`. */
+/** Names (in the attempt's folder) that stay after an attempt of this stage has failed with `code`. */
 export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
   answersHold(code) ? carriedFiles(stage) : [];
 
 /**
- * Moves what the latest earlier attempt left into a new attempt's folder, unless something else stands in the place of its
- * files; twice is harmless. Returns the attempt it came from.
+ * Moves what the latest earlier attempt left into a new attempt's folder, unless something else is in the place of its
+ * files. Doing so twice is harmless. Returns the attempt that it came from.
  */
 export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
   const names = stages[stage].carries?.moved ?? [];

@@ -9,8 +9,9 @@ import { workedSoFar } from './attempt.ts';
 import { recordFailure } from './failure.ts';
 
 /**
- * Ends the attempt that a run is in while no worker has it in hand: its tools are ended, its bytes freed, its end
- * journaled under `code`, so that its number is not used again. Returns the folders of tools that are not ours to end.
+ * Ends the current attempt of a run that is not busy: its tools are stopped, its bytes freed, and its end journaled
+ * with `code`, so that its number is not used again. Returns the folders of tools that could not be verified to be
+ * ours.
  */
 export async function closeAttempt(
   owner: Owner,

@@ -14,12 +14,12 @@ import type { Attempt } from './attempt.ts';
 import { keptFor } from './carry-over.ts';
 import { tailLines } from './run-tool.ts';
 
-/** A failure that the journal holds. Makes the job red on the dashboard. */
+/** A failure that is in the journal. It makes the job fail on the dashboard. */
 export class JournaledFailure extends Error {
   override readonly name = 'JournaledFailure';
 }
 
-/** Journals a failed attempt and gives its space back. Returns what its job ends with. */
+/** Journals a failed attempt and frees its space. Returns the error of its job. */
 export async function recordFailure(
   owner: Owner,
   attempt: Pick<Attempt, 'stored' | 'event' | 'dir'>,
@@ -27,11 +27,11 @@ export async function recordFailure(
 ): Promise<JournaledFailure> {
   const { stored, event, dir } = attempt;
   const { seconds } = failure;
-  // What a tool said goes on pages, into rows and to `notify`.
+  // A tool's output is copied to pages, into rows and to `notify`.
   const hidden = secretValues(stored.run.env);
   const error = shownError(failure.error, hidden);
   const tail = await newestTail(dir).catch((cause: unknown) => {
-    // A log that cannot be read must not keep the failure from being written down.
+    // An unreadable log must not keep the failure from being recorded.
     owner.log.warn({ err: cause, run: event.run }, 'the log of the attempt could not be read');
     return [];
   });
@@ -40,7 +40,7 @@ export async function recordFailure(
   const state = await owner.runStore.state(stored);
   const pause = retryPause(error.code, failuresOf(state, event.stage), owner.workspace.config);
   const retryAt = pause === null ? null : Date.now() + pause * 1000;
-  // Before anything is written: it may be this attempt's own outputs that filled the disk.
+  // Before anything is written: this attempt's own outputs may have filled the disk.
   if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);
   await owner.runStore.append(stored, {
     event: 'failed',
@@ -72,9 +72,9 @@ function shownError(error: StageError, hidden: readonly string[]): StageError {
 
 const logFiles: readonly string[] = ['log.txt', 'command.json'];
 
-/** A failed attempt gives its space back at once; how its tools ran stays readable. */
+/** A failed attempt frees its space at once. The records of its tools stay readable. */
 async function keepOnly(folder: string, names: readonly string[]): Promise<void> {
-  // An attempt that waits for its time has no folder yet: it can be cancelled all the same.
+  // An attempt that waits for its time has no folder yet, but can be cancelled.
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await keepOnly(path, names);
@@ -82,7 +82,7 @@ async function keepOnly(folder: string, names: readonly string[]): Promise<void>
   }
 }
 
-/** The end of the log that was written to last: an attempt may have run several tools. */
+/** The end of the most recently written log: an attempt may have run several tools. */
 async function newestTail(dir: string): Promise<string[]> {
   const logs = (await filesBelow(dir).catch(ifAbsent([]))).filter((path) => basename(path) === 'log.txt');
   const times = await Promise.all(logs.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));

@@ -12,7 +12,7 @@ import { pathInside } from '../../io/disk/inside.ts';
 import type { Owner, Runtime } from '../runtime/runtime.ts';
 import type { Input, Inputs, Stage } from '../stages/stage.ts';
 
-/** The run that another one starts from, or why it cannot be read; undefined when there is no such run. */
+/** The run that another one starts from, or why it cannot be read. Undefined if there is no such run. */
 export async function sourceOf(
   { runStore, rows }: Pick<Owner, 'runStore' | 'rows'>,
   { run, after }: Branch,
@@ -31,7 +31,7 @@ export async function sourceOf(
   }
 }
 
-/** What the stage reads, proven to be as it was committed. */
+/** The inputs of the stage, verified to be unchanged since their commit. */
 export async function readInputs({ runStore }: Runtime, stage: Stage, stored: StoredRun): Promise<Inputs<StageName>> {
   const lineage = runStore.lineage(stored);
   const inputs: Partial<Record<StageName, Input<StageName>>> = {};
@@ -39,7 +39,7 @@ export async function readInputs({ runStore }: Runtime, stage: Stage, stored: St
     const maker = lineage.made(name);
     if (maker === undefined) continue;
     const found = await runStore.committed(stored, name);
-    // Its plan names the stage: an input that is gone is not one that never was.
+    // Its plan names the stage: a missing input is not the same as one that never existed.
     if (found === null) throw missing(maker, name);
     const { folder, manifest } = found;
     refuseRemoved(lineage, manifest);
@@ -58,7 +58,9 @@ const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
     `${join(folder, stageFolder(stage))} is gone; \`phasebox retry ${run.run} --stage ${stage}\` makes it again`,
   );
 
-/** A final model that `keep_model` took away would only look damaged to the tools. Other removed outputs are not read. */
+/**
+ * To the tools, a final model that `keep_model` removed would only look damaged. Other removed outputs are not read.
+ */
 function refuseRemoved(lineage: Lineage<StoredRun>, manifest: Manifest): void {
   const final = finalModelOf(lineage);
   const { run, stage, removed, made } = manifest;

@@ -2,14 +2,14 @@ import { acquireMachine, type MachineSlot } from '../../io/claim/machine-slot.ts
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Attempt } from './attempt.ts';
 
-/** What one tool of an attempt asks the machine for. */
+/** One tool of an attempt that needs the machine. */
 export interface Asker {
   /** The tool's folder, absolute. */
   readonly dir: string;
   readonly server: boolean;
 }
 
-/** Waits until no other model-loading tool of this user runs on the machine, and tells whom it waits for. */
+/** Waits until no other model-loading tool of this user runs on the machine, and reports what it waits for. */
 export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }: Asker): Promise<MachineSlot> {
   const { run, stage } = attempt.event;
   const claim = { dir, server, what: `${stage} of ${run}`, workspace: runtime.workspace.root };
@@ -25,7 +25,7 @@ export function tellWait(runtime: Runtime, { stored, event, board }: Attempt, te
   runtime.notice({ kind: 'waits', stored, stage: event.stage, text });
 }
 
-/** Waits for something outside, shown on terminal, board and log, its time not counted as the stage's. */
+/** Waits for something outside, shown on terminal, board and log. The time does not count as the stage's. */
 export async function waiting<T>(
   runtime: Runtime,
   attempt: Attempt,

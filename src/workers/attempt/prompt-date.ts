@@ -5,9 +5,9 @@ import { readPhaseRecord } from '../../io/artifacts/phase-store.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 
 /**
- * The date that chat templates read in every run of a phase: that of the phase's first acceptance. So a night over
- * midnight, and a seed that is added a week later, are asked the same prompts. A damaged phase.json is replaced by the
- * run's own date, with a warning. Throws what the system throws: another date would silently be another evaluation.
+ * The date that chat templates see in every run of a phase: that of the phase's first acceptance. So a night over
+ * midnight, and a seed that is added a week later, have the same prompts. If phase.json is damaged, the run's own date
+ * is used, with a warning. Throws system errors: another date would silently be another evaluation.
  */
 export async function promptDateOf({ folder, run }: StoredRun, warn: (text: string) => void): Promise<string> {
   const own = promptDate(run.accepted);

@@ -13,20 +13,20 @@ import type { Attempt } from './attempt.ts';
 import { waiting } from './machine.ts';
 
 const gigabyte = 2 ** 30;
-/** Asking the file system costs next to nothing: whoever frees space is noticed at once. */
+/** Asking the file system costs almost nothing, so that freed space is noticed at once. */
 const look_ms = 1000;
 
 /**
- * Space for what the stage writes, beside what the workspace keeps free for everything else. While it is not there the
- * attempt waits, in its place in the line. Returns the bytes that the attempt's folder will have at most; null when the
- * model's size is not known. Throws STOPPED when it is told to end.
+ * Reserves space for what the stage writes, in addition to what the workspace reserves for everything else. Until there
+ * is enough, the attempt waits, and keeps its place in the queue. Returns the most bytes that the attempt's folder will
+ * have, or null if the model's size is not known. Throws STOPPED if it is stopped.
  */
 export async function reserve(runtime: Runtime, attempt: Attempt, base: FoundModel | null): Promise<number | null> {
   const { stored, event } = attempt;
   const { run } = stored;
   const shape = run.model === null ? null : await readModelShape(run.model.source, base?.found ? base.folder : null);
   const bytes = shape === null ? null : stageBytes(shape, run, event.stage);
-  // Taken up again: what its tool has written since is no longer free.
+  // Resumed: what its tool has written since is no longer free.
   if (hasBegun({ journal: await runtime.runStore.journal(stored) }, event)) return bytes;
   const wanting = (): Promise<string | null> => shortage(runtime, event.stage, bytes);
   if ((await wanting()) !== null)
@@ -36,7 +36,7 @@ export async function reserve(runtime: Runtime, attempt: Attempt, base: FoundMod
   return bytes;
 }
 
-/** What is missing, in words; null: enough is free. */
+/** What is missing, in words, or null if enough is free. */
 async function shortage({ workspace }: Runtime, stage: string, bytes: number | null): Promise<string | null> {
   const { artifacts, config } = workspace;
   const free = await freeBytes(artifacts);
@@ -53,24 +53,24 @@ interface Wait {
 
 async function untilFree(runtime: Runtime, attempt: Attempt, { wanting, tell }: Wait): Promise<void> {
   const { signal } = runtime;
-  let told = false;
+  let reported = false;
   for (let text = await wanting(); text !== null; text = await wanting()) {
-    if (signal.aborted) throw new StageError('STOPPED', 'disk space was waited for');
-    if (!told) {
+    if (signal.aborted) throw new StageError('STOPPED', 'it was waiting for disk space');
+    if (!reported) {
       tell(text);
       await noteWait(runtime, attempt, text);
     }
-    told = true;
-    await delay(look_ms, undefined, { signal }).catch(() => undefined); // aborted: told at the head of the loop
+    reported = true;
+    await delay(look_ms, undefined, { signal }).catch(() => undefined); // aborted: handled at the start of the loop
   }
 }
 
-/** One line when it begins, none while it lasts. */
+/** One line when it begins, and none while it lasts. */
 async function noteWait({ runStore }: Runtime, { stored, event }: Attempt, message: string): Promise<void> {
   if (diskWait(await runStore.journal(stored), event) !== null) return;
   const { stage, attempt } = event;
   await runStore.append(stored, { event: 'disk_wait', at: now(), stage, attempt, message }).catch((error: unknown) => {
-    // So full that not even this can be written: it is told on the terminal and in the status of `up`.
+    // So full that not even this can be written: it is on the terminal and in the status of `up`.
     if (!hasCode(error, 'ENOSPC', 'EDQUOT')) throw error;
   });
 }

@@ -29,14 +29,14 @@ import { readInputs } from './inputs.ts';
 import { reserve } from './reserve.ts';
 import { stageContext } from './stage-context.ts';
 
-/** What every stage gets: am I due? -> inputs -> disk -> work -> verify -> commit -> next event. */
+/** The steps of every stage: is it due? -> inputs -> disk -> work -> verify -> commit -> next event. */
 export async function runStage(runtime: Runtime, stage: Stage, delivery: Delivery): Promise<unknown> {
   const event = stageEvent.parse(delivery.data);
   const stored = runtime.runStore.get(event.run);
   if (stored === undefined) return 'no such run on the disk';
-  if (runtime.busyRuns.has(event.run)) return 'in hand already';
+  if (runtime.busyRuns.has(event.run)) return 'already busy';
   const hand = markBusy(runtime, event);
-  // Whatever works for this run stops when `up` goes down and when the run is cancelled.
+  // Everything that works for this run stops when `up` stops and when the run is cancelled.
   const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
   let outcome: AttemptEnd;
   const isGone = (): boolean => runtime.runStore.get(event.run) === undefined;
@@ -47,16 +47,16 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
       (await finishAttempt(own, stored, event)) ??
       (await attemptStage(own, stage, { stored, event, board: delivery.board }));
   } catch (error) {
-    // Its folder was deleted: there is no place for a failure to be written to.
+    // Its folder was deleted, so a failure cannot be written anywhere.
     if (isGone()) return 'the folder of the run is gone';
     throw error;
   } finally {
     hand.leave();
   }
   if (isGone() || outcome.kind === 'gone') return 'the folder of the run is gone';
-  // Only now: the next worker may take the event before this line is left, and must not find the run in hand.
+  // Only now: the next worker may take the event before this function returns, and must not find the run busy.
   if (!runtime.signal.aborted) await emitDue(runtime, stored);
-  // The job waits for the next `up`, as the tool goes on without this one.
+  // The job waits for the next `up`, since the tool continues without this one.
   if (outcome.kind === 'detached') throw new PutBack();
   if (outcome.kind === 'failed') throw outcome.shown;
   return `done in ${outcome.seconds.toFixed(1)} s`;
@@ -68,7 +68,7 @@ type AttemptEnd =
   | { readonly kind: 'detached' }
   | { readonly kind: 'gone' };
 
-/** The entry check: the disk decides what is due, whatever the queue delivered. Null: exactly this. */
+/** The first check: the disk decides what is due, whatever the queue delivered. Null if it is exactly this. */
 async function dueInstead(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<string | null> {
   const state = await runtime.runStore.state(stored);
   if (!isStarted(state.journal)) return 'the run is not admitted';
@@ -81,7 +81,7 @@ async function dueInstead(runtime: Runtime, stored: StoredRun, event: StageEvent
   return `due is ${next.event.stage}, attempt ${next.event.attempt}`;
 }
 
-/** An attempt that a crash cut off in its commit has nothing left to do but that. Null: there is work left. */
+/** An attempt that a crash interrupted in its commit only has to finish that. Null if there is more to do. */
 async function finishAttempt(runtime: Runtime, stored: StoredRun, event: StageEvent): Promise<AttemptEnd | null> {
   const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
   const manifest = await finishCommit(dir, join(stored.folder, stageFolder(event.stage)));
@@ -94,9 +94,9 @@ async function attemptStage(
   given: Pick<Attempt, 'stored' | 'event' | 'board'>,
 ): Promise<AttemptEnd> {
   const { stored, event } = given;
-  // Not emptied: what lies there was started by this very attempt before a crash, and goes on.
+  // Not emptied: its content belongs to a tool of this attempt from before a crash, which continues.
   const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
-  // Not recursive: the folder of a run that was deleted must not come back without its plan.
+  // Not recursive: the folder of a deleted run must not reappear without its plan.
   await mkdir(dir).catch(ifThere(undefined));
   const from = await carryOver(stored.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`resumes with what attempt ${from} left`);
@@ -121,7 +121,7 @@ async function attemptStage(
   } catch (error) {
     await peak.stop();
     if (isDetaching(runtime.signal)) return { kind: 'detached' };
-    // It was deleted or renamed a moment ago: there is no place for a failure to be written to.
+    // It was deleted or renamed a moment ago, so a failure cannot be written anywhere.
     if ((await lstat(stored.folder).catch(ifAbsent(null))) === null) return { kind: 'gone' };
     const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : failureOf(error, dir);
     const shown = await recordFailure(runtime, attempt, { error: why, seconds: seconds() });
@@ -130,7 +130,7 @@ async function attemptStage(
   return tellCommitted(runtime, attempt, seconds());
 }
 
-/** What somebody put into an attempt's folder must not hold the tools that open it. */
+/** Foreign entries in an attempt's folder must not block the tools that open them. */
 async function refuseOdd(dir: string, stage: StageName): Promise<void> {
   const odd = await oddEntry(dir, { fifos: ownFifos, files: carriedFiles(stage) });
   if (odd === null) return;
@@ -138,7 +138,7 @@ async function refuseOdd(dir: string, stage: StageName): Promise<void> {
   throw new StageError('OUTPUT_DAMAGED', `${odd} is not a regular file`);
 }
 
-/** What somebody damaged or deleted in the attempt itself is made again by the next one, in a fresh folder. */
+/** Damaged or deleted files of the attempt itself are made again by the next one, in a new folder. */
 function failureOf(error: unknown, dir: string): StageError {
   const isOwn = (path: unknown): boolean => `${path}${sep}`.startsWith(`${dir}${sep}`);
   if (error instanceof DamagedFile && isOwn(error.path))
@@ -163,7 +163,7 @@ async function tellCommitted(
   return { kind: 'committed', seconds };
 }
 
-/** When this attempt began (ms since 1970), and the seconds that it worked under processes of `up` that are gone. */
+/** When this attempt began (ms since 1970), and the seconds that it worked under processes of `up` that have ended. */
 async function takeOver(
   runtime: Runtime,
   { stored, event, dir }: Attempt,
@@ -223,7 +223,7 @@ async function describe(
 export const isHeld = ({ control }: Pick<Runtime, 'control'>, state: RunState, { event }: Due): boolean =>
   event.stage !== 'results' && holdOfStage(control.now(), state, event) !== null;
 
-/** Emits what the disk says is due for a run now; a paused run's is emitted when it is resumed. */
+/** Emits what the disk says is due for a run now. For a paused run it is emitted when it is resumed. */
 export async function emitDue(runtime: Runtime, stored: StoredRun): Promise<Due | null> {
   const state = await runtime.runStore.state(stored);
   const next = due(state, runtime.rows.has(stored.run.run));

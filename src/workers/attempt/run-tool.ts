@@ -14,7 +14,7 @@ import type { Tool } from '../stages/stage.ts';
 import type { Attempt } from './attempt.ts';
 import { holdMachine, tellWait } from './machine.ts';
 
-/** Lines of a failed tool's log that go into the journal, the row and the dashboard. */
+/** Lines of a failed tool's log for the journal, the row and the dashboard. */
 export const tailLines = 20;
 
 /** Runs a tool to its end, alone on the machine if it loads a model. */
@@ -25,18 +25,18 @@ export async function runTool(runtime: Runtime, attempt: Attempt, tool: Tool): P
   try {
     await runToEnd(runtime, attempt, tool);
   } finally {
-    // A tool that goes on without us keeps the machine.
+    // A tool that continues without this process keeps the machine.
     if (!isDetaching(runtime.signal)) await slot.release();
   }
 }
 
 const folderOf = ({ dir }: Attempt, { name }: Tool): string => (name === undefined ? dir : join(dir, name));
 
-/** A tool that ended in an earlier life of phasebox has only its exit code to be read. */
+/** A tool that ended under an earlier process of phasebox only has an exit code to read. */
 const isOver = async (dir: string): Promise<boolean> =>
   (await readText(join(dir, 'command.json'))) !== null && !(await isAlive(dir));
 
-/** Runs a tool, or takes up one that this attempt started in an earlier life of phasebox. */
+/** Runs a tool, or resumes one that this attempt started under an earlier process of phasebox. */
 async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
   const { stored, event, dir, notes } = attempt;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
@@ -65,7 +65,7 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
 
 const none = { started: false, ended: false };
 
-/** What the journal already has about a tool that an earlier process of `up` started in this attempt. */
+/** The lines that the journal already has about a tool that an earlier process of `up` started in this attempt. */
 function toolLines(
   journal: readonly JournalLine[],
   { stage, attempt }: Attempt['event'],
@@ -78,8 +78,8 @@ function toolLines(
 }
 
 /**
- * The exit code. What `onLine` throws ends the tool and goes on to the caller. When `up` goes down the tool is ended, or
- * (detach) left alone: then this throws, and the next `up` takes the tool up again in the same folder.
+ * The exit code. If `onLine` throws, the tool is stopped and the error is thrown to the caller. When `up` stops, the
+ * tool is stopped, or (detach) continues: then this throws, and the next `up` resumes the tool in the same folder.
  */
 async function watchTool(
   running: RunningTool,
@@ -89,12 +89,12 @@ async function watchTool(
   let leave: () => void = () => undefined;
   const left = new Promise<never>((_resolve, reject) => {
     leave = () => {
-      if (isDetaching(signal)) reject(new StageError('STOPPED', 'the tool goes on'));
+      if (isDetaching(signal)) reject(new StageError('STOPPED', 'the tool continues'));
       else void running.stop();
     };
   });
   signal.addEventListener('abort', leave, { once: true });
-  // It may have been aborted while the tool was being started.
+  // It may have been aborted while the tool was starting.
   if (signal.aborted) leave();
   try {
     const lines = onLine === undefined ? null : followLog(running.log, running.ended, onLine);
@@ -110,7 +110,7 @@ async function watchTool(
   }
 }
 
-/** Ends what an earlier life left running in this folder of its own, and takes away its traces. */
+/** Stops what an earlier process left running in this tool's own folder, and removes its files. */
 export async function clearTool(dir: string): Promise<void> {
   if (await isAlive(dir)) await (await findTool(dir))?.stop();
   await removeInside(dirname(dir), basename(dir));

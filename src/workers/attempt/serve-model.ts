@@ -12,7 +12,7 @@ import { holdMachine } from './machine.ts';
 import { promptDateOf } from './prompt-date.ts';
 import { clearTool } from './run-tool.ts';
 
-/** A server is never taken over: one left by an earlier life of this attempt is ended first. */
+/** A server is never resumed: one that an earlier process left for this attempt is stopped first. */
 export async function serveModel(runtime: Runtime, attempt: Attempt, options: ServeOptions): Promise<ModelServer> {
   const dir = join(attempt.dir, options.name);
   const slot = await holdMachine(runtime, attempt, { dir, server: true });
@@ -36,7 +36,7 @@ export async function serveModel(runtime: Runtime, attempt: Attempt, options: Se
   }
 }
 
-/** Notes the proof for the manifest; `ask` counts the answers that bore the served model's id (others throw). */
+/** Records the verification for the manifest. `ask` counts the answers with the served model's id (others throw). */
 function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer): RunningServer['ask'] {
   const proof = { name, nonce, model_id: requestModel, answers: 0 };
   notes.servers.push(proof);

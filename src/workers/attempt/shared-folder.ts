@@ -12,7 +12,7 @@ import type { SharedWork } from '../stages/stage.ts';
 import { answersHold } from './carry-over.ts';
 
 /**
- * artifacts/base/<key>, made and committed if neither it nor one of the `older` keys is there and holds. What an earlier
+ * artifacts/base/<key>, made and committed unless it, or one of the `older` keys, exists and is valid. What an earlier
  * try left is resumed: the key says what it was made from. Throws what `make` throws.
  */
 export async function makeShared(
@@ -41,5 +41,5 @@ export async function makeShared(
   return target;
 }
 
-/** Null: there is none, it is damaged, or of a version that hashed no outputs. */
+/** Null if there is none, it is damaged, or of a version that hashed no outputs. */
 export const readSharedManifest = (text: string | null): SharedManifest | null => parsedOrNull(sharedManifest, text);

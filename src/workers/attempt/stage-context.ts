@@ -21,7 +21,7 @@ import { runTool } from './run-tool.ts';
 import { serveModel } from './serve-model.ts';
 import { makeShared } from './shared-folder.ts';
 
-/** The context of one attempt. `base`: where the run's base model is, or null when it has none. */
+/** The context of one attempt. `base` is where the run's base model is, or null if it has none. */
 export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundModel | null): StageContext {
   return {
     ...toolsOf(runtime, attempt),
@@ -30,7 +30,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     ...proofs,
     ...reportsOf(runtime, attempt),
     ...factsOf(runtime, attempt),
-    // Not in a part of its own: a spread would ask for it, and a run without a base model has none.
+    // Not in a part of its own: a spread would read it, and a run without a base model has none.
     get baseModel() {
       if (base?.found) return base.folder;
       throw new StageError(

@@ -7,7 +7,7 @@ import { recordRow, tellRow } from '../queue/results.ts';
 import { markBusy } from '../runtime/busy-runs.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 
-/** Ends a run for good: journaled first, then its tool is ended, its attempt's space given back, its row written. */
+/** Ends a run for good: first journaled, then its tool is stopped, its attempt's space freed, and its row written. */
 export async function cancelRun(owner: Owner, stored: StoredRun): Promise<Outcome> {
   const name = stored.run.run;
   const worker = owner.busyRuns.get(name);
@@ -16,7 +16,7 @@ export async function cancelRun(owner: Owner, stored: StoredRun): Promise<Outcom
     worker.cancel.abort('cancel');
     await worker.over;
   }
-  // Until its row is there no worker takes the run up, and the gate stays shut.
+  // Until it has its row, no worker may resume the run, and no other run may start.
   const hand = markBusy(owner, { run: name, stage: 'cancel', attempt: 1 });
   try {
     return await end(owner, stored);
@@ -30,17 +30,17 @@ async function end(owner: Owner, stored: StoredRun): Promise<Outcome> {
   if (!(await decide(owner, stored))) return { about, did: 'over', detail: null };
   const state = await owner.runStore.state(stored);
   const open = attemptDue(state) !== null;
-  // Its tool may go on from an earlier life of phasebox.
+  // A tool from an earlier process of phasebox may still run.
   const isOpen = open && isStarted(state.journal) && !isClosed(state);
   const held = isOpen ? await closeAttempt(owner, stored, 'CANCELLED') : [];
   const row = await recordRow(owner, stored);
   if (row !== null) tellRow(owner, stored, row);
   if (held.length > 0) return { about, did: 'held', detail: held.join(', ') };
-  // The last stage was committed while the run was to be cancelled: what is done stays done.
+  // The last stage was committed while the run was being cancelled: a finished run stays finished.
   return { about, did: open ? 'cancelled' : 'over', detail: null };
 }
 
-/** False: the run was over before. A cancel that a crash cut short is decided already. */
+/** False if the run had already finished. A cancel that a crash interrupted is already decided. */
 function decide({ runStore, rows, turn }: Owner, stored: StoredRun): Promise<boolean> {
   const name = stored.run.run;
   return turn(name, async () => {

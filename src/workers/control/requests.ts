@@ -24,8 +24,8 @@ import { cancelRun } from './cancel-run.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
 /**
- * Does what a command asks for, as the owner of the workspace. `leave`: how `up` goes down when it is asked to; null: there
- * is no `up`, so tools that were left behind are stopped here. What goes wrong is an outcome for the command to report.
+ * Handles a command's request, as the owner of the workspace. `leave` is how `up` stops on request. If it is null there
+ * is no `up`, so tools that were left are stopped here. Errors are results for the command to report.
  */
 export async function handleRequest(
   owner: Owner,
@@ -37,7 +37,10 @@ export async function handleRequest(
   return outcomes;
 }
 
-/** Does what commands of an earlier version left as files. None of them is about this `up`, so it is not stopped. */
+/**
+ * Handles the requests that commands of an earlier version left as files. None of them is about this `up`, so it is not
+ * stopped.
+ */
 export async function handleLeft(owner: Owner): Promise<void> {
   const { requests, unknown, remove } = await leftRequests(owner.workspace.state);
   for (const name of unknown) owner.log.warn(`${name} is not a request of this version: removed`);
@@ -57,7 +60,7 @@ async function outcomesOf(
     leave();
     return [{ about: null, did: 'stopped', detail: null }];
   } catch (error) {
-    owner.log.error({ err: error, request }, 'a request could not be met');
+    owner.log.error({ err: error, request }, 'a request failed');
     const detail = messageOf(error);
     return [{ about: 'target' in request ? request.target : null, did: 'error', detail }];
   }
@@ -82,7 +85,7 @@ async function meet(owner: Owner, request: Exclude<ControlRequest, { kind: 'stop
   }
 }
 
-/** Waiting runs first: none of them is to start in the place of one that is ended, nor to fail because its source was. */
+/** Queued runs first: none of them may start in place of a stopped one, or fail because its source was stopped. */
 async function cancelAll(owner: Owner, own: readonly StoredRun[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const standings = await standingsOf(owner, own);
@@ -101,7 +104,7 @@ async function retryAll(
   const outcomes: Outcome[] = [];
   for (const stored of own) outcomes.push(await retryRun(owner, stored, stage));
   const back = await returnDependants(owner, new Set(own.map(({ run }) => run.run)));
-  // One that came back with its source was refused before on its own account.
+  // A run that returned with its source had been refused on its own before.
   return [...outcomes.filter(({ about }) => !back.some((one) => one.about === about)), ...back];
 }
 
@@ -169,7 +172,10 @@ async function standingsOf(
   return new Map(found);
 }
 
-/** Ends all that an `up` which is gone left running in this workspace: tools, downloads, its broker. For an owner without workers. */
+/**
+ * Stops everything that an earlier `up` left running in this workspace: tools, downloads, its broker. For an owner
+ * without workers.
+ */
 export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const stored of owner.runStore.all()) {

@@ -13,9 +13,8 @@ import { sourceOf } from '../attempt/inputs.ts';
 import { now, type Owner, sharedStages } from '../runtime/runtime.ts';
 
 /**
- * Sends a run that is over back to the line: journaled first, then (`stage`) its committed folders from that stage on are
- * taken away, then its row. It goes on at its first stage that is not there. What a crash cuts short is finished by doing
- * it again.
+ * Returns a finished run to the queue: first journaled, then (`stage`) its committed folders from that stage on are
+ * removed, then its row. It resumes at its first missing stage. After a crash, doing it again finishes it.
  */
 export function retryRun(owner: Owner, stored: StoredRun, stage: StageName | null): Promise<Outcome> {
   const name = stored.run.run;
@@ -41,14 +40,14 @@ export function retryRun(owner: Owner, stored: StoredRun, stage: StageName | nul
   return owner.turn(sharedStages, () => owner.turn(name, work));
 }
 
-/** A stage whose folder was deleted under later ones: they were made from what it held. Null: there is no gap. */
+/** A stage whose folder was deleted although later ones, which were made from it, exist. Null if there is no gap. */
 function gapIn({ run, committed }: RunState): StageName | null {
   const first = run.chain.findIndex((stage) => !committed.has(stage));
   const later = first < 0 ? [] : run.chain.slice(first);
   return later.some((stage) => committed.has(stage)) ? (later[0] ?? null) : null;
 }
 
-/** Runs that ended only because a source of theirs did come back with it. `names`: runs that were retried. */
+/** Returns runs to the queue that ended only because a source of theirs did. `names` are retried runs. */
 export async function returnDependants(owner: Owner, names: ReadonlySet<string>): Promise<Outcome[]> {
   const sources = new Set(names);
   const outcomes: Outcome[] = [];
@@ -74,7 +73,7 @@ interface Wish {
   readonly stage: StageName | null;
 }
 
-/** Why a run is not retried; null: it is. */
+/** Why a run is not retried, or null. */
 async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish): Promise<Outcome | null> {
   const { run, chain } = stored.run;
   const stand = standing(state.journal, owner.rows.has(run));
@@ -90,7 +89,7 @@ async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish):
   return removed === null ? null : { about: run, did: 'input_removed', detail: removed };
 }
 
-/** The run that this one comes from, when that one is over without what is needed. */
+/** The run that this one comes from, if it has finished without what is needed. */
 async function lostSource(owner: Owner, stored: StoredRun): Promise<string | null> {
   const branch = branchOf(stored.run);
   if (branch === null) return null;
@@ -98,7 +97,7 @@ async function lostSource(owner: Owner, stored: StoredRun): Promise<string | nul
   return ready.kind === 'lost' ? branch.run : null;
 }
 
-/** Runs under way that read one of these stages of this run: it would vanish under them. Those that wait just wait on. */
+/** Active runs that read one of these stages of this run, which must not disappear. Queued runs can wait. */
 async function usersOf({ runStore, rows }: Owner, stored: StoredRun, gone: readonly StageName[]): Promise<string[]> {
   const users: string[] = [];
   for (const other of runStore.all()) {
@@ -114,13 +113,13 @@ async function usersOf({ runStore, rows }: Owner, stored: StoredRun, gone: reado
 const makesModel = ['fuse', 'quantize'] as const;
 
 /**
- * The stage of this run that is to be made anew first: `quantize` reads the fused model, which `cleanup` takes away; what
- * comes after reads the final one, which `keep_model` and `gc` take away. A row that is there would go for nothing.
+ * The stage of this run that must run first: `quantize` reads the fused model, which `cleanup` removes, and later
+ * stages read the final one, which `keep_model` and `gc` remove. Otherwise an existing row would be lost for nothing.
  */
 async function removedInput(stored: StoredRun, stage: StageName): Promise<StageName | null> {
   const before = makesModel.filter((one) => stagesFrom(stored, one).slice(1).includes(stage));
   let first: StageName | null = null;
-  // Backwards: each is only read when the one behind it is to be made anew.
+  // Backwards: each is only read if the one after it must run again.
   for (const maker of before.reverse()) {
     if (!(await modelRemoved(stored, maker))) break;
     first = maker;

@@ -12,19 +12,19 @@ import type { Run } from '../../events/run.ts';
 import { openLookups } from '../../io/workspace/lookups.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/** `error`: why the run cannot work. */
+/** `error` says why the run cannot work. */
 export interface CheckedFetch {
   readonly error: StageError | null;
   readonly warnings: readonly string[];
 }
 
-/** A model folder and what lies in it. */
+/** A model folder and its content. */
 export interface Fetched {
   readonly folder: string;
   readonly model: ModelFolder;
 }
 
-/** Checks what acceptance could not, since the model of the run was not here yet (`download: true`). */
+/** Checks what acceptance could not, since the model of the run was not on this machine yet (`download: true`). */
 export async function checkFetched(
   { workspace, python }: Pick<Runtime, 'workspace' | 'python'>,
   run: Run,
@@ -45,7 +45,7 @@ function refusalOf(findings: readonly Finding[]): StageError | null {
   return reasons.length === 0 ? null : new StageError('BAD_SETTINGS', reasons.join('\n'));
 }
 
-/** The model by its headers, and whether the installed mlx_lm can load it. */
+/** Checks the model's headers, and whether the installed mlx_lm can load it. */
 async function modelRefusal(
   run: Run,
   lookups: Lookups,
@@ -57,7 +57,7 @@ async function modelRefusal(
   const fault = await faultOf(model, lookups, run.settings.train?.trust_remote_code === true);
   if (fault === null) return null;
   const { message, hint } = faultFinding(fault, model, []);
-  // What the installed mlx_lm does not know is a matter of its version, not of the model.
+  // If the installed mlx_lm does not know the model, that is due to its version and not to the model.
   return new StageError(fault.kind === 'unsupported' ? 'ENVIRONMENT' : 'BAD_MODEL', `${message}. ${hint ?? ''}`.trim());
 }
 

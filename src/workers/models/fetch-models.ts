@@ -13,9 +13,9 @@ import { isAlive } from '../../io/tool/tool-process.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Failure, giveUp, startChecks } from './fetched-checks.ts';
 
-/** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they are started. */
+/** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they start. */
 export interface Fetcher {
-  /** Whether a waiting run may be started as far as its base model goes. One that is not here is put on the list. */
+  /** Whether a queued run's base model allows it to start. A missing model is added to the list. */
   ready(stored: StoredRun): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -27,12 +27,12 @@ interface Listed extends Wanted {
 }
 
 const gigabyte = 2 ** 30;
-/** Progress bars are redrawn many times a second. */
+/** Progress bars are redrawn many times per second. */
 const bar_ms = 10_000;
-/** How soon a model that is asked for is seen while another one waits for its next try. */
+/** How soon a newly needed model is noticed while another one waits for its next try. */
 const longest_pause_ms = 1000;
 
-/** `onChange` is called when a model came, or will not come: the gate may open for others then. */
+/** `onChange` is called when a model has arrived, or will not: other runs may start then. */
 export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): Fetcher {
   const { signal, log } = runtime;
   const list = new Map<string, Listed>();
@@ -71,7 +71,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
       const journal = await runtime.runStore.journal(stored);
       const wanted = { source: model.source, revision: baseRevision(model, journal), env };
       const name = downloadName(wanted);
-      // Weights may be there before the tokenizer: a model that is still being fetched is not complete.
+      // Weights may exist before the tokenizer: a model that is still being fetched is not complete.
       const isIncomplete = list.has(name) || (await isAlive(downloadFolder(runtime.workspace.state, wanted)));
       if (!isIncomplete && (await mayBeHere(runtime, stored))) {
         if (journal.some((line) => line.event === 'fetched')) return true;
@@ -89,7 +89,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
   };
 }
 
-/** True also for one that cannot be read: its check reports why. */
+/** True also for an unreadable model: its check reports why. */
 async function mayBeHere({ runStore, workspace }: Runtime, stored: StoredRun): Promise<boolean> {
   const found = findBaseModel(stored.run, await runStore.journal(stored), workspace.root);
   return found.then(
@@ -98,7 +98,7 @@ async function mayBeHere({ runStore, workspace }: Runtime, stored: StoredRun): P
   );
 }
 
-/** The model that may be tried first; those that came first win. */
+/** The model that may be tried first, in order of arrival. */
 function first(list: ReadonlyMap<string, Listed>): readonly [string, Listed] | null {
   return [...list].sort(([, a], [, b]) => a.notBefore - b.notBefore)[0] ?? null;
 }
@@ -108,7 +108,7 @@ async function revisionOf({ runStore }: Runtime, stored: StoredRun): Promise<str
   return model === null ? null : baseRevision(model, await runStore.journal(stored));
 }
 
-/** Waiting runs that cannot start without this model. */
+/** Queued runs that cannot start without this model. */
 async function waitersFor(runtime: Runtime, name: string): Promise<StoredRun[]> {
   const { runStore, rows } = runtime;
   const waiters: StoredRun[] = [];
@@ -124,7 +124,10 @@ async function waitersFor(runtime: Runtime, name: string): Promise<StoredRun[]> 
 const isWanted = async (runtime: Runtime, name: string): Promise<boolean> =>
   (await waitersFor(runtime, name)).length > 0;
 
-/** True: nothing more to do, the model is here or was given up. False: to be tried again, or phasebox goes down. */
+/**
+ * True if nothing is left to do: the model has arrived or is not retried. False if it must be tried again, or phasebox
+ * stops.
+ */
 async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
   const { source, revision } = listed;
   const started = performance.now();
@@ -134,7 +137,7 @@ async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
     const end = await download(listed, means(runtime, listed));
     if (end.kind === 'left') return false;
     if (end.kind === 'unwanted') {
-      tell(runtime, source, 'no run waits for it any more: not fetched on; what came stays in the cache');
+      tell(runtime, source, 'no run needs it now, so the download stops; fetched files stay in the cache');
       return true;
     }
     tail = end.tail;
@@ -173,7 +176,7 @@ async function fetchFailed(runtime: Runtime, listed: Listed, { error, tail }: Fa
       await giveUp(runtime, stored, { error, tail });
     return true;
   }
-  // Its own driver looks how much is free, so a short pause costs nothing.
+  // Its own driver checks the free space, so a short pause costs nothing.
   if (error.code !== 'DISK_FULL') listed.failures.push(error.code);
   listed.notBefore = performance.now() + pause * 1000;
   tell(runtime, listed.source, `not fetched, tried again in ${pause} s. ${error.message}`);

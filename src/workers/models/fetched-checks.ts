@@ -10,12 +10,12 @@ import { now, type Runtime } from '../runtime/runtime.ts';
 import { checkFetched } from './check-fetched.ts';
 
 /**
- * Checks of fetched models, in the background: they ask Python, which takes seconds or hangs, and the queue does not wait
- * for them. One at a time, since the seeds of a phase ask the same.
+ * Checks of fetched models, in the background: they start Python, which takes seconds or hangs, and the queue does not
+ * wait for them. One at a time, since the seeds of a phase need the same check.
  */
 export interface FetchedChecks {
   isRunning(run: string): boolean;
-  /** Begins the check of a run, unless it is running. Without `fetchAgain` a file that is not there is a fault. */
+  /** Begins the check of a run, unless it is running. Without `fetchAgain`, a missing file is a fault. */
   begin(stored: StoredRun, fetchAgain: (() => void) | null): void;
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export function startChecks(runtime: Runtime, onChange: () => Promise<void>): Fe
   };
 }
 
-/** False: the run was cancelled, failed or checked since its check was asked for. */
+/** False if the run was cancelled, failed or checked since its check was requested. */
 async function isUnchecked({ runStore, rows }: Runtime, stored: StoredRun): Promise<boolean> {
   const journal = await runStore.journal(stored);
   const isWaiting = standing(journal, rows.has(stored.run.run)) === 'waiting';
@@ -68,7 +68,7 @@ type Checked =
   | { readonly kind: 'lacking' }
   | { readonly kind: 'refused'; readonly error: StageError };
 
-/** Never throws: a model that cannot be read is a fault of the runs that need it. */
+/** Never throws: an unreadable model is a fault of the runs that need it. */
 async function look(runtime: Runtime, stored: StoredRun, mayLack: boolean): Promise<Checked> {
   try {
     const found = await findBaseModel(stored.run, await runtime.runStore.journal(stored), runtime.workspace.root);
@@ -82,7 +82,7 @@ async function look(runtime: Runtime, stored: StoredRun, mayLack: boolean): Prom
   }
 }
 
-/** From `fetched` on the run stays at this commit. */
+/** From `fetched` on, the run stays at this commit. */
 async function record(
   runtime: Runtime,
   stored: StoredRun,
@@ -111,7 +111,7 @@ export interface Failure {
   readonly tail: readonly string[];
 }
 
-/** The run ends before its first stage, whose name its row has: that stage is what cannot be done. */
+/** The run ends before its first stage, whose name is in its row: that stage cannot run. */
 export async function giveUp(runtime: Runtime, stored: StoredRun, { error, tail }: Failure): Promise<void> {
   const next = due(await runtime.runStore.state(stored), false);
   if (next === null || next.event.stage === 'results') return;

@@ -17,10 +17,10 @@ import { now, type Runtime } from '../runtime/runtime.ts';
 
 type Owner = Pick<Runtime, 'runStore' | 'log' | 'workspace'>;
 
-/** The name to take for this work: two removals of one model must not meet. No run has this name. */
+/** The lock for this work: two removals of one model must not meet. No run has this name. */
 const modelRemoval = 'final models';
 
-/** A final model that some rule may take away. */
+/** A final model that a rule may remove. */
 interface RemovableModel {
   readonly stored: StoredRun;
   readonly stage: StageName;
@@ -30,8 +30,8 @@ interface RemovableModel {
 }
 
 /**
- * Takes final models away as `cleanup.keep_model` says. `run`: one that just got its row: only models of its phase and of
- * the phases that it comes from can have become free. Absent: all phases, and what a crash left half removed.
+ * Removes final models as `cleanup.keep_model` says. `run` has just got its row: only models of its phase and of the
+ * phases that it comes from may be removable now. If it is absent: all phases, and what a crash left half removed.
  */
 export async function removeModels(owner: Owner, run?: string): Promise<void> {
   const { runStore } = owner;
@@ -39,7 +39,7 @@ export async function removeModels(owner: Owner, run?: string): Promise<void> {
   const governed = new Set<string>();
   for (const { run: one } of runStore.all())
     if (one.settings.cleanup.keep_model !== 'all' && (phases?.has(one.phase) ?? true)) governed.add(one.phase);
-  // A run that cannot be read may need a model of another one.
+  // An unreadable run may need a model of another one.
   if (governed.size === 0 || runStore.leftOut().some(({ kind }) => kind === 'damaged')) return;
   const own = runStore.all().filter((stored) => governed.has(stored.run.phase));
   const models = (await inSlices(own, finalModel)).filter((model) => model !== null);
@@ -50,7 +50,7 @@ export async function removeModels(owner: Owner, run?: string): Promise<void> {
   for (const model of models) if (names.has(model.stored.run.run) || model.removed) await remove(owner, model);
 }
 
-/** The same, but a failure is only told: a model too many must not hold up the next run. */
+/** The same, but a failure is only reported: an extra model must not delay the next run. */
 export async function tidyModels(owner: Owner & Pick<Runtime, 'turn'>, run?: string): Promise<void> {
   try {
     await owner.turn(modelRemoval, () => removeModels(owner, run));
@@ -66,7 +66,7 @@ function phasesBehind({ runStore }: Owner, name: string): ReadonlySet<string> {
   return new Set(runs.map(({ phase }) => phase));
 }
 
-/** A model that nothing can be said of stays. */
+/** A model about which nothing is known stays. */
 function readableManifest(folder: string, stage: StageName): Manifest | null {
   try {
     return readManifestNow(folder, stage);
@@ -85,7 +85,7 @@ function finalModel(stored: StoredRun): RemovableModel | null {
   return { stored, stage, path, removed: isRemoved(manifest, path) };
 }
 
-/** What decides of a finished run. */
+/** What decides for a finished run. */
 interface Finished {
   readonly status: Row['status'];
   readonly score: number | null;
@@ -104,7 +104,7 @@ function userOf({ runStore }: Owner, stored: StoredRun, row: Finished | undefine
   };
 }
 
-/** Nothing to do when it is marked and gone; marked and there: a crash came between. */
+/** Nothing to do if it is marked and gone. If it is marked and exists, a crash came in between. */
 async function remove({ log }: Owner, { stored, stage, path, removed }: RemovableModel): Promise<void> {
   const folder = join(stored.folder, stageFolder(stage), path);
   if (removed && (await listNames(folder)).length === 0) return;

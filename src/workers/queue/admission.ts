@@ -9,21 +9,21 @@ import { emitDue, isHeld } from '../attempt/run-stage.ts';
 import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
 import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
 
-/** Starts waiting runs, one at a time: the next when the one before it has its row. */
+/** Starts queued runs, one at a time: the next when the previous one has its row. */
 export interface Admission {
-  /** Starts the next run if the disk says that none is at work; safe to call at any time. */
+  /** Starts the next run if the disk shows that none is working. It can be called at any time. */
   open(): Promise<void>;
-  /** The same, and looks whether the job that lets the next run in is still there. Throws what the broker refuses. */
+  /** The same, and checks that the job that admits the next run still exists. Throws the broker's error. */
   ensure(): Promise<void>;
-  /** True when runs are left that have no row, and only pauses keep them from going on. */
+  /** True if there are runs without a row, and only pauses keep them from continuing. */
   isHeldBack(): Promise<boolean>;
-  /** A run has its row: the next one may start after this pause, seconds. */
+  /** A run has its row: the next one may start after this pause, in seconds. */
   openAfter(pause_s: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * The `runs` worker is paused unless the next run may start. Its job does not name a run: the first waiting one is
+ * The `runs` worker is paused unless the next run may start. Its job does not name a run: the first queued one is
  * chosen from the disk, so that neither a lost nor a doubled job can change the order.
  */
 export function startAdmission(runtime: Runtime): Admission {
@@ -74,15 +74,15 @@ export function startAdmission(runtime: Runtime): Admission {
   };
 }
 
-/** The waiting line as the disk shows it. */
+/** The queue as the disk shows it. */
 interface Line {
-  /** Whether a run is started that has no row yet. */
+  /** Whether a started run has no row yet. */
   readonly busy: boolean;
-  /** How many admissions there were: numbers the next one's job. */
+  /** The number of admissions, which numbers the next one's job. */
   readonly admissions: number;
   readonly next: StoredRun | null;
   readonly lost: readonly { readonly stored: StoredRun; readonly why: string }[];
-  /** Runs that go on by themselves: a stage may begin or works, a row comes, a model is fetched. */
+  /** Runs that continue on their own: a stage may begin or works, a row comes, a model is fetched. */
   readonly moving: number;
 }
 
@@ -107,21 +107,21 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
       busy = true;
     }
     if (standing(journal, hasRow) !== 'waiting') {
-      if (await goesOn(runtime, stored)) moving++;
+      if (await continuesAlone(runtime, stored)) moving++;
       continue;
     }
     const ready = await readinessOf(runtime, stored);
     if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
     if (ready.kind !== 'ready' || isPausedItself(control, stored.run)) continue;
-    // Asked of every run, so that the models of later ones are fetched while earlier ones work.
+    // Called for every run, so that the models of later ones are fetched while earlier ones work.
     if (!(await models.ready(stored))) moving++;
     else next ??= stored;
   }
   return { busy, admissions, next, lost, moving };
 }
 
-/** Whether a run that was admitted needs nobody to go on. */
-async function goesOn(runtime: Runtime, stored: StoredRun): Promise<boolean> {
+/** Whether an admitted run continues without a person. */
+async function continuesAlone(runtime: Runtime, stored: StoredRun): Promise<boolean> {
   if (runtime.busyRuns.has(stored.run.run) || !isPausing(runtime.control.now())) return true;
   const state = await runtime.runStore.state(stored);
   const next = due(state, false);
@@ -142,7 +142,7 @@ async function readinessOf(
   return branch === null ? { kind: 'ready' } : readiness(branch, await sourceOf(runtime, branch));
 }
 
-/** A run whose source will never be there gets its row at once. */
+/** A run whose source will never exist gets its row at once. */
 async function endWithoutSource(runtime: Runtime, { stored, why }: Line['lost'][number]): Promise<void> {
   await runtime.runStore.append(stored, { event: 'source_failed', at: now(), message: why });
   await emitDue(runtime, stored);

@@ -3,20 +3,23 @@ import { duration } from '../../core/words.ts';
 import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../../io/workspace/broker-note.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/** A broker that restarts, or a machine that is busy, is silent for a moment: nobody needs to hear of it. */
+/** A broker that restarts, or a machine that is busy, is silent for a moment, which is not reported. */
 const patience_ms = 3000;
 const meanwhile = 'No new run starts until it does; runs that have started continue to their rows.';
 
-/** Reports a broker that refuses or stays away: terminal, log, `status`, page. Each cause once, and that it passed. */
+/**
+ * Reports a broker that refuses or stays away: on the terminal, in the log, `status` and the page. Each cause is
+ * reported once, and also its end.
+ */
 export interface BrokerTrouble {
-  /** Null: the broker takes writes, or is away for a moment only. */
+  /** Null if the broker accepts writes, or is only away for a moment. */
   now(): BrokerNote | null;
   report(refusal: Refusal | null): Promise<void>;
   /** Removes the note: without an `up` nothing waits for the broker. */
   close(): Promise<void>;
 }
 
-/** An `up` that is gone may have left a note: it is taken away, or replaced, by the first report. */
+/** An earlier `up` may have left a note. The first report removes or replaces it. */
 export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble> {
   const { workspace, bus, log } = runtime;
   let current = await readBrokerNote(workspace.state);
@@ -24,7 +27,7 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
   let silentSince: number | null = null;
   const put = async (note: BrokerNote | null): Promise<void> => {
     current = note;
-    // On a full disk terminal and log must do.
+    // On a full disk, terminal and log are enough.
     await writeBrokerNote(workspace.state, note).catch((error: unknown) => log.warn({ err: error }, 'no broker note'));
     const open = runtime.runStore.all().filter(({ run }) => !runtime.rows.has(run.run));
     for (const phase of new Set((open.length > 0 ? open : runtime.runStore.all()).map(({ run }) => run.phase)))

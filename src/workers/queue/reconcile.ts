@@ -11,13 +11,16 @@ import { reportStore } from './report-store.ts';
 import type { WithoutQueue } from './without-queue.ts';
 
 const every_ms = 5000;
-/** While the broker takes nothing. */
+/** While the broker accepts nothing. */
 const look_ms = 1000;
 
-/** Compares the queues with the disk and mends the queues: the disk is the truth, the broker may be emptied at any time. */
+/**
+ * Compares the queues with the disk and repairs the queues: the disk decides, and the broker may be emptied at any
+ * time.
+ */
 export interface Reconciler {
   now(): Promise<void>;
-  /** Begins a pass that nobody waits for. */
+  /** Begins a pass without waiting for it. */
   soon(): void;
   close(): Promise<void>;
 }
@@ -29,7 +32,9 @@ interface Parts {
   readonly withoutQueue: WithoutQueue;
 }
 
-/** One pass at a time: every 5 s, at once when jobs may have been lost, and each second while the broker takes nothing. */
+/**
+ * One pass at a time: every 5 s, at once if jobs may have been lost, and every second while the broker accepts nothing.
+ */
 export function startReconciler(parts: Parts): Reconciler {
   const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;
@@ -50,12 +55,12 @@ export function startReconciler(parts: Parts): Reconciler {
     return running;
   };
   const inBackground = (): void => {
-    // A stage that ends while `up` goes down must not start a pass on a bus that is being closed.
+    // A stage that ends while `up` stops must not start a pass on a bus that is being closed.
     if (runtime.signal.aborted) return;
     now().catch((error: unknown) => runtime.log.warn({ err: error }, 'queues could not be compared with the disk'));
   };
   runtime.bus.onDoubt(inBackground);
-  // Workers that are refused say so again and again: a pass that is on its way, or the next look, sees it too.
+  // Refused workers report it again and again: a pass that is running, or the next one, sees it too.
   let heard = Number.NEGATIVE_INFINITY;
   runtime.bus.onRefused(() => {
     if (running !== null || trouble.now() !== null || performance.now() - heard < look_ms) return;
@@ -73,7 +78,7 @@ export function startReconciler(parts: Parts): Reconciler {
     soon: inBackground,
     async close() {
       for (const timer of timers) clearInterval(timer);
-      await running?.catch(() => undefined); // told by inBackground
+      await running?.catch(() => undefined); // reported by inBackground
       await parts.withoutQueue.settled();
     },
   };
@@ -84,13 +89,13 @@ async function pass({ runtime, admission, trouble, withoutQueue }: Parts, again:
   const refusal = (await bus.look()) ?? (await mend(runtime, admission));
   await trouble.report(refusal);
   if (refusal === null) return bus.release();
-  // A connection that is away keeps its consumers waiting by itself.
+  // A connection that is away makes its consumers wait on its own.
   if (refusal.kind === 'refuses') await bus.hold();
   if (trouble.now() === null) return;
   for (const { stored, next } of await dueRuns(runtime)) withoutQueue.begin(stored, next, again);
 }
 
-/** Adds the jobs that are due and not there. Returns why the broker does not take them; null: it does. */
+/** Adds the jobs that are due and missing. Returns why the broker does not accept them, or null. */
 async function mend(runtime: Runtime, admission: Admission): Promise<Refusal | null> {
   const { runStore, rows, bus, busyRuns } = runtime;
   try {
@@ -111,19 +116,19 @@ async function mend(runtime: Runtime, admission: Admission): Promise<Refusal | n
   } catch (error) {
     const refusal = refusalIn(error);
     if (refusal !== null) return refusal;
-    // A waiting run that cannot be looked at must not stop those that have started.
+    // A queued run that cannot be read must not stop those that have started.
     runtime.log.error({ err: error }, 'the next run could not be admitted');
   }
   return null;
 }
 
-/** What an error says of the broker; null: it is not the broker's. */
+/** What an error says about the broker. Null if it is not the broker's. */
 function refusalIn(error: unknown): Refusal | null {
   if (isReply(error)) return refusalOf(error.message);
   return error instanceof NoAnswer ? silenceOf(error.message) : null;
 }
 
-/** Started runs that nobody has in hand and nothing holds, with what is due for them. */
+/** Started runs that are neither busy nor paused, with what is due for them. */
 async function dueRuns(runtime: Runtime): Promise<{ readonly stored: StoredRun; readonly next: Due }[]> {
   const { runStore, rows, busyRuns } = runtime;
   const found: { stored: StoredRun; next: Due }[] = [];

@@ -1,10 +1,10 @@
 import type { LeftOut, StoredRun } from '../../io/artifacts/run-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/** Tells what a look at artifacts/ found beside runs that can go on. `gone`: runs whose folder vanished. */
+/** Reports what was found in artifacts/ apart from usable runs. `gone` are runs whose folder disappeared. */
 export type StoreReporter = (gone: readonly StoredRun[]) => void;
 
-/** A reporter that names each thing once, and ends the work for runs whose folder vanished. */
+/** A reporter that names each thing once, and ends the work for runs whose folder disappeared. */
 export function reportStore(runtime: Runtime): StoreReporter {
   const reported = new Set<string>();
   return (gone) => {
@@ -14,7 +14,7 @@ export function reportStore(runtime: Runtime): StoreReporter {
       tell(runtime, goneText(run.run, folder, hasRow), { failed: !hasRow });
       // The page names a run that has neither folder nor row.
       if (!hasRow) runtime.pages.changed(run.phase);
-      // It may come back and vanish again.
+      // It may return and disappear again.
       reported.delete(folder);
     }
     for (const left of runtime.runStore.leftOut()) {
@@ -36,9 +36,9 @@ const goneText = (run: string, folder: string, hasRow: boolean): string =>
     ? `${run}: its folder ${folder} is gone. Its row is kept.`
     : `${run}: its folder ${folder} is gone, so it left the queue. Submit its config again to run it.`;
 
-/** One line for people about a folder that is left alone. */
+/** One line for people about an ignored folder. */
 export function leftOutText(left: LeftOut): string {
   return left.kind === 'copy'
     ? `${left.folder}: a copy of ${left.run}, ignored. A run lives in artifacts/PHASE/RUN under its own name.`
-    : `${left.run}: damaged, and left alone. ${left.why}`;
+    : `${left.run}: damaged, and ignored. ${left.why}`;
 }

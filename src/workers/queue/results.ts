@@ -14,20 +14,20 @@ import { tidyModels } from '../models/keep-models.ts';
 import { now, type Owner, type Runtime } from '../runtime/runtime.ts';
 import type { Admission } from './admission.ts';
 
-/** The end of a run: its row, the pages, the notification; then the gate may open for the next one. */
+/** The end of a run: its row, the pages, the notification. Then the next run may start. */
 export async function writeRow(runtime: Runtime, admission: Admission, delivery: Delivery): Promise<string> {
   const event = resultsEvent.parse(delivery.data);
   const stored = runtime.runStore.get(event.run);
   if (stored === undefined) return 'no such run on the disk';
-  // Whoever has it in hand is about to end it, and writes the row.
-  if (runtime.busyRuns.has(event.run)) return 'in hand already';
+  // The code that has it busy is about to end it, and writes the row.
+  if (runtime.busyRuns.has(event.run)) return 'already busy';
   const row = await endRun(runtime, admission, stored);
   if (row !== null) return rowLine(row);
   const next = await emitDue(runtime, stored);
   return next === null ? 'the run has its row' : `due is ${next.event.stage}`;
 }
 
-/** The same without a job, for a broker that takes none. Null: the run is not over, or has its row. */
+/** The same without a job, for a broker that accepts none. Null if the run is not finished, or has its row. */
 export async function endRun(runtime: Runtime, admission: Admission, stored: StoredRun): Promise<Row | null> {
   const row = await recordRow(runtime, stored);
   if (row === null) return null;
@@ -36,7 +36,7 @@ export async function endRun(runtime: Runtime, admission: Admission, stored: Sto
   return row;
 }
 
-/** Writes the row of a run that is over and has none; null: it is not, or has one. */
+/** Writes the row of a finished run without one. Null if it is not finished, or has one. */
 export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> {
   const { runStore, workspace, log } = owner;
   const { run } = stored.run;
@@ -44,12 +44,12 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
     const state = await runStore.state(stored);
     if (due(state, owner.rows.has(run))?.event.stage !== 'results') return null;
     const unreadable: Partial<Record<StageName, string>> = {};
-    // A manifest that cannot be read must not cost the row.
+    // An unreadable manifest must not prevent the row.
     const manifests = await manifestsOf(runStore, stored, (stage, { message }) => {
       unreadable[stage] = message;
     });
     const accepted = await acceptanceWarnings(workspace.artifacts, stored.run.phase).catch((error: unknown) => {
-      // A record that cannot be read must not cost the row.
+      // An unreadable record must not prevent the row.
       log.warn(`phase.json of ${stored.run.phase} cannot be read: ${String(error)}`);
       return [];
     });
@@ -67,11 +67,11 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
 }
 
 /**
- * A row that somebody took out of results.jsonl while we live is due again: it is made from its run's folder. Only then is
- * the file read, and the set of rows compared with it.
+ * If a row was removed from results.jsonl while this process lives, it is due again and is made from its run's folder.
+ * Only then is the file read, and the set of rows compared with it.
  */
 async function writeOwnRow(owner: Owner, row: Row, order: (run: string) => number): Promise<void> {
-  // Of before the writing: a row that is written meanwhile is not missing.
+  // From before the writing: a row that is written meanwhile is not missing.
   const before = [...owner.rows];
   reportMoved(owner, await upsertRow(owner.workspace.artifacts, row, order));
   const there = writtenRuns(owner.workspace.artifacts);
@@ -79,7 +79,7 @@ async function writeOwnRow(owner: Owner, row: Row, order: (run: string) => numbe
   owner.rows.add(row.run);
 }
 
-/** Says what of results.jsonl could not be read and was moved aside. */
+/** Reports what of results.jsonl could not be read and was moved. */
 export function reportMoved({ log, notice }: Pick<Owner, 'log' | 'notice'>, texts: readonly string[]): void {
   for (const text of texts) {
     log.warn(text);
@@ -87,7 +87,7 @@ export function reportMoved({ log, notice }: Pick<Owner, 'log' | 'notice'>, text
   }
 }
 
-/** Whoever waits for a row hears of it: terminal, log, pages, the user's own command. */
+/** Reports a row everywhere: terminal, log, pages, the user's own command. */
 export function tellRow(owner: Owner, stored: StoredRun, row: Row): void {
   owner.notice({ kind: 'row', stored, status: row.status, line: rowLine(row) });
   owner.log.info({ run: row.run, status: row.status, overall: row.overall, verdict: row.verdict }, 'row');

@@ -8,14 +8,17 @@ import type { Stage } from '../stages/stage.ts';
 import type { Admission } from './admission.ts';
 import { endRun } from './results.ts';
 
-/** Does what is due for started runs while the broker takes no jobs: such a run reaches its row, and only new runs wait. */
+/**
+ * Does what is due for started runs while the broker accepts no jobs: such a run reaches its row, and only new runs
+ * wait.
+ */
 export interface WithoutQueue {
   /**
-   * Starts it and does not wait for it. One run per stage at a time, as in the queues; a run that a worker holds is
-   * skipped. `then` is called when the journal has moved on.
+   * Starts it and does not wait for it. One run per stage at a time, as in the queues. A busy run is skipped. `then` is
+   * called when the journal has a new line.
    */
   begin(stored: StoredRun, next: Due, then: () => void): void;
-  /** Resolves when nothing begun here is under way. */
+  /** Resolves when nothing that began here is running. */
   settled(): Promise<void>;
 }
 
@@ -25,7 +28,7 @@ interface Parts {
   readonly list: readonly Stage[];
 }
 
-/** Nobody sees the job that is not there. */
+/** There is no job on the dashboard. */
 const board = { progress: () => undefined, log: () => undefined };
 
 export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQueue {
@@ -33,7 +36,7 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
   const reported = new Map<string, string>();
   const isBusy = (stage: string): boolean =>
     [...underWay.values(), ...runtime.busyRuns.values()].some((one) => one.stage === stage);
-  // `begin` is called each second: the same error of a run is one line.
+  // `begin` is called every second: the same error of a run is one line.
   const report = (run: string, error: unknown): void => {
     if (reported.get(run) === String(error)) return;
     reported.set(run, String(error));

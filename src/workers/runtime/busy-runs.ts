@@ -1,13 +1,13 @@
 import type { Owner } from './runtime.ts';
 
-/** A run that is in hand: nobody else of this process works on it, and no job of it is emitted. */
+/** A busy run: nothing else in this process works on it, and no job for it is emitted. */
 export interface BusyRun {
   /** Aborted with `cancel` when a person cancels the run. */
   readonly cancelled: AbortSignal;
   leave(): void;
 }
 
-/** Takes a run in hand that nobody has. `stage`: what is done with it, as it is shown. */
+/** Marks a run as busy that is not. `stage` is what is done with it, for display. */
 export function markBusy(
   { busyRuns }: Pick<Owner, 'busyRuns'>,
   { run, stage, attempt }: { readonly run: string; readonly stage: string; readonly attempt: number },

@@ -3,14 +3,14 @@ import type { Logger } from 'pino';
 import { type PagesOrder, type PagesReply, writePagesApart } from '../../io/page/pages-process.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 
-/** Rows that come together have one writing. */
+/** Rows that arrive together lead to one writing. */
 const quiet_ms = 250;
-/** While rows keep coming. */
+/** While rows keep arriving. */
 const busy_ms = 10_000;
-/** After an error that can pass (a full disk, mostly); each further time twice as long. */
+/** After a transient error (mostly a full disk). It doubles each time. */
 const again_ms = 1000;
 const longestAgain_ms = 60_000;
-/** So often before `up` ends without the pages. */
+/** How often it is tried before `up` ends without the pages. */
 const lastTries = 5;
 
 const unwritten = 'the comparison could not be written; it is tried again, also by `phasebox report`';
@@ -24,14 +24,14 @@ export interface PageNotice {
 export interface PageParts {
   readonly workspace: Pick<Workspace, 'artifacts' | 'state'>;
   readonly log: Logger;
-  /** Told once of pages that cannot be written, until they can be again. */
+  /** Called once for pages that cannot be written, until they can be again. */
   readonly notice: (notice: PageNotice) => void;
   readonly write?: (order: PagesOrder) => Promise<PagesReply>;
   /** Shorter pauses, for tests. */
   readonly pace?: { readonly quiet_ms: number; readonly again_ms: number; readonly busy_ms: number };
 }
 
-/** Keeps the comparison and the pages beside it up to date, behind the rows and never in their way. */
+/** Keeps the comparison and the pages next to it up to date, after the rows and without delaying them. */
 export interface PageWriter {
   /** The rows of a phase changed. */
   changed(phase: string): void;
@@ -40,13 +40,13 @@ export interface PageWriter {
 }
 
 /**
- * The pages follow a row within a second, and rows that keep coming every 10 s. One writing at a time, in a process of
- * its own.
+ * The pages follow a row within a second, and rows that keep arriving every 10 s. One writing at a time, in a process
+ * of its own.
  */
 export function openPageWriter(parts: PageParts): PageWriter {
   const { pace = { quiet_ms, again_ms, busy_ms } } = parts;
   const due = new Set<string>();
-  /** What could not be written by an error that does not pass: it waits for the next row. */
+  /** What a permanent error kept from being written: it waits for the next row. */
   const behind = new Set<string>();
   let writing: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -61,7 +61,7 @@ export function openPageWriter(parts: PageParts): PageWriter {
     failures = outcome === 'again' ? failures + 1 : 0;
     for (const phase of outcome === 'written' ? [] : only) (outcome === 'again' ? due : behind).add(phase);
     const now = performance.now();
-    // Where the pages take long, they take no more than half of the time.
+    // If the pages take long, they take at most half of the time.
     notBefore =
       outcome === 'again'
         ? now + Math.min(longestAgain_ms, pace.again_ms * 2 ** (failures - 1))
@@ -100,20 +100,20 @@ export function openPageWriter(parts: PageParts): PageWriter {
 
 type Attempt = (only: readonly string[]) => Promise<'written' | 'again' | 'not again'>;
 
-/** One writing, and what is reported of it: a failure once, until the pages can be written again. */
+/** One writing, and its report: a failure is reported once, until the pages can be written again. */
 function openAttempts({ workspace: { artifacts, state }, log, notice, write = writePagesApart }: PageParts): Attempt {
-  let told = false;
+  let reported = false;
   return async (only) => {
     const reply = await write({ artifacts, state, only });
     if (reply.kind === 'written') {
       for (const warning of reply.warnings) log.warn(warning);
-      told = false;
+      reported = false;
       return 'written';
     }
     const text = reply.passes ? unwritten : untried;
     log.error({ stack: reply.stack }, text);
-    if (!told) notice({ kind: 'page', text: `${text}. ${reply.message}` });
-    told = true;
+    if (!reported) notice({ kind: 'page', text: `${text}. ${reply.message}` });
+    reported = true;
     return reply.passes ? 'again' : 'not again';
   };
 }

@@ -11,7 +11,7 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { Progress } from '../stages/stage.ts';
 import type { PageNotice, PageWriter } from './page-writer.ts';
 
-/** What the owner of a workspace has at hand, also when no `up` runs and a command owns it for a moment. */
+/** What the owner of a workspace works with, also if no `up` runs and a command owns it for a moment. */
 export interface Owner {
   readonly workspace: Workspace;
   readonly runStore: RunStore;
@@ -21,17 +21,20 @@ export interface Owner {
   readonly pages: PageWriter;
   readonly notifier: Notifier;
   readonly control: ControlStore;
-  /** By run: who reads a run's state and then acts on it takes a turn, so that a row and a retry do not pass each other. */
+  /**
+   * One lock per run: code that reads a run's state and then acts on it waits for its turn, so that a row and a retry
+   * cannot overlap.
+   */
   readonly turn: KeyedLock;
-  /** Runs that a worker of this process has in hand, and how far they are. */
+  /** Runs that a worker of this process works on, and their progress. */
   readonly busyRuns: Map<string, Live>;
-  /** Told at every step, for whoever shows it. */
+  /** Called at every step, for display. */
   readonly notice: (notice: Notice) => void;
 }
 
 /**
- * The name to take for work on stages that several runs read: a run is admitted because its source's stages are there, and
- * `retry` takes them away because no admitted run reads them. No run has this name.
+ * The lock for work on stages that several runs read: a run is admitted because its source's stages exist, and `retry`
+ * removes them because no admitted run reads them. No run has this name.
  */
 export const sharedStages = 'shared stages';
 
@@ -42,37 +45,37 @@ export interface Runtime extends Owner {
   readonly python: string;
   readonly versions: Readonly<Record<string, string>>;
   /** Folder with python/*.py. */
-  /** Aborted when `up` goes down; its reason is a `Leaving`. */
+  /** Aborted when `up` stops. Its reason is a `Leaving`. */
   readonly signal: AbortSignal;
-  /** Aborted when a person asked `up` to stop and to end its tools. */
+  /** Aborted when a person requested that `up` stops together with its tools. */
   readonly stopAsked: AbortController;
 }
 
-/** How `up` goes down: `detach` leaves tools running, to be taken up again; `stop` ends them. */
+/** How `up` stops: `detach` leaves tools running, to be resumed later, and `stop` stops them. */
 export type Leaving = 'detach' | 'stop';
 
-/** True when what is under way stays under way: nothing of it has failed. */
+/** True if work that has begun continues in the background: nothing of it has failed. */
 export const isDetaching = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'detach';
 
-/** True when a person cancelled the run that the signal is about. */
+/** True if a person cancelled the run of this signal. */
 export const isCancelled = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'cancel';
 
-/** What runs at the moment. */
+/** What is running now. */
 export interface Live {
   readonly stage: string;
   readonly attempt: number;
   /** When the stage began, in milliseconds since 1970. Waiting and the hours without `up` move it to a later time. */
   since: number;
-  /** Aborted with `cancel`: the run is to end now. */
+  /** Aborted with `cancel`: the run must end now. */
   readonly cancel: AbortController;
-  /** Settles when no worker has the run in hand any more. */
+  /** Settles when the run is no longer busy. */
   readonly over: Promise<void>;
   progress: Progress | null;
-  /** What outside of the run it waits for: the machine, the disk. Null: it works. */
+  /** What it waits for outside of the run: the machine, the disk. Null if it works. */
   waits: string | null;
 }
 
-/** A step worth a line on the terminal. */
+/** A step that is worth a line on the terminal. */
 export type Notice =
   | { readonly kind: 'started'; readonly stored: StoredRun }
   | { readonly kind: 'stage'; readonly stored: StoredRun; readonly stage: string; readonly attempt: number }
@@ -89,7 +92,7 @@ export type Notice =
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
   | PageNotice
   | { readonly kind: 'broker'; readonly text: string }
-  /** Something in artifacts/ is not as phasebox left it. `failed`: a run will not get its row by that. */
+  /** Something in artifacts/ was changed. `failed` means that a run will not get its row because of it. */
   | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
   | { readonly kind: 'row'; readonly stored: StoredRun; readonly status: Row['status']; readonly line: string };
 

@@ -10,11 +10,11 @@ import type { Settings } from '../../events/stages.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
 import type { ModelServer, StageContext } from './stage.ts';
 
-/** The suite as it is asked: what every server of one eval has in common. */
+/** The suite and its settings, which all servers of one eval have in common. */
 export interface EvalSetup {
   readonly suite: Suite;
   readonly settings: Settings<'eval'>;
-  /** Tokens of each prompt as it was rendered, by id. Absent: not known. */
+  /** Number of tokens of each rendered prompt, by id. Absent if not known. */
   readonly tokens?: Readonly<Record<string, number>> | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface SuiteRun {
   readonly server: ModelServer;
   /** Absolute path of answers.jsonl. */
   readonly file: string;
-  /** Seeds of sampled answers follow from it; greedy ones have none. */
+  /** Determines the seeds of sampled answers. Greedy ones have none. */
   readonly seed: number;
 }
 
@@ -33,8 +33,8 @@ interface Question {
 }
 
 /**
- * Asks every prompt as often as `repeats` says, `concurrency` at once, and appends each answer as it comes. Answers that
- * the file holds already are not asked again.
+ * Sends every prompt as often as `repeats` says, `concurrency` at once, and appends each answer as it arrives. Prompts
+ * whose answers are already in the file are not sent again.
  */
 export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promise<readonly Answer[]> {
   const { settings } = suiteRun.setup;
@@ -51,9 +51,9 @@ export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promi
       if (failures.length > 0) return;
       const answer = await ask(context, suiteRun, question);
       answers.push(answer);
-      // One line after the other, however many are asked at once.
+      // One line after the other, however many are sent at once.
       await queue(async () => {
-        // After a failed write the last line may be torn: another one must not follow it.
+        // After a failed write the last line may be torn, so that no other line may follow it.
         if (failures.length > 0) return;
         await context.append(suiteRun.file, answerText(answer)).catch((error: unknown) => failures.push(error));
       });
@@ -71,7 +71,7 @@ export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promi
   return answers;
 }
 
-/** Warns when the server was asked other prompts than the ones that are recorded: it counts the tokens of each. */
+/** Warns if the server rendered other prompts than the recorded ones: it counts the tokens of each. */
 function tellOfPrompts(context: StageContext, { tokens = {} }: EvalSetup, answers: readonly Answer[]): void {
   const off = answers.flatMap(({ prompt, response }) => {
     const counted = asObject(asObject(response)?.usage)?.prompt_tokens;
@@ -80,7 +80,7 @@ function tellOfPrompts(context: StageContext, { tokens = {} }: EvalSetup, answer
     return differs ? [`${prompt}: ${counted} tokens, not ${rendered}`] : [];
   });
   if (off.length > 0)
-    context.warn(`the model server rendered ${off.length} prompts otherwise than recorded (${off[0]})`);
+    context.warn(`the model server rendered ${off.length} prompts differently from the recorded ones (${off[0]})`);
 }
 
 function questionsOf({ suite, settings }: EvalSetup): readonly Question[] {
@@ -110,7 +110,7 @@ async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }
   };
 }
 
-/** 32 bits out of run seed, prompt and repeat: the order in which answers come does not matter. */
+/** 32 bits from run seed, prompt and repeat, so that the order of the answers does not matter. */
 function answerSeed(seed: number, prompt: string, repeat: number): number {
   return createHash('sha256')
     .update(JSON.stringify([seed, prompt, repeat]))
@@ -118,7 +118,10 @@ function answerSeed(seed: number, prompt: string, repeat: number): number {
     .readUInt32BE();
 }
 
-/** What an earlier life of this attempt had asked already. A torn last line is taken out, so that the next starts fresh. */
+/**
+ * The answers that an earlier process of this attempt already received. A torn last line is removed, so that the next
+ * one starts on a new line.
+ */
 async function keptAnswers(
   context: StageContext,
   file: string,
@@ -130,11 +133,11 @@ async function keptAnswers(
   const kept = [...last].filter(([place]) => wanted.has(place)).map(([, answer]) => answer);
   const whole = kept.map(answerText).join('');
   if (whole !== text) await context.write(file, whole);
-  if (kept.length > 0) context.log(`${kept.length} of ${questions.length} answers are there already`);
+  if (kept.length > 0) context.log(`${kept.length} of ${questions.length} answers already exist`);
   return kept;
 }
 
-/** Tells how far the asking is, each time it is called after an answer. */
+/** Reports the progress each time it is called after an answer. */
 function progressMeter(context: StageContext, of: number, before: number): () => void {
   const start = performance.now();
   let done = 0;
@@ -150,7 +153,10 @@ function progressMeter(context: StageContext, of: number, before: number): () =>
   };
 }
 
-/** The score of a complete set of answers by our own rules. Warns of time-outs; throws BAD_SETTINGS when every single prompt is refused. */
+/**
+ * The score of a complete set of answers by our own rules. Warns of time-outs. Throws BAD_SETTINGS if every single
+ * prompt is refused.
+ */
 export async function scoreAnswers(
   context: StageContext,
   setup: EvalSetup,
@@ -162,12 +168,12 @@ export async function scoreAnswers(
   throw new StageError('INTERNAL', `answers are missing: ${JSON.stringify(scored)}`);
 }
 
-/** Warns of time-outs and refusals; throws BAD_SETTINGS when every single prompt is refused. */
+/** Warns of time-outs and refusals. Throws BAD_SETTINGS if every single prompt is refused. */
 export function tellOfErrors(context: StageContext, setup: EvalSetup, answers: readonly Answer[]): void {
   const withFault = (kind: AnswerFault['kind']): readonly Answer[] =>
     answers.filter(({ error }) => error !== null && answerFault(error).kind === kind);
   const refused = withFault('refused');
-  // One prompt may be at fault for its refusal; all of them cannot: then it is what they have in common.
+  // A single refusal may be the prompt's fault. If all are refused, the fault is in what they have in common.
   if (refused.length === answers.length && setup.suite.prompts.length > 1)
     throw new StageError('BAD_SETTINGS', `the model server refuses every prompt: ${refused[0]?.error}`);
   const late = withFault('timeout').length;

@@ -12,12 +12,12 @@ import { scoreModel } from './score-model.ts';
 import type { ModelServer, StageContext } from './stage.ts';
 import { withServer } from './with-server.ts';
 
-/** score.json beside the base's answers. */
+/** score.json next to the base's answers. */
 export const baseFile = z.strictObject({
   base: baseScore,
   model: z.string(),
   eval_identity: z.string(),
-  /** Of the prompts as they were rendered. Null: not recorded (0.1.0). */
+  /** Of the rendered prompts. Null if not recorded (0.1.0). */
   prompts: z.string().nullable().default(null),
   probe: probe.nullable(),
 });
@@ -27,13 +27,13 @@ const scoreFile = 'score.json';
 
 /**
  * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
- * with a warning when it cannot be measured: the run's own score does not depend on it.
+ * with a warning if it cannot be measured: the run's own score does not depend on it.
  */
 export async function measureBase(context: StageContext, setup: EvalSetup): Promise<BaseFile | null> {
   try {
     const model = await context.hash(context.baseModel);
     context.input('base', model);
-    // Of its own tokenizer: that of the fused model may render another prompt.
+    // Rendered with its own tokenizer: that of the fused model may render another prompt.
     const pinned = await pinSetup(context, setup, context.baseModel);
     const keyOf = (identity: string): string =>
       createHash('sha256')
@@ -57,7 +57,9 @@ export async function measureBase(context: StageContext, setup: EvalSetup): Prom
   }
 }
 
-/** Without a clock the model's content and the suite say what the prompts were; with one, nobody knows the day. */
+/**
+ * Without a clock, the model's content and the suite determine the prompts. With one, the day would have to be known.
+ */
 const undatedBase = (key: string): string =>
   `the base model's score (artifacts/base/${key}) is of an earlier version of phasebox: rendered prompts not recorded, and the ` +
   'chat template prints the date. Remove that folder to have it measured again';
@@ -65,7 +67,7 @@ const undatedBase = (key: string): string =>
 const readScore = async (context: StageContext, folder: string): Promise<BaseFile | null> =>
   readBaseFile(await context.read(join(folder, scoreFile)));
 
-/** Reads the text of score.json. Null: none there, damaged, or of a version that kept less. */
+/** Reads the text of score.json. Null if there is none, it is damaged, or of a version that kept less. */
 export const readBaseFile = (text: string | null): BaseFile | null => parsedOrNull(baseFile, text);
 
 interface Place {
@@ -101,14 +103,14 @@ async function make(context: StageContext, setup: EvalSetup, { dir, key, model, 
   await context.write(join(dir, scoreFile), `${JSON.stringify(file, null, 2)}\n`);
 }
 
-/** The model's probabilities for the start of one answer; null when the server sends none. */
+/** The model's probabilities for the start of one answer. Null if the server sends none. */
 export async function askProbe(server: ModelServer, { suite, settings }: EvalSetup): Promise<Probe | null> {
   const [prompt] = suite.prompts;
   if (prompt === undefined) return null;
   return probeOf((await server.ask(probeRequest(prompt, suite, settings))).response);
 }
 
-/** The same of the base alone, for a run that does not want its score. */
+/** The same of the base alone, for a run that does not need its score. */
 export async function probeBase(context: StageContext, setup: EvalSetup): Promise<Probe | null> {
   await context.proveInput(context.baseModel);
   return withServer(context, { name: 'probe', model: context.baseModel }, (server) => askProbe(server, setup));

@@ -5,7 +5,9 @@ import type { Input, Stage, StageContext } from './stage.ts';
 
 type Removed = Made<'cleanup'>['removed'];
 
-/** The unquantised model of two_step, once the quantized one is proven whole: until then it is the only copy. */
+/**
+ * The unquantized model of two_step, once the quantized one is verified to be complete: until then it is the only copy.
+ */
 async function removeFloats(fuse: Input<'fuse'>, quantize: Input<'quantize'>, context: StageContext): Promise<Removed> {
   await context.proveInput(join(quantize.folder, quantize.made.model));
   const bytes = await context.removeOutputs('fuse', [fuse.made.model]);
@@ -17,7 +19,7 @@ interface Trained {
   readonly select: Input<'select'> | undefined;
 }
 
-/** Checkpoints that were not chosen; the final adapter and its config always stay. */
+/** Checkpoints that were not chosen. The final adapter and its config always stay. */
 async function removeCheckpoints({ train, select }: Trained, context: StageContext): Promise<Removed> {
   const final = join(train.made.adapter, files.weights);
   const removed: Removed = [];

@@ -14,19 +14,19 @@ import type { StageContext } from './stage.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** All that can change a score beside the weights, by content. */
+/** Everything that can change a score apart from the weights, by content. */
 export interface Pinned {
   readonly parts: EvalParts;
   readonly identity: string;
-  /** What earlier versions called the same eval. */
+  /** Earlier versions' names of the same eval. */
   readonly olderIdentities: readonly string[];
-  /** Null: the prompts could not be rendered, or an engine asks its own. */
+  /** Null if the prompts could not be rendered, or if an engine has its own. */
   readonly rendering: Rendering | null;
 }
 
 /**
- * Pins what a model (absolute folder) is asked and how it is scored. Throws BAD_SETTINGS when its chat template refuses a
- * prompt: no server needs to be started for that.
+ * Pins the prompts of a model (absolute folder) and how it is scored. Throws BAD_SETTINGS if its chat template refuses
+ * a prompt, before any server starts.
  */
 export async function pinSetup(context: StageContext, setup: EvalSetup, model: string): Promise<Pinned> {
   const rendering = await renderSuite(context, setup, model);
@@ -40,8 +40,8 @@ export async function pinSetup(context: StageContext, setup: EvalSetup, model: s
 }
 
 /**
- * Identities under which an attempt that began before asked these very prompts: this one, and those of earlier versions,
- * but for a template with a clock, since they had the date of the day.
+ * Identities under which an earlier attempt asked exactly these prompts: this one, and those of earlier versions. A
+ * template with a clock is the exception, since they used the current date.
  */
 export function identitiesUnderWay({ identity, olderIdentities, rendering }: Pinned): readonly string[] {
   const isDated = rendering !== null && rendering.dated !== null;
@@ -60,7 +60,7 @@ async function renderSuite(
     return null;
   }
   const { refused } = rendered.rendering;
-  // An engine may ask other prompts than the suite's.
+  // An engine may send other prompts than the suite's.
   if (refused.length === 0 || settings.engine !== undefined) return rendered.rendering;
   throw new StageError('BAD_SETTINGS', `${templateRefusalText(refused)}. ${templateRefusalHint(refused)}`);
 }

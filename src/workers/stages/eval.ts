@@ -29,7 +29,7 @@ export async function suiteAt(path: string, context: StageContext): Promise<Suit
   throw new StageError('BAD_SETTINGS', formatProblems(path, read.problems));
 }
 
-/** Lets the adapter (if there is one) prove that it acts, then has the model asked and scored. */
+/** Verifies that the adapter (if there is one) has an effect, then has the model answer and scores it. */
 function examine(
   context: StageContext,
   setup: EvalSetup,
@@ -43,8 +43,7 @@ function examine(
 }
 
 /**
- * What the answers are answers to, in a file of its own: those that an earlier attempt handed on count only if all of
- * it is the same.
+ * What the answers belong to, in a file of its own: those from an earlier attempt only count if all of it is the same.
  */
 async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Served): Promise<void> {
   const textOf = (identity: string): string => `${canonicalJson({ eval_identity: identity, ...hashes })}\n`;
@@ -59,18 +58,21 @@ async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Ser
   await context.write(askedFile, text);
 }
 
-/** mlx_lm's server was known to ignore --adapter-path without a word; its score would be the base's. */
+/** mlx_lm's server was known to ignore --adapter-path silently. Its score would be the base's. */
 export function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
   if (base === null || own === null)
-    throw new StageError('TOOL_FAILED', 'the model server sends no logprobs, so nothing proves that the adapter acts');
+    throw new StageError(
+      'TOOL_FAILED',
+      'the model server sends no logprobs, so it cannot be verified that the adapter has an effect',
+    );
   if (sameProbe(base, own))
     throw new StageError(
       'ADAPTER_IGNORED',
-      `${own.length} tokens compared, the likeliest of each and their probabilities`,
+      `${own.length} tokens compared, the most likely of each and their probabilities`,
     );
 }
 
-/** Whether the run's adapter adds zero to every layer, which is said; null: it has none. */
+/** Whether the run's adapter adds zero to every layer, which is reported. Null if it has none. */
 async function idleOf(made: Makings, context: StageContext): Promise<boolean | null> {
   const adapter = adapterOf(partsOf(made, context));
   if (adapter === null) return null;
@@ -79,7 +81,10 @@ async function idleOf(made: Makings, context: StageContext): Promise<boolean | n
   return isIdle;
 }
 
-/** Asks the suite's prompts of the run's final model, keeps every answer, and scores them; the base's score beside it. */
+/**
+ * Sends the suite's prompts to the run's final model, keeps every answer, and scores them, together with the base's
+ * score.
+ */
 export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   name: 'eval',
   needs: ['train', 'select', 'fuse', 'quantize'],
@@ -93,7 +98,7 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     const { identity, parts, rendering } = pinned;
     if (parts.prompts !== undefined) context.input('prompts', parts.prompts);
     await pinAnswers(context, pinned, served);
-    // One model in memory at a time: the base has come and gone before the run's own is loaded.
+    // One model in memory at a time: the base is unloaded before the run's own is loaded.
     const measured = settings.base && context.run.model !== null ? await measureBase(context, setup) : null;
     const idle = await idleOf(made, context);
     const proves = served.adapter !== null && idle !== true;
@@ -116,7 +121,10 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   },
 };
 
-/** `overall` from the files alone: the answers, what the suite's scorer wrote of them, or what an engine wrote; null: they give none. */
+/**
+ * `overall` from the files alone: the answers, the output of the suite's scorer, or that of an engine. Null if they
+ * give none.
+ */
 async function scoreAgain(context: StageContext, path: string): Promise<number | null> {
   const settings = context.run.settings.eval;
   const suite = await suiteAt(settings.suite, context);

@@ -8,8 +8,8 @@ import { partsOf, placesIn, proveAdapter } from './served-model.ts';
 import type { Stage } from './stage.ts';
 
 /**
- * Fuses the adapter into the base. `direct`: quantized in the same process, so this is the final model; `two_step`: the
- * unquantised model for the quantize stage.
+ * Fuses the adapter into the base. `direct`: quantized in the same process, so this is the final model. `two_step`: the
+ * unquantized model for the quantize stage.
  */
 export const stage: Stage<'fuse', 'train' | 'select'> = {
   name: 'fuse',

@@ -15,13 +15,13 @@ import { runCommand } from './run-commands.ts';
 import { type Makings, partsOf } from './served-model.ts';
 import type { StageContext } from './stage.ts';
 
-/** What python/model_cost.py writes: the figures, and facts about its own work. */
+/** The output of python/model_cost.py: the figures, and facts about its own work. */
 const report = z.object(cost.shape);
 
 /**
- * What fusing and quantizing cost the run's adapter, measured when the answers (absolute path of answers.jsonl) are all
- * there. Null: nothing was fused, `eval.cost: false`, or it could not be measured: then a warning says why, since no run
- * fails by it. Figures that tell of a loss are warned of.
+ * What fusing and quantizing cost the run's adapter, measured when all answers (absolute path of answers.jsonl) exist.
+ * Null if nothing was fused, if `eval.cost` is false, or if it could not be measured: then a warning says why, since it
+ * must not fail a run. Figures that suggest a loss lead to a warning.
  */
 export async function measureCost(
   context: StageContext,
@@ -53,20 +53,22 @@ export async function measureCost(
   }
 }
 
-/** The folder with the rows that a loss is measured on; null: the run has no data of its own, or they are gone. */
+/**
+ * The folder with the rows on which a loss is measured. Null if the run has no data of its own, or if they are gone.
+ */
 async function dataOf(context: StageContext): Promise<string | null> {
   const folder = context.run.data?.folder;
   if (folder === undefined) return null;
   const rows = join(folder, 'valid.jsonl');
   if ((await context.read(rows)) === null) {
-    context.warn(`${rows} is not there any more: what fusing cost in loss was not measured`);
+    context.warn(`${rows} no longer exists, so what fusing cost in loss was not measured`);
     return null;
   }
   context.input('valid', await context.hash(rows));
   return folder;
 }
 
-/** Written once: a tool that was taken over after a restart may be reading it. */
+/** Written once: a tool that was resumed after a restart may be reading it. */
 async function writeAnswers(context: StageContext, { suite, settings }: EvalSetup, file: string): Promise<void> {
   const { answers } = readAnswers((await context.read(file)) ?? '');
   const text = costAnswers(suite, settings, answers);
@@ -76,7 +78,7 @@ async function writeAnswers(context: StageContext, { suite, settings }: EvalSetu
 async function readReport(context: StageContext): Promise<Cost> {
   const path = join(context.dir, files.cost, `${files.cost}.json`);
   const text = await context.read(path);
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
   const value = jsonOrNull(text);
   if (value === null) throw new StageError('OUTPUT_DAMAGED', `${path}: it is not valid JSON`);
   const read = report.safeParse(value);

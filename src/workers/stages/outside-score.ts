@@ -8,14 +8,14 @@ import type { Answer } from '../../events/suite.ts';
 import { type EvalSetup, scoreAnswers, tellOfErrors } from './ask-suite.ts';
 import type { StageContext, Tool } from './stage.ts';
 
-/** Where a model is scored. `prefix`: what the names of its tools begin with. */
+/** Where a model is scored. `prefix` begins the names of its tools. */
 export interface OutputPlace {
   /** Absolute. */
   readonly dir: string;
   readonly prefix: string;
 }
 
-/** What an engine is to judge: absolute folders. `url` null: it loads the model itself, alone on the machine. */
+/** What an engine evaluates: absolute folders. If `url` is null, it loads the model itself, alone on the machine. */
 export interface EngineModel {
   readonly url: string | null;
   readonly model: string;
@@ -24,7 +24,7 @@ export interface EngineModel {
 
 /**
  * sha256 of the files that the suite's scorer (paths from the suite's folder) and the engine (from the workspace) name
- * in their commands, by `scorer WORD` and `engine WORD`; noted in the manifest. Folders are left out.
+ * in their commands, by `scorer WORD` and `engine WORD`, recorded in the manifest. Folders are left out.
  */
 export async function commandFiles(context: StageContext, setup: EvalSetup): Promise<Record<string, string>> {
   const { engine } = setup.settings;
@@ -42,7 +42,7 @@ export async function commandFiles(context: StageContext, setup: EvalSetup): Pro
   return files;
 }
 
-/** Null: not there, or a folder: most words of a command are no files. */
+/** Null if it does not exist, or is a folder: most words of a command are not files. */
 async function fileHash(context: StageContext, path: string): Promise<string | null> {
   const folder = await context.list(path).then(
     () => true,
@@ -72,20 +72,23 @@ export async function scoreKept(
   );
   const text = (await context.read(output)) ?? '';
   const scored = scoreByCommand(suite, kept.answers, { text, repeats: settings.repeats });
-  return scoreOf(scored, `what the suite's scorer wrote cannot be used (${output})`);
+  return scoreOf(scored, `the output of the suite's scorer cannot be used (${output})`);
 }
 
-/** What the scorer wrote, beside the answers. */
+/** The scorer's output, next to the answers. */
 export const scoresFile = 'scores.jsonl';
 
-/** Lets `eval.engine` ask and score the model. What it wrote is `file` (absolute). Throws BAD_SETTINGS, TOOL_FAILED. */
+/**
+ * Runs `eval.engine`, which asks and scores the model. Its output is `file` (absolute). Throws BAD_SETTINGS,
+ * TOOL_FAILED.
+ */
 export async function runEngine(
   context: StageContext,
   setup: EvalSetup,
   { judged, file, prefix }: { readonly judged: EngineModel; readonly file: string; readonly prefix: string },
 ): Promise<Score> {
   const { command = [] } = setup.settings.engine ?? {};
-  // What an earlier try wrote is not this one's.
+  // The output of an earlier try does not belong to this one.
   await context.write(file, '');
   const env = {
     PHASEBOX_RESULTS: file,
@@ -101,7 +104,7 @@ export async function runEngine(
   return readEngine(context, setup, file);
 }
 
-/** The score of what an engine wrote. Throws BAD_SETTINGS with the lines that cannot be used. */
+/** The score in an engine's output. Throws BAD_SETTINGS with the lines that cannot be used. */
 export async function readEngine(context: StageContext, { suite }: EvalSetup, file: string): Promise<Score> {
   const scored = scoreByEngine(suite, (await context.read(file)) ?? '');
   return scoreOf(scored, `what eval.engine wrote to $PHASEBOX_RESULTS cannot be used (${file})`);
@@ -124,7 +127,7 @@ function shortOf(command: readonly string[]): string {
   return line.length > longest ? `${line.slice(0, longest)}...` : line;
 }
 
-/** A tool of the user's: its failure says whose it is. */
+/** A tool of the user: its failure says which one it is. */
 async function run(context: StageContext, tool: Tool, whose: string): Promise<void> {
   try {
     await context.tool(tool);

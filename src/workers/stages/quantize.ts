@@ -6,7 +6,7 @@ import { runCommands } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
 import type { Stage } from './stage.ts';
 
-/** The second of `fuse.mode: two_step`: mlx_lm's own conversion of the fused model. */
+/** The second step of `fuse.mode: two_step`: mlx_lm's own conversion of the fused model. */
 export const stage: Stage<'quantize', 'fuse'> = {
   name: 'quantize',
   needs: ['fuse'],

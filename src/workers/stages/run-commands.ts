@@ -2,7 +2,7 @@ import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import type { Command } from '../../events/stages/stage-row.ts';
 import type { StageContext, Tool } from './stage.ts';
 
-/** Does one step of a stage as its row says it. `more`: how its tool is watched. */
+/** Does one step of a stage as its row describes it. `more` says how its tool is watched. */
 export async function runCommand(
   command: Command,
   context: StageContext,
@@ -24,7 +24,7 @@ export async function runCommand(
   }
 }
 
-/** All steps of a stage, one after the other. What its tools say goes to the job's log. */
+/** All steps of a stage, one after the other. The output of its tools goes to the job's log. */
 export async function runCommands(commands: readonly Command[], context: StageContext): Promise<void> {
   const onLine = (line: string): void => {
     if (!isProgressBar(line)) context.log(line);

@@ -12,18 +12,18 @@ export interface ModelToScore extends OutputPlace {
   /** Absolute folders. */
   readonly model: string;
   readonly adapter: string | null;
-  /** Seeds of sampled answers follow from it. */
+  /** Determines the seeds of sampled answers. */
   readonly seed: number;
-  /** Asked before anything else, as a server that has answered before rounds differently; null: nothing. */
+  /** Called before anything else, since a server that has answered before rounds differently. It can be null. */
   readonly first: ((server: ModelServer) => Promise<void>) | null;
 }
 
-/** What was said, or (`eval.engine`) what the engine wrote. */
+/** The answers, or (`eval.engine`) the output of the engine. */
 export const answersFile = 'answers.jsonl';
 
 /**
- * Serves a model and has it asked and scored: by the suite's own rules, by its scorer, or all by `eval.engine`. The
- * answers are in `dir`.
+ * Serves a model, sends it the prompts and scores it: by the suite's own rules, by its scorer, or all by `eval.engine`.
+ * The answers are in `dir`.
  */
 export async function scoreModel(context: StageContext, setup: EvalSetup, candidate: ModelToScore): Promise<Score> {
   const { server: name, model, adapter, dir, prefix, seed, first } = candidate;
@@ -43,7 +43,7 @@ export async function scoreModel(context: StageContext, setup: EvalSetup, candid
   if (engine !== undefined)
     return serve(({ url, check }) =>
       runEngine(context, setup, { judged: { url, model, adapter }, file, prefix }).catch(async (error: unknown) => {
-        // A server that died is why the engine failed: then both begin anew.
+        // If the server died, that is why the engine failed: then both start again.
         await check();
         throw error;
       }),

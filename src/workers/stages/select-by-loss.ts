@@ -10,7 +10,7 @@ import { runCommand } from './run-commands.ts';
 import { type Choices, type Measurement, pinMeasures } from './select-measures.ts';
 import type { StageContext } from './stage.ts';
 
-/** A line that python/val_loss.py leaves of a checkpoint. */
+/** A line of python/val_loss.py for one checkpoint. */
 const lossLine = z.object({
   iteration: z.int(),
   loss: z.number().nullable(),
@@ -20,7 +20,7 @@ const lossLine = z.object({
 });
 type LossLine = z.infer<typeof lossLine>;
 
-/** The loss of every checkpoint on all rows of valid.jsonl: measured anew, never read off the training's log. */
+/** The loss of every checkpoint on all rows of valid.jsonl: always measured, never read from the training's log. */
 export async function measureLosses(
   { adapter, saved, valShare }: Choices,
   context: StageContext,
@@ -62,29 +62,29 @@ function follow(context: StageContext): (line: string) => void {
   const start = performance.now();
   let first: number | null = null;
   return (line) => {
-    const told = readLossLine(line);
-    if (told === null) {
+    const progress = readLossLine(line);
+    if (progress === null) {
       if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
       return;
     }
-    const { iteration, of } = told;
+    const { iteration, of } = progress;
     first ??= iteration;
     const seconds = (performance.now() - start) / 1000;
     const eta_s = iteration > first ? (seconds / (iteration - first)) * (of - iteration) : null;
-    context.progress({ ...told, loss: null, eta_s });
+    context.progress({ ...progress, loss: null, eta_s });
   };
 }
 
 async function readLosses(context: StageContext): Promise<LossLine[]> {
   const path = join(context.dir, files.candidates, files.losses);
   const text = await context.read(path);
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
   try {
     return text
       .trim()
       .split('\n')
       .map((line) => lossLine.parse(JSON.parse(line)));
   } catch (error) {
-    throw new StageError('OUTPUT_DAMAGED', `${path}: not what val_loss.py writes`, { cause: error });
+    throw new StageError('OUTPUT_DAMAGED', `${path}: was not written by val_loss.py`, { cause: error });
   }
 }

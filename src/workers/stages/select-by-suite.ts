@@ -23,7 +23,7 @@ import type { ModelServer, StageContext } from './stage.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 
-/** The prompts that decide, asked as the run's eval asks its own. */
+/** The deciding prompts, sent in the same way as in the run's eval. */
 async function setupOf(context: StageContext): Promise<EvalSetup & { readonly suite_sha256: string }> {
   const { select, eval: settings } = context.run.settings;
   if (select.suite === undefined)
@@ -31,13 +31,13 @@ async function setupOf(context: StageContext): Promise<EvalSetup & { readonly su
   const suite_sha256 = await context.hash(select.suite);
   context.input('suite', suite_sha256);
   const whole = await suiteAt(select.suite, context);
-  // A scorer's files lie beside the suite that decides; an engine knows no suite but its own.
+  // A scorer's files are next to the deciding suite. An engine only knows its own suite.
   const { engine: _engine, ...own } = settings;
   const asked = { ...own, suite: select.suite };
   return { suite: promptSubset(whole, select.prompts ?? null, suite_sha256), settings: asked, suite_sha256 };
 }
 
-/** Scores every checkpoint through base + adapter, each proven to act. */
+/** Scores every checkpoint as base + adapter, each verified to have an effect. */
 export async function scoreCandidates(choices: Choices, context: StageContext): Promise<Measurement> {
   const { suite_sha256, ...asked } = await setupOf(context);
   const base = await context.hash(context.baseModel);
@@ -80,7 +80,7 @@ function warnOfSameSuite({ shared, prompts, count, b }: Same, context: StageCont
   context.warn(`chosen among ${count} checkpoints on ${which}: optimistic ${by}`);
 }
 
-/** The base's probabilities, asked once: what every adapter must differ from. */
+/** The base's probabilities, measured once: every adapter must differ from them. */
 async function baseProbe(setup: EvalSetup, context: StageContext): Promise<Probe | null> {
   const kept = await context.read(join(context.dir, probeFile));
   const read = parsedOrNull(probe, kept);
@@ -105,7 +105,7 @@ async function scoreCandidate(
   const kept = await answered(join(adapter, answersFile), setup, context);
   if (kept !== null) return scoreKept(context, setup, { ...seat, answers: kept });
   const act = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
-  // Saved before the first step of the optimizer: it has nothing to prove, and scores as the base does.
+  // Saved before the first step of the optimizer: it has no effect to verify, and scores like the base.
   const isIdle = await context.addsNothing(join(adapter, files.weights));
   if (isIdle) context.warn(idleAdapter);
   const first = isIdle ? null : act;
@@ -115,14 +115,14 @@ async function scoreCandidate(
   return score;
 }
 
-/** Every answer of a checkpoint, when an earlier life has asked them all: then no model is loaded. Else null. */
+/** Every answer of a checkpoint, if an earlier process received them all: then no model is loaded. Otherwise null. */
 async function answered(file: string, { suite, settings }: EvalSetup, context: StageContext): Promise<Answer[] | null> {
   const { answers } = readAnswers((await context.read(file)) ?? '');
   const places = new Set(answers.map(({ prompt, repeat }) => `${repeat} ${prompt}`));
   return places.size === suite.prompts.length * settings.repeats ? [...answers] : null;
 }
 
-/** The context of one checkpoint: how far it is counts over all of them, and warnings say which one they are about. */
+/** The context of one checkpoint: its progress counts over all of them, and warnings name the checkpoint. */
 function partOf(context: StageContext, { saved }: Choices, index: number): StageContext {
   const { iteration } = saved[index] ?? { iteration: 0 };
   const part = `checkpoint ${iteration}, ${index + 1} of ${saved.length}`;

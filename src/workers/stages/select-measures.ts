@@ -6,7 +6,7 @@ import type { StageContext } from './stage.ts';
 
 const askedFile = 'asked.json';
 
-/** A saved checkpoint as it lies in the training's adapter folder. */
+/** A saved checkpoint in the training's adapter folder. */
 export interface Saved {
   readonly iteration: number;
   /** Name of its weights in `Choices.adapter`. */
@@ -14,23 +14,24 @@ export interface Saved {
   readonly sha256: string;
 }
 
-/** All that there is to choose from. */
+/** All candidates. */
 export interface Choices {
   /** The training's adapter folder, absolute. */
   readonly adapter: string;
   readonly saved: readonly Saved[];
-  /** Share of the valid rows (0-1) that a val loss of the training's log is on; null: not known. */
+  /** Share of the valid rows (0-1) on which a val loss of the training's log is measured. Null if not known. */
   readonly valShare: number | null;
 }
 
-/** What was measured of each, in the order of `Choices.saved`, and how. */
+/** The figures of each, in the order of `Choices.saved`, and how they were measured. */
 export type Measurement = Omit<Made<'select'>, 'adapter' | 'iteration'>;
 
 type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * What the kept figures are about, in a file of its own: what an earlier attempt handed on counts only if all of it is
- * the same, or what an earlier version recorded of the same (`older`). True: it is not, and everything begins anew.
+ * What the kept figures belong to, in a file of its own: those from an earlier attempt only count if all of it is the
+ * same, or what an earlier version recorded of the same (`older`). True if it is not, and everything starts from
+ * scratch.
  */
 export async function pinMeasures(facts: Facts, context: StageContext, older: readonly Facts[] = []): Promise<boolean> {
   const [text = '', ...olderTexts] = [facts, ...older].map((one) => `${canonicalJson(one)}\n`);

@@ -8,7 +8,7 @@ import { scoreCandidates } from './select-by-suite.ts';
 import type { Choices, Measurement, Saved } from './select-measures.ts';
 import type { Input, Stage, StageContext } from './stage.ts';
 
-/** Every checkpoint that the training saved, proven whole. Throws MISSING_INPUT, INPUT_CHANGED. */
+/** Every checkpoint that the training saved, verified to be complete. Throws MISSING_INPUT, INPUT_CHANGED. */
 async function choicesOf(train: Input<'train'>, context: StageContext): Promise<Choices> {
   const adapter = join(train.folder, train.made.adapter);
   const there = await context.list(adapter);
@@ -16,7 +16,7 @@ async function choicesOf(train: Input<'train'>, context: StageContext): Promise<
   for (const { iteration, file } of train.made.checkpoints) {
     const name = basename(file);
     if (!there.includes(name)) {
-      const why = 'it was taken away, by a cleanup with keep_checkpoints: selected or by `phasebox gc`';
+      const why = 'it was removed, by a cleanup with keep_checkpoints: selected or by `phasebox gc`';
       throw new StageError('MISSING_INPUT', `checkpoint ${iteration} in ${adapter}: ${why}`);
     }
     await context.proveInput(join(adapter, name));
@@ -38,7 +38,7 @@ function measure(choices: Choices, context: StageContext): Promise<Measurement> 
   return by === 'suite' ? scoreCandidates(choices, context) : measureLosses(choices, context);
 }
 
-/** With one checkpoint there is nothing to choose: no hours are spent on its figures. */
+/** With one checkpoint there is nothing to choose, so no hours are spent on its figures. */
 function unmeasured({ iteration }: Saved, context: StageContext): Measurement {
   const { by } = context.run.settings.select;
   context.warn(`select.by: ${by} had nothing to choose: the training saved one checkpoint (train.save_every, iters)`);
@@ -74,13 +74,13 @@ export const stage: Stage<'select', 'train'> = {
         await context.remove(join(candidateFolder(iteration), name));
     const taken = await context.hash(join(context.dir, files.adapter, files.weights));
     if (taken !== chosen.sha256) throw new StageError('INPUT_CHANGED', join(choices.adapter, chosen.file));
-    context.log(`checkpoint ${chosen.iteration} goes on`);
+    context.log(`checkpoint ${chosen.iteration} is used`);
     return { adapter: files.adapter, iteration: chosen.iteration, ...measured };
   },
   async verify(made, context) {
     const folder = join(context.dir, made.adapter);
     await context.prove(join(folder, files.weights));
     if ((await context.read(join(folder, files.adapterConfig))) === null)
-      throw new StageError('OUTPUT_DAMAGED', `${join(folder, files.adapterConfig)}: not there`);
+      throw new StageError('OUTPUT_DAMAGED', `${join(folder, files.adapterConfig)}: does not exist`);
   },
 };

@@ -7,17 +7,20 @@ import type { Places } from '../../events/stages/stage-row.ts';
 import { runCommands } from './run-commands.ts';
 import type { Input, Inputs, StageContext } from './stage.ts';
 
-/** What eval may find of its run: the last model there is, or an adapter on the base. */
+/** The parts of a run that eval may find: its last model, or an adapter on the base. */
 export type Makings = Inputs<PartStage>;
 
-/** What is served: absolute folders, proven whole; `hashes`: of what they hold, by name, as noted in the manifest. */
+/**
+ * What is served: absolute folders, verified to be complete. `hashes` are those of their content, by name, as recorded
+ * in the manifest.
+ */
 export interface Served {
   readonly model: string;
   readonly adapter: string | null;
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** Adapter and model of a run by the absolute folders that a stage is given. */
+/** Adapter and model of a run by the absolute folders that a stage receives. */
 export function partsOf(made: Makings, { run }: Pick<StageContext, 'run'>): Parts<string> {
   const folderOf = ({ folder, made: left }: Input<PartStage>): string =>
     join(folder, 'adapter' in left ? left.adapter : left.model);
@@ -31,11 +34,13 @@ export function partsOf(made: Makings, { run }: Pick<StageContext, 'run'>): Part
   };
 }
 
-/** Where the parts of the run lie, for the commands of its row. */
+/** The location of each part of the run, for the commands of its row. */
 export const placesIn = (context: StageContext, made: Makings): Places =>
   placesOf(context.run.run, partsOf(made, context), context);
 
-/** Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED. */
+/**
+ * Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED.
+ */
 export async function servedModel(made: Makings, context: StageContext): Promise<Served> {
   const final = finalModelOf(partsOf(made, context));
   if (final === null) throw new StageError('INTERNAL', `run ${context.run.run} has no model to evaluate`);
@@ -48,11 +53,14 @@ export async function servedModel(made: Makings, context: StageContext): Promise
   return { model, adapter: null, hashes: { model: hash } };
 }
 
-/** A folder from outside is pinned by the hash that was taken of it at acceptance. */
+/** A folder from outside is pinned by its hash at acceptance. */
 const changedSince = (folder: string): StageError =>
-  new StageError('INPUT_CHANGED', `${folder} is not what it was when the config was accepted`);
+  new StageError('INPUT_CHANGED', `${folder} has changed since the config was accepted`);
 
-/** Proves the weights of an adapter whole and gives their hash. One from outside must still be what was accepted. */
+/**
+ * Verifies that the weights of an adapter are complete, and returns their hash. Weights from outside must be those that
+ * were accepted.
+ */
 export async function proveAdapter(adapter: AdapterFiles, context: StageContext): Promise<string> {
   const { folder, weights, sha256 } = adapter;
   const config = join(folder, files.adapterConfig);
@@ -73,7 +81,7 @@ async function adapterOnBase(adapter: AdapterFiles, context: StageContext): Prom
   return { model: context.baseModel, adapter: join(context.dir, files.prepared), hashes };
 }
 
-/** Takes away what was laid out only to be served: links are no output. */
+/** Removes what was only laid out to be served: links are not outputs. */
 export async function tidyServed(served: Served, context: StageContext): Promise<void> {
   if (served.adapter === join(context.dir, files.prepared)) await context.remove(files.prepared);
 }

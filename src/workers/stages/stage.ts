@@ -9,49 +9,55 @@ import type { RunCommand } from '../../events/stages/stage-row.ts';
 import type { Made, StageName } from '../../events/stages.ts';
 import type { Answer, Suite } from '../../events/suite.ts';
 
-/** What an earlier stage left, as a later one reads it: paths in `made` are inside `folder` (absolute). */
+/** The output of an earlier stage as a later one reads it: paths in `made` are inside `folder` (absolute). */
 export interface Input<S extends StageName> {
   readonly folder: string;
   readonly made: Made<S>;
 }
 
-/** What a stage reads. A stage that neither the run nor those that it comes from have is left out. */
+/** The inputs of a stage. A stage that neither the run nor those that it comes from have is absent. */
 export type Inputs<N extends StageName> = { readonly [K in N]?: Input<K> } & {
-  /** The folder from outside that the run, or the one it comes from, began with. */
+  /** The folder from outside with which the run, or the one it comes from, began. */
   readonly outside?: Outside;
 };
 
-/** How far a tool is; unknown = null. */
+/** The progress of a tool. Unknown values are null. */
 export interface Progress {
   readonly iteration: number | null;
   readonly of: number | null;
   readonly loss: number | null;
   readonly eta_s: number | null;
-  /** Which part of the stage this is: `checkpoint 200, 2 of 4`; absent: it has no parts. */
+  /** The current part of the stage: `checkpoint 200, 2 of 4`. Absent if it has no parts. */
   readonly part?: string;
 }
 
 /**
- * One call of a real program, detached, its output in log.txt. Words `~` and `~/x` of its argv mean the home folder,
- * since people write preflights, scorers and engines.
+ * One call of a real program, detached, with its output in log.txt. Words `~` and `~/x` of its argv mean the home
+ * folder, since people write preflights, scorers and engines.
  */
 export interface Tool extends Omit<RunCommand, 'does'> {
   readonly env?: Readonly<Record<string, string>>;
-  /** Where it runs; absent: in the stage's folder. */
+  /** Where it runs. If absent, in the stage's folder. */
   readonly cwd?: string;
-  /** Never taken over from an earlier life of phasebox: one that is left of it is ended first, and it begins anew. */
+  /** Never resumed from an earlier process of phasebox: a running one is stopped first, and it starts from scratch. */
   readonly fresh?: boolean;
-  /** Called for each line of the log (colours stripped, split at \r too). What it throws ends the tool and fails the attempt. */
+  /**
+   * Called for each line of the log (without colours, also split at \r). If it throws, the tool is stopped and the
+   * attempt fails.
+   */
   readonly onLine?: (line: string) => void;
 }
 
-/** A model server of our own that was proven to be the process we started. */
+/** A model server of our own that was verified to be the process we started. */
 export interface ModelServer {
   /** http://127.0.0.1:PORT */
   readonly url: string;
-  /** One chat completion. Time-outs and HTTP 400 are replies; throws WRONG_SERVER, CONNECTION_RESET, SERVER_DIED, TOOL_FAILED. */
+  /**
+   * One chat completion. Time-outs and HTTP 400 are replies. Throws WRONG_SERVER, CONNECTION_RESET, SERVER_DIED,
+   * TOOL_FAILED.
+   */
   ask(request: ChatRequest): Promise<ChatReply>;
-  /** Throws SERVER_DIED or CALL_SWALLOWED when its process or its log says so. */
+  /** Throws SERVER_DIED or CALL_SWALLOWED if its process or its log says so. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
@@ -67,27 +73,27 @@ export interface ServeOptions {
 export interface AttemptFacts {
   readonly run: Run;
   readonly attempt: number;
-  /** A fresh folder (absolute) that becomes the stage's folder when the attempt is committed. */
+  /** A new folder (absolute) that becomes the stage's folder when the attempt is committed. */
   readonly dir: string;
-  /** The workspace's root (absolute): relative paths that a person wrote start there. */
+  /** The workspace's root (absolute): relative paths from people start there. */
   readonly workspace: string;
   readonly signal: AbortSignal;
-  /** Absolute folder of the base model. Throws MISSING_INPUT when it is not on this machine. */
+  /** Absolute folder of the base model. Throws MISSING_INPUT if it is not on this machine. */
   readonly baseModel: string;
 }
 
 /** The programs that a stage can run. */
 export interface Tools {
-  /** The user's python, with mlx_lm. */
+  /** The user's Python, with mlx_lm. */
   readonly python: string;
-  /** What runs the tools: `python`, `mlx`, `mlx_lm` ... -> version. */
+  /** Versions of the tools: `python`, `mlx`, `mlx_lm` ... -> version. */
   readonly versions: Readonly<Record<string, string>>;
   /** Absolute path of one of phasebox's own drivers around mlx_lm. */
   driver(name: Driver): string;
   /** Runs a tool to its end. A non-zero exit throws the StageError that its log shows. */
   tool(tool: Tool): Promise<void>;
   serve(options: ServeOptions): Promise<ModelServer>;
-  /** What chat templates make of prompts, read on the date of the run's phase as by `serve`. Never throws. */
+  /** Renders prompts with chat templates, for the date of the run's phase as in `serve`. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
 }
 
@@ -95,46 +101,54 @@ export interface Tools {
 export interface OwnFiles {
   write(name: string, text: string): Promise<void>;
   append(name: string, text: string): Promise<void>;
-  /** Any text file; null when it is not there. */
+  /** Any text file, or null if it does not exist. */
   read(path: string): Promise<string | null>;
   list(folder: string): Promise<readonly string[]>;
-  /** A symbolic link to `target` (absolute). Replaces what has the name already. */
+  /** A symbolic link to `target` (absolute). Replaces what already has the name. */
   link(target: string, name: string): Promise<void>;
-  /** A file with the content of `from` (absolute), at no cost of space where the disk can. Replaces what has the name already. */
+  /**
+   * A file with the content of `from` (absolute), which takes no space if the disk allows it. Replaces what already has
+   * the name.
+   */
   copy(from: string, name: string): Promise<void>;
-  /** Deletes a file or folder. What is not there counts as deleted. */
+  /** Deletes a file or folder. What does not exist counts as deleted. */
   remove(name: string): Promise<void>;
 }
 
-/** Folders that are committed already. */
+/** Folders that are already committed. */
 export interface CommittedFiles {
-  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the bytes freed. */
+  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the freed bytes. */
   removeOutputs(stage: StageName, paths: readonly string[]): Promise<number>;
   /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
   shared(key: string, work: SharedWork): Promise<string>;
 }
 
-/** Questions about files and answers that take long or need the disk. */
+/** Checks of files and answers that take long or need the disk. */
 export interface Proofs {
-  /** A path as a person wrote it, relative to `folder`; `~` is the home folder. */
+  /** A path as a person wrote it, relative to `folder`. `~` is the home folder. */
   absolute(path: string, folder: string): string;
-  /** Content hash (sha256) of a file or folder, remembered by size, mtime and inode. */
+  /** Content hash (sha256) of a file or folder, kept by size, mtime and inode. */
   hash(path: string): Promise<string>;
-  /** Proves that a model folder, or one .safetensors file, that the stage made is whole, by its headers. Throws OUTPUT_DAMAGED. */
+  /**
+   * Verifies by its headers that a model folder, or one .safetensors file, that the stage made is complete. Throws
+   * OUTPUT_DAMAGED.
+   */
   prove(path: string): Promise<void>;
-  /** The same for what the stage reads. Throws MISSING_INPUT, INPUT_CHANGED. */
+  /** The same for an input of the stage. Throws MISSING_INPUT, INPUT_CHANGED. */
   proveInput(path: string): Promise<void>;
-  /** Whether the weights of an adapter (beside its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts. */
+  /**
+   * Whether the weights of an adapter (with its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts.
+   */
   addsNothing(weights: string): Promise<boolean>;
-  /** A suite from its text; else all that is wrong in it. */
+  /** A suite from its text, or everything that is wrong in it. */
   suite(text: string, file: string): Promise<SuiteResult>;
-  /** The score of answers by a suite's own rules. Throws BAD_SETTINGS when a pattern of the suite does not come to an end. */
+  /** The score of answers by a suite's own rules. Throws BAD_SETTINGS if a pattern of the suite does not end. */
   score(suite: Suite, answers: readonly Answer[], repeats: number): Promise<SuiteScore>;
 }
 
-/** What a stage says of its work while it works. */
+/** What a stage reports while it works. */
 export interface Reports {
-  /** Notes in the manifest what was read: name -> content hash. */
+  /** Records an input in the manifest: name -> content hash. */
   input(name: string, sha256: string): void;
   /** A warning for the log, the manifest and the row. */
   warn(text: string): void;
@@ -143,15 +157,17 @@ export interface Reports {
   log(line: string): void;
 }
 
-/** Everything a stage may touch outside itself. */
+/** Everything outside of itself that a stage may use. */
 export interface StageContext extends AttemptFacts, Tools, OwnFiles, CommittedFiles, Proofs, Reports {}
 
-/** How a shared folder is made; `make` finds in `dir` what an earlier try left, and goes on with it. */
+/** How a shared folder is made. `make` finds in `dir` what an earlier try left, and resumes from it. */
 export interface SharedWork {
   readonly make: (dir: string) => Promise<void>;
-  /** False: what is there is of no use (damaged, or of an older version), and it is made again. */
+  /** False if the existing content cannot be used (damaged, or of an older version). Then it is made again. */
   readonly holds: (dir: string) => Promise<boolean>;
-  /** Keys under which earlier versions committed the same: one that is there and `holds` is taken, and nothing is made. */
+  /**
+   * Keys under which earlier versions committed the same: an existing one that `holds` is used, and nothing is made.
+   */
   readonly older?: readonly string[];
 }
 
@@ -163,8 +179,8 @@ export interface Stage<S extends StageName = StageName, N extends StageName = St
   readonly name: S;
   /** Earlier stages that it reads, of its own run or of those it comes from. */
   readonly needs: readonly N[];
-  /** Works in `context.dir`; throws to fail. */
+  /** Works in `context.dir`. Throws if it fails. */
   run(made: Inputs<N>, context: StageContext): Promise<Made<S>>;
-  /** Exit code 0 is no proof: looks at what was made, before it is committed. */
+  /** Exit code 0 proves nothing: this checks the outputs before they are committed. */
   verify?(made: Made<S>, context: StageContext): Promise<void>;
 }

@@ -16,7 +16,7 @@ import { runCommand } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
 import type { Stage, StageContext } from './stage.ts';
 
-/** What mlx_lm notes beside the weights: the settings as it understood them. */
+/** What mlx_lm writes next to the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });
 
 /** One of the user's own checks: the first that fails ends the run before anything is trained. */
@@ -25,14 +25,14 @@ async function preflight(context: StageContext, command: RunCommand): Promise<vo
     await runCommand(command, context, { cwd: context.workspace });
   } catch (error) {
     const { code } = asStageError(error);
-    // Ended by us or lost with the machine: that says nothing about what the command would have found.
+    // Stopped by phasebox or lost with the machine: that says nothing about the result of the command.
     if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
     const message = messageOf(error);
     throw new StageError('PREFLIGHT_FAILED', `${command.argv.join(' ')}: ${message}`, { cause: error });
   }
 }
 
-/** Looks at the data with the model's own tokenizer; all reasons not to train are told at once. */
+/** Checks the data with the model's own tokenizer. All reasons not to train are reported at once. */
 async function checkData(context: StageContext, command: Command): Promise<DataProfile | null> {
   await runCommand(command, context);
   const text = await context.read(join(context.dir, files.profile));
@@ -45,39 +45,41 @@ async function checkData(context: StageContext, command: Command): Promise<DataP
   return profile;
 }
 
-/** Runs the training and reads its log as it goes. Returns what the log said last. */
+/** Runs the training and reads its log meanwhile. Returns the last values in the log. */
 async function learn(context: StageContext, command: Command): Promise<TrainProgress | null> {
   const advance = trainProgress(completeTrain(context.run)?.iters ?? null);
-  let told: TrainProgress | null = null;
+  let last: TrainProgress | null = null;
   const onLine = (line: string): void => {
     const event = readLogLine(line);
     if (event === null) {
-      // mlx_lm warns for every batch with a long row; the data check has counted those.
+      // mlx_lm warns for every batch with a long row, and the data check has counted those.
       if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
       return;
     }
     context.log(line.trim());
     refuseNanLoss(event);
-    told = advance(event, performance.now());
-    const { iteration, of, loss, eta_s } = told;
+    last = advance(event, performance.now());
+    const { iteration, of, loss, eta_s } = last;
     context.progress({ iteration, of, loss, eta_s });
   };
   await runCommand(command, context, { onLine });
-  return told;
+  return last;
 }
 
 async function readAdapterConfig(context: StageContext): Promise<z.infer<typeof adapterConfig>> {
   const path = join(files.adapter, files.adapterConfig);
   const text = await context.read(join(context.dir, path));
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: not there`);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
   try {
     return adapterConfig.parse(JSON.parse(text));
   } catch (error) {
-    throw new StageError('OUTPUT_DAMAGED', `${path}: not what mlx_lm writes`, { cause: error });
+    throw new StageError('OUTPUT_DAMAGED', `${path}: was not written by mlx_lm`, { cause: error });
   }
 }
 
-/** Saved weights in order, the final ones last: under their own name when the last step was no multiple of save_every. */
+/**
+ * Saved weights in order, the final ones last: under their own name if the last step was not a multiple of save_every.
+ */
 async function checkpoints(context: StageContext, iters: number): Promise<Made<'train'>['checkpoints']> {
   const names = await context.list(join(context.dir, files.adapter));
   const numbered = names
@@ -105,11 +107,11 @@ export const stage: Stage<'train', never> = {
     const resumed = settings.resume_adapter_file;
     if (resumed !== undefined) context.input('resume_adapter_file', await context.hash(resumed));
     let profile: DataProfile | null = null;
-    let told: TrainProgress | null = null;
+    let last: TrainProgress | null = null;
     for (const step of steps) {
       if (step.does === 'write') await runCommand(step, context);
       else if (step.does === 'run' && step.name === 'check') profile = await checkData(context, step);
-      else if (step.does === 'run' && step.name === undefined) told = await learn(context, step);
+      else if (step.does === 'run' && step.name === undefined) last = await learn(context, step);
     }
     const used = await readAdapterConfig(context);
     const { iters } = used;
@@ -120,8 +122,8 @@ export const stage: Stage<'train', never> = {
       adapter: files.adapter,
       checkpoints: await checkpoints(context, iters),
       iterations: iters,
-      train_loss: told?.loss ?? null,
-      val_loss: told?.val_loss ?? null,
+      train_loss: last?.loss ?? null,
+      val_loss: last?.val_loss ?? null,
       profile,
       warm_restart: resumed !== undefined,
     };
@@ -132,14 +134,14 @@ export const stage: Stage<'train', never> = {
     await context.prove(weights);
     for (let iteration = save_every; iteration <= iters; iteration += save_every) {
       if (made.checkpoints.some((one) => one.iteration === iteration)) continue;
-      throw new StageError('OUTPUT_DAMAGED', `${join(files.adapter, checkpointFile(iteration))}: not there`);
+      throw new StageError('OUTPUT_DAMAGED', `${join(files.adapter, checkpointFile(iteration))}: does not exist`);
     }
     for (const { file } of made.checkpoints) await context.prove(join(context.dir, file));
     const last = made.checkpoints.at(-1);
     if (last && (await context.hash(join(context.dir, last.file))) !== (await context.hash(weights))) {
       throw new StageError(
         'OUTPUT_DAMAGED',
-        `${files.weights} has not the weights of ${last.file}, the last one saved`,
+        `${files.weights} does not have the weights of ${last.file}, the last one saved`,
       );
     }
   },

@@ -1,12 +1,12 @@
 import { asStageError } from '../../core/errors.ts';
 import type { ModelServer, StageContext } from './stage.ts';
 
-/** How often a server that dies is started again within one attempt; after that the attempt has failed. */
+/** How often a server that dies is started again within one attempt. After that the attempt has failed. */
 const restarts = 2;
 
 /**
- * Serves a model while `work` asks it; afterwards the server is gone, whatever happened. One that dies is started again,
- * its log kept beside the new one's, and `work` begins anew: what it has written down it does not ask again.
+ * Serves a model while `work` uses it. Afterwards the server has stopped, whatever happened. If it dies, it is started
+ * again, with its log next to the new one's, and `work` starts again: prompts with recorded answers are not sent again.
  */
 export async function withServer<T>(
   context: StageContext,

@@ -113,14 +113,14 @@ describe('workers/model-cost', () => {
     const { found, seen, tools } = await measured({ data: '/gone' });
     expect(found).to.deep.equal(figures);
     expect(seen.warnings[0]).to.equal(
-      '/gone/valid.jsonl is not there any more: what fusing cost in loss was not measured',
+      '/gone/valid.jsonl no longer exists, so what fusing cost in loss was not measured',
     );
     expect(tools[0]?.argv).to.not.include('--data');
   });
 
   it('goes on when phasebox is started again, instead of being given up', async () => {
     const stopped = async () => {
-      throw new StageError('STOPPED', 'the tool goes on');
+      throw new StageError('STOPPED', 'the tool continues');
     };
     const error = await measured({ tool: stopped }).catch((thrown: unknown) => thrown);
     expect(error).to.be.instanceOf(StageError);

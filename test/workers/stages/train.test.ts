@@ -44,11 +44,11 @@ describe('workers/train with the real mlx_lm', () => {
     await copyFile(join(folder, 'adapter/0000004_adapters.safetensors'), weights);
     const whole = { ...made, checkpoints: made.checkpoints.slice(0, 2) };
     const swapped = await stageErrorOf(Promise.resolve(train.verify?.(whole, context)));
-    expect(swapped.message).to.contain('adapters.safetensors has not the weights of adapter/0000008');
+    expect(swapped.message).to.contain('adapters.safetensors does not have the weights of adapter/0000008');
     const gone = await stageErrorOf(
       Promise.resolve(train.verify?.({ ...made, checkpoints: made.checkpoints.slice(1) }, context)),
     );
-    expect(gone.message).to.contain('0000004_adapters.safetensors: not there');
+    expect(gone.message).to.contain('0000004_adapters.safetensors: does not exist');
     await truncate(weights, 5000);
     expect((await stageErrorOf(Promise.resolve(train.verify?.(made, context)))).code).to.equal('OUTPUT_DAMAGED');
   });
