@@ -10,18 +10,17 @@ import { print } from './parts/output.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
 import { documented } from './parts/usage.ts';
 
-/** Prints what differs between two runs, finished or not. Returns 0. Throws CommandError 2 (unknown run). */
+/** Prints what differs between two runs, finished or not. Throws CommandError 2 (unknown run). */
 export async function diff(
   workspace: Workspace,
   { a, b, json }: { readonly a: string; readonly b: string; readonly json: boolean },
-): Promise<number> {
+): Promise<void> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
   const rows = new Map((await readRows(workspace.artifacts)).map((row) => [row.run, row]));
   const side = (name: string): Promise<DiffSide> => sideOf(name, runStore, rows.get(name) ?? null);
   const result = diffRuns(await side(a), await side(b));
   print(json ? `${printableJson(result)}\n` : diffText(result));
-  return 0;
 }
 
 async function sideOf(name: string, runStore: RunStore, row: Row | null): Promise<DiffSide> {
@@ -35,7 +34,7 @@ async function sideOf(name: string, runStore: RunStore, row: Row | null): Promis
   return { run: name, plan: stored.run, row, custody, versions: row?.versions ?? versionsOf(noted) };
 }
 
-export const registerDiff: Register = (program, exit) => {
+export const registerDiff: Register = (program) => {
   documented(program.command('diff <run> <other>'), {
     does: 'List what differs between two runs',
     notes: [
@@ -46,6 +45,6 @@ export const registerDiff: Register = (program, exit) => {
   })
     .option('--json', 'print one JSON document', false)
     .action(async (a: string, b: string, options: { json: boolean }, command) => {
-      exit(await diff(await workspaceOf(command, 'read'), { a, b, ...options }));
+      await diff(await workspaceOf(command, 'read'), { a, b, ...options });
     });
 };

@@ -37,9 +37,9 @@ export interface PlanOptions {
 }
 
 /**
- * `phasebox plan`: shows what configs would do, and changes nothing. Returns the exit code. Throws CommandError (2, 3).
+ * `phasebox plan`: shows what configs would do, and changes nothing. Throws CommandError (2, 3).
  */
-export async function plan(files: readonly string[], options: PlanOptions): Promise<number> {
+export async function plan(files: readonly string[], options: PlanOptions): Promise<void> {
   const { against, print, workspace } = options;
   const context = await openPlanContext(workspace);
   const reads = await readAll(against === undefined ? files : [against, ...files], context);
@@ -56,7 +56,6 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
         : planned.map(planText).join('\n'),
     );
   }
-  return 0;
 }
 
 /** What `plan --json` prints of one config. */
@@ -124,7 +123,7 @@ async function printDifferences(
   options.print(options.json ? `${printableJson(found)}\n` : text);
 }
 
-export const registerPlan: Register = (program, exit) => {
+export const registerPlan: Register = (program) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',
     notes: ['It shows what the data would teach, the stages, their exact commands, disk and time. Nothing is changed.'],
@@ -141,6 +140,6 @@ export const registerPlan: Register = (program, exit) => {
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, 'read');
       const shows = options.against === undefined;
-      exit(await plan(files, { ...options, workspace, print, warn: shows ? await warnOutsideOutput() : warn }));
+      await plan(files, { ...options, workspace, print, warn: shows ? await warnOutsideOutput() : warn });
     });
 };

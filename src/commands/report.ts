@@ -9,9 +9,9 @@ import { documented } from './parts/usage.ts';
 
 /**
  * Renders the comparison and the answers again from results.jsonl. Prints the path of the page, or the page itself
- * without what a person wrote around it. Returns the exit code.
+ * without what a person wrote around it.
  */
-export async function report(workspace: Workspace, options: { readonly print: boolean }): Promise<number> {
+export async function report(workspace: Workspace, options: { readonly print: boolean }): Promise<void> {
   const found = await stat(workspace.artifacts).catch(ifAbsent(null));
   if (found === null) {
     const todo = 'The first `phasebox up` or `phasebox submit` makes it. Before that, there is nothing to compare.';
@@ -20,10 +20,9 @@ export async function report(workspace: Workspace, options: { readonly print: bo
   const { path, rendered, warnings } = await writePages(workspace);
   for (const warning of warnings) printError(`phasebox: ${warning}\n`);
   print(options.print ? rendered : `${path}\n`);
-  return 0;
 }
 
-export const registerReport: Register = (program, exit) => {
+export const registerReport: Register = (program) => {
   documented(program.command('report'), {
     does: 'Write the report again',
     notes: ['The report is made from results.jsonl. The command says where it is.'],
@@ -32,6 +31,6 @@ export const registerReport: Register = (program, exit) => {
   })
     .option('--print', 'print the report as well', false)
     .action(async (options: { print: boolean }, command) => {
-      exit(await report(await workspaceOf(command, 'read'), options));
+      await report(await workspaceOf(command, 'read'), options);
     });
 };

@@ -32,7 +32,7 @@ const mostShown = 20;
  * Scores kept answers again, without a model. A suite's own `scorer` runs. Prints the score and returns 0. Throws
  * CommandError 2 if the answers do not fit the suite, and 1 if the scorer fails.
  */
-export async function score(options: ScoreOptions): Promise<number> {
+export async function score(options: ScoreOptions): Promise<void> {
   const { suite, warnings: doubts = [] } = await suiteAt(options.suite);
   const text = await textAt(options.answers);
   const { answers, problems } = readScorableAnswers(text);
@@ -44,7 +44,6 @@ export async function score(options: ScoreOptions): Promise<number> {
   const warnings = [...doubts.map((text) => `${options.suite}: ${text}`), ...unreadable(suite, answers)];
   for (const warning of warnings) warn(`warning: ${warning}`);
   print(options.json ? jsonOf(result, warnings) : table(suite, result));
-  return 0;
 }
 
 /** A warning about answers that score 0 because they are not chat completions, or no warning. */
@@ -137,7 +136,7 @@ function table(suite: Suite, result: Score): string {
   return `${[line('category', 'lenient', 'strict', 'prompts'), ...lines, '', `modes: ${used.join(', ')}`].join('\n')}\n`;
 }
 
-export const registerScore: Register = (program, exit) => {
+export const registerScore: Register = (program) => {
   documented(program.command('score'), {
     does: 'Score stored answers without a model',
     examples: ['phasebox score --suite suites/agent-27.yaml --answers artifacts/43a/43a-s0/6-eval/answers.jsonl'],
@@ -146,5 +145,5 @@ export const registerScore: Register = (program, exit) => {
     .requiredOption('--suite <file>', 'the eval suite')
     .requiredOption('--answers <file>', 'answers.jsonl of an eval stage, or the answers of another program')
     .option('--json', 'print one JSON document')
-    .action(async (options: ScoreOptions) => exit(await score(options)));
+    .action(async (options: ScoreOptions) => await score(options));
 };

@@ -12,8 +12,8 @@ import { documented } from './parts/usage.ts';
 
 const poll_ms = 200;
 
-/** Stops the `up` of a workspace and waits for its end. `tools` also stops what it started. Returns the exit code. */
-export async function stop(workspace: Workspace, { tools }: { readonly tools: boolean }): Promise<number> {
+/** Stops the `up` of a workspace and waits for its end. `tools` also stops what it started. */
+export async function stop(workspace: Workspace, { tools }: { readonly tools: boolean }): Promise<void> {
   const owner = await ownerOf(workspace.state);
   if (owner !== null) {
     if (tools) await outcomesOf(workspace, { kind: 'stop' });
@@ -28,7 +28,6 @@ export async function stop(workspace: Workspace, { tools }: { readonly tools: bo
   for (const outcome of left) print(`${outcomeText(outcome)}\n`);
   if (owner === null && left.length === 0)
     print(`phasebox is not up here${tools ? ', and no tool runs' : ''}: nothing to stop\n`);
-  return 0;
 }
 
 /** Its socket answered a moment ago, so the pid is its own. */
@@ -43,7 +42,7 @@ function terminate(pid: number): void {
   }
 }
 
-export const registerStop: Register = (program, exit) => {
+export const registerStop: Register = (program) => {
   documented(program.command('stop'), {
     does: 'Stop `phasebox up`',
     notes: ['A running tool continues in the background, and the next `phasebox up` resumes it.'],
@@ -55,6 +54,6 @@ export const registerStop: Register = (program, exit) => {
   })
     .option('--tools', 'also stop running tools and the broker, including those that a killed `up` left behind', false)
     .action(async (options: { tools: boolean }, command) => {
-      exit(await stop(await workspaceOf(command, 'read'), options));
+      await stop(await workspaceOf(command, 'read'), options);
     });
 };

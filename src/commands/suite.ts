@@ -23,10 +23,10 @@ export interface SuiteOptions extends Flags {
 }
 
 /**
- * Makes an eval suite from chat data. Returns 0. Throws CommandError 2 if there is no such file, no usable row, or if
+ * Makes an eval suite from chat data. Throws CommandError 2 if there is no such file, no usable row, or if
  * `output` exists.
  */
-export async function suiteFromData(path: string, options: SuiteOptions): Promise<number> {
+export async function suiteFromData(path: string, options: SuiteOptions): Promise<void> {
   const text = await readText(path);
   if (text === null) throw new CommandError(2, `${path} does not exist.`);
   const name = options.name ?? basename(path, extname(path));
@@ -40,7 +40,6 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
   const place = options.output === undefined ? '' : `${options.output}: `;
   options.tell(`${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'row')} of ${path}`);
   if (left.length > 0) options.tell(['left out:', ...left].join('\n'));
-  return 0;
 }
 
 /** An existing suite may be in use, so it is never overwritten. */
@@ -54,7 +53,7 @@ async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-export const registerSuite: Register = (program, exit) => {
+export const registerSuite: Register = (program) => {
   documented(program.command('suite'), {
     does: 'Make a suite from chat data',
     notes: [
@@ -72,6 +71,6 @@ export const registerSuite: Register = (program, exit) => {
     .option('--name <name>', 'name of the suite (default: that of the file)')
     .option('--wrapper <name>', 'the function that answers have to call', 'execute_code')
     .action(async (_from: string, file: string, flags: Flags) => {
-      exit(await suiteFromData(file, { ...flags, print: printFile, tell: (text) => printError(`${text}\n`) }));
+      await suiteFromData(file, { ...flags, print: printFile, tell: (text) => printError(`${text}\n`) });
     });
 };

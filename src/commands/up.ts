@@ -242,7 +242,7 @@ export const registerUp: Register = (program, exit) => {
     .option('--no-dashboard', 'do not serve the dashboard')
     .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean }, command) => {
       const workspace = await workspaceOf(command, 'write');
-      if (options.detach) return exit(await detach(workspace, process.argv));
+      if (options.detach) return detach(workspace, process.argv);
       const { once: untilDone = false, dashboard } = options;
       exit(await up(workspace, { once: untilDone, dashboard, logLevel: globals(command).logLevel }));
     });

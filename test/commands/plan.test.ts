@@ -35,7 +35,7 @@ async function planned(root: string, files: readonly string[], options: Options 
   const print = (more: string): void => {
     text += more;
   };
-  expect(await plan(files, { ...options, workspace, print })).to.equal(0);
+  await plan(files, { ...options, workspace, print });
   return text;
 }
 

@@ -28,7 +28,7 @@ export function reportUp(): void {
 }
 
 /** Starts the same command again in the background and waits until it watches the inbox: it may own the workspace and then miss a python or a broker. `argv`: as in process.argv. */
-export async function detach(workspace: Workspace, argv: readonly string[]): Promise<number> {
+export async function detach(workspace: Workspace, argv: readonly string[]): Promise<void> {
   const owner = await ownerOf(workspace.state);
   if (owner !== null) throw new CommandError(3, `phasebox is already up in ${workspace.root} (pid ${owner}).`);
   const path = join(workspace.state, 'log', 'up.log');
@@ -57,5 +57,4 @@ export async function detach(workspace: Workspace, argv: readonly string[]): Pro
   print(
     `up in the background (pid ${child.pid}), log in ${path}\nshow its progress: phasebox status; stop it: phasebox stop\n`,
   );
-  return 0;
 }

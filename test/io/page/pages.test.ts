@@ -152,7 +152,7 @@ describe('phasebox report', () => {
     await upsertRow(join(root, 'artifacts'), makeRow(), () => 1);
     const run = (options: object) => {
       const script = `import { report } from './src/commands/report.ts';
-        process.exitCode = await report({ root: ${JSON.stringify(root)}, artifacts: ${JSON.stringify(join(root, 'artifacts'))},
+        await report({ root: ${JSON.stringify(root)}, artifacts: ${JSON.stringify(join(root, 'artifacts'))},
           inbox: '', state: '', config: {} }, ${JSON.stringify(options)});`;
       return execa(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
     };
