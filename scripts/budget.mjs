@@ -1,4 +1,4 @@
-// The budget of the tail: what no lint rule counts. Prints who is over it; exit code 1 if anyone is.
+// Limits that no lint rule has. Prints every violation. Exit code 1 if there are any.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -13,13 +13,13 @@ const longest = [
   { folder: 'bench', ends: '.ts', lines: 400 },
 ];
 const mostDependencies = 14;
-/** What the compiler is told to believe: each a way around the types. */
+/** Ways to make the compiler accept anything, which bypass the types. */
 const wayAround = /\bas any\b|:\s*any\b|<any>|\bas unknown as\b|@ts-(?:ignore|nocheck|expect-error)/;
 const comment = /^\s*(?:\/?\*.*|\/\/.*)$|\/\*.*?\*\/|\/\/ .*$/g;
 /**
- * What writes to the terminal as it is. Names, keys and tools may hold ESC and BEL, so text goes there through
- * commands/parts/output.ts, which shows them escaped. `writers` do the same: a screen that is redrawn, the log's lines, and the
- * entry, which an old Node must be able to read.
+ * Raw writes to the terminal. Names, keys and tools may contain ESC and BEL, so text is written through
+ * commands/parts/output.ts, which escapes them. `writers` do the same: a screen that is redrawn, the log's lines, and
+ * the entry, which an old Node must be able to read.
  */
 const rawWrite = /\bstd(?:out|err)\.write\(|\bconsole\.|(?<!shownLine, )'inherit'|\.pipe\(process\./;
 const writers = [

@@ -11,7 +11,7 @@ const env = {
   // mlx on Linux would compile its kernels first, which takes longer than the demo's trainings.
   ...(process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {}),
 };
-// The demo is what its files say, not what the caller's own workspace is set to.
+// The demo depends only on its files, and not on the settings of the caller's own workspace.
 delete env.REDIS_URL;
 delete env.PHASEBOX_PYTHON;
 
@@ -36,22 +36,22 @@ function refuseWhileItRuns() {
 
 function prepare() {
   const before = existsSync(workspace) ? 'emptied and filled again' : 'made';
-  process.stdout.write(`demo: .demo/ is ${before}; inbox/ and artifacts/ of this folder stay as they are\n`);
+  process.stdout.write(`demo: .demo/ is ${before}; inbox/ and artifacts/ of this folder are not changed\n`);
   rmSync(workspace, { recursive: true, force: true });
   mkdirSync(workspace);
   cpSync(join(repository, 'demo'), join(workspace, 'demo'), { recursive: true });
   const settings = { python: join(repository, '.venv/bin/python'), disk_reserve_gb: 1 };
-  // JSON values are YAML values, and a path may hold what YAML reads as something else.
+  // JSON values are YAML values, and a path may contain what YAML reads as something else.
   const lines = Object.entries(settings).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
   writeFileSync(join(workspace, 'phasebox.yaml'), lines.join(''));
 }
 
-/** Runs the command in .demo/, on this terminal, and gives its exit code. */
+/** Runs the command in .demo/, on this terminal, and returns its exit code. */
 function phasebox(...args) {
   process.stdout.write(`\n$ phasebox ${args.join(' ')}\n`);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [command, ...args], { cwd: workspace, env, stdio: 'inherit' });
-    // Ctrl-C reaches the command too: it ends in order, and we wait for it.
+    // Ctrl-C reaches the command too. It ends in order, and this script waits for it.
     const wait = () => undefined;
     process.on('SIGINT', wait);
     child.on('error', reject);
@@ -67,13 +67,13 @@ function showComparison() {
   if (!existsSync(page)) return;
   const [head = '', ...sections] = readFileSync(page, 'utf8').split(/^(?=## )/m);
   process.stdout.write(`\n${head.replace(/^<!--.*-->\n/m, '').trim()}\n`);
-  // What else it says (warnings, time and disk, answers) is for reading, not for a terminal's width.
+  // The other sections (warnings, time and disk, answers) are too wide for a terminal.
   for (const section of sections)
     if (/^## (?:Phases|Runs)\n/.test(section)) process.stdout.write(`\n${tableOf(section)}\n`);
   process.stdout.write(`\nThe whole comparison: ${relative(process.cwd(), page)}\n`);
 }
 
-/** Heading and table of a section, without what folds or is a picture. */
+/** Heading and table of a section, without folded parts and pictures. */
 function tableOf(section) {
   const [heading, ...lines] = section.split('\n');
   const table = lines.slice(lines.findIndex((line) => line.startsWith('|')));

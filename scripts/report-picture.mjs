@@ -1,5 +1,5 @@
-// `npm run docs:picture FILE`: takes docs/report.png of a report.html, with a Chromium that is installed (CHROMIUM names it).
-// The one in the repository is of three seeds of the demo, with a 4-bit variant of A.
+// `npm run docs:picture FILE`: makes docs/report.png from a report.html, with an installed Chromium (CHROMIUM names
+// it). The one in the repository shows three seeds of the demo, with a 4-bit variant of A.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -20,7 +20,7 @@ const browser = await chromium.launch({ executablePath, args: ['--headless', '--
 try {
   const page = await browser.newPage({ viewport: { width: 1300, height: 900 }, colorScheme: 'light' });
   await page.goto(pathToFileURL(report).href);
-  // Down to the table of phases: the conclusions and what they rest on.
+  // Down to the table of phases: the conclusions and their basis.
   const { y, height } = await page.locator('table').first().boundingBox();
   const clip = { x: 0, y: 0, width: 1300, height: Math.ceil(y + height) + 16 };
   await page.screenshot({ path: join(repository, 'docs/report.png'), fullPage: true, clip });

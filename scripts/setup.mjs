@@ -1,5 +1,6 @@
-// Makes a bare clone ready: node_modules, a Python environment in .venv, the command in dist/. On Node's built-ins alone.
-// Each step looks whether its result is there and right, so a set-up that was interrupted goes on where it is needed.
+// Prepares a bare clone: node_modules, a Python environment in .venv, the command in dist/. It only uses Node's
+// built-ins. Each step checks whether its result already exists and is right, so an interrupted set-up resumes where
+// necessary.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +21,7 @@ const steps = [
 ];
 
 try {
-  // What we cannot install ourselves is looked for first: not after minutes of downloads.
+  // Things that this script cannot install are checked first, and not after minutes of downloads.
   checkThisSystem();
   const due = steps.filter((step) => !step.isReady());
   const python = due.some((step) => step.make === makePython) ? findPython(process.env, process.platform) : undefined;
@@ -43,14 +44,14 @@ function checkThisSystem() {
   checkSystem({ platform, arch, node: versions.node, glibc });
 }
 
-/** npm writes node_modules/.package-lock.json last, so where that says what the lock says, the install was finished. */
+/** npm writes node_modules/.package-lock.json last, so if it matches the lock file, the install was finished. */
 function modulesReady() {
   const wanted = readJson(at('package-lock.json')).packages;
   const installed = readJson(at('node_modules/.package-lock.json'))?.packages;
   if (installed === undefined) return false;
   return Object.entries(wanted).every(([path, { version, optional }]) => {
     if (path === '') return true;
-    // Optional ones are builds for other systems, most of them.
+    // Most optional ones are builds for other systems.
     if (installed[path] === undefined) return optional === true;
     return installed[path].version === version && existsSync(at(path, 'package.json'));
   });
@@ -72,7 +73,7 @@ function pythonReady() {
   return (
     stamp?.requirements === sha256(requirements) &&
     (asked === undefined || asked === stamp.asked) &&
-    // A link: it dangles once that Python was removed or replaced by an upgrade.
+    // A link, which has no target once that Python was removed or replaced by an upgrade.
     existsSync(at('.venv/bin/python'))
   );
 }
@@ -96,14 +97,14 @@ function makeDist() {
   run(process.execPath, [at('scripts/build.mjs')], 'The sources do not build: see above.');
 }
 
-/** Output goes to the terminal; the first failure ends the set-up with what to do. */
+/** Output goes to the terminal. The first failure ends the set-up with what to do. */
 function run(program, args, hint) {
   const { status, signal, error } = spawnSync(program, args, {
     cwd: repository,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   if (error?.code === 'ENOENT')
-    throw new Missing(`${program} is not there. ${program === 'npm' ? 'It comes with Node.' : hint}`);
+    throw new Missing(`${program} is not installed. ${program === 'npm' ? 'It comes with Node.' : hint}`);
   if (status !== 0)
     throw new Missing(`${program} ${args.join(' ')}\nended with ${signal ?? `code ${status}`}. ${hint}`);
 }
@@ -121,7 +122,7 @@ function readText(file) {
   }
 }
 
-/** undefined when there is no such file, or when it was cut off by an interruption: then its step runs again. */
+/** Undefined if there is no such file, or if an interruption cut it: then its step runs again. */
 function readJson(file) {
   const text = readText(file);
   if (text === null) return undefined;

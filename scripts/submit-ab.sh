@@ -1,5 +1,5 @@
 #!/bin/sh
-# Submits experiment A (43a, Coder-30B) and then B (43b, Qwen3-14B): B starts when A is over, cleaned up included.
+# Submits experiment A (43a, Coder-30B) and then B (43b, Qwen3-14B): B starts when A has finished, including its cleanup.
 #
 # usage: scripts/submit-ab.sh [WORKSPACE] [OPTION...]
 #   WORKSPACE   the folder with inbox, artifacts and phasebox.yaml; the current folder if left out

@@ -23,8 +23,8 @@ const checks = {
 };
 
 /**
- * Folders of test/; `rest` = every folder that no other row names. `each`: how many of its files share a mocha process.
- * A process that runs longer than its limit is killed.
+ * Folders of test/. `rest` means every folder that no other row names. `each` is how many of its files share a mocha
+ * process. A process that runs longer than its limit is killed.
  */
 const suites = {
   crash: { folders: ['crash'], each: 1, limit_min: 25 },
@@ -33,7 +33,7 @@ const suites = {
   chain: { folders: ['chain'], each: 3, limit_min: 15 },
   unit: { folders: 'rest', each: 24, limit_min: 15 },
 };
-/** Files of test/long/. What each can be told by its environment stands at its head. */
+/** Files of test/long/. The environment variables of each are described at its top. */
 const longSuites = {
   damage: { files: ['test/long/damage.test.ts'], each: 1, limit_min: 120 },
   harms: { files: ['test/long/harms.test.ts'], each: 1, limit_min: 120 },
@@ -44,7 +44,10 @@ const longest = [
   ...['real/chain', 'real/requantise', 'real/download', 'real/demo', 'real/select', 'real/templates'],
 ].map((name) => `test/${name}.test.ts`);
 const linesOfFailure = 40;
-/** Mocha processes at a time. Each waits for its subprocesses half of the time: as many as cores would leave cores idle. */
+/**
+ * Mocha processes at a time. Each waits for its subprocesses half of the time, so as many as cores would leave cores
+ * idle.
+ */
 const lanes = Math.min(4, availableParallelism() + 1);
 
 const isLong = process.argv[2] === '--long';
@@ -60,7 +63,7 @@ if (unknown.length > 0) {
 const nothing = { seconds: 0, passed: 0, failed: 0, skipped: 0 };
 /** Counts by the name of the check or suite. `seconds` is the sum of its processes. */
 const results = new Map();
-/** What failed, again at the end: who reads the last lines only sees it too. */
+/** The failures are printed again at the end, for readers of the last lines. */
 const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
@@ -95,7 +98,7 @@ function jobsOf(name) {
   const alone = files.filter((file) => each === 1 || longest.includes(file));
   const rest = files.filter((file) => !alone.includes(file));
   const parts = alone.map((file) => [file]);
-  // Neighbours take about as long as each other: they are dealt out.
+  // Adjacent files take about equally long, so they are distributed.
   const packs = Math.ceil(rest.length / each);
   for (let pack = 0; pack < packs; pack += 1) parts.push(rest.filter((_, index) => index % packs === pack));
   return parts.map((part, index) => ({
@@ -105,13 +108,13 @@ function jobsOf(name) {
   }));
 }
 
-/** Runs one check or one mocha process; its output comes in one piece, live when it is the first that runs. */
+/** Runs one check or one mocha process. Its output is printed as one piece, and live if it is the first that runs. */
 async function report({ name, title, work }) {
   const { say, over } = print();
   say(`\n== ${title}\n`);
   const start = performance.now();
   const counts = { ...(await work(say)), seconds: (performance.now() - start) / 1000 };
-  for (const text of counts.told ?? []) red.push(`${title}: ${firstLines(text)}`);
+  for (const text of counts.stacks ?? []) red.push(`${title}: ${firstLines(text)}`);
   if (counts.why !== undefined) red.push(`${title}: ${counts.why}`);
   results.set(name, sum(results.get(name) ?? nothing, counts));
   say(`== ${line(title, counts)}\n`);
@@ -126,7 +129,10 @@ function line(name, { seconds, why, ...counts }) {
   return `${name.padEnd(8)} ${seconds.toFixed(1).padStart(6)} s   ${sentence(counts)}${why === undefined ? '' : `: ${why}`}`;
 }
 
-/** Writers to one output: the first writes at once, what the others say is kept until those before them are over. */
+/**
+ * Writers to one output: the first writes at once, and the output of the others is kept until those before them have
+ * finished.
+ */
 function inTurn(write) {
   const writers = [];
   const flush = () => {

@@ -8,15 +8,8 @@ const repository = join(import.meta.dirname, '..');
 
 /** What `npm run lint` checks. A folder is added when it passes. */
 const checked = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'docs',
-  'examples',
-  'suites',
-  'templates',
-  'llms.txt',
-  'python',
-  'src',
+  ...['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs', 'llms.txt'],
+  ...['src', 'python', 'scripts', 'templates', 'examples', 'suites', '.github'],
 ];
 const endings = /\.(?:ts|mjs|py|sh|md|txt|ya?ml)$/;
 /** The list itself must hold the words. */

@@ -11,7 +11,7 @@ export async function fullProgram(): Promise<Command> {
   return program;
 }
 
-/** A line a command, each a link to its section. */
+/** One line per command, with a link to its section. */
 export const commandList = (program: Command): string =>
   table(
     ['command', 'what it does'],
@@ -23,7 +23,7 @@ export const commandList = (program: Command): string =>
 
 export const globalOptions = (program: Command): string => table(['option', 'meaning'], options(program));
 
-/** A section a command. */
+/** One section per command. */
 export const commandSections = (program: Command): string => program.commands.map(section).join('\n\n');
 
 function section(command: Command): string {

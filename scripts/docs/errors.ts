@@ -8,7 +8,7 @@ const retries: Readonly<Record<Retry, string>> = {
   never: 'Not retried.',
 };
 
-/** A section a code. */
+/** One section per code. */
 export const errorSections = (): string =>
   Object.entries(catalogue)
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -6,12 +6,12 @@ import { workspaceConfig } from '../../src/events/workspace.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** YAML reads 43 and no as something else than text; as names they are taken as they are written. */
+/** YAML reads 43 and no as values other than text. As names they are used as written. */
 const asWritten = ['string', 'number', 'boolean'] as const;
 
 /**
- * JSON Schema (2020-12) of a phase config for editors: what may be written, with a line on each key. It asks for no
- * more than `phase`: what else is required may come by `extends` or `from`.
+ * JSON Schema (2020-12) of a phase config for editors: what may be written, with a line about each key. It requires no
+ * more than `phase`, since the rest may come from `extends` or `from`.
  */
 export function phaseJsonSchema(): JsonSchema {
   const schema = inputSchema(phase);
@@ -34,7 +34,7 @@ export const workspaceJsonSchema = (): JsonSchema => ({
   title: 'phasebox: phasebox.yaml',
 });
 
-/** Whole numbers carry JavaScript's own limit, which says nothing to people. */
+/** Whole numbers have JavaScript's own limit, which means nothing to people. */
 function inputSchema(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, {
     io: 'input',
@@ -55,7 +55,7 @@ function part(schema: unknown): JsonSchema {
   return rest;
 }
 
-/** What a variant may say is a part of each section, and null to take something back. */
+/** A variant may have a part of each section, and null to remove something. */
 function variants(schema: unknown): JsonSchema {
   const properties: Record<string, JsonSchema> = {};
   for (const name of sectionNames) properties[name] = orNull(inputSchema(stages[name].settings));

@@ -19,7 +19,7 @@ const whole = ['train', 'from', 'baseline'];
 /** Every key of a phase config, with its default. */
 export const phaseKeys = (): string => keyTable(keysOf(phase, whole));
 
-/** The keys of `train` that phasebox reads itself; their defaults are those of mlx_lm. */
+/** The keys of `train` that phasebox reads itself. Their defaults are those of mlx_lm. */
 export const trainKeys = (): string =>
   table(
     ['key', 'allowed', 'meaning'],
@@ -41,7 +41,7 @@ function shownDefault(schema: Schema): string {
   return code(typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', '));
 }
 
-/** All keys of an object, those of its sections as `section.key`. */
+/** All keys of an object, with those of its sections as `section.key`. */
 function keysOf(schema: Schema, closed: readonly string[], name = ''): Key[] {
   const object = bare(schema);
   if (!(object instanceof z.ZodObject) || closed.includes(name)) return [{ name, schema }];
@@ -50,7 +50,7 @@ function keysOf(schema: Schema, closed: readonly string[], name = ''): Key[] {
   );
 }
 
-/** Below what a default or an `optional` wraps. */
+/** The schema inside of a default or an `optional`. */
 function bare(schema: Schema): Schema {
   const { def } = schema._zod;
   return 'innerType' in def && schema._zod.def.type !== 'nullable' ? bare(def.innerType as Schema) : schema;
@@ -62,7 +62,7 @@ function meaning(name: string, schema: Schema): string {
   return description;
 }
 
-/** The values that a key takes, in words. */
+/** The allowed values of a key, in words. */
 const allowed = (schema: Schema): string =>
   isPathSchema(bare(schema)) ? 'path' : words(z.toJSONSchema(bare(schema), { io: 'input', unrepresentable: 'any' }));
 

@@ -1,4 +1,4 @@
-/** A table; a `|` within a cell is escaped. */
+/** A table. A `|` within a cell is escaped. */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -21,7 +21,7 @@ export const guides = [
   'reliability',
 ].map((name) => `docs/${name}.md`);
 
-/** What stands between `<!-- generated: NAME -->` and `<!-- end -->` of a page. */
+/** The content between `<!-- generated: NAME -->` and `<!-- end -->` of a page. */
 const parts: Readonly<Record<string, (program: Command) => string>> = {
   'command list': commandList,
   'global options': globalOptions,
@@ -32,7 +32,7 @@ const parts: Readonly<Record<string, (program: Command) => string>> = {
   'workspace keys': workspaceKeys,
 };
 
-/** Every page that is made in part or whole from the code, as it has to be: path -> text. */
+/** The required content of every page that is made in part or completely from the code: path -> text. */
 export async function generatedPages(repository: string): Promise<ReadonlyMap<string, string>> {
   const read = (path: string): Promise<string> => readFile(join(repository, path), 'utf8');
   const program = await fullProgram();
@@ -53,7 +53,7 @@ function filled(path: string, text: string, program: Command): string {
   });
 }
 
-/** https://llmstxt.org: a title, a summary, and a line a page. */
+/** https://llmstxt.org: a title, a summary, and one line per page. */
 function llmsText(pages: readonly (readonly [path: string, text: string])[]): string {
   const lines = pages.map(([path, text]) => {
     const [, title, first] = /^# (.*)\n\n([\s\S]*?\.)(?=\s)/.exec(text) ?? [];

@@ -1,4 +1,4 @@
-// What set-up looks for: the Node, the machine and the Python that everything here runs on.
+// What set-up needs: the Node, the machine and the Python on which everything here runs.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -17,7 +17,7 @@ const install = {
   linux: 'sudo apt install python3 python3-venv     (Debian 12 or newer, Ubuntu 24.04 or newer)',
 };
 
-/** Throws Missing for a system that the tools have no builds for. `glibc`: undefined where there is none. */
+/** Throws Missing for a system for which the tools have no builds. `glibc` is undefined if there is none. */
 export function checkSystem({ platform, arch, node, glibc }) {
   if (platform === 'win32') {
     throw new Missing('Windows is not supported. phasebox runs on macOS and Linux; WSL 2 counts as Linux.');
@@ -46,7 +46,7 @@ function isAtLeast(version, [major, minor]) {
   return x > major || (x === major && y >= minor);
 }
 
-/** The first Python that will do, as { path, version }. `PHASEBOX_SETUP_PYTHON` is taken or refused, never passed over. */
+/** The first suitable Python, as { path, version }. `PHASEBOX_SETUP_PYTHON` is used or refused, never skipped. */
 export function findPython(env, platform) {
   const asked = env.PHASEBOX_SETUP_PYTHON;
   const names = ['python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3'];
@@ -89,7 +89,9 @@ function isExecutable(path) {
   }
 }
 
-/** Asks the program itself: a shim of pyenv is there for versions that are not, macOS has one that offers to install. */
+/**
+ * Asks the program itself: a shim of pyenv also exists for missing versions, and macOS has one that offers to install.
+ */
 function describe(path, env) {
   const ask = [
     'import importlib.util as u, platform, sys',

@@ -1,4 +1,4 @@
-// The licences of what is bundled: they ask to go with the code.
+// The licences of bundled packages, which must be distributed with the code.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-// Mocha's own spec reporter, which also leaves its counts, and what failed, where scripts/test.mjs reads them.
+// Mocha's own spec reporter, which also writes its counts and failures for scripts/test.mjs.
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
@@ -8,16 +8,16 @@ export default class Counted extends Mocha.reporters.Spec {
     super(runner, options);
     runner.once('end', () => {
       const { passes, failures, pending } = runner.stats;
-      const told = this.failures.map(
+      const stacks = this.failures.map(
         (test) => `${test.fullTitle()}\n${test.err?.stack ?? test.err}${difference(test.err)}`,
       );
-      const counts = { passed: passes, failed: failures, skipped: pending, told };
+      const counts = { passed: passes, failed: failures, skipped: pending, stacks };
       writeFileSync(process.env.PHASEBOX_TEST_COUNTS, JSON.stringify(counts));
     });
   }
 }
 
-/** Spec has written the difference above, and left both sides as texts. */
+/** Spec has already written the difference, and left both sides as texts. */
 const difference = ({ showDiff, actual, expected } = {}) =>
   showDiff && typeof actual === 'string' && typeof expected === 'string'
     ? Mocha.reporters.Base.generateDiff(actual, expected)

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const repository = join(import.meta.dirname, '../..');
 
-/** What runs, as `end(signal)` of each: a signal to us reaches them all. */
+/** The running processes, as `end(signal)` of each: a signal to this script reaches them all. */
 const living = new Set();
 for (const signal of ['SIGINT', 'SIGTERM'])
   process.once(signal, () => {
@@ -14,7 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
     process.exit(130);
   });
 
-/** Mocha on some files; its counts come by a file, so that its output stays live. */
+/** Mocha on some files. Its counts are written to a file, so that its output stays live. */
 export async function mocha({ files, limit_min }, say) {
   const folder = mkdtempSync(join(tmpdir(), 'phasebox-counts-'));
   const counts = join(folder, 'counts.json');
@@ -28,7 +28,7 @@ export async function mocha({ files, limit_min }, say) {
     });
     const found = read(counts);
     if (found === null) return { passed: 0, failed: 1, skipped: 0, why: why ?? 'mocha ended without a result' };
-    // All tests passed and yet no 0: a crash, or a process that never ended, after the last test.
+    // All tests passed but the exit code is not 0: a crash, or a process that never ended, after the last test.
     if (code !== 0 && found.failed === 0) return { ...found, failed: 1, why: why ?? `mocha ended with code ${code}` };
     return found;
   } finally {
@@ -49,7 +49,7 @@ function mochaOptions() {
   ];
 }
 
-/** A group of its own, so that a suite over its limit is ended with all that it started. */
+/** In a process group of its own, so that a suite over its limit is stopped with everything that it started. */
 export function run({ program, args, say, env = {}, limit_min = 10 }) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -68,7 +68,7 @@ export function run({ program, args, say, env = {}, limit_min = 10 }) {
       why = `ended: still running after ${limit_min} min`;
       end('SIGKILL');
     }, limit_min * 60_000);
-    // The terminal's Ctrl-C reaches only our own group.
+    // The terminal's Ctrl-C only reaches our own group.
     living.add(end);
     const done = (code) => {
       clearTimeout(timer);
@@ -79,7 +79,7 @@ export function run({ program, args, say, env = {}, limit_min = 10 }) {
       why = error.message;
       done(1);
     });
-    // A process left behind may hold the pipes for ever.
+    // A process that was left may keep the pipes open without end.
     child.on('exit', () =>
       setTimeout(() => [child.stdout, child.stderr].map((stream) => stream.destroy()), 5000).unref(),
     );
@@ -87,7 +87,7 @@ export function run({ program, args, say, env = {}, limit_min = 10 }) {
   });
 }
 
-/** mlx on Linux would compile its kernels anew for each model that a test makes. */
+/** mlx on Linux would compile its kernels again for each model that a test makes. */
 function environment() {
   return process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {};
 }

@@ -1,14 +1,14 @@
-// What dist/ is made of, as one hash: whether it is still what the sources say.
+// The sources of dist/ as one hash, to check whether dist/ is current.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const besides = ['package.json', 'package-lock.json', 'scripts/build.mjs', 'scripts/lib/licences.mjs'];
 
-/** Lies in dist/, so that whoever builds or removes dist/ changes it too. */
+/** In dist/, so that every build or removal of dist/ changes it too. */
 export const stampName = '.sources';
 
-/** Content, not times: a fresh checkout and a switch of branches change times at will. */
+/** Content, not times: a fresh checkout and a switch of branches change times arbitrarily. */
 export function sourcesHash(repository) {
   const entries = readdirSync(join(repository, 'src'), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -19,7 +19,7 @@ export function sourcesHash(repository) {
   return hash.digest('hex');
 }
 
-/** Whether dist/ is there, and made of the sources as they are now. */
+/** Whether dist/ exists, and was built from the current sources. */
 export function distIsCurrent(repository) {
   const at = (name) => join(repository, 'dist', name);
   if (!existsSync(at('phasebox.js')) || !existsSync(at(stampName))) return false;

@@ -98,7 +98,7 @@ describe('workers/model-cost', () => {
       [lost, 'killed'],
       [writes('{"kept": 1}'), 'cost.json'],
       [writes('{"kept": '), 'JSON'],
-      [async () => undefined, 'not there'],
+      [async () => undefined, 'does not exist'],
     ] as const) {
       const { found, seen } = await measured({ tool });
       expect(found).to.equal(null);
