@@ -11,15 +11,9 @@ export const cost = z.strictObject({
   bits: z.strictObject({ base: figure, final: figure }),
   /** rms of the adapter's change D, in steps of the base's quantization grid. */
   step: figure,
-  /**
-   * <W_final - W_base, D>
-   * <D, D>: 1 means that all of D is there, and 0 that it was rounded away.
-   */
+  /** <W_final - W_base, D> / <D, D>: 1 means that all of D is there, and 0 that it was rounded away. */
   kept: figure,
-  /**
-   * |D|
-   * |W_final - W_base - D|: the adapter compared with what rounding changed in addition.
-   */
+  /** |D| / |W_final - W_base - D|: the adapter compared with what rounding changed in addition. */
   snr: figure,
   /** Number of layers with an adapter. */
   layers: z.int(),
@@ -33,10 +27,7 @@ export const cost = z.strictObject({
   tokens: z.int(),
   /** Mean loss (nats per token) on the answers of all rows of valid.jsonl. */
   loss: z.strictObject({ base: z.number(), adapter: z.number(), final: z.number() }).nullable(),
-  /**
-   * (loss.base - loss.final)
-   * (loss.base - loss.adapter): 1 means all that the training gained.
-   */
+  /** (loss.base - loss.final) / (loss.base - loss.adapter): 1 means all that the training gained. */
   gain_kept: figure,
   rows: z.int(),
 });

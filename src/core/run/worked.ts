@@ -9,8 +9,7 @@ export interface Span {
 
 /**
  * The seconds that an attempt worked before now, under processes of `up` that have ended. A process adds up its own
- * time. Of
- * one that has ended, only the tools' own `spans` are known. What an earlier process had counted is in its `resumed`
+ * time. Of one that has ended, only the tools' own `spans` are known. What an earlier process had counted is in its `resumed`
  * line.
  * @returns null if the attempt has not begun yet.
  */

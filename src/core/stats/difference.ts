@@ -43,10 +43,7 @@ function welchError(a: readonly number[], b: readonly number[]): { squaredError:
   return { squaredError, df };
 }
 
-/**
- * distance
- * error. Without any error it is 0 for no distance, else infinite.
- */
+/** distance / error. Without any error it is 0 for no distance, else infinite. */
 function standardised(distance: number, squaredError: number): number {
   if (squaredError > 0) return distance / Math.sqrt(squaredError);
   return distance === 0 ? 0 : Math.sign(distance) * Number.POSITIVE_INFINITY;
@@ -94,8 +91,8 @@ function answerOf(p: number, { low, high }: Difference, margin: number): Equival
 }
 
 /**
- * Whether one figure could be one more run of these: t = (value - mean)
- * (s sqrt(1 + 1/n)), n - 1 degrees of freedom. Null below 2 runs.
+ * Whether one figure could be one more run of these: t = (value - mean) / (s sqrt(1 + 1/n)),
+ * n - 1 degrees of freedom. Null below 2 runs.
  */
 export function oneMoreDraw(value: number, runs: readonly number[]): { t: number; df: number; p: number } | null {
   if (runs.length < 2) return null;

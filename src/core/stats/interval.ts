@@ -18,8 +18,7 @@ export function meanInterval(values: readonly number[]): Interval | null {
 
 /**
  * Where the mean of one model over prompts of this kind may be, from one run: "plus-two t". Adds one prompt that scores
- * 0 and one
- * that scores 1, then uses Student's t with P + 1 degrees of freedom, cut to 0..1.
+ * 0 and one that scores 1, then uses Student's t with P + 1 degrees of freedom, cut to 0..1.
  * The two prompts keep the interval from having width 0 if all prompts score alike.
  * @param scores of prompts, 0..1
  */
@@ -31,8 +30,7 @@ export function promptInterval(scores: readonly number[]): Interval {
 
 /**
  * Where the mean over new runs and new prompts of this kind may be: two-way analysis of variance with both at random,
- * V = (MS_prompt + MS_run - MS_residual)
- * (P n), degrees of freedom by Satterthwaite (1946).
+ * V = (MS_prompt + MS_run - MS_residual) / (P n), degrees of freedom by Satterthwaite (1946).
  * Null below 2 runs or 2 prompts.
  * @param table runs x prompts, every run with the same prompts in the same order
  */

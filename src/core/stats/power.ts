@@ -104,8 +104,7 @@ const falseAlarms = [
 
 /**
  * How often "these two models differ" (one run each) would be wrong as a claim about their recipes, 0..1. It is
- * interpolated between
- * simulated points, and constant above the last one.
+ * interpolated between simulated points, and constant above the last one.
  * @param sd of runs of one recipe, in points of 100
  */
 export function recipeFalseAlarm(sd: number): number {

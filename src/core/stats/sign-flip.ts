@@ -18,10 +18,8 @@ const tolerance = 1e-12;
 
 /**
  * How often random signs of the differences give a sum at least as far from 0: two-sided, ties counted. Exact if the
- * differences have
- * a common denominator of at most 10,000 (and there are not thousands), else from 100,000 random flips as p = (b + 1)
- * (m + 1).
- * The same seed gives the same flips. Without differences, or if all are 0, p = 1.
+ * differences have a common denominator of at most 10,000 (and there are not thousands), else from 100,000 random flips
+ * as p = (b + 1) / (m + 1). The same seed gives the same flips. Without differences, or if all are 0, p = 1.
  * @param differences score of A - score of B per prompt, in points (0, .1, .5, 1/3, ...)
  */
 export function signFlip(differences: readonly number[], seed: string): { p: number; simulated: boolean } {

@@ -49,8 +49,7 @@ export async function readJournal(folder: string): Promise<JournalLine[]> {
 
 /**
  * A first look at a journal, in one synchronous step. If the run has its row and no warnings to show, only the first
- * and
- * the last line are parsed. Such a journal is read again when it is needed. Throws DamagedFile.
+ * and the last line are parsed. Such a journal is read again when it is needed. Throws DamagedFile.
  * @returns The lines, or `finished`.
  */
 export function lookAtJournal(folder: string): JournalLine[] | 'finished' {
