@@ -25,13 +25,14 @@ export interface SubmitOptions {
   readonly watch: boolean;
   readonly out: (line: string) => void;
   readonly err: (text: string) => void;
-  /** Ends the waiting of `watch`: it throws the signal's reason. */
+  /** Stops the waiting of `watch`, which then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Submits all files in this order, or none. Returns the exit code: 0; 1 with `watch` when a run failed or was cancelled;
- * 2 when a file is wrong; 3 with `watch` when a file cannot be accepted now. Throws what the disk throws.
+ * Submits all files in this order, or none. Returns the exit code. 0 means success. With `watch`, 1 means that a run
+ * failed or was cancelled. 2 means that a file is not valid. With `watch`, 3 means that a file cannot be accepted now.
+ * Throws errors of the disk.
  */
 export async function submit(paths: readonly string[], options: SubmitOptions): Promise<number> {
   const { send, again, watch, out, err } = options;
@@ -69,7 +70,9 @@ async function readGiven(path: string): Promise<SubmittedFile> {
   }
 }
 
-/** Prints what became of each file. Returns 2 when one was rejected although it was checked: something changed meanwhile. */
+/**
+ * Prints the result for each file. Returns 2 if one was rejected although it was checked: something changed meanwhile.
+ */
 function report(files: readonly SubmissionResult[], { workspace, out, err }: SubmitOptions): 0 | 2 {
   for (const { name, intention, warnings } of files) {
     out(intention);
@@ -101,7 +104,7 @@ async function waitForRows(runs: ReadonlySet<string>, { workspace, out, signal }
   }
 }
 
-/** All rows when the file changed since the last call; none when it did not. */
+/** All rows if the file changed since the last call, else none. */
 function changedRows(artifacts: string): () => Promise<readonly Row[]> {
   let before = '';
   return async () => {

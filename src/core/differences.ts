@@ -1,6 +1,6 @@
 import { isMapping, isSame, type Mapping } from './mapping.ts';
 
-/** A value that two mappings do not share. Undefined: it is absent on that side. */
+/** A value that differs between two mappings. Undefined if it is absent on that side. */
 export interface ChangedValue {
   /** `train.iters`. */
   readonly path: string;
@@ -9,8 +9,8 @@ export interface ChangedValue {
 }
 
 /**
- * The values that differ, in the order of the first mapping. What only the second has follows in its section. The order of
- * keys does not count, and a list is one value. A mapping that one side lacks is taken apart.
+ * The values that differ, in the order of the first mapping. What only the second has follows in its section. The order
+ * of keys does not count, and a list is one value. If one side lacks a mapping, its values are listed one by one.
  */
 export function differences(before: unknown, after: unknown, path = ''): ChangedValue[] {
   const [from, to] = [entriesIn(before), entriesIn(after)];
@@ -22,7 +22,10 @@ export function differences(before: unknown, after: unknown, path = ''): Changed
 
 const entriesIn = (value: unknown): Mapping | null => (value === undefined ? {} : isMapping(value) ? value : null);
 
-/** Without null and without mappings that hold nothing else, such as `{ adam: {}, sgd: {} }`. Undefined if nothing is left. */
+/**
+ * Without null and without mappings that contain nothing else, such as `{ adam: {}, sgd: {} }`. Undefined if nothing is
+ * left.
+ */
 export function withoutUnset(value: unknown): unknown {
   if (!isMapping(value)) return value ?? undefined;
   const entries = Object.entries(value).flatMap(([key, inner]) => {

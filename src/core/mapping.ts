@@ -1,23 +1,26 @@
 /** A YAML or JSON mapping. */
 export type Mapping = Readonly<Record<string, unknown>>;
 
-/** True for a plain mapping: no list, no null. */
+/** True for a plain mapping, and not for a list or null. */
 export function isMapping(value: unknown): value is Mapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Own keys only: `constructor` is a word like any other in a config. */
+/** Own keys only: `constructor` is an ordinary word in a config. */
 export function get(mapping: unknown, key: string | number): unknown {
   if (Array.isArray(mapping)) return mapping[Number(key)];
   return isMapping(mapping) && Object.hasOwn(mapping, key) ? mapping[key] : undefined;
 }
 
-/** The value at a path; undefined when it is not there. */
+/** The value at a path, or undefined if it does not exist. */
 export function getAt(value: unknown, path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>((inner, key) => get(inner, key), value);
 }
 
-/** A copy without the values at these paths. A list that holds one goes as a whole, since its other places would move. */
+/**
+ * A copy without the values at these paths. A list with one of them is removed as a whole, since its other places would
+ * move.
+ */
 export function without(mapping: Mapping, paths: readonly (readonly (string | number)[])[]): Mapping {
   const below = new Map<string, (readonly (string | number)[])[]>();
   for (const [key, ...rest] of paths) below.set(String(key), [...(below.get(String(key)) ?? []), rest]);

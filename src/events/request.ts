@@ -5,11 +5,12 @@ import { stageName } from './stages.ts';
 const target = z.string().min(1);
 
 /**
- * What a command writes to the socket of the process that owns the workspace, one JSON document a line. Handling one of
- * the first six twice has no further effect. `stage` is the first stage to run again, or null for the one that failed.
- *
- * A submission is followed by its files, a line each. When its turn has come, the owner sends `ready`, and it starts only
- * when the command then says `go`. So the request of a command that was stopped meanwhile leaves nothing behind.
+ * What a command writes to the socket of the process that owns the workspace, one JSON document per line. Handling one
+ * of the first six twice has no further effect. `stage` is the first stage to run again, or null for the one that
+ * failed.
+ * A submission is followed by its files, one line each. When it is its turn, the owner sends `ready`, and the
+ * submission only starts when the command then sends `go`. So the request of a command that was stopped meanwhile
+ * leaves nothing behind.
  */
 export const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cancel'), target }),
@@ -27,7 +28,7 @@ type Line = z.infer<typeof request>;
 /** A request about runs or about `up`. */
 export type ControlRequest = Exclude<Line, { kind: 'submit' | 'file' | 'go' }>;
 
-/** Configs that are submitted together, in their order. `again`: every seed once more. */
+/** Configs that are submitted together, in their order. `again` runs every seed once more. */
 export interface Submission {
   readonly kind: 'submit';
   readonly again: boolean;
@@ -38,7 +39,10 @@ export interface Submission {
 export interface SubmittedFile {
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** Why the command could not read it: it is reported with what is wrong with the other files. Null for a file that was read. */
+  /**
+   * Why the command could not read it, which is reported with the problems of the other files. Null for a file that was
+   * read.
+   */
   readonly problem: string | null;
 }
 
@@ -77,23 +81,26 @@ export const outcome = z.discriminatedUnion('did', [
 ]);
 export type Outcome = z.infer<typeof outcome>;
 
-/** What became of one file of a submission. */
+/** The result for one file of a submission. */
 const submittedFile = z.strictObject({
   name: z.string(),
-  /** What it asks for, in a line for people. */
+  /** What it requests, as one line for people. */
   intention: z.string(),
   warnings: z.array(z.string()),
   runs: z.array(z.string()),
   /** `waiting`: it is kept, and accepted by the next scan or the next `up`. */
   state: z.enum(['accepted', 'rejected', 'waiting']),
-  /** Where it lies below the inbox. */
+  /** Its path below the inbox. */
   path: z.string(),
   /** Why it was rejected, or why it is not accepted yet. */
   why: z.string().nullable(),
 });
 export type SubmissionResult = z.infer<typeof submittedFile>;
 
-/** What the owner writes back, a line each. `refused`: nothing was submitted, with the reasons for each wrong file. */
+/**
+ * What the owner writes back, one line each. `refused` means that nothing was submitted, with the reasons for each
+ * invalid file.
+ */
 export const answer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
   z.strictObject({ kind: z.literal('outcomes'), outcomes: z.array(outcome).readonly() }),

@@ -24,7 +24,7 @@ describe('verify and gc after a night', () => {
         .to.match(/\d committed stages of 2 runs, .*: all complete\n$/)
         .and.not.contain('touched');
       expect(out)
-        .to.match(/base [0-9a-f]{12}: whole/)
+        .to.match(/base [0-9a-f]{12}: complete/)
         .and.to.match(/b-s0 fuse: complete, .*others removed/);
     }
     expect((await chain.phasebox('verify', 'nobody')).code).to.equal(2);

@@ -24,10 +24,12 @@ import { print, printError } from './output.ts';
 const poll_ms = 50;
 /** Stopping a tool takes at most 8 s. After this time the command says what it waits for. */
 const patience_ms = 2000;
-/** Files of the inbox that an answer names. */
+/** Files of the inbox that a message names. */
 const mostNamed = 5;
 
-/** Asks for something and tells what came of it. Returns the exit code. Throws CommandError 2: no such run or phase. */
+/**
+ * Sends a request and prints its result. Returns the exit code. Throws CommandError 2 if there is no such run or phase.
+ */
 export async function ask(workspace: Workspace, request: ControlRequest): Promise<number> {
   if ('target' in request && request.target !== null) await refuseUnknown(workspace, request.target);
   const outcomes = await outcomesOf(workspace, request);
@@ -38,7 +40,7 @@ export async function ask(workspace: Workspace, request: ControlRequest): Promis
   return requestExitCode(outcomes);
 }
 
-/** What came of a request about runs or about `up`. */
+/** The result of a request about runs or about `up`. */
 export async function outcomesOf(workspace: Workspace, request: ControlRequest): Promise<readonly Outcome[]> {
   const answer = await askOwner(workspace, request);
   return answer.kind === 'outcomes' ? answer.outcomes : [];
@@ -86,7 +88,7 @@ function sayThatItWaits({ state }: Workspace, request: Request): NodeJS.Timeout 
   return setTimeout(() => void say().catch(() => undefined), patience_ms); // the request itself reports it
 }
 
-/** Null: nothing was done, or what was done may be done again. */
+/** Null if nothing was done, or if it may be repeated. */
 async function send(owner: LivingOwner, request: Request): Promise<RequestAnswer | null> {
   const up = `\`phasebox up\` (pid ${owner.pid})`;
   if (!understandsUs(owner))
@@ -109,7 +111,7 @@ async function send(owner: LivingOwner, request: Request): Promise<RequestAnswer
   return null;
 }
 
-/** Owns the workspace as long as it takes to do what was asked for. Null: another process was faster. */
+/** Owns the workspace for as long as the request takes. Null if another process was faster. */
 async function handleAlone(workspace: Workspace, request: Request): Promise<RequestAnswer | null> {
   await mkdir(workspace.state, { recursive: true });
   const claim = await claimWorkspace(workspace.state, true);

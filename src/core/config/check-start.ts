@@ -21,7 +21,7 @@ export interface StartCheck<T> {
 export interface CheckedStart extends Start {
   /** Settings of stages that already exist. */
   readonly inherited: Partial<Run['settings']>;
-  /** mlx_lm's defaults for the training of that run. Null: nothing is taken over. */
+  /** mlx_lm's defaults for the training of that run. Null if nothing is inherited. */
   readonly trainDefaults: Mapping | null;
 }
 

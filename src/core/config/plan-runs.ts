@@ -26,7 +26,7 @@ export interface ResolvedPhase {
   readonly start: Start;
   readonly settings: Settings;
   readonly variants: readonly Variant[];
-  /** mlx_lm's own, for the training that is made or taken over. A setting that says the same is no difference. */
+  /** mlx_lm's defaults for the training, own or inherited. A setting with the same value is not a difference. */
   readonly trainDefaults: Mapping;
   /** Whether the figures of the baseline were measured on the suite of this path. Absent if not known. */
   readonly comparable: ReadonlyMap<string, boolean>;

@@ -196,7 +196,7 @@ export function planText(phase: PlannedPhase): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** `train.num_layers: 8 -> 12`, a line a difference; lists of more than words an item a line. */
+/** `train.num_layers: 8 -> 12`, one line per difference. Lists of anything but words have one item per line. */
 export function differencesText(names: { before: string; after: string }, found: readonly ChangedValue[]): string {
   if (found.length === 0) return `${names.before} and ${names.after}: no setting differs\n`;
   return `${names.before} -> ${names.after}\n${found.flatMap(differenceLines).join('\n')}\n`;

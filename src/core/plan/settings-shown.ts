@@ -33,7 +33,7 @@ function complete(config: Mapping, defaults: Mapping): Mapping {
   return { ...Object.fromEntries(kept), ...(isMapping(train) ? { train: { ...defaults, ...train } } : {}) };
 }
 
-/** The settings that differ between two resolved phases. Null: not set there. */
+/** The settings that differ between two resolved phases. Null means not set. */
 export const settingDifferences = (before: Mapping, after: Mapping, defaults: Mapping): ChangedValue[] =>
   differences(withoutUnset(complete(before, defaults)), withoutUnset(complete(after, defaults))).map((one) => ({
     path: one.path,

@@ -67,7 +67,7 @@ export interface CostCall {
   readonly adapter: string;
   readonly weights: string;
   readonly final: string;
-  /** Folder with valid.jsonl; null: no loss is measured. */
+  /** Folder with valid.jsonl. Null if no loss is measured. */
   readonly data: string | null;
   readonly train: CompleteTrain | null;
 }
@@ -101,14 +101,14 @@ interface Examined extends Trained<TrainSettings> {
   readonly settings: { readonly train: TrainSettings | null; readonly eval: EvalSettings };
 }
 
-/** The measurement that follows the answers, when there is an adapter and what became of it. */
+/** The measurement after the answers, if there is an adapter that was fused. */
 function costCommands(run: Examined, at: Places): Command[] {
   const { fused } = at;
   if (!run.settings.eval.cost || fused === null) return [];
   return [costCommand({ ...fused, data: run.data?.folder ?? null, train: completeTrain(run) }, at)];
 }
 
-/** Asks the prompts of a suite and scores the answers. */
+/** Sends the prompts of a suite and scores the answers. */
 export const evaluation = {
   ...usual,
   place: 6,

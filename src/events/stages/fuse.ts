@@ -19,7 +19,7 @@ export const fuseSettings = z.strictObject({
   q_group_size: z.literal([32, 64, 128]).default(64).describe('How many weights share a scale.'),
 });
 export type FuseSettings = z.infer<typeof fuseSettings>;
-/** The settings of a run, as far as they say what model is made. */
+/** The settings of a run that decide which model is made. */
 export interface Fusing {
   readonly fuse: FuseSettings;
 }
@@ -41,10 +41,12 @@ export const fuse = {
   wanted: ({ fuse: { mode } }: Fusing) => mode !== 'none',
   bytes: ({ settings: { fuse: own } }: { readonly settings: Fusing }, { model }: Sizes) =>
     model(own.mode === 'two_step' ? null : own.q_bits, own.q_group_size),
-  /** One mode says nothing about the other. */
+  /** Times of one mode say nothing about the other. */
   timeFactor: (own: Work<Fusing>, other: Work<Fusing>): number | null =>
     own.settings.fuse.mode === other.settings.fuse.mode ? 1 : null,
-  /** `two_step` is mlx_lm's own and leaves the unquantised model. `direct` fuses and quantizes in one process. */
+  /**
+   * `two_step` is mlx_lm's own fusing and leaves the unquantized model. `direct` fuses and quantizes in one process.
+   */
   commands({ settings: { fuse: settings } }: { readonly settings: Fusing }, at: Places): Command[] {
     const { adapter, python, baseModel } = at;
     const paths = (from: string, to: string) => ['--model', baseModel, from, loaded(adapter), to, files.model];

@@ -1,4 +1,4 @@
-/* Every stage there is. A new stage is a line here, its row in this folder, and its worker in `workers/stages/`. */
+/** All stages. A new stage is a line here, its row in this folder, and its worker in `workers/stages/`. */
 export { cleanup } from './cleanup.ts';
 export { evaluation as eval } from './eval.ts';
 export { fuse } from './fuse.ts';

@@ -21,7 +21,7 @@ export const files = {
 /** `0000600_adapters.safetensors`, as mlx_lm names the weights of an iteration. */
 export const checkpointFile = (iteration: number): string => `${String(iteration).padStart(7, '0')}_${files.weights}`;
 
-/** The iteration in a checkpoint's file name; null for any other file. */
+/** The iteration in a checkpoint's file name, or null for any other file. */
 export function checkpointIteration(file: string): number | null {
   const digits = /^(\d{7,})_adapters\.safetensors$/.exec(file)?.[1];
   return digits === undefined ? null : Number(digits);
@@ -30,7 +30,9 @@ export function checkpointIteration(file: string): number | null {
 export const remoteCode = (train: RowKeys | null): string[] =>
   train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
 
-/** A train section, or only its `chat_feature` and the like: the keys of a data row where they are not mlx_lm's own. */
+/**
+ * A train section, or only its `chat_feature` and the like: the keys of a data row if they differ from mlx_lm's own.
+ */
 export type RowKeys = Readonly<Record<string, unknown>>;
 
 /** The same for the drivers that read the data. */
@@ -46,11 +48,11 @@ export const layAdapter = ({ folder, file }: { folder: string; file: string }, i
   { does: 'link', target: join(folder, file), name: join(into, files.weights) },
 ];
 
-/** Lays out a checkpoint that was asked for. Any other adapter is read where it lies. */
+/** Lays out a requested checkpoint. Any other adapter is read in its own folder. */
 export const layChosen = (adapter: AdapterAt): Command[] =>
   adapter.checkpoint === null ? [] : layAdapter(adapter, files.prepared);
 /** What mlx_lm reads as the adapter. */
 export const loaded = ({ folder, checkpoint }: AdapterAt): string => (checkpoint === null ? folder : files.prepared);
-/** Links are no output. */
+/** Links are not outputs. */
 export const dropChosen = ({ checkpoint }: AdapterAt): Command[] =>
   checkpoint === null ? [] : [{ does: 'remove', name: files.prepared }];

@@ -4,7 +4,7 @@ import { bitFlags, type Fusing } from './fuse.ts';
 import { files } from './mlx.ts';
 import { type Command, type Places, type Sizes, usual } from './stage-row.ts';
 
-/** The second step of `fuse.mode: two_step`. Its bits stand in the section of fuse. */
+/** The second step of `fuse.mode: two_step`. Its bits are in the section of fuse. */
 export const quantize = {
   ...usual,
   place: 4,

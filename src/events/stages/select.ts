@@ -37,7 +37,7 @@ export const candidate = z.strictObject({
 });
 export type Candidate = z.infer<typeof candidate>;
 
-/** Where a candidate is laid out to be served, and where its answers are kept. */
+/** The folder in which a candidate is laid out to be served, and its answers are kept. */
 export const candidateFolder = (iteration: number): string =>
   `${files.candidates}/${String(iteration).padStart(7, '0')}`;
 
@@ -49,7 +49,7 @@ export interface LossCall {
   readonly settings: CompleteTrain;
 }
 
-/** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, with what the training saw of a row. */
+/** python/val_loss.py: the loss of every checkpoint on all rows of valid.jsonl, cut and masked as in the training. */
 export function lossCommand({ data, adapter, checkpoints, settings }: LossCall, at: Programs): RunCommand {
   const argv = [
     ...[at.python, at.driver('val_loss'), '--model', at.baseModel, '--data', data, '--adapter', adapter],
@@ -69,7 +69,7 @@ interface Choice extends Trained<TrainSettings> {
   readonly settings: { readonly train: TrainSettings | null; readonly select: SelectSettings };
 }
 
-/** The checkpoints that there will be: known before the training, from `iters` and `save_every`. */
+/** The future checkpoints, known before the training from `iters` and `save_every`. */
 function savedFiles(train: CompleteTrain): LossCall['checkpoints'] {
   const numbered = checkpointCount(train);
   return savedIterations(train).map((iteration, index) => ({
@@ -78,7 +78,7 @@ function savedFiles(train: CompleteTrain): LossCall['checkpoints'] {
   }));
 }
 
-/** Measures every checkpoint of the training and takes the best one. */
+/** Measures every checkpoint of the training and uses the best one. */
 export const select = {
   ...usual,
   place: 2,
@@ -109,7 +109,7 @@ export const select = {
   resolve: (settings: SelectSettings, absolute: Absolute): SelectSettings =>
     settings.suite === undefined ? settings : { ...settings, suite: absolute(settings.suite) },
   bytes: (_run: unknown, { adapter, saved }: Sizes) => adapter + answerBytes * saved,
-  /** Measures every checkpoint; which of them is taken as `adapter` is known then. */
+  /** Measures every checkpoint. Only then is it known which of them becomes `adapter`. */
   commands(run: Choice, at: Places): Command[] {
     const { data } = run;
     const { by } = run.settings.select;

@@ -3,7 +3,10 @@ import type { Driver } from '../drivers.ts';
 
 /** What a failed attempt passes to the next one, apart from its logs. Everything else is made again. */
 export interface Carried {
-  /** Files and folders. The last one is what counts; those before say what it was made from, so they are moved first. */
+  /**
+   * Files and folders. The last one has the results. Those before it say what they were made from, so they are moved
+   * first.
+   */
   readonly moved: readonly string[];
   /** Names of the files in them, at any depth. */
   readonly files: readonly string[];
@@ -14,23 +17,26 @@ export type Absolute = (path: string) => string;
 
 /** Sizes of what a run makes, in bytes and in numbers of files. */
 export interface Sizes {
-  /** A model folder. `bits` null: unquantised. */
+  /** A model folder. `bits` of null means unquantized. */
   model(bits: number | null, group: number): number;
-  /** One file of adapter weights. 0: not known, or nothing is trained. */
+  /** One file of adapter weights. 0 if not known, or if nothing is trained. */
   readonly adapter: number;
   /** How many numbered checkpoints the training writes. */
   readonly checkpoints: number;
-  /** How many checkpoints there are to choose from. */
+  /** How many checkpoints can be chosen. */
   readonly saved: number;
 }
 
-/** What the time of a stage depends on. `steps`: rows of data that the training goes through. */
+/** What the time of a stage depends on. `steps` is the number of rows that the training processes. */
 export interface Work<S = unknown> {
   readonly settings: S;
   readonly steps: number;
 }
 
-/** A program that a stage runs. `name`: the folder of its log. Absent: the stage's main tool, whose log lies in the folder itself. */
+/**
+ * A program that a stage runs. `name` is the folder of its log. If absent, it is the stage's main tool, whose log is in
+ * the stage's folder itself.
+ */
 export interface RunCommand {
   readonly does: 'run';
   readonly name?: string;
@@ -39,7 +45,7 @@ export interface RunCommand {
   readonly loadsModel?: boolean;
 }
 
-/** One step of a stage, in its folder. `plan` prints it, the worker does it. */
+/** One step of a stage, in its folder. `plan` prints it, and the worker runs it. */
 export type Command =
   | RunCommand
   | { readonly does: 'write'; readonly name: string; readonly text: string }
@@ -54,36 +60,43 @@ export interface Programs {
   readonly baseModel: string;
 }
 
-/** An adapter. `checkpoint`: it is one of several in a folder from outside. Null: `file` has the name that mlx_lm loads. */
+/**
+ * An adapter. `checkpoint` is set if it is one of several in a folder from outside. Null means that `file` has the name
+ * that mlx_lm loads.
+ */
 export interface AdapterAt {
   readonly folder: string;
   readonly file: string;
   readonly checkpoint: number | null;
 }
 
-/** Where things lie when the commands of a stage run: folders of the run and of those it comes from. Throws for what it lacks. */
+/**
+ * Paths for the commands of a stage: folders of the run and of those it comes from. Reading one that it lacks throws.
+ */
 export interface Places extends Programs {
   /** The adapter of a training, or the model of a fuse. */
   made(stage: 'train' | 'fuse'): string;
   readonly adapter: AdapterAt;
-  /** The model that eval asks. `adapter`: served on top of it. */
+  /** The model to evaluate. `adapter` is served on top of it. */
   readonly judged: { readonly model: string; readonly adapter: AdapterAt | null };
-  /** An adapter and the model that it was fused into. Null: the run has not both. */
+  /** An adapter and the model into which it was fused. Null if the run lacks one of them. */
   readonly fused: { readonly adapter: string; readonly weights: string; readonly final: string } | null;
 }
 
-/** Config, profile and log of a tool; a log line a report. */
+/** Config, profile and log of a tool, with one log line per report. */
 export const logBytes = 16 * 2 ** 10;
 /** The answers to a suite. */
 export const answerBytes = 48 * 2 ** 10;
 
-/** All that is known of a stage before it runs. Its functions are called with a run, or with the settings of one. */
+/**
+ * Everything that is known of a stage before it runs. Its functions are called with a run, or with the settings of one.
+ */
 export interface StageRow {
   /** Its place in the chain and the number of its folder. It never changes, since old workspaces have it in their paths. */
   readonly place: number;
   /** What a phase may set. */
   readonly settings: z.ZodType;
-  /** The settings as a section of a config. Null: it has no section. */
+  /** The settings as a section of a config. Null if it has no section. */
   readonly section: z.ZodType | null;
   /** The settings as run.json keeps them. */
   readonly kept: z.ZodType | null;
@@ -96,23 +109,23 @@ export interface StageRow {
   /** It loads a model, so it waits while another run of this machine does. */
   readonly loadsModel: boolean;
   readonly carries: Carried | null;
-  /** Whether a run has it. `before`: the earlier stages of its chain. */
+  /** Whether a run has it. `before` has the earlier stages of its chain. */
   wanted(settings: never, before: readonly string[]): boolean;
   /** The settings with absolute paths. */
   resolve(settings: never, absolute: Absolute): unknown;
-  /** Bytes that it writes into its folder, at its end the most: what is reserved before it starts. */
+  /** The most bytes that it writes into its folder, at its end: reserved before it starts. */
   bytes(run: never, sizes: Sizes): number;
   /** Bytes of earlier stages that it deletes. */
   frees(run: never, sizes: Sizes): number;
   /** What it does, step by step. */
   commands(run: never, at: Places): Command[];
-  /** By what the time of another run is multiplied to be that of this one. Null: they cannot be compared. */
+  /** The factor between the time of another run and that of this one. Null if they cannot be compared. */
   timeFactor(own: never, other: never): number | null;
 }
 
 const nothingCarried: Carried | null = null;
 
-/** A row says only what is not usual. */
+/** Defaults for rows, which only set what differs. */
 export const usual = {
   branches: false,
   makesModel: false,

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * The train settings that phasebox counts with. Each value in `catch` is the default of mlx_lm 0.30.7 to 0.32.2, which
- * phasebox 0.1.0 counted with: a run.json that it wrote has no `train_defaults`.
+ * The train settings with which phasebox calculates. Each value in `catch` is the default of mlx_lm 0.30.7 to 0.32.2,
+ * which phasebox 0.1.0 used: its run.json files have no `train_defaults`.
  */
 const counted = z.object({
   iters: z.int().catch(1000),
@@ -19,7 +19,10 @@ type Counted = z.infer<typeof counted>;
 /** mlx_lm's defaults by the names of its settings. */
 export type Defaults = Readonly<Record<string, unknown>>;
 
-/** Train settings with mlx_lm's defaults for those that the config leaves out. mlx_lm itself is given the config's own. */
+/**
+ * Train settings with mlx_lm's defaults for those that the config leaves out. mlx_lm itself receives only the config's
+ * own.
+ */
 export type Complete<T> = T & { [K in keyof Counted]: Counted[K] };
 
 export const withDefaults = <T extends object>(train: T, defaults: Defaults = {}): Complete<T> => ({
@@ -29,16 +32,16 @@ export const withDefaults = <T extends object>(train: T, defaults: Defaults = {}
   ...train,
 });
 
-/** A run, as far as it decides on the settings of its training. */
+/** The part of a run that decides the settings of its training. */
 export interface Trained<T> {
   readonly settings: { readonly train: T | null };
   readonly train_defaults?: Defaults | undefined;
 }
 
-/** The settings of a run's training. Null: it has none. */
+/** The settings of a run's training. Null if it has none. */
 export const completeTrain = <T extends object>({ settings: { train }, train_defaults }: Trained<T>) =>
   train === null ? null : withDefaults(train, train_defaults);
 
-/** All defaults that are known of a run's training. */
+/** All known defaults of a run's training. */
 export const knownDefaults = ({ train_defaults }: Pick<Trained<unknown>, 'train_defaults'>): Defaults =>
   train_defaults ?? counted.parse({});

@@ -36,10 +36,13 @@ export const trainSettings = z.looseObject({
 export type TrainSettings = z.infer<typeof trainSettings>;
 export type CompleteTrain = Complete<TrainSettings>;
 
-/** mlx_lm gives these an argparse default, so that it never reads them from the YAML file: they go as flags. */
+/** mlx_lm gives these an argparse default, so it never reads them from the YAML file: they become flags. */
 const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
 
-/** What mlx_lm reads with `-c`: the phase's train section and what is ours. YAML 1.1, since PyYAML reads `no` as false. */
+/**
+ * What mlx_lm reads with `-c`: the phase's train section and the keys that phasebox sets. YAML 1.1, since PyYAML reads
+ * `no` as false.
+ */
 export function trainYaml(settings: TrainSettings, ours: { model: string; data: string; seed: number }): string {
   const { seed, ...paths } = ours;
   const own = { ...paths, train: true, seed, adapter_path: files.adapter };
@@ -66,7 +69,7 @@ export interface CheckCall {
   readonly minRows: Readonly<Record<string, number>>;
 }
 
-/** The data check and profile: python/check_data.py with the settings that decide what is seen of the data. */
+/** The data check and profile: python/check_data.py with the settings that decide how the data is read. */
 export function checkArgv(python: string, driver: string, { model, data, settings, minRows }: CheckCall): string[] {
   const rows = Object.entries(minRows).map(([split, rows]) => `${split}=${rows}`);
   return [
@@ -107,7 +110,7 @@ export const train = {
   section: trainSettings
     .optional()
     .describe("Settings of mlx_lm by their own names. Absent ones have mlx_lm's defaults."),
-  /** Null: the run begins after its training. */
+  /** Null if the run begins after its training. */
   kept: trainSettings.nullable(),
   makes: z.strictObject({
     adapter: inside,
@@ -130,9 +133,9 @@ export const train = {
     return file === undefined ? settings : { ...settings, resume_adapter_file: absolute(file) };
   },
   bytes: (_run: unknown, { adapter, checkpoints }: Sizes) => adapter * (1 + checkpoints) + logBytes,
-  /** It grows with the rows of data that the training goes through. */
+  /** It grows with the rows of data that the training processes. */
   timeFactor: (own: Work, other: Work): number => own.steps / other.steps,
-  /** The user's own checks, the look at the data, and the training. */
+  /** The user's own checks, the data check, and the training. */
   commands(training: Training, at: Places): Command[] {
     const { run, seed, data, preflight, min_rows: minRows, settings: given } = training;
     const [settings, complete] = [given.train, completeTrain(training)];

@@ -20,7 +20,7 @@ export function ifAbsent<T>(value: T): (error: unknown) => T {
   };
 }
 
-/** The names in a folder; none if it does not exist. */
+/** The names in a folder, or none if it does not exist. */
 export const listNames = (folder: string): Promise<string[]> => readdir(folder).catch(ifAbsent([]));
 
 /** For `.catch`: adds the path to an error that lacks it, as with writes to an open file. */

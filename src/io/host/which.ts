@@ -7,8 +7,8 @@ export const pathFolders = ({ PATH = '' }: NodeJS.ProcessEnv = process.env): str
   PATH.split(delimiter).filter((folder) => folder !== '');
 
 /**
- * The first program on PATH with one of these names; null: there is none. Its path is not resolved: a virtual
- * environment's python and Debian's redis-server are links that look at the name they are called by.
+ * The first program on PATH with one of these names, or null. Its path is not resolved: a virtual environment's python
+ * and Debian's redis-server are links that depend on the name by which they are called.
  */
 export async function which(names: readonly string[], env?: NodeJS.ProcessEnv): Promise<string | null> {
   for (const folder of pathFolders(env))
