@@ -49,7 +49,7 @@ describe('the entry of the command', () => {
     expect(stderr).to.contain('needs Node 20.19 or newer');
   });
 
-  it('ends with 0 when nobody reads its output, and with 3 and the reason when it cannot be written', async () => {
+  it('ends with 0 when no one reads its output, and with 3 and the reason when it cannot be written', async () => {
     const run = (line: string) => execa('bash', ['-c', line, 'bash', command], { reject: false });
     const full = await run('"$1" --help >/dev/full');
     expect(full).to.include({ exitCode: 3, stdout: '' });

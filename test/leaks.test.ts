@@ -31,7 +31,7 @@ async function expectNothingLeft(root: string | undefined): Promise<void> {
 }
 
 describe('a test that does not remove its workspace', () => {
-  it('is told so when it fails, and its `up` and broker are ended', async () => {
+  it('sees it when it fails, and its `up` and broker are ended', async () => {
     const test = startTest({});
     const { code, out } = await test.ended;
     expect(code).to.not.equal(0);

@@ -121,7 +121,7 @@ describe('set-up', () => {
     expect(stdout).to.contain(`Python 3.12.4 at ${good}`);
   });
 
-  it('takes the Python it is told to, or refuses it, and never another', async () => {
+  it('takes the requested Python, or refuses it, and never another', async () => {
     const { folder, at, setup, called } = await bareClone();
     await program(folder, 'python3.12', fakePython('3.12.4'));
     const refused = await setup({ PHASEBOX_SETUP_PYTHON: at('nothing/python3') });

@@ -128,7 +128,7 @@ describe('dashboard in a browser', () => {
     expect(requests.filter((line) => !line.startsWith('GET '))).to.deep.equal([]);
   });
 
-  it('asked nobody but us, and the page has nothing to complain about', () => {
+  it('sent requests only to us, and the page has nothing to complain about', () => {
     expect(requests).to.have.length.above(20);
     expect(requests.filter((line) => !line.startsWith(`GET ${board.dashboard.url}`))).to.deep.equal([]);
     expect(complaints).to.deep.equal([]);

@@ -159,7 +159,7 @@ describe('the report in a browser', () => {
     await page.emulateMedia({ colorScheme: 'light' });
   });
 
-  it('asks nobody else and has nothing to complain about', () => {
+  it('sends no other requests and has nothing to complain about', () => {
     expect(requests.length).to.be.above(10);
     expect(requests.filter((line) => !line.startsWith(`GET ${dashboard.url}`))).to.eql([]);
     expect(

@@ -51,7 +51,7 @@ describe('a config that comes again', () => {
     expect(again?.custody.adapter, 'the same seed teaches the same').to.equal(first?.custody.adapter);
   });
 
-  it('runs again what has a row and no folder any more: the old row makes way for the new one', async () => {
+  it('runs again what has a row but no longer a folder: the new row replaces the old one', async () => {
     const file = await chain.write('p.yaml', config('p', { seeds: [0, 1, 0, 1] }));
     const old = (await chain.rows()).find(({ run }) => run === 'p-s1');
     await rm(join(chain.root, 'artifacts/p/p-s1'), { recursive: true });

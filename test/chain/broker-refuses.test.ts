@@ -65,7 +65,7 @@ describe('a broker that begins to refuse while a run trains', () => {
     expect((await chain.calls('lora')).filter(({ run }) => rows.includes(run ?? ''))).to.have.length(2);
   }
 
-  it('since its memory is full: the run gets its row, terminal, status and page say why, the next one starts by itself', () =>
+  it('since its memory is full: the run gets its row, terminal, status and page say why, the next one starts on its own', () =>
     night('oom', /refuses writes: its memory is full \(OOM/, {
       refuse: async () => void (await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '1')),
       accept: async () => void (await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '0')),
@@ -86,7 +86,7 @@ describe('a broker that begins to refuse while a run trains', () => {
       },
     }));
 
-  it('and `up` ends meanwhile: its tool goes on, and the next `up` takes it up once writes are accepted', async () => {
+  it('and `up` ends meanwhile: its tool continues, and the next `up` resumes it once writes are accepted', async () => {
     await chain.write('inbox/end.yaml', config('end', { scene: { lora: { hold: 'go-end' } } }));
     await training('end-s0');
     await tellBroker(port, 'CONFIG', 'SET', 'maxmemory', '1');

@@ -48,7 +48,7 @@ describe('the broker', () => {
     );
   });
 
-  it('of a REDIS_URL that nobody answers at, or that refuses us: `up` says so and ends, exit 3', async () => {
+  it('of a REDIS_URL without an answer, or that refuses us: `up` says so and ends, exit 3', async () => {
     const [chain, port] = [await makeChain(), await freePort()];
     chains = [chain];
     const tried = async (url: string) =>
@@ -70,7 +70,7 @@ describe('the broker', () => {
     expect((await tried(`redis://:secret@127.0.0.1:${port}/0`)).code).to.equal(0);
   });
 
-  it('may be emptied while a stage runs: it goes on, to one row, nothing twice', async () => {
+  it('may be emptied while a stage runs: it continues, to one row, nothing twice', async () => {
     const chain = await makeChain();
     chains = [chain];
     const up = await chain.up();

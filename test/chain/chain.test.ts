@@ -62,7 +62,7 @@ describe('two configs with a stand-in mlx_lm', () => {
   });
   afterEach(() => chain.remove());
 
-  it('go one after the other from the inbox of a running `up` to a row each and a comparison', async () => {
+  it('run one after the other from the inbox of a running `up` to a row each and a comparison', async () => {
     const up = await chain.up();
     await copyBoth();
     await chain.row('B-s0');

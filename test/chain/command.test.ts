@@ -42,7 +42,7 @@ describe('the command around a chain', () => {
     expect(out).to.contain('half.yaml.part').and.to.not.contain('\nin the inbox: ');
   });
 
-  it('a second `up` ends with 3, `status` and `logs` tell of a run while it works and when it is over', async () => {
+  it('a second `up` ends with 3, `status` and `logs` tell of a run while it works and when it has finished', async () => {
     const criteria = JSON.parse('{ "gate": "overall > 100", "outcomes": [{ "then": "low" }] }');
     const file = await chain.write('p.yaml', config('p', { scene: held, criteria }));
     const status = async () => JSON.parse((await chain.phasebox('status', '--json')).out);
@@ -125,7 +125,7 @@ describe('the command around a chain', () => {
     expect(err).to.match(/did not come up[\s\S]*\/nowhere\/python does not exist/);
   });
 
-  it('`up --detach` goes on in the background until it is ended by its pid', async () => {
+  it('`up --detach` continues in the background until it is ended by its pid', async () => {
     const { code, out } = await chain.phasebox('up', '--detach', '--no-dashboard');
     expect(code).to.equal(0);
     const pid = Number(/pid (\d+)/.exec(out)?.[1]);
@@ -138,7 +138,7 @@ describe('the command around a chain', () => {
     expect(JSON.parse((await chain.phasebox('status', '--json')).out).up).to.equal(false);
   });
 
-  it('Ctrl-C twice ends `up` and its tools; the next `up` goes on with a new attempt to the row', async () => {
+  it('Ctrl-C twice ends `up` and its tools; the next `up` continues with a new attempt to the row', async () => {
     const up = await chain.up();
     await chain.write('inbox/p.yaml', config('p', { scene: held }));
     await training();
@@ -169,7 +169,7 @@ describe('the command around a chain', () => {
     expect((await chain.calls('fuse_direct')).length).to.equal(1);
   });
 
-  it('goes on to the row and its exit code when nobody reads its output any more, and says so in the log', async () => {
+  it('continues to the row and its exit code when its output has no reader left, and says so in the log', async () => {
     await chain.write('inbox/p.yaml', config('p', { scene: held }));
     const up = await chain.start('up', '--once', '--no-dashboard');
     await training();
@@ -200,7 +200,7 @@ describe('the command around a chain', () => {
     expect(JSON.parse(await chain.read('artifacts/p/p-s0/1-train/manifest.json')).attempt).to.equal(1);
   });
 
-  it('a closed terminal (SIGHUP) ends `up` alone; the next one goes on with the same progress, without a gap', async () => {
+  it('a closed terminal (SIGHUP) ends `up` alone; the next one continues with the same progress, without a gap', async () => {
     const up = await chain.up();
     await chain.write('inbox/p.yaml', config('p', { scene: held }));
     await training();

@@ -68,7 +68,7 @@ describe('a run that fails', () => {
     expect(trained?.log.join('\n')).to.contain('0000020_adapters.safetensors').and.not.to.contain('\u001b');
   });
 
-  it('is given up at once when the settings are refused, and the next one starts', async () => {
+  it('is not retried when the settings are refused, and the next one starts', async () => {
     const said = await readFile(resolve(import.meta.dirname, '../fixtures/logs/too-many-layers-0.32.2.log'), 'utf8');
     const refusal = { fail: 9, say: `${'line\n'.repeat(30)}${said}` };
     await chain.write('inbox/layers.yaml', config('layers', { scene: { lora: refusal } }));
@@ -126,7 +126,7 @@ describe('a run that fails', () => {
     expect((await chain.calls()).filter(({ run }) => run === 'flight-s0')).to.eql([]);
   });
 
-  it('is given up when it fails again and again, after all tries that it has', async () => {
+  it('fails for good after all retries', async () => {
     await chain.write('inbox/ever.yaml', config('ever', { scene: { serve: { fail: 99, say: gpu, code: 134 } } }));
     const row = await chain.row('ever-s0');
     expect(row).to.deep.include({ status: 'failed' });

@@ -26,7 +26,7 @@ describe('the inbox of a running `up`', () => {
   });
   afterEach(() => chain.remove());
 
-  it('refuses what is no config, with reasons, while a good run goes on to its end', async () => {
+  it('refuses what is no config, with reasons, while a good run continues to its end', async () => {
     const up = await chain.up();
     await chain.write('inbox/good.yaml', config('good', { scene: { lora: { hold: 'go' } } }));
     await waitFor('the training', async () => (await chain.calls('lora')).length === 1);

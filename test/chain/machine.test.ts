@@ -41,7 +41,7 @@ describe('the machine', () => {
     expect(await overlaps(chain)).to.eql([]);
   });
 
-  it('is waited for over workspaces, and who has it is told on the terminal and in the status', async () => {
+  it('is waited for over workspaces, and terminal and status show who has it', async () => {
     const [first, second] = [await make(), await make()];
     const firstUp = await first.up();
     await first.write('inbox/a.yaml', config('a', { scene: { lora: { hold: 'go' } } }));

@@ -58,7 +58,7 @@ describe('a workspace that 0.1.0 wrote', () => {
     expect(out).to.match(/new: one-s2, one-s2-q4, one-s2-raw/);
   });
 
-  it('goes on: a failed run that is retried gets a new row in its old place', async () => {
+  it('continues: a failed run that is retried gets a new row in its old place', async () => {
     const before = await chain.rows();
     const { code, err } = await chain.phasebox('retry', 'four-s7');
     expect(code, err).to.equal(0);

@@ -31,7 +31,7 @@ describe('scores from outside, through the chain', () => {
   });
   after(() => chain.remove());
 
-  it("a suite's scorer decides which checkpoint goes on and what the run scores; phasebox score says the same", async () => {
+  it("a suite's scorer decides which checkpoint is used and what the run scores; phasebox score says the same", async () => {
     const evaluation = { suite: 'suites/scored.yaml', base: true };
     const select = { by: 'suite', suite: 'suites/scored.yaml' };
     await chain.write('inbox/a.yaml', config('a', { select, eval: evaluation }));
@@ -51,7 +51,7 @@ describe('scores from outside, through the chain', () => {
     expect(printed).to.deep.include({ overall: row.overall, modes: row.modes });
   });
 
-  it('an engine whose phasebox was killed is ended and begins anew with a new server', async () => {
+  it('an engine whose phasebox was killed is ended and starts again with a new server', async () => {
     const engine = { command: ['sh', '-c', `mkfifo never 2>/dev/null; exec 3<>never\n${slow}`] };
     const evaluation = { suite: 'four.yaml', base: false, engine };
     await chain.write('four.yaml', (await chain.read('four.yaml')).replace('id: p0', 'id: right'));

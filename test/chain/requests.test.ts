@@ -64,7 +64,7 @@ describe('a request to the owner of a workspace', () => {
     expect(await up.stop('SIGTERM'), 'an open connection does not keep it').to.equal(0);
   });
 
-  it('that its `up` did not answer any more is done once, by the command itself', async () => {
+  it('that its `up` could no longer answer is handled once, by the command itself', async () => {
     const up = await chain.up();
     // Accepted, and killed before the answer: the command sees its connection close after it said `go`.
     const owner = await findUp(state());

@@ -28,7 +28,7 @@ describe('retry', () => {
   });
   after(() => chain.remove());
 
-  it('goes on at the failed stage, under a new attempt, to a row in the same place; the same bytes as without', async () => {
+  it('continues at the failed stage, under a new attempt, to a row in the same place; the same bytes as without', async () => {
     await chain.write('inbox/1.yaml', config('p', { scene: { fuse_direct: refusal } }));
     await chain.write('inbox/2.yaml', config('q'));
     expect(await chain.row('q-s0')).to.include({ status: 'done' });
@@ -45,7 +45,7 @@ describe('retry', () => {
     await waitFor('the page', async () => !/BAD_SETTINGS/.test(await chain.read('artifacts/COMPARISON.md')));
   });
 
-  it('of a run that is done makes a stage anew: the same bytes, nothing before it again', async () => {
+  it('of a run that is done runs a stage again: the same bytes, nothing before it again', async () => {
     const before = await bytes('q-s0', '3-fuse');
     const trained = await manifest('q-s0', '1-train');
     const started = await chain.calls('fuse_direct');
@@ -135,7 +135,7 @@ describe('prioritize', () => {
 });
 
 describe('a request', () => {
-  it('about what nobody knows ends with 2 and the nearest name; a foreign file is no request', async () => {
+  it('about an unknown name ends with 2 and the nearest name; a foreign file is no request', async () => {
     chain = await makeChain();
     await chain.write('inbox/p.yaml', config('p'));
     const early = await chain.phasebox('cancel', 'p');

@@ -45,7 +45,7 @@ describe('a checkpoint that is chosen', () => {
   const weights = (run: string, iteration: number): Promise<Buffer> =>
     file(run, `1-train/adapter/${String(iteration).padStart(7, '0')}_adapters.safetensors`);
 
-  it('by suite: the best of all that were saved goes on, asked each on the same prompts, and stays', async () => {
+  it('by suite: the best of all that were saved is used, asked each on the same prompts, and stays', async () => {
     const cleanup = { keep_checkpoints: 'selected' };
     const select = { by: 'suite', suite: 'ten.yaml', prompts: 6 };
     const variants = { raw: { fuse: { mode: 'none' } } };
@@ -100,7 +100,7 @@ describe('a checkpoint that is chosen', () => {
     expect(chosen?.overall, 'the same adapter, the same prompts').to.equal(row.overall);
   });
 
-  it('goes on after a server that died, in the next attempt, and asks nothing twice', async () => {
+  it('continues after a server that died, in the next attempt, and asks nothing twice', async () => {
     // The base's probe; checkpoint 10 with its probe; 20 dies three times, which an attempt does not survive.
     const scene = { serve: { answers: [99, 99, 3, 0, 0] } };
     const select = { by: 'suite', suite: 'ten.yaml' };
@@ -120,7 +120,7 @@ describe('a checkpoint that is chosen', () => {
     expect(attempts).to.eql([1, 1, 2, 2, 2, 2, 2, 2, 2, 2]);
   });
 
-  it('by val_loss: on all rows, taken up again where a tool that died was', async () => {
+  it('by val_loss: on all rows, resumed where a tool that died was', async () => {
     const select = { by: 'val_loss' };
     const scene = { val_loss: { die: true } };
     await chain.write('inbox/c.yaml', config('c', { train, select, scene }));
@@ -140,7 +140,7 @@ describe('a checkpoint that is chosen', () => {
     );
   });
 
-  it('tells how far it is, and is taken up again by the next up when the first is killed', async () => {
+  it('tells how far it is, and is resumed by the next up when the first is killed', async () => {
     const scene = { val_loss: { hold: 'go' } };
     await chain.write('inbox/e.yaml', config('e', { train, select: { by: 'val_loss' }, scene }));
     const up = await chain.up();
@@ -158,7 +158,7 @@ describe('a checkpoint that is chosen', () => {
     expect(calls, 'the same tool went on').to.have.length(1);
   });
 
-  it('measures anew what it measured before its inputs changed', async () => {
+  it('measures again what it measured before its inputs changed', async () => {
     const scene = { val_loss: { hold: 'late' } };
     await chain.write('inbox/f.yaml', config('f', { train, select: { by: 'val_loss' }, scene, data: 'rows' }));
     for (const name of ['train', 'valid'])

@@ -21,7 +21,7 @@ async function addStarted(journal: string): Promise<void> {
   await chain.write(journal, `${await chain.read(journal)}${line}\n`);
 }
 
-describe('settings of a phase, and what is told of its rows', () => {
+describe('settings of a phase, and what is reported of its rows', () => {
   let rows: readonly Row[] = [];
 
   before(async () => {
@@ -57,7 +57,7 @@ describe('settings of a phase, and what is told of its rows', () => {
       expect((await at(run, 'started')) - (await at(runs[index]!, 'row')), run).to.be.at.least(700);
   });
 
-  it('env reaches the tools beside what phasebox sets, and only those of its phase', async () => {
+  it('env reaches the tools next to what phasebox sets, and only those of its phase', async () => {
     for (const { run, tool, env: told } of (await chain.calls()).filter(({ run }) => run !== null)) {
       if (run === 'q-s0') expect(told, tool).to.eql({ HELLO: null });
       else

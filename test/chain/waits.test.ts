@@ -40,7 +40,7 @@ describe('what a stage does when the machine is not up to it', () => {
     process.stdout.write(`      the next run began ${ms} ms after the failure\n`);
   });
 
-  it('waits for disk space in its place, says so, and goes on in the same attempt', async () => {
+  it('waits for disk space in its place, says so, and continues in the same attempt', async () => {
     const settings = join(chain.root, 'phasebox.yaml');
     const enough = await readFile(settings, 'utf8');
     await writeFile(settings, JSON.stringify({ ...(JSON.parse(enough) as object), disk_reserve_gb: 1e9 }));

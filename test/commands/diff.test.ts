@@ -34,7 +34,7 @@ describe('phasebox diff', () => {
     return execa(process.execPath, argv, { reject: false });
   };
 
-  it('tells what differs between two runs that are over', async () => {
+  it('tells what differs between two runs that have finished', async () => {
     const { root } = await night();
     const { exitCode, stdout } = await called(root, '43a-s0', '43a-s1', '--json');
     expect(exitCode).to.equal(0);

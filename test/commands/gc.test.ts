@@ -63,7 +63,7 @@ describe('gc', () => {
     await writeFile(join(base, 'config.json'), '{}');
   });
 
-  it('shows what failed attempts left, with sizes and their sum, and deletes nothing unless told', async () => {
+  it('shows what failed attempts left, with sizes and their sum, and deletes nothing unless asked', async () => {
     const done = await runOf({}, { status: 'done' });
     await attempt(done, '.3-fuse.a1', 'log.txt', 'model.safetensors');
     await attempt(done, '.3-fuse.replaced', 'model.safetensors');
@@ -155,7 +155,7 @@ describe('gc', () => {
     expect((await collect({ yes: true, models: true })).bytes).to.be.greaterThan(0);
   });
 
-  it('frees base scores whose model is gone, and logs that nobody writes to any more', async () => {
+  it('frees base scores whose model is gone, and logs that no process writes to', async () => {
     await runOf({}, { status: 'done' });
     for (const [key, model] of Object.entries({
       aaaaaaaaaaaa: 'base-hash',

@@ -158,7 +158,7 @@ describe('init', () => {
     );
   });
 
-  it('finds the Python beside a shell script that starts mlx_lm, through a link', async () => {
+  it('finds the Python next to a shell script that starts mlx_lm, through a link', async () => {
     const env = await bareEnv();
     const home = join(await tempDir('long'), 'bin');
     const python = await program(home, 'python', withMlx('0.32.2'));

@@ -133,7 +133,7 @@ describe('serve', () => {
     expect(await readdir(join(workspace.state, 'serve'))).to.eql([]);
   });
 
-  it('does not load a model beside a tool that has the machine, whatever workspace it is of', async () => {
+  it('does not load a model next to a tool that has the machine, whatever workspace it is of', async () => {
     const workspace = await servedWorkspace();
     const dir = join(workspace.root, 'other/.1-train.a1');
     const asked = await askMachine({ dir, what: 'train of 43b-s0', workspace: '/other', server: false });

@@ -74,7 +74,7 @@ describe('commands/submit', () => {
     return store.all().map(({ run: { run: name } }) => name);
   }
 
-  it('works without `up`, says what it will do and leaves nothing beside the file', async () => {
+  it('works without `up`, says what it will do and leaves nothing next to the file', async () => {
     const path = await config('43a.yaml', '# mine\nphase: 43a\nseeds: 2\n');
     expect(await run([path])).to.equal(0);
     expect(out).to.deep.equal([
@@ -118,7 +118,7 @@ describe('commands/submit', () => {
     expect(await claimed()).to.deep.equal([]);
   });
 
-  it('is taken at once: nobody waits until nobody writes to it', async () => {
+  it('is taken at once: without waiting for its writer', async () => {
     inbox = openInboxOf(workspace, { scanEvery: 600_000 });
     await inbox.settled();
     await run([await config('a.yaml', 'phase: a\n')]);

@@ -70,7 +70,7 @@ if (inside === undefined)
   describe('a disk that is full', function () {
     this.timeout(10 * 60_000);
 
-    it('at every write of a run: nothing damaged is published, and it goes on by itself', async function () {
+    it('at every write of a run: nothing damaged is published, and it continues on its own', async function () {
       const allowed = await execa('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { reject: false });
       if (allowed.failed) {
         console.log(`      skipped: no tmpfs of our own here (${allowed.shortMessage})`);

@@ -12,7 +12,7 @@ describe('the measurement of what fusing cost', () => {
   });
   afterEach(() => chain.remove());
 
-  it('is taken up again after kill -9 of up: started once, its figures in the row', async () => {
+  it('is resumed after kill -9 of up: started once, its figures in the row', async () => {
     await chain.write('inbox/p.yaml', config('p', { scene: { model_cost: { hold: 'go' } }, eval: measured }));
     const up = await chain.up();
     await waitFor('the measurement', async () => (await chain.calls('model_cost')).length === 1);

@@ -53,7 +53,7 @@ async function makeOlder(dir: string): Promise<void> {
 }
 
 describe('after kill -9 of up', () => {
-  it('the training is taken up again: started once, 20 of 20', async () => {
+  it('the training is resumed: started once, 20 of 20', async () => {
     const groups = names('g', 4).map((group) => names(`${group}n`, 5));
     const counts = await Promise.all(inPool(groups, 4, killInEachTraining));
     expect(counts.reduce((sum, count) => sum + count)).to.equal(20);
@@ -88,7 +88,7 @@ describe('after kill -9 of up', () => {
     }
   });
 
-  it('an attempt whose record tells of another tool is given up: nobody is signalled, the training is made anew', async () => {
+  it('an attempt whose record names another tool is not retried: no process is signalled, and the training starts from scratch', async () => {
     const chain = await crashChain();
     try {
       await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));

@@ -119,7 +119,7 @@ describe('a `started` that is empty', () => {
     await (await found)?.ended;
   });
 
-  it('was left by someone who died there when nobody holds the fifo: the tool never starts', async () => {
+  it('was left by a process that died there if no process holds the fifo: the tool never starts', async () => {
     const found = await findTool(await begun());
     expect([found?.pid, await found?.ended]).to.eql([null, { code: null }]);
   });
@@ -135,7 +135,7 @@ async function bystander(dir: string, args: readonly string[], stdio: 'ignore' |
 }
 
 describe('forged records', () => {
-  it('50 of 50 make nobody send a signal', async () => {
+  it('50 of 50 send no signal', async () => {
     const random = seeded(1);
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
     for (let round = 0; round < 50; round++) {

@@ -24,7 +24,7 @@ describe('a run whose folder is deleted while `up` lives', () => {
   });
   afterEach(() => chain.remove());
 
-  it('leaves the queue when it waits, with a line, and the others go on', async () => {
+  it('leaves the queue when it waits, with a line, and the others continue', async () => {
     const up = await chain.up();
     await trains('a-s0');
     await up.says('phase c: new');

@@ -12,7 +12,7 @@ const most = Number(process.env.PHASEBOX_NIGHTS ?? Number.POSITIVE_INFINITY);
 describe(`nights under random harm for ${minutes} min, seed ${seed}`, function () {
   this.timeout((minutes + 10) * 60_000);
 
-  it('end with every run done or in a state that says why, and with the scores of a night that nobody harmed', async () => {
+  it('end with every run done or in a state that says why, and with the scores of a night without damage', async () => {
     const control = await controlScores();
     const counts = new Map<string, number>();
     const say = (line: string): void => {

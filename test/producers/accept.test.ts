@@ -182,7 +182,7 @@ describe('producers/accept', () => {
   }
   const rowNames = async (): Promise<string[]> => (await readRows(workspace.artifacts)).map(({ run }) => run);
 
-  it('gives the next number after a start, also beside a damaged plan', async () => {
+  it('gives the next number after a start, also next to a damaged plan', async () => {
     await accept(`phase: a\nseeds: 3\n${settings}`);
     await writeFile(folder('a', 'a-s1', 'run.json'), 'torn');
     expect(await acceptanceNumbers(workspace.artifacts).next()).to.equal(4);

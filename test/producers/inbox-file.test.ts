@@ -47,7 +47,7 @@ describe('producers/inbox-file', () => {
     expect(dueAt(look(undefined, { ...file('a'), kind: 'odd' }, 0))).to.equal(200);
   });
 
-  it('lets a settled file wait for one of a smaller name that was dropped with it, not for ever', () => {
+  it('lets a settled file wait for one of a smaller name that was dropped with it, not forever', () => {
     const b = seen('b', 0);
     const a = seen('a', 150);
     expect(names(takeable([b, a], 200))).to.deep.equal([]);
@@ -65,7 +65,7 @@ describe('producers/inbox-file', () => {
     expect(names(takeable([seen('c', 0), seen('b', 150), a], 500))).to.deep.equal(['a', 'b', 'c']);
   });
 
-  it('takes what was claimed first and submissions next, in their order; a slow writer of a claimed file holds nobody', () => {
+  it('takes what was claimed first and submissions next, in their order; a slow writer of a claimed file delays no other', () => {
     const kept = ['z', 'b'].map((name) => seen(name, 0, 'kept'));
     expect(names(takeable([seen('a', 0), ...kept], 0)), 'a submission does not settle').to.deep.equal(['z', 'b']);
     const claimed = seen('y', 0, 'claimed');

@@ -260,7 +260,7 @@ describe('producers/inbox', () => {
     expect(await inbox.names('.claimed')).to.deep.equal([]);
   });
 
-  it('takes up a claimed file first, also a link whose copy was made', async () => {
+  it('takes a claimed file first, also a link whose copy was made', async () => {
     const claimed = inInbox('.claimed');
     await mkdir(claimed);
     await writeFile(join(claimed, 'z.yaml'), config('z'));

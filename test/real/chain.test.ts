@@ -175,7 +175,7 @@ describe('the chain with the real mlx_lm, one `up --once`', () => {
     }
   });
 
-  it('the temporary bytes of a row are what was there beside what stays, near what was reserved', async () => {
+  it('the temporary bytes of a row are what was there in addition to what stays, near what was reserved', async () => {
     for (const run of runs) {
       const { temp_peak, estimated_peak } = row(run).bytes;
       if (temp_peak === null || estimated_peak === null) throw new Error(`${run} has no peak`);
@@ -223,7 +223,7 @@ describe('runs that begin later, and strangers, with the real mlx_lm', () => {
     rows = await workspace.rows();
   });
 
-  it("a model from outside scores as the run that made it, beside other models in the Hub's cache and on its port", () => {
+  it("a model from outside scores as the run that made it, next to other models in the Hub's cache and on its port", () => {
     expect(strangers[0]?.taken, 'ports taken by the look-alike').to.equal(2);
     expect(rowOf(rows, 'kept-s0'), told(up)).to.include({ status: 'done', model: null });
     expect(scoresOf(rowOf(rows, 'kept-s0'))).to.deep.equal(scoresOf(rowOf(before_.rows, 'moe-s0')));

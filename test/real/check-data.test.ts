@@ -243,7 +243,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     );
   });
 
-  it("tells the user's own data as it is", async function () {
+  it("reports the user's own data unchanged", async function () {
     const data = resolve(repository, '../shared/phase33_merged');
     const there = await access(data).then(
       () => true,

@@ -29,7 +29,7 @@ describe("the demo's configs, copied into the inbox of a living `up`, with the r
   });
   after(() => chain.remove());
 
-  it('ends with two rows done, A and B different, each better than its base, the scores of the bases beside them', () => {
+  it('ends with two rows done, A and B different, each better than its base, the scores of the bases next to them', () => {
     expect([A, B].map(({ status, error }) => ({ status, error }))).to.deep.equal(
       [A, B].map(() => ({ status: 'done', error: null })),
     );
@@ -41,7 +41,7 @@ describe("the demo's configs, copied into the inbox of a living `up`, with the r
     expect(A.overall).to.not.equal(B.overall);
   });
 
-  it('begins the training of B when the cleanup of A is over', async () => {
+  it('begins the training of B when the cleanup of A has finished', async () => {
     const [first, second] = await Promise.all([chain.journal('A-s0'), chain.journal('B-s0')]);
     const cleaned = first.find((line) => line.event === 'committed' && line.stage === 'cleanup');
     const trained = second.find((line) => line.event === 'tool_started' && line.stage === 'train');

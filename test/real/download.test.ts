@@ -44,7 +44,7 @@ describe('download: true of a model whose chat template refuses the suite', () =
     await hub.close();
   });
 
-  it('is told once it is here, before the run starts, and the next run starts', async () => {
+  it('is reported once it is here, before the run starts, and the next run starts', async () => {
     const folder = join(await tempDir('refusing'), 'model');
     await cp(demoBase('B'), folder, { recursive: true });
     const template = "{{ raise_exception('no system turn here') }}";
@@ -131,7 +131,7 @@ describe('download: true, with the real huggingface_hub', () => {
     expect(await isAlive(await downloadFolder())).to.equal(false);
   });
 
-  it('goes on while one of its runs waits, and ends when all are cancelled; a later run gets it all the same', async () => {
+  it('continues while one of its runs waits, and ends when all are cancelled; a later run gets it all the same', async () => {
     const release = hub.hold();
     const up = await chain.up();
     await drop('a', { model: 'tiny/B', download: true });
@@ -167,7 +167,7 @@ describe('download: true, with the real huggingface_hub', () => {
     expect(await up.stop()).to.equal(0);
   });
 
-  it('goes on when `up` ends, and is taken up by the next one', async () => {
+  it('continues when `up` ends, and is resumed by the next one', async () => {
     const release = hub.hold();
     const up = await chain.up();
     await drop('a', { model: 'tiny/B', revision: 'main', download: true });
@@ -196,7 +196,7 @@ describe('a model that cannot be fetched', () => {
     await hub.close();
   });
 
-  it('fails its runs: at once when it does not exist, after the retries when the hub is down; others go on', async () => {
+  it('fails its runs: at once when it does not exist, after the retries when the hub is down; others continue', async () => {
     chain = await workspaceOn({ stage_retries: 1 });
     await drop('absent', { model: 'tiny/none', download: true });
     await drop('ok', {});

@@ -52,7 +52,7 @@ async function emptied(adapter: string): Promise<string> {
 }
 
 describe('eval with the real mlx_lm', () => {
-  it('scores 27 prompts on a demo base, the same asked one by one or four at once, and the base beside it', async () => {
+  it('scores 27 prompts on a demo base, the same asked one by one or four at once, and the base next to it', async () => {
     const suite = await demoSuite();
     const made = { fuse: { folder: await demoBase('A'), made: { model: '.' } } };
     const texts: string[][] = [];

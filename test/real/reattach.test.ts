@@ -20,7 +20,7 @@ describe('kill -9 of up with the real mlx_lm', () => {
 
   const run = (): string => join(chain.root, 'artifacts/A/A-s0');
 
-  it('a training and an eval each go on to one row, the training started once, each answer kept once', async () => {
+  it('a training and an eval each continue to one row, the training started once, each answer kept once', async () => {
     const demo = parse(await chain.read('demo/A.yaml'));
     await chain.write('inbox/A.yaml', stringify({ ...demo, eval: { ...demo.eval, base: false } }));
     let up = await chain.up();

@@ -31,7 +31,7 @@ describe('a checkpoint chosen with the real mlx_lm', () => {
     rows = await workspace.rows();
   });
 
-  it('by a suite made of the valid rows: every checkpoint is scored, the best goes on', async () => {
+  it('by a suite made of the valid rows: every checkpoint is scored, the best is used', async () => {
     expect(made.stderr).to.contain('valid.yaml: 38 prompts out of 40 rows');
     const row = rowOf(rows, 'pick-s0');
     const scores = candidatesOf(row).map(({ overall }) => overall ?? -1);

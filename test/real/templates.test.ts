@@ -146,7 +146,7 @@ describe('chat templates that name tools, with the real mlx_lm', () => {
     });
   }
 
-  it('it matters: mlx_lm by itself loses the same call under the template that it is foreign to', async () => {
+  it('it matters: mlx_lm on its own loses the same call under the template that it is foreign to', async () => {
     const model = await withTemplate(models.xml, join(folder, 'control'), 'hermes');
     const driver = join(folder, 'plain_server.py');
     await writeFile(driver, 'from mlx_lm import server\nserver.main()\n');

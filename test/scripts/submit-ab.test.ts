@@ -54,7 +54,7 @@ describe('scripts/submit-ab.sh', () => {
     expect(await argv()).to.deep.equal(['--workspace', '.', 'submit', '--watch', ...configs]);
   });
 
-  it('hands on the exit code, with a word of what to do', async () => {
+  it('passes on the exit code, and says what to do', async () => {
     const words: readonly (readonly [number, string])[] = [
       [1, 'phasebox status'],
       [2, 'nothing was submitted'],

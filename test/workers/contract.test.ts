@@ -110,7 +110,7 @@ describe('every stage', () => {
       // cleanup runs no tool, and what it removed is gone.
       const runsTools = name !== 'cleanup';
       if (runsTools)
-        it('stops when phasebox is told to stop: nothing published, no tool left', async () => {
+        it('stops when phasebox stops: nothing published, no tool left', async () => {
           await rm(go, { force: true });
           const stopping = new AbortController();
           const own: Runtime = { ...runtime, signal: stopping.signal };

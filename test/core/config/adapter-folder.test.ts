@@ -53,7 +53,7 @@ describe('otherContent', () => {
       expect(found?.hint).to.match(hint);
     });
 
-  it('takes what mlx_lm wrote for an adapter, whatever lies beside it', () => {
+  it('accepts what mlx_lm wrote as an adapter, with any other files', () => {
     for (const files of [
       ['adapter_config.json', 'adapters.safetensors'],
       ['0000200_adapters.safetensors'],

@@ -254,7 +254,7 @@ describe('judge', () => {
     expect(verdict('has(baseline.overall) || overall > 90', absent).verdict).to.equal('pass');
   });
 
-  it('stops at an outcome that cannot be told: the first that holds is then unknown', () => {
+  it('stops at an unknown outcome: the first that holds is then unknown', () => {
     const outcomes = outcomesOf(['overall > baseline.multi_tool', 'better'], [null, 'worse']);
     const judged = judge({ gate: 'overall > 80', outcomes }, values);
     expect(judged.verdict).to.equal('pass');

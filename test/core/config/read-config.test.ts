@@ -60,7 +60,7 @@ describe('a config that is right', () => {
   });
 
   for (const name of ['43', '4e3', 'no', '0x1F', '1_000', '1.50', 'true', '2024-01-01', '"43"', "'4e3'"]) {
-    it(`is called as it is written: ${name}`, async () => {
+    it(`is called as written: ${name}`, async () => {
       const workspace = await configWorkspace();
       const { runs } = await workspace.plan(plainText.replace('phase: 43a', `phase: ${name} # a comment`));
       expect(runs[0]?.run).to.equal(`${name.replaceAll(/["']/g, '')}-s0`);

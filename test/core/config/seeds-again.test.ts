@@ -44,7 +44,7 @@ describe('producers/again', () => {
     expect(edited).to.contain('# c');
   });
 
-  it('gives up when the seeds are repeated elsewhere, or when it is no mapping', () => {
+  it('returns null when the seeds are repeated elsewhere, or when it is no mapping', () => {
     expect(withSeeds('seeds: &s 3\nx: *s\n', [0, 1, 2, 0, 1, 2])).to.equal(null);
     expect(withSeeds('- 1\n', [0, 0])).to.equal(null);
     expect(withSeeds('a: [1\n', [0, 0])).to.equal(null);

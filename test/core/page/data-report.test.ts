@@ -108,7 +108,7 @@ describe('the report on data', () => {
     ]);
   });
 
-  it('puts the split data beside the data, also where only one of them has a figure', () => {
+  it('puts the split data next to the data, also where only one of them has a figure', () => {
     const figures = new Map(dataFigures('train.jsonl', [profile, after]).map(({ name, cells }) => [name, cells]));
     expect(figures.get('calls that are never taught')).to.deep.equal(['385 of 1,074 (35.8 %)', '0 of 1,074']);
     expect(figures.get('answers cut short')).to.deep.equal(['0 of 1,159', '2 of 1,648 (0.1 %)']);

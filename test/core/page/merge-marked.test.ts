@@ -31,7 +31,7 @@ describe('mergeMarked', () => {
       expect(mergeMarked(merged, 'new')).to.equal(merged);
     });
 
-  it('goes on below, with a note, when the marks were edited away, and finds its part the next time', () => {
+  it('continues below, with a note, when the marks were edited away, and finds its part the next time', () => {
     for (const text of [
       'my text',
       'my text\n',

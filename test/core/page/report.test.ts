@@ -42,7 +42,7 @@ const failed = (seed: number, changed: Partial<NonNullable<Row['error']>> = {}) 
   });
 
 describe('renderComparison', () => {
-  it('names the runs whose folder was deleted before they finished, also beside failed ones', () => {
+  it('names the runs whose folder was deleted before they finished, also next to failed ones', () => {
     const line = '- 43a-s1: its run folder was deleted before it finished. Submit its config again to run it.';
     const made = { ...bare, phases: [phase()], damaged: [], missing: ['43a-s1'] };
     expect(renderComparison({ ...made, rows: [] })).to.contain(`## Failed and cancelled\n\n${line}`);
@@ -75,7 +75,7 @@ describe('renderComparison', () => {
     expect(made).to.contain('| pass, undecided: 1 of 2 pass (95 % interval 1-99 %) |');
   });
 
-  it('shows the reference of a strictly scored run as strict, beside that of a lenient one', () => {
+  it('shows the reference of a strictly scored run as strict, next to that of a lenient one', () => {
     const baseline = { name: '33b', overall: 71.5, categories: { domain: 44 }, comparable: true };
     const made = page([run(0, { baseline, score_by: 'strict' }), run(1, { baseline })]);
     const lines = made.split('\n').filter((line) => line.startsWith('| baseline'));

@@ -48,7 +48,7 @@ describe('what a name means', () => {
 });
 
 describe('pauses', () => {
-  it('hold a run by name, by its phase, or with the whole workspace: the widest is told', () => {
+  it('hold a run by name, by its phase, or with the whole workspace: the widest is shown', () => {
     const named = paused(atRest, one('b-s0'), at);
     expect(runs.filter((own) => holdOf(named, own)).map((own) => own.run)).to.eql(['b-s0']);
     const wider = paused(named, phase('b'), later);
@@ -173,7 +173,7 @@ describe('attempts after a retry', () => {
     expect(nextAttempt([...again, reserved('fuse', 2)], 'fuse')).to.equal(2);
   });
 
-  it('are told also of a run that is over', () => {
+  it('are also shown for a finished run', () => {
     const state = { run: runs[0]!, committed: new Set<StageName>(['train']), journal };
     expect(attemptDue(state)).to.eql({ stage: 'fuse', attempt: 1 });
     const cancelled = { ...state, journal: [...journal, { event: 'cancelled', at } as const] };

@@ -26,7 +26,7 @@ describe('downloadError', () => {
     expect(downloadError(75, tail, { source: 'org/m' }).code).to.equal('DISK_FULL');
   });
 
-  it('tries again after an end that nobody wanted: killed, lost, or a crash of its own', () => {
+  it('tries again after an end that was not requested: killed, lost, or a crash of its own', () => {
     expect(downloadError(null, [], { source: 'org/m' }).message).to.match(
       /org\/m: the download was killed from outside$/,
     );

@@ -48,7 +48,7 @@ describe('due', () => {
     expect(due(state(['train'], []), true)).to.equal(null);
   });
 
-  it('after a retry goes on at the failed stage, under a new attempt number, and has to be admitted again', () => {
+  it('after a retry continues at the failed stage, under a new attempt number, and has to be admitted again', () => {
     const journal: JournalLine[] = [
       { event: 'started', at },
       failed('fuse', 1, null),

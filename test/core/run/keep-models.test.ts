@@ -12,7 +12,7 @@ function user(run: string, given: Partial<ModelUser> = {}): ModelUser {
 const none: ReadonlySet<string> = new Set();
 
 describe('modelsToRemove', () => {
-  it('`none`: a model goes once its run is done; one that failed or was cancelled keeps it for `retry`', () => {
+  it('`none`: a model is removed once its run is done; one that failed or was cancelled keeps it for `retry`', () => {
     const keep = 'none';
     const users = [
       user('a', { keep }),
@@ -31,7 +31,7 @@ describe('modelsToRemove', () => {
     expect(modelsToRemove([user('s0'), user('s1', { phase: 'q', score: 90 })], none)).to.deep.equal([]);
   });
 
-  it('`best`: a run without a score beats nobody, and loses to any', () => {
+  it('`best`: a run without a score beats no other, and loses to any', () => {
     const [silent, scored] = [user('s0', { score: null }), user('s1', { score: 0 })];
     expect(modelsToRemove([silent], none)).to.deep.equal([]);
     expect(modelsToRemove([silent, scored], none)).to.deep.equal(['s0']);

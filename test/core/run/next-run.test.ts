@@ -56,7 +56,7 @@ describe('readiness of a run that starts from another', () => {
 describe('retryPause', () => {
   const gpu = (count: number): string[] => Array.from({ length: count }, () => 'GPU_FAULT');
 
-  it('pauses longer each time and gives up after stage_retries', () => {
+  it('pauses longer each time and stops after stage_retries', () => {
     for (const code of ['GPU_FAULT', 'CONNECTION_RESET', 'SERVER_DIED', 'OUTPUT_DAMAGED'] as const)
       expect([0, 1, 2, 3].map((before) => retryPause(code, gpu(before), policy))).to.deep.equal([30, 60, 120, null]);
   });
@@ -71,7 +71,7 @@ describe('retryPause', () => {
     for (const code of ['BAD_SETTINGS', 'MISSING_INPUT', 'NAN_LOSS'] as const)
       expect(retryPause(code, [], policy)).to.equal(null);
   });
-  it('tries again for ever on a full disk, less and less often, and counts neither that nor a stop', () => {
+  it('tries again without end on a full disk, less and less often, and counts neither that nor a stop', () => {
     const full = (count: number): string[] => Array.from({ length: count }, () => 'DISK_FULL');
     expect([0, 1, 2, 3, 4, 99].map((before) => retryPause('DISK_FULL', full(before), policy))).to.deep.equal([
       ...[30, 60, 120, 300, 600, 600],

@@ -300,7 +300,7 @@ describe('makeRow', () => {
     expect(makeRow(over({ journal: [{ event: 'cancelled', at: at(9) }] }))).to.include({ status: 'done', error: null });
   });
 
-  it('keeps the modes of each category; none told by an engine are unknown', () => {
+  it('keeps the modes of each category; an engine that gives none leaves them unknown', () => {
     const modesOf = (changed: object) => {
       const manifest = manifests.eval;
       if (manifest === undefined) throw new Error('there is no eval');

@@ -9,7 +9,7 @@ describe('answers.jsonl', () => {
     expect(readAnswers(answers.map(answerText).join(''))).to.deep.equal({ answers, problems: [] });
   });
 
-  it('names the lines that are no answers and goes on', () => {
+  it('names the lines that are no answers and continues', () => {
     const text = `${answerText(said('a'))}{"prompt": "torn\n\n{"prompt": 3}\n[]\n${answerText(said('b'))}`;
     const { answers, problems } = readAnswers(text);
     expect(answers).to.have.length(2);

@@ -101,7 +101,7 @@ describe('core/suite-from', () => {
     ]);
   });
 
-  it('writes a suite that is read back as it is, the same each time', () => {
+  it('writes a suite that is read back unchanged, the same each time', () => {
     const rows = [
       row(system, user('yes: "no" # 1'), says(calls('lint("ü")'))),
       row(system, user('two\nlines'), says(calls('a()\nb()'))),

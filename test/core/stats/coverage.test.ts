@@ -22,7 +22,7 @@ describe('how often the statistics hold', () => {
   }
 
   for (const sd of [5, 10, 15, 29]) {
-    it(`the false alarms told for recipes are those simulated, run sd ${sd}`, () => {
+    it(`the reported false alarms for recipes are those simulated, run sd ${sd}`, () => {
       const simulation = simulations.find(({ name }) => name.endsWith(`of one recipe, run sd ${sd}`));
       expect(simulation).to.not.equal(undefined);
       if (simulation === undefined) return;

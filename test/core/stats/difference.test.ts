@@ -131,7 +131,7 @@ describe('holm', () => {
     expect(holm([0.6, 0.7])).to.eql([1, 1]);
   });
 
-  it('never makes a p smaller nor above 1, keeps their order, and a lone p as it is', () => {
+  it('never makes a p smaller nor above 1, keeps their order, and a lone p unchanged', () => {
     const share = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(fc.array(share, { minLength: 1, maxLength: 12 }), (ps) => {

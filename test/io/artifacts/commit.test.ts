@@ -125,7 +125,7 @@ describe('outputs', () => {
     expect(outputs[1]?.sha256).to.equal('ab5aa97074c454a0632057e704220d9a6678fbf773a0a5806fc09b8173b07309');
   });
 
-  it('that are gone, cut, or written to later are told; removed ones are not', async () => {
+  it('that are gone, cut, or written to later are reported; removed ones are not', async () => {
     const { dir, target } = await attempt();
     await rename(dir, target);
     const manifest = await manifestOf(target);

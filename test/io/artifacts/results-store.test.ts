@@ -54,7 +54,7 @@ describe('results store', () => {
     );
   });
 
-  it('puts a run nobody numbers last, and keeps such ones in the order they came', async () => {
+  it('puts a run without a number last, and keeps such ones in the order they came', async () => {
     const folder = await tempDir();
     const foreign = ['x', 'y'].map((run) => makeRow({ run }));
     for (const one of [...foreign, row(1), row(0)]) await upsertRow(folder, one, order);

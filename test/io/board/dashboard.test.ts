@@ -138,7 +138,7 @@ describe('dashboard', () => {
     }
   });
 
-  it('answers under the addresses of the machine when it was told to listen on all of them', async () => {
+  it('answers under the addresses of the machine when it was set to listen on all of them', async () => {
     const app = new Hono().use(onlyOwnHost('0.0.0.0', 3100)).get('/', (context) => context.text('in'));
     const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
     const names = [...own.map(({ address, family }) => (family === 'IPv6' ? `[${address}]` : address)), hostname()];

@@ -84,7 +84,7 @@ describe('the report on the dashboard', () => {
     ]);
   });
 
-  it('stands behind the guard of the dashboard, which goes on showing its queues', async () => {
+  it('stands behind the guard of the dashboard, which continues showing its queues', async () => {
     const response = await fetch(new URL('report', dashboard.url));
     expect(response.status).to.equal(200);
     expect(response.headers.get('content-security-policy')).to.contain("default-src 'self'");

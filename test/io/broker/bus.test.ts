@@ -85,7 +85,7 @@ describe('the bus, on a broker of its own', () => {
     await waitFor('the job again', () => taken.length === 2);
   });
 
-  it('takes away what somebody who is gone had in hand, so that it can be emitted anew at once', async () => {
+  it('takes away what an earlier process had active, so that it can be emitted again at once', async () => {
     let finish: () => void = () => undefined;
     train(() => new Promise<void>((resolve) => (finish = resolve)));
     await bus.emit(due(1));
@@ -132,7 +132,7 @@ describe('the bus, on a broker of its own', () => {
     await waitFor('the admission', async () => (await runs.getCompletedCount()) === 1);
   });
 
-  it('goes on after a wipe: board writes are dropped, new jobs are taken', async () => {
+  it('continues after a wipe: board writes are dropped, new jobs are taken', async () => {
     const redis = new Redis(broker.connection);
     train(async ({ board }) => {
       await redis.flushall();

@@ -58,7 +58,7 @@ describe('io/broker/own-server', () => {
     }
   });
 
-  it('is ended by signals where nobody asks it, and is not started again for a connection that it ends', async () => {
+  it('is ended by signals where no request ends it, and is not started again for a connection that it ends', async () => {
     expect(await endServer(workspace.state)).to.equal(true);
     expect(await endServer(workspace.state)).to.equal(false);
     await broker.ensure();

@@ -74,7 +74,7 @@ describe('the machine slot', () => {
     expect((await readdir(join(folder, 'slot'))).length, 'nothing piles up').to.be.lessThan(4);
   });
 
-  it('is waited for, with the name of who has it, told once, and comes when it is released', async () => {
+  it('is waited for, with the name of who has it, once, and comes when it is released', async () => {
     const first = await askMachine(claim('a'));
     const said: string[] = [];
     const options = { signal: new AbortController().signal, onWait: (text: string) => void said.push(text) };
@@ -88,7 +88,7 @@ describe('the machine slot', () => {
     expect(await machineHolder()).to.equal(null);
   });
 
-  it('ends its waiting when it is told to', async () => {
+  it('stops waiting on its signal', async () => {
     const first = await askMachine(claim('a'));
     const stop = new AbortController();
     const waiting = acquireMachine(claim('b'), { signal: stop.signal, onWait: () => stop.abort() });
@@ -100,7 +100,7 @@ describe('the machine slot', () => {
     if (first.kind === 'ours') await first.slot.release();
   });
 
-  it('stays taken by a tool whose starter was killed, can be taken up for it, and is free when it ends', async () => {
+  it('stays taken by a tool whose starter was killed, can be resumed for it, and is free when it ends', async () => {
     const { child, dir } = await holder();
     expect(await kindOf(claim('b'))).to.equal('taken');
     const tool = await startTool({ dir, argv: ['sleep', '600'], env: {}, cwd: folder });
@@ -126,7 +126,7 @@ describe('the machine slot', () => {
     expect(await readdir(dir), 'the wrapper comes too late').to.include('started');
   });
 
-  it('ends a server that nobody is left to ask', async () => {
+  it('ends a server without a client left', async () => {
     const server = claim('server', { server: true });
     const tool = await startTool({ dir: server.dir, argv: ['sleep', '600'], env: {}, cwd: folder });
     await waitFor('the server', async () => (await readdir(server.dir)).includes('started'));
@@ -136,7 +136,7 @@ describe('the machine slot', () => {
     expect((await tool.ended).code).to.equal(143);
   });
 
-  it('reads what a power cut left as nobody, and works where paths are too long for a socket', async () => {
+  it('reads what a power cut left as free, and works where paths are too long for a socket', async () => {
     process.env.PHASEBOX_SLOT_DIR = join(folder, 'x'.repeat(120));
     await mkdir(process.env.PHASEBOX_SLOT_DIR);
     for (const [name, text] of Object.entries({ 'slot.7': '', 'slot.8': '{"dir": "/tm' }))

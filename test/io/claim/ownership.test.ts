@@ -71,7 +71,7 @@ describe('ownership of a workspace', () => {
     expect((await readdir(state)).filter((name) => name.startsWith('up.')).length).to.be.lessThan(3);
   });
 
-  it('may be a moment for a command: no `up` is told to be there, and nobody else takes it meanwhile', async () => {
+  it('may be a moment for a command: no `up` is reported, and no other takes it meanwhile', async () => {
     const state = await tempDir('own');
     const claim = await claimWorkspace(state, true);
     if (claim.kind !== 'owned') throw new Error('nobody else is there');

@@ -94,7 +94,7 @@ describe('requests over the socket of a workspace', () => {
     expect(handled).to.eql([]);
   });
 
-  it('that nobody understands are refused with a sentence, and garbage without end is cut off', async () => {
+  it('that are not understood are refused with a sentence, and garbage without end is cut off', async () => {
     answerAll();
     for (const text of ['poke\n', '{"kind":"dance"}\n', 'null\n', '{"kind":"go"}\n', '\n']) {
       const { closed, lines } = await byHand(text);

@@ -21,7 +21,7 @@ describe('io/hash', () => {
     expect(await contentHash(folder)).to.equal(textHash(lines.join('')));
   });
 
-  it('names a link that leads back into its own folder instead of following it for ever', async () => {
+  it('names a link that leads back into its own folder instead of following it without end', async () => {
     const folder = await tempDir();
     for (const name of ['x', 'y']) await symlink('.', join(folder, name));
     const { hash } = openLookups({ root: folder, artifacts: folder, python: 'python3' });

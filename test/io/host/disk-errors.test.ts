@@ -48,7 +48,7 @@ describe('what the disk refuses', () => {
     expect(todo({ code: 'ENOENT', syscall: 'uv_cwd' })).to.contain('current folder is gone');
   });
 
-  it('is told from errors that are no matter of files', async () => {
+  it('is distinguished from errors that are not about files', async () => {
     const root = await tempDir('refusals');
     expect(await diskErrorOf(new TypeError('x is not a function'), root)).to.equal(null);
     expect(await diskErrorOf(system('ENOENT', 'open', { path: '/nowhere' }), root)).to.equal(null);

@@ -91,7 +91,7 @@ describe('writePages', () => {
     expect(again.rendered).to.equal(rendered);
   });
 
-  it('writes custody, plots and HTML beside it, the same bytes again for the same rows', async () => {
+  it('writes custody, plots and HTML next to it, the same bytes again for the same rows', async () => {
     await writeEvaluated(artifacts, suite, 'aa');
     await writePages({ artifacts });
     await appendFile(join(artifacts, 'COMPARISON.md'), '\nMine: <b>keep</b>\n');

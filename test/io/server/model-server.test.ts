@@ -119,7 +119,7 @@ describe('io/model-server', () => {
     expect(silent.message).to.contain('its log has not grown');
   });
 
-  it('stops when it is told to, at any moment', async () => {
+  it('stops on its signal, at any moment', async () => {
     const controller = new AbortController();
     const starting = stageErrorOf(start({ START: 'deaf', signal: controller.signal }));
     controller.abort();

@@ -31,7 +31,7 @@ describe('io/tool/strays', () => {
     expect(await tool.ended).to.eql({ code: 3 });
   });
 
-  it('says nothing of a tool that leaves nobody behind', async () => {
+  it('says nothing of a tool that leaves no process behind', async () => {
     const { tool, told, watch } = await start('sleep 0.2; exit 0');
     expect(await tool.ended).to.eql({ code: 0 });
     await watch;

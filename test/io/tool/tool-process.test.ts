@@ -131,7 +131,7 @@ describe('a tool process', () => {
     expect(await (await findTool(folder))?.ended).to.deep.equal({ code: null });
   });
 
-  it('signals nobody on the word of a forged record', async () => {
+  it('signals no process because of a forged record', async () => {
     const { folder, tool } = await start('echo ready; sleep 1000');
     await waitFor('the tool', async () => (await log(folder).catch(() => '')).includes('ready'));
     const real = await readFile(join(folder, 'command.json'), 'utf8');

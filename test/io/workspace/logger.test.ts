@@ -61,7 +61,7 @@ describe('logger', () => {
     expect(text).to.contain('@localhost:6379');
   });
 
-  it('leaves what is no secret as it is', () => {
+  it('does not change what is not a secret', () => {
     const plain = {
       max_tokens: 512,
       trained_tokens: 1460,
@@ -103,7 +103,7 @@ describe('logger', () => {
     expect(kept.map((line) => line.n)).to.deep.equal(kept.map((_, at) => 2000 - kept.length + at));
   });
 
-  it('goes on when the log cannot be written, and says what was lost once it can', async () => {
+  it('continues when the log cannot be written, and says what was lost once it can', async () => {
     const folder = join(await tempDir('log'), 'log');
     await writeFile(folder, 'a file where the folder should be');
     const logger = openLogger({ folder, ...quiet });

@@ -168,7 +168,7 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     expect(await refusal('just words\n')).to.contain('the file is not a mapping');
   });
 
-  it('takes a file that is empty or comments alone as all defaults, and what is set beside them', async () => {
+  it('takes a file that is empty or comments alone as all defaults, and what is set next to them', async () => {
     for (const text of ['', '# inbox: drop\n\n  # more\n']) {
       const { config } = await openWorkspace(await folderWith(text), 'read');
       expect(config).to.deep.equal(workspaceConfig.parse({}));

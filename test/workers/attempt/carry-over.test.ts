@@ -14,7 +14,7 @@ async function runWith(attempts: Readonly<Record<number, readonly string[]>>): P
   return run;
 }
 
-describe('what a failed eval hands on', () => {
+describe('what a failed eval passes on', () => {
   it('is taken from the latest attempt that has answers, and moved', async () => {
     const run = await runWith({
       1: ['answers.jsonl'],
@@ -29,7 +29,7 @@ describe('what a failed eval hands on', () => {
     expect(await readdir(join(run, '.6-eval.a2'))).to.eql(['log.txt']);
   });
 
-  it('is never put over what the attempt has asked itself, and goes on after a crash in between', async () => {
+  it('is never put over what the attempt has asked itself, and continues after a crash in between', async () => {
     const own = await runWith({ 1: ['asked.json', 'answers.jsonl'], 2: ['answers.jsonl'] });
     expect(await carryOver(own, 'eval', 2)).to.equal(null);
     const half = await runWith({ 1: ['answers.jsonl'], 2: ['asked.json'] });

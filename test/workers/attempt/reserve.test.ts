@@ -49,7 +49,7 @@ async function started() {
 const events = (lines: readonly JournalLine[]): string[] => lines.map((line) => line.event);
 
 describe('workers/reserve', () => {
-  it('waits in its place while the disk is full, told once, and goes on when there is space', async () => {
+  it('waits in its place while the disk is full, reported once, and continues when there is space', async () => {
     const { wanted, runtime, attempt, told, live, journal, status, runStore } = await started();
     wanted.gb = 1e9;
     const reserved = reserve(runtime, attempt, null);
@@ -86,7 +86,7 @@ describe('workers/reserve', () => {
     await runStore.close();
   });
 
-  it('does not ask again for what an attempt has reserved that is taken up: its tool has written meanwhile', async () => {
+  it('does not ask again for what an attempt has reserved that is resumed: its tool has written meanwhile', async () => {
     const { wanted, runtime, attempt, journal, runStore } = await started();
     await reserve(runtime, attempt, null);
     wanted.gb = 1e9;

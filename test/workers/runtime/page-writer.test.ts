@@ -37,7 +37,7 @@ function writerWith(answer: (nth: number) => PagesReply) {
 }
 
 describe('the pages behind the rows', () => {
-  it('that cannot be written are told of once on the terminal, and written when they can be', async () => {
+  it('that cannot be written are reported once on the terminal, and written when they can be', async () => {
     const workspace = await makeWorkspace();
     const page = join(workspace.artifacts, 'COMPARISON.md');
     await mkdir(page, { recursive: true });

@@ -110,7 +110,7 @@ describe('workers/eval', () => {
     expect(JSON.parse(readAnswer(told?.response, 'execute_code')?.text ?? '{}').most).to.equal(3);
   });
 
-  it('does not ask again what this attempt has asked, and starts afresh after a torn line', async () => {
+  it('does not ask again what this attempt has asked, and starts on a new line after a torn line', async () => {
     const first = await prepareExam({ suite: easy });
     const kept: Answer = { ...said('kept: read_file'), prompt: 'right' };
     const file = join(first.context.dir, 'answers.jsonl');
@@ -136,7 +136,7 @@ describe('workers/eval', () => {
       .and.not.contain('\n');
   });
 
-  it('goes on with the answers of an earlier attempt only if model, suite and settings are the same', async () => {
+  it('continues with the answers of an earlier attempt only if model, suite and settings are the same', async () => {
     const first = await prepareExam({ suite: easy });
     const again = async (): Promise<void> => {
       await rm(join(first.context.dir, 'server'), { recursive: true, force: true });
@@ -186,7 +186,7 @@ describe('workers/eval', () => {
     expect((await failure({ suite: withPrompts('[400] a', '[400] b') })).code).to.equal('BAD_SETTINGS');
   });
 
-  it('stops when it is told to, with what it has in the file', async () => {
+  it('stops on its signal, with what it has in the file', async () => {
     const controller = new AbortController();
     const at = await prepareExam({
       suite: withPrompts('one', '[hang]'),
@@ -265,7 +265,7 @@ describe('workers/eval', () => {
     }
   });
 
-  it('goes on without a base score when it cannot be measured, and says so', async () => {
+  it('continues without a base score when it cannot be measured, and says so', async () => {
     const at = await prepareExam({ suite: easy, settings: { base: true } });
     const broken = { ...at.context, shared: () => Promise.reject(new Error('no space')) };
     const made = await evaluate.run(await fused(), broken);

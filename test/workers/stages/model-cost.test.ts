@@ -82,7 +82,7 @@ describe('workers/model-cost', () => {
     expect(seen.inputs).to.have.all.keys('base', 'adapter', 'valid');
   });
 
-  it('is null without a word when there is nothing to measure or nobody asked', async () => {
+  it('is null without a word when there is nothing to measure or it was not requested', async () => {
     const fuse = { folder: '/made', made: { model: 'model' } };
     for (const options of [{ mode: 'none' }, { cost: false }, { made: { fuse } }, { made: {} }] satisfies Options[]) {
       const { found, seen, tools } = await measured(options);
@@ -118,7 +118,7 @@ describe('workers/model-cost', () => {
     expect(tools[0]?.argv).to.not.include('--data');
   });
 
-  it('goes on when phasebox is started again, instead of being given up', async () => {
+  it('continues when phasebox is started again, instead of failing', async () => {
     const stopped = async () => {
       throw new StageError('STOPPED', 'the tool continues');
     };

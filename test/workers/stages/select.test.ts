@@ -44,7 +44,7 @@ async function choosing(dir?: string, more: Partial<ExamOptions> = {}) {
 }
 
 describe('workers/select', () => {
-  it('asks the base once, then each checkpoint through a server of its own; of equals the last goes on', async () => {
+  it('asks the base once, then each checkpoint through a server of its own; of equals the last is used', async () => {
     const { context, served, seen } = await choosing();
     const train = await trained();
     const made: Made<'select'> = await select.run({ train }, context);
@@ -68,7 +68,7 @@ describe('workers/select', () => {
     expect(again.iteration).to.equal(25);
   });
 
-  it('takes up what an earlier version asked, unless the chat template prints the date', async () => {
+  it('resumes what an earlier version asked, unless the chat template prints the date', async () => {
     const train = await trained();
     const render =
       (sha256: string | null, dated: string | null): StageContext['render'] =>
