@@ -16,17 +16,19 @@ const dashboard = z.strictObject({
 export const workspaceConfig = z.strictObject({
   python: path
     .optional()
-    .describe('A Python with mlx_lm. Absent: `.venv` of the workspace, then `VIRTUAL_ENV`, then PATH.'),
-  inbox: path.default('inbox').describe('Folder that is watched for configs.'),
-  artifacts: path.default('artifacts').describe('Folder of runs, results and report.'),
-  redis_url: text.optional().describe('A Redis or Valkey to use. Absent: phasebox starts one of its own.'),
+    .describe(
+      "A Python with mlx_lm. If omitted, phasebox looks in the workspace's `.venv`, then `VIRTUAL_ENV`, then PATH.",
+    ),
+  inbox: path.default('inbox').describe('Folder that phasebox watches for configs.'),
+  artifacts: path.default('artifacts').describe('Folder for runs, results and the report.'),
+  redis_url: text.optional().describe('URL of a Redis or Valkey server. If omitted, phasebox starts its own server.'),
   dashboard: dashboard.prefault({}).describe('Where the dashboard is served.'),
   /** GB = 2^30 bytes, as in `du -h`. */
   disk_reserve_gb: z
     .number()
     .min(0)
     .default(10)
-    .describe('GB of disk that always stay free. 1 GB is 2^30 bytes, as `du -h` counts.'),
+    .describe('Disk space that always stays free, in GB. 1 GB is 2^30 bytes, as in `du -h`.'),
   stage_retries: z.int().min(0).default(3).describe('How often a stage is retried after a transient error.'),
   retry_pause_s: z
     .array(z.number().min(0))
@@ -39,6 +41,8 @@ export const workspaceConfig = z.strictObject({
     .refine(([command]) => command !== '', { path: [0], error: 'the command has no name: its first word is empty' })
     .check(checkWords)
     .optional()
-    .describe('Command to run after each row, as a list of words. The row is in `PHASEBOX_ROW`, as JSON.'),
+    .describe(
+      'Command to run after each result, as a list of arguments. The result is passed as JSON in `PHASEBOX_ROW`.',
+    ),
 });
 export type WorkspaceConfig = z.infer<typeof workspaceConfig>;

@@ -77,11 +77,11 @@ describe('a run that fails', () => {
     const row = await chain.row('layers-s0');
     expect(row).to.deep.include({ status: 'failed', overall: null, verdict: null });
     expect(row.error).to.include({ code: 'BAD_SETTINGS', stage: 'train', attempt: 1 });
-    expect(row.error?.message).to.match(/^The tool refuses the settings: ValueError/);
+    expect(row.error?.message).to.match(/^The tool rejects the settings: ValueError/);
     expect(row.error?.log.length).to.be.within(2, 20);
     expect(said.trimEnd().endsWith(row.error?.log.at(-1) ?? 'nothing')).to.equal(true);
     expect((await failures('layers-s0')).map(({ retry_at }) => retry_at)).to.eql([null]);
-    await up.says(/layers-s0: train failed, not retried\. The tool refuses/);
+    await up.says(/layers-s0: train failed, not retried\. The tool rejects/);
   });
 
   it('ends with its tool at the first loss that is not a number', async () => {

@@ -228,7 +228,7 @@ describe('a model that cannot be fetched', () => {
     await stopTool(await downloadFolder());
     release();
     expect(await chain.row('a-s0')).to.include({ status: 'done' });
-    expect(up.out()).to.match(/tiny\/B: not fetched, tried again in 0 s\. The model could not be fetched: /);
+    expect(up.out()).to.match(/tiny\/B: not fetched, tried again in 0 s\. The model could not be downloaded: /);
     expect(await up.stop()).to.equal(0);
   });
 

@@ -149,7 +149,7 @@ describe('renderComparison', () => {
       failed(1, { code: 'NAN_LOSS', stage: 'train' }),
     ]);
     expect(made).to.contain('### 43a-s0: failed (GPU_FAULT, fuse attempt 4)\n\nThe GPU &lt;b>timed\\* out');
-    expect(made).to.contain('What to do: It is retried in a new folder');
+    expect(made).to.contain('What to do: If it keeps happening, close other programs that use the GPU');
     expect(made).to.contain('`phasebox retry 43a-s0` resumes after the last finished stage.');
     expect(made).to.contain('````text\n| a pipe\n```\n<details>\nred\nnext\n````');
     expect(made).to.contain('What to do: Lower learning_rate');

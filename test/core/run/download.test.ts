@@ -33,9 +33,12 @@ describe('downloadError', () => {
     const crash = downloadError(1, ['Traceback (most recent call last):', 'ValueError: odd'], { source: 'org/m' });
     expect([crash.code, crash.message]).to.eql([
       'DOWNLOAD_FAILED',
-      'The model could not be fetched: org/m: ValueError: odd',
+      'The model could not be downloaded: org/m: ValueError: odd',
     ]);
     const bar = downloadError(143, ['Fetching 5 files:  20%|██ | 1/5 [00:00<?]'], { source: 'org/m' });
-    expect([bar.code, bar.message]).to.eql(['DOWNLOAD_FAILED', 'The model could not be fetched: org/m: exit code 143']);
+    expect([bar.code, bar.message]).to.eql([
+      'DOWNLOAD_FAILED',
+      'The model could not be downloaded: org/m: exit code 143',
+    ]);
   });
 });

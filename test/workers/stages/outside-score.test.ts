@@ -96,7 +96,7 @@ describe('eval.engine in the eval stage', () => {
   it('fails in words', async () => {
     const errorOf = (what: string) => failure({ suite, settings: { engine: engine(what) } });
     expect((await errorOf('high')).message).to.match(
-      /^The tool refuses the settings: what eval\.engine wrote .*line 1: score: must be/,
+      /^The tool rejects the settings: what eval\.engine wrote .*line 1: score: must be/,
     );
     expect((await errorOf('nothing')).message).to.match(/it has no lines$/);
     expect((await errorOf('lost')).message).to.match(/own-1 has no category, and the suite has no prompt of this id$/);
