@@ -11,12 +11,12 @@ export const phaseName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, . _ - (at most 64, the first a letter or digit)')
   .refine(
     (name) => !reservedPhase.test(name),
-    'base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox',
+    'base, plots and names ending in .json .jsonl .md .html .svg are reserved',
   );
 
 export const variantName = z
   .string()
-  .regex(/^[a-z][a-z0-9_]{0,23}$/, 'small letters, digits and _ (at most 24, the first a letter)')
+  .regex(/^[a-z][a-z0-9_]{0,23}$/, 'lowercase letters, digits and _ (at most 24, the first a letter)')
   .refine((name) => !/^s\d+$/.test(name), 's + digits would read as a seed');
 
 const seed = z.int().min(0).max(4_294_967_295);
@@ -41,23 +41,23 @@ export const criteria = z.strictObject({
     // biome-ignore lint/suspicious/noThenProperty: the key of the config. A string does not make a thenable
     .array(z.strictObject({ when: formula.optional(), then: z.string().min(1) }))
     .default([])
-    .describe('The first one whose `when` holds is the outcome. One without `when` always holds.'),
+    .describe('The outcome is the first entry whose `when` is true. An entry without `when` always matches.'),
 });
 export type Criteria = z.infer<typeof criteria>;
 
 export const from = z.union([
   z.strictObject({
     run: z.string().min(1).describe('A run, such as 43a-s0.'),
-    after: z.enum(branchingStages).describe('The last stage that is taken over from it.'),
+    after: z.enum(branchingStages).describe('The last stage to reuse from that run.'),
   }),
-  z.strictObject({ model: path.describe('A whole model, which is only evaluated.') }),
+  z.strictObject({ model: path.describe('A complete model, which is only evaluated.') }),
   z.strictObject({
     adapter: path.describe('A folder with an adapter of mlx_lm.'),
     checkpoint: z
       .int()
       .min(1)
       .optional()
-      .describe('600 means 0000600_adapters.safetensors. Absent: adapters.safetensors.'),
+      .describe('600 means 0000600_adapters.safetensors. If omitted, adapters.safetensors is used.'),
   }),
 ]);
 export type From = z.infer<typeof from>;
@@ -83,29 +83,31 @@ const variableName = z
  */
 export const phase = z.strictObject({
   phase: phaseName.describe('Name of the experiment, and of its folder in `artifacts/`.'),
-  title: text.optional().describe('One line about the experiment, for the report.'),
+  title: text.optional().describe('One-line description of the experiment, shown in the report.'),
   hypothesis: text
     .optional()
     .describe('What you expect before the result is known. The report shows it with its date.'),
   notes: text.optional().describe('Free text.'),
-  model: path.optional().describe('Base model: a folder, or a hub id that is in the cache.'),
-  revision: z.string().min(1).optional().describe('Commit, branch or tag of a hub model.'),
+  model: path.optional().describe('Base model: a folder, or the ID of a cached Hugging Face model.'),
+  revision: z.string().min(1).optional().describe('Commit, branch or tag of a Hugging Face model.'),
   download: z
     .boolean()
     .default(false)
-    .describe('Fetch the model after acceptance if it is not in the cache. Without it, a missing model is an error.'),
+    .describe(
+      'Download the model from the Hugging Face Hub if it is not cached. The download starts after the config is accepted. Without this, a missing model is an error.',
+    ),
   data: path.optional().describe('Folder with `train.jsonl` and `valid.jsonl`.'),
   min_rows: z
     .strictObject({
-      train: z.int().min(1).optional().describe('If `train.jsonl` has fewer rows, the training is stopped.'),
-      valid: z.int().min(1).optional().describe('If `valid.jsonl` has fewer rows, the training is stopped.'),
+      train: z.int().min(1).optional().describe('Training is stopped if `train.jsonl` has fewer examples.'),
+      valid: z.int().min(1).optional().describe('Training is stopped if `valid.jsonl` has fewer examples.'),
     })
     .optional()
-    .describe('Fewer rows than these stop the training.'),
+    .describe('Minimum number of examples. With fewer, training is stopped.'),
   seeds: z
     .union([z.int().min(1).max(100), z.array(seed).min(1).max(1000)])
     .default([0])
-    .describe('One run per seed. A number n means the seeds 0 to n-1. A seed given twice is run twice.'),
+    .describe('One run per seed. A number n means the seeds 0 to n-1. A seed that is listed twice is run twice.'),
   ...configSections,
   baseline: baseline
     .optional()
@@ -114,8 +116,8 @@ export const phase = z.strictObject({
   variants: z
     .record(variantName, variantOverlay)
     .default({})
-    .describe('Further runs with other settings, such as `{ q4: { fuse: { q_bits: 4 } } }`.'),
-  from: from.optional().describe('Start later: after a stage of another run, with an adapter, or with a whole model.'),
+    .describe('Additional runs with different settings, such as `{ q4: { fuse: { q_bits: 4 } } }`.'),
+  from: from.optional().describe('Start from a stage of another run, from an adapter, or from a complete model.'),
   extends: path.optional().describe('An accepted phase, or a file in the workspace, whose settings are inherited.'),
   env: z
     .record(variableName, z.string())
@@ -124,7 +126,7 @@ export const phase = z.strictObject({
   preflight: z
     .array(command)
     .default([])
-    .describe('Commands to run in the workspace before the training. If one fails, the run fails.'),
-  cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run, before the next one.'),
+    .describe('Commands to run in the workspace before training. If one fails, the run fails.'),
+  cooldown_s: z.number().min(0).default(0).describe('Seconds to wait after the run before the next run starts.'),
 });
 export type Phase = z.infer<typeof phase>;

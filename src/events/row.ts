@@ -102,7 +102,7 @@ export const row = z.strictObject({
     adapter: z.string().nullable(),
     /** The iteration of the weights in `adapter`. */
     iteration: z.int().nullable().default(null),
-    /** The weights from which the training resumed (a warm restart). */
+    /** The weights from which training started (a warm start). */
     resume: z.string().nullable().default(null),
     model: z.string().nullable(),
     suite: z.string().nullable(),

@@ -5,7 +5,7 @@ import { command } from './paths.ts';
 /** A category as suites and engines name it. Formulas read its score by this name. */
 export const categoryName = z
   .string()
-  .regex(/^[a-z][a-z0-9_]*$/, 'a category is a name in small letters, digits and _ (it is a variable in `gate`)')
+  .regex(/^[a-z][a-z0-9_]*$/, 'a category is a name in lowercase letters, digits and _ (it is a variable in `gate`)')
   .refine(
     (name) => !['overall', 'strict', 'modes', 'metrics', 'baseline', 'base'].includes(name),
     'this name has a meaning of its own in `gate`',

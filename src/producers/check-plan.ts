@@ -102,9 +102,9 @@ function changedPhase(file: string, record: PhaseRecord, changes: readonly strin
   return [
     `${file}: phase ${record.phase} was accepted before (${record.file}, ${record.accepted.slice(0, 16)}Z), and this file changes it:`,
     ...changes.map((line) => `  ${line}`),
-    'What was run keeps its settings, so that it can be compared. Give a new phase name to the changed one',
-    '(`phase: ...`); another suite or temperature is a variant. Seeds and variants can be added to a phase as long as',
-    'nothing else changes.',
+    'The settings of an accepted phase cannot be changed, so that results stay comparable. Submit the changed config',
+    'under a new phase name (`phase: ...`), or add the change as a variant, such as another suite or temperature.',
+    'Seeds and variants can be added to a phase if nothing else changes.',
     '',
   ].join('\n');
 }

@@ -93,7 +93,9 @@ describe('a checkpoint that is chosen', () => {
     const row = await chain.row('same-s0');
     expect(row.selection?.same_suite).to.equal(true);
     expect(row.selection?.optimism).to.be.a('number');
-    expect(row.warnings.join('\n')).to.match(/chosen among 4 checkpoints on these prompts: optimistic by about \d/);
+    expect(row.warnings.join('\n')).to.match(
+      /selected from 4 checkpoints on these prompts: the score is probably about \d/,
+    );
     const last = (await chain.calls('serve')).at(-1);
     expect(last === undefined ? '' : adapterOf(last)).to.match(/same-s0\/2-select\/adapter$/);
     const chosen = row.selection?.candidates.find(({ iteration }) => iteration === row.checkpoint);

@@ -153,13 +153,13 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
   [
     'a name that is taken',
     good.replace('43a', 'results.jsonl.old'),
-    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox
+    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are reserved
     seen: "results.jsonl.old"`,
   ],
   [
     'a name that is taken in another case',
     good.replace('43a', 'Plots'),
-    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are taken by phasebox
+    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are reserved
     seen: "Plots"`,
   ],
   [
@@ -334,7 +334,7 @@ describe('a config that is refused', () => {
     ).to.equal(`a.yaml:5: eval.suite: this is not a valid suite: it has 1 problem, listed below
     seen: "suites/small.yaml"
 
-WS/suites/small.yaml:3: prompts[0].category: allowed: a category is a name in small letters, digits and _ (it is a variable in \`gate\`)
+WS/suites/small.yaml:3: prompts[0].category: allowed: a category is a name in lowercase letters, digits and _ (it is a variable in \`gate\`)
     seen: "Domain"`);
   });
 

@@ -80,7 +80,7 @@ function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
     ['system prompt', systemOf(side)],
     ['rendered prompts', promptsOf(side)],
     ...versions.map((name) => [`version of ${name}`, side.versions[name]] as const),
-    ['resume (warm restart)', resumeOf(side)],
+    ['resume (warm start)', resumeOf(side)],
   ];
   return facts.map(([name, value]) => [name, 'jumper', value]);
 }

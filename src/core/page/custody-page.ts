@@ -31,7 +31,7 @@ function overview(rows: readonly Row[]): string {
 
 function adapterLine({ adapter, iteration, resume }: Custody): string[] {
   if (adapter === null) return [];
-  const from = resume === null ? '' : `; its training resumed from weights ${code(resume)} (a warm restart)`;
+  const from = resume === null ? '' : `; its training started from weights ${code(resume)} (a warm start)`;
   return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
 }
 

@@ -183,7 +183,7 @@ function warningsOf(input: RowInput): string[] {
     ...(input.accepted ?? []),
     ...fetchedWarnings(input.state.journal),
     ...(made(input, 'train')?.warm_restart
-      ? ['warm restart: it started with given weights, a new optimizer state and iteration 1']
+      ? ['warm start: training began with given weights, a new optimizer state and iteration 1']
       : []),
     ...own(input).flatMap((manifest) => manifest.warnings),
     ...Object.values(input.unreadable ?? {}),

@@ -7,11 +7,13 @@ export const cleanupSettings = z.strictObject({
   keep_checkpoints: z
     .enum(['all', 'selected'])
     .default('all')
-    .describe('Which checkpoints stay on the disk: all, or only the one that is used.'),
+    .describe('Which checkpoints to keep: all, or only the one that is used.'),
   keep_model: z
     .enum(['all', 'best', 'none'])
     .default('all')
-    .describe('Which final models stay: all, the best of the phase, or none. Adapter and recipe can rebuild one.'),
+    .describe(
+      'Which final models to keep: all, the best of the phase, or none. A deleted model can be rebuilt from its adapter and config.',
+    ),
 });
 export type CleanupSettings = z.infer<typeof cleanupSettings>;
 
@@ -20,7 +22,7 @@ export const cleanup = {
   ...usual,
   place: 5,
   settings: cleanupSettings,
-  section: cleanupSettings.prefault({}).describe('What is deleted before the eval.'),
+  section: cleanupSettings.prefault({}).describe('What is deleted to save disk space.'),
   kept: cleanupSettings,
   makes: z.strictObject({
     removed: z.array(z.strictObject({ stage: z.string(), path: inside, bytes: z.number() })),

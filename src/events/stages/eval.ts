@@ -20,17 +20,23 @@ const count = z.int().min(1);
 
 export const evalSettings = z.strictObject({
   suite: path.describe('The suite: a YAML file with prompts.'),
-  /** Absent means the suite's own system prompt. Empty means none. */
-  system: z.string().optional().describe('System prompt. Absent means that of the suite, empty means none.'),
-  temperature: z.number().min(0).default(0).describe('0 always takes the most likely token.'),
+  system: z
+    .string()
+    .optional()
+    .describe("System prompt. If omitted, the suite's system prompt is used. An empty string disables it."),
+  temperature: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Sampling temperature. At 0, the most likely token is always chosen.'),
   max_tokens: count
     .default(512)
-    .describe('The most tokens that an answer may have. A prompt of the suite can set its own.'),
+    .describe('Maximum number of tokens per answer. A prompt of the suite can set its own.'),
   timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
-  retries: z.int().min(0).default(2).describe('How often a prompt that timed out is asked again.'),
-  repeats: count.default(1).describe('How often each prompt is asked. Its score is the mean.'),
-  concurrency: count.default(1).describe('How many prompts are asked at the same time.'),
-  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that gate and outcomes read.'),
+  retries: z.int().min(0).default(2).describe('How many times a timed-out prompt is retried.'),
+  repeats: count.default(1).describe('How many times each prompt is asked. Its score is the mean.'),
+  concurrency: count.default(1).describe('Number of prompts that are asked at the same time.'),
+  score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that `criteria` reads as `overall`.'),
   stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
   chat_template_args: z
     .record(z.string(), z.unknown())
@@ -43,13 +49,15 @@ export const evalSettings = z.strictObject({
   cost: z
     .boolean()
     .default(true)
-    .describe('Measure what fusing and quantizing cost the adapter. This changes no score.'),
+    .describe("Measure how much of the adapter's effect is lost in fusing and quantizing. Scores are not affected."),
   engine: z
     .strictObject({
       command: z
         .array(z.string().min(1))
         .min(1)
-        .describe('A command that asks and scores instead of phasebox. It writes JSON lines to `$PHASEBOX_RESULTS`.'),
+        .describe(
+          'An external command that runs and scores the eval instead of phasebox. It writes JSON lines to `$PHASEBOX_RESULTS`.',
+        ),
       server: z
         .boolean()
         .default(true)
@@ -58,7 +66,7 @@ export const evalSettings = z.strictObject({
         ),
     })
     .optional()
-    .describe('A command that asks and scores instead of phasebox.'),
+    .describe('An external command that runs and scores the eval instead of phasebox.'),
 });
 export type EvalSettings = z.infer<typeof evalSettings>;
 

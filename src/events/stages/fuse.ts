@@ -15,8 +15,8 @@ export const fuseSettings = z.strictObject({
     .literal([2, 3, 4, 5, 6, 8])
     .nullable()
     .default(5)
-    .describe('Bits per weight of the final model. `null` means unquantized, not absent.'),
-  q_group_size: z.literal([32, 64, 128]).default(64).describe('How many weights share a scale.'),
+    .describe('Bits per weight of the final model. Set `null` to leave the final model unquantized.'),
+  q_group_size: z.literal([32, 64, 128]).default(64).describe('Number of weights that share a scale.'),
 });
 export type FuseSettings = z.infer<typeof fuseSettings>;
 /** The settings of a run that decide which model is made. */
@@ -33,7 +33,7 @@ export const fuse = {
   ...usual,
   place: 3,
   settings: fuseSettings,
-  section: fuseSettings.prefault({}).describe('How adapter and model are joined.'),
+  section: fuseSettings.prefault({}).describe('How adapter and base model are merged.'),
   kept: fuseSettings,
   makes: z.strictObject({ model: inside }),
   branches: true,

@@ -20,10 +20,10 @@ export const selectSettings = z.strictObject({
     .enum(['last', 'val_loss', 'suite'])
     .default('last')
     .describe(
-      'Which checkpoint is used: the last, the one with the lowest loss on all valid rows, or the best on a suite.',
+      'Which checkpoint is used: the last, the one with the lowest loss on the full validation set, or the best on a suite.',
     ),
-  suite: path.optional().describe('With `by: suite`: the suite that decides.'),
-  prompts: z.int().min(1).optional().describe('With `by: suite`: how many of its prompts are asked.'),
+  suite: path.optional().describe('With `by: suite`: the suite that the checkpoints are scored on.'),
+  prompts: z.int().min(1).optional().describe('With `by: suite`: number of its prompts to use.'),
 });
 export type SelectSettings = z.infer<typeof selectSettings>;
 

@@ -14,24 +14,28 @@ const count = z.int().min(1);
  * mlx_lm.
  */
 export const trainSettings = z.looseObject({
-  iters: count.optional().describe('Iterations.'),
-  batch_size: count.optional().describe('Rows per iteration.'),
+  iters: count.optional().describe('Number of iterations.'),
+  batch_size: count.optional().describe('Examples per iteration.'),
   learning_rate: z.number().positive().optional().describe('Learning rate, such as 1e-4.'),
   num_layers: z
     .int()
     .min(-1)
     .optional()
-    .describe('How many layers get an adapter, counted from the last. -1 means all.'),
-  grad_accumulation_steps: count.optional().describe('How many iterations make one step of the optimizer.'),
-  mask_prompt: z.boolean().optional().describe('Learn from the last message of a row only.'),
-  max_seq_length: count.optional().describe('Tokens of a row that are used. The rest is cut off.'),
+    .describe('Number of layers that get an adapter, counted from the last. -1 means all.'),
+  grad_accumulation_steps: count.optional().describe('Number of iterations per optimizer step.'),
+  mask_prompt: z.boolean().optional().describe('Train only on the last message of each example.'),
+  max_seq_length: count.optional().describe('Maximum number of tokens per example. The rest is cut off.'),
   save_every: count.optional().describe('Save a checkpoint every n iterations.'),
-  steps_per_report: count.optional().describe('Report the train loss every n iterations.'),
-  steps_per_eval: count.optional().describe('Measure the val loss every n iterations.'),
-  val_batches: z.int().min(-1).optional().describe('How many batches a val loss is measured on. -1 means all.'),
+  steps_per_report: count.optional().describe('Report the training loss every n iterations.'),
+  steps_per_eval: count.optional().describe('Measure the validation loss every n iterations.'),
+  val_batches: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('Number of batches that a validation loss is measured on. -1 means all.'),
   resume_adapter_file: path
     .optional()
-    .describe('Weights to start from: a warm restart, without the state of the optimizer.'),
+    .describe('Adapter weights to start from (a warm start; the optimizer state is not restored).'),
 });
 export type TrainSettings = z.infer<typeof trainSettings>;
 export type CompleteTrain = Complete<TrainSettings>;
@@ -109,7 +113,7 @@ export const train = {
   settings: trainSettings,
   section: trainSettings
     .optional()
-    .describe("Settings of mlx_lm by their own names. Absent ones have mlx_lm's defaults."),
+    .describe("mlx_lm settings under their own names. Settings that you omit use mlx_lm's defaults."),
   /** Null if the run begins after its training. */
   kept: trainSettings.nullable(),
   makes: z.strictObject({

@@ -76,8 +76,11 @@ interface Same {
 function warnOfSameSuite({ shared, prompts, count, b }: Same, context: StageContext): void {
   if (count < 2) return;
   const which = shared === prompts ? 'these prompts' : `${prompts} prompts, ${shared} of which are scored here`;
-  const by = b === null ? 'how much, too few prompts to tell' : `by about ${Math.max(0, b).toFixed(1)} points`;
-  context.warn(`chosen among ${count} checkpoints on ${which}: optimistic ${by}`);
+  const by =
+    b === null
+      ? 'too high (too few prompts to estimate by how much)'
+      : `about ${Math.max(0, b).toFixed(1)} points too high`;
+  context.warn(`selected from ${count} checkpoints on ${which}: the score is probably ${by}`);
 }
 
 /** The base's probabilities, measured once: every adapter must differ from them. */

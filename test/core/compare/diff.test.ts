@@ -53,7 +53,7 @@ describe('the difference of two runs', () => {
     );
     expect(namesOf(side('43a-s0'), other)).to.eql([
       ...['checkpoint', 'seed', 'suite', 'temperature', 'stop', 'system prompt'],
-      ...['version of mlx_lm', 'version of transformers', 'resume (warm restart)'],
+      ...['version of mlx_lm', 'version of transformers', 'resume (warm start)'],
       ...['model', 'train.num_layers', 'fuse.q_bits'],
       ...['data, content', 'eval identity', 'final model, content'],
     ]);

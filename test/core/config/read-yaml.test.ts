@@ -221,7 +221,7 @@ prompts:
       '5 prompts[1].category: this name has a meaning of its own in `gate`',
       '5 prompts[1].match: allowed: any, all',
       '6 prompts[2].id: text is expected',
-      '6 prompts[2].category: allowed: a category is a name in small letters, digits and _ (it is a variable in `gate`)',
+      '6 prompts[2].category: allowed: a category is a name in lowercase letters, digits and _ (it is a variable in `gate`)',
       '6 prompts[2].prompt: must not be empty',
       '6 prompts[2].expect: a list is expected',
     ]);

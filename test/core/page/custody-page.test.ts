@@ -18,7 +18,7 @@ describe('the custody page', () => {
     expect(page).to.contain('| verified | mini\\|1 |').and.to.contain('| 43a-s1 | – | – |');
     expect(page).to.contain(`rendered prompts (dated 2026-11-28): \`${hash('9')}\``);
     for (const letter of 'dbaecfr') expect(page, letter).to.contain(hash(letter));
-    expect(page).to.contain('adapter of iteration 600').and.to.contain('(a warm restart)');
+    expect(page).to.contain('adapter of iteration 600').and.to.contain('(a warm start)');
     expect(page).to.contain(
       '(`43a/43a-s0/6-eval/server.2/log.txt`). 27 answers, each with the model id `default_model`',
     );

@@ -55,7 +55,7 @@ describe('workers/select', () => {
     expect(taken).to.eql(await readFile(join(train.folder, 'adapter/adapters.safetensors')));
     expect(await readdir(join(context.dir, 'candidates/0000010')), 'links are no output').to.eql(['answers.jsonl']);
     expect(seen.progress.at(-1)).to.include({ iteration: 6, of: 6, part: 'checkpoint 25, 3 of 3' });
-    expect(seen.warnings.join()).to.contain('chosen among 3 checkpoints on these prompts');
+    expect(seen.warnings.join()).to.contain('selected from 3 checkpoints on these prompts');
   });
 
   it('loads no model for what was asked already', async () => {
