@@ -19,9 +19,8 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Where a model is on this machine. A name that starts with .
- * ~ is a folder, and an existing folder takes precedence over a hub id. This only checks names and sizes. The weights
- * are verified before they are used.
+ * Where a model is on this machine. A name that starts with `.`, `/` or `~` is a folder, and an existing folder takes
+ * precedence over a hub id. This only checks names and sizes. The weights are verified before they are used.
  */
 export async function resolveModel(source: string, revision: string | null, root: string): Promise<FoundModel> {
   const folder = absolutePath(source, root);
