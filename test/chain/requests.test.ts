@@ -111,7 +111,11 @@ describe('a request to the owner of a workspace', () => {
     const phases = ['a', 'b', 'c', 'd'];
     const files = await Promise.all(phases.map(file));
     const [up, ...ended] = await Promise.all([chain.up(), ...files.map((path) => chain.phasebox('submit', path))]);
-    for (const { code, err } of ended) expect([code, err]).to.eql([0, '']);
+    // A busy machine takes longer than the 2 s after which a command says that it waits.
+    for (const { code, err } of ended) {
+      expect(code, err).to.equal(0);
+      expect(err).to.match(/^(submit: waiting for `phasebox up` \(pid \d+\)\n)?$/);
+    }
     for (const phase of phases) expect(await chain.row(`${phase}-s0`)).to.include({ status: 'done' });
     expect(await chain.calls('lora')).to.have.length(4);
     expect((await readdir(join(chain.root, 'inbox/accepted'))).sort()).to.eql(phases.map((phase) => `${phase}.yaml`));

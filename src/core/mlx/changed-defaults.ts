@@ -5,9 +5,8 @@ import { valueText } from '../printable.ts';
 import { plural } from '../words.ts';
 
 /**
- * A warning if mlx_lm trained with other defaults than those that it had when the run was accepted, since it was
- * updated
- * in between. Null if it used the same.
+ * A warning if mlx_lm trained with other defaults than those that it had when the run was accepted, since it was updated in
+ * between. Null if it used the same.
  * @param used What mlx_lm records in adapter_config.json: each setting as it used it.
  */
 export function changedDefaults({ settings, train_defaults }: Run, used: Mapping): string | null {
