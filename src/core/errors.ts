@@ -85,7 +85,7 @@ export const catalogue = {
   BUFFER_LIMIT: {
     retry: 'never',
     what: 'The GPU has no buffer handles left, which is not a lack of memory',
-    next: 'Update mlx and mlx-lm, then `phasebox retry RUN`. If it happens again, split it into shorter training runs and continue each one with `resume_adapter_file`.',
+    next: 'Update mlx and mlx-lm, then `phasebox retry RUN`. If it happens again, split the training into shorter runs and continue each one with `resume_adapter_file`.',
   },
   NO_ACCESS: {
     retry: 'never',
