@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import type { Argument, Command } from 'commander';
 import { commands } from '../../src/commands/index.ts';
 import { emptyProgram } from '../../src/commands/parts/program.ts';
 import { usageOf } from '../../src/commands/parts/usage.ts';
@@ -30,7 +30,10 @@ function section(command: Command): string {
   const { does, notes = [], examples, exits } = usageOf(command);
   const operands = command.registeredArguments
     .filter(({ description }) => description !== '')
-    .map((argument) => [`\`<${argument.name()}>\``, argument.description]);
+    .map((argument) => [
+      `\`${operandName(argument)}\``,
+      `${argument.description}${defaultText(argument.defaultValue)}`,
+    ]);
   const rows = [...operands, ...options(command)];
   return [
     `## phasebox ${command.name()}`,
@@ -43,9 +46,16 @@ function section(command: Command): string {
   ].join('\n\n');
 }
 
+function operandName(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+const defaultText = (value: unknown): string => (value === undefined || value === false ? '' : ` (default: ${value})`);
+
 const options = (command: Command): string[][] =>
   command.options.map(({ flags, description, defaultValue, negate, argChoices }) => {
     const choices = argChoices === undefined ? '' : `: ${argChoices.map((choice) => `\`${choice}\``).join(', ')}`;
-    const shown = negate || defaultValue === undefined || defaultValue === false ? '' : ` (default: ${defaultValue})`;
+    const shown = negate ? '' : defaultText(defaultValue);
     return [`\`${flags}\``, `${description}${choices}${shown}`];
   });

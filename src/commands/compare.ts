@@ -139,7 +139,7 @@ export const registerCompare: Register = (program, exit) => {
   documented(program.command('compare'), {
     does: 'Compare two phases or variants',
     notes: [
-      'It says how large the difference is, whether it is more than noise, and how many runs are needed to detect it.',
+      'It shows how large the difference is, whether it is larger than the noise, and how many runs are needed to detect it.',
     ],
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
     exits: {
@@ -149,7 +149,7 @@ export const registerCompare: Register = (program, exit) => {
     },
   })
     .argument('<a>', 'a phase, or a variant of one')
-    .argument('<b>', 'what it is compared with')
+    .argument('<b>', 'the phase or variant to compare it with')
     .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
       const found = await compare(await workspaceOf(command, 'read'), [a, b]);

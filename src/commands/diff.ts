@@ -35,14 +35,16 @@ async function sideOf(name: string, runStore: RunStore, row: Row | null): Promis
 }
 
 export const registerDiff: Register = (program) => {
-  documented(program.command('diff <run> <other>'), {
+  documented(program.command('diff'), {
     does: 'List what differs between two runs',
     notes: [
-      'First comes what is known to change scores: checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions and warm restarts. Then come all other settings, and then contents by hash. The runs need not be finished.',
+      'Differences that are known to affect scores are listed first (checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions and warm start), followed by other settings and content hashes. The runs do not have to be finished.',
     ],
     examples: ['phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'],
     exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is not a workspace' },
   })
+    .argument('<run>', 'a run, such as 43a-s0')
+    .argument('<other>', 'the run to compare it with')
     .option('--json', 'print one JSON document', false)
     .action(async (a: string, b: string, options: { json: boolean }, command) => {
       await diff(await workspaceOf(command, 'read'), { a, b, ...options });

@@ -59,9 +59,9 @@ export function doctorText({ checks }: Diagnosis): string {
 export const registerDoctor: Register = (program, exit) => {
   documented(program.command('doctor'), {
     does: 'Check what phasebox needs on this machine',
-    notes: ['For everything that is missing it says what to do.'],
+    notes: ['It tells you how to fix each problem.'],
     examples: ['phasebox doctor', 'phasebox doctor --json'],
-    exits: { 0: 'everything that is needed is there', 3: 'something that is needed is missing' },
+    exits: { 0: 'nothing is missing', 3: 'something is missing' },
   })
     .option('--json', 'print one JSON document')
     .action(async (options: { json?: boolean }, command) => {

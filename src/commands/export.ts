@@ -124,26 +124,31 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
 }
 
 export const registerExport: Register = (program) => {
-  documented(program.command('export <run> <dir>'), {
+  documented(program.command('export'), {
     does: 'Copy the final model of a run to a new folder',
-    notes: ['The copy is a clone where the file system supports it.'],
+    notes: [
+      'On file systems that support it, the copy is copy-on-write and takes no extra space. For a run with `fuse.mode: none`, the folder contains the base model and the adapter.',
+    ],
     examples: ['phasebox export 43a-s0 ~/models/coder-43a'],
     exits: {
       0: 'the model is in the folder',
       1: 'the model is damaged or was removed, or the copy was interrupted',
-      2: 'there is no such run, its model is not made yet, or the folder is not empty',
+      2: 'there is no such run, it has no final model yet, or the folder is not empty',
       3: 'this folder is not a workspace, or the folder cannot be written',
     },
-  }).action(async (run: string, target: string, _options, command) => {
-    const stop = new AbortController();
-    const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
-    // Once: a second Ctrl-C ends the process immediately. The next export to the same folder removes what is left.
-    process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
-    try {
-      const exported = await exportRun(await workspaceOf(command, 'read'), { run, target, signal: stop.signal });
-      print(exportText(exported, run));
-    } finally {
-      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    }
-  });
+  })
+    .argument('<run>', 'a run, such as 43a-s0')
+    .argument('<dir>', 'the folder to create; it must not exist, or must be empty')
+    .action(async (run: string, target: string, _options, command) => {
+      const stop = new AbortController();
+      const onSignal = (): void => stop.abort(new CommandError(1, `Stopped: ${resolve(target)} was not made.`));
+      // Once: a second Ctrl-C ends the process immediately. The next export to the same folder removes what is left.
+      process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+      try {
+        const exported = await exportRun(await workspaceOf(command, 'read'), { run, target, signal: stop.signal });
+        print(exportText(exported, run));
+      } finally {
+        process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+      }
+    });
 };

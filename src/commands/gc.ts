@@ -100,13 +100,13 @@ export const registerGc: Register = (program) => {
   documented(program.command('gc'), {
     does: 'Show or delete what is no longer needed',
     notes: [
-      'Nothing is deleted without --yes. What a queued or started run reads is never deleted, nor a model that no adapter can make again. While a run is damaged, models, checkpoints and base scores stay.',
+      'Without --yes it only shows what it would delete. It never deletes inputs of queued or started runs, or models that cannot be rebuilt from an adapter. While any run is damaged, it also keeps all models, checkpoints and base scores.',
     ],
     examples: ['phasebox gc', 'phasebox gc --models --yes'],
     exits: { 0: 'shown, or deleted', 3: 'this folder is not a workspace' },
   })
-    .option('--models', 'include final models of finished runs; adapter and recipe can rebuild them')
-    .option('--checkpoints', 'include checkpoints of finished runs; the final adapter stays')
+    .option('--models', 'include final models of finished runs; they can be rebuilt from adapter and config')
+    .option('--checkpoints', 'include checkpoints of finished runs; the final adapter is kept')
     .option('--yes', 'delete what is shown')
     .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
       const { models = false, checkpoints = false, yes = false } = options;

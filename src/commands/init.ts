@@ -132,17 +132,19 @@ or give the path of one as \`python\` in phasebox.yaml; \`phasebox doctor\` tell
 const unknownVersion = '(version unknown)';
 
 export const registerInit: Register = (program) => {
-  documented(program.command('init [dir]'), {
+  documented(program.command('init'), {
     does: 'Make a workspace',
     notes: [
-      'A workspace is a folder with inbox/, artifacts/ and phasebox.yaml. The command also writes an example config and a suite, and notes the Python that it found in phasebox.yaml. A file that is already there is not changed.',
+      'A workspace is a folder with inbox/, artifacts/ and phasebox.yaml. The command also creates an example config and a suite, and writes the path of the detected Python to phasebox.yaml. Existing files are not changed.',
     ],
     examples: ['phasebox init', 'phasebox init ~/experiments'],
     exits: { 0: 'the workspace is ready', 2: 'its phasebox.yaml is not valid', 3: 'the folder cannot be written' },
-  }).action(async (folder: string | undefined, _options, command) => {
-    const initiated = await init(folder ?? globals(command).workspace);
-    warnOfWorkspace(initiated);
-    print(initText(initiated));
-    printError(pythonWarning(initiated) ?? '');
-  });
+  })
+    .argument('[dir]', 'the folder of the workspace (default: that of --workspace)')
+    .action(async (folder: string | undefined, _options, command) => {
+      const initiated = await init(folder ?? globals(command).workspace);
+      warnOfWorkspace(initiated);
+      print(initText(initiated));
+      printError(pythonWarning(initiated) ?? '');
+    });
 };

@@ -90,8 +90,8 @@ export const registerLogs: Register = (program) => {
       3: 'this folder is not a workspace, or the run is damaged',
     },
   })
-    .argument('<run>')
-    .argument('[stage]', '', oneOf(stageNames))
+    .argument('<run>', 'a run, such as 43a-s0')
+    .argument('[stage]', 'print only the logs of this stage', oneOf(stageNames))
     .option('-f, --follow', 'print new lines until the run is finished', false)
     .action(async (run: string, stage: StageName | undefined, options: { follow: boolean }, command) => {
       await logs(await workspaceOf(command, 'read'), { ...options, run, stage });

@@ -1,29 +1,35 @@
 import { ask } from './parts/ask.ts';
 import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
+import { documented, runOrPhase } from './parts/usage.ts';
 
 export const registerPause: Register = (program, exit) => {
-  documented(program.command('pause [run-or-phase]'), {
+  documented(program.command('pause'), {
     does: 'Start no new stages',
     notes: [
-      'Without a name this holds for the whole workspace, else for one run or phase. A running tool finishes its stage. A queued run is skipped. A started run stops before its next stage, and no other run takes its place. A pause survives restarts; `phasebox resume` ends it.',
+      'Without an argument it pauses the whole workspace; with one, only that run or phase. A stage that is running finishes.',
+      'A queued run that is paused is skipped. A run that has already started stops before its next stage. It keeps its place, so no other run starts until you resume or cancel it.',
+      'A pause survives restarts. `phasebox resume` ends it.',
     ],
     examples: ['phasebox pause', 'phasebox pause 43b'],
     exits: { 0: 'paused', 2: 'there is no such run or phase', 3: 'this folder is not a workspace' },
-  }).action(async (target: string | undefined, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, 'read'), { kind: 'pause', target: target ?? null }));
-  });
+  })
+    .argument('[run-or-phase]', runOrPhase)
+    .action(async (target: string | undefined, _options: unknown, command) => {
+      exit(await ask(await workspaceOf(command, 'read'), { kind: 'pause', target: target ?? null }));
+    });
 };
 
 export const registerResume: Register = (program, exit) => {
-  documented(program.command('resume [run-or-phase]'), {
+  documented(program.command('resume'), {
     does: 'End a pause',
     notes: [
-      'Without a name it ends the pause of the workspace only, and lists the runs and phases that stay paused. With a phase it ends the pauses of its runs too.',
+      'Without an argument it ends only the pause of the workspace, and lists the runs and phases that are still paused. With a phase it also ends the pauses of its runs.',
     ],
     examples: ['phasebox resume', 'phasebox resume 43b'],
     exits: { 0: 'resumed', 2: 'there is no such run or phase', 3: 'this folder is not a workspace' },
-  }).action(async (target: string | undefined, _options: unknown, command) => {
-    exit(await ask(await workspaceOf(command, 'read'), { kind: 'resume', target: target ?? null }));
-  });
+  })
+    .argument('[run-or-phase]', runOrPhase)
+    .action(async (target: string | undefined, _options: unknown, command) => {
+      exit(await ask(await workspaceOf(command, 'read'), { kind: 'resume', target: target ?? null }));
+    });
 };

@@ -126,16 +126,18 @@ async function printDifferences(
 export const registerPlan: Register = (program) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',
-    notes: ['It shows what the data would teach, the stages, their exact commands, disk and time. Nothing is changed.'],
+    notes: [
+      'It shows what the data teaches, the stages with their exact commands, and the estimated disk space and time. Nothing is changed.',
+    ],
     examples: ['phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'],
     exits: {
-      0: 'the plan is shown, also when the model or the data are missing',
+      0: 'the plan is shown, even if the model or the data is missing',
       2: 'a config is not valid',
       3: 'the environment is not ready, such as a Python without mlx_lm',
     },
   })
     .argument('<file...>', 'configs')
-    .option('--against <file>', 'show only what differs from this config')
+    .option('--against <file>', 'show only the differences from this config')
     .option('--json', 'print one JSON document')
     .action(async (files: string[], options: Pick<PlanOptions, 'against' | 'json'>, command) => {
       const workspace = await workspaceOf(command, 'read');

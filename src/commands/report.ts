@@ -25,11 +25,11 @@ export async function report(workspace: Workspace, options: { readonly print: bo
 export const registerReport: Register = (program) => {
   documented(program.command('report'), {
     does: 'Write the report again',
-    notes: ['The report is made from results.jsonl. The command says where it is.'],
+    notes: ['The report is made from results.jsonl. The command prints its path.'],
     examples: ['phasebox report', 'phasebox report --print | less'],
     exits: { 0: 'the report is written', 3: 'this folder is not a workspace, or the report cannot be written' },
   })
-    .option('--print', 'print the report as well', false)
+    .option('--print', 'print the report instead of its path', false)
     .action(async (options: { print: boolean }, command) => {
       await report(await workspaceOf(command, 'read'), options);
     });

@@ -13,10 +13,14 @@ export const schemaFile = (name: 'phase' | 'workspace'): string =>
 export const registerSchema: Register = (program) => {
   documented(program.command('schema'), {
     does: 'Print the JSON Schema of configs',
-    notes: ['With `workspace` it is the schema of phasebox.yaml.'],
     examples: ['phasebox schema > phase.schema.json', 'phasebox schema workspace'],
     exits: { 0: 'the schema is printed', 2: 'there is no such schema' },
   })
-    .argument('[what]', '', oneOf(['phase', 'workspace']), 'phase' as const)
+    .argument(
+      '[what]',
+      '`phase` for configs, or `workspace` for phasebox.yaml',
+      oneOf(['phase', 'workspace']),
+      'phase' as const,
+    )
     .action(async (what: 'phase' | 'workspace') => print(await readFile(schemaFile(what), 'utf8')));
 };

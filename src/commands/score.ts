@@ -140,10 +140,14 @@ export const registerScore: Register = (program) => {
   documented(program.command('score'), {
     does: 'Score stored answers without a model',
     examples: ['phasebox score --suite suites/agent-27.yaml --answers artifacts/43a/43a-s0/6-eval/answers.jsonl'],
-    exits: { 0: 'the score is shown', 2: 'an answer is missing, or an id is not in the suite' },
+    exits: {
+      0: 'the score is shown',
+      1: "the suite's `scorer` failed",
+      2: 'an answer is missing, or an id is not in the suite',
+    },
   })
     .requiredOption('--suite <file>', 'the eval suite')
-    .requiredOption('--answers <file>', 'answers.jsonl of an eval stage, or the answers of another program')
+    .requiredOption('--answers <file>', 'answers.jsonl of an eval stage, or answers of another program')
     .option('--json', 'print one JSON document')
     .action(async (options: ScoreOptions) => await score(options));
 };

@@ -149,17 +149,20 @@ function needPort(port: number): Promise<void> {
 }
 
 export const registerServe: Register = (program) => {
-  documented(program.command('serve <run>'), {
+  documented(program.command('serve'), {
     does: 'Serve the final model of a run for chat',
-    notes: ['The server answers on 127.0.0.1 until Ctrl-C.'],
+    notes: [
+      `The server has an API that is compatible with that of OpenAI, at \`http://127.0.0.1:PORT/v1\`. The model name is \`${requestModel}\`. To chat, send messages to \`/v1/chat/completions\`. When the model is loaded, the command prints the URL and a \`curl\` call that you can copy. Press Ctrl-C to stop the server.`,
+    ],
     examples: ['phasebox serve 43a-s0', 'phasebox serve 43a-s0 --port 8081'],
     exits: {
       0: 'stopped by Ctrl-C',
       1: 'the model or the server failed',
       2: 'there is no such run',
-      3: 'this folder is not a workspace, the port is taken, or another tool uses the machine',
+      3: 'this folder is not a workspace, the port is taken, or another tool is using the machine',
     },
   })
+    .argument('<run>', 'a run, such as 43a-s0')
     .option('--port <number>', 'port on 127.0.0.1 (default: a free one)', wholeNumber(1, 65_535))
     .action(async (run: string, options: { port?: number }, command) => {
       const stop = new AbortController();

@@ -161,7 +161,7 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'A running run has its iteration, loss and time left. The status also shows what is damaged or ignored, and the warnings about accepted configs. Without --json it shows the disk: free, kept free and reserved.',
+      'For the active run it shows the iteration, loss and remaining time. It also lists what is damaged or ignored, and the warnings about accepted configs. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
     exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },

@@ -125,14 +125,14 @@ export const registerSubmit: Register = (program, exit) => {
   documented(program.command('submit'), {
     does: 'Check configs and queue their runs',
     notes: [
-      'All files are submitted, or none if one is not valid. It works with and without a running `phasebox up`. The runs start in the order of the files, which are kept in inbox/accepted/.',
+      'If one of the files is not valid, none is submitted. The command works with or without a running `phasebox up`. The runs start in the order of the files. Accepted files are kept in inbox/accepted/.',
     ],
     examples: ['phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'],
     exits: {
       0: 'all files were submitted; with --watch, all runs are done',
       1: 'with --watch: a run failed',
       2: 'a config is not valid, and nothing was submitted',
-      3: 'this folder is not a workspace, the environment is not ready, or the running `up` is of another version or user',
+      3: 'this folder is not a workspace, the environment is not ready, or the running `up` has another version or belongs to another user',
     },
   })
     .argument('<file...>', 'configs, run in this order')

@@ -57,19 +57,20 @@ export const registerSuite: Register = (program) => {
   documented(program.command('suite'), {
     does: 'Make a suite from chat data',
     notes: [
-      'The last answer of each row is the reference, and the functions that it calls are the expected ones. Rows that cannot be used are listed on stderr.',
+      'The last assistant turn of each example is the reference answer, and the functions called in it are the expected names. Examples that cannot be used are skipped. Their number and the reasons are printed to stderr.',
     ],
     examples: ['phasebox suite from data/phase33_merged/valid.jsonl -o suites/valid.yaml'],
     exits: {
       0: 'the suite is printed or written',
-      2: 'there is no such file, it has no usable row, or the output file exists',
+      2: 'there is no such file, it has no usable example, or the output file exists',
     },
   })
-    .argument('<from>', 'the word `from`', oneOf(['from']))
-    .argument('<file>', 'chat data, JSON lines: {"messages": [...]}')
+    .usage('from [options] <file>')
+    .argument('<from>', '', oneOf(['from']))
+    .argument('<file>', 'chat data as JSON lines: {"messages": [...]}')
     .option('-o, --output <file>', 'write the suite to this file (default: print it)')
-    .option('--name <name>', 'name of the suite (default: that of the file)')
-    .option('--wrapper <name>', 'the function that answers have to call', 'execute_code')
+    .option('--name <name>', 'name of the suite (default: the name of the file)')
+    .option('--wrapper <name>', 'the function that answers must call', 'execute_code')
     .action(async (_from: string, file: string, flags: Flags) => {
       await suiteFromData(file, { ...flags, print: printFile, tell: (text) => printError(`${text}\n`) });
     });

@@ -228,11 +228,11 @@ function heldText({ runStore, rows, control }: Runtime): string {
 export const registerUp: Register = (program, exit) => {
   documented(program.command('up'), {
     does: 'Run everything that is queued, until Ctrl-C',
-    notes: ['It watches the inbox, runs one run after the other and serves the dashboard.'],
+    notes: ['It watches the inbox, executes one run at a time and serves the dashboard.'],
     examples: ['phasebox up', 'phasebox up --once'],
     exits: {
-      0: 'stopped, also by Ctrl-C; with --once, every run is done',
-      1: 'with --once: a run failed, is damaged, or was deleted before it had a row',
+      0: 'stopped, for example by Ctrl-C; with --once, every run is done',
+      1: 'with --once: a run failed, is damaged, or was deleted before its result was written',
       2: 'with --once: no run failed, but a config was rejected',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },

@@ -144,10 +144,10 @@ function linesOf({ name, check, remedy }: Checked): string[] {
 }
 
 export const registerVerify: Register = (program, exit) => {
-  documented(program.command('verify [run]'), {
+  documented(program.command('verify'), {
     does: 'Check that finished stages are complete',
     notes: [
-      'It checks manifests, file sizes, safetensors headers and shards. Without a run it also checks the files of phasebox itself, and looks for copies of run folders.',
+      'It checks manifests, file sizes, safetensors headers and shards. Without a run it checks all runs, base model scores and the files of phasebox itself, and looks for copies of run folders.',
     ],
     examples: ['phasebox verify', 'phasebox verify 43a-s0 --deep'],
     exits: {
@@ -157,6 +157,7 @@ export const registerVerify: Register = (program, exit) => {
       3: 'this folder is not a workspace, or a file of the run cannot be read',
     },
   })
+    .argument('[run]', 'a run, such as 43a-s0 (default: all)')
     .option('--deep', 'also read every byte and compare hashes')
     .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
       const out = (line: string): void => print(`${line}\n`);

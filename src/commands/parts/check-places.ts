@@ -80,9 +80,9 @@ async function checkSockets({ state, root }: Workspace): Promise<Check> {
 async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
   const free = await freeBytes(await nearestFolder(artifacts));
   const reserve = config.disk_reserve_gb * 2 ** 30;
-  if (free > reserve) return ok('disk', `${sizeText(free)} free, ${sizeText(reserve)} of it reserved`);
+  if (free > reserve) return ok('disk', `${sizeText(free)} free, ${sizeText(reserve)} of it kept free`);
   const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
-  return missing('disk', `${sizeText(free)} free, ${sizeText(reserve)} are reserved`, todo);
+  return missing('disk', `${sizeText(free)} free, but ${sizeText(reserve)} must stay free`, todo);
 }
 
 /** Date of the release: an earlier clock is wrong. */

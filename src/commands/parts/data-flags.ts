@@ -26,31 +26,34 @@ const collected = (value: string, earlier: readonly string[] = []): readonly str
 /** `phasebox data FILE|FOLDER --model M [--no-mask-prompt] [--max-seq-length N] ...` */
 export function dataFlags(command: Command): Command {
   return documented(command, {
-    does: 'Show what a training on this data teaches',
-    notes: ['It prints counts, findings, and rows with the taught part marked. It needs no workspace.'],
+    does: 'Show what training on this data teaches',
+    notes: ['It prints counts, findings, and examples in which the trained part is marked. It needs no workspace.'],
     examples: [
       'phasebox data data/mine --model models/base',
       'phasebox data data/mine --model models/base --split data/mine-split',
       'phasebox data data/mine/train.jsonl --model models/base --row 17 --html data.html',
     ],
     exits: {
-      0: 'a training on the data would start, perhaps with warnings',
+      0: 'training on the data would start, perhaps with warnings',
       1: 'interrupted by Ctrl-C',
-      2: 'a training on the data would be stopped, or an option is wrong',
+      2: 'training on the data would be stopped, or an option is wrong',
       3: 'there is no Python with mlx_lm',
     },
   })
     .argument('<data>', 'a .jsonl file, or a folder with train.jsonl')
-    .requiredOption('--model <model>', 'the base model whose tokenizer reads the data: a folder or a hub id')
-    .option('--no-mask-prompt', 'read the data as a training without mask_prompt does (default: with mask_prompt)')
-    .option('--max-seq-length <tokens>', 'cut off longer rows', wholeNumber(1), 2048)
-    .option('--rows <number>', 'how many rows to show (default: 3, with --html 20)', wholeNumber(0))
-    .option('--row <line>', 'show this row: LINE or FILE:LINE; can be repeated', collected)
-    .option('--chat-feature <key>', 'the key of the messages in a row, as in mlx_lm')
-    .option('--prompt-feature <key>', 'the key of the prompt in a row')
-    .option('--completion-feature <key>', 'the key of the completion in a row')
-    .option('--text-feature <key>', 'the key of the text in a row')
-    .option('--split <dir>', 'write the data with one row per assistant turn to a new folder')
+    .requiredOption(
+      '--model <model>',
+      'the base model whose tokenizer reads the data: a folder or the ID of a cached Hugging Face model',
+    )
+    .option('--no-mask-prompt', 'analyze the data as if `mask_prompt` were off (default: on)')
+    .option('--max-seq-length <tokens>', 'cut off longer examples', wholeNumber(1), 2048)
+    .option('--rows <number>', 'number of examples to show (default: 3, with --html 20)', wholeNumber(0))
+    .option('--row <line>', 'show this example: LINE or FILE:LINE; can be repeated', collected)
+    .option('--chat-feature <key>', 'the key of the messages in an example, as in mlx_lm')
+    .option('--prompt-feature <key>', 'the key of the prompt in an example')
+    .option('--completion-feature <key>', 'the key of the completion in an example')
+    .option('--text-feature <key>', 'the key of the text in an example')
+    .option('--split <dir>', 'write the data to a new folder, with one example per assistant turn')
     .option('--html <file>', 'also write the report as an HTML page')
     .option('--json', 'print one JSON document');
 }

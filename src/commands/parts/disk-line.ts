@@ -22,10 +22,10 @@ export function reservation(
 }
 
 /**
- * The disk of artifacts/ in one line: what is free, what of it is reserved, and what running stages may still write.
+ * The disk of artifacts/ in one line: what is free, what of it is kept free, and what running stages may still write.
  */
 export async function diskLine({ artifacts, config }: Workspace, reserved: readonly string[]): Promise<string> {
   const free = sizeText(await freeBytes(await nearestFolder(artifacts)));
   const kept = sizeText(config.disk_reserve_gb * 2 ** 30);
-  return [`disk: ${free} free, ${kept} of it reserved`, ...reserved].join('; ');
+  return [`disk: ${free} free, ${kept} of it kept free`, ...reserved].join('; ');
 }

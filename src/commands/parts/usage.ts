@@ -11,6 +11,9 @@ export interface Usage {
   readonly exits: Readonly<Partial<Record<0 | 1 | 2 | 3, string>>>;
 }
 
+/** The argument of the commands that take either. */
+export const runOrPhase = 'a run, such as 43a-s0, or a phase';
+
 const usages = new WeakMap<Command, Usage>();
 const width = 80;
 

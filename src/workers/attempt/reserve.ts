@@ -43,7 +43,7 @@ async function shortage({ workspace }: Runtime, stage: string, bytes: number | n
   const kept = config.disk_reserve_gb * gigabyte;
   if (free >= (bytes ?? 0) + kept) return null;
   const needs = bytes === null ? '' : `${stage} needs ${sizeText(bytes)}, and `;
-  return `waits for disk space: ${sizeText(free)} free on ${artifacts}: ${needs}${sizeText(kept)} (disk_reserve_gb) are reserved`;
+  return `waits for disk space: ${sizeText(free)} free on ${artifacts}: ${needs}${sizeText(kept)} must stay free (disk_reserve_gb)`;
 }
 
 interface Wait {
