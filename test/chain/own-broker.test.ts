@@ -1,22 +1,15 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { expect } from 'chai';
-import { Redis } from 'ioredis';
 import { installedBroker } from '../../src/io/broker/broker-binary.ts';
 import { commandLine } from '../../src/io/host/process-facts.ts';
+import { brokerPid } from '../helpers/broker.ts';
 import { type Chain, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 
 /* `remove` fails when a process of the workspace is left: no broker may be. */
 
 let chain: Chain;
-
-async function brokerPid(): Promise<number> {
-  const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock') });
-  const info = await redis.info('server');
-  redis.disconnect();
-  return Number(/process_id:(\d+)/.exec(info)?.[1]);
-}
 
 describe('a broker of its own', () => {
   beforeEach(async () => {
@@ -44,10 +37,10 @@ describe('a broker of its own', () => {
 
   it('that hangs is ended with `up`; one that a killed `up` left is ended by `stop --tools`', async () => {
     const up = await chain.up();
-    process.kill(await brokerPid(), 'SIGSTOP');
+    process.kill((await brokerPid(chain.root))!, 'SIGSTOP');
     expect(await up.stop('SIGTERM')).to.equal(0);
     const killed = await chain.up();
-    const pid = await brokerPid();
+    const pid = (await brokerPid(chain.root))!;
     await killed.stop('SIGKILL');
     expect(await commandLine(pid), 'it outlives its `up`').to.not.equal(null);
     const { code, out } = await chain.phasebox('stop', '--tools');

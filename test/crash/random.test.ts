@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { Redis } from 'ioredis';
 import { groupMembers } from '../../src/io/host/process-facts.ts';
+import { brokerPid, onBroker } from '../helpers/broker.ts';
 import { type Chain, config, type Running } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost, seeded } from '../helpers/crash.ts';
 import { waitFor } from '../helpers/temp.ts';
@@ -32,23 +32,6 @@ function kill(pid: number): boolean {
   }
 }
 
-async function onBroker<T>({ chain }: Night, work: (redis: Redis) => Promise<T>): Promise<T | null> {
-  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
-  const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock'), ...options });
-  redis.on('error', () => undefined); // away: told by the call below
-  try {
-    await redis.connect();
-    return await work(redis);
-  } catch {
-    return null;
-  } finally {
-    redis.disconnect();
-  }
-}
-
-const brokerPid = (night: Night): Promise<number | null> =>
-  onBroker(night, async (redis) => Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]));
-
 /** The tool that works now, and its wrapper. */
 async function toolNow({ chain }: Night): Promise<{ tool: number; wrapper: number } | null> {
   const before = (await chain.calls()).length;
@@ -69,7 +52,7 @@ const acts: Readonly<Record<string, (night: Night) => Promise<boolean>>> = {
     return true;
   },
   async broker(night) {
-    const pid = await brokerPid(night);
+    const pid = await brokerPid(night.chain.root);
     return pid !== null && kill(pid);
   },
   async tool(night) {
@@ -80,9 +63,9 @@ const acts: Readonly<Record<string, (night: Night) => Promise<boolean>>> = {
     const now = await toolNow(night);
     return now !== null && kill(now.wrapper);
   },
-  flush: async (night) => (await onBroker(night, (redis) => redis.flushall())) !== null,
+  flush: async (night) => (await onBroker(night.chain.root, (redis) => redis.flushall())) !== null,
   async empty(night) {
-    const pid = await brokerPid(night);
+    const pid = await brokerPid(night.chain.root);
     if (pid === null || !kill(pid)) return false;
     const folder = join(night.chain.root, '.phasebox/broker');
     // Retried: the broker that `up` starts at once writes there too.

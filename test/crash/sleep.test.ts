@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { Redis } from 'ioredis';
 import { groupMembers } from '../../src/io/host/process-facts.ts';
-import { type Chain, config } from '../helpers/chain.ts';
+import { brokerPid } from '../helpers/broker.ts';
+import { config } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost, hits, hookedWait } from '../helpers/crash.ts';
 import { type Edit, productCommand } from '../helpers/product.ts';
 import { waitFor } from '../helpers/temp.ts';
@@ -28,13 +27,6 @@ const stages = [
   // Longer than any deadline of the product for a live tool or job.
   { tool: 'lora', scene: { lora: { hold: 'go' } }, env: {}, sleep_s: 60 },
 ] as const;
-
-async function brokerPid(chain: Chain): Promise<number> {
-  const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock') });
-  const pid = Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]);
-  redis.disconnect();
-  return pid;
-}
 
 /** Wrapper, tool and what it started. */
 async function groupOf(pid: number): Promise<readonly number[]> {
@@ -68,7 +60,7 @@ async function sleepIn({ tool, scene, env, sleep_s }: (typeof stages)[number]): 
     if (tool === 'serve')
       await waitFor('an answer', () => chain.read('artifacts/p/p-s0/.6-eval.a1/answers.jsonl').catch(() => null));
     const group = await groupOf(call?.pid ?? 0);
-    await sleepAll([up.pid, await brokerPid(chain), ...group], sleep_s);
+    await sleepAll([up.pid, (await brokerPid(chain.root))!, ...group], sleep_s);
     await chain.release('go');
     for (const run of ['p-s0', 'q-s0']) expect((await chain.row(run)).modes).to.include({ timeout: 0, error: 0 });
     expect(await up.stop()).to.equal(0);
@@ -89,7 +81,7 @@ async function sleepInCleanup(): Promise<void> {
     const place = 'append \\S+/p-s0/\\S+ .*"event":"verified".*"cleanup"';
     const up = await chain.startUnder(hookedWait(chain, place), 'up', '--once', '--no-dashboard');
     await waitFor('the cleanup', async () => (await hits(chain)).some(({ act }) => act === 'waits'));
-    await sleepAll([up.pid, await brokerPid(chain)], short_s);
+    await sleepAll([up.pid, (await brokerPid(chain.root))!], short_s);
     await chain.release('go');
     const { code, out, err } = await up.ended;
     expect(code, `${out}${err}`).to.equal(0);

@@ -2,9 +2,9 @@ import { cp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { Redis } from 'ioredis';
 import { hasCode } from '../../src/io/disk/files.ts';
 import { groupMembers } from '../../src/io/host/process-facts.ts';
+import { brokerPid, onBroker } from '../helpers/broker.ts';
 import type { Chain, Running } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 import { type Damage, damages } from './damage.ts';
@@ -52,23 +52,6 @@ async function restart(night: HarmedNight, env: NodeJS.ProcessEnv = {}): Promise
   night.up = await night.chain.startUnder(env, 'up', '--no-dashboard');
   await night.up.says(/watching/);
 }
-
-async function onBroker<T>({ chain }: HarmedNight, work: (redis: Redis) => Promise<T>): Promise<T | null> {
-  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
-  const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock'), ...options });
-  redis.on('error', () => undefined); // away: the call below throws
-  try {
-    await redis.connect();
-    return await work(redis);
-  } catch {
-    return null;
-  } finally {
-    redis.disconnect();
-  }
-}
-
-const brokerPid = (night: HarmedNight): Promise<number | null> =>
-  onBroker(night, async (redis) => Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]));
 
 /** The tool that starts next, and its wrapper. */
 async function nextTool({ chain }: HarmedNight): Promise<{ tool: number; wrapper: number } | null> {
@@ -150,15 +133,15 @@ const harms: Readonly<Record<string, Harm>> = {
     return (await freeze(night, night.up.pid)) ? 'up' : null;
   },
   async 'broker killed'(night) {
-    const pid = await brokerPid(night);
+    const pid = await brokerPid(night.chain.root);
     return pid !== null && signal(pid, 'SIGKILL') ? 'broker' : null;
   },
   async 'broker frozen'(night) {
-    const pid = await brokerPid(night);
+    const pid = await brokerPid(night.chain.root);
     return pid !== null && (await freeze(night, pid)) ? 'broker' : null;
   },
   async 'broker emptied'(night) {
-    return (await onBroker(night, (redis) => redis.flushall())) === null ? null : 'broker';
+    return (await onBroker(night.chain.root, (redis) => redis.flushall())) === null ? null : 'broker';
   },
   async 'tool killed'(night) {
     const now = await nextTool(night);

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { installedBroker } from '../../src/io/broker/broker-binary.ts';
 import { atTheEnd } from './temp.ts';
@@ -47,3 +48,22 @@ export async function tellBroker(port: number, command: string, ...args: readonl
     redis.disconnect();
   }
 }
+
+/** Does something with the own server of the workspace in `root`; null when no server answers. */
+export async function onBroker<T>(root: string, work: (redis: Redis) => Promise<T>): Promise<T | null> {
+  const options = { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 };
+  const redis = new Redis({ path: join(root, '.phasebox/broker.sock'), ...options });
+  redis.on('error', () => undefined); // away: the call below throws
+  try {
+    await redis.connect();
+    return await work(redis);
+  } catch {
+    return null;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** The process of that server; null when none answers. */
+export const brokerPid = (root: string): Promise<number | null> =>
+  onBroker(root, async (redis) => Number(/process_id:(\d+)/.exec(await redis.info('server'))?.[1]));
