@@ -18,12 +18,12 @@ interface Flags {
 
 export interface SuiteOptions extends Flags {
   readonly print: (text: string) => void;
-  /** Receives what a person should know: which rows are not in it. */
+  /** Receives what a person should know: which examples are not in it. */
   readonly tell: (text: string) => void;
 }
 
 /**
- * Makes an eval suite from chat data. Throws CommandError 2 if there is no such file, no usable row, or if
+ * Makes an eval suite from chat data. Throws CommandError 2 if there is no such file, no usable example, or if
  * `output` exists.
  */
 export async function suiteFromData(path: string, options: SuiteOptions): Promise<void> {
@@ -31,15 +31,17 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
   if (text === null) throw new CommandError(2, `${path} does not exist.`);
   const name = options.name ?? basename(path, extname(path));
   const made = suiteFrom(text, { name, wrapper: options.wrapper });
-  const left = made.left.map(({ why, count }) => `  ${plural(count, 'row')}: ${why}`);
+  const left = made.left.map(({ why, count }) => `  ${plural(count, 'example')}: ${why}`);
   if (made.suite.prompts.length === 0)
-    throw new CommandError(2, [`No row of ${path} makes a prompt:`, ...left].join('\n'));
+    throw new CommandError(2, [`No example of ${path} can be used as a prompt:`, ...left].join('\n'));
   const yaml = suiteYaml(made, path);
   if (options.output === undefined) options.print(yaml);
   else await writeNew(options.output, yaml);
   const place = options.output === undefined ? '' : `${options.output}: `;
-  options.tell(`${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'row')} of ${path}`);
-  if (left.length > 0) options.tell(['left out:', ...left].join('\n'));
+  options.tell(
+    `${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'example')} of ${path}`,
+  );
+  if (left.length > 0) options.tell(['skipped:', ...left].join('\n'));
 }
 
 /** An existing suite may be in use, so it is never overwritten. */

@@ -27,7 +27,7 @@ export const baseline = z.union([
     name: z.string().min(1).describe('Its name in the report.'),
     overall: z.number().min(0).max(100).optional().describe('Its overall score in %.'),
     categories: z.record(z.string(), z.number().min(0).max(100)).default({}).describe('Its categories in %.'),
-    suite: path.optional().describe('The suite that these figures were measured on: its name or its file.'),
+    suite: path.optional().describe('The suite that these scores were measured on: its name or file.'),
   }),
 ]);
 
@@ -111,7 +111,7 @@ export const phase = z.strictObject({
   ...configSections,
   baseline: baseline
     .optional()
-    .describe('What to compare with: the name of a phase, or figures as `{ name, overall, categories, suite }`.'),
+    .describe('What to compare with: the name of a phase, or scores as `{ name, overall, categories, suite }`.'),
   criteria: criteria.optional().describe('What counts as success, written before the result is known.'),
   variants: z
     .record(variantName, variantOverlay)
@@ -122,7 +122,7 @@ export const phase = z.strictObject({
   env: z
     .record(variableName, z.string())
     .default({})
-    .describe('Environment variables of the tools. `PHASEBOX_*` and `HF_HUB_*` are refused.'),
+    .describe('Environment variables of the tools. `PHASEBOX_*` and `HF_HUB_*` are rejected.'),
   preflight: z
     .array(command)
     .default([])

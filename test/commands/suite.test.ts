@@ -41,7 +41,7 @@ describe('phasebox suite from', () => {
     expect(read.suite).to.include({ suite: 'demo-valid', system: 'You are a coding assistant.' });
     expect(read.suite.prompts).to.have.length(38);
     expect(told.join('\n')).to.equal(
-      `38 prompts out of 40 rows of ${demo}\nleft out:\n  2 rows: has no function call in its last answer`,
+      `38 prompts out of 40 examples of ${demo}\nskipped:\n  2 examples: has no function call in its last answer`,
     );
   });
 
@@ -65,7 +65,7 @@ describe('phasebox suite from', () => {
     };
     await writeFile(file, `${JSON.stringify(row)}\n`);
     expect(await errorOf(suiteFromData(file, quiet().options))).to.equal(
-      `2 No row of ${file} makes a prompt:\n  1 row: has no function call in its last answer`,
+      `2 No example of ${file} can be used as a prompt:\n  1 example: has no function call in its last answer`,
     );
     expect(await errorOf(suiteFromData(`${file}.none`, quiet().options))).to.contain('does not exist');
   });

@@ -173,7 +173,7 @@ describe('a config that begins elsewhere', () => {
       ],
       ['models/tiny', 'WS/models/tiny is a whole model, not an adapter', 'write from: { model: DIR }'],
       ['lora.gguf', 'WS has lora.gguf, a file of llama.cpp, which mlx_lm cannot load', 'from.adapter takes the folder'],
-      ['none', 'the folder WS/none does not exist', 'paths start at the workspace'],
+      ['none', 'the folder WS/none does not exist', 'relative paths are resolved from the workspace'],
     ];
     for (const [adapter, message, hint] of cases)
       expect(await told(adapter), adapter).to.satisfy((text: string) =>

@@ -100,32 +100,32 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
     seen: 1`,
   ],
   [
-    'warm restart from nothing',
+    'warm start from nothing',
     good.replace('iters: 20', 'resume_adapter_file: old.safetensors'),
     `a.yaml:4: train.resume_adapter_file: WS/old.safetensors does not exist
     seen: "old.safetensors"
-    paths start at the workspace`,
+    relative paths are resolved from the workspace`,
   ],
   [
     'missing model folder',
     good.replace('models/tiny', './models/tinny'),
     `a.yaml:2: model: the folder WS/models/tinny does not exist
     seen: "./models/tinny"
-    paths start at the workspace; a hub id has the form org/name`,
+    relative paths are resolved from the workspace; a hub id has the form org/name`,
   ],
   [
     'missing data',
     good.replace('data/rows', 'data/none'),
     `a.yaml:3: data: the folder WS/data/none does not exist; expected: one with train.jsonl and valid.jsonl
     seen: "data/none"
-    paths start at the workspace`,
+    relative paths are resolved from the workspace`,
   ],
   [
     'missing suite',
     good.replace('small', 'none'),
     `a.yaml:5: eval.suite: WS/suites/none.yaml does not exist
     seen: "suites/none.yaml"
-    paths start at the workspace`,
+    relative paths are resolved from the workspace`,
   ],
   [
     'nothing but a name',
@@ -262,7 +262,7 @@ a.yaml:9: variants.q4.train.itres: the installed mlx_lm does not know this key; 
 
 a.yaml:10: variants.q4.eval.suite: WS/none.yaml does not exist
     seen: "none.yaml"
-    paths start at the workspace`,
+    relative paths are resolved from the workspace`,
   ],
   [
     'variant that changes nothing',

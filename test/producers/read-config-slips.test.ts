@@ -160,7 +160,7 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     good.replace(/train.*\n/, 'from: { adapter: nowhere, checkpoint:600 }\n').replace(/data.*\n/, ''),
     [
       '3: from.checkpoint:600: unknown key | write a space after the colon: `checkpoint: 600`',
-      '3: from.adapter: the folder WS/nowhere does not exist | paths start at the workspace',
+      '3: from.adapter: the folder WS/nowhere does not exist | relative paths are resolved from the workspace',
     ],
   ],
   [

@@ -32,7 +32,7 @@ describe('a checkpoint chosen with the real mlx_lm', () => {
   });
 
   it('by a suite made of the valid rows: every checkpoint is scored, the best is used', async () => {
-    expect(made.stderr).to.contain('valid.yaml: 38 prompts out of 40 rows');
+    expect(made.stderr).to.contain('valid.yaml: 38 prompts out of 40 examples');
     const row = rowOf(rows, 'pick-s0');
     const scores = candidatesOf(row).map(({ overall }) => overall ?? -1);
     expect(candidatesOf(row).map(({ iteration }) => iteration)).to.eql([10, 20]);

@@ -17,7 +17,7 @@ export async function notAnAdapter(
   const entry = await lookups.look(folder);
   if (entry?.kind === 'file') return fileForFolder(folder);
   if (entry?.kind !== 'folder')
-    return { message: `the folder ${folder} does not exist`, hint: 'paths start at the workspace' };
+    return { message: `the folder ${folder} does not exist`, hint: 'relative paths are resolved from the workspace' };
   const files = await lookups.list(folder);
   const config = files.includes(configFile) ? await lookups.read(join(folder, configFile)) : null;
   // The decoder drops a byte order mark, which must not hide the kind of the adapter.

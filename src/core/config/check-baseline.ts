@@ -24,7 +24,9 @@ export async function checkBaseline(phase: UsablePhase, { lookups }: BaselineSco
   const { suite } = baseline;
   if (suite === undefined || !looksLikeFile(suite) || (await isFile(suite, lookups))) return [];
   const message = `${lookups.absolute(suite)} does not exist; allowed: the file of the suite, or its name`;
-  return [{ path: ['baseline', 'suite'], seen: suite, message, hint: 'paths start at the workspace' }];
+  return [
+    { path: ['baseline', 'suite'], seen: suite, message, hint: 'relative paths are resolved from the workspace' },
+  ];
 }
 
 async function checkPhaseName(name: string, phase: UsablePhase, lookups: Lookups): Promise<Finding[]> {

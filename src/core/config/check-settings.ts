@@ -99,7 +99,7 @@ async function checkResume(file: string, { lookups, models, path }: SettingsScop
   const at = { path: [...path, 'train', 'resume_adapter_file'], seen: file };
   const absolute = lookups.absolute(file);
   if ((await lookups.look(absolute))?.kind !== 'file')
-    return [{ ...at, message: `${absolute} does not exist`, hint: 'paths start at the workspace' }];
+    return [{ ...at, message: `${absolute} does not exist`, hint: 'relative paths are resolved from the workspace' }];
   const message = await weightsProblem(absolute, lookups, await models.layers());
   return message === null ? [] : [{ ...at, message }];
 }
@@ -135,7 +135,8 @@ async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<
 async function checkSuite(suite: string, key: Path, { lookups, suites, path }: SettingsScope): Promise<Finding[]> {
   const found = await suites.read(lookups.absolute(suite));
   const at = { path: [...path, ...key], seen: suite };
-  if ('message' in found) return [{ ...at, message: found.message, hint: 'paths start at the workspace' }];
+  if ('message' in found)
+    return [{ ...at, message: found.message, hint: 'relative paths are resolved from the workspace' }];
   if ('suite' in found) return [];
   const count = found.problems.length === 1 ? '1 problem' : `${found.problems.length} problems`;
   return [{ ...at, message: `this is not a valid suite: it has ${count}, listed below` }];

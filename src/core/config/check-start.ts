@@ -100,7 +100,7 @@ async function checkData(
   const at = { path: ['data'], seen: source, absent: true } as const;
   if ((await lookups.look(folder))?.kind !== 'folder') {
     const message = `the folder ${folder} does not exist; expected: one with train.jsonl and valid.jsonl`;
-    return { value, findings: [{ ...at, message, hint: 'paths start at the workspace' }] };
+    return { value, findings: [{ ...at, message, hint: 'relative paths are resolved from the workspace' }] };
   }
   const findings: Finding[] = [];
   for (const name of ['train.jsonl', 'valid.jsonl']) {

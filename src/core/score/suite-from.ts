@@ -10,12 +10,12 @@ import { asObject } from './tolerant-json.ts';
 
 /** Why a row gives no prompt. */
 const reasons = {
-  unreadable: 'is not a readable chat row ({"messages": [...]})',
+  unreadable: 'is not a readable chat example ({"messages": [...]})',
   unanswered: 'has no answer of an assistant after a question',
   prose: 'has no function call in its last answer',
   unnamed: 'calls the wrapper in its last answer, but no function in its code',
   characters: 'has control characters, which no suite may have',
-  twice: 'repeats the question of an earlier row',
+  twice: 'repeats the question of an earlier example',
 } as const;
 type Reason = keyof typeof reasons;
 

@@ -30,7 +30,7 @@ export async function resolveModel(source: string, revision: string | null, root
   );
   if (isFolder) return inFolder(folder);
   if (/^[./~]/.test(source) || !hubId.test(source)) {
-    const hint = 'paths start at the workspace; a hub id has the form org/name';
+    const hint = 'relative paths are resolved from the workspace; a hub id has the form org/name';
     return { found: false, kind: 'folder', message: `the folder ${folder} does not exist`, hint };
   }
   return inCache(source, revision);

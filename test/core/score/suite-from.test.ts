@@ -76,12 +76,12 @@ describe('core/suite-from', () => {
     expect(rows).to.equal(8);
     expect(suite.prompts.map(({ id }) => id)).to.eql(['row-3']);
     expect(left).to.eql([
-      { why: 'is not a readable chat row ({"messages": [...]})', count: 2 },
+      { why: 'is not a readable chat example ({"messages": [...]})', count: 2 },
       { why: 'has no answer of an assistant after a question', count: 1 },
       { why: 'has no function call in its last answer', count: 1 },
       { why: 'calls the wrapper in its last answer, but no function in its code', count: 1 },
       { why: 'has control characters, which no suite may have', count: 1 },
-      { why: 'repeats the question of an earlier row', count: 1 },
+      { why: 'repeats the question of an earlier example', count: 1 },
     ]);
   });
 

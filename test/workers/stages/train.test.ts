@@ -105,7 +105,7 @@ describe('workers/train with the real mlx_lm', () => {
     expect(error.message).to.contain('Requested to train 50 layers');
   });
 
-  it('marks a warm restart and pins the weights it began with', async () => {
+  it('marks a warm start and pins the weights it began with', async () => {
     const first = await runStage(train, {}, { run: demoRun('B'), dir: await tempDir('train') });
     const file = join(first.folder, 'adapter/adapters.safetensors');
     const settings = { ...quickTrain, iters: 2, resume_adapter_file: file };
