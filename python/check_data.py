@@ -79,13 +79,13 @@ def notes(train, valid, args, facts):
         yield f"{marks}: not one token for this model's tokenizer; it has to spell them, and may get them wrong"
     if train.batches and facts["rows_never_seen"]:
         yield (
-            f"{facts['rows_never_seen']} of {rows['train']} rows of {train.name} are never seen: {args.iters} "
+            f"{facts['rows_never_seen']} of {rows['train']} training examples are never used: {args.iters} "
             f"iterations with batch_size {args.batch_size} are {facts['epochs']:.2f} epochs"
         )
     if valid.batches and facts["val_share"] < 1:
         yield (
-            f"a val loss is measured on {valid.looks * args.batch_size} of {rows['valid']} rows of {valid.name} "
-            f"({100 * facts['val_share']:.0f} %), other ones each time, so it jumps; val_batches: -1 takes all of them"
+            f"Each validation loss is measured on a different {valid.looks * args.batch_size} of the {rows['valid']} "
+            "validation examples, so it is noisy. Set `val_batches: -1` to use all of them."
         )
     yield from data_findings.notes(facts["taught"])
 

@@ -46,7 +46,8 @@ KINDS = {
 }
 
 BY_MASK = (
-    ": mask_prompt teaches only the last message of a row; `phasebox data --split DIR` writes a row for each of them"
+    ". With mask_prompt, only the last message of an example is trained on. `phasebox data --split DIR` writes an example "
+    "for each of them."
 )
 
 SHARE = "; a training is stopped when more than half of the rows of a file teach something else than their answer"
@@ -66,12 +67,16 @@ def notes(taught):
     """Sentences on the counts of what is taught, worded as in src/core/taught-text.ts, each with a remedy."""
     answers, calls, turns = taught["answers"], taught["calls"], taught["turns"]
     if answers["prose"] and calls["total"]:
-        subject = f"of {answers['total']:,} {'rows teach' if taught['masked'] else 'taught answers are'}"
-        yield f"{answers['prose']:,} {subject} prose ({100 * answers['prose'] / answers['total']:.1f} %)"
+        subject, verb = ("training examples", "end in") if taught["masked"] else ("trained answers", "are")
+        percent = f"{100 * answers['prose'] / answers['total']:.1f}".removesuffix(".0")
+        yield (
+            f"{answers['prose']:,} of {answers['total']:,} {subject} ({percent} %) {verb} text without a tool call. "
+            "Check that this is intended."
+        )
     if turns["never_taught"]:
         counts, what = (calls, "calls") if calls["never_taught"] else (turns, "assistant turns")
         by_mask = taught["masked"] and turns["never_taught"] > answers["other"] + answers["nothing"]
-        yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never taught{BY_MASK if by_mask else ''}"
+        yield f"{counts['never_taught']:,} of {counts['total']:,} {what} are never trained on{BY_MASK if by_mask else ''}"
 
 
 def where(lines, shown=5):

@@ -8,7 +8,7 @@ const workspace = join(repository, '.demo');
 const command = join(repository, 'dist/phasebox.js');
 const env = {
   ...process.env,
-  // mlx on Linux would compile its kernels first, which takes longer than the demo's trainings.
+  // mlx on Linux would compile its kernels first, which takes longer than the training of the demo.
   ...(process.platform === 'linux' ? { MLX_DISABLE_COMPILE: '1' } : {}),
 };
 // The demo depends only on its files, and not on the settings of the caller's own workspace.
@@ -19,7 +19,7 @@ refuseWhileItRuns();
 prepare();
 const submitted = await phasebox('submit', 'demo/A.yaml', 'demo/B.yaml');
 const code = submitted === 0 ? await phasebox('up', '--once') : submitted;
-showComparison();
+showReport();
 process.exitCode = code;
 
 function refuseWhileItRuns() {
@@ -30,13 +30,15 @@ function refuseWhileItRuns() {
     encoding: 'utf8',
   });
   if (status !== 0 || !JSON.parse(stdout).up) return;
-  process.stderr.write('demo: another `phasebox up` works in .demo/. End it first: Ctrl-C in its terminal.\n');
+  process.stderr.write(
+    'demo: another `phasebox up` is running in .demo/. Stop it first: press Ctrl-C in its terminal.\n',
+  );
   process.exit(3);
 }
 
 function prepare() {
-  const before = existsSync(workspace) ? 'emptied and filled again' : 'made';
-  process.stdout.write(`demo: .demo/ is ${before}; inbox/ and artifacts/ of this folder are not changed\n`);
+  const verb = existsSync(workspace) ? 'emptying and filling' : 'creating';
+  process.stdout.write(`demo: ${verb} .demo/ (the inbox/ and artifacts/ folders of this repository are not changed)\n`);
   rmSync(workspace, { recursive: true, force: true });
   mkdirSync(workspace);
   cpSync(join(repository, 'demo'), join(workspace, 'demo'), { recursive: true });
@@ -62,7 +64,7 @@ function phasebox(...args) {
   });
 }
 
-function showComparison() {
+function showReport() {
   const page = join(workspace, 'artifacts/COMPARISON.md');
   if (!existsSync(page)) return;
   const [head = '', ...sections] = readFileSync(page, 'utf8').split(/^(?=## )/m);
@@ -70,7 +72,7 @@ function showComparison() {
   // The other sections (warnings, time and disk, answers) are too wide for a terminal.
   for (const section of sections)
     if (/^## (?:Phases|Runs)\n/.test(section)) process.stdout.write(`\n${tableOf(section)}\n`);
-  process.stdout.write(`\nThe whole comparison: ${relative(process.cwd(), page)}\n`);
+  process.stdout.write(`\nFull report: ${relative(process.cwd(), page)}\n`);
 }
 
 /** Heading and table of a section, without folded parts and pictures. */

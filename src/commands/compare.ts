@@ -12,6 +12,7 @@ import {
   pValue,
   rangeText,
   signed,
+  span,
   spreadText,
 } from '../core/page/report-words.ts';
 import { printableJson } from '../core/printable.ts';
@@ -81,11 +82,12 @@ function asJson({ a, b, alike, measured, finding, spread, categories, prompts }:
 }
 
 function sideText(summary: Summary): string[] {
-  const { group, gate, runs } = summary;
+  const { group, gate, runs, thisModel } = summary;
   const range = rangeText(summary);
   return [
     `${group.name}: ${meanText(summary)} over ${plural(runs.length, 'run')} of ${group.accepted}`,
     ...(range === '' ? [] : [`  95 % confidence interval of the mean: ${range}`]),
+    ...(thisModel === null ? [] : [`  95 % interval on new prompts (this model): ${span(thisModel)}`]),
     ...(gate === null ? [] : [`  gate: ${gateText(gate)}${gate.because === null ? '' : ` (${gate.because})`}`]),
     ...(group.judgement.outcome === null ? [] : [`  outcome: ${group.judgement.outcome}`]),
   ];
@@ -95,7 +97,11 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
   const asked = prompts.differences.size > 0;
   const width = Math.max(...categories.map(({ name }) => name.length), 'category'.length);
   const line = (name: string, ...cells: readonly string[]) => `${name.padEnd(width)}  ${cells.join('  ')}`;
-  const head = line('category', ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)), 'Welch, Holm');
+  const head = line(
+    'category',
+    ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)),
+    'Welch test (Holm-adjusted)',
+  );
   return [
     head,
     ...categories.map((one) =>

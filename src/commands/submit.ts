@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { CommandError, messageOf } from '../core/errors.ts';
+import { rowLine } from '../core/run/row-line.ts';
 import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
@@ -97,7 +98,7 @@ async function waitForRows(runs: ReadonlySet<string>, { workspace, out, signal }
     for (const row of (await newRows()).filter(({ run }) => open.has(run))) {
       open.delete(row.run);
       bad ||= row.status !== 'done';
-      out(rowLine(row));
+      out(`${row.run}: ${rowLine(row)}`);
     }
     if (open.size === 0) return bad ? 1 : 0;
     await setTimeout(pollEvery_ms, undefined, signal === undefined ? {} : { signal });
@@ -114,11 +115,6 @@ function changedRows(artifacts: string): () => Promise<readonly Row[]> {
     before = signature;
     return readRows(artifacts);
   };
-}
-
-function rowLine({ run, status, overall, error }: Row): string {
-  if (status === 'done') return `${run} done: overall ${overall === null ? 'unknown' : overall.toFixed(1)}`;
-  return `${run} ${status}${error === null ? '' : `: ${error.code}, ${error.message}`}`;
 }
 
 export const registerSubmit: Register = (program, exit) => {

@@ -1,28 +1,33 @@
 import type { DataProfile, TaughtCounts } from '../events/profile.ts';
 import { count, percentOf, share } from './format.ts';
 
-/** What the answers teach: prose, calls, something else, or nothing. */
+/** What the trained answers are: calls, text, something else, or nothing. */
 function answersText({ masked, answers }: TaughtCounts): string[] {
-  const of = masked ? `of ${count(answers.total)} rows teach` : `of ${count(answers.total)} taught answers are`;
   const kinds = [
-    [answers.call, 'calls'],
-    [answers.prose, 'prose'],
-    [answers.other, masked ? 'something else than their answer' : 'not what their row says'],
-    [answers.nothing, masked ? 'nothing' : 'cut off as a whole'],
+    [answers.call, masked ? 'end in a tool call' : 'have a tool call'],
+    [answers.prose, masked ? 'end in text without a tool call' : 'are text without a tool call'],
+    [answers.other, masked ? 'train on something other than their answer' : 'differ from the text of their example'],
+    [answers.nothing, masked ? 'train on nothing' : 'are cut off completely'],
   ] as const;
+  const all = `${count(answers.total)} ${masked ? 'training examples' : 'trained answers'}`;
   return kinds
     .filter(([number]) => number > 0)
-    .map(([number, what]) => `${count(number)} ${of} ${what} (${percentOf(number, answers.total)})`);
+    .map(([number, what]) => `${count(number)} of ${all} (${shortPercent(number, answers.total)}) ${what}`);
 }
 
+/** `40.6 %`, `6 %`. */
+const shortPercent = (part: number, whole: number): string => percentOf(part, whole).replace('.0 ', ' ');
+
 /**
- * Which answers a training teaches and which it never does, as one phrase per fact. Rows of 0.1.0 only have first
- * answers.
+ * Which answers are trained on and which never are, as one sentence per fact, without periods. Rows of 0.1.0 only have
+ * first answers.
  */
 export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught' | 'first_answers'>): string[] {
   if (taught === undefined) {
     if (first_answers === undefined) return [];
-    return [`${share(first_answers.prose)} of first answers are prose, ${share(first_answers.call)} calls`];
+    return [
+      `${share(first_answers.prose)} of first answers are text without a tool call, ${share(first_answers.call)} have a tool call`,
+    ];
   }
   const { calls, turns } = taught;
   const never = [
@@ -33,6 +38,8 @@ export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught'
     ...answersText(taught),
     ...never
       .filter(([{ never_taught }]) => never_taught > 0)
-      .map(([{ never_taught, total }, what]) => `${count(never_taught)} of ${count(total)} ${what} are never taught`),
+      .map(
+        ([{ never_taught, total }, what]) => `${count(never_taught)} of ${count(total)} ${what} are never trained on`,
+      ),
   ];
 }

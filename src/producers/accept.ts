@@ -3,7 +3,7 @@ import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import { changedLines } from '../core/config/phase-changes.ts';
 import { CommandError, DamagedFile, messageOf } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
-import { replacedTexts } from '../core/run/old-rows.ts';
+import { additionText, replacedTexts } from '../core/run/old-rows.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
 import { oldRows } from '../io/artifacts/old-rows.ts';
@@ -177,18 +177,15 @@ async function summaryOf(phase: string, made: readonly Run[], about: AboutRuns):
   const fresh = made.filter(({ run }) => !again.some((row) => row.run === run));
   const states = await inParallel(
     known,
-    async (run) => `${run}, ${(await stateOf(join(folder, run))) ?? 'its folder was removed'}`,
+    async (run) => `${run} (${(await stateOf(join(folder, run))) ?? 'its folder was removed'})`,
   );
-  const parts = [
-    ...(fresh.length > 0 ? [`new: ${fresh.map(({ run }) => run).join(', ')}`] : []),
-    ...replacedTexts(
-      again,
-      replaced.filter((row) => !again.includes(row)),
-    ),
-    ...(states.length > 0 ? [`already known: ${states.join('; ')}`] : []),
-    ...(replaced.length > 0 ? ['Old rows are kept in results.jsonl.old'] : []),
-  ];
-  return `phase ${phase}: ${parts.join('. ')}`;
+  const removed = replaced.filter((row) => !again.includes(row));
+  const kept = replaced.length > 0 ? ['Old rows are kept in results.jsonl.old'] : [];
+  return additionText(phase, {
+    fresh: fresh.map(({ run }) => run),
+    replaced: [...replacedTexts(again, removed), ...kept],
+    known: states,
+  });
 }
 
 /** The state of a known run in one word, from its journal. Null if its folder does not exist. */

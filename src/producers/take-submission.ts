@@ -2,7 +2,7 @@ import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inboxName } from '../core/config/inbox-names.ts';
 import { messageOf } from '../core/errors.ts';
-import { replacedTexts } from '../core/run/old-rows.ts';
+import { additionText, replacedTexts } from '../core/run/old-rows.ts';
 import type { RequestAnswer, Submission, SubmissionResult } from '../events/request.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { stateOf } from './accept.ts';
@@ -62,17 +62,12 @@ function stateAfter(attempted: Attempted | undefined): Pick<SubmissionResult, 's
   }
 }
 
-/** `43a.yaml: phase 43a; new: 43a-s1; already known: 43a-s0 (done)`. */
+/** `43a.yaml: phase 43a, 1 new run (43a-s1). Already known: 43a-s0 (done)`. */
 async function intention({ name, plan, known, old, ...of }: Prepared, artifacts: string): Promise<string> {
   const states = await inParallel(known, async (run) => {
     const state = await stateOf(join(artifacts, plan.phase, run));
     return `${run} (${state ?? 'submitted before'})`;
   });
   const fresh = of.fresh.filter((run) => !old.some((row) => row.run === run));
-  const parts = [
-    ...(fresh.length > 0 ? [`new: ${fresh.join(', ')}`] : []),
-    ...replacedTexts(old, []),
-    ...(states.length > 0 ? [`already known: ${states.join(', ')}`] : []),
-  ];
-  return `${name}: phase ${plan.phase}; ${parts.join('; ')}`;
+  return `${name}: ${additionText(plan.phase, { fresh, replaced: replacedTexts(old, []), known: states })}`;
 }

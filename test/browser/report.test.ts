@@ -114,7 +114,7 @@ describe('the report in a browser', () => {
   it('leads to its other pages and back', async () => {
     await page.goto(address('report'));
     for (const [link, heading] of [
-      ['runs', 'Provenance of every row'],
+      ['provenance of each run', 'Provenance of each run'],
       ['how to read this page', ''],
       ['43a', 'Answers of 43a'],
     ] as const) {
@@ -187,8 +187,8 @@ describe('the report in a browser', () => {
     await alone.goto(url);
     expect(await alone.locator('svg.plot').count()).to.equal(plots.length);
     expect(asked).to.eql([url]);
-    await alone.locator('main a', { hasText: /^runs$/ }).click();
-    await alone.getByRole('heading', { name: 'Provenance of every row' }).waitFor();
+    await alone.locator('main a', { hasText: /^provenance of each run$/ }).click();
+    await alone.getByRole('heading', { name: 'Provenance of each run' }).waitFor();
     await alone.close();
   });
 });

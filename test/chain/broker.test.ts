@@ -77,7 +77,7 @@ describe('the broker', () => {
     await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));
     await chain.write('inbox/q.yaml', config('q'));
     await waitFor('the training', async () => (await chain.calls('lora')).length === 1);
-    await up.says('phase q: new: q-s0');
+    await up.says('phase q, 1 new run (q-s0)');
     const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock') });
     await redis.flushall();
     redis.disconnect();

@@ -91,7 +91,7 @@ describe('the command around a chain', () => {
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
     expect((await status()).runs[0]).to.include({ state: 'done', stage: null, iteration: null, why: null });
     expect((await chain.phasebox('status')).out).to.match(
-      /p-s0 +done +\d+\.\d % \(strict \d+\.\d %\), gate failed, low, /,
+      /p-s0 +done +in .+: \d+\.\d % \(strict \d+\.\d %\), gate failed, outcome "low"/,
     );
     const train = await chain.phasebox('logs', 'p-s0', 'train');
     expect(train.out).to.contain('Loading pretrained model').and.not.to.contain('/health');
@@ -107,7 +107,7 @@ describe('the command around a chain', () => {
     const up = await chain.up();
     const { code, out } = await chain.phasebox('submit', b, a, '--watch');
     expect(code, 'a failed').to.equal(1);
-    expect(out).to.match(/b-s0 done: overall \d+\.\d[\s\S]*a-s0 failed: BAD_SETTINGS/);
+    expect(out).to.match(/b-s0: done in .+: \d+\.\d %[\s\S]*a-s0: failed after .+ \(BAD_SETTINGS\): /);
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['b-s0', 'a-s0']);
     const c = await chain.write('C.yaml', config('c'));
     expect(await chain.phasebox('submit', c, '--watch')).to.include({ code: 0 });

@@ -72,7 +72,7 @@ describe('a run that starts from another', () => {
       'inbox/2-later.yaml',
       stringify({ phase: 'later', from: { run: 'source-s0', after: 'train' }, ...rest }),
     );
-    await up.says('phase later: new: later-s0');
+    await up.says('phase later, 1 new run (later-s0)');
     expect(await stateOf('later-s0')).to.include({ state: 'waiting', why: 'starts after train of source-s0' });
     await chain.release('go');
     expect(await chain.row('later-s0')).to.include({ status: 'done' });
@@ -92,7 +92,7 @@ describe('a run that starts from another', () => {
     await waitFor('the training', async () => (await callsOf('lora', 'broken')).length === 1);
     const from = { run: 'broken-s0', after: 'train' };
     await chain.write('inbox/2-after.yaml', stringify({ phase: 'after', from, ...rest }));
-    await up.says('phase after: new: after-s0');
+    await up.says('phase after, 1 new run (after-s0)');
     await chain.release('fail');
     const row = await chain.row('after-s0');
     expect(row).to.deep.include({ status: 'failed', started: null, seconds: {} });

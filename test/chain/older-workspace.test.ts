@@ -51,11 +51,11 @@ describe('a workspace that 0.1.0 wrote', () => {
     const accepted = await chain.read('inbox/accepted/one.yaml');
     const same = await chain.phasebox('submit', await chain.write('same.yaml', accepted));
     expect(same.code, same.err).to.equal(0);
-    expect(same.out).to.contain('already known: one-s0 (done)');
+    expect(same.out).to.contain('Already known: one-s0 (done)');
     const more = await chain.write('more.yaml', accepted.replace('seeds: [0, 1]', 'seeds: [0, 1, 2]'));
     const { code, out, err } = await chain.phasebox('submit', more);
     expect(code, err).to.equal(0);
-    expect(out).to.match(/new: one-s2, one-s2-q4, one-s2-raw/);
+    expect(out).to.match(/3 new runs \(one-s2, one-s2-q4, one-s2-raw\)/);
   });
 
   it('continues: a failed run that is retried gets a new row in its old place', async () => {

@@ -80,7 +80,7 @@ describe('a request to the owner of a workspace', () => {
     await up.stop('SIGKILL');
     const again = await chain.phasebox('submit', await file('p'));
     expect([again.code, again.err]).to.eql([0, '']);
-    expect(again.out).to.contain('already known: p-s0 (done)');
+    expect(again.out).to.contain('Already known: p-s0 (done)');
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['p-s0']);
     expect(await chain.calls('lora')).to.have.length(1);
@@ -91,7 +91,7 @@ describe('a request to the owner of a workspace', () => {
     const [before] = await dyingOwner();
     const plain = await chain.phasebox('submit', await file('p'));
     expect([plain.code, plain.err]).to.eql([0, '']);
-    expect(plain.out).to.contain('already known: p-s0 (waiting)');
+    expect(plain.out).to.contain('Already known: p-s0 (waiting)');
     expect(before?.begun()).to.equal(1);
     const [owner] = await dyingOwner();
     const again = await chain.phasebox('submit', '--again', await file('p'));

@@ -53,8 +53,8 @@ describe('phasebox compare', () => {
     const run = (...more: string[]) =>
       execa('npx', ['tsx', 'src/cli.ts', '--workspace', workspace.root, 'compare', '43a', '43b', ...more]);
     const { stdout } = await run();
-    expect(stdout).to.contain('43a against 43b: cannot say yet.');
-    expect(stdout).to.contain('43a - 43b = +26.8 points. 95 % interval: -49 to +100 (Welch over runs, p = .27).');
+    expect(stdout).to.contain('43a vs. 43b: inconclusive, because the difference is not significant.');
+    expect(stdout).to.contain('43a - 43b = +26.8 points. 95 % interval: -49 to +100 (Welch test over runs, p = .27).');
     expect(stdout).to.match(/domain +60\.0 +60\.0 +– +– +– {2}p = 1\.00/);
     const json = JSON.parse((await run('--json')).stdout);
     expect(json.finding).to.include({ kind: 'recipes', equivalent: 'cannot tell' });

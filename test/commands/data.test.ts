@@ -53,7 +53,9 @@ describe('phasebox data', () => {
       `${join(chain.root, 'data')}, read with ${join(chain.root, 'demo/models/A-base')} with mask_prompt`,
     );
     expect(out).to.match(/^ {2}rows of train\.jsonl +4$/m);
-    expect(out).to.include('A training on this data would start, with 1 warning.\n  warning: 1 of 4 rows teach prose');
+    expect(out).to.include(
+      'A training on this data would start, with 1 warning.\n  warning: 1 of 4 training examples (25 %) end in text',
+    );
     expect(out).to.match(/^train\.jsonl, line 1\n( {7}\| .*\n)+taught \| It is a\.py\n$/m);
     expect(await names()).to.deep.equal(before);
     const argv = (await checks()).at(-1) ?? [];

@@ -179,7 +179,7 @@ describe('commands/plan', () => {
     expect(others).to.deep.equal([null, null]);
     expect(trained).to.deep.include({ checked: true, stops: [] });
     expect(trained.profile.taught.answers).to.include({ total: 300, call: 282, prose: 18 });
-    expect(trained.warnings.join('\n')).to.contain('18 of 300 rows teach prose (6.0 %)');
+    expect(trained.warnings.join('\n')).to.contain('18 of 300 training examples (6 %) end in text without a tool call');
   });
 
   it('checks the data that several files share once', async () => {

@@ -78,7 +78,7 @@ describe('commands/submit', () => {
     const path = await config('43a.yaml', '# mine\nphase: 43a\nseeds: 2\n');
     expect(await run([path])).to.equal(0);
     expect(out).to.deep.equal([
-      '43a.yaml: phase 43a; new: 43a-s0, 43a-s1',
+      '43a.yaml: phase 43a, 2 new runs (43a-s0, 43a-s1)',
       `${join('inbox', 'accepted', '43a.yaml')} submitted`,
     ]);
     expect(await runs()).to.deep.equal(['43a-s0', '43a-s1']);
@@ -132,7 +132,7 @@ describe('commands/submit', () => {
     expect(await run([path, path])).to.equal(0);
     expect(await run([path])).to.equal(0);
     expect(await accepted()).to.deep.equal(['a.2.yaml', 'a.3.yaml', 'a.yaml']);
-    expect(out.join('\n')).to.contain('already known: a-s0 (submitted before)').and.contain('a-s0 (waiting)');
+    expect(out.join('\n')).to.contain('Already known: a-s0 (submitted before)').and.contain('a-s0 (waiting)');
     expect(await runs()).to.deep.equal(['a-s0']);
   });
 
@@ -290,10 +290,10 @@ describe('commands/submit', () => {
     const watching = run([path], { watch: true });
     await waitFor('both runs', async () => (await runs()).length === 2);
     await upsertRow(workspace.artifacts, rowOf('a-s0', 'done'), () => 1);
-    await waitFor('a line', () => out.includes('a-s0 done: overall 82.4'));
+    await waitFor('a line', () => out.some((line) => /a-s0: done in .+: 82\.4 %/.test(line)));
     await upsertRow(workspace.artifacts, rowOf('a-s1', 'failed'), () => 2);
     expect(await watching).to.equal(1);
-    expect(out.at(-1)).to.equal('a-s1 failed: NAN_LOSS, it is NaN');
+    expect(out.at(-1)).to.match(/^a-s1: failed after .+ \(NAN_LOSS\): it is NaN$/);
     await upsertRow(workspace.artifacts, rowOf('a-s1', 'done'), () => 2);
     expect(await run([path], { watch: true })).to.equal(0);
   });

@@ -183,7 +183,7 @@ describe('producers/inbox', () => {
     await inbox.settled();
     expect(await inbox.names('accepted')).to.deep.equal(['a.2.yaml', 'a.yaml']);
     expect(inbox.runs).to.deep.equal(['a-s0']);
-    expect(inbox.log.join('\n')).to.contain('already known: a-s0, waiting');
+    expect(inbox.log.join('\n')).to.contain('Already known: a-s0 (waiting)');
     await writeFile(inInbox('a.yaml'), config('a').replace('800', '900'));
     await inbox.settled();
     expect(await inbox.reasons('a.yaml')).to.contain('train.iters: 800 -> 900');

@@ -97,8 +97,8 @@ describe('python/check_data.py, with the real tokenizer', () => {
       split_marks: [],
     });
     expect(warnings).to.have.length(2);
-    expect(warnings[0]).to.match(/val loss is measured on 20 of 40 rows of valid\.jsonl \(50 %\)/);
-    expect(warnings[1]).to.include('18 of 300 rows teach prose (6.0 %)');
+    expect(warnings[0]).to.match(/validation loss is measured on a different 20 of the 40 validation examples/);
+    expect(warnings[1]).to.include('18 of 300 training examples (6 %) end in text without a tool call');
   });
 
   it('stops when the files are missing, and names them', async () => {
@@ -207,7 +207,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
       .and.to.equal(5);
     expect(few.profile.epochs).to.equal(6 / 11);
     expect(few.profile.val_share).to.equal(4 / 5);
-    expect(few.warnings.join('\n')).to.match(/5 of 11 rows of train\.jsonl are never seen: .* 0\.55 epochs/);
+    expect(few.warnings.join('\n')).to.match(/5 of 11 training examples are never used: .* 0\.55 epochs/);
     const many = await check({ data: { train, valid: rows(5) }, settings: { iters: 50, 'batch-size': 2 } });
     expect(many.profile.rows_never_seen)
       .to.equal(await unseenByTraining(train, 50, 2))
@@ -264,8 +264,8 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(profile.first_answers?.prose).to.be.closeTo(0.154, 0.001);
     expect(profile.system_prompts).to.equal(4);
     expect(warnings.join('\n'))
-      .to.contain('470 of 1,159 rows teach prose (40.6 %)')
-      .and.to.contain('385 of 1,074 calls are never taught');
+      .to.contain('470 of 1,159 training examples (40.6 %) end in text without a tool call')
+      .and.to.contain('385 of 1,074 calls are never trained on');
   });
 });
 

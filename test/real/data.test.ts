@@ -49,7 +49,7 @@ describe('phasebox data, with the real tokenizer', () => {
     ]);
     expect(split?.after.stops).to.deep.equal(before.stops);
     expect(split?.after.profile?.taught?.answers).to.deep.include({ total: 7, call: 4, prose: 3 });
-    expect(split?.after.warnings.join('\n')).not.to.include('never taught');
+    expect(split?.after.warnings.join('\n')).not.to.include('never trained on');
   });
 
   it("shows that 385 of 1,074 calls of a user's data are never taught, and how to teach them", async function () {

@@ -261,8 +261,8 @@ describe('what is taught of calls', () => {
 
   it('says that a call is never taught where only the last message is', () => {
     expect(reports[0]?.warnings).to.deep.equal([
-      '4 of 4 rows teach prose (100.0 %)',
-      '4 of 4 calls are never taught: mask_prompt teaches only the last message of a row; `phasebox data --split DIR` writes a row for each of them',
+      '4 of 4 training examples (100 %) end in text without a tool call. Check that this is intended.',
+      '4 of 4 calls are never trained on. With mask_prompt, only the last message of an example is trained on. `phasebox data --split DIR` writes an example for each of them.',
     ]);
     expect(reports[0]?.profile?.taught).to.deep.equal({
       masked: true,
@@ -274,7 +274,9 @@ describe('what is taught of calls', () => {
   });
 
   it('counts every answer where nothing is masked', () => {
-    expect(reports[2]?.warnings).to.deep.equal(['4 of 8 taught answers are prose (50.0 %)']);
+    expect(reports[2]?.warnings).to.deep.equal([
+      '4 of 8 trained answers (50 %) are text without a tool call. Check that this is intended.',
+    ]);
     expect(reports[2]?.profile?.taught?.turns).to.deep.equal({ total: 8, never_taught: 0 });
   });
 });

@@ -3,7 +3,7 @@ import { DamagedFile } from '../../core/errors.ts';
 import type { RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
 import { removedText, replacedText } from '../../core/run/old-rows.ts';
-import { rowLine } from '../../core/run/row-line.ts';
+import { resultText } from '../../core/run/row-line.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
@@ -92,7 +92,7 @@ export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRun
 
 const finishedRun = (row: RowHead) => {
   const { run, status, overall } = row;
-  const said = status === 'done' ? `${wide(status)}  ${rowLine(row)}` : null;
+  const said = status === 'done' ? `${wide(status)}  ${resultText(row)}` : null;
   return { run, status, overall, shown: { status: finishedStatus(row), said } };
 };
 

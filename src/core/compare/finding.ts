@@ -83,7 +83,7 @@ export function findingOf(
   const [single, several] = ours.length === 1 ? [a.mean, others] : [b.mean, ours];
   const draw = allSame(several) ? null : oneMoreDraw(single, several);
   return draw === null
-    ? { kind: 'nothing', why: 'the runs have no spread that could be measured against' }
+    ? { kind: 'nothing', why: 'all runs of one side have the same score' }
     : { kind: 'draw', single: ours.length === 1 ? 'a' : 'b', difference, p: draw.p };
 }
 
@@ -128,7 +128,10 @@ function recipes(ours: readonly number[], others: readonly number[], spread: Spr
   const same = equivalence(ours, others, margin);
   if (found === null || same === null) throw new Error('two runs a side always have a difference');
   if (spread === null)
-    return { kind: 'nothing', why: 'their runs were measured in several ways, so their spread is not known' };
+    return {
+      kind: 'nothing',
+      why: 'their runs were measured in different ways, so the variance between runs is unknown',
+    };
   const { difference, low, high, p } = found;
   const needed = (sd: number): number => runsNeeded(difference, sd);
   return {

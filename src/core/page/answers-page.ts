@@ -80,7 +80,7 @@ function subjectsOf(runs: readonly AnsweredRun[]): Subject[] {
 
 function expected({ expect, match, assert }: Prompt): string {
   if (expect === undefined)
-    return assert === undefined ? 'what the scorer asks for' : assert.map(assertionText).join(', ');
+    return assert === undefined ? 'what the scorer requires' : assert.map(assertionText).join(', ');
   const names = expect.map(code).join(', ');
   return expect.length < 2 ? names : `${match === 'all' ? 'all' : 'any'} of ${names}`;
 }
@@ -92,8 +92,8 @@ const assertionText = ({ type, value, weight }: NonNullable<Prompt['assert']>[nu
     ...(weight === 1 ? [] : [`x ${weight}`]),
   ].join(' ');
 
-/** What was asked: a text, or a conversation turn by turn. */
-function askedText({ prompt, messages }: Prompt): string[] {
+/** What was sent: a text, or a conversation turn by turn. */
+function sentText({ prompt, messages }: Prompt): string[] {
   if (messages === undefined) return [fence(prompt ?? '')];
   return messages.flatMap(({ role, content, tool_calls }) => [
     `*${role}*`,
@@ -145,7 +145,7 @@ function section({ id, prompt, runs }: Subject, index: number): string {
   const asked =
     prompt === null
       ? ['*The suite was changed or deleted, so the prompt cannot be shown.*']
-      : [...askedText(prompt), `Expected: ${expected(prompt)}`];
+      : [...sentText(prompt), `Expected: ${expected(prompt)}`];
   const heading = `## <a id="${anchor(index)}"></a>${asText(id)}${prompt === null ? '' : ` (${asText(prompt.category)})`}`;
   return [heading, ...asked, ...runs.flatMap((run) => answered(run, id))].join('\n\n');
 }
@@ -160,7 +160,7 @@ export function renderAnswers({ phase, title, runs, of = runs.length }: AnswersP
   const subjects = subjectsOf(runs);
   const parts = [
     `# Answers of ${asText(title === null ? phase : `${phase} (${title})`)}`,
-    'Points are 0 to 1 by the lenient rules. Points by the strict rules are in brackets where they differ. [The comparison](../COMPARISON.md)',
+    'Each answer has 0 to 1 points by the lenient rules. If its points by the strict rules differ, they follow in parentheses. [The report](../COMPARISON.md)',
     ...leftOut(runs.length, of),
     overview(subjects, runs),
     ...subjects.map(section),

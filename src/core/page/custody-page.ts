@@ -8,10 +8,10 @@ import { asText, code, table } from './markdown.ts';
 type Custody = Row['custody'];
 
 const intro =
-  'What each row was made of. Contents are identified by their sha256, of which the table shows the first 12 digits. Two runs with the ' +
-  'same digits used the same bytes. *config* is the hash of what the config asks for, without names and seed, so all seeds of a ' +
-  `phase share it. ${none} means that there is none, or that it is not known. \`phasebox diff RUN RUN\` lists what differs between two runs. ` +
-  '`phasebox verify --deep` checks that the files have not changed. [The comparison](COMPARISON.md)';
+  'This page lists the inputs of each run, identified by SHA-256. The table shows the first 12 digits. Two runs with the ' +
+  'same digits used the same bytes. *config* is a hash of the settings, excluding names and seed, so all seeds of a ' +
+  `phase share it. A dash (${none}) means not applicable or unknown. \`phasebox diff RUN RUN\` lists what differs between two runs. ` +
+  '`phasebox verify --deep` checks that the files have not changed. [The report](COMPARISON.md)';
 
 const short = (hash: string | null): string => (hash === null ? none : code(hash.slice(0, 12)));
 
@@ -31,16 +31,17 @@ function overview(rows: readonly Row[]): string {
 
 function adapterLine({ adapter, iteration, resume }: Custody): string[] {
   if (adapter === null) return [];
-  const from = resume === null ? '' : `; its training started from weights ${code(resume)} (a warm start)`;
+  const from = resume === null ? '' : `; its training run started from weights ${code(resume)} (a warm start)`;
   return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
 }
 
 /** What was verified about the server that answered, and the log that shows it. */
 function serverLine({ run, phase, custody: { server } }: Row): string {
-  if (server === null) return 'server: not known';
+  if (server === null) return 'server: not verified';
   const log = `${phase}/${run}/${stageFolder('eval')}/${server.name}/log.txt`;
   const answers = `${plural(server.answers, 'answer')}, each with the model id ${code(server.model_id)}`;
-  return `server: the process that phasebox started gave the answers. It was asked for ${code(server.nonce)}, which is in its log (${code(log)}). ${answers}`;
+  const token = `phasebox sent the random token ${code(server.nonce)}, and the token appears in this server's log (${code(log)})`;
+  return `server: ${token}, which proves that this process answered. It gave ${answers}`;
 }
 
 function section(row: Row): string {
@@ -58,7 +59,7 @@ function section(row: Row): string {
   const { host } = custody;
   const lines = [
     `${row.status}, ended ${time(row.ended)}${row.seed === null ? '' : `, seed ${row.seed}`}`,
-    ...(row.model === null ? [] : [`base model as written: ${asText(row.model)}`]),
+    ...(row.model === null ? [] : [`base model (as given in the config): ${asText(row.model)}`]),
     ...contents.flatMap(([name, hash]) => (hash === null ? [] : [`${name}: ${code(hash)}`])),
     ...adapterLine(custody),
     serverLine(row),
@@ -82,13 +83,13 @@ const sectionsText = (rows: readonly Row[]): string =>
     ? ''
     : `Below are the latest ${mostSections} runs, each with its whole hashes. Those of all ${count(rows.length)} are in \`results.jsonl\`.`;
 
-/** artifacts/runs.md: for every row, what it was made of and how that is known. */
+/** artifacts/runs.md: the inputs of every run, and how they are known. */
 export function renderCustody(rows: readonly Row[]): string {
   const parts =
     rows.length === 0
       ? ['No run is finished yet.']
       : [intro, overview(rows), sectionsText(rows), ...rows.slice(-mostSections).map(section)];
-  return `${['# Provenance of every row', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
+  return `${['# Provenance of each run', ...parts].filter((part) => part !== '').join('\n\n')}\n`;
 }
 
 /** The same for runs.html: of more than a thousand rows, only the latest. */

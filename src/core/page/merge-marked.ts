@@ -5,9 +5,9 @@ export const endMark = '<!-- phasebox:end -->';
 /** A byte order mark, as text or as latin1. */
 const bom = '(?:\uFEFF|\u00EF\u00BB\u00BF)?';
 
-const yours = '<!-- yours below this line: what you write here is never changed -->';
+const yours = '<!-- Add your notes below this line. phasebox never changes them. -->';
 const note =
-  '> The two marks of the comparison were not found in the text above, so it continues here. ' +
+  '> The two marks of the report were not found in the text above, so the report continues here. ' +
   'phasebox does not change the text above: keep it or delete it.';
 
 interface Part {

@@ -16,11 +16,11 @@ export type PlotName = keyof typeof plotNames;
 
 /** What each plot shows, in one sentence: the alternative text. */
 export const plotTitles: Readonly<Record<PlotName, string>> = {
-  overall: 'Overall score of every run, with the mean of each phase and its 95 % range',
+  overall: 'Overall score of every run, with the mean of each phase and its 95 % confidence interval',
   categories: 'Mean score of each category, by phase',
-  modes: 'How the answers of each run went, in percent of all its answers',
-  loss: 'Loss over the trainings of the last night (24 at most), with the scores of its checkpoints where they were measured',
-  timeline: 'Stages of the runs of the last night over time (the latest 24 at most)',
+  modes: 'Modes of the answers of each run, in percent of all its answers',
+  loss: 'Loss curves of the most recent training runs (up to 24), with the scores of checkpoints where they were measured',
+  timeline: 'Stages of the most recent runs over time (up to 24)',
 };
 
 /** The bars of more phases than colours would be indistinguishable. */

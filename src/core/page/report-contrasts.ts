@@ -6,7 +6,7 @@ import { findingText, findingWords, type Names, pValue, signed, spreadText } fro
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
   return table(
-    ['category', names.a, names.b, 'prompts fixed / regressed / same', 'Welch, Holm'],
+    ['category', names.a, names.b, 'prompts fixed / regressed / same', 'Welch test (Holm-adjusted)'],
     categories.map((one) => [
       asText(one.name),
       percent(one.a),
@@ -42,14 +42,14 @@ export function contrastText(contrast: Contrast): string {
   const names = { a: asText(a.group.name), b: asText(b.group.name) };
   if (!alike) {
     const runs = [a, b].map(({ runs: [first] }) => first?.run ?? '').join(' ');
-    return `${names.a} against ${names.b}: not measured alike (${code(`phasebox diff ${runs}`)} shows how), so no difference is reported.`;
+    return `${names.a} and ${names.b} were not measured alike, so no difference is reported. ${code(`phasebox diff ${runs}`)} shows what differs.`;
   }
   const caveats = measured.unrecorded.map((one) => `${asText(unrecordedText(one))}.`);
   const behind = [
     ...(categories.length === 0 ? [] : [categoryTable(categories, names)]),
     ...(prompts.differences.size === 0 ? [] : [promptLists(contrast)]),
   ];
-  const summary = `${a.group.name} against ${b.group.name}: categories and prompts`;
+  const summary = `${a.group.name} vs. ${b.group.name}: categories and prompts`;
   return [
     [lines(contrast, names), ...caveats].join(' '),
     ...(behind.length === 0 ? [] : [details(summary, behind.join('\n\n'))]),

@@ -16,17 +16,17 @@ interface Gated {
   readonly gate: GateSummary;
 }
 
-/** The verdict between the name of a phase and its score: ` passes its gate: all 3 seeds pass;`. */
-export function gateWords({ gate, group }: Pick<Summary, 'gate' | 'group'>): string {
-  if (gate === null) return ':';
-  if (gate.verdict === null) return ' has no verdict:';
-  const passes = gate.verdict === 'pass';
-  const verb = `${passes ? 'passes' : 'fails'} its gate`;
-  if (gate.settled === null) return ` ${verb}:`;
-  const all = `${allOf({ gate, group })} ${gate.verdict}`;
-  if (gate.settled) return ` ${verb}: ${all};`;
-  if (gate.because !== null) return ` ${verb}, undecided although ${all};`;
-  return ` gate: ${passes ? 'passed' : 'failed'} on average, but ${doubt({ gate, group })}, so undecided;`;
+/** Verdict and score: `**43a passes its gate** (all 3 seeds pass) with an overall score of 82.4 (mean of 3 runs).` */
+export function gateSentence({ gate, group }: Pick<Summary, 'gate' | 'group'>, name: string, score: string): string {
+  if (gate === null) return `**${name}** has an overall score of ${score}.`;
+  if (gate.verdict === null) return `**${name} has no verdict.** Its overall score is ${score}.`;
+  const verb = `${gate.verdict === 'pass' ? 'passes' : 'fails'} its gate`;
+  const all = gate.settled === null ? '' : ` (${allOf({ gate, group })} ${gate.verdict})`;
+  if (gate.because === null && gate.settled !== false)
+    return `**${name} ${verb}**${all} with an overall score of ${score}.`;
+  const doubted = gate.because === null ? ` on average, but ${doubt({ gate, group })}, so` : `${all}, but`;
+  const reason = gate.because === null ? '' : ` because ${gate.because}`;
+  return `**${name} ${verb}${doubted} the verdict is undecided**${reason}. Its overall score is ${score}.`;
 }
 
 /**

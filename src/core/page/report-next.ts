@@ -17,7 +17,7 @@ function retries(summaries: readonly Summary[]): string[] {
   if (first?.error == null) return [];
   const others = failed.length === 1 ? '' : ` (and ${failed.length - 1} more)`;
   return [
-    `${asText(first.run)} failed${others} (${first.error.code}): see *Failed and cancelled*, then ${code(`phasebox retry ${first.run}`)}`,
+    `${asText(first.run)} failed${others} (${first.error.code}). Read *Failed and cancelled*, then run ${code(`phasebox retry ${first.run}`)}.`,
   ];
 }
 
@@ -35,8 +35,8 @@ function modesApart(summaries: readonly Summary[]): string[] {
     const how =
       moved === undefined || moved.by === 0
         ? ''
-        : `: ${asText(worst.run)} has ${Math.abs(moved.by)} ${moved.by > 0 ? 'more' : 'fewer'} answers of mode *${moved.mode}* than ${asText(best.run)}`;
-    return [`runs of ${asText(group.name)} differ by ${percent(best.overall - worst.overall)} points${how}`];
+        : `. ${asText(worst.run)} has ${Math.abs(moved.by)} ${moved.by > 0 ? 'more' : 'fewer'} answers of mode *${moved.mode}* than ${asText(best.run)}`;
+    return [`Runs of ${asText(group.name)} differ by ${percent(best.overall - worst.overall)} points${how}.`];
   });
 }
 
@@ -56,9 +56,13 @@ function moreRuns(summaries: readonly Summary[]): string[] {
   );
   if (few.length === 0) return [];
   const names = few.map(({ group }) => asText(group.name));
-  const seeds = few.every(countsUp) ? code(`seeds: ${enough}`) : `more ${code('seeds')}`;
+  const set = few.every(countsUp) ? `Set ${code(`seeds: ${enough}`)}` : `Add ${code('seeds')}`;
+  const [each, configs, them] =
+    names.length === 1
+      ? ['', 'its config', 'it']
+      : ['each ', `${names.length === 2 ? 'both' : 'their'} configs`, 'them'];
   return [
-    `five runs each before any claim: ${seeds} in the config of ${list(names)}, submitted again (which makes only the new runs)`,
+    `Run five seeds ${each}of ${list(names)} before you draw a conclusion. ${set} in ${configs} and submit ${them} again. Only the missing seeds are run.`,
   ];
 }
 
@@ -67,7 +71,7 @@ function notAlike(contrasts: readonly Contrast[]): string[] {
   if (odd === undefined) return [];
   const [a, b] = [odd.a, odd.b].map(({ runs }) => runs[0]?.run ?? '');
   return [
-    `${asText(odd.a.group.name)} and ${asText(odd.b.group.name)} were not measured alike: ${code(`phasebox diff ${a} ${b}`)}`,
+    `${asText(odd.a.group.name)} and ${asText(odd.b.group.name)} were not measured alike. ${code(`phasebox diff ${a} ${b}`)} shows what differs.`,
   ];
 }
 
@@ -76,7 +80,7 @@ function erased(summaries: readonly Summary[]): string[] {
     group.done.flatMap(({ run, cost }) => (cost === null ? [] : costWarnings(cost).map((text) => ({ run, text })))),
   );
   const [first] = warned;
-  return first === undefined ? [] : [`${asText(first.run)}: ${asText(first.text)}`];
+  return first === undefined ? [] : [`${asText(first.run)}: ${asText(first.text)}.`];
 }
 
 /**
@@ -91,5 +95,6 @@ export function nextSteps(summaries: readonly Summary[], contrasts: readonly Con
     ...modesApart(summaries),
     ...moreRuns(summaries),
   ].slice(0, most);
-  return steps.length === 0 ? '' : `Do next: ${steps.map((step, index) => `(${index + 1}) ${step}`).join('; ')}.`;
+  if (steps.length < 2) return steps.map((step) => `Next step: ${step}`).join('');
+  return `Next steps: ${steps.map((step, index) => `(${index + 1}) ${step}`).join(' ')}`;
 }

@@ -161,19 +161,20 @@ export function warnings(rows: readonly Row[], damaged: readonly string[]): stri
 }
 
 function profileText(profile: DataProfile): string {
-  const { rows, epochs } = profile;
-  const seen = profile.rows_never_seen === 0 ? 'every row seen' : `${count(profile.rows_never_seen)} rows never seen`;
+  const { rows, epochs, rows_never_seen: unseen } = profile;
+  const used = unseen === 0 ? `all ${count(rows.train)}` : `${count(rows.train - unseen)} of ${count(rows.train)}`;
   const cut = [
-    ...(profile.rows_answer_lost > 0 ? [`${count(profile.rows_answer_lost)} answers lost to max_seq_length`] : []),
-    ...(profile.rows_answer_cut > 0 ? [`${count(profile.rows_answer_cut)} answers cut`] : []),
+    ...(profile.rows_answer_lost > 0
+      ? [`In ${count(profile.rows_answer_lost)}, max_seq_length removes the whole answer`]
+      : []),
+    ...(profile.rows_answer_cut > 0 ? [`In ${count(profile.rows_answer_cut)}, max_seq_length cuts the answer`] : []),
   ];
-  const valid = `a val loss of the log is measured on ${share(profile.val_share)} of ${count(rows.valid)} valid rows`;
   return [
-    `${count(rows.train)} rows, ${epochs.toFixed(2)} epochs, ${seen}`,
+    `Training used ${used} examples (${epochs.toFixed(2)} epochs)`,
     ...taughtText(profile),
     ...cut,
-    valid,
-  ].join('; ');
+    `The logged validation loss covers ${share(profile.val_share)} of the ${count(rows.valid)} validation examples.`,
+  ].join('. ');
 }
 
 const two = (value: number | null): string => (value === null ? none : value.toFixed(2));
@@ -200,7 +201,7 @@ export function costs(rows: readonly Row[]): string {
   return table(['run', 'bits', 'step', 'kept', 'snr', 'top-1', 'KL', 'training gain kept'], lines);
 }
 
-/** What was taught: epochs, rows that were never seen, and in words. */
+/** The training data: epochs, examples that were never used, and what the rest trains. */
 export function taught(rows: readonly Row[]): string {
   return byText(rows.flatMap(({ profile, run }) => (profile === null ? [] : [[profileText(profile), run] as const])));
 }

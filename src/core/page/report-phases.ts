@@ -3,7 +3,6 @@ import { figure, type Summary } from '../compare/summary.ts';
 import { none, percent, time } from '../format.ts';
 import { oneMoreDraw } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
-import { plural } from '../words.ts';
 import { asText, table } from './markdown.ts';
 import { gateText } from './report-gate.ts';
 import { basesOf } from './report-runs.ts';
@@ -14,34 +13,35 @@ function lowestToHighest({ runs }: Summary): string {
   return values.length < 2 ? none : `${percent(Math.min(...values))} - ${percent(Math.max(...values))}`;
 }
 
-/** The time when all outcomes were written down, or null if the times differ: then each line has its own. */
-function writtenAtOnce(summaries: readonly Summary[]): string | null {
+/** The time when all criteria were fixed, or null if the times differ: then each line has its own. */
+function fixedAtOnce(summaries: readonly Summary[]): string | null {
   const times = new Set(summaries.map(({ group }) => time(group.phase.accepted)));
   const [only] = times;
   return times.size === 1 && only !== undefined ? only : null;
 }
 
 function phaseLine(summary: Summary, atOnce: string | null): string[] {
-  const { group, gate, newPrompts } = summary;
+  const { group, gate, newPrompts, thisModel } = summary;
   const { title } = group.phase;
   const range = rangeText(summary);
   const { outcome } = group.judgement;
-  const written = atOnce === null ? ` (written ${time(group.phase.accepted)})` : '';
+  const fixed = atOnce === null ? ` (criteria fixed ${time(group.phase.accepted)})` : '';
   return [
     asText(title === null || group.variant !== null ? group.name : `${group.name} ${title}`),
     `${group.done.length} of ${group.accepted}`,
     `**${meanText(summary)}**`,
     gate === null ? none : gateText(gate),
-    outcome === null ? none : `${asText(outcome)}${written}`,
+    outcome === null ? none : `${asText(outcome)}${fixed}`,
     range === '' ? none : range,
     newPrompts === null ? none : span(newPrompts),
+    thisModel === null ? none : span(thisModel),
     lowestToHighest(summary),
   ];
 }
 
 /** A model next to the phases: an untrained base, or the reference that was written down. */
 function referenceLine(name: string, overall: number | null, what: string): string[] {
-  return [asText(name), none, percent(overall), none, none, what, none, none];
+  return [asText(name), none, percent(overall), none, none, what, none, none, none];
 }
 
 /** A reference with one figure: could it be one more run of this recipe? Only a figure on the same suite could be. */
@@ -75,22 +75,23 @@ function references(summaries: readonly Summary[]): string[][] {
  */
 export function phaseTable(summaries: readonly Summary[]): string {
   const strict = summaries.some(({ group }) => group.done.some((row) => row.score_by === 'strict'));
-  const atOnce = writtenAtOnce(summaries);
+  const atOnce = fixedAtOnce(summaries);
   const head = [
     'phase',
     'runs done',
     strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
     'gate',
-    atOnce === null ? 'outcome' : `outcome (written ${atOnce})`,
+    atOnce === null ? 'outcome' : `outcome (criteria fixed ${atOnce})`,
     '95 % confidence interval of the mean',
     '95 % interval on new prompts',
+    '95 % interval on new prompts (this model)',
     'lowest - highest',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
   return table(head, [
     ...summaries.map((summary) => phaseLine(summary, atOnce)),
     ...basesOf(rows).map(({ name, base, isStrict }) =>
-      referenceLine(name, isStrict ? base.strict : base.overall, 'untrained'),
+      referenceLine(name, isStrict ? base.strict : base.overall, none),
     ),
     ...references(summaries),
   ]);
@@ -104,14 +105,17 @@ export function rangeNotes(summaries: readonly Summary[]): string {
   return [
     ...(few.length > 0
       ? [
-          'With fewer than 5 runs: if runs fall into modes, this interval can miss the mean in 1 of 4 cases (with a rare mode in 1 of 3, and with 5 runs too).',
+          'With fewer than 5 runs, the interval can miss the mean in 1 of 4 cases if the scores form two clusters. If one of the clusters is rare, it can miss the mean in 1 of 3 cases, even with 5 runs.',
         ]
       : []),
-    ...(one.length > 0
-      ? [
-          `${plural(one.length, 'phase')} with one run: what another seed would score is not known, however sure the range of this one model looks.`,
-        ]
-      : []),
-    ...(mixed ? ['Runs without a score are not in the mean.'] : []),
+    ...(one.length === 0 ? [] : [oneRunNote(one)]),
+    ...(mixed ? ['Runs without a score are not included in the mean.'] : []),
   ].join(' ');
+}
+
+function oneRunNote(one: readonly Summary[]): string {
+  const subject = one.length === 1 ? 'One phase has' : `${one.length === 2 ? 'Two' : one.length} phases have`;
+  const shown = one.some(({ thisModel }) => thisModel !== null);
+  const what = shown ? 'The interval shown is for that one model and' : 'One score';
+  return `${subject} only one run. ${what} does not predict the score of another seed.`;
 }

@@ -49,7 +49,7 @@ export function categoryModeTable(rows: readonly Row[]): string {
 /**
  * What was verified about the score: the answering server was ours and served this model, and the contents have hashes.
  */
-function trustCell({ status, custody, selection }: Row): string {
+function verificationCell({ status, custody, selection }: Row): string {
   if (status !== 'done') return none;
   const missing = [
     ...(custody.server === null ? ['server'] : []),
@@ -57,7 +57,7 @@ function trustCell({ status, custody, selection }: Row): string {
     ...(custody.suite === null ? ['suite'] : []),
   ];
   const chosen = selection?.same_suite ? '; checkpoint chosen on these prompts' : '';
-  return `${missing.length === 0 ? 'model verified' : `not verified: ${missing.join(', ')}`}${chosen}`;
+  return `${missing.length === 0 ? 'verified' : `not verified: ${missing.join(', ')}`}${chosen}`;
 }
 
 const size = (bytes: number | null): string => (bytes === null ? none : sizeText(bytes));
@@ -73,7 +73,7 @@ function runLine(row: Row, categories: readonly string[]): string[] {
     row.outcome === null ? none : asText(row.outcome),
     checkpointCell(row),
     `${duration(total(row))}, ${size(row.bytes.final)}`,
-    trustCell(row),
+    verificationCell(row),
   ];
 }
 
@@ -98,8 +98,8 @@ export function basesOf(rows: readonly Row[]) {
 
 /** Whether a reference can be compared with the scores above it. */
 function referenceWords(comparable: boolean | null): string {
-  if (comparable === null) return 'reference; not shown to be comparable';
-  return comparable ? 'reference' : 'reference; not comparable';
+  if (comparable === null) return 'reference (not known to be comparable)';
+  return comparable ? 'reference' : 'reference (not comparable)';
 }
 
 function references(rows: readonly Row[]): Reference[] {
@@ -132,7 +132,7 @@ export function runTable(rows: readonly Row[]): string {
   const categories = categoriesOf(rows);
   const head = [
     ...['run', 'status', 'overall (strict)', ...categories.map(asText)],
-    ...['answers', 'gate', 'outcome', 'checkpoint', 'time, final model', 'trust'],
+    ...['answers', 'gate', 'outcome', 'checkpoint', 'time, final model', 'verification'],
   ];
   return table(head, [
     ...rows.map((row) => runLine(row, categories)),

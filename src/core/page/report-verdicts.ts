@@ -5,15 +5,15 @@ import { percent, time } from '../format.ts';
 import { idleText } from '../run/idle-adapter.ts';
 import { plural } from '../words.ts';
 import { asText, code } from './markdown.ts';
-import { gateWords } from './report-gate.ts';
-import { alone, findingWords } from './report-words.ts';
+import { gateSentence } from './report-gate.ts';
+import { findingWords, unknownVariance } from './report-words.ts';
 
-/** `43a against 43b`, with their titles. */
+/** `43a vs. 43b`, with their titles. */
 export function title(groups: readonly Group[]): string {
   const phases = [...new Set(groups.map((group) => group.phase))];
   const names = phases.map(({ phase, title }) => asText(title === null ? phase : `${phase} (${title})`));
   if (names.length === 0) return '# Comparison: no run is finished yet';
-  return `# ${names.length > 3 ? `Comparison of ${names.length} phases` : names.join(' against ')}`;
+  return `# ${names.length > 3 ? `Comparison of ${names.length} phases` : names.join(' vs. ')}`;
 }
 
 /** Why runs are not done: `1 of 3 runs failed, 1 not finished yet`. */
@@ -64,21 +64,20 @@ function idle({ done }: Group): string[] {
 
 /** One bold sentence with the conclusion, and the facts behind it. */
 function sentence(summary: Summary): string {
-  const { group, gate, runs, mean } = summary;
+  const { group, runs, mean } = summary;
   const trouble = troubles(group);
   const name = asText(group.name);
   if (group.done.length === 0) return `- **${name} has no verdict: ${noneDone(group, trouble)}.**`;
   const { outcome, reason } = group.judgement;
   if (mean === null)
     return `- **${name} has no verdict: ${plural(group.done.length, 'run')} done, none with a score.**`;
-  const over = runs.length === 1 ? `in its one run` : `on average over ${plural(runs.length, 'run')}`;
-  const result = outcome === null ? '' : `; outcome: ${asText(outcome)}`;
-  const bold = `**${name}${gateWords(summary)} overall ${percent(mean)} ${over}${result}.**`;
-  const one = alone(summary);
+  const over = runs.length === 1 ? '1 run' : `mean of ${runs.length} runs`;
+  const bold = gateSentence(summary, name, `${percent(mean)} (${over})`);
+  const unknown = unknownVariance(summary);
   const behind = [
+    ...(outcome === null ? [] : [`Outcome: "${asText(outcome)}".`]),
     ...idle(group),
-    ...(one === null ? [] : [`${one.replace(/^one/, 'One')}.`]),
-    ...(gate?.because == null ? [] : [`At best undecided: ${gate.because}.`]),
+    ...(unknown === null ? [] : [unknown]),
     ...(trouble === '' ? [] : [`${trouble}.`]),
     ...referenceDoubt(group),
     ...(reason === null ? [] : [`${asText(reason)}.`]),
@@ -102,15 +101,15 @@ export function verdicts(summaries: readonly Summary[], contrasts: readonly Cont
 function rules({ criteria }: Group['phase']): string[] {
   if (criteria === null) return [];
   const outcomes = criteria.outcomes.map(({ when, then }) =>
-    when === undefined ? `else → ${asText(then)}` : `${code(when)} → ${asText(then)}`,
+    when === undefined ? `else → "${asText(then)}"` : `${code(when)} → "${asText(then)}"`,
   );
   return [
-    ...(criteria.gate === undefined ? [] : [`gate ${code(criteria.gate)}`]),
-    ...(outcomes.length === 0 ? [] : [`outcomes ${outcomes.join(', ')}`]),
+    ...(criteria.gate === undefined ? [] : [`Gate: ${code(criteria.gate)}`]),
+    ...(outcomes.length === 0 ? [] : [`Outcomes: ${outcomes.join(', ')}`]),
   ];
 }
 
-/** What each phase was meant to show, as written before its runs, and the model that it starts from. */
+/** What each phase was meant to show, as fixed before its runs, and the model that it starts from. */
 export function registered(groups: readonly Group[]): string {
   const phases = [...new Set(groups.map((group) => group.phase))];
   return phases
@@ -118,13 +117,15 @@ export function registered(groups: readonly Group[]): string {
       const rows = groups.filter((group) => group.phase === phase).flatMap((group) => group.rows);
       const models = [...new Set(rows.flatMap(({ model }) => model ?? []))];
       const parts = [
-        ...(phase.hypothesis === null ? [] : [asText(phase.hypothesis)]),
-        ...models.map((model) => `base model ${asText(model)}`),
+        ...(phase.hypothesis === null ? [] : [`Hypothesis: ${asText(phase.hypothesis)}`]),
+        ...models.map((model) => `Base model: ${asText(model)}`),
         ...rules(phase),
       ];
-      return parts.length === 0
-        ? []
-        : [`- ${asText(phase.phase)}, written ${time(phase.accepted)}: ${parts.join('; ')}`];
+      if (parts.length === 0) return [];
+      return [
+        `- ${asText(phase.phase)}`,
+        ...[...parts, `Fixed on: ${time(phase.accepted)}`].map((part) => `  - ${part}`),
+      ];
     })
     .join('\n');
 }

@@ -30,12 +30,12 @@ export function pValue(p: number): string {
 export const meanText = ({ mean, sd }: Summary): string =>
   sd === null ? percent(mean) : `${percent(mean)} ± ${percent(sd)}`;
 
-export const oneRun = 'one run: run-to-run variance unknown';
-
-/** Why there is no statement about another seed. It is null if there are at least two different models. */
-export function alone({ runs, draws }: Summary): string | null {
+/** Why nothing is said about another seed. It is null if there are at least two different models. */
+export function unknownVariance({ runs, draws }: Summary): string | null {
   if (draws.length !== 1) return null;
-  return runs.length === 1 ? oneRun : `${runs.length} runs of the very same model: run-to-run variance unknown`;
+  return runs.length === 1
+    ? 'With only one run, the variance between runs cannot be estimated.'
+    : `Its ${runs.length} runs evaluated the same model, so the variance between runs cannot be estimated.`;
 }
 
 /** Half of the whole scale: runs with a wider interval say nothing. */
@@ -43,16 +43,15 @@ const tooWide = 50;
 
 /** The confidence interval of the mean, in words. */
 export function rangeText(summary: Summary): string {
-  const { thisSuite, thisModel, draws } = summary;
+  const { thisSuite, runs: all, draws } = summary;
   if (draws.length === 0) return '';
-  const one = alone(summary) ?? oneRun;
-  if (thisSuite === null) return thisModel === null ? one : `${one}; this model ${span(thisModel)}`;
+  if (thisSuite === null) return `not known: ${all.length === 1 ? 'only one run' : `${all.length} runs of one model`}`;
   const width = thisSuite.high - thisSuite.low;
   const runs = plural(draws.length, 'run');
   // Different answers can add up to the same score. The formula then gives an interval of width 0, which nothing
   // supports.
-  if (allSame([thisSuite.low, thisSuite.high])) return `not known: ${runs} of the same score have no spread`;
-  return width > tooWide ? `${span(thisSuite)}: ${runs} this far apart say nothing` : span(thisSuite);
+  if (allSame([thisSuite.low, thisSuite.high])) return `not known: all ${runs} have the same score`;
+  return width > tooWide ? `${span(thisSuite)} (too wide: the ${runs} differ too much)` : span(thisSuite);
 }
 
 /** Names of two groups, as plain text or as Markdown: as the caller writes them. */
@@ -61,36 +60,37 @@ export interface Names {
   readonly b: string;
 }
 
-/** A difference in half a sentence. */
+/** A difference as a sentence, without its period. */
 export function findingWords(finding: ContrastFinding, { a, b }: Names): string {
+  const inconclusive = `${a} vs. ${b}: inconclusive`;
   switch (finding.kind) {
     case 'nothing':
-      return `${a} against ${b}: ${finding.why}`;
+      return `${inconclusive}, because ${finding.why}`;
     case 'pairs':
     case 'recipes': {
       const size = `${Math.abs(finding.difference).toFixed(1)} points`;
       if (finding.p < 0.05) return `${a} is ${finding.difference > 0 ? 'better' : 'worse'} than ${b} by ${size}`;
       return finding.kind === 'recipes' && finding.equivalent === 'yes'
         ? `${a} and ${b} are the same within ${margin} points`
-        : `${a} against ${b}: cannot say yet`;
+        : `${inconclusive}, because the difference is not significant`;
     }
     case 'flat': {
       const size = Math.abs(finding.difference).toFixed(1);
       const how = `${size} points ${finding.difference > 0 ? 'more' : 'less'} than`;
       const score = Number(size) === 0 ? 'the same as' : how;
       const where = finding.shared === null ? 'every run' : `each of ${finding.shared.pairs} pairs of runs`;
-      return `${a} scored ${score} ${b} in ${where}: cannot say for another run, since there is no spread to test against`;
+      return `${a} scored ${score} ${b} in ${where}, but the variance between runs is unknown, so nothing can be tested`;
     }
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
-        ? `the one run of ${single} is not a usual run of ${several}`
-        : `${a} against ${b}: cannot say, the one run of ${single} may be one more of ${several}`;
+        ? `The only run of ${single} is not a typical run of ${several}`
+        : `${inconclusive}, because the only run of ${single} may as well be a run of ${several}`;
     }
     case 'models':
       return finding.p !== null && finding.p < 0.05
-        ? `${a} and ${b}: these two models differ, which says little about their recipes`
-        : `${a} against ${b}: cannot say, one ${finding.again ? 'model' : 'run'} each`;
+        ? `${a} vs. ${b}: these two models differ significantly, but other seeds may not`
+        : `${inconclusive}, because each has only one ${finding.again ? 'model' : 'run'}`;
   }
 }
 
@@ -99,43 +99,44 @@ const mostRuns = 20;
 /** Runs per side that are needed to detect a difference. */
 function neededText({ low, high }: Interval): string {
   const [few, many] = [Math.ceil(low), Math.ceil(high)];
-  if (few > mostRuns) return `more than ${mostRuns} runs per side would be needed: not worth it, change the recipe`;
-  const range = few === many ? `${few}` : many > mostRuns ? `at least ${few}` : `${few} to ${many}`;
-  return `${range} runs per side are needed to detect a difference this small`;
+  const small = 'runs per side are needed to detect a difference this small';
+  if (few > mostRuns) return `More than ${mostRuns} ${small}, so consider changing the recipe instead.`;
+  const range = few === many ? `${few}` : many > mostRuns ? `At least ${few}` : `${few} to ${many}`;
+  return `${range} ${small}.`;
 }
 
 function recipesText(finding: Extract<ContrastFinding, { kind: 'recipes' }>): string {
-  const found = `These runs would find a difference of ${Math.ceil(finding.detectable)} points in 4 of 5 cases`;
   return [
-    `95 % interval: ${signedSpan(finding)} (Welch over runs, ${pValue(finding.p)}).`,
-    `The same within ±${margin}? ${finding.equivalent}.`,
-    `${found}${finding.p < 0.05 ? '' : `; ${neededText(finding.needed)}`}.`,
+    `95 % interval: ${signedSpan(finding)} (Welch test over runs, ${pValue(finding.p)}).`,
+    `The same within ±${margin} points: ${finding.equivalent}.`,
+    `With this number of runs, a difference of ${Math.ceil(finding.detectable)} points is detected in 4 of 5 cases.`,
+    ...(finding.p < 0.05 ? [] : [neededText(finding.needed)]),
   ].join(' ');
 }
 
 function pairsText(finding: Extract<ContrastFinding, { kind: 'pairs' }>): string {
-  const how = `t over ${finding.shared.pairs} pairs of runs that share a training, ${pValue(finding.p)}`;
+  const how = `t test over ${finding.shared.pairs} pairs of runs that share their training, ${pValue(finding.p)}`;
   return `95 % interval: ${signedSpan(finding)} (${how}).${leftOut(finding.shared)}`;
 }
 
 const leftOut = ({ unpaired }: SharedRuns): string =>
-  unpaired === 0 ? '' : ` Left out: ${plural(unpaired, 'run')} in no pair.`;
+  unpaired === 0 ? '' : ` ${plural(unpaired, 'run')} without a pair ${unpaired === 1 ? 'is' : 'are'} left out.`;
 
 function flatText({ shared }: Extract<ContrastFinding, { kind: 'flat' }>): string {
-  if (shared === null) return 'No run differs from another of its side, so nothing is tested.';
-  return `No pair differs from another, so nothing is tested.${leftOut(shared)}`;
+  if (shared === null) return 'All runs of each side have the same score, so nothing is tested.';
+  return `All pairs have the same difference, so nothing is tested.${leftOut(shared)}`;
 }
 
 function modelsText(finding: Extract<ContrastFinding, { kind: 'models' }>): string {
-  const each = finding.again ? 'One model each, judged more than once' : 'One run each';
+  const each = finding.again ? 'Each has only one model, evaluated more than once' : 'Each has only one run';
   if (finding.p === null) return `${each}, and the single answers are not available, so nothing is tested.`;
-  const how = `sign-flip over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
-  const claim = finding.p < 0.05 ? 'These two models differ' : 'These two models may score the same';
-  const wrong =
+  const how = `sign-flip test over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
+  const claim = `The difference between these two models is ${finding.p < 0.05 ? '' : 'not '}significant (${how}).`;
+  const seeds =
     finding.falseAlarm === null
-      ? 'how far runs of one recipe differ is not known here'
-      : `the claim that the recipes differ would be a false alarm in ${share(finding.falseAlarm)} of cases`;
-  return `${each}. ${claim} (${how}); this says nothing about another seed: ${wrong}.`;
+      ? 'Nothing can be said about other seeds, because the variance between runs is unknown.'
+      : `This says nothing about other seeds: a claim that the recipes differ would be wrong in ${share(finding.falseAlarm)} of cases.`;
+  return `${each}. ${claim} ${seeds}`;
 }
 
 /** A difference in whole sentences. */
@@ -151,7 +152,8 @@ export function findingText(finding: ContrastFinding, names: Names): string {
       return pairsText(finding);
     case 'draw': {
       const [single, several] = finding.single === 'a' ? [names.a, names.b] : [names.b, names.a];
-      return `${single} has one run. Could it be one more run of ${several}? ${finding.p < 0.05 ? 'Hardly' : 'Quite possible'} (${pValue(finding.p)}).`;
+      const differs = finding.p < 0.05 ? 'differs significantly' : 'does not differ significantly';
+      return `${single} has only one run. It ${differs} from the runs of ${several} (${pValue(finding.p)}).`;
     }
     case 'models':
       return modelsText(finding);
@@ -163,6 +165,6 @@ export function findingText(finding: ContrastFinding, names: Names): string {
  * caller writes them.
  */
 export function spreadText({ sd, range }: Spread, names: readonly string[]): string {
-  const within = `${range.low.toFixed(1)} to ${range.high.toFixed(1)}`;
-  return `Runs of one recipe differ by sd ${sd.toFixed(1)} (true value ${within}; from ${names.join(', ')}).`;
+  const within = `95 % interval ${range.low.toFixed(1)} to ${range.high.toFixed(1)}`;
+  return `The standard deviation between runs is ${sd.toFixed(1)} points (${within}, estimated from ${names.join(', ')}).`;
 }

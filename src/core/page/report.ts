@@ -39,10 +39,10 @@ export interface Comparison {
 function links(groups: readonly Group[], answers: ReadonlySet<string>): string {
   const phases = [...new Set(groups.map((group) => group.phase.phase))].filter((phase) => answers.has(phase));
   const readable = phases.map((phase) => `[${asText(phase)}](${encodeURIComponent(phase)}/answers.md)`);
-  return [
-    ...(readable.length === 0 ? [] : [`Every answer, readable: ${readable.join(', ')}.`]),
-    'Provenance of every row: [runs](runs.md). Every figure explained: [how to read this page](how.md).',
-  ].join(' ');
+  const own = ['the [provenance of each run](runs.md)', '[how to read this report](how.md)'];
+  return readable.length === 0
+    ? `See ${own.join(' and ')}.`
+    : `See all answers (${readable.join(', ')}), ${own.join(', and ')}.`;
 }
 
 /** If not all are shown: a sentence that says so and links to the others. */
@@ -70,16 +70,16 @@ export function renderComparison(page: Comparison): string {
     ['', leftOutText(groups.length, of.groups, 'phases and variants')],
     ['', rangeNotes(summaries)],
     ['', registered(groups)],
-    ['## One against the other', contrasts.map(contrastText).join('\n\n')],
+    ['## Comparisons', contrasts.map(contrastText).join('\n\n')],
     ['## Runs', rows.length === 0 ? '' : runTable(runs)],
     ['', leftOutText(runs.length, of.runs, 'runs')],
     ['', categoryModeTable(runs)],
     ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
     ['## Failed and cancelled', failures(rows, page.missing)],
-    ['## Before you believe it', warnings(shown, damaged)],
+    ['## Warnings', warnings(shown, damaged)],
     ['## Prompts', [promptNotes(groups), quoted(page.quote)].filter((text) => text !== '').join('\n\n')],
-    ['## What fuse and quantize cost', costs(runs)],
-    ['## What was taught', taught(shown)],
+    ['## Cost of fusing and quantizing', costs(runs)],
+    ['## Training data', taught(shown)],
     ['## Time and disk', rows.length === 0 ? '' : timeTable(runs)],
     ['', rows.length === 0 ? '' : links(groups, answers)],
   ];

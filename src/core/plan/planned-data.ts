@@ -26,12 +26,8 @@ export function dataFindings(all: readonly (PlannedData | null)[]): { stops: str
   };
 }
 
-/** The warnings of a report without the counts that `taughtItems` shows. The remedy of a count remains. */
-function withoutCounts({ profile, warnings }: CheckedReport): string[] {
+/** The warnings of a report without those that only repeat a count of `taughtItems`. */
+function withoutCounts({ profile, warnings }: CheckedReport): readonly string[] {
   const counts = profile === null ? [] : taughtText(profile);
-  return warnings
-    .filter((warning) => !counts.includes(warning))
-    .map((warning) =>
-      warning.slice(counts.map((text) => `${text}: `).find((text) => warning.startsWith(text))?.length),
-    );
+  return warnings.filter((warning) => !counts.includes(warning));
 }

@@ -1,6 +1,7 @@
 import type { Row } from '../../events/row.ts';
+import { plural } from '../words.ts';
 
-/** Messages about runs whose folders were removed. */
+/** Messages about new runs, and about runs whose folders were removed. */
 
 type Named = Pick<Row, 'run' | 'status' | 'overall'>;
 
@@ -8,11 +9,24 @@ const most = 10;
 
 /** `43a-s0 (done, 82.4 %)`, at most ten of them. */
 export function rowNames(rows: readonly Named[]): string {
-  const names = rows
-    .slice(0, most)
-    .map(({ run, status, overall }) => `${run} (${status}${overall === null ? '' : `, ${overall.toFixed(1)} %`})`);
-  return [...names, ...(rows.length > most ? [`${rows.length - most} more`] : [])].join(', ');
+  return some(
+    rows.map(({ run, status, overall }) => `${run} (${status}${overall === null ? '' : `, ${overall.toFixed(1)} %`})`),
+  );
 }
+
+/** `phase 43a, 2 new runs (43a-s0, 43a-s1). Already known: 43a-s2 (done)`: what a config adds to its phase. */
+export function additionText(
+  phase: string,
+  { fresh, replaced, known }: Readonly<Record<'fresh' | 'replaced' | 'known', readonly string[]>>,
+): string {
+  const added = fresh.length === 0 ? '' : `, ${plural(fresh.length, 'new run')} (${some(fresh)})`;
+  return [`phase ${phase}${added}`, ...replaced, ...(known.length === 0 ? [] : [`Already known: ${some(known)}`])].join(
+    '. ',
+  );
+}
+
+const some = (texts: readonly string[]): string =>
+  [...texts.slice(0, most), ...(texts.length > most ? [`${texts.length - most} more`] : [])].join(', ');
 
 /**
  * Which rows an accepted config replaces. `again`: its runs are made again. `others`: rows of its phase whose runs are
@@ -21,8 +35,8 @@ export function rowNames(rows: readonly Named[]): string {
 export function replacedTexts(again: readonly Named[], others: readonly Named[]): string[] {
   const folders = again.length === 1 ? 'its folder was' : 'their folders were';
   return [
-    ...(again.length === 0 ? [] : [`again, because ${folders} removed: ${rowNames(again)}`]),
-    ...(others.length === 0 ? [] : [`no longer counted, since the phase was removed: ${rowNames(others)}`]),
+    ...(again.length === 0 ? [] : [`Run again, because ${folders} removed: ${rowNames(again)}`]),
+    ...(others.length === 0 ? [] : [`No longer counted, because the phase was removed: ${rowNames(others)}`]),
   ];
 }
 

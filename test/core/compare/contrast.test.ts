@@ -53,13 +53,17 @@ describe('contrast', () => {
     if (plainOnly === undefined || oneLess === undefined) throw new Error('no two groups');
     const short = contrast([plainOnly, oneLess], [plainOnly, oneLess], () => null).finding;
     expect(short).to.deep.include({ kind: 'pairs', shared: { pairs: 2, unpaired: 1 } });
-    expect(findingText(short, { a: 'a', b: 'a q4' })).to.match(/\(t over 2 pairs .*\)\. Left out: 1 run in no pair\.$/);
+    expect(findingText(short, { a: 'a', b: 'a q4' })).to.match(
+      /\(t test over 2 pairs .*\)\. 1 run without a pair is left out\.$/,
+    );
     const even = q4.slice(0, 2).map((row, at) => ({ ...row, overall: (plain[at]?.overall ?? 0) - 10 }));
     const flat = pair([...plain, ...even]).finding;
     expect(findingWords(flat, { a: 'a', b: 'a q4' })).to.contain(
       '10.0 points more than a q4 in each of 2 pairs of runs',
     );
-    expect(findingText(flat, { a: 'a', b: 'a q4' })).to.match(/^No pair differs .* Left out: 1 run in no pair\.$/);
+    expect(findingText(flat, { a: 'a', b: 'a q4' })).to.match(
+      /^All pairs have the same difference, .* 1 run without a pair is left out\.$/,
+    );
   });
 
   it('asks of one run against several whether it is one more of them', () => {

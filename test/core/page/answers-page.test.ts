@@ -55,7 +55,7 @@ describe('renderAnswers', () => {
     expect(page({ prompts, answers }, { answers: [answer({ response: completion({ content: 'other' }) })] })).to.equal(
       [
         '# Answers of 43a (A \\| B)',
-        'Points are 0 to 1 by the lenient rules. Points by the strict rules are in brackets where they differ. [The comparison](../COMPARISON.md)',
+        'Each answer has 0 to 1 points by the lenient rules. If its points by the strict rules differ, they follow in parentheses. [The report](../COMPARISON.md)',
         '| prompt | category | 43a-s0 | 43a-s1 |\n| --- | --- | --- | --- |\n| [git-1](#prompt-1) | git | 1 wrapped | 1 wrapped |\n' +
           '| [multi-1](#prompt-2) | multi_tool | 0.5 (strict 0) wrapped | – |',
         '## <a id="prompt-1"></a>git-1 (git)',

@@ -20,16 +20,16 @@ describe('the custody page', () => {
     for (const letter of 'dbaecfr') expect(page, letter).to.contain(hash(letter));
     expect(page).to.contain('adapter of iteration 600').and.to.contain('(a warm start)');
     expect(page).to.contain(
-      '(`43a/43a-s0/6-eval/server.2/log.txt`). 27 answers, each with the model id `default_model`',
+      '(`43a/43a-s0/6-eval/server.2/log.txt`), which proves that this process answered. It gave 27 answers, each with the model id `default_model`',
     );
     expect(page).to.contain('versions: mlx 0.32.4, mlx\\_lm 0.32.2, phasebox 0.1.0'.replace('\\_', '_'));
     expect(page).to.contain('machine: mini\\|1, Apple M4 Pro, 64 GB memory, darwin 25.1.0 arm64');
-    expect(page.split('## 43a-s1')[1]).to.contain('server: not known');
+    expect(page.split('## 43a-s1')[1]).to.contain('server: not verified');
   });
 
   it('has something to say of rows of an older version, and of none', () => {
     const page = renderCustody([makeRow({ custody: noCustody, eval_identity: null, model: null, seed: null })]);
-    expect(page).to.contain('- done, ended 2026-11-21 22:50 UTC\n- server: not known');
-    expect(renderCustody([])).to.equal('# Provenance of every row\n\nNo run is finished yet.\n');
+    expect(page).to.contain('- done, ended 2026-11-21 22:50 UTC\n- server: not verified');
+    expect(renderCustody([])).to.equal('# Provenance of each run\n\nNo run is finished yet.\n');
   });
 });

@@ -8,7 +8,7 @@ describe('mergeMarked', () => {
   it('makes a page with a place for the reader below', () => {
     const made = mergeMarked(null, '# Title\n');
     expect(made).to.equal(
-      `${beginMark}\n# Title\n${endMark}\n\n<!-- yours below this line: what you write here is never changed -->\n`,
+      `${beginMark}\n# Title\n${endMark}\n\n<!-- Add your notes below this line. phasebox never changes them. -->\n`,
     );
     expect(mergeMarked('', '# Title\n')).to.equal(made);
   });

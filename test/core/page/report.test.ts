@@ -69,7 +69,7 @@ describe('renderComparison', () => {
   it('judges a phase by the mean of its done runs, and says how many failed', () => {
     const made = page([run(0, { overall: 90, verdict: 'pass' }), run(1, { overall: 40, verdict: 'fail' }), failed(2)]);
     expect(made).to.contain(
-      '- **43a gate: passed on average, but only 1 of 2 seeds passes, so undecided; overall 65.0 on average over 2 runs.**',
+      '- **43a passes its gate on average, but only 1 of 2 seeds passes, so the verdict is undecided**. Its overall score is 65.0 (mean of 2 runs).',
     );
     expect(made).to.contain(' 1 of 3 runs failed.');
     expect(made).to.contain('| pass, undecided: 1 of 2 pass (95 % interval 1-99 %) |');
@@ -89,19 +89,19 @@ describe('renderComparison', () => {
     const said = (comparable: boolean | null): string[] => {
       const baseline = { name: '33b', overall: 71.5, categories: {}, comparable };
       const made = page([80, 82, 84].map((overall, seed) => run(seed, { overall, baseline })));
-      const texts = [/^- \*\*43a .*\*\* (.*)$/m, / (one figure[^|]*) /, / (reference(?! of)[^|]*) /];
+      const texts = [/^- \*\*43a.*\*\*.*runs\)\.(.*)$/m, / (one figure[^|]*) /, / (reference(?! of)[^|]*) /];
       return texts.map((text) => text.exec(made)?.[1]?.trim() ?? '');
     };
     expect(said(true)).to.deep.equal(['', 'one figure; not a usual run of this recipe (p = .045)', 'reference']);
     expect(said(false)).to.deep.equal([
       'This score is not comparable with 33b.',
       'one figure, on another suite: not comparable',
-      'reference; not comparable',
+      'reference (not comparable)',
     ]);
     expect(said(null)).to.deep.equal([
       'Nothing shows that this score is comparable with 33b.',
       'one figure, on an unknown suite; if comparable, not a usual run of this recipe (p = .045)',
-      'reference; not shown to be comparable',
+      'reference (not known to be comparable)',
     ]);
   });
 
@@ -129,7 +129,7 @@ describe('renderComparison', () => {
     const row = run(0, { baseline: { name: '33b', overall: null, categories: {}, comparable: null } });
     const made = page([row], [unknown]);
     expect(made).to.contain(
-      '**43a has no verdict: overall 82.4 in its one run.** One run: run-to-run variance unknown. 2 of 3 runs not finished yet.',
+      '**43a has no verdict.** Its overall score is 82.4 (1 run). With only one run, the variance between runs cannot be estimated. 2 of 3 runs not finished yet.',
     );
     expect(made).to.contain('baseline.overall (baseline has no rows) not known');
   });
@@ -138,8 +138,8 @@ describe('renderComparison', () => {
     const runs = ['43a-s0', '43a-s0-q4', '43a-s1', '43a-s1-q4', '43a-s0.2'];
     const rows = [run(0, { overall: 80 }), run(0, { run: '43a-s0-q4', variant: 'q4', overall: 20 })];
     const made = page(rows, [phase({ runs })]);
-    expect(made).to.contain('**43a passes its gate: overall 80.0 in its one run.**');
-    expect(made).to.contain('**43a q4 fails its gate: overall 20.0 in its one run.**');
+    expect(made).to.contain('**43a passes its gate** with an overall score of 80.0 (1 run).');
+    expect(made).to.contain('**43a q4 fails its gate** with an overall score of 20.0 (1 run).');
   });
 
   it('tells what failed: what it means, what to do, the last lines of the log', () => {
@@ -180,14 +180,14 @@ describe('renderComparison', () => {
     expect(made).to.match(/\| cancelled \|/);
   });
 
-  it('says when the outcomes were written down: once for all, or of each where they differ', () => {
+  it('says when the criteria were fixed: once for all, or of each where they differ', () => {
     const rows = [run(0, { outcome: 'low' }), run(0, { phase: '43b', run: '43b-s0', outcome: 'low' })];
     const criteria = JSON.parse('{ "outcomes": [{ "then": "low" }] }');
     const later = phase({ phase: '43b', criteria, accepted: '2026-11-22T08:00:00.000Z' });
     const apart = page(rows, [phase({ criteria }), later]);
-    expect(apart).to.contain('| outcome |').and.contain('| low (written 2026-11-22 08:00 UTC) |');
+    expect(apart).to.contain('| outcome |').and.contain('| low (criteria fixed 2026-11-22 08:00 UTC) |');
     expect(page(rows, [phase({ criteria }), phase({ phase: '43b', criteria })]))
-      .to.contain('| outcome (written 2026-11-21 22:14 UTC) |')
+      .to.contain('| outcome (criteria fixed 2026-11-21 22:14 UTC) |')
       .and.contain('| low |');
   });
 
@@ -222,12 +222,12 @@ describe('renderComparison', () => {
       );
     const made = page([...same('43a', 50), ...same('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
     expect(made).to.contain(
-      'overall 50.0 on average over 2 runs.** 2 runs of the very same model: run-to-run variance unknown.',
+      'score of 50.0 (mean of 2 runs). Its 2 runs evaluated the same model, so the variance between runs cannot be estimated.',
     );
-    expect(made).to.contain('| **50.0** | – | 2 runs of the very same model: run-to-run variance unknown |');
-    expect(made).to.contain('**43a against 43b: cannot say, one model each.**');
+    expect(made).to.contain('| **50.0** | – | not known: 2 runs of one model |');
+    expect(made).to.contain('**43a vs. 43b: inconclusive, because each has only one model.**');
     const gated = page(same('43a', 50).map((row) => ({ ...row, verdict: 'fail' as const })));
-    expect(gated).to.contain('**43a fails its gate: overall 50.0').and.contain('| fail, one model |');
+    expect(gated).to.contain('**43a fails its gate** with an overall score of 50.0').and.contain('| fail, one model |');
   });
 
   it('claims nothing of runs that all score the same', () => {
@@ -236,12 +236,14 @@ describe('renderComparison', () => {
     const baseline = { name: '33b', overall: 49, categories: {}, comparable: true };
     const a = of('43a', 50).map((row) => ({ ...row, baseline }));
     const made = page([...a, ...of('43b', 40)], [phase({ criteria: null }), phase({ phase: '43b' })]);
-    expect(made).to.contain('not known: 3 runs of the same score have no spread');
-    expect(made).to.contain('**43a scored 10.0 points more than 43b in every run: cannot say for another run');
+    expect(made).to.contain('not known: all 3 runs have the same score');
+    expect(made).to.contain(
+      '**43a scored 10.0 points more than 43b in every run, but the variance between runs is unknown',
+    );
     expect(made).to.contain('| one figure |');
     expect(made)
       .to.not.contain('better')
-      .and.to.not.match(/p < \.001|sd 0\.0/);
+      .and.to.not.match(/p < \.001|deviation between runs is 0\.0/);
   });
 
   it('shows a difference that rounds to nothing without a sign', () => {
@@ -265,10 +267,10 @@ describe('renderComparison', () => {
 
   it('asks for more runs only where fewer are accepted, and in words that the inbox takes', () => {
     const five = [0, 1, 2, 3, 4].map((seed) => `43a-s${seed}`);
-    expect(page([run(0)], [phase({ runs: five })])).to.not.contain('five runs each');
-    expect(page([run(0)], [phase({ runs: ['43a-s0'] })])).to.contain('`seeds: 5` in the config of 43a,');
+    expect(page([run(0)], [phase({ runs: five })])).to.not.contain('five seeds');
+    expect(page([run(0)], [phase({ runs: ['43a-s0'] })])).to.contain('Set `seeds: 5` in its config');
     const odd = page([run(0), run(7)], [phase({ runs: ['43a-s0', '43a-s0.2', '43a-s7'] })]);
-    expect(odd).to.contain('five runs each before any claim: more `seeds` in the config of 43a,');
+    expect(odd).to.contain('Run five seeds of 43a before you draw a conclusion. Add `seeds` in its config and');
   });
 
   it('tells how the answers of each category went', () => {
@@ -308,14 +310,14 @@ describe('renderComparison', () => {
       [phase()],
       ['results.jsonl, line 3: no JSON'],
     );
-    expect(made).to.contain('**gone: overall 82.4 in its one run.**');
+    expect(made).to.contain('**gone** has an overall score of 82.4 (1 run).');
     expect(made).to.contain('- results.jsonl, line 3: no JSON');
   });
 
   it('shows each category once, with blanks where a run has none, and figures with one decimal', () => {
     const made = page([run(0, { categories: { git: 33.33333 } }), run(1, { categories: { lsp: 66.66666 } })]);
     expect(made).to.contain(
-      '| run | status | overall (strict) | git | lsp | answers | checkpoint | time, final model | trust |',
+      '| run | status | overall (strict) | git | lsp | answers | checkpoint | time, final model | verification |',
     );
     expect(made).to.contain('| **43a-s0** | done | 82.4 (80.6) | 33.3 | – |');
     expect(made).to.contain('| **43a-s1** | done | 82.4 (80.6) | – | 66.7 |');

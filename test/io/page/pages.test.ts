@@ -79,9 +79,9 @@ describe('writePages', () => {
     expect(warnings).to.deep.equal([]);
     expect(path).to.equal(join(artifacts, 'COMPARISON.md'));
     expect(await read('COMPARISON.md')).to.contain(rendered.trimEnd());
-    expect(rendered).to.contain('# zz (title of zz) against aa (title of aa)');
+    expect(rendered).to.contain('# zz (title of zz) vs. aa (title of aa)');
     expect(rendered).to.contain(
-      '**zz passes its gate: overall 100.0 in its one run.** One run: run-to-run variance unknown. 1 of 2 runs not finished yet.',
+      '**zz passes its gate** with an overall score of 100.0 (1 run). With only one run, the variance between runs cannot be estimated. 1 of 2 runs not finished yet.',
     );
     expect(rendered).to.contain('[zz](zz/answers.md), [aa](aa/answers.md)');
     expect(await read('aa', 'answers.md'))
@@ -137,7 +137,9 @@ describe('writePages', () => {
     const { rendered, warnings } = await writePages({ artifacts });
     expect(warnings).to.have.length(2);
     expect(warnings.join('\n')).to.contain('line 2 of results.jsonl').and.to.contain('phase.json cannot be read');
-    expect(rendered).to.contain('**aa: overall 100.0 in its one run.**').and.to.contain('line 2 of results.jsonl');
+    expect(rendered)
+      .to.contain('**aa** has an overall score of 100.0 (1 run).')
+      .and.to.contain('line 2 of results.jsonl');
   });
 
   it('makes an empty page in an empty workspace', async () => {
