@@ -115,7 +115,7 @@ describe('the report in a browser', () => {
     await page.goto(address('report'));
     for (const [link, heading] of [
       ['provenance of each run', 'Provenance of each run'],
-      ['how to read this page', ''],
+      ['how to read this report', ''],
       ['43a', 'Answers of 43a'],
     ] as const) {
       await page.locator('main a', { hasText: new RegExp(`^${link}$`) }).click();

@@ -59,8 +59,8 @@ describe('a config that comes again', () => {
     expect((await chain.phasebox('plan', file)).out).to.match(/warning +p-s1 \(done, \S+ %\) ran before/);
     const { code, out } = await chain.phasebox('submit', '--watch', file);
     expect(code).to.equal(0);
-    expect(out).to.contain('again, because its folder was removed: p-s1 (done,');
-    await up.says(/phase p: again, because its folder was removed: p-s1 \(done, \S+ %\)\. /);
+    expect(out).to.contain('Run again, because its folder was removed: p-s1 (done,');
+    await up.says(/phase p\. Run again, because its folder was removed: p-s1 \(done, \S+ %\)\. /);
     const rows = await chain.rows();
     expect(rows.map(({ run }) => run)).to.eql(['p-s0', 'p-s0.2', 'p-s1.2', 'p-s1']);
     expect(rows.at(-1)?.ended).to.not.equal(old?.ended);

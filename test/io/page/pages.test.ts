@@ -161,7 +161,7 @@ describe('phasebox report', () => {
     const page = join(root, 'artifacts', 'COMPARISON.md');
     expect((await run({ print: false })).stdout).to.equal(page);
     const { stdout } = await run({ print: true });
-    expect(stdout).to.match(/^# 43a\n\n- \*\*43a: overall 82.4/);
+    expect(stdout).to.match(/^# 43a\n\n- \*\*43a\*\* has an overall score of 82\.4/);
     expect(await readFile(page, 'utf8')).to.contain(stdout);
   });
 });
