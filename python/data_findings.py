@@ -13,35 +13,36 @@ import data_turns
 STOPS = frozenset(("last", "silence", "calls", "repr", "masked", "prompt", "changed"))
 
 KINDS = {
-    "last": "the row does not end with a message of the assistant, and mask_prompt teaches the last message whatever its "
-    "role; end the row with the answer",
-    "silence": "the answer is empty, so nothing but the end of the turn is taught; write the answer or remove the row",
-    "calls": "the chat template does not print the calls of `tool_calls` as the row has them, so they are not taught; "
+    "last": "the last message of the example is not from the assistant, and with mask_prompt the last message is trained "
+    "on whatever its role; end the example with the answer",
+    "silence": "the answer is empty, so only the end of the turn is trained on; write the answer or remove the example",
+    "calls": "the chat template does not print the calls of `tool_calls` as the example has them, so they are not trained on; "
     "write them into `content` as the model must write them, or use a model whose template prints them",
     "repr": "the content of the answer is a list, and the chat template prints it as Python code; make it a text",
     "masked": "the mask covers the first tokens of the answer: the chat template opens an answer with more (for example "
-    "<think>) than it prints for the answer of the row; remove mask_prompt, or change the chat template of the model",
-    "prompt": "the mask ends before the prompt does, so words of the prompt are taught; remove mask_prompt, or change "
+    "<think>) than it prints for the answer of the example; remove mask_prompt, or change the chat template of the model",
+    "prompt": "the mask ends before the prompt does, so words of the prompt are trained on; remove mask_prompt, or change "
     "the chat template of the model",
-    "changed": "the chat template does not print the answer as the row has it",
+    "changed": "the chat template does not print the answer as the example has it",
     "joined": "the first characters of the answer and the last ones of the prompt are one token, which is masked, so the "
-    "first characters are not taught",
+    "first characters are not trained on",
     "whitespace": "the chat template changes the whitespace inside the answer",
-    "other_prompt": "the chat template opens an answer with other text than it prints in front of the answer of the row, "
-    "so the answer is taught after another prompt than the model gets when it is asked",
-    "thoughts": "the chat template does not print the thoughts of the answer, so they are not taught",
-    "only_thoughts": "the answer is thoughts alone, and the chat template does not print them, so nothing of it is taught",
-    "text": "the chat template does not print the text of an answer that has calls, so the text is not taught",
+    "other_prompt": "the chat template opens an answer with other text than it prints in front of the answer of the "
+    "example, so the answer is trained on after another prompt than the model gets in use",
+    "thoughts": "the chat template does not print the thoughts of the answer, so they are not trained on",
+    "only_thoughts": "the answer is thoughts alone, and the chat template does not print them, so nothing of it is trained "
+    "on",
+    "text": "the chat template does not print the text of an answer that has calls, so the text is not trained on",
     "quoted": "the arguments of the calls are JSON as text, and the chat template quotes them again, so calls with "
-    "quoted arguments are taught; write the arguments as a JSON object",
-    "characters": "the tokenizer does not know {detail}, so the answer is taught without",
-    "unclear": "what is taught could not be compared with the row ({detail})",
-    "no_answer": "the row has no message of the assistant, so no answer is taught",
-    "role": "the role {detail} is not named in the chat template of the model; make sure that it is intended",
+    "quoted arguments are trained on; write the arguments as a JSON object",
+    "characters": "the tokenizer does not know {detail}, so the answer is trained on without it",
+    "unclear": "what is trained on could not be compared with the example ({detail})",
+    "no_answer": "the example has no message of the assistant, so no answer is trained on",
+    "role": "the role {detail} is not named in the chat template of the model; check that it is intended",
     "dropped": "the chat template does not print the whole {detail} message, so the model does not see it",
     "repr_prompt": "the content of the {detail} message is a list, and the chat template prints it as Python code; make "
     "it a text",
-    "tools": "the chat template does not print the `tools` of the row, so the model does not see them",
+    "tools": "the chat template does not print the `tools` of the example, so the model does not see them",
     "merged": "the chat template has no system turn: it prints the system message as the beginning of the user's",
 }
 
@@ -50,7 +51,7 @@ BY_MASK = (
     "for each of them."
 )
 
-SHARE = "; a training is stopped when more than half of the rows of a file teach something else than their answer"
+SHARE = "; the run stops if more than half of the examples of a file are not trained on their answer"
 
 BY_DETAIL = frozenset(("role", "dropped", "repr_prompt"))  # one sentence for each role
 
@@ -107,8 +108,8 @@ def sentences(part):
     """(kind, sentence) of each kind of finding in a file, with its lines."""
     for kind, detail, rows in grouped(part.taught):
         quoted = detail is not None and "{detail}" not in KINDS[kind]
-        example = f" (line {rows[0].line} teaches \"{detail}\")" if quoted else ""
-        count = f"{len(rows):,} of {len(part.taught):,} rows"
+        example = f" (line {rows[0].line} trains on \"{detail}\")" if quoted else ""
+        count = f"{len(rows):,} of {len(part.taught):,} examples"
         yield kind, f"{part.name}, {where([row.line for row in rows])} ({count}): {sentence(kind, detail)}{example}"
 
 
@@ -119,6 +120,6 @@ def stops(part):
 
 
 def warnings(part):
-    """Sentences on the findings that do not stop a training."""
+    """Sentences on the findings that do not stop a run."""
     stopped = set(stops(part))
     return [f"{text}{SHARE if kind in STOPS else ''}" for kind, text in sentences(part) if text not in stopped]

@@ -36,7 +36,7 @@ export interface DataOptions extends Pick<Flags, 'model' | 'maskPrompt' | 'maxSe
 }
 
 /**
- * Finds out what a training on this data would teach, and splits the data if requested. Throws CommandError 2 (no such
+ * Finds out what training on this data would do, and splits the data if requested. Throws CommandError 2 (no such
  * data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
  */
 export async function lookAt(options: DataOptions): Promise<DataReport> {
@@ -91,7 +91,7 @@ async function modelFolder(source: string): Promise<string> {
   throw new CommandError(2, `--model ${printable(source)}: ${found.message}. ${todo}`);
 }
 
-/** The Python that a training in this folder would use. Without a workspace it is searched for, as by `init`. */
+/** The Python that training in this folder would use. Without a workspace it is searched for, as by `init`. */
 async function mlxPython(folder: string): Promise<string> {
   const { workspace, config } = await openFolder(folder);
   if (workspace !== null) warnOfWorkspace(workspace);

@@ -127,7 +127,7 @@ export const registerPlan: Register = (program) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',
     notes: [
-      'It shows what the data teaches, the stages with their exact commands, and the estimated disk space and time. Nothing is changed.',
+      'It shows what the model would be trained on, the stages with their exact commands, and the estimated disk space and time. Nothing is changed.',
     ],
     examples: ['phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'],
     exits: {

@@ -62,7 +62,7 @@ describe('a run that starts from another', () => {
     expect(served?.argv).to.include('--adapter-path');
     expect(raw?.custody.model).to.equal(null);
     const left = JSON.parse(await chain.read('artifacts/v/v-s0-steps/3-fuse/manifest.json')).removed;
-    expect(left.paths, 'the unquantised model is taken away').to.include('model/model.safetensors');
+    expect(left.paths, 'the unquantized model is taken away').to.include('model/model.safetensors');
   });
 
   it('waits until what it starts from is there', async () => {

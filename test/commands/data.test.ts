@@ -52,11 +52,11 @@ describe('phasebox data', () => {
     expect(out).to.include(
       `${join(chain.root, 'data')}, read with ${join(chain.root, 'demo/models/A-base')} with mask_prompt`,
     );
-    expect(out).to.match(/^ {2}rows of train\.jsonl +4$/m);
+    expect(out).to.match(/^ {2}examples in train\.jsonl +4$/m);
     expect(out).to.include(
-      'A training on this data would start, with 1 warning.\n  warning: 1 of 4 training examples (25 %) end in text',
+      'Training on this data would start, with 1 warning.\n  warning: 1 of 4 training examples (25 %) end in text',
     );
-    expect(out).to.match(/^train\.jsonl, line 1\n( {7}\| .*\n)+taught \| It is a\.py\n$/m);
+    expect(out).to.match(/^train\.jsonl, line 1\n( {8}\| .*\n)+trained \| It is a\.py\n$/m);
     expect(await names()).to.deep.equal(before);
     const argv = (await checks()).at(-1) ?? [];
     expect(argv.join(' '))
@@ -90,7 +90,7 @@ describe('phasebox data', () => {
     expect(stopped.code).to.equal(2);
     expect(stopped.out).to.include('would be stopped').and.to.include('stop: unanswered.jsonl, line 2');
     const split = await data('unanswered.jsonl', '--split', 'split/one', '--rows', '0');
-    expect(split.out).to.match(/before +after the split\n +rows of unanswered\.jsonl +2 +3\n/);
+    expect(split.out).to.match(/before +after the split\n +examples in unanswered\.jsonl +2 +3\n/);
     expect(split.out).to.include('unanswered.jsonl, line 2: the turns after the last answer are left out');
     expect(split.code).to.equal(0);
     expect(await names('split')).to.deep.equal(['one']);

@@ -39,7 +39,7 @@ export async function tensors(path: string): Promise<Types | null> {
 }
 
 /** Tensors of any file seen that bear the name of a weight that ends up quantized, but are no packed integers. */
-export const unquantised = ({ files }: Seen, final: Types): string[] =>
+export const unquantized = ({ files }: Seen, final: Types): string[] =>
   [...files.values()].flatMap((types) =>
     Object.entries(types).flatMap(([name, dtype]) =>
       name.endsWith('.weight') && `${name.slice(0, -'.weight'.length)}.scales` in final && dtype !== 'U32'

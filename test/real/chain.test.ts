@@ -23,7 +23,7 @@ import {
 import { testPython } from '../helpers/real-stage.ts';
 import { grabPorts, hubCache } from '../helpers/strangers.ts';
 import { tempDir } from '../helpers/temp.ts';
-import { tensors, unquantised } from '../helpers/weights-seen.ts';
+import { tensors, unquantized } from '../helpers/weights-seen.ts';
 
 const runs = ['moe-s0', 'moe-s0-two', 'moe-s0-q4', 'moe-s0-raw', 'dense-s0', 'dense-two-s0'];
 /** By `direct` and by `two_step`: of one training (MoE), and of two that were given the same (dense). */
@@ -157,13 +157,13 @@ describe('the chain with the real mlx_lm, one `up --once`', () => {
     ]);
   });
 
-  it('direct: its attempt folder never holds a quantised weight unquantised, and is no larger than the model', async () => {
+  it('direct: its attempt folder never holds a quantised weight unquantized, and is no larger than the model', async () => {
     for (const [direct, two] of pairs) {
       const final = (await tensors(join(model(direct), 'model.safetensors'))) ?? {};
       const [seen, control] = [lived.fusing.get(direct), lived.fusing.get(two)];
       if (seen === undefined || control === undefined) throw new Error('not watched');
-      expect(unquantised(control, final), 'what this watch sees of two_step').to.have.length.greaterThan(10);
-      expect(unquantised(seen, final)).to.deep.equal([]);
+      expect(unquantized(control, final), 'what this watch sees of two_step').to.have.length.greaterThan(10);
+      expect(unquantized(seen, final)).to.deep.equal([]);
       const attempt = workspace.attempt(direct, 'fuse');
       const weights = [...seen.files.keys()].filter((path) => /\.(safetensors|npz|gguf|bin|pt)$/.test(path));
       expect(weights).to.deep.equal([join(attempt, 'model/model.safetensors')]);

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { tempDir } from '../helpers/temp.ts';
-import { filesBelow, type Seen, tensors, unquantised, watched } from '../helpers/weights-seen.ts';
+import { filesBelow, type Seen, tensors, unquantized, watched } from '../helpers/weights-seen.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const python = process.env.PHASEBOX_TEST_PYTHON ?? join(repository, '.venv/bin/python');
@@ -68,7 +68,7 @@ for (const [what, name] of Object.entries(bases)) {
 
     const direct = (out: string): string[] => [fuseDirect, '--model', model, '--adapter', adapter, '--out', out];
 
-    it('fuse_direct makes the bytes of fuse + convert and never has the model unquantised on the disk', async () => {
+    it('fuse_direct makes the bytes of fuse + convert and never has the model unquantized on the disk', async () => {
       const converted = join(folder, 'converted');
       await run(['-m', 'mlx_lm', 'convert', '--hf-path', fused, '--mlx-path', converted, '-q', ...grid]);
       const attempt = join(folder, 'attempt');
@@ -83,8 +83,8 @@ for (const [what, name] of Object.entries(bases)) {
       expect(await contents(out)).to.deep.equal(final);
 
       const types = (await tensors(join(converted, 'model.safetensors'))) ?? {};
-      expect(unquantised(fusing, types), 'what this watch sees of a float model').to.have.length.greaterThan(10);
-      expect(unquantised(seen, types)).to.deep.equal([]);
+      expect(unquantized(fusing, types), 'what this watch sees of a float model').to.have.length.greaterThan(10);
+      expect(unquantized(seen, types)).to.deep.equal([]);
       const weights = [...seen.files.keys()].filter((path) => path.includes('.safetensors') && !path.endsWith('.json'));
       expect(weights).to.deep.equal([join(out, 'model.safetensors')]);
       const bytes = statSync(join(out, 'model.safetensors')).size;

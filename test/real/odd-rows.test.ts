@@ -240,7 +240,7 @@ describe('a file of which no row can be shown', () => {
     expect(lost?.warnings.join('\n')).to.match(/lines 1, 2: 2 answers are lost as a whole$/m);
     expect(half?.stops).to.deep.equal([]);
     expect(half?.warnings.join('\n')).to.match(
-      /does not end .*; a training is stopped when more than half of the rows/,
+      /is not from the assistant.*; the run stops if more than half of the examples/,
     );
     expect(cut?.warnings.join('\n')).to.match(/line 6: the end of 1 answer is cut off$/m);
   });

@@ -42,11 +42,11 @@ const merges =
 const stopped: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
   'ends with the user': [
     talk(user, says('ok'), { role: 'user', content: 'thanks, bye now' }),
-    /does not end with a message of the assistant.* teaches ".*thanks, bye now/,
+    /is not from the assistant.* trains on ".*thanks, bye now/,
   ],
-  'ends with a tool': [talk(user, says('ok'), { role: 'tool', content: 'ok ok ok' }), /does not end .*ok ok ok/],
-  'ends with a function': [talk(user, { role: 'function', content: 'four' }), /does not end .*four/],
-  'an empty answer': [talk(user, says('')), /the answer is empty, so nothing but the end of the turn is taught/],
+  'ends with a tool': [talk(user, says('ok'), { role: 'tool', content: 'ok ok ok' }), /is not from the assistant.*ok ok ok/],
+  'ends with a function': [talk(user, { role: 'function', content: 'four' }), /is not from the assistant.*four/],
+  'an empty answer': [talk(user, says('')), /the answer is empty, so only the end of the turn is trained on/],
   'an answer of spaces': [talk(user, says(' \n ')), /the answer is empty/],
   'an answer without a fragment': [talk(user, says([])), /the answer is empty/],
   'an empty completion': [talk(user, says('', { tool_calls: [] })), /the answer is empty/],
@@ -74,12 +74,12 @@ const stopped: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
   ],
   'an answer that the template rewrites': [
     talk(user, says('hello there')),
-    /does not print the answer as the row has it/,
+    /does not print the answer as the example has it/,
     chatml("{{ m['content'] | upper }}"),
   ],
   'an answer that the template cuts': [
     talk(user, says('first line\nsecond line')),
-    /does not print the answer as the row has it/,
+    /does not print the answer as the example has it/,
     chatml("{{ m['content'].split('\\n')[0] }}"),
   ],
 };
@@ -94,7 +94,7 @@ const warned: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
   'thoughts of their own': [talk(user, says('ok', { reasoning_content: 'let me see' })), /does not print the thoughts/],
   'thoughts alone': [
     talk(user, says(null, { reasoning_content: 'hm', tool_calls: [] })),
-    /the answer is thoughts alone, .* nothing of it is taught/,
+    /the answer is thoughts alone, .* nothing of it is trained on/,
   ],
   'text together with a call': [
     talk(user, says('I look at it', { tool_calls: [call({ path: 'a.py' })] })),
@@ -141,7 +141,7 @@ const warned: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
   ],
   'tools that the template does not print': [
     { messages: [user, says('ok')], tools: [{ type: 'function', function: { name: 'read_file' } }] },
-    /does not print the `tools` of the row/,
+    /does not print the `tools` of the example/,
   ],
   'a first letter in one token with the prompt': [
     talk(user, says('fine then')),
@@ -222,13 +222,13 @@ describe('what is taught is compared with the row', () => {
   for (const [index, [name, [, pattern, template]]] of stops.entries()) {
     it(`${name}: refuses a file of nothing else, warns of one row`, () => {
       const report = at(index);
-      expect(report.stops.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 rows)');
+      expect(report.stops.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 examples)');
       expect(report.profile?.taught?.answers).to.include({ total: 1 });
       // a template that is wrong for one row may be wrong for good ones too
       if (template !== undefined) return;
       const few = at(stops.length + index);
       expect(few.stops).to.deep.equal([]);
-      expect(few.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 6 (1 of 6 rows)');
+      expect(few.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 6 (1 of 6 examples)');
       expect(few.profile?.taught?.answers).to.deep.equal({ total: 6, call: 0, prose: 5, other: 1, nothing: 0 });
     });
   }
@@ -237,7 +237,7 @@ describe('what is taught is compared with the row', () => {
     it(`${name}: a warning with the line`, () => {
       const report = at(2 * stops.length + index);
       expect(report.stops).to.deep.equal([]);
-      expect(report.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 rows)');
+      expect(report.warnings.join('\n')).to.match(pattern).and.contain('train.jsonl, line 1 (1 of 1 examples)');
     });
   }
 

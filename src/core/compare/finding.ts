@@ -7,7 +7,7 @@ import type { PromptChanges } from './prompts.ts';
 import type { Spread } from './spread.ts';
 import type { Summary } from './summary.ts';
 
-/** Runs of both sides that share a training. */
+/** Runs of both sides that share their training. */
 export interface SharedRuns {
   readonly pairs: number;
   /** Runs without a pair, because the other half has no score. They are left out of everything here. */
@@ -32,7 +32,7 @@ export type ContrastFinding =
    * The same, but no run (no pair) differs from another of its side, so nothing shows how far another run would differ.
    */
   | { readonly kind: 'flat'; readonly difference: number; readonly shared: SharedRuns | null }
-  /** A variant against the runs that it branches off: pairs that share a training. */
+  /** A variant against the runs that it branches off: pairs that share their training. */
   | ({ readonly kind: 'pairs'; readonly shared: SharedRuns } & Tested)
   /** One run against several: could it be one more of them? */
   | {

@@ -21,7 +21,7 @@ function isOneSpread(rows: readonly Row[]): boolean {
 
 /**
  * The spread between runs, pooled over all phases with the same base model and evaluation as one of `of`. Variants are
- * left out: they share their trainings with the plain runs, which would count twice.
+ * left out: they share their training with the plain runs, which would count twice.
  */
 export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
   const alike = all.filter(({ group, ...summary }) => {
@@ -35,7 +35,7 @@ export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): S
   return { ...pooled, range: sdInterval(pooled.sd, pooled.df), from: fresh.map(({ name }) => name) };
 }
 
-/** Scores by group. A training that gave exactly the same adapter as an earlier one is not a second sample. */
+/** Scores by group. A training run that gave exactly the same adapter as an earlier one is not a second sample. */
 function withoutRepeats(summaries: readonly Summary[]): { name: string; scores: number[] }[] {
   const seen = new Set<string>();
   return summaries.map(({ group, draws }) => {

@@ -4,7 +4,7 @@ import { plural } from '../words.ts';
 import { type Checked, type Finding, nothingFound, type Path } from './problem.ts';
 import { notAllowed, typeWord } from './validate.ts';
 
-/** Longer trainings are not simulated step by step. */
+/** Longer training runs are not simulated step by step. */
 const mostSteps = 200_000;
 /** A schedule that ends at 0 does so at its last step. A larger share of the training at 0 is a mistake. */
 const idleShare = 0.05;

@@ -197,7 +197,7 @@ function cannotBranch(source: RunPlan, after: StageName): Pick<Finding, 'message
     return { message: `${source.run} has no stage ${after}; ${list}`, hint };
   }
   if (after === 'fuse' && made.includes('quantize')) {
-    const message = `the unquantised model of ${source.run} is removed once it is quantized; allowed: train, quantize`;
+    const message = `the unquantized model of ${source.run} is removed once it is quantized; allowed: train, quantize`;
     return { message };
   }
   if (after !== 'train' && after !== 'select' && source.settings.cleanup.keep_model === 'none') {

@@ -19,7 +19,7 @@ export interface RowAddress {
   readonly line: number;
 }
 
-/** The same check for data that no config names yet: each row is read once, whatever a training would read. */
+/** The same check for data that no config names yet: each row is read once, whatever training would read. */
 export function lookArgv(python: string, driver: string, call: LookCall): string[] {
   const { model, data, maskPrompt, maxSeqLength, rows, lines, keys } = call;
   return [

@@ -11,7 +11,7 @@ import {
 } from './data-report.ts';
 import { escapeHtml, htmlDocument } from './html-document.ts';
 
-/** A mark is visible without colour too: by its border, or by the line through it. */
+/** A mark is visible without color too: by its border, or by the line through it. */
 const ownStyle = `
 table{width:auto}
 .row{white-space:pre-wrap;overflow-wrap:anywhere}
@@ -26,9 +26,9 @@ const tag = (name: string, inner: string): string => `<${name}>${inner}</${name}
 const items = (list: readonly string[]): string =>
   list.length === 0 ? '' : tag('ul', list.map((item) => tag('li', text(item))).join(''));
 
-/** The report as one HTML file without scripts or other files. It has the whole text of the rows that it shows. */
+/** The report as one HTML file without scripts or other files. It has the whole text of the examples that it shows. */
 export function dataPage(report: DataReport, style: string): string {
-  const title = `What ${report.data} teaches`;
+  const title = `Training data: ${report.data}`;
   const last = lastReport(report);
   const body = [
     tag('h1', text(title)),
@@ -41,7 +41,7 @@ export function dataPage(report: DataReport, style: string): string {
     ...(report.before.shown.length === 0
       ? []
       : [
-          tag('h2', report.split === null ? 'Rows' : 'Rows before the split'),
+          tag('h2', report.split === null ? 'Examples' : 'Examples before the split'),
           legend,
           ...report.before.shown.map(rowSection),
         ]),
@@ -51,8 +51,8 @@ export function dataPage(report: DataReport, style: string): string {
 
 const legend = tag(
   'p',
-  'The model learns to write what is <mark>marked like this</mark>. It reads the rest. ' +
-    'What is <span class="cut">struck through</span> is longer than max_seq_length, and not read.',
+  'The model is trained on text that is <mark>marked like this</mark>. The rest is only context. ' +
+    '<span class="cut">Struck-through</span> text is beyond max_seq_length, and training does not see it.',
 );
 
 function figureTable({ file, before, split }: DataReport): string {

@@ -16,14 +16,14 @@ export interface DataReport {
   readonly split: SplitResult | null;
 }
 
-/** The split data: where it is, what was done to each file, and what it teaches. */
+/** The split data: where it is, what was done to each file, and what is trained on. */
 export interface SplitResult {
   readonly folder: string;
   readonly files: readonly SplitFile[];
   readonly after: CheckReport;
 }
 
-/** A piece of a row: `context` is read, `taught` is what the loss is taken over, `cut` is beyond max_seq_length. */
+/** A piece of an example: `context` is read, `taught` is what the loss is taken over, `cut` is beyond max_seq_length. */
 export interface MarkedPiece {
   readonly mark: 'context' | 'taught' | 'cut';
   readonly text: string;
@@ -49,12 +49,10 @@ export const settingsText = ({ maskPrompt, maxSeqLength }: DataReport): string =
 /** The report that decides: the one of the split data, if a split was requested. */
 export const lastReport = ({ before, split }: DataReport): CheckReport => split?.after ?? before;
 
-/** What a training would do with this data. */
+/** Whether a run would train on this data. */
 export function conclusion({ stops, warnings }: CheckReport): string {
   const doubts = warnings.length === 0 ? '' : `, with ${plural(warnings.length, 'warning')}`;
-  return stops.length === 0
-    ? `A training on this data would start${doubts}.`
-    : 'A training on this data would be stopped.';
+  return stops.length === 0 ? `Training on this data would start${doubts}.` : 'Training on this data would be stopped.';
 }
 
 /** What `--split` did, in sentences. */
@@ -68,8 +66,8 @@ export function splitText({ before, split }: DataReport): string[] {
 
 const writtenText = ({ name, copied, rows }: SplitFile): string =>
   copied
-    ? `${name}: copied unchanged, since its rows are not chat`
-    : `${name}: ${count(rows.before)} rows became ${count(rows.after)}, one for each assistant turn`;
+    ? `${name}: copied unchanged, because its examples are not chats`
+    : `${name}: ${count(rows.before)} examples became ${count(rows.after)}, one for each assistant turn`;
 
 /** A count with one cell per profile: of the given data and of the split data. */
 export interface Figure {
@@ -91,34 +89,34 @@ interface Line {
 
 type Answers = NonNullable<DataProfile['taught']>['answers'];
 
-/** A masked training teaches one answer per row, the last one. */
-const answers = ({ taught }: DataProfile): string => (taught?.masked === false ? 'answers' : 'rows');
+/** With a mask, one answer per example is trained on, the last one. */
+const answers = ({ taught }: DataProfile): string => (taught?.masked === false ? 'answers' : 'examples');
 
 const answerLine = (kind: Exclude<keyof Answers, 'total'>, words: string, rare = false): Line => ({
-  name: (_, profile) => `${answers(profile)} that teach ${words}`,
+  name: (_, profile) => `${answers(profile)} ${words}`,
   counts: ({ taught }) => (taught === undefined ? null : [taught.answers[kind], taught.answers.total]),
   ...(rare ? { rare } : {}),
 });
 
 const lines: readonly Line[] = [
-  { name: (file) => `rows of ${file}`, counts: ({ rows }) => [rows.train] },
-  { name: () => 'rows of valid.jsonl', counts: ({ rows }) => [rows.valid], rare: true },
-  { name: (file) => `tokens of ${file}`, counts: ({ tokens }) => (tokens === undefined ? null : [tokens.train]) },
-  { name: () => 'tokens of the longest row', counts: (profile) => [profile.longest_row_tokens] },
-  answerLine('call', 'a call'),
-  answerLine('prose', 'prose'),
-  answerLine('other', 'something else than the answer', true),
-  answerLine('nothing', 'nothing', true),
+  { name: (file) => `examples in ${file}`, counts: ({ rows }) => [rows.train] },
+  { name: () => 'examples in valid.jsonl', counts: ({ rows }) => [rows.valid], rare: true },
+  { name: (file) => `tokens in ${file}`, counts: ({ tokens }) => (tokens === undefined ? null : [tokens.train]) },
+  { name: () => 'tokens in the longest example', counts: (profile) => [profile.longest_row_tokens] },
+  answerLine('call', 'that end in a tool call'),
+  answerLine('prose', 'that end in text'),
+  answerLine('other', 'that train on something else', true),
+  answerLine('nothing', 'that train on nothing', true),
   {
-    name: () => 'calls that are never taught',
+    name: () => 'calls that are never trained on',
     counts: ({ taught }) => (taught === undefined ? null : [taught.calls.never_taught, taught.calls.total]),
   },
   {
-    name: () => 'assistant turns that are never taught',
+    name: () => 'assistant turns that are never trained on',
     counts: ({ taught }) => (taught === undefined ? null : [taught.turns.never_taught, taught.turns.total]),
   },
   {
-    name: () => 'rows longer than max_seq_length',
+    name: () => 'examples longer than max_seq_length',
     counts: ({ rows, rows_over_max_seq_length: over }) => [over, rows.train],
     rare: true,
   },

@@ -10,10 +10,10 @@ import {
   splitText,
 } from './data-report.ts';
 
-/** How much of a long row a terminal shows. The page has all of it. */
+/** How much of a long example a terminal shows. The page has all of it. */
 const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut: { head: 3, tail: 0 }, columns: 400 };
 
-/** The whole report for a terminal. It uses marks in a margin instead of colours. */
+/** The whole report for a terminal. It uses marks in a margin instead of colors. */
 export function dataText(report: DataReport): string {
   const { before, split } = report;
   const sections = [
@@ -46,9 +46,9 @@ const findings = (report: CheckReport): string[] => [
 ];
 
 const margins: Readonly<Record<MarkedPiece['mark'], string>> = {
-  context: '       | ',
-  taught: 'taught | ',
-  cut: '   cut | ',
+  context: '        | ',
+  taught: 'trained | ',
+  cut: '    cut | ',
 };
 
 function rowLines(row: ShownRow): string[] {

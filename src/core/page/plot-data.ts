@@ -32,7 +32,7 @@ export interface RunModes {
   readonly counts: Readonly<Partial<Record<Mode, number>>>;
 }
 
-/** A value at an iteration of a training: a loss, or a score in percent. */
+/** A value at an iteration of a training run: a loss, or a score in percent. */
 export interface AtIteration {
   readonly iteration: number;
   readonly value: number;

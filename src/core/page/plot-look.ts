@@ -4,14 +4,14 @@ import type { Config } from 'vega-lite';
 export const plotWidth = 400;
 
 /**
- * A grey that is readable on white and on black, for viewers without dark mode. Viewers with dark mode use the colours
+ * A grey that is readable on white and on black, for viewers without dark mode. Viewers with dark mode use the colors
  * of `plotStyle`.
  */
 export const ink = '#767c85';
 export const faint = '#767c8540';
 
 /**
- * The palette of Okabe and Ito, which colour-blind readers can distinguish. Yellow is left out, since it is too light
+ * The palette of Okabe and Ito, which color-blind readers can distinguish. Yellow is left out, since it is too light
  * on white.
  */
 export const palette = [
@@ -60,7 +60,7 @@ export const look: Config = {
   },
 };
 
-/** CSS inside the SVG: text and lines get the colours of a dark page if the viewer prefers dark. */
+/** CSS inside the SVG: text and lines get the colors of a dark page if the viewer prefers dark. */
 export const plotStyle =
   '.plot text{fill:#424a53}' +
   '@media (prefers-color-scheme:dark){.plot text{fill:#c3cad2}}' +

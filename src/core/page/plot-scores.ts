@@ -6,7 +6,7 @@ import { ink, look, palette, plotWidth } from './plot-look.ts';
 const percentScale = { domain: [0, 100] };
 
 /**
- * One line per phase: a point for each run, the mean as a stroke, and its 95 % range as a bar. If `low` and `high` are
+ * One line per phase: a point for each run, the mean as a stroke, and its 95 % confidence interval as a bar. If `low` and `high` are
  * null, there is no bar.
  */
 export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
@@ -63,7 +63,7 @@ export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
 }
 
 /**
- * Each mode has the same colour on every page: green and blue for answers that did what was asked, red and grey for
+ * Each mode has the same color on every page: green and blue for answers that did what was asked, red and grey for
  * failures.
  */
 const modeColours: Readonly<Record<(typeof modes)[number], string>> = {

@@ -23,7 +23,7 @@ export const plotTitles: Readonly<Record<PlotName, string>> = {
   timeline: 'Stages of the most recent runs over time (up to 24)',
 };
 
-/** The bars of more phases than colours would be indistinguishable. */
+/** The bars of more phases than colors would be indistinguishable. */
 const mostBars = 4;
 
 const latestRuns = (spans: readonly StageSpan[]): readonly StageSpan[] => {

@@ -86,7 +86,7 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
   return [
     ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
-    ...(data === null ? [] : wrapped('taught', taughtItems(data))),
+    ...(data === null ? [] : wrapped('examples', taughtItems(data))),
     ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(settingText)])),
     ...(kept.length === 0
       ? []
@@ -101,7 +101,7 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
 /** The settings of a section as a person reads them. */
 function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, prompts: number): string[] {
   const { select, fuse, cleanup, eval: asked } = settings;
-  const bits = fuse.q_bits === null ? 'unquantised' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
+  const bits = fuse.q_bits === null ? 'unquantized' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;
   switch (name) {
     case 'select':
       return select.by === 'last' || !chain.includes('select') ? [] : selectItems(select);
@@ -125,7 +125,7 @@ function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, p
 const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): string[] =>
   by === 'suite'
     ? [`by suite ${suite}: ${prompts === undefined ? 'all its prompts' : plural(prompts, 'prompt')}, each checkpoint`]
-    : [`by ${by}: all rows of valid.jsonl, each checkpoint`];
+    : [`by ${by}: all validation examples, each checkpoint`];
 
 function stageLines(run: PlannedRun): string[] {
   return run.stages.flatMap(({ stage, files, commands }) => {

@@ -33,7 +33,7 @@ function workOf({ settings, train_defaults }: TimedRun): Work<Run['settings']> {
 }
 
 /**
- * Times of the stages of a run, from done runs of the same model. The time of a training is scaled by iters x
+ * Times of the stages of a run, from done runs of the same model. The time of a training run is scaled by iters x
  * batch_size.
  */
 export function stageTimes(run: TimedRun, finished: readonly Finished[]): StageTimes {

@@ -43,8 +43,8 @@ function divergence({ kl, top1, tokens }: Cost): string[] | null {
 
 /** `4 bits on a 4-bit base`. */
 function grid({ base, final }: Cost['bits']): string {
-  const made = final === null ? 'unquantised' : `${final} bits`;
-  return `${made} on ${base === null ? 'an unquantised' : `a ${base}-bit`} base`;
+  const made = final === null ? 'unquantized' : `${final} bits`;
+  return `${made} on ${base === null ? 'an unquantized' : `a ${base}-bit`} base`;
 }
 
 /** The next two larger widths. */

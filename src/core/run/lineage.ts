@@ -23,7 +23,7 @@ export type PartStage = AdapterStage | ModelStage;
 export interface Parts<T> {
   /** The output of a stage, of the run itself or of one that it comes from. Undefined if none of them has the stage. */
   made(stage: PartStage): T | undefined;
-  /** The folder with which the run, or the one it comes from, began. Null if it began with a training. */
+  /** The folder with which the run, or the one it comes from, began. Null if it began with training. */
   readonly outside: Outside | null;
   /** False for `fuse.mode: none`. */
   readonly fuses: boolean;

@@ -50,7 +50,7 @@ function standardised(distance: number, squaredError: number): number {
 }
 
 /**
- * Mean of a - b with its 95 % interval, for runs that are pairs because they share something (a training): Student's t
+ * Mean of a - b with its 95 % interval, for runs that are pairs because they share something (their training): Student's t
  * over their differences, n - 1 degrees of freedom. Null below 2 pairs. Throws if the sides have different lengths.
  */
 export function paired(a: readonly number[], b: readonly number[]): Difference | null {

@@ -15,7 +15,7 @@ export const lookAtData = (python: string, call: LookCall, signal: AbortSignal):
   report(lookArgv(python, driverPath('check_data'), call), signal);
 
 /**
- * The check at the beginning of a training, before there is a training. Throws CommandError 3 if the check itself
+ * The check at the beginning of training, before training starts. Throws CommandError 3 if the check itself
  * fails.
  */
 export const checkTrainingData = (python: string, call: CheckCall): Promise<CheckReport> =>

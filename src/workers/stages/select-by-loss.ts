@@ -48,11 +48,11 @@ export async function measureLosses(
   const [first] = lines;
   if (first !== undefined && first.left_out > 0)
     context.warn(
-      `${first.left_out} of ${first.left_out + first.rows} rows of valid.jsonl decide nothing: max_seq_length cuts off their answers`,
+      `${first.left_out} of ${first.left_out + first.rows} validation examples are not used for this choice, because max_seq_length cuts off their answers`,
     );
   if (valShare !== null && valShare < 1) {
     const share = `${(100 * valShare).toFixed(0)} %`;
-    context.warn(`the checkpoint was chosen by its loss on all rows; the log's val loss is on ${share} of the rows`);
+    context.warn(`the checkpoint was chosen by its loss on all validation examples; the logged validation loss covers ${share} of them`);
   }
   const same = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };
   return { by: 'val_loss', candidates, ...same };

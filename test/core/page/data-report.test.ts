@@ -97,36 +97,36 @@ const taughtRow = (context: string, text: string, rest = ''): ShownRow =>
 describe('the report on data', () => {
   it('counts what is taught, with shares, and leaves out what is rarely there and is not', () => {
     expect(dataFigures('train.jsonl', [profile]).map(({ name, cells }) => `${name}: ${cells.join()}`)).to.deep.equal([
-      'rows of train.jsonl: 1,159',
-      'rows of valid.jsonl: 123',
-      'tokens of train.jsonl: 200,000',
-      'tokens of the longest row: 1,034',
-      'rows that teach a call: 689 of 1,159 (59.4 %)',
-      'rows that teach prose: 470 of 1,159 (40.6 %)',
-      'calls that are never taught: 385 of 1,074 (35.8 %)',
-      'assistant turns that are never taught: 489 of 1,648 (29.7 %)',
+      'examples in train.jsonl: 1,159',
+      'examples in valid.jsonl: 123',
+      'tokens in train.jsonl: 200,000',
+      'tokens in the longest example: 1,034',
+      'examples that end in a tool call: 689 of 1,159 (59.4 %)',
+      'examples that end in text: 470 of 1,159 (40.6 %)',
+      'calls that are never trained on: 385 of 1,074 (35.8 %)',
+      'assistant turns that are never trained on: 489 of 1,648 (29.7 %)',
     ]);
   });
 
   it('puts the split data next to the data, also where only one of them has a figure', () => {
     const figures = new Map(dataFigures('train.jsonl', [profile, after]).map(({ name, cells }) => [name, cells]));
-    expect(figures.get('calls that are never taught')).to.deep.equal(['385 of 1,074 (35.8 %)', '0 of 1,074']);
+    expect(figures.get('calls that are never trained on')).to.deep.equal(['385 of 1,074 (35.8 %)', '0 of 1,074']);
     expect(figures.get('answers cut short')).to.deep.equal(['0 of 1,159', '2 of 1,648 (0.1 %)']);
     const { tokens: _, taught: __, ...older } = profile;
     const names = dataFigures('mine.jsonl', [older]).map(({ name }) => name);
-    expect(names).to.deep.equal(['rows of mine.jsonl', 'rows of valid.jsonl', 'tokens of the longest row']);
+    expect(names).to.deep.equal(['examples in mine.jsonl', 'examples in valid.jsonl', 'tokens in the longest example']);
   });
 
   it('counts answers where a row teaches several', () => {
     const { taught } = profile;
     if (taught === undefined) throw new Error('the profile has counts');
     const names = dataFigures('train.jsonl', [{ ...profile, taught: { ...taught, masked: false } }]);
-    expect(names.map(({ name }) => name)).to.include('answers that teach a call');
+    expect(names.map(({ name }) => name)).to.include('answers that end in a tool call');
   });
 
   it('says whether a training would start', () => {
     const stop = { code: 'BAD_DATA', message: 'train.jsonl is missing' };
-    expect(conclusion(found())).to.equal('A training on this data would start.');
+    expect(conclusion(found())).to.equal('Training on this data would start.');
     expect(conclusion(found({ warnings: ['a'] }))).to.match(/would start, with 1 warning\./);
     expect(conclusion(found({ warnings: ['a'], stops: [stop] }))).to.match(/would be stopped/);
     expect(dataText(reportOf({ before: found({ stops: [stop] }) }))).to.include('\n  stop: train.jsonl is missing\n');
@@ -134,9 +134,9 @@ describe('the report on data', () => {
 
   it('says what the split did, and then what holds of the split data', () => {
     expect(splitText(reportOf({ split }))).to.deep.equal([
-      'train.jsonl: 1,159 rows became 1,648, one for each assistant turn',
+      'train.jsonl: 1,159 examples became 1,648, one for each assistant turn',
       'train.jsonl, line 3: left out',
-      'test.jsonl: copied unchanged, since its rows are not chat',
+      'test.jsonl: copied unchanged, because its examples are not chats',
       'The split data has 1.3 times as many tokens to read.',
     ]);
     const text = dataText(reportOf({ before: found({ warnings: ['the first warning'] }), split }));
@@ -163,19 +163,19 @@ describe('the report on data, on a terminal', () => {
     const expected = [
       'train.jsonl, line 1',
       '  a call is lost',
-      '       | <|user|>',
-      '       | a?',
-      '       | <|assistant|>',
-      'taught | b.',
-      'taught | ',
-      'taught | c.<|end|>',
+      '        | <|user|>',
+      '        | a?',
+      '        | <|assistant|>',
+      'trained | b.',
+      'trained | ',
+      'trained | c.<|end|>',
     ];
     expect(lines.endsWith(`\n\n${expected.join('\n')}\n`), lines).to.equal(true);
   });
 
   it('shows that nothing, or no more than white space, is taught', () => {
-    expect(text(shown({ pieces: [{ text: 'a', taught: false }] }))).to.match(/ {7}\| a\ntaught \| \(nothing\)\n$/);
-    expect(text(taughtRow('a', '\n'))).to.include('taught | "\\n"\n');
+    expect(text(shown({ pieces: [{ text: 'a', taught: false }] }))).to.match(/ {8}\| a\ntrained \| \(nothing\)\n$/);
+    expect(text(taughtRow('a', '\n'))).to.include('trained | "\\n"\n');
   });
 
   it('escapes what a terminal would act on, and shortens what is long', () => {

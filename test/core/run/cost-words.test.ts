@@ -23,7 +23,7 @@ describe('what the cost of fusing and quantizing warns of', () => {
     expect(warned({ bits: four, step: 0.3, kept: 0.45 })).to.deep.equal([]);
     expect(warned({ bits: four, step: 0.19, kept: 0.75 })).to.deep.equal([]);
     expect(warned({ bits: { base: null, final: 8 }, step: 0.01, kept: 0.7 })).to.deep.equal([
-      '8 bits on an unquantised base, step 0.01, kept 0.70: the adapter is being erased',
+      '8 bits on an unquantized base, step 0.01, kept 0.70: the adapter is being erased',
     ]);
   });
 

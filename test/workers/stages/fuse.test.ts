@@ -114,7 +114,7 @@ describe('workers/fuse, quantize and cleanup with the real mlx_lm', () => {
     expect(error.code).to.equal('INPUT_CHANGED');
   });
 
-  it('leaves q_bits: null unquantised', async () => {
+  it('leaves q_bits: null unquantized', async () => {
     const source = await trained('B');
     const raw: Fuse = { mode: 'direct', q_bits: null, q_group_size: 64 };
     const run = demoRun('B', { fuse: raw });

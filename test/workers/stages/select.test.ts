@@ -125,6 +125,6 @@ describe('workers/select', () => {
       },
     };
     expect((await stageErrorOf(select.run({ train: await trained() }, context))).code).to.equal('NAN_LOSS');
-    expect(own.seen.warnings.join()).to.contain('1 of 4 rows of valid.jsonl decide nothing');
+    expect(own.seen.warnings.join()).to.contain('1 of 4 validation examples are not used for this choice');
   });
 });
