@@ -97,7 +97,7 @@ describe('commands/plan', () => {
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
-    expect(text).to.match(/^ {4}taught {4}not checked: the model is not on this machine$/m);
+    expect(text).to.match(/^ {4}examples {2}not checked: the model is not on this machine$/m);
     expect(text).to.match(/^ {2}warning {5}The suite on which baseline 33b was measured is unknown/m);
     expect(await state(root)).to.deep.equal(before);
   });
@@ -108,7 +108,7 @@ describe('commands/plan', () => {
     await writeFile(join(root, 'phasebox.yaml'), 'python: /no/such/python\n');
     const text = await planned(root, [join(root, 'demo/B.yaml')]);
     expect(text).to.match(/^ {2}warning {5}not checked here: .*\/no\/such\/python does not exist/m);
-    expect(text).to.match(/^ {4}taught {4}not checked: no Python with mlx_lm$/m);
+    expect(text).to.match(/^ {4}examples {2}not checked: no Python with mlx_lm$/m);
     expect(text)
       .to.match(/^ {4}train {5}seed 0, iters \d+, /m)
       .and.not.contain('default none');
