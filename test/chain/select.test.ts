@@ -30,7 +30,7 @@ const served = (calls: readonly Call[]): number[] =>
     .map(Number);
 const figures = (candidates: readonly Candidate[], figure: 'overall' | 'val_loss'): number[] =>
   candidates.map((one) => one[figure] ?? Number.NaN);
-const beyondProse = (base: readonly string[]): string[] => base.filter((text) => !text.includes('prose'));
+const beyondText = (base: readonly string[]): string[] => base.filter((text) => !text.includes('without a tool call'));
 
 describe('a checkpoint that is chosen', () => {
   let chain: Chain;
@@ -78,7 +78,7 @@ describe('a checkpoint that is chosen', () => {
     const kept = (await readdir(join(chain.root, 'artifacts/a/a-s0/1-train/adapter'))).sort();
     const selected = `${String(best).padStart(7, '0')}_adapters.safetensors`;
     expect(kept).to.eql([selected, 'adapter_config.json', 'adapters.safetensors']);
-    expect(beyondProse(row.warnings)).to.eql([]);
+    expect(beyondText(row.warnings)).to.eql([]);
     const raw = await chain.row('a-s0-raw');
     expect(raw, 'a variant takes the choice of its plain run').to.deep.include({ checkpoint: best, selection });
     expect(raw.seconds).to.have.all.keys('eval');

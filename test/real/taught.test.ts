@@ -44,7 +44,10 @@ const stopped: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
     talk(user, says('ok'), { role: 'user', content: 'thanks, bye now' }),
     /is not from the assistant.* trains on ".*thanks, bye now/,
   ],
-  'ends with a tool': [talk(user, says('ok'), { role: 'tool', content: 'ok ok ok' }), /is not from the assistant.*ok ok ok/],
+  'ends with a tool': [
+    talk(user, says('ok'), { role: 'tool', content: 'ok ok ok' }),
+    /is not from the assistant.*ok ok ok/,
+  ],
   'ends with a function': [talk(user, { role: 'function', content: 'four' }), /is not from the assistant.*four/],
   'an empty answer': [talk(user, says('')), /the answer is empty, so only the end of the turn is trained on/],
   'an answer of spaces': [talk(user, says(' \n ')), /the answer is empty/],

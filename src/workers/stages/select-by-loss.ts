@@ -52,7 +52,9 @@ export async function measureLosses(
     );
   if (valShare !== null && valShare < 1) {
     const share = `${(100 * valShare).toFixed(0)} %`;
-    context.warn(`the checkpoint was chosen by its loss on all validation examples; the logged validation loss covers ${share} of them`);
+    context.warn(
+      `the checkpoint was chosen by its loss on all validation examples; the logged validation loss covers ${share} of them`,
+    );
   }
   const same = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };
   return { by: 'val_loss', candidates, ...same };
