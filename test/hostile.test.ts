@@ -138,7 +138,7 @@ describe('nothing that a file holds stops the event loop for more than 100 ms', 
       },
     };
     expect(await tooLong(works)).to.eql([]);
-    expect(model).to.deep.include({ whole: true, parameters: 80_000 });
+    expect(model).to.include({ whole: true }).and.to.have.property('tensors').with.lengthOf(20_000);
     expect(torn)
       .to.have.nested.property('fault.problem')
       .that.matches(/^its header is not JSON/);
