@@ -121,7 +121,7 @@ function repeated(rows: readonly Row[]): string[] {
       const same = new Set(scores).size === 1;
       const result = same
         ? `the same score (${scores[0]})`
-        : `${listSome(scores)}: noise of the machine, not of the seed`;
+        : `${listSome(scores)}, which is noise of the machine and not of the seed`;
       return `- ${listSome(again.map(({ run }) => asText(run)))} have the same seed: ${result}`;
     });
 }
@@ -165,9 +165,11 @@ function profileText(profile: DataProfile): string {
   const used = unseen === 0 ? `all ${count(rows.train)}` : `${count(rows.train - unseen)} of ${count(rows.train)}`;
   const cut = [
     ...(profile.rows_answer_lost > 0
-      ? [`In ${count(profile.rows_answer_lost)}, max_seq_length removes the whole answer`]
+      ? [`In ${count(profile.rows_answer_lost)} examples, max_seq_length removes the whole answer`]
       : []),
-    ...(profile.rows_answer_cut > 0 ? [`In ${count(profile.rows_answer_cut)}, max_seq_length cuts the answer`] : []),
+    ...(profile.rows_answer_cut > 0
+      ? [`In ${count(profile.rows_answer_cut)} examples, max_seq_length cuts the answer`]
+      : []),
   ];
   return [
     `Training used ${used} examples (${epochs.toFixed(2)} epochs)`,

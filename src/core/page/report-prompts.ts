@@ -27,7 +27,7 @@ export function promptNotes(groups: readonly Group[]): string {
           : `${runs.length === 2 ? 'both' : `all ${runs.length}`} runs of ${asText(group.name)} miss`;
       return [
         ...(missedByAll.length === 0 ? [] : [`- Prompts that ${all}: ${named(missedByAll)}.`]),
-        ...[...onlyOne].map(([run, ids]) => `- ${asText(run)} alone gets: ${named(ids)}.`),
+        ...[...onlyOne].map(([run, ids]) => `- Prompts that only ${asText(run)} gets: ${named(ids)}.`),
       ];
     })
     .join('\n');

@@ -43,7 +43,7 @@ export function categoryModeTable(rows: readonly Row[]): string {
   if (counted.length === 0) return '';
   const categories = [...new Set(counted.flatMap(({ by }) => Object.keys(by)))];
   const lines = counted.map(({ run, by }) => [asText(run), ...categories.map((category) => modesCell(by[category]))]);
-  return details('How they answered, by category', table(['run', ...categories.map(asText)], lines));
+  return details('Modes of the answers, by category', table(['run', ...categories.map(asText)], lines));
 }
 
 /**

@@ -211,7 +211,9 @@ describe('renderComparison', () => {
 
   it('calls what differs between two runs of one seed noise of the machine', () => {
     const again = (overall: number) => page([run(0), run(0, { run: '43a-s0.2', overall }), run(1)]);
-    expect(again(70)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: 82.4 and 70.0: noise of the machine');
+    expect(again(70)).to.contain(
+      '- 43a-s0 and 43a-s0.2 have the same seed: 82.4 and 70.0, which is noise of the machine',
+    );
     expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: the same score (82.4)');
   });
 
