@@ -145,7 +145,7 @@ export const registerCompare: Register = (program, exit) => {
   documented(program.command('compare'), {
     does: 'Compare two phases or variants',
     notes: [
-      'It shows how large the difference is, whether it is larger than the noise, and how many runs are needed to detect it.',
+      'It shows how far the scores differ, whether the difference is larger than the noise, and how many runs are needed to detect it.',
     ],
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
     exits: {

@@ -14,7 +14,7 @@ export const registerRetry: Register = (program, exit) => {
     examples: ['phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again'],
     exits: {
       0: 'queued again',
-      2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; an input of the stage was removed; or a started run reads what would be replaced',
+      2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; an input of the stage was removed; or another run that has already started uses the files that this would replace',
       3: 'this folder is not a workspace',
     },
   })

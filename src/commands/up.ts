@@ -237,7 +237,7 @@ export const registerUp: Register = (program, exit) => {
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },
   })
-    .option('--once', 'stop when the inbox is empty and every run is finished')
+    .option('--once', 'stop when the inbox is empty and every run is finished or paused')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
     .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean }, command) => {

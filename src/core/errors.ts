@@ -115,7 +115,7 @@ export const catalogue = {
   CALL_SWALLOWED: {
     retry: 'never',
     what: 'The model server tried to parse a tool call and lost it',
-    next: 'The run has no score, because it would be wrong. Report this and attach the server log.',
+    next: 'The run has no score, because it would be wrong. phasebox turns this parser off, so this only happens if the installed mlx_lm still uses it. Report this with the version of mlx_lm and the server log.',
   },
   ADAPTER_IGNORED: {
     retry: 'never',

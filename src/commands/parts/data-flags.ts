@@ -40,12 +40,12 @@ export function dataFlags(command: Command): Command {
       3: 'there is no Python with mlx_lm',
     },
   })
-    .argument('<data>', 'a .jsonl file, or a folder with train.jsonl')
+    .argument('<data>', 'a .jsonl file, or a folder with train.jsonl and valid.jsonl')
     .requiredOption(
       '--model <model>',
       'the base model whose tokenizer reads the data: a folder or the ID of a cached Hugging Face model',
     )
-    .option('--no-mask-prompt', 'analyze the data as if `mask_prompt` were off (default: on)')
+    .option('--no-mask-prompt', 'analyze the data without `mask_prompt` (by default it is analyzed with `mask_prompt`)')
     .option('--max-seq-length <tokens>', 'cut off longer examples', wholeNumber(1), 2048)
     .option('--rows <number>', 'number of examples to show (default: 3, with --html 20)', wholeNumber(0))
     .option('--row <line>', 'show this example: LINE or FILE:LINE; can be repeated', collected)
