@@ -105,8 +105,8 @@ export const registerGc: Register = (program) => {
     examples: ['phasebox gc', 'phasebox gc --models --yes'],
     exits: { 0: 'shown, or deleted', 3: 'this folder is not a workspace' },
   })
-    .option('--models', 'include final models of finished runs; they can be rebuilt from adapter and config')
-    .option('--checkpoints', 'include checkpoints of finished runs; the final adapter is kept')
+    .option('--models', 'include final models of runs that are done; they can be rebuilt from adapter and config')
+    .option('--checkpoints', 'include checkpoints of runs that are done; the final adapter is kept')
     .option('--yes', 'delete what is shown')
     .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
       const { models = false, checkpoints = false, yes = false } = options;

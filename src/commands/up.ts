@@ -232,8 +232,8 @@ export const registerUp: Register = (program, exit) => {
     examples: ['phasebox up', 'phasebox up --once'],
     exits: {
       0: 'stopped, for example by Ctrl-C; with --once, every run is done',
-      1: 'with --once: a run failed, is damaged, or was deleted before its result was written',
-      2: 'with --once: no run failed, but a config was rejected',
+      1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written',
+      2: 'with --once: none of these, but a config was rejected',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },
   })
