@@ -90,7 +90,7 @@ describe('two configs with a stand-in mlx_lm', () => {
     expect([code, err]).to.eql([0, '']);
     expect(out)
       .to.match(/dashboard http:\/\/127\.0\.0\.1:\d+/)
-      .and.to.match(/A-s0: \d+\.\d % \(strict/);
+      .and.to.match(/A-s0: done in .*: \d+\.\d % \(strict/);
     await expectOneAfterTheOther();
     const rows = await chain.rows();
     expect(rows.map(({ run }) => run)).to.eql(['A-s0', 'B-s0']);

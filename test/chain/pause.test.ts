@@ -21,7 +21,7 @@ describe('pause and resume', () => {
     await chain.write('inbox/p.yaml', config('p', held()));
     await chain.write('inbox/q.yaml', config('q'));
     await trains(chain, 'p-s0');
-    await up.says('phase q: new');
+    await up.says(/phase q, \d+ new run/);
     expect(await fine(chain, 'pause')).to.match(/paused: no new stage starts[\s\S]*p-s0: finishes train first/);
     expect((await status(chain)).of('p-s0')).to.include({ state: 'running', stage: 'train' });
     await chain.release('go');
@@ -58,7 +58,7 @@ describe('pause and resume', () => {
     await chain.write('inbox/2.yaml', config('q'));
     await chain.write('inbox/3.yaml', config('r'));
     await trains(chain, 'p-s0');
-    await up.says('phase r: new');
+    await up.says(/phase r, \d+ new run/);
     expect(await fine(chain, 'pause', 'q')).to.equal('q: paused. `phasebox resume q` lifts it.\n');
     expect(await fine(chain, 'pause', 'p-s0')).to.contain('p-s0: finishes train first');
     await chain.release('go');

@@ -36,7 +36,7 @@ const guards: readonly Guard[] = [
     file: 'src/io/tool/tool-process.ts',
     find: '  if (!(await isOurs(dir, leader, command.nonce))) return;\n  const end',
     replace: '  const end',
-    test: ['test/crash/tool-cases.test.ts', '50 of 50 make nobody send a signal'],
+    test: ['test/crash/tool-cases.test.ts', '50 of 50 send no signal'],
   },
   {
     guard: 'integrity check',

@@ -50,6 +50,21 @@ describe('a stage that a run reads and that is not there', () => {
     await judgedTheChosen();
   });
 
+  it('without its manifest gives no result without a score when results.jsonl has to be made again', async () => {
+    await rm(join(chain.root, 'artifacts/results.jsonl'));
+    await rm(folder('6-eval/manifest.json'));
+    expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(1);
+    const { status, overall, error } = await chain.row('a-s0');
+    expect([status, overall, error?.code]).to.eql(['failed', null, 'DAMAGED_FILE']);
+    expect(error?.message)
+      .to.contain(folder('6-eval/manifest.json'))
+      .and.to.contain('phasebox retry a-s0 --stage eval');
+    expect(await chain.row('a-s0-raw')).to.include({ status: 'done' });
+    expect((await chain.phasebox('retry', 'a-s0', '--stage', 'eval')).code).to.equal(0);
+    expect((await chain.phasebox('up', '--once', '--no-dashboard')).code).to.equal(0);
+    expect(await chain.row('a-s0')).to.include({ status: 'done' });
+  });
+
   it('is waited for when its run and the one that reads it are retried at once', async () => {
     const up = await chain.up();
     for (let round = 0; round < 3; round++) {

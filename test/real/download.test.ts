@@ -137,7 +137,7 @@ describe('download: true, with the real huggingface_hub', () => {
     await drop('a', { model: 'tiny/B', download: true });
     await drop('b', { model: 'tiny/B', download: true });
     await waitFor('a file asked for', () => hub.requests.some((request) => /^GET .*resolve/.test(request)));
-    await up.says('phase b: new');
+    await up.says(/phase b, \d+ new run/);
     const folder = await downloadFolder();
     const ended = 'tiny/B: no run needs it now';
     expect(await chain.phasebox('cancel', 'a')).to.include({ code: 0 });

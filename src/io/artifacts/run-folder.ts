@@ -1,5 +1,6 @@
-import { open, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { lstat, open, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { type JournalLine, journalLine } from '../../events/journal.ts';
 import { type Manifest, manifest } from '../../events/manifest.ts';
@@ -124,17 +125,27 @@ async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<vo
   await handle.truncate(text.lastIndexOf('\n') + 1);
 }
 
-/** The manifest of a committed stage, or null if it is not committed. Throws DamagedFile. */
+/**
+ * The manifest of a committed stage, or null if it is not committed. Throws DamagedFile, also for a stage folder without
+ * its manifest: the two appear by one rename, so somebody deleted it.
+ */
 export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
-  return readOwn(manifest, manifestFile(folder, stage));
+  const where = manifestFile(folder, stage);
+  const found = await readOwn(manifest, where);
+  if (found === null && (await lstat(dirname(where.path)).catch(ifAbsent(null))) !== null) throw manifestGone(where);
+  return found;
 }
 
 /** The same in one synchronous step, for `inSlices`. */
 export function readManifestNow(folder: string, stage: StageName): Manifest | null {
   const where = manifestFile(folder, stage);
   const text = readTextNow(where.path);
+  if (text === null && existsSync(dirname(where.path))) throw manifestGone(where);
   return text === null ? null : parseOwn(text, manifest, where);
 }
+
+const manifestGone = ({ path, remedy }: OwnFile): DamagedFile =>
+  new DamagedFile(path, 'it was deleted', remedy === undefined ? undefined : { remedy });
 
 const manifestFile = (folder: string, stage: StageName): OwnFile => ({
   path: join(folder, stageFolder(stage), 'manifest.json'),
