@@ -28,7 +28,7 @@ describe('the JSON Schema of a phase config', () => {
     expect(at('phase', 'type')).to.deep.equal(['string', 'number', 'boolean']);
     const overlay = at('variants', 'additionalProperties', 'properties', 'train', 'anyOf', 0, 'properties', 'iters');
     expect(overlay).to.deep.equal({
-      description: 'Iterations.',
+      description: 'Number of iterations.',
       anyOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }],
     });
   });
