@@ -233,7 +233,7 @@ export const registerUp: Register = (program, exit) => {
     exits: {
       0: 'stopped, for example by Ctrl-C; with --once, every run is done',
       1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written',
-      2: 'with --once: none of these, but a config was rejected',
+      2: 'with --once: a config was rejected, and no case of exit code 1 applies',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },
   })
