@@ -31,7 +31,7 @@ const suites = {
   real: { folders: ['real'], each: 1, limit_min: 25 },
   browser: { folders: ['browser'], each: 9, limit_min: 5 },
   chain: { folders: ['chain'], each: 3, limit_min: 15 },
-  unit: { folders: 'rest', each: 24, limit_min: 15 },
+  unit: { folders: 'rest', each: 12, limit_min: 15 },
 };
 /** Files of test/long/. The environment variables of each are described at its top. */
 const longSuites = {

@@ -87,7 +87,8 @@ describe('the bus, on a broker of its own', () => {
 
   it('takes away what an earlier process had active, so that it can be emitted again at once', async () => {
     let finish: () => void = () => undefined;
-    train(() => new Promise<void>((resolve) => (finish = resolve)));
+    // The job that is emitted again may be delivered before the bus is closed. Closing waits for its handler.
+    train(async () => (taken.length > 1 ? undefined : new Promise<void>((resolve) => (finish = resolve))));
     await bus.emit(due(1));
     await waitFor('the job', () => taken.length === 1);
     await bus.ensure(due(1), always);
