@@ -68,12 +68,17 @@ const red = [];
 const wanted = asked.length > 0 ? asked : names;
 const print = inTurn((text) => process.stdout.write(text));
 // Once, before many processes find that it is due.
-if (wanted.some((one) => one in offered) && !distIsCurrent(repository))
-  await run({
+if (wanted.some((one) => one in offered) && !distIsCurrent(repository)) {
+  const { code } = await run({
     program: process.execPath,
     args: [join(repository, 'scripts/build.mjs')],
     say: (text) => process.stdout.write(text),
   });
+  if (code !== 0) {
+    process.stderr.write('test: the build failed, so no test ran.\n');
+    process.exit(1);
+  }
+}
 const queue = wanted.flatMap((name) => (name in checks ? checkOf(name) : jobsOf(name)));
 queue.sort((one, other) => one.place - other.place);
 await Promise.all(
@@ -95,6 +100,8 @@ function checkOf(name) {
 /** The mocha processes of a suite. */
 function jobsOf(name) {
   const { folders, files = testFiles(folders), each, limit_min } = offered[name];
+  if (files.length === 0)
+    return [{ name, title: name, place: 0, work: async () => ({ ...nothing, failed: 1, why: 'no test files' }) }];
   const alone = files.filter((file) => each === 1 || longest.includes(file));
   const rest = files.filter((file) => !alone.includes(file));
   const parts = alone.map((file) => [file]);

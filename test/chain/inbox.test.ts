@@ -65,3 +65,25 @@ describe('the inbox of a running `up`', () => {
     expect(listed.map(({ file }: { file: string }) => file)).to.eql(dropped.sort());
   });
 });
+
+describe('submit without an `up`', () => {
+  beforeEach(async () => {
+    chain = await makeChain();
+  });
+  afterEach(() => chain.remove());
+
+  it('accepts several submissions of one file name at the same time, each once', async () => {
+    const phases = ['a', 'b', 'c', 'd'];
+    const submitted = await Promise.all(
+      phases.map(async (phase) => chain.phasebox('submit', await chain.write(`${phase}/same.yaml`, config(phase)))),
+    );
+    for (const { code, err } of submitted) expect(code, err).to.equal(0);
+    const accepted = (await readdir(join(chain.root, 'inbox/accepted'))).sort();
+    expect(accepted).to.eql(['same.2.yaml', 'same.3.yaml', 'same.4.yaml', 'same.yaml']);
+    const texts = await Promise.all(accepted.map((name) => chain.read(`inbox/accepted/${name}`)));
+    expect(texts.sort()).to.eql(phases.map((phase) => config(phase)).sort());
+    const { runs } = JSON.parse((await chain.phasebox('status', '--json')).out);
+    expect(runs.map(({ run }: { run: string }) => run).sort()).to.eql(phases.map((phase) => `${phase}-s0`));
+    expect(await readdir(join(chain.root, 'inbox/.claimed'))).to.eql([]);
+  });
+});

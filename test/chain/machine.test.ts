@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Status } from '../../src/commands/status.ts';
-import { type Chain, config, makeChain } from '../helpers/chain.ts';
+import { type Chain, config, makeChain, startTogether } from '../helpers/chain.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
 const loads = ['lora', 'fuse_direct', 'serve', 'model_cost'];
@@ -31,10 +31,14 @@ describe('the machine', () => {
     for (const chain of chains.splice(0)) await chain.remove();
   });
 
-  it('runs one model at a time', async () => {
+  it('runs one model at a time, also for runs that were started together', async () => {
     const chain = await make();
     for (const name of ['a', 'b', 'c'])
       await chain.write(`inbox/${name}.yaml`, config(name, { eval: { suite: 'four.yaml', base: true } }));
+    await chain.phasebox('pause');
+    expect(await chain.phasebox('up', '--once', '--no-dashboard'), 'runs are left').to.include({ code: 3 });
+    await startTogether(chain, 'a', 'b', 'c');
+    await chain.phasebox('resume');
     const once = await chain.phasebox('up', '--once', '--no-dashboard');
     expect(once.code, once.err).to.equal(0);
     expect((await chain.rows()).map(({ status }) => status)).to.eql(['done', 'done', 'done']);

@@ -34,7 +34,7 @@ describe('a request to the owner of a workspace', () => {
     ];
     const waits = await chain.start('submit', await file('q'));
     await waitFor('the message', () => [...requests, waits].every((one) => one.err().includes('waiting for')));
-    for (const one of requests) await one.stop('SIGKILL');
+    for (const one of requests) await one.stop('SIGINT');
     process.kill(up.pid, 'SIGCONT');
     for (const one of requests) expect((await one.ended).out).to.equal('');
     const { code, err } = await waits.ended;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Row } from '../../src/events/row.ts';
 import { commandLine } from '../../src/io/host/process-facts.ts';
-import { type Call, type Chain, config, makeChain } from '../helpers/chain.ts';
+import { type Call, type Chain, config, makeChain, startTogether } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 
 let chain: Chain;
@@ -15,11 +15,6 @@ async function spans(tool: string): Promise<{ run: string | null; from: number; 
 
 const at = async (run: string, event: string): Promise<number> =>
   Date.parse((await chain.journal(run)).find((line) => line.event === event)?.at ?? 'never');
-
-async function addStarted(journal: string): Promise<void> {
-  const line = JSON.stringify({ event: 'started', at: new Date().toISOString() });
-  await chain.write(journal, `${await chain.read(journal)}${line}\n`);
-}
 
 describe('settings of a phase, and what is reported of its rows', () => {
   let rows: readonly Row[] = [];
@@ -97,7 +92,7 @@ describe('settings of the workspace', () => {
       await chain.write(`inbox/${name}.yaml`, config(name, { scene: { fuse_direct: { hold: 'fuse' } } }));
     await chain.phasebox('pause');
     expect(await chain.phasebox('up', '--once', '--no-dashboard'), 'runs are left').to.include({ code: 3 });
-    for (const run of ['one', 'two']) await addStarted(`artifacts/${run}/${run}-s0/journal.jsonl`);
+    await startTogether(chain, 'one', 'two');
     await chain.phasebox('resume');
     const up = await chain.up();
     await waitFor('a fuse', async () => (await chain.calls('fuse_direct')).length === 1);

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { phaseJsonSchema, workspaceJsonSchema } from '../../scripts/docs/json-schema.ts';
-import { packageRoot } from '../../src/io/host/package-root.ts';
+import { builtCommand } from '../helpers/chain.ts';
 
-const schema = (...args: string[]) =>
-  execa(process.execPath, [join(packageRoot().folder, 'dist/phasebox.js'), 'schema', ...args], { reject: false });
+const schema = async (...args: string[]) =>
+  await execa(process.execPath, [await builtCommand(), 'schema', ...args], { reject: false });
 
 describe('schema', () => {
   it('prints the schemas of phase configs and of phasebox.yaml', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { writeBrokerNote } from '../../src/io/workspace/broker-note.ts';
 import { keepTogether } from '../../src/producers/kept-files.ts';
-import { type Chain, config, makeChain } from '../helpers/chain.ts';
+import { type Chain, config, makeChain, startTogether } from '../helpers/chain.ts';
 import { endProcesses } from '../helpers/processes.ts';
 import { waitFor } from '../helpers/temp.ts';
 
@@ -53,12 +53,12 @@ export async function prepareNight(): Promise<Chain> {
   await chain.write('inbox/wrong.yaml', 'phase: wrong\n');
   await submit(['4', '5', '6', '7', '8']);
   await chain.phasebox('resume');
-  await startBeside(chain, 'eval', 'select');
+  await startTogether(chain, 'eval', 'select');
   const first = await chain.up();
   for (const run of ['eval', 'select'])
     await waitFor(`the failure of ${run}`, async () => /"retry_at":"/.test(await chain.read(journalOf(run))));
   await first.stop('SIGKILL');
-  await startBeside(chain, 'train');
+  await startTogether(chain, 'train');
   const up = await chain.up();
   await waitFor('the training', async () => (await chain.calls('lora')).some(({ run }) => run === 'train-s0'));
   await up.stop('SIGKILL');
@@ -71,12 +71,6 @@ export async function prepareNight(): Promise<Chain> {
 }
 
 const journalOf = (phase: string): string => `artifacts/${phase}/${phase}-s0/journal.jsonl`;
-
-/** Several runs started at a time, as versions up to 0.2.0 left them with `in_flight: 3`. */
-async function startBeside(chain: Chain, ...phases: readonly string[]): Promise<void> {
-  const line = JSON.stringify({ event: 'started', at: new Date().toISOString() });
-  for (const phase of phases) await chain.write(journalOf(phase), `${await chain.read(journalOf(phase))}${line}\n`);
-}
 
 /** The pause before the second attempt is over. */
 async function makeDue(chain: Chain, journal: string): Promise<void> {

@@ -111,6 +111,15 @@ export function config(phase: string, { scene, env = {}, ...over }: Record<strin
   return stringify(whole);
 }
 
+/** Marks runs as started at the same time, as versions up to 0.2.0 left them with `in_flight: 3`. */
+export async function startTogether(chain: Chain, ...phases: readonly string[]): Promise<void> {
+  const line = JSON.stringify({ event: 'started', at: new Date().toISOString() });
+  for (const phase of phases) {
+    const journal = `artifacts/${phase}/${phase}-s0/journal.jsonl`;
+    await chain.write(journal, `${await chain.read(journal)}${line}\n`);
+  }
+}
+
 let built: Promise<void> | undefined;
 
 /** `phasebox` of dist/, which is made when the sources have changed. It starts in a fifth of the time of the sources. */

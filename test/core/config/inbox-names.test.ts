@@ -12,7 +12,7 @@ import { leftNames } from '../../helpers/left-names.ts';
 
 const kinds = (names: readonly string[]): string[] => names.map((name) => sortName(Buffer.from(name)).kind);
 
-describe('producers/names', () => {
+describe('names of files in the inbox', () => {
   it('takes .yaml, .yml and .json in any case, however odd the rest of the name is', () => {
     const names = [
       'a.yaml',

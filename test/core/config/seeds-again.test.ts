@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { seedsAgain, withSeeds } from '../../../src/core/config/seeds-again.ts';
 
-describe('producers/again', () => {
+describe('submit --again', () => {
   it('runs every seed of the file once more, beyond those accepted', () => {
     expect(seedsAgain([0], [0])).to.deep.equal([0, 0]);
     expect(seedsAgain([0, 1, 2], [0, 1, 2])).to.deep.equal([0, 1, 2, 0, 1, 2]);

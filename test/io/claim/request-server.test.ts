@@ -17,11 +17,16 @@ describe('requests over the socket of a workspace', () => {
   let server: RequestServer;
   let socket: LiveSocket;
   let handled: Request[];
+  let connections: Socket[];
 
   beforeEach(async () => {
     path = join(await tempDir('socket'), 's');
     server = openRequestServer();
-    socket = await listen(path, server.serve);
+    connections = [];
+    socket = await listen(path, (connection) => {
+      connections.push(connection);
+      server.serve(connection);
+    });
     handled = [];
   });
   afterEach(async () => {
@@ -117,14 +122,15 @@ describe('requests over the socket of a workspace', () => {
   });
 
   it('about runs do not wait for a submission', async () => {
-    let finish = (): void => undefined;
+    let finish: (() => void) | undefined;
     server.handle(async ({ kind }) => {
       if (kind === 'submit') await new Promise<void>((resolve) => (finish = resolve));
       return done;
     });
     const slow = sendRequest(path, { kind: 'submit', again: false, files: [file] });
+    await waitFor('the submission', () => finish !== undefined);
     expect(await sendRequest(path, pause)).to.eql({ kind: 'answered', answer: done });
-    finish();
+    finish?.();
     expect(await slow).to.eql({ kind: 'answered', answer: done });
   });
 
@@ -138,7 +144,7 @@ describe('requests over the socket of a workspace', () => {
     const begun = sendRequest(path, pause);
     await waitFor('the first', () => handled.length === 1);
     const waits = sendRequest(path, { kind: 'cancel', target: 'p' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitFor('the second', () => (connections[1]?.bytesRead ?? 0) > 0);
     const closed = server.close();
     expect(await waits).to.eql({ kind: 'not_begun' });
     finish();
