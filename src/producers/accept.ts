@@ -28,9 +28,7 @@ export type PlanResult =
   | { readonly ok: true; readonly plan: PhasePlan }
   | { readonly ok: false; readonly reasons: string };
 
-/**
- * Reads one config. `file` is its name in the reasons. `earlier` has configs of the same drop, which count as accepted.
- */
+/** Reads one config. `file` names it in the reasons. `earlier`: configs of the same drop, which count as accepted. */
 export type PlanReader = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
 
 /** A file of the inbox. `acceptedAs` is its name in inbox/accepted/ (another one if the name is taken there). */
@@ -132,10 +130,7 @@ async function makeRun(draft: RunDraft, { file, folder, context }: Target): Prom
   return run;
 }
 
-/**
- * For a run that a crash left without its phase.json: whether the plan is the same. The model's folder may have been
- * found since.
- */
+/** What differs in a run that a crash left without its phase.json. Its model may have been found since. */
 function draftChanges(existing: Run, draft: RunDraft): string[] {
   const plan = (run: RunDraft): unknown => ({
     ...run,

@@ -67,10 +67,7 @@ export async function acceptedRuns(folder: string, record: PhaseRecord | null): 
   };
 }
 
-/**
- * phase.json after this plan: the first acceptance keeps its date and file, and runs and warnings are added. A file of
- * an earlier acceptance removes no seed or variant.
- */
+/** phase.json after this plan. A file of an earlier acceptance removes no seed or variant. */
 export function recordOf(
   plan: PhasePlan,
   before: PhaseRecord | null,

@@ -1,16 +1,11 @@
 import { dirname } from 'node:path';
 
-/**
- * The states of one file, as data: it settles in the inbox, is claimed, and ends as accepted or rejected, or it is
- * left.
- */
+/** The states of one file, as data: it settles, is claimed, and ends as accepted or rejected, or it is left. */
 
 /** What one look finds in the folder under a name. */
 export interface Found {
   readonly name: string;
-  /**
-   * `odd` is never opened (a pipe, a socket, a device, a folder or a link to one). `unreadable` may become readable.
-   */
+  /** `odd` is never opened (a pipe, socket, device or folder, or a link to one). `unreadable` may become readable. */
   readonly kind: 'file' | 'broken_link' | 'odd' | 'unreadable';
   readonly isLink: boolean;
   /** Inode, size and mtime, which change when the file is written. */
@@ -100,10 +95,7 @@ export function nextLookAt(files: Iterable<InboxFile>, lastLook: number): number
 
 const rank = { claimed: 0, kept: 1, inbox: 2 } as const;
 
-/**
- * First the claimed files, then submissions in their order, then the others by name, in the same order on every machine
- * (no locale).
- */
+/** First the claimed files, then submissions in their order, then the others by name (in no locale). */
 function inOrder(files: Iterable<InboxFile>): InboxFile[] {
   const all = [...files].map((file, index) => ({ file, index }));
   const compare = (a: InboxFile, b: InboxFile): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);

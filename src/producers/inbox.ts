@@ -19,10 +19,7 @@ export interface Inbox {
   close(): Promise<void>;
 }
 
-/**
- * Watches the inbox: file events only hint that a scan is due, and the scan decides. With `events: false` it only
- * scans.
- */
+/** Watches the inbox: file events only hint that a scan is due. With `events: false` it only scans. */
 export function watchInbox(options: InboxOptions & { readonly events?: boolean }): Inbox {
   const scan = newScan(options);
   const waiting: { after: number; resolve: () => void }[] = [];

@@ -52,10 +52,7 @@ export async function openIntake(intake: Intake): Promise<void> {
   await removeTickets(intake);
 }
 
-/**
- * Version 0.2 recorded the order of submitted files in tickets. Their files are in the inbox and are taken like all
- * others.
- */
+/** Version 0.2 kept the order of submitted files in tickets. The files are in the inbox, taken like all others. */
 async function removeTickets({ state, warn }: Intake): Promise<void> {
   const folder = join(state, 'tickets');
   const names = await readdir(folder).catch(ifAbsent([]));
@@ -68,9 +65,7 @@ export async function noteSeen(intake: Intake, { name, size }: Found): Promise<v
   await note(intake, { event: 'seen', file: name, bytes: size });
 }
 
-/**
- * Takes a completely written file out of the inbox. Null if it was removed. `noted` resolves when the journal has it.
- */
+/** Takes a completely written file. Null if it was removed. `noted` resolves when the journal has it. */
 export async function claimFile(
   intake: Intake,
   file: InboxFile,
@@ -100,9 +95,7 @@ export async function acceptClaimed(intake: Intake, claimed: InboxFile): Promise
   return outcome;
 }
 
-/**
- * An accepted or rejected file is private: its secrets are not readable by others, whatever its mode was in the inbox.
- */
+/** Others must not read the secrets of an accepted or rejected file, whatever its mode was in the inbox. */
 async function hide(intake: Intake, path: string): Promise<void> {
   await chmod(path, privateMode).catch((error: unknown) => {
     // It may belong to another user, and only that user may do this.

@@ -22,10 +22,7 @@ const draftName = /^\.draft\.[0-9a-f]+$/;
 const folderName = /^submit\.(\d+)$/;
 const fileName = /^\d{6}\.(.+)$/;
 
-/**
- * Keeps files permanently: all are on the disk before their folder appears by one rename, so that a crash or a full
- * disk leaves all of them or none.
- */
+/** Keeps files permanently, all or none of them after a crash: their folder appears by one rename at the end. */
 export async function keepTogether(claimed: string, files: readonly NewFile[]): Promise<KeptFile[]> {
   const draft = join(claimed, `.draft.${nonce()}`);
   try {

@@ -9,10 +9,7 @@ import { yamlOf } from '../io/thread/off-thread.ts';
 import type { Found } from './inbox-file.ts';
 import { keptFiles } from './kept-files.ts';
 
-/**
- * The current content of a folder: files that may be taken, folders (ignored), and files that are ignored because of
- * their names.
- */
+/** The content of a folder: files that may be taken, folders, and files ignored because of their names. */
 export interface Look {
   readonly found: readonly (Found & { readonly path: string })[];
   readonly folders: readonly string[];

@@ -168,10 +168,7 @@ async function lookAtPlace(scan: Scan, place: Place): Promise<void> {
   for (const name of [...folders, ...left.map((one) => one.name)]) files.set(join(folder, name), 'left');
 }
 
-/**
- * The first reading of a file: its content's hash, whether it parses, or that it cannot be read (tried again each
- * time).
- */
+/** The first reading of a file: its hash, whether it parses, or that it cannot be read (tried again each time). */
 async function readOnce(file: InboxFile): Promise<InboxFile> {
   const { kind, size, digest, place } = file;
   if ((kind !== 'file' && kind !== 'unreadable') || size === 0 || digest !== null || place === 'kept') return file;

@@ -50,10 +50,7 @@ export interface SubmissionOptions {
   readonly read: PlanReader;
 }
 
-/**
- * Reads all files in order, each knowing those before it and those that were taken and are not accepted yet. Writes
- * nothing.
- */
+/** Reads all files in order. Each knows those before it and those that wait for acceptance. Writes nothing. */
 export async function prepareFiles({ files, again }: Submission, options: SubmissionOptions): Promise<Preparation[]> {
   const { workspace, read } = options;
   const ledger: Ledger = { artifacts: workspace.artifacts, read, earlier: [], phases: new Map() };

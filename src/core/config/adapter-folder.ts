@@ -7,9 +7,7 @@ import type { Finding } from './problem.ts';
 /** What is in the place of an mlx_lm adapter, and what to do about it. */
 type OtherContent = Required<Pick<Finding, 'message' | 'hint'>>;
 
-/**
- * Checks the place that `from.adapter` names (absolute). Null if it is a folder that may contain an adapter of mlx_lm.
- */
+/** Checks the folder (absolute) of `from.adapter`. Null if it may contain an adapter of mlx_lm. */
 export async function notAnAdapter(
   folder: string,
   lookups: Pick<Lookups, 'look' | 'list' | 'read'>,
@@ -53,10 +51,7 @@ const peftHint =
 /** Each command is for a shell in that folder, with the Python that has mlx_lm. */
 const npzHint = `convert it: python -c "import mlx.core as mx; mx.save_safetensors('adapters.safetensors', mx.load('adapters.npz'))", with adapter_config.json next to it`;
 
-/**
- * Recognizes by its files and its adapter_config.json what is not an adapter of mlx_lm. `config` is null if there is
- * none, or if it is not JSON. Returns null if nothing suggests another kind.
- */
+/** Recognizes what is not an adapter of mlx_lm. `config` is null if adapter_config.json is missing or no JSON. */
 export function otherContent(folder: string, files: readonly string[], config: unknown): OtherContent | null {
   const type = getAt(config, ['peft_type']);
   if (type !== undefined) return peft(folder, `peft_type ${String(type)} in adapter_config.json`);

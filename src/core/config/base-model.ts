@@ -63,10 +63,7 @@ export async function faultOf(
   return supportFault(folder, { loadable, version: versions.mlx_lm ?? '', trusts });
 }
 
-/**
- * The fault as a problem of the config. If a download repairs it, the phase can still be planned, as with a model that
- * is not on this machine.
- */
+/** The fault as a problem of the config. If a download repairs it, the phase can still be planned. */
 export function faultFinding(fault: ModelFault, { source, revision, found }: NamedModel, path: Path): Finding {
   const place = found.found ? found.folder : source;
   const hub = found.found && found.revision !== null ? { id: source, revision } : null;

@@ -18,10 +18,7 @@ export interface CheckedAdapter {
   readonly findings: readonly Finding[];
 }
 
-/**
- * Checks files, settings and headers of `from.adapter`: mlx_lm must be able to load it onto the base model of the
- * phase.
- */
+/** Whether mlx_lm can load `from.adapter` onto the base model of the phase: its files, settings and headers. */
 export async function checkAdapter(
   from: FromAdapter,
   lookups: Lookups,

@@ -48,19 +48,13 @@ const isFile = async (path: string, lookups: Lookups): Promise<boolean> =>
 /** What is known before the runs about how comparable their scores are with the baseline. */
 export interface BaselineDoubts {
   readonly warnings: readonly string[];
-  /**
-   * For figures, by the path of a suite: whether they were measured on it. A suite is absent if the baseline names
-   * none.
-   */
+  /** By the path of a suite: whether the figures were measured on it. Absent if the baseline names no suite. */
   readonly comparable: ReadonlyMap<string, boolean>;
 }
 
 type Runs = Pick<ResolvedPhase, 'settings' | 'variants'>;
 
-/**
- * Compares the suite of the baseline with those of the runs. If the baseline is a phase, it compares the whole
- * evaluation.
- */
+/** Compares the suite of the baseline with those of the runs, and for a phase the whole evaluation. */
 export async function baselineDoubts(phase: Phase, runs: Runs, scope: BaselineScope): Promise<BaselineDoubts> {
   const { baseline } = phase;
   const none: BaselineDoubts = { warnings: [], comparable: new Map() };
@@ -114,10 +108,7 @@ async function isSuite(given: string, own: Suite, lookups: Lookups): Promise<boo
 /** The content of a suite without its name and the layout of its file. */
 const content = ({ suite: _name, ...rest }: Suite): string => canonicalJson(rest);
 
-/**
- * What differs between the evaluation of another phase and those of the runs. If its suite is gone, the rows are
- * compared later.
- */
+/** How another phase and the runs are evaluated differently. If its suite is gone, the rows are compared later. */
 async function phaseWarnings(name: string, runs: Runs, { lookups, suites }: BaselineScope): Promise<string[]> {
   const record = await lookups.phaseRecord(name);
   const settings = evalSettings.safeParse(getAt(record?.config, ['eval'])).data;

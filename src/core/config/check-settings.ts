@@ -91,10 +91,7 @@ function checkEngine(given: Sections, path: Path): Finding[] {
   return [{ path: [...path, 'eval', 'engine', 'command', index], seen: words[index], message: othersHome }];
 }
 
-/**
- * mlx_lm loads the weights that it finds by name and says nothing about the rest, so a foreign file would change
- * nothing.
- */
+/** mlx_lm ignores weights with names that it does not know, so a file of another model would change nothing. */
 async function checkResume(file: string, { lookups, models, path }: SettingsScope): Promise<Finding[]> {
   const at = { path: [...path, 'train', 'resume_adapter_file'], seen: file };
   const absolute = lookups.absolute(file);

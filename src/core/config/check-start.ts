@@ -111,10 +111,7 @@ async function checkData(
   return { value, findings };
 }
 
-/**
- * Checks a `from` that its schema refuses: a mistake in one of its keys must not hide that the run or the folder does
- * not exist.
- */
+/** Checks a `from` that its schema refuses: a mistake in a key must not hide that the run or folder is missing. */
 export async function checkBrokenFrom(
   from: unknown,
   lookups: Lookups,

@@ -116,10 +116,7 @@ function faultsOf(formula: string, names: Names, spared: (name: string) => boole
   return spared(fault.unknown) ? others : [fault, ...others.filter(({ unknown }) => unknown !== null)];
 }
 
-/**
- * All faults of gate and outcomes at once: syntax with its place, unknown names, and results that are not true or
- * false.
- */
+/** All faults of gate and outcomes: syntax, unknown names, and results that are not true or false. */
 export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
   const available = allNames(names);
   const spared = names.categories === null ? mayBeCategory : () => false;

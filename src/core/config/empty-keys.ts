@@ -5,10 +5,7 @@ import { withoutComma } from './slips.ts';
 /** A key without a value. */
 export interface EmptyKey {
   readonly path: Path;
-  /**
-   * `bare`: without a colon too, as in `{ mask_prompt }`. `blank`: nothing after the colon. `tilde`: `~`, which YAML
-   * reads as null.
-   */
+  /** `bare`: without a colon too (`{ mask_prompt }`). `blank`: nothing after the colon. `tilde`: `~`, YAML's null. */
   readonly kind: 'bare' | 'blank' | 'tilde';
   /** The key as written. */
   readonly text: string;

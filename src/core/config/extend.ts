@@ -7,10 +7,7 @@ const ownKeys = new Set(['phase', 'title', 'hypothesis', 'notes', 'variants', 's
 /** `null` means "as if absent" everywhere except here, where it is a value: unquantized. */
 const isValue = (path: Path): boolean => path.length === 2 && path[0] === 'fuse' && path[1] === 'q_bits';
 
-/**
- * Merges `over` into `base`: mappings key by key, lists and scalars replace, and null removes what is inherited. The
- * result has no null except `fuse.q_bits`.
- */
+/** Merges mappings key by key. Lists and scalars replace. Null removes, and only stays as `fuse.q_bits`. */
 export function overlay(base: Mapping, over: Mapping, path: Path = []): Mapping {
   const merged = new Map(Object.entries(base));
   for (const [key, value] of Object.entries(over)) {

@@ -148,10 +148,7 @@ export function checkFormula(formula: string, names: Names): Fault | null {
   }
 }
 
-/**
- * Every name that a formula reads, `baseline.overall` as one, without those that a macro binds. Empty if it cannot be
- * read.
- */
+/** Every name that a formula reads, except those that a macro binds. Empty if the formula cannot be read. */
 export function namesIn(formula: string): readonly string[] {
   const read = (node: ASTNode, bound: ReadonlySet<string>): string[] => {
     if (node.op === 'id') return bound.has(node.args) ? [] : [node.args];

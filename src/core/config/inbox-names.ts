@@ -1,9 +1,6 @@
 import { plural, shownName } from '../words.ts';
 
-/**
- * Endings of a config's name, in any case. A program that transfers files writes `x.yaml.part` first, so the ending
- * shows when the file is complete.
- */
+/** Endings of a config's name, in any case. A transfer writes `x.yaml.part` until the file is complete. */
 const extension = /\.(?:yaml|yml|json)$/i;
 
 /** Hidden files, what editors and office programs leave while a file is open, and our own folders. */
@@ -18,10 +15,7 @@ export const isQuiet = (name: string): boolean => quiet.test(name);
 /** Names that the inbox accepts. */
 export const isConfigName = (name: string): boolean => extension.test(name) && !isQuiet(name);
 
-/**
- * Something in the inbox that is ignored, though a person may expect otherwise. `name` is escaped, so it can be
- * printed.
- */
+/** Something in the inbox that is ignored, though a person may expect otherwise. `name` is escaped for printing. */
 export interface LeftAlone {
   readonly name: string;
   readonly why: 'extension' | 'not_utf8' | 'in_icloud';
@@ -32,9 +26,7 @@ export type Named =
   | { readonly kind: 'config' | 'quiet'; readonly name: string }
   | { readonly kind: 'left'; readonly name: string; readonly left: LeftAlone };
 
-/**
- * Sorts an entry by the bytes of its name: a name that is not UTF-8 cannot be opened by the text that Node makes of it.
- */
+/** Sorts an entry by the bytes of its name: Node's text of a name that is not UTF-8 opens no file. */
 export function sortName(bytes: Uint8Array): Named {
   const name = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
   const left = (why: LeftAlone['why']): Named => ({ kind: 'left', name, left: { name: shownName(bytes), why } });

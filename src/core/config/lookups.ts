@@ -21,9 +21,7 @@ export const facts = z.looseObject({
   model_types: modelTypes.nullish(),
   /** Names that `train.lr_schedule` may have. Absent or null if not known. */
   schedules: z.array(z.string()).nullish(),
-  /**
-   * Training settings that `defaults` lacks, the keys of a data row: `prompt_feature` -> `prompt`. Absent if not known.
-   */
+  /** Training settings that `defaults` lacks: the keys of a data row (`prompt_feature` -> `prompt`). */
   row_features: z.record(z.string(), z.string()).optional(),
   here: pythonHere.optional(),
   /** Where its packages are installed. Their names change with an update. */

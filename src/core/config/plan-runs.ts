@@ -50,9 +50,7 @@ export function runId(
   return `${phase}-s${seed.seed}${repeat}${variant === null ? '' : `-${variant}`}`;
 }
 
-/**
- * The phase's name in a run id, or null if it is not one. Variants are never s + digits, so the last `-s<seed>` counts.
- */
+/** The phase's name in a run id, or null. Variants are never s + digits, so the last `-s<seed>` counts. */
 export function phaseOfRun(id: string): string | null {
   return /^(.+)-s\d+(?:\.\d+)?(?:-[a-z][a-z0-9_]*)?$/.exec(id)?.[1] ?? null;
 }

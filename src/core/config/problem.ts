@@ -34,10 +34,7 @@ export const together = (...all: readonly Checked[]): Checked => ({
   warnings: all.flatMap(({ warnings }) => warnings),
 });
 
-/**
- * Something wrong in a config, as people read it. `line` is from 1. `file` is the config, what it extends, or its
- * suite.
- */
+/** A finding as people read it. `line` is from 1. `file` is the config, what it extends, or its suite. */
 export interface Problem {
   readonly file: string;
   readonly line: number | null;
@@ -73,10 +70,7 @@ export function seenText(value: unknown): string | null {
   return visible(text.length > longest ? `${text.slice(0, longest)}...` : text);
 }
 
-/**
- * Findings with their lines, from the source with the longest part of their path (the first of equals), in the order of
- * the files.
- */
+/** Findings with their lines, from the source with the longest part of their path, in the order of the files. */
 export function locate(found: readonly Finding[], sources: readonly [Source, ...Source[]]): Problem[] {
   const problems = found.map(shownFinding).map((finding) => {
     const [first, ...others] = sources.map((source, rank) => ({
@@ -117,10 +111,7 @@ function shownFinding(finding: Finding): Finding {
 const listed = (message: string, allowed: string): string =>
   message.endsWith('?') ? ` Allowed here: ${allowed}` : `; allowed here: ${allowed}`;
 
-/**
- * For `.reasons.txt` and the terminal: one line each (`43a.yaml:7: train.itres: unknown key ...`), with the value and a
- * hint below.
- */
+/** For `.reasons.txt` and the terminal: `43a.yaml:7: train.itres: unknown key ...`, with value and hint below. */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   const lines = problems.map((problem) => {

@@ -27,10 +27,7 @@ export interface ReadPlan {
   readonly transient?: readonly string[];
 }
 
-/**
- * If there is a `plan` with problems, the config is right and only model or data are not on this machine: it can be
- * shown, not accepted.
- */
+/** Problems with a `plan`: the config is right, but model or data are not here. It can be shown, not accepted. */
 export type ReadConfig =
   | ({ readonly ok: true } & ReadPlan)
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };

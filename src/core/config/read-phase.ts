@@ -46,10 +46,7 @@ export function fromKind(raw: Mapping): FromKind | null {
   return kinds.length === 1 ? (kinds[0] ?? null) : null;
 }
 
-/**
- * Checks a merged config with its schema: which keys are required, and which are not allowed. `own` is what the file
- * itself says, without what it extends.
- */
+/** Checks a merged config with its schema. `own` is what the file itself says, without what it extends. */
 export function readPhase(raw: Mapping, own: Mapping): { readonly value: UsablePhase; readonly findings: Finding[] } {
   const { value, findings } = validate(usable, raw);
   return { value: value ?? usable.parse({}), findings: [...findings, ...missing(raw), ...unwanted(raw, own)] };

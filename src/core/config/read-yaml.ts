@@ -49,10 +49,7 @@ export function decode(bytes: Uint8Array): { readonly text: string } | { readonl
   }
 }
 
-/**
- * Reads one YAML 1.2 (or JSON) mapping. `file` is its name in problems. Never throws. A megabyte takes seconds:
- * io/thread.
- */
+/** Reads one YAML 1.2 (or JSON) mapping. Never throws. A megabyte takes seconds, so io/thread calls this. */
 export const readYaml = (bytes: Uint8Array | string, file: string): Yaml => openYaml(readYamlData(bytes, file));
 
 /** Wraps what was read, perhaps in another thread, for lookups. */

@@ -84,9 +84,7 @@ function* replaced(text: string, { value }: Pair, list: string): Generator<strin
   yield splice(text, { at: start, until: end, text: `${gap}${list}` });
 }
 
-/**
- * True if the text means what it meant before, with these seeds (in any order, since run names do not depend on it).
- */
+/** Whether the text means the same as before, with these seeds in any order: run names do not depend on it. */
 function says(text: string, before: Mapping, seeds: readonly number[]): boolean {
   const document = parseDocument(text);
   if (document.errors.length > 0) return false;

@@ -58,10 +58,7 @@ export function oddSpaceHint(text: string, where: string): string | undefined {
   return `there is ${spaceNames[odd] ?? 'an unusual space'} (${visible(odd)}) in ${where}: type a plain one, or none`;
 }
 
-/**
- * What to type instead of a line that is not valid YAML. Null if its error is clear enough. `error` is the parser's own
- * message.
- */
+/** What to type instead of a line that is not valid YAML. Null if `error`, the parser's message, is clear enough. */
 export function syntaxHint(line: string, error: string): string | null {
   if (/^\s*(`{3}|~{3})/.test(line)) return 'this is a Markdown fence: delete the lines that begin with ``` or ~~~';
   if (/^ *\t/.test(line)) return 'a tab indents this line: YAML takes spaces only, type them';

@@ -48,10 +48,7 @@ export function findIssues(schema: Schema, value: unknown, prefix: Path = []): F
 
 const rank = ({ code }: Issue): number => (code === 'unrecognized_keys' ? 0 : 1);
 
-/**
- * The value as its schema reads it, and its problems. Wrong parts are left out of the value, so that everything else
- * can be checked too. Null if nothing is left.
- */
+/** The value as its schema reads it, without its wrong parts (null if nothing is left), and its problems. */
 export function validate<S extends z.ZodType>(
   schema: S,
   value: Mapping,

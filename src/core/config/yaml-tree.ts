@@ -10,9 +10,7 @@ export interface Branch {
 }
 
 interface Place {
-  /**
-   * The names by which a path may refer to it: its value, and how it is written (`000`). Empty for an item of a list.
-   */
+  /** The names for it in a path: its value, and how it is written (`000`). Empty for an item of a list. */
   readonly names: readonly string[];
   readonly line: number | null;
   readonly value: Branch;

@@ -10,9 +10,7 @@ export interface ModelLayers {
   readonly inner: ReadonlyMap<string, { readonly blocks: ReadonlySet<number>; readonly dimensions: number }>;
   /** Complete path of each weight with two or more dimensions -> its shape. */
   readonly paths: ReadonlyMap<string, readonly number[]>;
-  /**
-   * True if the names are those of mlx_lm's own layers. If false, mlx_lm may give them other names when it loads them.
-   */
+  /** Whether the names are those of mlx_lm's own layers. If not, mlx_lm may rename them when it loads them. */
   readonly isMlx: boolean;
 }
 

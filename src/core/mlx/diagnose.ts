@@ -9,10 +9,7 @@ const refusedArgument =
 /** Traceback frames of the tools whose ValueError means a setting. A ValueError of a server or a hook does not. */
 const settingsTool = /mlx_lm[/\\](?:lora|fuse|convert|tuner|utils)\b|fuse_direct\.py/;
 const exception = /^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit|NotFound|Enabled)\b/;
-/**
- * Signals that a tool raises itself, and signals from a person or the system, by the exit code that a shell makes of
- * them.
- */
+/** Signals by the exit code that a shell makes of them: those that a tool raises itself, and those sent to it. */
 const ownSignals: Readonly<Record<number, string>> = { 134: 'ABRT', 139: 'SEGV' };
 const sentSignals: Readonly<Record<number, string>> = { 129: 'HUP', 130: 'INT', 137: 'KILL', 143: 'TERM' };
 const longest = 300;
@@ -22,10 +19,7 @@ const longestLine = 2000;
 /** True for the line of a Python traceback with the exception. */
 export const isException = (line: string): boolean => exception.test(line);
 
-/**
- * What a log says about the end of its tool: the last exception of a traceback with all lines of its message, else
- * argparse's error, else the last line.
- */
+/** What a log says about the end of its tool: the last exception, else argparse's error, else the last line. */
 export function errorText(lines: readonly string[]): string | null {
   const raised = lines.findLastIndex(isException);
   if (raised !== -1) return shortened(messageAt(lines, raised));

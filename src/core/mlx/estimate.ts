@@ -76,9 +76,7 @@ function loraParameters(settings: CompleteTrain): { rank: number; keys: readonly
   return { rank, keys };
 }
 
-/**
- * Trainable parameters: rank x (inputs + outputs) of every linear layer (and expert) in the last `num_layers` blocks.
- */
+/** Trainable parameters: rank x (inputs + outputs) of each linear layer and expert in the last `num_layers` blocks. */
 export function trainableParameters(weights: readonly Weight[], settings: CompleteTrain): number {
   const { rank, keys } = loraParameters(settings);
   const layers = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));

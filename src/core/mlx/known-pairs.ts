@@ -41,10 +41,7 @@ const knownPairs: readonly KnownPair[] = [
   },
 ];
 
-/**
- * One sentence for each pair of versions that is known to fail. `config` is the config.json of the model to train, or
- * null for any model.
- */
+/** A sentence for each pair of versions known to fail for the model of this config.json, or for any model if null. */
 export function badPairs(versions: Readonly<Record<string, string>>, config: Mapping | null): string[] {
   const { mlx_lm: mlxLm } = versions;
   return knownPairs.flatMap((pair) => {

@@ -10,9 +10,7 @@ export type LogEvent =
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours consist of these control characters
 const escapes = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g;
 
-/**
- * Text of a log as lines: without colours, also split at \r (progress bars overwrite themselves), without empty ones.
- */
+/** The lines of a log without colours and empty ones, also split at \r (progress bars overwrite themselves). */
 export function plainLines(text: string): string[] {
   return text
     .replace(escapes, '')

@@ -47,9 +47,7 @@ export function remedy({ kind, todo }: ModelFault, { folder, hub }: ModelPlace):
 export const fetchCommand = (id: string, revision: string | null): string =>
   `hf download ${id}${revision === null ? '' : ` --revision ${revision}`}`;
 
-/**
- * `.../models--org--name` of `.../models--org--name/snapshots/COMMIT`: what to delete to fetch a model from scratch.
- */
+/** `.../models--org--name` of `.../models--org--name/snapshots/COMMIT`: what to delete before a new download. */
 const cacheEntry = (snapshot: string): string => snapshot.replace(/\/snapshots\/[^/]+\/?$/, '');
 
 /** Bytes at a file's start that show what it is. */

@@ -10,9 +10,7 @@ export interface Weight {
   readonly width: number;
 }
 
-/**
- * What sizes are calculated from. `about`: only from the size in the model's name, so there are no weights to count.
- */
+/** What sizes are calculated from. `about`: only the size in the model's name, so there are no weights to count. */
 export type ModelShape =
   | {
       readonly about: false;
@@ -112,10 +110,7 @@ function qwen3Weights(model: Qwen3): Weight[] {
   ];
 }
 
-/**
- * The shape of a model that is not on this machine, by its name: exact if it is known, else by the size in its name,
- * else null.
- */
+/** The shape of a model that is not here, by its name: exact if known, else by the size in it, else null. */
 export function shapeOfName(name: string): ModelShape | null {
   const model = known.find(([pattern]) => pattern.test(name))?.[1];
   if (model !== undefined) {

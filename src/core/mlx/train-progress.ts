@@ -34,10 +34,7 @@ function eta(points: readonly Point[], of: number | null): number | null {
   return Math.max(0, Math.round(((of - last.iteration) * msPerIteration) / 1000));
 }
 
-/**
- * Adds up events in order. `of` is the number of planned iterations, if known. `at` (ms) is the caller's clock, from
- * any origin.
- */
+/** Adds up events in order. `of`: planned iterations, if known. `at` (ms): the caller's clock, from any origin. */
 export function trainProgress(of: number | null): (event: LogEvent, at: number) => TrainProgress {
   let points: readonly Point[] = [];
   let state: TrainProgress = { iteration: null, of, loss: null, eta_s: null, val_loss: null };

@@ -8,10 +8,7 @@ export interface ReadAnswers<A = Answer> {
   readonly problems: readonly { readonly line: number; readonly what: string; readonly text: string }[];
 }
 
-/**
- * Reads answers.jsonl as phasebox wrote it. A line that is not an answer (torn by a crash, for example) is reported and
- * skipped.
- */
+/** Reads answers.jsonl as phasebox wrote it. A line that is not an answer (torn by a crash) is reported. */
 export const readAnswers = (text: string): ReadAnswers => readLines(text, answerLine);
 
 /** The same for answers of any other program: fields that a score does not need may be absent or different. */

@@ -79,10 +79,7 @@ function covers(value: unknown, expected: unknown): boolean {
   return Object.entries(wants).every(([key, inner]) => Object.hasOwn(has, key) && covers(has[key], inner));
 }
 
-/**
- * An XML argument is text between its marks, often on lines of its own. If the expected value is not a text, it is read
- * as JSON.
- */
+/** An XML argument is text, often on lines of its own. It is read as JSON unless a text is expected. */
 function reads(value: unknown, expected: unknown): boolean {
   const text = String(value).replace(/^\r?\n|\r?\n$/g, '');
   return typeof expected === 'string' ? text === expected : covers(parsed(text.trim())?.json, expected);
@@ -101,9 +98,7 @@ function fits(json: unknown, schema: Schema): boolean {
   }
 }
 
-/**
- * A compiled JSON Schema: draft 7, or 2020-12 if its `$schema` says so. Throws the fault if the schema is not valid.
- */
+/** A compiled JSON Schema: draft 7, or 2020-12 if its `$schema` says so. Throws if the schema is not valid. */
 export function validator(schema: Schema): (value: unknown) => unknown {
   if (typeof schema === 'boolean') return () => schema;
   const known = compiled.get(schema);

@@ -131,10 +131,7 @@ function xmlCall(call: { name: string; text: string; from: number; close: number
   }
 }
 
-/**
- * The JSON after a `<tool_call>` mark: one call, a list of calls, or a cut one, whose name is read from the raw text.
- * Null if it has no name.
- */
+/** The JSON after a `<tool_call>` mark: a call, a list of calls, or a cut one. Null if it has no name. */
 function jsonCalls(raw: string): ReadCalls | null {
   // This comes first because it is cheap. Parsing thousands of marks without a name to the end of the text is not.
   const name = nameIn(raw);

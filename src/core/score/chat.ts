@@ -38,10 +38,7 @@ function messagesOf({ prompt, messages }: Prompt, system: string | null): readon
   return system === null || given[0]?.role === 'system' ? given : [{ role: 'system', content: system }, ...given];
 }
 
-/**
- * The request of one prompt and repeat. If `seed` is null, decoding is greedy and needs no seed (a seed would turn the
- * server's batching off).
- */
+/** The request of one prompt and repeat. Greedy decoding has no `seed`, which would turn the server's batching off. */
 export function chatRequest(
   question: { readonly prompt: Prompt; readonly seed: number | null },
   suite: Suite,
@@ -62,10 +59,7 @@ export function chatRequest(
   return { body, timeout_s: settings.timeout_s, retries: settings.retries };
 }
 
-/**
- * The same request for a short answer with the model's probabilities, which distinguishes two models that give the same
- * text.
- */
+/** The same request for a short answer with probabilities, which distinguishes models that give the same text. */
 export function probeRequest(prompt: Prompt, suite: Suite, settings: Settings<'eval'>): ChatRequest {
   const { body } = chatRequest({ prompt, seed: null }, suite, settings);
   return {

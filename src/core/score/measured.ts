@@ -8,10 +8,7 @@ export type MeasuredRow = Pick<Row, 'run' | 'model' | 'custody' | 'eval_identity
 export interface Measured {
   /** Parts in which some of the rows differ. */
   readonly differ: readonly PartName[];
-  /**
-   * Parts that some rows recorded and others, of an earlier version, did not. They do not count as different, but are
-   * mentioned.
-   */
+  /** Parts that rows of an earlier version did not record. They do not count as different, but are mentioned. */
   readonly unrecorded: readonly { readonly part: PartName; readonly runs: readonly string[] }[];
 }
 

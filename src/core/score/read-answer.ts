@@ -9,9 +9,7 @@ export interface ReadAnswer {
   /** What `assert` checks: the text. Native calls as JSON replace it, or are added to it (`{content, tool_calls}`). */
   readonly output: string;
   readonly calls: readonly Call[];
-  /**
-   * The call that decides the score: the first native one. In text it is the first call of the wrapper, else the first.
-   */
+  /** The call that decides the score: the first native one, else the wrapper's first in the text, else the first. */
   readonly deciding: Call | null;
   readonly thought: boolean;
   /** max_tokens ended the answer. */

@@ -66,9 +66,7 @@ export function renderRequests(suite: Suite, settings: Settings<'eval'>): Render
   });
 }
 
-/**
- * Environment variable of python/serve.py (chat_prompts.py): the date that chat templates see instead of the clock's.
- */
+/** Environment variable of python/serve.py: the date that chat templates see instead of the clock's. */
 export const promptDateVariable = 'PHASEBOX_PROMPT_DATE';
 
 /** The UTC date (2026-11-28) of an instant: the date that chat templates see in all runs of one phase. */

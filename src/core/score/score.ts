@@ -6,10 +6,7 @@ import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 import { summarize } from './summary.ts';
 
-/**
- * Part of every eval identity. Raise it when a rule here, in calls.ts, read-answer.ts or assert.ts changes, so that old
- * and new scores can be distinguished.
- */
+/** Part of every eval identity. Raise it when a rule here or in calls.ts, read-answer.ts or assert.ts changes. */
 export const scorerVersion = 1;
 
 /** The points of one answer, 0-1 each. `score` follows the lenient rules. */
@@ -45,10 +42,7 @@ interface Expected {
   readonly match: Prompt['match'];
 }
 
-/**
- * By `assert`: lenient and strict are the same. Its modes know only the names in a `tool-call`. Without any, no call is
- * wrong.
- */
+/** By `assert`: lenient and strict are the same, and only the names in a `tool-call` make a call wrong. */
 function scoreAsserted({ assert = [] }: Prompt, wrapper: string, read: ReadAnswer): AnswerPoints {
   const names = assert.flatMap((one) => {
     const wanted = one.type === 'tool-call' ? expectedCall.safeParse(one.value).data : undefined;
@@ -149,9 +143,7 @@ export function scoreSuiteBy(
   return { ok: true, score: summarize(suite.prompts, judged) };
 }
 
-/**
- * How often each prompt was asked. A complete table cannot have more repeats than lines, whatever number a line has.
- */
+/** How often each prompt was asked. A complete table cannot have more repeats than lines, whatever they say. */
 export function repeatsIn(answers: readonly ScorableAnswer[]): number {
   const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
   return Math.max(1, Math.min(highest, answers.length));

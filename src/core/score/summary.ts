@@ -13,10 +13,7 @@ function grouped<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return groups;
 }
 
-/**
- * The score of a prompt is the mean of its repeats. Categories and overall are means over prompts, and modes are counts
- * of answers.
- */
+/** A prompt's score is the mean of its repeats, categories and overall are means of prompts, modes count answers. */
 export function summarize(
   prompts: readonly { readonly id: string; readonly category: string }[],
   judged: Score['prompts'],

@@ -16,10 +16,7 @@ export function parseTolerant(text: string): unknown {
   }
 }
 
-/**
- * Not a regular expression for the texts between: a text of 10 MB overflows its stack, and unclosed ones take quadratic
- * time.
- */
+/** No regular expression: 10 MB of text overflow its stack, and unclosed quotes take quadratic time. */
 function withoutBareNumbers(text: string): string {
   const parts: string[] = [];
   for (let from = 0; ; ) {
@@ -32,10 +29,7 @@ function withoutBareNumbers(text: string): string {
   }
 }
 
-/**
- * Any value as JSON text. It is empty if JSON has no text for it (undefined, or nested more deeply than the stack
- * allows).
- */
+/** Any value as JSON text. Empty if it has none (undefined, or nested more deeply than the stack allows). */
 export function jsonText(value: unknown): string {
   try {
     return JSON.stringify(value) ?? '';

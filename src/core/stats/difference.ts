@@ -90,10 +90,7 @@ function answerOf(p: number, { low, high }: Difference, margin: number): Equival
   return low > margin || high < -margin ? 'no' : 'cannot tell';
 }
 
-/**
- * Whether one figure could be one more run of these: t = (value - mean) / (s sqrt(1 + 1/n)),
- * n - 1 degrees of freedom. Null below 2 runs.
- */
+/** Whether a figure could be one more of these runs: t = (value - mean) / (s sqrt(1 + 1/n)). Null below 2 runs. */
 export function oneMoreDraw(value: number, runs: readonly number[]): { t: number; df: number; p: number } | null {
   if (runs.length < 2) return null;
   const df = runs.length - 1;

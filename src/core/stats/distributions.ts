@@ -10,10 +10,7 @@ const polishSteps = 3;
 /** Far more than needed: rounding may keep the last factor from ever being exactly 1. */
 const mostTerms = 1000;
 
-/**
- * P(|T| >= |t|) of Student's t with `df` degrees of freedom (any positive number). It is exact far out, where 1 - cdf
- * is 0.
- */
+/** P(|T| >= |t|) of Student's t with `df` degrees of freedom, any positive number. Exact far out too. */
 export function studentTwoSided(t: number, df: number): number {
   if (!Number.isFinite(t)) return 0;
   return incompleteBeta(df / (df + t * t), df / 2, 0.5);

@@ -11,10 +11,7 @@ const mostRuns = 1000;
 /** With this many steps, Simpson's rule agrees with SciPy's quad to 2e-8. */
 const steps = 400;
 
-/**
- * The sd of run means within groups (phases), and its degrees of freedom. Groups of one add nothing. Null if there are
- * no others.
- */
+/** The sd of run means within groups (phases), and its degrees of freedom. Null without a group of two. */
 export function pooledSd(groups: readonly (readonly number[])[]): { sd: number; df: number } | null {
   let squares = 0;
   let df = 0;
@@ -91,9 +88,7 @@ export function sdInterval(sd: number, df: number): Interval {
   };
 }
 
-/**
- * From `npm run bench:stats`: sd of runs in points on 27 prompts, and how often the sign-flip test says "they differ".
- */
+/** From `npm run bench:stats`: sd of runs in points on 27 prompts, and how often sign-flip says "they differ". */
 const falseAlarms = [
   { sd: 0, share: 0.04 },
   { sd: 5, share: 0.11 },

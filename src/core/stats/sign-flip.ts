@@ -1,16 +1,10 @@
 import { seededRandom } from './random.ts';
 
-/**
- * The sign-flip (Fisher-Pitman) test of two models on the same prompts. It is about these two models, not about
- * recipes.
- */
+/** The sign-flip (Fisher-Pitman) test of two models (not of their recipes) on the same prompts. */
 
 /** Up to this the distribution is computed exactly, and above it simulated. */
 const largestDenominator = 10_000;
-/**
- * Additions that the exact way may take: about 10 s. Thousands of prompts in ten-thousandths would take minutes, and
- * `up` would wait.
- */
+/** Additions of the exact way: about 10 s. Thousands of prompts in ten-thousandths would keep `up` waiting minutes. */
 const mostAdditions = 5e9;
 const flips = 100_000;
 /** Scores are means of a few fractions, so their differences are off by about 1e-16. True fractions are 1e-8 apart. */
