@@ -1,7 +1,6 @@
 import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { atPath, listNames, privateMode, sync } from '../io/disk/files.ts';
-import { nonce } from '../io/disk/nonce.ts';
+import { atPath, listNames, nonce, privateMode, sync } from '../io/disk/files.ts';
 import { numbered } from './claim.ts';
 import { isPrivate } from './private-config.ts';
 

@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
-import { hasCode, ifAbsent, sync } from '../disk/files.ts';
+import { hasCode, ifAbsent, sync, useFile } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { fileInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
@@ -24,10 +24,7 @@ export interface CommitFs {
 
 export const diskFs: CommitFs = {
   remove: (path) => unlink(path).catch(ifAbsent(undefined)),
-  async write(path, text) {
-    const handle = await open(path, 'wx');
-    await handle.writeFile(text).finally(() => handle.close());
-  },
+  write: (path, text) => useFile(open(path, 'wx'), (file) => file.writeFile(text)),
   async list(folder) {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { holdsSecrets } from '../../core/secrets.ts';
 import type { JournalLine } from '../../events/journal.ts';
 import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
-import { listNames, privateMode, readTextNow, sync } from '../disk/files.ts';
+import { listNames, privateMode, readTextNow, sync, useFile } from '../disk/files.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
@@ -26,16 +26,12 @@ export const diskStore: StoreFs = {
   async makeFolder(path) {
     await mkdir(path, { recursive: true });
   },
-  async write(path, text, mode) {
-    const handle = await open(path, 'w', mode);
-    try {
-      if (mode !== undefined) await handle.chmod(mode);
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  },
+  write: (path, text, mode) =>
+    useFile(open(path, 'w', mode), async (file) => {
+      if (mode !== undefined) await file.chmod(mode);
+      await file.writeFile(text);
+      await file.sync();
+    }),
   rename,
   syncFolder: sync,
 };

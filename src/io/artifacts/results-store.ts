@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { openKeyedLock } from '../../core/keyed-lock.ts';
 import { mergeMarked } from '../../core/page/merge-marked.ts';
 import type { Row } from '../../events/row.ts';
-import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
+import { ifAbsent, readText, useFile, writeWhole } from '../disk/files.ts';
 import { moveAside } from '../disk/own-file.ts';
 import { type DamagedLine, openResults, resultsFile, takeRows } from './results-file.ts';
 
@@ -89,18 +89,15 @@ async function append(artifacts: string, row: Row, comesAfter: (run: string) => 
   if ((await fingerprint(path)).text !== known.fingerprint) return false;
   // If anything fails from here on, the state of the file is not known, and the next row reads it completely.
   left.delete(artifacts);
-  const handle = await open(path, 'a');
-  try {
-    const { size } = await handle.stat();
-    await handle.appendFile(`${JSON.stringify(row)}\n`).catch(async (error: unknown) => {
+  await useFile(open(path, 'a'), async (file) => {
+    const { size } = await file.stat();
+    await file.appendFile(`${JSON.stringify(row)}\n`).catch(async (error: unknown) => {
       // On a full disk, a part of it may have been written.
-      await handle.truncate(size);
+      await file.truncate(size);
       throw error;
     });
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+    await file.sync();
+  });
   known.runs.add(row.run);
   left.set(artifacts, { ...known, fingerprint: (await fingerprint(path)).text, last: row.run });
   return true;

@@ -1,8 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { type FileHandle, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
-import { nonce } from './nonce.ts';
+
+/** A name that no other process has: 12 hex digits. Not the pid: two containers on one workspace have equal ones. */
+export const nonce = (): string => randomBytes(6).toString('hex');
 
 /** Mode of a file that only its owner may read and write. */
 export const privateMode = 0o600;
@@ -61,6 +64,12 @@ export const isOddFile = (error: unknown): boolean => hasCode(error, 'EISDIR', '
  */
 export const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
+/** Closes the file after `work`, whether that succeeds or not. */
+export async function useFile<T>(opening: Promise<FileHandle>, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await opening;
+  return work(file).finally(() => file.close());
+}
+
 /**
  * Opens a regular file for reading. It never waits for a fifo and never reads a device, which may have no end: those
  * throw ENXIO, as a socket does.
@@ -81,17 +90,16 @@ export async function openRegular(path: string): Promise<FileHandle> {
  * A text file, or null if it does not exist. It never waits: a fifo, a folder or a link to itself in its place throws
  * DamagedFile.
  */
-export async function readText(path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> {
-  const handle = await openText(path);
-  if (handle === null) return null;
-  try {
-    return await handle.readFile(encoding);
-  } finally {
-    await handle.close();
-  }
+export const readText = (path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> =>
+  useText(path, (file) => file.readFile(encoding));
+
+/** What `work` reads of a text file, or null if it does not exist. Opens it as `readText` does. */
+export async function useText<T>(path: string, work: (file: FileHandle) => Promise<T>): Promise<T | null> {
+  const file = await openText(path);
+  return file === null ? null : work(file).finally(() => file.close());
 }
 
-/** The same for a reader that reads the file in parts, and closes it. */
+/** The same for a reader that closes the file itself. */
 export async function openText(path: string): Promise<FileHandle | null> {
   try {
     return await openRegular(path);
@@ -125,14 +133,7 @@ function notText(path: string, error: unknown): null {
 }
 
 /** Makes the content of a file or folder survive a power cut (on macOS Node's fsync is F_FULLFSYNC). */
-export async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+export const sync = (path: string): Promise<void> => useFile(open(path, 'r'), (file) => file.sync());
 
 /**
  * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. If several processes do
@@ -141,14 +142,11 @@ export async function sync(path: string): Promise<void> {
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);
-  const handle = await open(temporary, 'w');
-  try {
-    await handle.writeFile(content).catch(atPath(path));
-    if (mode !== undefined) await handle.chmod(mode);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await useFile(open(temporary, 'w'), async (file) => {
+    await file.writeFile(content).catch(atPath(path));
+    if (mode !== undefined) await file.chmod(mode);
+    await file.sync();
+  });
   await rename(temporary, path).catch(async (error: unknown) => {
     await rm(temporary);
     if (!hasCode(error, 'EISDIR', 'ENOTEMPTY', 'EEXIST')) throw error;

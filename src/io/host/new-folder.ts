@@ -1,8 +1,7 @@
 import { lstat, mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CommandError, messageOf } from '../../core/errors.ts';
-import { hasCode, ifAbsent, sync } from '../disk/files.ts';
-import { nonce } from '../disk/nonce.ts';
+import { hasCode, ifAbsent, nonce, sync } from '../disk/files.ts';
 import { commandLine } from './process-facts.ts';
 
 /**

@@ -2,6 +2,7 @@ import { open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
+import { useFile } from '../disk/files.ts';
 import { givenPath, homeOrNull } from '../host/home.ts';
 import { isExecutable, pathFolders } from '../host/which.ts';
 import { askFacts, type NoFacts } from './facts.ts';
@@ -82,17 +83,11 @@ const firstBytes = 4096;
 /** The Python that runs a script: the one in its first line, or the one next to it. Null if there is no such script. */
 async function interpreterOf(script: string): Promise<string | null> {
   if (!(await isExecutable(script))) return null;
-  const handle = await open(script, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(firstBytes), 0, firstBytes, 0);
-    const line = buffer.toString('utf8', 0, bytesRead).split('\n')[0] ?? '';
-    const path = /^#!\s*(\S*python\S*)$/.exec(line.trim())?.[1];
-    if (path !== undefined && isAbsolute(path)) return path;
-  } finally {
-    await handle.close();
-  }
-  // A long path does not fit into the first line. Then the line names a shell that starts the Python next to the
-  // script.
+  const start = await useFile(open(script, 'r'), (file) => file.read(Buffer.alloc(firstBytes), 0, firstBytes, 0));
+  const line = start.buffer.toString('utf8', 0, start.bytesRead).split('\n')[0] ?? '';
+  const path = /^#!\s*(\S*python\S*)$/.exec(line.trim())?.[1];
+  if (path !== undefined && isAbsolute(path)) return path;
+  // A long path does not fit into the first line, which then names a shell that starts the Python next to the script.
   return join(dirname(await realpath(script)), 'python');
 }
 

@@ -1,6 +1,6 @@
 import type { InspectedTensors } from '../../core/config/lookups.ts';
 import { headerLength, prefixBytes } from '../../core/mlx/safetensors.ts';
-import { hasCode, openRegular } from '../disk/files.ts';
+import { hasCode, openRegular, useFile } from '../disk/files.ts';
 import { damaged, parseTensorFile, type Read, smallJson, type TensorFile } from '../thread/parse-tensors.ts';
 import { runTask } from '../thread/run-task.ts';
 
@@ -22,16 +22,13 @@ export async function tensorFileOrFault(path: string): Promise<Read<TensorFile>>
 /** The size that a .safetensors file claims for its header. It is 0 if it cannot be read, which the later read reports. */
 export async function claimedHeader(path: string): Promise<number> {
   try {
-    const handle = await openRegular(path);
-    try {
+    return await useFile(openRegular(path), async (file) => {
       const prefix = new Uint8Array(prefixBytes);
-      const { size } = await handle.stat();
-      await handle.read(prefix, 0, prefixBytes, 0);
+      const { size } = await file.stat();
+      await file.read(prefix, 0, prefixBytes, 0);
       const length = headerLength(prefix, size);
       return length.ok ? length.value : 0;
-    } finally {
-      await handle.close();
-    }
+    });
   } catch {
     return 0;
   }

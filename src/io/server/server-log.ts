@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
-import { ifAbsent, openText } from '../disk/files.ts';
+import { ifAbsent, useText } from '../disk/files.ts';
 
 /** The log of a model server, from the moment it was opened. */
 export interface ServerLog {
@@ -57,14 +57,11 @@ export function died(how: string, code: number | null, lines: readonly string[])
 const size = async (path: string): Promise<number> => (await stat(path).catch(ifAbsent(null)))?.size ?? 0;
 
 async function read(path: string, from: number): Promise<Buffer> {
-  const handle = await openText(path);
-  // The wrapper makes the log a moment after it was spawned.
-  if (handle === null) return Buffer.alloc(0);
-  try {
-    const bytes = Buffer.alloc(Math.max(0, (await handle.stat()).size - from));
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
+  const found = await useText(path, async (file) => {
+    const bytes = Buffer.alloc(Math.max(0, (await file.stat()).size - from));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
     return bytes.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
+  });
+  // The wrapper makes the log a moment after it was spawned.
+  return found ?? Buffer.alloc(0);
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { isMapping, type Mapping } from '../../core/mapping.ts';
@@ -7,15 +7,14 @@ import type { ModelFolder } from '../../core/mlx/model-support.ts';
 import { refusedStart } from '../../core/mlx/python-json.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
 import { parseTolerant } from '../../core/score/tolerant-json.ts';
-import { hasCode, ifAbsent, openRegular } from '../disk/files.ts';
+import { ifAbsent } from '../disk/files.ts';
 import {
-  absence,
   damaged,
   missing,
   mostTensors,
-  notAFile,
   parseTensorFile,
   type Read,
+  readOpened,
   smallJson,
   type TensorFile,
   tooManyTensors,
@@ -114,34 +113,29 @@ async function tokenizerFault(folder: string, names: readonly string[]): Promise
   if (file === undefined)
     return { kind: 'missing', problem: `${tokenizerFiles[0]}: not there, and no other tokenizer is` };
   for (const name of [file, ...tokenizerExtras.filter((one) => names.includes(one))]) {
-    const fault = name.endsWith('.json') ? await jsonFault(join(folder, name)) : await fileFault(join(folder, name));
-    if (fault !== null) return { ...fault, problem: `${name}: ${fault.problem}` };
+    const path = join(folder, name);
+    const read = name.endsWith('.json') ? await readJson(path) : await readStart(path);
+    if (!read.ok) return { ...read.fault, problem: `${name}: ${read.fault.problem}` };
   }
   return null;
 }
 
-async function jsonFault(path: string): Promise<ModelFault | null> {
-  const json = await readJson(path);
-  return json.ok ? null : json.fault;
-}
-
 /** For a file that is not read as a whole: it exists, is not empty, and is not a pointer. */
-async function fileFault(path: string): Promise<ModelFault | null> {
-  const read = await opened(path, async (handle): Promise<Read<null>> => {
+const readStart = (path: string): Promise<Read<null>> =>
+  readOpened(path, async (file) => {
     const start = new Uint8Array(signatureBytes);
-    const { bytesRead } = await handle.read(start, 0, signatureBytes, 0);
+    const { bytesRead } = await file.read(start, 0, signatureBytes, 0);
     // An empty template or vocabulary was not saved on purpose.
-    const fault: ModelFault | null = bytesRead === 0 ? { kind: 'damaged', problem: 'empty' } : impostor(start);
+    if (bytesRead === 0) return damaged('empty');
+    const fault = impostor(start);
     return fault === null ? { ok: true, value: null } : { ok: false, fault };
   });
-  return read.ok ? null : read.fault;
-}
 
 /** Bytes: the largest tokenizer.json has a tenth of this. */
 const mostJsonBytes = 2 ** 28;
 
 const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
-  opened(path, async (handle) => {
+  readOpened(path, async (handle) => {
     const { size } = await handle.stat();
     if (size > most) return damaged(`${size} bytes; allowed: at most ${most}`);
     const bytes = await handle.readFile();
@@ -157,23 +151,6 @@ const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
       return damaged(`not JSON (${messageOf(error)})`);
     }
   });
-
-/** Reads an open file, or says what is in its place. */
-async function opened<T>(path: string, read: (handle: FileHandle) => Promise<Read<T>>): Promise<Read<T>> {
-  try {
-    const handle = await openRegular(path);
-    try {
-      return await read(handle);
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return missing(await absence(path));
-    const fault = notAFile(error);
-    if (fault !== null) return { ok: false, fault };
-    throw error;
-  }
-}
 
 const listFolder = (folder: string): Promise<string[] | null> => readdir(folder).catch(ifAbsent(null));
 

@@ -1,7 +1,7 @@
-import { readlink } from 'node:fs/promises';
+import { type FileHandle, readlink } from 'node:fs/promises';
 import { impostor, type ModelFault, signatureBytes } from '../../core/mlx/model-fault.ts';
 import { headerLength, prefixBytes, readHeader, type TensorHeader } from '../../core/mlx/safetensors.ts';
-import { hasCode, openRegular } from '../disk/files.ts';
+import { hasCode, openRegular, useFile } from '../disk/files.ts';
 
 /** The content of a file, or why it cannot be used. */
 export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: ModelFault };
@@ -29,51 +29,39 @@ export const smallJson = 2 ** 20;
 export const mostTensors = 100_000;
 export const tooManyTensors: ModelFault = { kind: 'form', problem: `more than ${mostTensors} tensors` };
 
-async function readTensorFile(path: string): Promise<Read<TensorFile>> {
-  const handle = await openRegular(path);
-  try {
-    const { size } = await handle.stat();
+/** All tensors of one .safetensors file, checked against its size. Only the header is read, however large it is. */
+export const parseTensorFile = (path: string): Promise<Read<TensorFile>> =>
+  readOpened(path, async (file) => {
+    const { size } = await file.stat();
     const start = new Uint8Array(signatureBytes);
-    await handle.read(start, 0, signatureBytes, 0);
+    await file.read(start, 0, signatureBytes, 0);
     const other = impostor(start);
     if (other !== null) return { ok: false, fault: other };
     const length = headerLength(start.subarray(0, prefixBytes), size);
     if (!length.ok) return damaged(length.problem);
     const bytes = Buffer.alloc(length.value);
-    const { bytesRead } = await handle.read(bytes, 0, length.value, prefixBytes);
+    const { bytesRead } = await file.read(bytes, 0, length.value, prefixBytes);
     const header = readHeader(bytes.toString('utf8', 0, bytesRead), length.value, size);
     if (!header.ok) return damaged(header.problem);
     if (header.value.tensors.length === 0) return damaged('it has no tensors');
     if (header.value.tensors.length > mostTensors) return { ok: false, fault: tooManyTensors };
     return { ok: true, value: { ...header.value, dataStart: prefixBytes + length.value } };
-  } finally {
-    await handle.close();
-  }
-}
+  });
 
-/**
- * All tensors of one .safetensors file, checked against the file's size. Only the header is read, on this thread,
- * however large it is.
- */
-export async function parseTensorFile(path: string): Promise<Read<TensorFile>> {
+/** Reads an open file, or says what is in its place. */
+export async function readOpened<T>(path: string, read: (file: FileHandle) => Promise<Read<T>>): Promise<Read<T>> {
   try {
-    return await readTensorFile(path);
+    return await useFile(openRegular(path), read);
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return missing(await absence(path));
-    const fault = notAFile(error);
-    if (fault !== null) return { ok: false, fault };
+    if (hasCode(error, 'EISDIR')) return damaged('is a folder');
+    if (hasCode(error, 'ENXIO')) return damaged('is not a regular file');
     throw error;
   }
 }
 
-/** What is in the place of a file, by the error of opening it. Null for any other error. */
-export function notAFile(error: unknown): ModelFault | null {
-  if (hasCode(error, 'EISDIR')) return { kind: 'damaged', problem: 'is a folder' };
-  return hasCode(error, 'ENXIO') ? { kind: 'damaged', problem: 'is not a regular file' } : null;
-}
-
 /** `not there`, or the missing target of a link: the Hub cache consists of links. */
-export async function absence(path: string): Promise<string> {
+async function absence(path: string): Promise<string> {
   const target = await readlink(path).catch(() => null);
   return target === null ? 'not there' : `is a link to ${target}, which is not there`;
 }

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { stripVTControlCharacters } from 'node:util';
 import { isException } from '../../core/mlx/diagnose.ts';
-import { openText } from '../disk/files.ts';
+import { useText } from '../disk/files.ts';
 
 const poll_ms = 200;
 
@@ -63,21 +63,17 @@ function splitter(onLine: (line: string) => void): { take(chunk: Buffer): void; 
 }
 
 async function readFrom(path: string, position: number, take: (chunk: Buffer) => void): Promise<number> {
-  const handle = await openText(path);
-  // The wrapper makes the log a moment after it was spawned.
-  if (handle === null) return 0;
-  try {
+  const total = await useText(path, async (file) => {
     const chunk = Buffer.alloc(64 * 1024);
-    let total = 0;
-    for (;;) {
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, position + total);
-      if (bytesRead === 0) return total;
+    for (let at = position; ; ) {
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+      if (bytesRead === 0) return at - position;
       take(Buffer.from(chunk.subarray(0, bytesRead)));
-      total += bytesRead;
+      at += bytesRead;
     }
-  } finally {
-    await handle.close();
-  }
+  });
+  // The wrapper makes the log a moment after it was spawned.
+  return total ?? 0;
 }
 
 /**

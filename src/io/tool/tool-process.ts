@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { parsedOrNull } from '../../core/json.ts';
-import { hasCode, isOddFile, readText } from '../disk/files.ts';
+import { hasCode, isOddFile, readText, useFile } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { bootId, commandLine, groupMembers, holdersOf } from '../host/process-facts.ts';
 
@@ -116,8 +116,7 @@ export async function startedBy(dir: string): Promise<number | null> {
 /** The process that makes `started` first decides. True if this one made it, so that the tool can never start. */
 export async function revokeTool(dir: string): Promise<boolean> {
   try {
-    const handle = await open(join(dir, 'started'), 'wx');
-    await handle.writeFile(revokedMark).finally(() => handle.close());
+    await useFile(open(join(dir, 'started'), 'wx'), (file) => file.writeFile(revokedMark));
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return wasRevoked(dir);
@@ -140,11 +139,8 @@ async function wasRevoked(dir: string): Promise<boolean> {
 /** True while wrapper or tool hold the fifo open. The kernel answers this, so no reused pid and no clock can be wrong. */
 export async function isAlive(dir: string): Promise<boolean> {
   try {
-    const handle = await open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK);
-    return await handle
-      .stat()
-      .then((found) => found.isFIFO())
-      .finally(() => handle.close());
+    const opening = open(join(dir, 'alive'), constants.O_WRONLY | constants.O_NONBLOCK);
+    return (await useFile(opening, (file) => file.stat())).isFIFO();
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR') || isOddFile(error)) return false;
     throw error;

@@ -1,5 +1,5 @@
-import { constants, type Stats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
 import { phaseOfRun } from '../../core/config/plan-runs.ts';
@@ -8,7 +8,7 @@ import { CommandError, messageOf } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
 import { phaseFolder, readPhaseRecord } from '../artifacts/phase-store.ts';
 import { readRun } from '../artifacts/run-folder.ts';
-import { hasCode, listNames } from '../disk/files.ts';
+import { hasCode, listNames, openRegular, useFile } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { absolutePath } from '../host/home.ts';
@@ -119,24 +119,18 @@ const entryOf = (entry: Stats): NonNullable<Entry> => ({
   bytes: entry.size,
 });
 
-/**
- * A file of at most 1 MB that a person dropped or named. It never waits (fifos) and never reads files that are too
- * large.
- */
+/** A file of at most 1 MB that a person dropped or named. It never waits (fifos), and reads no larger file. */
 export async function readSmallFile(path: string): Promise<FileBytes> {
   const fail = (message: string): FileBytes => ({ ok: false, message });
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const entry = entryOf(await handle.stat());
-      if (entry.kind !== 'file')
-        return fail(`${path} is ${entry.kind === 'folder' ? 'a folder' : 'not a regular file'}`);
-      if (entry.bytes > maxConfigBytes) return fail(`${path} is too large: ${entry.bytes} bytes; allowed: 1 MB`);
-      return { ok: true, bytes: await handle.readFile() };
-    } finally {
-      await handle.close();
-    }
+    return await useFile(openRegular(path), async (file) => {
+      const { size } = await file.stat();
+      if (size > maxConfigBytes) return fail(`${path} is too large: ${size} bytes; allowed: 1 MB`);
+      return { ok: true, bytes: await file.readFile() };
+    });
   } catch (error) {
+    if (hasCode(error, 'EISDIR')) return fail(`${path} is a folder`);
+    if (hasCode(error, 'ENXIO')) return fail(`${path} is not a regular file`);
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ERR_INVALID_ARG_VALUE')) return fail(`${path} does not exist`);
     if (hasCode(error, 'ELOOP', 'ENAMETOOLONG')) return fail(`${path} is not the path of a file`);
     if (hasCode(error, 'EACCES', 'EPERM')) return fail(`${path} may not be read (no permission)`);
