@@ -154,7 +154,7 @@ export const registerVerify: Register = (program, exit) => {
       0: 'everything is complete',
       1: 'something is damaged',
       2: 'there is no such run',
-      3: 'this folder is not a workspace, or a file of the run cannot be read',
+      3: 'this folder is not a workspace, or the run that you named is `damaged` (its `run.json` or journal cannot be read)',
     },
   })
     .argument('[run]', 'a run, such as 43a-s0 (default: all)')
