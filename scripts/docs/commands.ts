@@ -1,7 +1,6 @@
 import type { Argument, Command } from 'commander';
 import { commands } from '../../src/commands/index.ts';
-import { emptyProgram } from '../../src/commands/parts/program.ts';
-import { usageOf } from '../../src/commands/parts/usage.ts';
+import { emptyProgram, usageOf } from '../../src/commands/parts/command.ts';
 import { fenced, table } from './markdown.ts';
 
 /** The program with every command. */

@@ -1,6 +1,5 @@
 import { ask } from './parts/ask.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented, runOrPhase } from './parts/usage.ts';
+import { documented, type Register, runOrPhase, workspaceOf } from './parts/command.ts';
 
 export const registerCancel: Register = (program, exit) => {
   documented(program.command('cancel'), {

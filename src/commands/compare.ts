@@ -4,10 +4,10 @@ import { groupRuns } from '../core/compare/groups.ts';
 import { type Summary, summarise } from '../core/compare/summary.ts';
 import { CommandError } from '../core/errors.ts';
 import { none, percent } from '../core/format.ts';
-import { gateText } from '../core/page/report-gate.ts';
 import {
   findingText,
   findingWords,
+  gateText,
   meanText,
   pValue,
   rangeText,
@@ -21,9 +21,8 @@ import { plural } from '../core/words.ts';
 import { readResults } from '../io/artifacts/results-file.ts';
 import { readPhases, readScores } from '../io/page/page-input.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 /** `43a`, or a variant of it: `43a-q4`. */
 const nameOf = ({ group }: Summary): string =>

@@ -2,8 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
-import { type DataReport, lastReport, type SplitResult } from '../core/page/data-report.ts';
-import { dataText } from '../core/page/data-text.ts';
+import { type DataReport, dataText, lastReport, type SplitResult } from '../core/page/data-report.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { shellLine } from '../core/shell.ts';
 import type { CheckReport } from '../events/data-report.ts';
@@ -17,10 +16,9 @@ import { resolveModel } from '../io/model/models.ts';
 import { findPython } from '../io/model/python.ts';
 import { pagePlace, writeDataPage } from '../io/page/write-data-page.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
+import { globals, type Register } from './parts/command.ts';
 import { dataFlags, type Flags, namedKeys, rowAddress } from './parts/data-flags.ts';
-import { print, printError } from './parts/output.ts';
-import { globals, type Register } from './parts/register.ts';
-import { warnOfWorkspace } from './parts/warnings.ts';
+import { print, printError, warnOfWorkspace } from './parts/output.ts';
 
 export interface DataOptions extends Pick<Flags, 'model' | 'maskPrompt' | 'maxSeqLength' | 'split'> {
   /** The folder in which Python is searched: a workspace, or any other. */

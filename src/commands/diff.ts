@@ -5,10 +5,9 @@ import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { manifestsOf, openRunStore, type RunStore } from '../io/artifacts/run-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { missingRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 /** Prints what differs between two runs, finished or not. Throws CommandError 2 (unknown run). */
 export async function diff(

@@ -8,10 +8,8 @@ import { checkMachine, type Machine, thisMachine } from './parts/check-machine.t
 import { checkPlaces } from './parts/check-places.ts';
 import { checkPython } from './parts/check-tools.ts';
 import { type Check, checked, missing } from './parts/checks.ts';
-import { print } from './parts/output.ts';
-import { globals, type Register } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { warnOfWorkspace } from './parts/warnings.ts';
+import { documented, globals, type Register } from './parts/command.ts';
+import { print, warnOfWorkspace } from './parts/output.ts';
 
 /** The output of `doctor --json`. */
 export interface Diagnosis {

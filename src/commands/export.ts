@@ -10,11 +10,10 @@ import { packageRoot } from '../io/host/package-root.ts';
 import { type Cloned, cloneFolder, type Piece } from '../io/model/clone-folder.ts';
 import { contentHash } from '../io/thread/content-hash.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { finalModel, type LocatedModel, modelFiles, proveAll } from './parts/final-model.ts';
 import { type FoundRun, findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 /** The result of an export, for its message. */
 export interface Exported extends Cloned {

@@ -8,11 +8,10 @@ import { openRunStore } from '../io/artifacts/run-store.ts';
 import { machineHolder } from '../io/claim/machine-slot.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/queue/report-store.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type StoredRows } from './parts/garbage.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
 import { sharedGarbage } from './parts/shared-garbage.ts';
-import { documented } from './parts/usage.ts';
 
 export interface GcOptions {
   /** Include the final models of done runs. */

@@ -1,4 +1,4 @@
-import type { Register } from './parts/register.ts';
+import type { Register } from './parts/command.ts';
 
 /** Every command, in the order of the help. Each is loaded only if it may be the one that was called. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {

@@ -6,10 +6,8 @@ import { packageRoot } from '../io/host/package-root.ts';
 import { installMlx } from '../io/model/facts.ts';
 import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
-import { print, printError } from './parts/output.ts';
-import { globals, type Register } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { warnOfWorkspace } from './parts/warnings.ts';
+import { documented, globals, type Register } from './parts/command.ts';
+import { print, printError, warnOfWorkspace } from './parts/output.ts';
 import { schemaFile } from './schema.ts';
 
 /** What `init` did: files by name inside the folder, in the order of the message. */
@@ -53,10 +51,7 @@ export async function init(folder: string, env: NodeJS.ProcessEnv = process.env)
 
 const suiteFile = join('suites', 'agent-27.yaml');
 
-/**
- * The line of .gitignore for the runs: results.jsonl and COMPARISON.md next to them are small. There is none if they
- * are elsewhere.
- */
+/** The line of .gitignore for the runs (results.jsonl and COMPARISON.md are small). None if they are elsewhere. */
 const runsOf = (artifacts: string): string[] =>
   artifacts === '' || artifacts.startsWith('..') || isAbsolute(artifacts)
     ? []

@@ -7,11 +7,9 @@ import { readRows } from '../io/artifacts/results-file.ts';
 import type { StoredRun } from '../io/artifacts/run-store.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, oneOf, type Register, workspaceOf } from './parts/command.ts';
 import { findRun } from './parts/find-run.ts';
 import { print, printLog } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { oneOf } from './parts/values.ts';
 
 const poll_ms = 200;
 

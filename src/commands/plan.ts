@@ -4,9 +4,8 @@ import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
+import { type PlannedTools, stageCommands, stageTimes } from '../core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
-import { type PlannedTools, stageCommands } from '../core/plan/stage-commands.ts';
-import { stageTimes } from '../core/plan/stage-times.ts';
 import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { driverPath } from '../io/host/driver-path.ts';
@@ -21,10 +20,8 @@ import {
   suiteOf,
 } from '../producers/plan-context.ts';
 import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
-import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { warn, warnOutsideOutput } from './parts/warnings.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
+import { print, warn, warnOutsideOutput } from './parts/output.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
@@ -36,9 +33,7 @@ export interface PlanOptions {
   readonly warn?: (line: string) => void;
 }
 
-/**
- * `phasebox plan`: shows what configs would do, and changes nothing. Throws CommandError (2, 3).
- */
+/** Shows what configs would do, and changes nothing. Throws CommandError (2, 3). */
 export async function plan(files: readonly string[], options: PlanOptions): Promise<void> {
   const { against, print, workspace } = options;
   const context = await openPlanContext(workspace);

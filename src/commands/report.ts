@@ -3,9 +3,8 @@ import { CommandError } from '../core/errors.ts';
 import { ifAbsent } from '../io/disk/files.ts';
 import { writePages } from '../io/page/pages.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print, printError } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 /**
  * Renders the comparison and the answers again from results.jsonl. Prints the path of the page, or the page itself

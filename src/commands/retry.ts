@@ -1,8 +1,6 @@
 import { type StageName, stageNames } from '../events/stages.ts';
 import { ask } from './parts/ask.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented, runOrPhase } from './parts/usage.ts';
-import { oneOf } from './parts/values.ts';
+import { documented, oneOf, type Register, runOrPhase, workspaceOf } from './parts/command.ts';
 
 export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry'), {

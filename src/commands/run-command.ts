@@ -2,18 +2,14 @@ import { CommanderError } from 'commander';
 import { CommandError } from '../core/errors.ts';
 import { expandArgument } from '../io/host/home.ts';
 import { commands } from './index.ts';
+import { emptyProgram, type Register } from './parts/command.ts';
 import { errorText } from './parts/error-text.ts';
 import { print, printError } from './parts/output.ts';
-import { emptyProgram } from './parts/program.ts';
-import type { Register } from './parts/register.ts';
 
 /** That of the running command. */
 let workspace = '.';
 
-/**
- * Runs the command of argv and returns its exit code. Its errors are printed. `begins` is called with the command's
- * name before it does anything.
- */
+/** Runs the command of argv, prints its errors and returns its exit code. `begins` gets its name before it works. */
 export function runCommand(argv: readonly string[], begins: (name: string) => void = () => undefined): Promise<number> {
   return main(argv, begins).catch(exitCodeOf);
 }
@@ -40,19 +36,14 @@ async function main(argv: readonly string[], begins: (name: string) => void): Pr
   return exitCode;
 }
 
-/**
- * The commands that argv names anywhere, one of which was called. If there are none (`--help`, a typing error), all.
- */
+/** The commands that argv names anywhere. If there are none (`--help`, a typing error), all. */
 function asked(argv: readonly string[]): readonly (() => Promise<Register>)[] {
   if (argv.includes('--version')) return [];
   const named = Object.entries(commands).flatMap(([name, load]) => (argv.includes(name) ? [load] : []));
   return named.length > 0 ? named : Object.values(commands);
 }
 
-/**
- * Prints an error of the running command and returns its exit code. Commander has already printed its own errors. Help
- * and version are not errors.
- */
+/** Prints an error and returns its exit code. Commander has printed its own. Help and version are no errors. */
 export async function exitCodeOf(error: unknown): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   printError(`${await errorText(error, workspace)}\n`);

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packageRoot } from '../io/host/package-root.ts';
+import { documented, oneOf, type Register } from './parts/command.ts';
 import { print } from './parts/output.ts';
-import type { Register } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { oneOf } from './parts/values.ts';
 
 /** A JSON Schema as a file for editors. It is in the installed package. */
 export const schemaFile = (name: 'phase' | 'workspace'): string =>

@@ -14,10 +14,8 @@ import type { ScorableAnswer, Suite } from '../events/suite.ts';
 import { readText } from '../io/disk/files.ts';
 import { scoreOf } from '../io/thread/off-thread.ts';
 import { runScorer } from '../io/tool/run-scorer.ts';
-import { print } from './parts/output.ts';
-import type { Register } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { warn } from './parts/warnings.ts';
+import { documented, type Register } from './parts/command.ts';
+import { print, warn } from './parts/output.ts';
 
 /** `--suite` and `--answers` are paths from the current folder. */
 export interface ScoreOptions {

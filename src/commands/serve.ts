@@ -14,12 +14,10 @@ import { findPython } from '../io/model/python.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
+import { documented, type Register, wholeNumber, workspaceOf } from './parts/command.ts';
 import { finalModel, type LocatedModel, proveAll } from './parts/final-model.ts';
 import { findRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { wholeNumber } from './parts/values.ts';
 
 export interface ServeOptions {
   readonly run: string;

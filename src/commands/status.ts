@@ -3,7 +3,7 @@ import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { DamagedFile } from '../core/errors.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
-import { missingRunText } from '../core/run/old-rows.ts';
+import { missingRunText } from '../core/run/row-words.ts';
 import type { RunStatus } from '../core/run/status.ts';
 import { duration, plural } from '../core/words.ts';
 import { missingRuns } from '../io/artifacts/missing-runs.ts';
@@ -18,20 +18,15 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { intakeFolders } from '../producers/intake.ts';
 import { keptFiles } from '../producers/kept-files.ts';
 import { look } from '../producers/look.ts';
-import { diskLine } from './parts/disk-line.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { type ShownRun, showRuns, wide } from './parts/status-runs.ts';
-import { documented } from './parts/usage.ts';
+import { diskLine, type ShownRun, showRuns, wide } from './parts/status-runs.ts';
 
 /** The output of `status --json`. */
 export interface Status {
   readonly up: boolean;
   readonly paused: boolean;
-  /**
-   * What the broker of the running `up` refuses, so that nothing new starts, and since when (ISO 8601). It is null if
-   * the broker works.
-   */
+  /** What the broker of the running `up` refuses, so that nothing new starts, and since when (ISO 8601). */
   readonly broker: BrokerNote | null;
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];

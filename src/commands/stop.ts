@@ -6,9 +6,8 @@ import { ownerOf } from '../io/claim/ownership.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { outcomesOf } from './parts/ask.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 const poll_ms = 200;
 

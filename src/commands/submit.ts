@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { maxConfigBytes } from '../core/config/read-yaml.ts';
 import { CommandError, messageOf } from '../core/errors.ts';
-import { rowLine } from '../core/run/row-line.ts';
+import { rowLine } from '../core/run/row-words.ts';
 import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
@@ -12,9 +12,8 @@ import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { lookAt, readContent } from '../producers/look.ts';
 import { askOwner } from './parts/ask.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print, printError } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 export interface SubmitOptions {
   readonly workspace: Pick<Workspace, 'config' | 'artifacts'>;
@@ -71,9 +70,7 @@ async function readGiven(path: string): Promise<SubmittedFile> {
   }
 }
 
-/**
- * Prints the result for each file. Returns 2 if one was rejected although it was checked: something changed meanwhile.
- */
+/** Returns 2 if a file was rejected although it was checked: something changed meanwhile. */
 function report(files: readonly SubmissionResult[], { workspace, out, err }: SubmitOptions): 0 | 2 {
   for (const { name, intention, warnings } of files) {
     out(intention);

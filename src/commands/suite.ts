@@ -4,10 +4,8 @@ import { CommandError } from '../core/errors.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
 import { plural } from '../core/words.ts';
 import { atPath, hasCode, readText } from '../io/disk/files.ts';
+import { documented, oneOf, type Register } from './parts/command.ts';
 import { printError, printFile } from './parts/output.ts';
-import type { Register } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
-import { oneOf } from './parts/values.ts';
 
 interface Flags {
   /** Path of the suite to write. If absent, it is printed. */
@@ -22,10 +20,7 @@ export interface SuiteOptions extends Flags {
   readonly tell: (text: string) => void;
 }
 
-/**
- * Makes an eval suite from chat data. Throws CommandError 2 if there is no such file, no usable example, or if
- * `output` exists.
- */
+/** Throws CommandError 2 if there is no such file, no usable example, or if `output` exists. */
 export async function suiteFromData(path: string, options: SuiteOptions): Promise<void> {
   const text = await readText(path);
   if (text === null) throw new CommandError(2, `${path} does not exist.`);

@@ -15,16 +15,14 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime/runtime.ts';
-import { allDone, openSteps, type Steps } from './parts/all-done.ts';
+import { documented, globals, type Register, workspaceOf } from './parts/command.ts';
 import { detach, reportUp } from './parts/detach.ts';
+import { AskedToLeave, allDone, catchSignals, leaving, openSteps, type Steps } from './parts/ending.ts';
 import { errorText } from './parts/error-text.ts';
-import { AskedToLeave, catchSignals, leaving } from './parts/leaving.ts';
 import { openRuntime } from './parts/open-runtime.ts';
-import { globals, type Register, workspaceOf } from './parts/register.ts';
+import { warnOutsideOutput } from './parts/output.ts';
 import { openScreen, type Screen } from './parts/screen.ts';
 import { endingLine, liveLines, noticeLine, timed } from './parts/up-lines.ts';
-import { documented } from './parts/usage.ts';
-import { warnOutsideOutput } from './parts/warnings.ts';
 
 export interface UpOptions {
   readonly once: boolean;

@@ -15,10 +15,9 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { readSharedManifest } from '../workers/attempt/shared-folder.ts';
 import { leftOutText } from '../workers/queue/report-store.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
+import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { missingRun } from './parts/find-run.ts';
 import { print } from './parts/output.ts';
-import { type Register, workspaceOf } from './parts/register.ts';
-import { documented } from './parts/usage.ts';
 
 /** One committed stage, or the score of a base model. */
 interface Checked {
@@ -35,10 +34,7 @@ export interface VerifyOptions {
   readonly out: (line: string) => void;
 }
 
-/**
- * Verifies that every committed stage is unchanged, with one line each. Returns how many are damaged. Throws
- * CommandError 2 (unknown run).
- */
+/** Prints a line for each committed stage. Returns how many are damaged. Throws CommandError 2 (unknown run). */
 export async function verify(workspace: Workspace, { run, deep, out }: VerifyOptions): Promise<number> {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();

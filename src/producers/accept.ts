@@ -3,7 +3,7 @@ import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
 import { changedLines } from '../core/config/phase-changes.ts';
 import { CommandError, DamagedFile, messageOf } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
-import { additionText, replacedTexts } from '../core/run/old-rows.ts';
+import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
 import { oldRows } from '../io/artifacts/old-rows.ts';

@@ -2,7 +2,7 @@ import { basename, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inboxName } from '../core/config/inbox-names.ts';
 import { messageOf } from '../core/errors.ts';
-import { additionText, replacedTexts } from '../core/run/old-rows.ts';
+import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { RequestAnswer, Submission, SubmissionResult } from '../events/request.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { stateOf } from './accept.ts';

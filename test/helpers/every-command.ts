@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Command } from 'commander';
 import { commands } from '../../src/commands/index.ts';
-import { emptyProgram } from '../../src/commands/parts/program.ts';
+import { emptyProgram } from '../../src/commands/parts/command.ts';
 
 /** The program with every command, each registered under the name it is loaded by. */
 export async function everyCommand(): Promise<Command> {

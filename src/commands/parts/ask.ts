@@ -27,9 +27,7 @@ const patience_ms = 2000;
 /** Files of the inbox that a message names. */
 const mostNamed = 5;
 
-/**
- * Sends a request and prints its result. Returns the exit code. Throws CommandError 2 if there is no such run or phase.
- */
+/** Sends a request, prints its result and returns the exit code. Throws CommandError 2 (no such run or phase). */
 export async function ask(workspace: Workspace, request: ControlRequest): Promise<number> {
   if ('target' in request && request.target !== null) await refuseUnknown(workspace, request.target);
   const outcomes = await outcomesOf(workspace, request);

@@ -10,10 +10,7 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import { knownId } from '../../io/workspace/workspace-id.ts';
 import { type Check, missing, ok, warn } from './checks.ts';
 
-/**
- * The configured broker, which must answer and accept a write. Otherwise the workspace's own, or what one would be
- * started from.
- */
+/** The configured broker, the workspace's own, or what one would be started from. */
 export async function checkBroker(workspace: Workspace | null, url: string | undefined): Promise<Check[]> {
   const prefix = workspace === null ? null : brokerPrefix((await knownId(workspace.state)) ?? 'doctor');
   // A configured broker is only described here, and never started.

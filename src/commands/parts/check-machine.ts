@@ -65,9 +65,7 @@ async function checkCaffeinate({ platform }: Machine): Promise<Check[]> {
   return [warn('caffeinate', `${path} does not exist`, 'Turn off sleep in the system settings for the night.')];
 }
 
-/**
- * With a compiler on PATH, mlx first builds its CPU kernels: a minute per model, where the work itself takes seconds.
- */
+/** With a compiler on PATH, mlx first builds CPU kernels: a minute per model, where the work takes seconds. */
 async function checkCompiler({ platform, env }: Machine): Promise<Check[]> {
   if (platform !== 'linux' || env.MLX_DISABLE_COMPILE) return [];
   if ((await which(['g++'], env)) === null) return [];

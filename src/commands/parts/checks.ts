@@ -30,10 +30,7 @@ export async function remedyOf(error: unknown, root: string | null, otherwise: s
   return refused?.todo ?? otherwise;
 }
 
-/**
- * A check that throws also gives a line: `missing` with the error. CommandErrors already say what to do. `root` is the
- * folder of the workspace, or null if the check is not about one.
- */
+/** `missing` with the error if the check throws. `root` is the folder of the workspace, null if it is not about one. */
 export async function checked(
   name: string,
   root: string | null,

@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { CommandError } from '../../core/errors.ts';
 import type { RowAddress } from '../../core/mlx/look-argv.ts';
 import type { RowKeys } from '../../events/stages/mlx.ts';
-import { documented } from './usage.ts';
-import { wholeNumber } from './values.ts';
+import { documented, wholeNumber } from './command.ts';
 
 /** The options of `phasebox data` as commander gives them. */
 export interface Flags {

@@ -1,10 +1,7 @@
 import { CommandError } from '../../core/errors.ts';
 import { diskErrorOf } from '../../io/host/disk-errors.ts';
 
-/**
- * An error of a command in sentences: what is wrong and what to do. `workspace` is used for a path that the system does
- * not name.
- */
+/** What is wrong and what to do. `workspace` is used for a path that the system does not name. */
 export async function errorText(error: unknown, workspace: string): Promise<string> {
   const isKnown = error instanceof CommandError;
   const refused = await diskErrorOf(isKnown ? error.cause : error, workspace);

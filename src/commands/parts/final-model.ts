@@ -31,10 +31,7 @@ export interface Weights {
   readonly hash: string | null;
 }
 
-/**
- * The final model of a run: one model, or base + adapter (`fuse.mode: none`), the adapter with the file names that
- * mlx_lm reads.
- */
+/** One model, or base + adapter (`fuse.mode: none`), the adapter with the file names that mlx_lm reads. */
 export type LocatedModel =
   | { readonly kind: 'model'; readonly model: Weights }
   | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };

@@ -66,10 +66,7 @@ export async function leftoversOf({ runStore, rows }: StoredRows, stored: Stored
 
 const logFiles: readonly string[] = ['log.txt', 'command.json'];
 
-/**
- * Everything of a failed attempt except its logs and what the next one resumes from. It is left if a crash came before
- * the cleanup.
- */
+/** A failed attempt without its logs and what the next one resumes from: left if a crash came before the cleanup. */
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
   const kept = [...logFiles, ...carriedFiles(of.stage)];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

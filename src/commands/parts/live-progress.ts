@@ -83,10 +83,7 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   );
 }
 
-/**
- * The log has no times of its own, so the remaining time follows from the mean speed since the file `startedAt` was
- * made.
- */
+/** The log has no times: the remaining time follows from the mean speed since the file `startedAt` was made. */
 async function withEta(progress: Progress, startedAt: string): Promise<Progress> {
   const { iteration, of } = progress;
   const started = await stat(startedAt).catch(() => null);

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { openKeyedLock } from '../../core/keyed-lock.ts';
-import { replacedText } from '../../core/run/old-rows.ts';
+import { replacedText } from '../../core/run/row-words.ts';
 import { sortRows } from '../../io/artifacts/old-rows.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { clearResults, retireRows } from '../../io/artifacts/results-store.ts';
@@ -59,10 +59,7 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
   };
 }
 
-/**
- * What the workers share, from the disk and the user's Python. Throws CommandError 3 if there is no Python with mlx_lm,
- * or no broker.
- */
+/** What the workers share. Throws CommandError 3 if there is no Python with mlx_lm, or no broker. */
 export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
   const { workspace, log, broker, signal, stop, notice } = parts;
   const python = await findPython(workspace);

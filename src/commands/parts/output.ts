@@ -1,4 +1,7 @@
+import { fstat } from 'node:fs';
+import { promisify } from 'node:util';
 import { printableLines, printableLog } from '../../core/printable.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
 
 /** Text for people on stdout. Names, keys and messages in it cannot move the cursor. */
 export const print = (text: string): void => void process.stdout.write(printableLines(text));
@@ -16,3 +19,28 @@ export const printFile = (text: string): void =>
 /** Resolves when all output has left this process, with the error of the output if there was one. */
 export const printed = (): Promise<Error | null> =>
   new Promise((resolve) => process.stdout.write('', (error) => resolve(error ?? null)));
+
+const statOf = promisify(fstat);
+
+/** Writes one warning to stderr. */
+export const warn = (line: string): void => printError(`${line}\n`);
+
+/** `warn`, or nothing if stdout shows them too and is the same terminal, file or pipe (`2>&1`). */
+export async function warnOutsideOutput(): Promise<(line: string) => void> {
+  return (await isOnePlace()) ? () => undefined : warn;
+}
+
+/** Doubtful settings in phasebox.yaml, on stderr. */
+export function warnOfWorkspace({ warnings = [] }: Pick<Workspace, 'warnings'>): void {
+  for (const text of warnings) warn(`phasebox.yaml: ${text}`);
+}
+
+async function isOnePlace(): Promise<boolean> {
+  try {
+    const [out, err] = await Promise.all([statOf(process.stdout.fd), statOf(process.stderr.fd)]);
+    return out.dev === err.dev && out.ino === err.ino;
+  } catch {
+    // A closed descriptor is not a place.
+    return false;
+  }
+}

@@ -12,10 +12,7 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import { baseFile } from '../../workers/stages/base-score.ts';
 import { type Garbage, type StoredRows, wholeFolder } from './garbage.ts';
 
-/**
- * What belongs to no run: scores of base models that are gone, logs of downloads, servers and phasebox itself, old
- * prompts.
- */
+/** What belongs to no run: scores of base models that are gone, old logs and prompts, folders of killed servers. */
 export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows): Promise<Garbage[]> {
   const found = [
     ...(await baseScores(workspace, storedRows)),
@@ -79,10 +76,7 @@ async function servers({ state }: Workspace): Promise<Garbage[]> {
   return found;
 }
 
-/**
- * Days for which rendered prompts are kept. Those of models and suites that are no longer used would otherwise stay
- * permanently.
- */
+/** Days for which rendered prompts are kept. Those of models that are no longer used would stay permanently. */
 const promptDays = 30;
 
 async function oldPrompts({ state }: Workspace): Promise<Garbage[]> {

@@ -1,29 +1,27 @@
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import type { RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
-import { removedText, replacedText } from '../../core/run/old-rows.ts';
-import { resultText } from '../../core/run/row-line.ts';
+import { removedText, replacedText, resultText } from '../../core/run/row-words.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
+import { sizeText } from '../../core/size-text.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
-import { attemptFolder, isStage } from '../../events/stages.ts';
+import { attemptFolder, isStage, stages } from '../../events/stages.ts';
 import { sortRows } from '../../io/artifacts/old-rows.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
+import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
+import { freeBytes } from '../../io/host/disk-usage.ts';
+import { nearestFolder } from '../../io/host/file-system-facts.ts';
 import { findBaseModel } from '../../io/model/base-model.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { leftOutText } from '../../workers/queue/report-store.ts';
-import { reservation } from './disk-line.ts';
 import { liveProgress } from './live-progress.ts';
-import { machineWait } from './machine-wait.ts';
 
-/**
- * A run, with the text that replaces its state for people: how it finished, or that no `up` manages it. Null means the
- * state itself.
- */
+/** A run. `said` replaces its state for people: how it finished, or that no `up` manages it. */
 export interface ShownRun {
   readonly status: RunStatus;
   readonly said: string | null;
@@ -130,4 +128,34 @@ async function modelToCome({ root }: Workspace, { run, journal }: RunState): Pro
   if (run.model === null || !run.model.download) return null;
   const found = await findBaseModel(run, journal, root);
   return found === null || found.found ? null : `fetching its model ${run.model.source}`;
+}
+
+/** `waits for the machine: train of 43b-s0 in /other, pid 4711`, or null if the run's stage works. */
+export async function machineWait(folder: string, status: RunStatus): Promise<string | null> {
+  const { stage } = status;
+  if (!isStage(stage) || !stages[stage].loadsModel || status.attempt === null) return null;
+  const holder = await machineHolder();
+  const dir = join(folder, attemptFolder(stage, status.attempt));
+  if (holder === null || `${holder.dir}${sep}`.startsWith(`${dir}${sep}`) || (await hasLiveTool(dir))) return null;
+  return `waits for the machine: ${holderText(holder)}`;
+}
+
+/** `train of 43a-s0 has reserved 1.2 GB`. Null if the run is at no stage or the size is not known. */
+export function reservation(
+  { journal }: Pick<RunState, 'journal'>,
+  { run, state, stage, attempt }: Pick<RunStatus, 'run' | 'state' | 'stage' | 'attempt'>,
+): string | null {
+  if (state !== 'running') return null;
+  const line = journal.findLast(
+    (one) => one.event === 'reserved' && one.stage === stage && one.attempt === (attempt ?? 1),
+  );
+  if (line?.event !== 'reserved' || line.bytes === null) return null;
+  return `${line.stage} of ${run} has reserved ${sizeText(line.bytes)}`;
+}
+
+/** The disk of artifacts/: what is free, what of it is kept free, and what running stages may still write. */
+export async function diskLine({ artifacts, config }: Workspace, reserved: readonly string[]): Promise<string> {
+  const free = sizeText(await freeBytes(await nearestFolder(artifacts)));
+  const kept = sizeText(config.disk_reserve_gb * 2 ** 30);
+  return [`disk: ${free} free, ${kept} of it kept free`, ...reserved].join('; ');
 }

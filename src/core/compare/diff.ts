@@ -19,9 +19,7 @@ export interface DiffSide {
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/**
- * `jumper`: known to change scores on its own. `setting`: any other setting. `content`: an input. `made`: an output.
- */
+/** `jumper` is known to change scores on its own. `content` is an input, and `made` an output. */
 export type DiffKind = 'jumper' | 'setting' | 'content' | 'made';
 
 /** One thing that differs between the two runs. A value is null if there is none, or if it is not set. */

@@ -4,8 +4,7 @@ import { allSame } from '../stats/moments.ts';
 import { detectableDifference, recipeFalseAlarm, runsNeeded } from '../stats/power.ts';
 import { signFlip } from '../stats/sign-flip.ts';
 import type { PromptChanges } from './prompts.ts';
-import type { Spread } from './spread.ts';
-import type { Summary } from './summary.ts';
+import type { Spread, Summary } from './summary.ts';
 
 /** Runs of both sides that share their training. */
 export interface SharedRuns {
@@ -28,9 +27,7 @@ export type ContrastFinding =
       /** Runs per side that would find this difference. `low` and `high` follow from the interval of the spread. */
       readonly needed: Interval;
     } & Tested)
-  /**
-   * The same, but no run (no pair) differs from another of its side, so nothing shows how far another run would differ.
-   */
+  /** The same, but the runs (or pairs) of a side are all alike, so nothing shows how far another would differ. */
   | { readonly kind: 'flat'; readonly difference: number; readonly shared: SharedRuns | null }
   /** A variant against the runs that it branches off: pairs that share their training. */
   | ({ readonly kind: 'pairs'; readonly shared: SharedRuns } & Tested)
@@ -50,10 +47,7 @@ export type ContrastFinding =
       readonly difference: number;
       readonly p: number | null;
       readonly simulated: boolean;
-      /**
-       * How often "they differ" would be wrong as a statement about recipes, 0-1. Null if the spread of runs is not
-       * known.
-       */
+      /** How often "they differ" would be wrong about recipes, 0-1. Null if the spread of runs is not known. */
       readonly falseAlarm: number | null;
     };
 

@@ -16,9 +16,7 @@ export interface PhaseOnPage {
   readonly runs: readonly string[];
 }
 
-/**
- * Runs that differ only in their seed: a phase's plain runs, or those of one of its variants. They are judged together.
- */
+/** Runs that differ only in their seed, judged together: a phase's plain runs, or those of one of its variants. */
 export interface Group {
   readonly phase: PhaseOnPage;
   readonly variant: string | null;

@@ -1,6 +1,8 @@
 import type { Row } from '../../events/row.ts';
+import { isAlike } from '../score/measured.ts';
 import { type Interval, meanInterval, newPromptsInterval, promptInterval, shareInterval } from '../stats/interval.ts';
 import { mean, variance } from '../stats/moments.ts';
+import { pooledSd, sdInterval } from '../stats/power.ts';
 import type { Group } from './groups.ts';
 import { promptTable } from './prompts.ts';
 
@@ -16,13 +18,9 @@ export interface Summary {
   readonly sd: number | null;
   /** Where the mean of this recipe on this suite may be (95 %). Null below two independent runs. */
   readonly thisSuite: Interval | null;
-  /**
-   * The same on new prompts of this kind. Null below two independent runs, or if the single answers are not available.
-   */
+  /** The same on new prompts of this kind. Null below two independent runs, or without the single answers. */
   readonly newPrompts: Interval | null;
-  /**
-   * With one independent run: where this model may be on new prompts of this kind. It says nothing about the recipe.
-   */
+  /** With one independent run: this model on new prompts of this kind. It says nothing about the recipe. */
   readonly thisModel: Interval | null;
   readonly gate: GateSummary | null;
 }
@@ -30,9 +28,7 @@ export interface Summary {
 /** The verdict on the mean, by the criteria that were fixed before the runs, and whether the runs agree with it. */
 export interface GateSummary {
   readonly verdict: 'pass' | 'fail' | null;
-  /**
-   * True if every done run agrees with the verdict. Null if there is no verdict, or only one model, whose runs agree.
-   */
+  /** True if every done run agrees. Null without a verdict, or with only one model, whose runs agree. */
   readonly settled: boolean | null;
   /** Why it is not settled although all runs agree. */
   readonly because: string | null;
@@ -81,10 +77,7 @@ function gateOf(group: Group): GateSummary | null {
   };
 }
 
-/**
- * The hash of the evaluated model, or null if it is not known. Runs of one model (a seed that is given twice on a CPU)
- * share it.
- */
+/** The hash of the evaluated model, if known. Runs of one model (a seed that is given twice on a CPU) share it. */
 export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
 
 /** The rows of each model, in the order of their first rows. */
@@ -125,4 +118,50 @@ export function summarise(group: Group): Summary {
     thisModel: drawn.length === 1 && single !== undefined ? percentInterval(promptInterval(single)) : null,
     gate: gateOf(group),
   };
+}
+
+/** Spread between runs of one recipe in percent points, and the phases over which it was pooled. */
+export interface Spread {
+  readonly sd: number;
+  readonly df: number;
+  /** Where the true spread may be (95 %). */
+  readonly range: Interval;
+  /** Names of the groups that it comes from. */
+  readonly from: readonly string[];
+}
+
+/** Runs of one base model that were evaluated alike have a common spread. */
+function isOneSpread(rows: readonly Row[]): boolean {
+  return new Set(rows.map(({ model }) => model)).size <= 1 && isAlike(rows);
+}
+
+/**
+ * The spread between runs, pooled over all phases with the same base model and evaluation as one of `of`. Variants are
+ * left out: they share their training with the plain runs, which would count twice.
+ */
+export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
+  const alike = all.filter(({ group, ...summary }) => {
+    const counts = group.variant === null || of.some((one) => one.group === group);
+    const fits = (one: Summary): boolean => one.group.done.some((row) => isOneSpread([row, ...group.done]));
+    return counts && summary.draws.length >= 2 && isOneSpread(group.done) && of.some(fits);
+  });
+  const fresh = withoutRepeats(alike).filter(({ scores }) => scores.length >= 2);
+  const pooled = pooledSd(fresh.map(({ scores }) => scores));
+  if (pooled === null) return null;
+  return { ...pooled, range: sdInterval(pooled.sd, pooled.df), from: fresh.map(({ name }) => name) };
+}
+
+/** Scores by group. A training run that gave exactly the same adapter as an earlier one is not a second sample. */
+function withoutRepeats(summaries: readonly Summary[]): { name: string; scores: number[] }[] {
+  const seen = new Set<string>();
+  return summaries.map(({ group, draws }) => {
+    const scores = draws.flatMap(({ run, overall }) => {
+      const row = group.done.find((one) => one.run === run);
+      const model = row === undefined ? null : modelOf(row);
+      if (model !== null && seen.has(model)) return [];
+      if (model !== null) seen.add(model);
+      return [overall];
+    });
+    return { name: group.name, scores };
+  });
 }

@@ -7,7 +7,7 @@ import {
   templateRefusalHint,
   templateRefusalText,
 } from '../score/rendering.ts';
-import { promptSubset } from '../select/prompt-subset.ts';
+import { promptSubset } from '../select/choose.ts';
 import type { SuiteReader } from './check-settings.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
 import { type Checked, nothingFound, type Path, together } from './problem.ts';

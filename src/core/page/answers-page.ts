@@ -1,7 +1,7 @@
 import type { Score } from '../../events/score.ts';
 import { stageFolder } from '../../events/stages.ts';
 import type { Prompt, Suite } from '../../events/suite.ts';
-import type { TellingAnswer } from '../compare/telling.ts';
+import type { TellingAnswer } from '../compare/prompts.ts';
 import { count, none } from '../format.ts';
 import { contentText } from '../score/read-answer.ts';
 import { duration } from '../words.ts';

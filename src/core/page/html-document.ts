@@ -12,10 +12,7 @@ interface HtmlContent {
   readonly style: string;
 }
 
-/**
- * A page as one HTML file without other files: the style is inside, there is no script, and it follows the reader's
- * light or dark theme.
- */
+/** One HTML file that needs no other and has no script. It follows the reader's light or dark theme. */
 export function htmlDocument({ title, body, style }: HtmlContent): string {
   const head = [
     '<!doctype html>',

@@ -62,9 +62,6 @@ export interface PageFiles {
   readonly style?: string;
 }
 
-/**
- * A page of ours as one HTML file without other files: style and plots are inside, there is no script, and it follows
- * the reader's light or dark theme.
- */
+/** A page of ours as one HTML file, with the plots inside. */
 export const htmlPage = (markdown: string, { plots = new Map(), style = '' }: PageFiles = {}): string =>
   htmlDocument({ title: pageTitle(markdown), body: htmlBody(markdown, plots), style });

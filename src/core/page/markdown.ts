@@ -4,10 +4,7 @@ import { printable } from '../printable.ts';
 /** Characters with a meaning in Markdown (GitHub's, with math and strike-through). */
 const special = /[\\`*[\]~|$]/g;
 
-/**
- * Characters that begin a heading, a list, a quote or a rule at the start of a line. Numbered lists are handled
- * separately.
- */
+/** Characters that begin a heading, a list, a quote or a rule at the start of a line. */
 const opening = /^(?:([#=+-])(?=\1*(?:\s|$))|>)/;
 const numbered = /^(\d{1,9})([.)])(?=\s|$)/;
 

@@ -54,9 +54,7 @@ const valuesOf = ({ train, val, scores }: TrainingCurve) => [
   ...scores.map(({ iteration, value }) => ({ iteration, score: value, kind: checkpointScore })),
 ];
 
-/**
- * One small plot per run: train and val loss over the iterations, and checkpoint scores on their own axis at the right.
- */
+/** One small plot per run: losses over the iterations, and checkpoint scores on their own axis at the right. */
 export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
   const columns = curves.length === 1 ? 1 : 2;
   const most = curves

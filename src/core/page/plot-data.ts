@@ -6,10 +6,7 @@ import { figure, type Summary } from '../compare/summary.ts';
 import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
 import { meanTable } from '../run/figures.ts';
 
-/**
- * A phase (or one of its variants) with the overall scores of its done runs, in percent. `low` and `high` are null
- * below two runs.
- */
+/** A phase or variant with the overall scores of its done runs, percent. No interval below two runs. */
 export interface PhaseScores {
   readonly name: string;
   readonly runs: readonly number[];
@@ -38,10 +35,7 @@ export interface AtIteration {
   readonly value: number;
 }
 
-/**
- * The training of a run as its log shows it, and the scores of its checkpoints, which are empty if they were not
- * measured.
- */
+/** The training of a run as its log shows it, and the scores of its checkpoints if they were measured. */
 export interface TrainingCurve {
   readonly run: string;
   readonly train: readonly AtIteration[];

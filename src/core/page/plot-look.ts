@@ -3,17 +3,11 @@ import type { Config } from 'vega-lite';
 /** Width of the drawing in pixels, without labels: a plot is then as wide as a narrow column of text. */
 export const plotWidth = 400;
 
-/**
- * A grey that is readable on white and on black, for viewers without dark mode. Viewers with dark mode use the colors
- * of `plotStyle`.
- */
+/** Readable on white and on black, for viewers without dark mode. The others use the colors of `plotStyle`. */
 export const ink = '#767c85';
 export const faint = '#767c8540';
 
-/**
- * The palette of Okabe and Ito, which color-blind readers can distinguish. Yellow is left out, since it is too light
- * on white.
- */
+/** The palette of Okabe and Ito for color-blind readers, without yellow, which is too light on white. */
 export const palette = [
   '#1f83c4',
   '#e69f00',

@@ -5,10 +5,7 @@ import { ink, look, palette, plotWidth } from './plot-look.ts';
 
 const percentScale = { domain: [0, 100] };
 
-/**
- * One line per phase: a point for each run, the mean as a stroke, and its 95 % confidence interval as a bar. If `low` and `high` are
- * null, there is no bar.
- */
+/** One line per phase: a point for each run, the mean as a stroke, and its 95 % confidence interval as a bar. */
 export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
   const names = phases.map(({ name }) => name);
   const y = { field: 'name', type: 'nominal', sort: names, title: null } as const;
@@ -62,10 +59,7 @@ export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
   };
 }
 
-/**
- * Each mode has the same color on every page: green and blue for answers that did what was asked, red and grey for
- * failures.
- */
+/** The same on every page: green and blue for answers that did what was asked, red and grey for failures. */
 const modeColours: Readonly<Record<(typeof modes)[number], string>> = {
   wrapped: '#009e73',
   direct_call: '#56b4e9',

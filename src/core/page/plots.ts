@@ -40,10 +40,7 @@ function categoriesShown({ overall, categories }: PlotData): readonly CategorySc
 
 const countOf = (scores: readonly CategoryScore[]): number => new Set(scores.map(({ phase }) => phase)).size;
 
-/**
- * The plots that have data, as Vega-Lite specifications. The description of each is its title. Of many phases and runs
- * they show the latest and the best.
- */
+/** The plots that have data, as Vega-Lite specifications: of many phases and runs, the latest and the best. */
 export function plotSpecs(data: PlotData): Map<PlotName, TopLevelSpec> {
   const overall = latestAndBest(data.overall, ({ mean }) => mean);
   const categories = categoriesShown(data);

@@ -40,9 +40,7 @@ function modesApart(summaries: readonly Summary[]): string[] {
   });
 }
 
-/**
- * Whether `seeds: 5` only adds runs to these. With a repeated or another seed it would remove some, which is refused.
- */
+/** Whether `seeds: 5` only adds runs to these. If it would remove some, it is refused. */
 const countsUp = ({ group }: Summary): boolean => {
   const names = Array.from({ length: enough }, (_, seed) => `${group.phase.phase}-s${seed}`);
   return [...group.phase.runs, ...group.rows.map(({ run }) => run)].every((run) =>
@@ -83,10 +81,7 @@ function erased(summaries: readonly Summary[]): string[] {
   return first === undefined ? [] : [`${asText(first.run)}: ${asText(first.text)}.`];
 }
 
-/**
- * What a person should do next: at most three things. What invalidates a figure comes before what makes it more
- * precise.
- */
+/** At most three things to do. What invalidates a figure comes before what makes it more precise. */
 export function nextSteps(summaries: readonly Summary[], contrasts: readonly Contrast[]): string {
   const steps = [
     ...retries(summaries),

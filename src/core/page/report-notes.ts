@@ -2,7 +2,7 @@ import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
 import { count, list, listSome, loss, none, percent, share } from '../format.ts';
-import { missingRunText } from '../run/old-rows.ts';
+import { missingRunText } from '../run/row-words.ts';
 import { type PartName, partsOf } from '../score/identity-parts.ts';
 import { measuredAlike, partText } from '../score/measured.ts';
 import { taughtText } from '../taught-text.ts';

@@ -4,9 +4,8 @@ import { none, percent, time } from '../format.ts';
 import { oneMoreDraw } from '../stats/difference.ts';
 import { allSame } from '../stats/moments.ts';
 import { asText, table } from './markdown.ts';
-import { gateText } from './report-gate.ts';
 import { basesOf } from './report-runs.ts';
-import { meanText, pValue, rangeText, span } from './report-words.ts';
+import { gateText, meanText, pValue, rangeText, span } from './report-words.ts';
 
 function lowestToHighest({ runs }: Summary): string {
   const values = runs.map(({ overall }) => overall);
@@ -69,10 +68,7 @@ function references(summaries: readonly Summary[]): string[][] {
   return [...new Map(lines.map((line) => [line[0] ?? '', line])).values()];
 }
 
-/**
- * One line per phase and variant: mean and spread, confidence interval, gate and outcome. Bases and references are
- * below.
- */
+/** One line per phase and variant. Base models and references are below. */
 export function phaseTable(summaries: readonly Summary[]): string {
   const strict = summaries.some(({ group }) => group.done.some((row) => row.score_by === 'strict'));
   const atOnce = fixedAtOnce(summaries);

@@ -1,6 +1,5 @@
 import type { Group } from '../compare/groups.ts';
-import { promptTable, tellingPrompts } from '../compare/prompts.ts';
-import type { TellingAnswer } from '../compare/telling.ts';
+import { promptTable, type TellingAnswer, tellingPrompts } from '../compare/prompts.ts';
 import { listSome } from '../format.ts';
 import { asText } from './markdown.ts';
 

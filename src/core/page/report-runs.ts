@@ -46,9 +46,7 @@ export function categoryModeTable(rows: readonly Row[]): string {
   return details('Modes of the answers, by category', table(['run', ...categories.map(asText)], lines));
 }
 
-/**
- * What was verified about the score: the answering server was ours and served this model, and the contents have hashes.
- */
+/** Whether the answering server was ours and served this model, and the contents have hashes. */
 function verificationCell({ status, custody, selection }: Row): string {
   if (status !== 'done') return none;
   const missing = [

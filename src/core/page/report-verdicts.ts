@@ -2,11 +2,10 @@ import type { Contrast } from '../compare/contrast.ts';
 import type { Group } from '../compare/groups.ts';
 import type { Summary } from '../compare/summary.ts';
 import { percent, time } from '../format.ts';
-import { idleText } from '../run/idle-adapter.ts';
+import { idleText } from '../run/cost-words.ts';
 import { plural } from '../words.ts';
 import { asText, code } from './markdown.ts';
-import { gateSentence } from './report-gate.ts';
-import { findingWords, unknownVariance } from './report-words.ts';
+import { findingWords, gateSentence, unknownVariance } from './report-words.ts';
 
 /** `43a vs. 43b`, with their titles. */
 export function title(groups: readonly Group[]): string {
@@ -37,9 +36,7 @@ function noneDone({ accepted, rows }: Group, trouble: string): string {
   return `its only run ${only.status === 'cancelled' ? 'was cancelled' : only.status}`;
 }
 
-/**
- * What a reader must know before comparing the score with the phase's reference. It is empty if they are comparable.
- */
+/** Why the score may not be comparable with the phase's reference. */
 function referenceDoubt({ done }: Group): string[] {
   const doubted = done.flatMap(({ baseline }) =>
     baseline === null || baseline.comparable === true || baseline.overall === null ? [] : [baseline],

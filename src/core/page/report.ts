@@ -1,8 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { PromptScores } from '../../events/score.ts';
-import { contrast } from '../compare/contrast.ts';
+import { contrast, pairsOf } from '../compare/contrast.ts';
 import { type Group, groupRuns, type PhaseOnPage } from '../compare/groups.ts';
-import { pairsOf } from '../compare/pairs.ts';
 import { summarise } from '../compare/summary.ts';
 import { asText } from './markdown.ts';
 import { contrastText } from './report-contrasts.ts';

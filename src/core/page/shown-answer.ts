@@ -27,10 +27,7 @@ export interface ShownAnswer extends Pick<Answer, 'prompt' | 'repeat' | 'seconds
 /** How many characters of a part a page shows: many times the length of an ordinary answer. */
 const longest = 200_000;
 
-/**
- * A copy, since a slice of a text of 10 MB would keep all of it in memory. Half a character at its end becomes a
- * replacement character.
- */
+/** A copy, since a slice of a text of 10 MB would keep all of it in memory. Half a character becomes U+FFFD. */
 const copied = (text: string): string =>
   new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text));
 

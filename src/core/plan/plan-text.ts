@@ -9,9 +9,8 @@ import { shellLine } from '../shell.ts';
 import { sizeText } from '../size-text.ts';
 import { duration, plural } from '../words.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
+import type { StageCommands, StageTimes } from './planned-stages.ts';
 import type { TrainSetting } from './settings-shown.ts';
-import type { StageCommands } from './stage-commands.ts';
-import type { StageTimes } from './stage-times.ts';
 
 /** One run as in `plan`. Unknown values are null. */
 export interface PlannedRun {

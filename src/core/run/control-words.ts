@@ -3,10 +3,7 @@ import type { Hold } from './control.ts';
 
 type Sentence = (about: string, detail: string) => string;
 
-/**
- * The result of a request in words. `refused` means that it was not done: the command ends with 2, or with 1 for
- * `error`.
- */
+/** The results of requests. `refused`: it was not done, so the command ends with 2, or with 1 for `error`. */
 const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; readonly refused?: true }>> = {
   unknown: { say: (about) => `There is no run or phase ${about} now.`, refused: true },
   cancelled: { say: (about) => `${about}: cancelled` },

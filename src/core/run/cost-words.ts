@@ -1,9 +1,6 @@
 import type { Cost } from '../../events/cost.ts';
 
-/**
- * Measured on 72 adapters of the demo's models, each at 2, 3, 4, 5, 6 and 8 bits (432 models). "Lost" means more than 5
- * points.
- */
+/** Measured on 72 adapters of the demo's models at 2, 3, 4, 5, 6 and 8 bits. "Lost": more than 5 points. */
 const measured = {
   /** Below both: 27 models, all of them 4 bits on a 4-bit base. 21 lost, 15 points on average. */
   erased: { step: 0.3, kept: 0.75 },
@@ -15,9 +12,7 @@ const measured = {
 
 const widths = [2, 3, 4, 5, 6, 8];
 
-/**
- * The warnings of the figures, one sentence each. They are never a reason to fail a run, since single models differ.
- */
+/** One sentence each. They are never a reason to fail a run, since single models differ. */
 export function costWarnings(cost: Cost): string[] {
   const erased = erasure(cost);
   return [...(erased ?? noise(cost) ?? []), ...(divergence(cost) ?? [])];
@@ -54,3 +49,11 @@ function advice({ final }: Cost['bits']): string {
 }
 
 const two = (value: number): string => value.toFixed(2);
+
+/** The message in the training, in the eval, in the row and at the top of the page. */
+export const idleAdapter = idleText();
+
+/** The same for some of the runs: ` in 2 of 3 runs`. */
+export function idleText(where = ''): string {
+  return `the adapter changes nothing${where}: what it adds to each layer is zero, so this is the base model`;
+}

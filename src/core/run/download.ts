@@ -2,9 +2,7 @@ import { StageError } from '../errors.ts';
 import { diagnose, errorText } from '../mlx/diagnose.ts';
 import { isProgressBar } from '../mlx/mlx-log.ts';
 
-/**
- * python/download.py's exit code for errors that may be transient: the network, a full disk (sysexits.h, EX_TEMPFAIL).
- */
+/** python/download.py's exit code for errors that may be transient: the network, a full disk (EX_TEMPFAIL). */
 const try_again = 75;
 
 /**

@@ -7,10 +7,7 @@ export interface ModelUser {
   /** Order of acceptance. */
   readonly number: number;
   readonly keep: Run['settings']['cleanup']['keep_model'];
-  /**
-   * The run whose folder has its final model: itself or one that it comes from. Null for base + adapter, or an outside
-   * folder.
-   */
+  /** The run whose folder has its final model. Null for base + adapter, or an outside folder. */
   readonly owner: string | null;
   /** All runs whose fuse or quantize stage it may read. */
   readonly reads: readonly string[];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Origin, Run } from '../../events/run.ts';
 import { checkpointFile, files } from '../../events/stages/mlx.ts';
+import type { Places, Programs } from '../../events/stages/stage-row.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
 
 /** A run that begins after a stage of another one. */
@@ -107,9 +108,7 @@ export function finalModelOf<T>(parts: Parts<T>): FinalModel<T> | null {
   return lastMade(parts, ['quantize', 'fuse']) ?? given;
 }
 
-/**
- * An adapter and the model into which it was fused, to measure the cost of fusing. Null if the run lacks one of them.
- */
+/** An adapter and the model into which it was fused. Null if the run lacks one of them. */
 export function fusedAdapter<T>(parts: Parts<T>): { readonly adapter: Adapter<T>; readonly final: T } | null {
   const [adapter, final] = [adapterOf(parts), finalModelOf(parts)];
   return adapter === null || final?.kind !== 'made' ? null : { adapter, final: final.at };
@@ -140,3 +139,34 @@ export function adapterFiles(adapter: Adapter<string>): AdapterFiles {
 /** The stage that makes the final model of a run in its own folder. Null if none of its own stages does. */
 export const ownModelStage = (chain: readonly StageName[]): ModelStage | null =>
   chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;
+
+/** The location of each part of a run, for the commands of its stages. Reading a part that it lacks throws. */
+export function placesOf(run: string, parts: Parts<string>, programs: Programs): Places {
+  const given = <T>(part: T | null | undefined, what: string): T => {
+    if (part === null || part === undefined) throw new Error(`run ${run} has no ${what}`);
+    return part;
+  };
+  return {
+    python: programs.python,
+    driver: (name) => programs.driver(name),
+    // A run that starts from a whole model may have no base model.
+    get baseModel() {
+      return programs.baseModel;
+    },
+    made: (stage) => given(parts.made(stage), `stage ${stage} to read from`),
+    get adapter() {
+      return adapterFiles(given(adapterOf(parts), 'adapter'));
+    },
+    get judged() {
+      const final = given(finalModelOf(parts), 'model to judge');
+      if (final.kind === 'adapter') return { model: programs.baseModel, adapter: adapterFiles(final.adapter) };
+      return { model: final.kind === 'made' ? final.at : final.folder.model, adapter: null };
+    },
+    get fused() {
+      const fused = fusedAdapter(parts);
+      if (fused === null) return null;
+      const { folder, file } = adapterFiles(fused.adapter);
+      return { adapter: folder, weights: file, final: fused.final };
+    },
+  };
+}

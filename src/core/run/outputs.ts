@@ -13,3 +13,24 @@ export function keptOutputs({ outputs, removed }: Pick<Manifest, 'outputs' | 're
   const gone = new Set(removed?.paths);
   return outputs.filter(({ path }) => !gone.has(path));
 }
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+const kept = (manifest: Manifest): number => sum(keptOutputs(manifest).map(({ bytes }) => bytes));
+
+/**
+ * Bytes that a run needed in addition to those that stay: the largest size of its folder, minus what is kept. `inWork`
+ * gives the bytes of a stage's attempt folder while it worked, or null if not known. Null if no stage knows it.
+ */
+export function peakBytes(chain: readonly Manifest[], inWork: (manifest: Manifest) => number | null): number | null {
+  let before = 0;
+  let peak: number | null = null;
+  for (const manifest of chain) {
+    const working = inWork(manifest);
+    if (working !== null) peak = Math.max(peak ?? 0, before + working);
+    before += sum(manifest.outputs.map(({ bytes }) => bytes));
+    // from cleanup on, what it marked as removed in the earlier manifests is gone
+    if (manifest.stage === 'cleanup') before = sum(chain.slice(0, chain.indexOf(manifest) + 1).map(kept));
+  }
+  return peak === null ? null : Math.max(0, peak - sum(chain.map(kept)));
+}

@@ -7,10 +7,7 @@ export interface RetryPolicy {
   readonly retry_pause_s: readonly number[];
 }
 
-/**
- * Pauses before a tool that found the disk full is tried again. The last one repeats without limit, since the disk may
- * be full of other files.
- */
+/** After a full disk. The last one repeats without limit, since the disk may be full of other files. */
 const disk_pause_s = [30, 60, 120, 300, 600];
 /** These say nothing about the stage. */
 const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'CANCELLED', 'DISK_FULL']);

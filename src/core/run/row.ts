@@ -4,10 +4,10 @@ import { cancelled, type Row } from '../../events/row.ts';
 import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
 import { judge } from '../config/criteria.ts';
 import { custodyOf, type Manifests, ownManifests, versionsOf } from './custody.ts';
-import { peakBytes } from './disk-use.ts';
 import { currentLines, ending, fetchedWarnings, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
 import { finalModelOf, type Outside, type PartStage } from './lineage.ts';
+import { peakBytes } from './outputs.ts';
 
 /** The data for a row. Everything was read from disk before. This file only decides what it means. */
 export interface RowInput {

@@ -3,8 +3,7 @@ import type { Control } from '../../events/request.ts';
 import type { Row } from '../../events/row.ts';
 import { holdOf, holdOfStage } from './control.ts';
 import { holdText } from './control-words.ts';
-import { diskWait } from './disk-wait.ts';
-import { due, ending, isStarted, type RunState } from './due.ts';
+import { diskWait, due, ending, isStarted, type RunState } from './due.ts';
 import { branchOf } from './lineage.ts';
 
 /** `damaged`: a file of the run cannot be read. `why` says which one, and what to do. */

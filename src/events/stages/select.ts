@@ -96,7 +96,7 @@ export const select = {
     /** The deciding prompts are scored by eval too, so its score is optimistic. */
     same_suite: z.boolean(),
     candidates: z.array(candidate),
-    /** How many points too high the chosen one's score on those prompts is: core/select/optimism.ts. */
+    /** How many points too high the chosen one's score on those prompts is: core/select/choose.ts. */
     optimism: z.number().nullable(),
   }),
   branches: true,

@@ -1,8 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Group, groupRuns, type PhaseOnPage } from '../../core/compare/groups.ts';
+import { tellingAnswer } from '../../core/compare/prompts.ts';
 import { figure, summarise } from '../../core/compare/summary.ts';
-import { tellingAnswer } from '../../core/compare/telling.ts';
 import { type AnsweredRun, quoteOf, renderAnswers } from '../../core/page/answers-page.ts';
 import { renderCustody, renderLatestCustody } from '../../core/page/custody-page.ts';
 import { renderComparison } from '../../core/page/report.ts';

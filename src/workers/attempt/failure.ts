@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { failuresOf } from '../../core/run/next-run.ts';
+import { failuresOf } from '../../core/run/due.ts';
 import { retryPause } from '../../core/run/retry.ts';
 import { secretValues, textWithoutSecrets } from '../../core/secrets.ts';
 import { ifAbsent } from '../../io/disk/files.ts';

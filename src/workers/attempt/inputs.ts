@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DamagedFile, StageError } from '../../core/errors.ts';
+import type { DamagedSource, Source } from '../../core/run/due.ts';
 import { type Branch, finalModelOf, type Lineage } from '../../core/run/lineage.ts';
-import type { DamagedSource, Source } from '../../core/run/next-run.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
 import type { Manifest } from '../../events/manifest.ts';
 import { madePaths, type StageName, stageFolder, stages } from '../../events/stages.ts';

@@ -3,7 +3,7 @@ import type { FoundModel } from '../../core/config/lookups.ts';
 import { StageError } from '../../core/errors.ts';
 import { stageBytes } from '../../core/mlx/estimate.ts';
 import { hasBegun } from '../../core/run/control.ts';
-import { diskWait } from '../../core/run/disk-wait.ts';
+import { diskWait } from '../../core/run/due.ts';
 import { sizeText } from '../../core/size-text.ts';
 import { hasCode } from '../../io/disk/files.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';

@@ -1,5 +1,4 @@
-import { attemptDue, currentLines, isStarted, type RunState } from '../../core/run/due.ts';
-import { standing } from '../../core/run/next-run.ts';
+import { attemptDue, currentLines, isStarted, type RunState, standing } from '../../core/run/due.ts';
 import type { Outcome } from '../../events/request.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { closeAttempt } from '../attempt/close-attempt.ts';

@@ -10,8 +10,7 @@ import {
   resumed,
   type Target,
 } from '../../core/run/control.ts';
-import { attemptDue } from '../../core/run/due.ts';
-import { standing } from '../../core/run/next-run.ts';
+import { attemptDue, standing } from '../../core/run/due.ts';
 import type { ControlRequest, Outcome } from '../../events/request.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { endServer } from '../../io/broker/own-server.ts';

@@ -1,7 +1,6 @@
 import { sentBack } from '../../core/run/control.ts';
-import { ending, type RunState } from '../../core/run/due.ts';
+import { ending, type RunState, readiness, standing } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
-import { readiness, standing } from '../../core/run/next-run.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
 import type { Outcome } from '../../events/request.ts';
 import { type StageName, stages } from '../../events/stages.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { downloadError } from '../../core/run/download.ts';
-import { standing } from '../../core/run/next-run.ts';
+import { standing } from '../../core/run/due.ts';
 import { retryPause } from '../../core/run/retry.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { driverPath } from '../../io/host/driver-path.ts';

@@ -1,7 +1,6 @@
 import { asStageError, CommandError, DamagedFile, StageError } from '../../core/errors.ts';
 import { openQueue } from '../../core/keyed-lock.ts';
-import { due } from '../../core/run/due.ts';
-import { standing } from '../../core/run/next-run.ts';
+import { due, standing } from '../../core/run/due.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { findBaseModel } from '../../io/model/base-model.ts';
 import { readModelFolder } from '../../io/model/model-folder.ts';

@@ -1,7 +1,6 @@
 import { isPausedItself, isPausing, lineUp } from '../../core/run/control.ts';
-import { due, isStarted } from '../../core/run/due.ts';
+import { due, isStarted, readiness, standing } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
-import { readiness, standing } from '../../core/run/next-run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { type Consumer, PutBack } from '../../io/broker/consumer.ts';
 import { sourceOf } from '../attempt/inputs.ts';

@@ -1,6 +1,5 @@
 import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
-import { type Due, due } from '../../core/run/due.ts';
-import { standing } from '../../core/run/next-run.ts';
+import { type Due, due, standing } from '../../core/run/due.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { isReply, NoAnswer } from '../../io/broker/broker-probe.ts';
 import { isHeld } from '../attempt/run-stage.ts';

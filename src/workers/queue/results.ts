@@ -1,6 +1,6 @@
 import { due } from '../../core/run/due.ts';
 import { makeRow } from '../../core/run/row.ts';
-import { rowLine } from '../../core/run/row-line.ts';
+import { rowLine } from '../../core/run/row-words.ts';
 import { resultsEvent } from '../../events/events.ts';
 import type { Row } from '../../events/row.ts';
 import type { StageName } from '../../events/stages.ts';

@@ -2,7 +2,7 @@ import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
 import { StageError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/json.ts';
-import { idleAdapter } from '../../core/run/idle-adapter.ts';
+import { idleAdapter } from '../../core/run/cost-words.ts';
 import { adapterFiles, adapterOf } from '../../core/run/lineage.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';

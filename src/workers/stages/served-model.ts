@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { type AdapterFiles, adapterFiles, finalModelOf, type PartStage, type Parts } from '../../core/run/lineage.ts';
-import { placesOf } from '../../core/run/places.ts';
+import {
+  type AdapterFiles,
+  adapterFiles,
+  finalModelOf,
+  type PartStage,
+  type Parts,
+  placesOf,
+} from '../../core/run/lineage.ts';
 import { files, layChosen } from '../../events/stages/mlx.ts';
 import type { Places } from '../../events/stages/stage-row.ts';
 import { runCommands } from './run-commands.ts';

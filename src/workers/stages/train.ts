@@ -5,7 +5,7 @@ import { jsonOrNull } from '../../core/json.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
 import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
-import { idleAdapter } from '../../core/run/idle-adapter.ts';
+import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { expect } from 'chai';
-import { diskLine, reservation } from '../../../src/commands/parts/disk-line.ts';
+import { diskLine, reservation } from '../../../src/commands/parts/status-runs.ts';
 import { readStatus, statusText } from '../../../src/commands/status.ts';
 import { openWorkspace } from '../../../src/io/workspace/workspace.ts';
 import { tempDir } from '../../helpers/temp.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { pairsOf } from '../../../src/core/compare/pairs.ts';
+import { pairsOf } from '../../../src/core/compare/contrast.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { rowsOf, summaries } from '../../helpers/compared.ts';
 import { makeRow } from '../../helpers/rows.ts';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { promptChanges, promptTable, tellingPrompts } from '../../../src/core/compare/prompts.ts';
-import { tellingAnswer } from '../../../src/core/compare/telling.ts';
+import { promptChanges, promptTable, tellingAnswer, tellingPrompts } from '../../../src/core/compare/prompts.ts';
 import { one, points, rowsOf } from '../../helpers/compared.ts';
 
 describe('prompts', () => {

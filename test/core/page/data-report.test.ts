@@ -4,10 +4,10 @@ import {
   conclusion,
   type DataReport,
   dataFigures,
+  dataText,
   markedPieces,
   splitText,
 } from '../../../src/core/page/data-report.ts';
-import { dataText } from '../../../src/core/page/data-text.ts';
 import type { CheckReport, ShownRow } from '../../../src/events/data-report.ts';
 import type { DataProfile } from '../../../src/events/profile.ts';
 

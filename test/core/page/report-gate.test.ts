@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { gateSentence, gateText } from '../../../src/core/page/report-gate.ts';
+import { gateSentence, gateText } from '../../../src/core/page/report-words.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { one, rowsOf } from '../../helpers/compared.ts';
 

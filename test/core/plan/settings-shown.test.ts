@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { withoutUnset } from '../../../src/core/differences.ts';
+import { stageTimes } from '../../../src/core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../../../src/core/plan/settings-shown.ts';
-import { stageTimes } from '../../../src/core/plan/stage-times.ts';
 import { valueText } from '../../../src/core/printable.ts';
 import { demoRun, quickTrain } from '../../helpers/real-stage.ts';
 
@@ -41,7 +41,7 @@ describe('core/settings-shown', () => {
   });
 });
 
-describe('core/stage-times', () => {
+describe('core/planned-stages: times', () => {
   const run = demoRun('B', { chain: ['train', 'fuse', 'eval'] });
   const row = (train: number, fuse: number, status: 'done' | 'failed' = 'done') => ({
     status,

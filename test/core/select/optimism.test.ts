@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { optimism } from '../../../src/core/select/optimism.ts';
+import { optimism } from '../../../src/core/select/choose.ts';
 import { seededRandom } from '../../../src/core/stats/random.ts';
 
 /** Points 0 or 100 of prompts, each a hit with this chance. */

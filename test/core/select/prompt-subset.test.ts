@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { promptSubset, sharedPrompts } from '../../../src/core/select/prompt-subset.ts';
+import { promptSubset, sharedPrompts } from '../../../src/core/select/choose.ts';
 import { suiteOf } from '../../helpers/answers.ts';
 
 const counts = { a: 20, b: 5, c: 1 };
@@ -17,7 +17,7 @@ const idsOf = (count: number | null, seed = 's'): string[] =>
 const perCategory = (ids: readonly string[]) =>
   Object.fromEntries(['a', 'b', 'c'].map((name) => [name, ids.filter((id) => id.startsWith(name)).length]));
 
-describe('core/select/prompt-subset', () => {
+describe('core/select/choose: prompt subsets', () => {
   it('spreads the prompts over the categories as far as those go', () => {
     expect(perCategory(idsOf(3))).to.eql({ a: 1, b: 1, c: 1 });
     expect(perCategory(idsOf(7))).to.eql({ a: 3, b: 3, c: 1 });

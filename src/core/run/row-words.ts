@@ -1,7 +1,23 @@
-import type { Row } from '../../events/row.ts';
-import { plural } from '../words.ts';
+import type { Row, RowHead } from '../../events/row.ts';
+import { duration, plural } from '../words.ts';
 
-/** Messages about new runs, and about runs whose folders were removed. */
+/** `done in 50 min 3 s: 82.4 % (strict 80.6 %), gate passed, outcome "low"`, or why there is no score. */
+export function rowLine(row: RowHead): string {
+  const { status, error } = row;
+  if (status === 'done') return `done ${resultText(row)}`;
+  const code = error === null || status === 'cancelled' ? '' : ` (${error.code})`;
+  return `${status} after ${took(row)}${code}${error === null ? '' : `: ${error.message}`}`;
+}
+
+/** `in 50 min 3 s: 82.4 % (strict 80.6 %), gate passed, outcome "low"`: the result of a done run. */
+export function resultText(row: RowHead): string {
+  const { overall, strict, verdict, outcome } = row;
+  const score = overall === null ? 'no score' : `${overall.toFixed(1)} % (strict ${(strict ?? 0).toFixed(1)} %)`;
+  const gate = verdict === null ? [] : [`gate ${verdict === 'pass' ? 'passed' : 'failed'}`];
+  return `in ${took(row)}: ${[score, ...gate, ...(outcome === null ? [] : [`outcome "${outcome}"`])].join(', ')}`;
+}
+
+const took = ({ seconds }: RowHead): string => duration(Object.values(seconds).reduce((sum, one) => sum + one, 0));
 
 type Named = Pick<Row, 'run' | 'status' | 'overall'>;
 
@@ -28,10 +44,7 @@ export function additionText(
 const some = (texts: readonly string[]): string =>
   [...texts.slice(0, most), ...(texts.length > most ? [`${texts.length - most} more`] : [])].join(', ');
 
-/**
- * Which rows an accepted config replaces. `again`: its runs are made again. `others`: rows of its phase whose runs are
- * all gone.
- */
+/** What an accepted config replaces: `again` is made again, and the runs of the `others` are all gone. */
 export function replacedTexts(again: readonly Named[], others: readonly Named[]): string[] {
   const folders = again.length === 1 ? 'its folder was' : 'their folders were';
   return [

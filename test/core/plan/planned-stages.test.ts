@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { RunDraft, RunPlan } from '../../../src/core/config/lookups.ts';
-import { type PlannedTools, plannedPlaces, stageCommands } from '../../../src/core/plan/stage-commands.ts';
+import { type PlannedTools, plannedPlaces, stageCommands } from '../../../src/core/plan/planned-stages.ts';
 import { shellLine } from '../../../src/core/shell.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
 
@@ -17,7 +17,7 @@ const lines = (run: RunDraft, plans: readonly RunPlan[] = []): string[] =>
     commands.map((one) => `${stage}: ${shellLine(one)}`),
   );
 
-describe('core/stage-commands', () => {
+describe('core/planned-stages', () => {
   const plain = demoRun('B', { fuse: fuse('two_step'), chain: ['train', 'fuse', 'quantize', 'cleanup', 'eval'] });
 
   it('chains two_step: each stage reads what the one before it left', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { allDone, openSteps } from '../../../src/commands/parts/all-done.ts';
+import { allDone, openSteps } from '../../../src/commands/parts/ending.ts';
 import type { Runtime } from '../../../src/workers/runtime/runtime.ts';
 
-describe('commands/all-done', () => {
+describe('commands/ending', () => {
   it('looks at the inbox only when every run has its row, and again when a file came meanwhile', async () => {
     const rows = new Set<string>();
     const runs = [{ run: { run: 'a-s0' } }];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readiness, type Source, standing } from '../../../src/core/run/next-run.ts';
+import { readiness, type Source, standing } from '../../../src/core/run/due.ts';
 import { retryPause } from '../../../src/core/run/retry.ts';
 import type { JournalLine } from '../../../src/events/journal.ts';
 import { plan } from '../../helpers/runs.ts';
