@@ -1,6 +1,6 @@
 import { printError, printed } from './commands/parts/output.ts';
 import { exitCodeOf, runCommand } from './commands/run-command.ts';
-import { pythonEnv } from './core/mlx/tool-env.ts';
+import { pythonEnv } from './core/mlx/python.ts';
 import { hasCode } from './io/disk/files.ts';
 
 /** True for the command that continues when its output has no reader. */

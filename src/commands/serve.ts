@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError, StageError } from '../core/errors.ts';
-import { toolEnv } from '../core/mlx/tool-env.ts';
+import { toolEnv } from '../core/mlx/python.ts';
 import { requestModel } from '../core/score/chat.ts';
 import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-slot.ts';
 import { listNames } from '../io/disk/files.ts';

@@ -93,7 +93,7 @@ export const row = z.strictObject({
     final: z.int().nullable(),
   }),
   eval_identity: z.string().nullable(),
-  /** The parts of the identity, sha256 each: core/score/identity-parts.ts. Null in rows of 0.1.0. */
+  /** The parts of the identity, sha256 each: core/score/measured.ts. Null in rows of 0.1.0. */
   eval_parts: z.record(z.string(), z.string()).nullable().default(null),
   /** The inputs and outputs by content (sha256), and how they were verified. Null if not known. */
   custody: z.strictObject({

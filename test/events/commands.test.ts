@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import { costCommand } from '../../src/events/stages/eval.ts';
 import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx.ts';
 import { lossCommand } from '../../src/events/stages/select.ts';

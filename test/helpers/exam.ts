@@ -1,7 +1,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import { readAnswers } from '../../src/core/score/answers.ts';
 import type { Run } from '../../src/events/run.ts';
 import { evalSettings } from '../../src/events/stages/eval.ts';

@@ -2,7 +2,7 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { StageError } from '../../src/core/errors.ts';
 import { diagnose } from '../../src/core/mlx/diagnose.ts';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import type { Run } from '../../src/events/run.ts';
 import type { Made, StageName } from '../../src/events/stages.ts';
 import { readText } from '../../src/io/disk/files.ts';

@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import { readAnswers } from '../../src/core/score/answers.ts';
 import type { Cost } from '../../src/events/cost.ts';
 import type { Row } from '../../src/events/row.ts';

@@ -2,7 +2,7 @@ import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import type { Row } from '../../src/events/row.ts';
 import { demoPhase, type Ended, type RealWorkspace, realWorkspace, rowOf } from '../helpers/real-chain.ts';
 import { testPython } from '../helpers/real-stage.ts';

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { readSuite } from '../../src/core/config/read-suite.ts';
-import { toolEnv } from '../../src/core/mlx/tool-env.ts';
+import { toolEnv } from '../../src/core/mlx/python.ts';
 import { readAnswer } from '../../src/core/score/read-answer.ts';
 import type { Score } from '../../src/events/score.ts';
 import type { Answer, Suite } from '../../src/events/suite.ts';

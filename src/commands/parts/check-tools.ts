@@ -1,7 +1,7 @@
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
-import { forPython } from '../../core/mlx/for-python.ts';
 import { badPairs, updateMlxLm } from '../../core/mlx/known-pairs.ts';
+import { forPython } from '../../core/mlx/python.ts';
 import { isAtLeast } from '../../core/version.ts';
 import { drivers } from '../../events/drivers.ts';
 import type { WorkspaceConfig } from '../../events/workspace.ts';

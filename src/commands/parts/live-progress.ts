@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLogLine } from '../../core/mlx/mlx-log.ts';
-import { trainProgress } from '../../core/mlx/train-progress.ts';
+import { readLogLine, trainProgress } from '../../core/mlx/mlx-log.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
 import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';

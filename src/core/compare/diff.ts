@@ -4,7 +4,7 @@ import { knownDefaults } from '../../events/stages/train-defaults.ts';
 import { differences, withoutUnset } from '../differences.ts';
 import { isSame, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
-import { partsOf } from '../score/identity-parts.ts';
+import { partsOf } from '../score/measured.ts';
 import { shownAt } from '../secrets.ts';
 
 /** What is known of one of the two runs, which may still be unfinished. */

@@ -2,6 +2,7 @@ import type { Criteria } from '../../events/phase.ts';
 import type { Row } from '../../events/row.ts';
 import type { PromptScores } from '../../events/score.ts';
 import { type Judgement, judge } from '../config/criteria.ts';
+import { groupBy } from '../group-by.ts';
 import { figuresOf, mean, meanValues } from '../run/figures.ts';
 
 /** A phase as the page needs it: what was accepted under its name. */
@@ -89,12 +90,7 @@ export function groupRuns(
   phases: readonly PhaseOnPage[],
   prompts: ReadonlyMap<string, PromptScores> = new Map(),
 ): Group[] {
-  const byPhase = new Map<string, Row[]>();
-  for (const row of rows) {
-    const own = byPhase.get(row.phase);
-    if (own === undefined) byPhase.set(row.phase, [row]);
-    else own.push(row);
-  }
+  const byPhase = groupBy(rows, ({ phase }) => phase);
   const known = new Set(phases.map(({ phase }) => phase));
   const orphans = [...byPhase].filter(([phase]) => !known.has(phase));
   const all = [...phases, ...orphans.map(([phase, own]) => unrecorded(phase, own))];

@@ -2,9 +2,9 @@ import type { DataProfile } from '../../events/profile.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
 import { count, list, listSome, loss, none, percent, share } from '../format.ts';
+import { groupBy } from '../group-by.ts';
 import { missingRunText } from '../run/row-words.ts';
-import { type PartName, partsOf } from '../score/identity-parts.ts';
-import { measuredAlike, partText } from '../score/measured.ts';
+import { measuredAlike, type PartName, partsOf, partText } from '../score/measured.ts';
 import { taughtText } from '../taught-text.ts';
 import { asText, code, details, fence, table } from './markdown.ts';
 import { mostShown } from './shown.ts';
@@ -109,11 +109,8 @@ function otherParts(rows: readonly Row[]): string[] {
 
 /** The same recipe, seed and evaluation twice: differences between them are the machine's own noise. */
 function repeated(rows: readonly Row[]): string[] {
-  const sameSeed = new Map<string, Row[]>();
-  for (const row of rows.filter(({ status, from }) => status === 'done' && from === null)) {
-    const key = JSON.stringify([row.phase, row.variant, row.seed, partsOf(row).exam]);
-    sameSeed.set(key, [...(sameSeed.get(key) ?? []), row]);
-  }
+  const done = rows.filter(({ status, from }) => status === 'done' && from === null);
+  const sameSeed = groupBy(done, (row) => JSON.stringify([row.phase, row.variant, row.seed, partsOf(row).exam]));
   return [...sameSeed.values()]
     .filter((again) => again.length > 1)
     .map((again) => {

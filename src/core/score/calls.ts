@@ -1,5 +1,4 @@
-import { endOfQuoted, findAhead } from './find-ahead.ts';
-import { asObject, jsonText, parseTolerant } from './tolerant-json.ts';
+import { asObject, endOfQuoted, jsonText, parseTolerant } from './tolerant-json.ts';
 
 /** A function call in an answer. */
 export interface Call {
@@ -161,4 +160,18 @@ function next(
   pattern.lastIndex = from;
   const match = pattern.exec(text);
   return match === null ? null : { match, start: match.index, end: match.index + match[0].length };
+}
+
+/**
+ * Finds a mark in a text from increasing positions. The result is the text's length if there is none. The text ahead is
+ * searched once: a model that loops writes a hundred thousand marks without the closing one.
+ */
+export function findAhead(text: string, mark: string): (from: number) => number {
+  let found = -1;
+  return (from) => {
+    if (found >= from) return found;
+    const at = text.indexOf(mark, from);
+    found = at < 0 ? text.length : at;
+    return found;
+  };
 }

@@ -1,5 +1,4 @@
-import { type Call, nativeCalls, textCalls } from './calls.ts';
-import { findAhead } from './find-ahead.ts';
+import { type Call, findAhead, nativeCalls, textCalls } from './calls.ts';
 import { asObject, jsonText } from './tolerant-json.ts';
 
 /** The parts of a chat completion that the scorer uses. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Settings } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
+import { groupBy } from '../group-by.ts';
 import { chatRequest } from './chat.ts';
 
 /** The output of python/render_prompts.py: a suite's prompts under the chat template of a model. */
@@ -78,10 +79,8 @@ const idsText = ([first, ...others]: readonly { readonly id: string }[]): string
 
 /** What the template refuses, in its own words: one sentence for each message. */
 export function templateRefusalText(refused: readonly TemplateRefusal[]): string {
-  const byError = new Map<string, TemplateRefusal[]>();
-  for (const one of refused) byError.set(one.error, [...(byError.get(one.error) ?? []), one]);
-  const sentences = [...byError.values()].map((same) => {
-    const [{ error, part }] = same as [TemplateRefusal, ...TemplateRefusal[]];
+  const sentences = [...groupBy(refused, ({ error }) => error)].map(([error, same]) => {
+    const part = same[0]?.part ?? null;
     const where = part === null ? '' : ` (${part})`;
     return `the chat template refuses ${same.length === 1 ? 'prompt' : 'prompts'} ${idsText(same)}: "${error}"${where}`;
   });

@@ -1,10 +1,10 @@
 import { expectedCall } from '../../events/assertion.ts';
-import { type Mode, type Score, wrapperAlone } from '../../events/score.ts';
+import { type Mode, modes, type Score, wrapperAlone } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
-import { answerFault } from './answer-fault.ts';
+import { groupBy } from '../group-by.ts';
+import { answerFault } from './answers.ts';
 import { assertedShare } from './assert.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
-import { summarize } from './summary.ts';
 
 /** Part of every eval identity. Raise it when a rule here or in calls.ts, read-answer.ts or assert.ts changes. */
 export const scorerVersion = 1;
@@ -147,4 +147,36 @@ export function scoreSuiteBy(
 export function repeatsIn(answers: readonly ScorableAnswer[]): number {
   const highest = answers.reduce((most, answer) => Math.max(most, answer.repeat + 1), 1);
   return Math.max(1, Math.min(highest, answers.length));
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+const percent = (share: number): number => Math.min(100, 100 * share);
+
+/** A prompt's score is the mean of its repeats, categories and overall are means of prompts, modes count answers. */
+export function summarize(
+  prompts: readonly { readonly id: string; readonly category: string }[],
+  judged: Score['prompts'],
+): Score {
+  const answers = groupBy(judged, ({ id }) => id);
+  const means = prompts.map(({ id, category }) => {
+    const own = answers.get(id) ?? [];
+    return { id, category, score: mean(own.map((one) => one.score)), strict: mean(own.map((one) => one.strict)) };
+  });
+  const categories = [...groupBy(means, ({ category }) => category)];
+  const inEach = <T>(value: (own: readonly (typeof means)[number][]) => T): Record<string, T> =>
+    Object.fromEntries(categories.map(([category, own]) => [category, value(own)]));
+  return {
+    overall: percent(mean(means.map((one) => one.score))),
+    strict: percent(mean(means.map((one) => one.strict))),
+    categories: inEach((own) => percent(mean(own.map((one) => one.score)))),
+    strict_categories: inEach((own) => percent(mean(own.map((one) => one.strict)))),
+    modes: countModes(judged),
+    category_modes: inEach((own) => countModes(own.flatMap(({ id }) => answers.get(id) ?? []))),
+    prompts: judged,
+  };
+}
+
+function countModes(judged: Score['prompts']): Score['modes'] {
+  const count = (mode: Mode): number => judged.filter((one) => one.mode === mode).length;
+  return Object.fromEntries(modes.map((mode) => [mode, count(mode)])) as Score['modes'];
 }

@@ -1,8 +1,15 @@
 import { type GivenScore, givenScore, type Mode, type Score } from '../../events/score.ts';
 import type { Prompt, ScorableAnswer, Suite } from '../../events/suite.ts';
 import { readLines } from './answers.ts';
-import { type AnswerPlace, type AnswerPoints, placeKey, repeatsIn, scoreAnswer, scoreSuiteBy } from './score.ts';
-import { summarize } from './summary.ts';
+import {
+  type AnswerPlace,
+  type AnswerPoints,
+  placeKey,
+  repeatsIn,
+  scoreAnswer,
+  scoreSuiteBy,
+  summarize,
+} from './score.ts';
 
 /** Scores from outside, or everything that is wrong with them, as lines for people. */
 export type OutsideScore =

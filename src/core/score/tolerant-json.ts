@@ -1,4 +1,4 @@
-import { endOfQuoted } from './find-ahead.ts';
+import { isMapping, type Mapping } from '../mapping.ts';
 
 const bare = /-?\b(?:NaN|Infinity)\b/g;
 
@@ -40,8 +40,14 @@ export function jsonText(value: unknown): string {
 }
 
 /** The value as an object whose keys may be read, or null for anything else. */
-export function asObject(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : null;
+export const asObject = (value: unknown): Mapping | null => (isMapping(value) ? value : null);
+
+/** Where the double-quoted text that begins at `from` ends: after its closing quote. Null if there is none. */
+export function endOfQuoted(text: string, from: number): number | null {
+  for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    let slashes = 0;
+    while (quote - slashes > from && text[quote - slashes - 1] === '\\') slashes += 1;
+    if (slashes % 2 === 0) return quote + 1;
+  }
+  return null;
 }

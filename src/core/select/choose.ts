@@ -1,5 +1,6 @@
 import type { Candidate } from '../../events/stages/select.ts';
 import type { Prompt, Suite } from '../../events/suite.ts';
+import { groupBy } from '../group-by.ts';
 import { canonicalJson } from '../json.ts';
 import { seededRandom } from '../stats/random.ts';
 
@@ -53,9 +54,7 @@ export function optimism(table: readonly (readonly number[])[], seed: string): n
 export function promptSubset(suite: Suite, count: number | null, seed: string): Suite {
   if (count === null || count >= suite.prompts.length) return suite;
   const next = seededRandom(JSON.stringify([seed, count]));
-  const byCategory = new Map<string, Prompt[]>();
-  for (const prompt of suite.prompts)
-    byCategory.set(prompt.category, [...(byCategory.get(prompt.category) ?? []), prompt]);
+  const byCategory = groupBy(suite.prompts, ({ category }) => category);
   const queues = shuffled([...byCategory.values()], next).map((prompts) => shuffled(prompts, next));
   const chosen = new Set<Prompt>();
   // One of each category per turn: a remainder goes to random categories, not to the first ones.

@@ -129,7 +129,7 @@ export const evaluation = {
     score,
     /** sha256 over everything that can change a score apart from the model: see core/score/eval-identity.ts. */
     eval_identity: z.string(),
-    /** The parts of the identity: core/score/identity-parts.ts. Old manifests lack it. */
+    /** The parts of the identity: core/score/measured.ts. Old manifests lack it. */
     eval_parts: z.record(z.string(), z.string()).optional(),
     /** The date in the prompts, or null if the chat template prints none. Old manifests lack it. */
     prompts_date: z.string().nullable().optional(),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../../core/errors.ts';
 import { type LookCall, lookArgv } from '../../core/mlx/look-argv.ts';
-import { toolEnv } from '../../core/mlx/tool-env.ts';
+import { toolEnv } from '../../core/mlx/python.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
 import { files, type RowKeys, rowKeys } from '../../events/stages/mlx.ts';
 import { type CheckCall, checkArgv } from '../../events/stages/train.ts';

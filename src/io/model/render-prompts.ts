@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import * as z from 'zod';
 import { messageOf } from '../../core/errors.ts';
 import { canonicalJson, parsedOrNull } from '../../core/json.ts';
-import { toolEnv } from '../../core/mlx/tool-env.ts';
+import { toolEnv } from '../../core/mlx/python.ts';
 import { type Rendered, type RenderJob, rendering } from '../../core/score/rendering.ts';
 import { listNames, readText, writeWhole } from '../disk/files.ts';
 import { textHash } from '../disk/hash.ts';

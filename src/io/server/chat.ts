@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { StageError } from '../../core/errors.ts';
-import { faultText } from '../../core/score/answer-fault.ts';
+import { faultText } from '../../core/score/answers.ts';
 import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
 import { watchSleep } from '../host/sleep-watch.ts';

@@ -4,7 +4,7 @@ import { messageOf } from '../../core/errors.ts';
 import { isMapping, type Mapping } from '../../core/mapping.ts';
 import { impostor, type ModelFault, otherForm, signatureBytes } from '../../core/mlx/model-fault.ts';
 import type { ModelFolder } from '../../core/mlx/model-support.ts';
-import { refusedStart } from '../../core/mlx/python-json.ts';
+import { refusedStart } from '../../core/mlx/python.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
 import { parseTolerant } from '../../core/score/tolerant-json.ts';
 import { ifAbsent } from '../disk/files.ts';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toolEnv } from '../../core/mlx/tool-env.ts';
+import { toolEnv } from '../../core/mlx/python.ts';
 import { requestModel } from '../../core/score/chat.ts';
 import { promptDateVariable } from '../../core/score/rendering.ts';
 import { driverPath } from '../../io/host/driver-path.ts';

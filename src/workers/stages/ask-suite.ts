@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { openQueue } from '../../core/keyed-lock.ts';
-import { type AnswerFault, answerFault } from '../../core/score/answer-fault.ts';
-import { answerText, readAnswers } from '../../core/score/answers.ts';
+import { type AnswerFault, answerFault, answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
 import type { Score } from '../../events/score.ts';

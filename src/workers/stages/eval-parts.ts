@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { evalIdentity } from '../../core/score/eval-identity.ts';
-import { type EvalParts, identitiesOf } from '../../core/score/identity-parts.ts';
+import { type EvalParts, identitiesOf } from '../../core/score/measured.ts';
 import {
   type Rendering,
   renderRequests,

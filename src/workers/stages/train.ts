@@ -3,8 +3,13 @@ import * as z from 'zod';
 import { asStageError, messageOf, StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
-import { isProgressBar, readLogLine, refuseNanLoss } from '../../core/mlx/mlx-log.ts';
-import { type TrainProgress, trainProgress } from '../../core/mlx/train-progress.ts';
+import {
+  isProgressBar,
+  readLogLine,
+  refuseNanLoss,
+  type TrainProgress,
+  trainProgress,
+} from '../../core/mlx/mlx-log.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import type { LogEvent } from '../../../src/core/mlx/mlx-log.ts';
-import { trainProgress } from '../../../src/core/mlx/train-progress.ts';
+import { type LogEvent, trainProgress } from '../../../src/core/mlx/mlx-log.ts';
 
 const report = (iteration: number, train_loss: number): LogEvent => ({
   ...{ kind: 'train', iteration, train_loss },

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { calledNames } from '../../../src/core/score/called-names.ts';
+import { calledNames } from '../../../src/core/score/suite-from.ts';
 
 /** Code, and what it calls. */
 const table: readonly (readonly [string, readonly string[]])[] = [

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { identitiesOf, partsOf } from '../../../src/core/score/identity-parts.ts';
-import { isAlike, measuredAlike } from '../../../src/core/score/measured.ts';
+import { identitiesOf, isAlike, measuredAlike, partsOf } from '../../../src/core/score/measured.ts';
 import type { Row } from '../../../src/events/row.ts';
 import { makeRow, noCustody } from '../../helpers/rows.ts';
 
