@@ -7,7 +7,7 @@ import { rowLine } from '../core/run/row-words.ts';
 import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
-import { mostSubmittedBytes } from '../io/claim/request-lines.ts';
+import { mostSubmittedBytes } from '../io/claim/requests.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { lookAt, readContent } from '../producers/look.ts';

@@ -9,7 +9,7 @@ import type { ControlRequest, Outcome, Request, RequestAnswer } from '../../even
 import type { Run } from '../../events/run.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
 import { claimWorkspace, findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
-import { sendRequest } from '../../io/claim/send-request.ts';
+import { sendRequest } from '../../io/claim/requests.ts';
 import { openLogger } from '../../io/workspace/logger.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { intakeFolders } from '../../producers/intake.ts';

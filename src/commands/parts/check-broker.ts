@@ -5,7 +5,7 @@ import { type Broker, givenBroker } from '../../io/broker/broker.ts';
 import { installedBroker } from '../../io/broker/broker-binary.ts';
 import { probeBroker } from '../../io/broker/broker-probe.ts';
 import { brokerPrefix } from '../../io/broker/bus.ts';
-import { socketFolder } from '../../io/claim/socket-path.ts';
+import { socketFolder } from '../../io/claim/sockets.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { knownId } from '../../io/workspace/workspace-id.ts';
 import { type Check, missing, ok, warn } from './checks.ts';

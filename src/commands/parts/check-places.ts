@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { sizeText } from '../../core/size-text.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
-import { socketFolder } from '../../io/claim/socket-path.ts';
+import { socketFolder } from '../../io/claim/sockets.ts';
 import { nonce } from '../../io/disk/files.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import {

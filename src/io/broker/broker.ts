@@ -4,7 +4,7 @@ import type { RedisOptions } from 'ioredis';
 import { readBrokerUrl } from '../../core/broker/read-url.ts';
 import { refusalText } from '../../core/broker/refusal.ts';
 import { CommandError } from '../../core/errors.ts';
-import { socketFolder } from '../claim/socket-path.ts';
+import { socketFolder } from '../claim/sockets.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 import { probeBroker } from './broker-probe.ts';
 import { closeOwnServer, ensureServer } from './own-server.ts';

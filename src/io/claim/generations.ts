@@ -1,24 +1,30 @@
-import { readdir } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type * as z from 'zod';
+import * as z from 'zod';
 import { parsedOrNull } from '../../core/json.ts';
-import { ifAbsent, readText } from '../disk/files.ts';
+import { linkNew, listNames, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
+import { answers, isSocketName, socketFolder } from './sockets.ts';
 
 /**
  * Claims without a lock that would have to be cleared by hand: `<name>.<n>` files, each made by a link, of which the
- * highest counts.
+ * highest counts. A claim that was released stays until there is a newer one: numbers never decrease, so a slow process
+ * can only make an old one.
  */
-
 export interface Generation {
   readonly number: number;
   readonly file: string;
 }
 
-/** The claims of this name in a folder, the highest last. */
-export async function generations(folder: string, name: string): Promise<Generation[]> {
+/** Where the claims of one name are. */
+export interface ClaimPlace {
+  readonly folder: string;
+  readonly name: string;
+}
+
+async function generations({ folder, name }: ClaimPlace): Promise<Generation[]> {
   const prefix = `${name}.`;
-  const found = (await readdir(folder).catch(ifAbsent([]))).filter(
+  const found = (await listNames(folder)).filter(
     (file) => file.startsWith(prefix) && /^\d+$/.test(file.slice(prefix.length)),
   );
   return found
@@ -26,7 +32,38 @@ export async function generations(folder: string, name: string): Promise<Generat
     .sort((a, b) => a.number - b.number);
 }
 
+/** The claim that counts, or undefined if there is none. */
+export const newestClaim = async (place: ClaimPlace): Promise<Generation | undefined> =>
+  (await generations(place)).at(-1);
+
 /** The content of a claim. Null if it is gone, damaged, or torn by a power cut: then no living process wrote it. */
 export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
   return parsedOrNull(schema, await readText(file).catch(ifDamaged(null)));
+}
+
+/** Links the draft as the generation after `newest`, and removes the older ones. Null if another process was faster. */
+export async function claimNext(
+  place: ClaimPlace,
+  newest: Generation | undefined,
+  draft: string,
+): Promise<Generation | null> {
+  const number = (newest?.number ?? 0) + 1;
+  const file = join(place.folder, `${place.name}.${number}`);
+  if (!(await linkNew(draft, file)) || (await newestClaim(place))?.number !== number) return null;
+  await removeOlder(place, number);
+  return { number, file };
+}
+
+const anyClaim = z.object({ socket: z.string(), pid: z.int() });
+
+async function removeOlder(place: ClaimPlace, number: number): Promise<void> {
+  const sockets = await socketFolder(place.folder);
+  for (const older of await generations(place)) {
+    if (older.number >= number) continue;
+    const claim = await readClaim(older.file, anyClaim);
+    await rm(older.file, { recursive: true, force: true });
+    // A claim is untrusted data: only a socket of ours, in the folder of our sockets, is deleted.
+    if (claim === null || !isSocketName(claim.socket, sockets)) continue;
+    if (!(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
+  }
 }

@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
-import { hasCode, linkNew, nonce, readText } from '../disk/files.ts';
+import { hasCode, nonce, readText } from '../disk/files.ts';
 import { cacheInTemp, userCache } from '../host/user-cache.ts';
 import { isAlive, revokeTool, startedBy, stopTool } from '../tool/tool-process.ts';
-import { generations, readClaim } from './generations.ts';
-import { answers, listen } from './live-socket.ts';
-import { isSocketName, socketFolder } from './socket-path.ts';
+import { type ClaimPlace, claimNext, type Generation, newestClaim, readClaim } from './generations.ts';
+import { answers, listen, socketFolder } from './sockets.ts';
 
 /** One model-loading tool per user and machine: two models in memory make both slow, or end one of them. */
 
@@ -51,20 +50,17 @@ type ClaimFile = z.infer<typeof claimFile>;
 
 const poll_ms = 250;
 
-/**
- * The folder of claims. PHASEBOX_SLOT_DIR takes precedence. If the home folder is not writable, it is a private folder
- * in the system's temp folder.
- */
-async function slotFolder(): Promise<string> {
+/** PHASEBOX_SLOT_DIR, else the user's cache, or a private folder in the temp folder if the home folder is not writable. */
+async function slotPlace(): Promise<ClaimPlace> {
   const folder = process.env.PHASEBOX_SLOT_DIR || join(await userCache(), 'slot');
   try {
     await mkdir(folder, { recursive: true });
-    return folder;
+    return { folder, name: 'slot' };
   } catch (error) {
     if (!hasCode(error, 'EACCES', 'EROFS', 'EPERM', 'ENOTDIR', 'ENOENT')) throw error;
     const own = join(await cacheInTemp(), 'slot');
     await mkdir(own, { recursive: true, mode: 0o700 });
-    return own;
+    return { folder: own, name: 'slot' };
   }
 }
 
@@ -96,41 +92,38 @@ export async function toolThatContinues({ root }: { readonly root: string }): Pr
 
 /** What has the machine at this moment, or null. */
 export async function machineHolder(): Promise<Holder | null> {
-  const newest = (await generations(await slotFolder(), 'slot')).at(-1);
+  const newest = await newestClaim(await slotPlace());
   return newest === undefined ? null : holderOf(newest.file, null);
 }
 
 /** Takes the machine if it is free. A claim of the same folder is replaced: that tool is ours, started earlier. */
 export async function askMachine(claim: MachineClaim): Promise<MachineAnswer> {
-  const folder = await slotFolder();
+  const place = await slotPlace();
   for (;;) {
-    const newest = (await generations(folder, 'slot')).at(-1);
+    const newest = await newestClaim(place);
     const by = newest === undefined ? null : await holderOf(newest.file, claim);
     if (by !== null) return { kind: 'taken', by };
-    const slot = await tryClaim(folder, claim, (newest?.number ?? 0) + 1);
+    const slot = await tryClaim(place, newest, claim);
     if (slot !== null) return { kind: 'ours', slot };
   }
 }
 
-/**
- * Links a file with our claim as this generation. Null if another process was faster. A released claim (no socket, no
- * tool) stays until there is a newer one, so numbers never decrease: a slow process can only make an old one, and the
- * highest counts.
- */
-async function tryClaim(folder: string, claim: MachineClaim, number: number): Promise<MachineSlot | null> {
+/** Listens, and links a file with our claim as the next generation. Null if another process was faster. */
+async function tryClaim(
+  place: ClaimPlace,
+  newest: Generation | undefined,
+  claim: MachineClaim,
+): Promise<MachineSlot | null> {
   const own = nonce();
-  const socket = join(await socketFolder(folder), `s.${own}`);
+  const socket = join(await socketFolder(place.folder), `s.${own}`);
   const live = await listen(socket);
-  const draft = join(folder, `draft.${own}`);
-  const file = join(folder, `slot.${number}`);
+  const draft = join(place.folder, `draft.${own}`);
   const content: ClaimFile = { ...claim, socket, pid: process.pid };
   let kept = false;
   try {
     await writeFile(draft, JSON.stringify(content));
-    if (!(await linkNew(draft, file)) || (await generations(folder, 'slot')).at(-1)?.number !== number) return null;
-    await removeOlder(folder, number);
-    kept = true;
-    return { release: () => live.close() };
+    kept = (await claimNext(place, newest, draft)) !== null;
+    return kept ? { release: () => live.close() } : null;
   } finally {
     // Also if the disk is full: this is repeated, and each time would leave an open socket.
     if (!kept) await live.close();
@@ -157,15 +150,4 @@ async function holderOf(file: string, claim: MachineClaim | null): Promise<Holde
 async function settle({ dir, server }: ClaimFile): Promise<void> {
   if ((await readText(join(dir, 'command.json'))) === null) return;
   if (!(await revokeTool(dir)) && server) await stopTool(dir);
-}
-
-async function removeOlder(folder: string, number: number): Promise<void> {
-  const sockets = await socketFolder(folder);
-  for (const older of await generations(folder, 'slot')) {
-    if (older.number >= number) continue;
-    const claim = await readClaim(older.file, claimFile);
-    await rm(older.file, { recursive: true, force: true });
-    if (claim === null || !isSocketName(claim.socket, sockets)) continue;
-    if (!(await answers(claim.socket, claim.pid))) await rm(claim.socket, { force: true });
-  }
 }

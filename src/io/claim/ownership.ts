@@ -3,12 +3,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { CommandError } from '../../core/errors.ts';
-import { linkNew, nonce, writeWhole } from '../disk/files.ts';
+import { nonce, writeWhole } from '../disk/files.ts';
 import { machineId } from '../host/process-facts.ts';
-import { type Generation, generations, readClaim } from './generations.ts';
-import { answers, listen } from './live-socket.ts';
-import { openRequestServer, type RequestServer } from './request-server.ts';
-import { isSocketName, socketFolder } from './socket-path.ts';
+import { type ClaimPlace, claimNext, type Generation, newestClaim, readClaim } from './generations.ts';
+import { openRequestServer, type RequestServer } from './requests.ts';
+import { answers, listen, socketFolder } from './sockets.ts';
 
 /**
  * One `up` per workspace, without a lock that would have to be cleared by hand: a claim counts as long as its owner's
@@ -55,6 +54,8 @@ const claimFile = z.object({
   released: z.boolean().optional(),
 });
 
+const claimsOf = (state: string): ClaimPlace => ({ folder: state, name: 'up' });
+
 /**
  * Listens on a socket of its own, then links a file with the socket's path as the next generation, `up.<g+1>`. If the
  * link exists, another process was faster. Only the highest generation owns the workspace. Throws CommandError 3 if
@@ -72,18 +73,12 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
   let kept = false;
   try {
     for (;;) {
-      const highest = (await generations(state, 'up')).at(-1);
-      const owner = highest === undefined ? null : await livingOwner(highest);
+      const newest = await newestClaim(claimsOf(state));
+      const owner = newest === undefined ? null : await livingOwner(newest);
       if (owner !== null) return { kind: 'taken', ...owner };
-      if (highest !== undefined) await refuseOtherMachine(highest);
-      const mine: Generation = {
-        number: (highest?.number ?? 0) + 1,
-        file: join(state, `up.${(highest?.number ?? 0) + 1}`),
-      };
-      if (!(await linkNew(draft, mine.file))) continue;
-      if ((await generations(state, 'up')).at(-1)?.number !== mine.number) continue;
-      await removeOlder(state, mine.number);
-      // The file stays until there is a newer one: if numbers decreased, two processes could both own it.
+      if (newest !== undefined) await refuseOtherMachine(newest);
+      const mine = await claimNext(claimsOf(state), newest, draft);
+      if (mine === null) continue;
       const guard = guardClaim(state, mine, content);
       const release = async (): Promise<void> => {
         guard.close();
@@ -110,8 +105,8 @@ function guardClaim(
 ): { onLost(listener: () => void): void; close(): void } {
   const lost: (() => void)[] = [];
   const look = async (): Promise<void> => {
-    const highest = (await generations(state, 'up')).at(-1);
-    if (highest !== undefined && highest.number > number) {
+    const newest = await newestClaim(claimsOf(state));
+    if (newest !== undefined && newest.number > number) {
       for (const listener of lost.splice(0)) listener();
       clearInterval(timer);
     } else if ((await readClaim(file, claimFile))?.socket !== content.socket)
@@ -127,8 +122,8 @@ export const ownerOf = async (state: string): Promise<number | null> => (await f
 
 /** The `up` that owns the workspace, or null if none is alive. */
 export async function findUp(state: string): Promise<LivingOwner | null> {
-  const highest = (await generations(state, 'up')).at(-1);
-  const owner = highest === undefined ? null : await livingOwner(highest);
+  const newest = await newestClaim(claimsOf(state));
+  const owner = newest === undefined ? null : await livingOwner(newest);
   return owner === null || owner.moment ? null : owner;
 }
 
@@ -147,15 +142,4 @@ async function livingOwner(generation: Generation): Promise<LivingOwner | null> 
   if (claim === null) return null;
   const { socket, pid, moment, requests = null } = claim;
   return (await answers(socket, pid)) ? { socket, pid, moment, requests } : null;
-}
-
-async function removeOlder(state: string, number: number): Promise<void> {
-  const folder = await socketFolder(state);
-  for (const older of await generations(state, 'up')) {
-    if (older.number >= number) continue;
-    const claim = await readClaim(older.file, claimFile);
-    await rm(older.file, { recursive: true, force: true });
-    // A claim is untrusted data: only a socket of ours, in the folder of our sockets, is deleted.
-    if (claim !== null && isSocketName(claim.socket, folder)) await rm(claim.socket, { force: true });
-  }
 }

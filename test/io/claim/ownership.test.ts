@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { claimWorkspace, findUp, ownerOf, understandsUs } from '../../../src/io/claim/ownership.ts';
-import { sendRequest } from '../../../src/io/claim/send-request.ts';
+import { sendRequest } from '../../../src/io/claim/requests.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const claimer = fileURLToPath(new URL('../../fixtures/claim.ts', import.meta.url));

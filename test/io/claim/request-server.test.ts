@@ -3,10 +3,8 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Request, RequestAnswer, Submission } from '../../../src/events/request.ts';
-import { type LiveSocket, listen } from '../../../src/io/claim/live-socket.ts';
-import { linesOf } from '../../../src/io/claim/request-lines.ts';
-import { openRequestServer, type RequestServer } from '../../../src/io/claim/request-server.ts';
-import { sendRequest } from '../../../src/io/claim/send-request.ts';
+import { linesOf, openRequestServer, type RequestServer, sendRequest } from '../../../src/io/claim/requests.ts';
+import { type LiveSocket, listen } from '../../../src/io/claim/sockets.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 
 const pause: Request = { kind: 'pause', target: null };

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { socketFolder } from '../../../src/io/claim/socket-path.ts';
+import { socketFolder } from '../../../src/io/claim/sockets.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 describe('io/workspace/socket-path', () => {
