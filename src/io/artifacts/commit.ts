@@ -89,9 +89,7 @@ const notOutputs: ReadonlySet<string> = new Set([
   ...['command.json', 'log.txt', 'manifest.json', draftName],
 ]);
 
-/**
- * All outputs of an attempt folder, hashed in parallel (one processor per shard). Paths are relative to it, with `/`.
- */
+/** All outputs of an attempt folder, hashed in parallel (one processor per shard). Paths are relative, with `/`. */
 export async function hashOutputs(dir: string): Promise<OutputFile[]> {
   const outputs = await inParallel(await outputPaths(dir), async (path): Promise<OutputFile> => {
     const { size, mtimeMs, ino } = await lstat(path);
@@ -126,10 +124,7 @@ export async function lookAtOutput(folder: string, output: OutputFile): Promise<
   }
 }
 
-/**
- * The first output that differs from what was committed, in words, or null. Files are only read if size, mtime or inode
- * differ.
- */
+/** The first output that differs from its manifest, in words, or null. Reads a file if size, mtime or inode differ. */
 export async function changedOutput(folder: string, committed: Manifest): Promise<string | null> {
   for (const output of keptOutputs(committed)) {
     const found = await lookAtOutput(folder, output);

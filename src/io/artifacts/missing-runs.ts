@@ -3,10 +3,7 @@ import { join } from 'node:path';
 import { ifAbsent } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 
-/**
- * Accepted runs whose folder was deleted before they finished.
- * @param isKnown Whether a run has a row or is in the run store, so that its folder need not be checked.
- */
+/** Accepted runs whose folder was deleted before they finished. `isKnown`: it has a row or is in the run store. */
 export async function missingRuns(
   artifacts: string,
   { phase, runs }: { readonly phase: string; readonly runs: readonly string[] },

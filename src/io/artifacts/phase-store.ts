@@ -9,9 +9,7 @@ import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
 import { runFolders } from './run-folder.ts';
 
-/**
- * The calls that decide what a crash leaves. They are a parameter, so that a test can crash between any two of them.
- */
+/** The calls that decide what a crash leaves. A parameter, so that a test can crash between any two of them. */
 export interface StoreFs {
   remove(path: string): Promise<void>;
   makeFolder(path: string): Promise<void>;
@@ -60,10 +58,7 @@ export async function acceptanceWarnings(artifacts: string, phase: string): Prom
   return (await readPhaseRecord(join(artifacts, phase)))?.warnings ?? [];
 }
 
-/**
- * Makes a run's folder appear by one rename: run.json and the first line of its journal, synced. `syncPhase` comes
- * after.
- */
+/** Makes a run's folder appear by one rename, with run.json and journal, synced. `syncPhase` comes after. */
 export async function writeRun(folder: string, run: Run, fs: StoreFs = diskStore): Promise<void> {
   const building = join(folder, `.${run.run}.new`);
   await fs.remove(building);

@@ -130,9 +130,7 @@ export async function readRows(artifacts: string): Promise<Row[]> {
   return (await readResults(artifacts)).rows;
 }
 
-/**
- * Whether a line may be a row of a phase (its name in lower case), without reading the whole line if phasebox wrote it.
- */
+/** Whether a line may be a row of a phase (name in lower case). Of a line by phasebox, only its beginning is read. */
 function mayBeOf(text: string, name: string): boolean {
   const key = '"phase":"';
   const at = text.indexOf(key);

@@ -136,10 +136,7 @@ export function removeRow(artifacts: string, run: string): Promise<string[]> {
   );
 }
 
-/**
- * Moves rows to results.jsonl.old, which nothing reads: they belong to runs whose folders were removed and whose names
- * are used again. Returns warnings as `upsertRow` does.
- */
+/** Moves rows of removed runs whose names are used again to results.jsonl.old. Nothing reads that. Returns warnings. */
 export function retireRows(artifacts: string, rows: readonly Pick<Row, 'run'>[]): Promise<string[]> {
   return inTurn(artifacts, async () => {
     if (rows.length === 0) return [];

@@ -125,10 +125,7 @@ async function cutTornLine(handle: Awaited<ReturnType<typeof open>>): Promise<vo
   await handle.truncate(text.lastIndexOf('\n') + 1);
 }
 
-/**
- * The manifest of a committed stage, or null if it is not committed. Throws DamagedFile, also for a stage folder without
- * its manifest: the two appear by one rename, so somebody deleted it.
- */
+/** A stage's manifest, or null if it is not committed. Throws DamagedFile, also for a folder without a manifest. */
 export async function readManifest(folder: string, stage: StageName): Promise<Manifest | null> {
   const where = manifestFile(folder, stage);
   const found = await readOwn(manifest, where);

@@ -169,10 +169,7 @@ function readFolder(folder: string, { journals, share }: StoreContext): StoredRu
   }
 }
 
-/**
- * The manifests of a run's committed stages and of those that it inherits. `damaged` is called for an unreadable one,
- * and throws by default.
- */
+/** The manifests that a run committed or inherits. `damaged` is called for an unreadable one, and throws by default. */
 export async function manifestsOf(
   runStore: RunStore,
   stored: StoredRun,

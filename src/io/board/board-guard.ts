@@ -45,9 +45,7 @@ export const onlyReading: MiddlewareHandler = async (context, next) => {
   return context.json({ error: message }, 405);
 };
 
-/**
- * No request leaves the machine: the board's page requests third-party fonts, and this header makes the browser refuse.
- */
+/** No request leaves the machine: the board's page requests third-party fonts, and this makes browsers refuse. */
 export const selfContained: MiddlewareHandler = async (context, next) => {
   await next();
   const { res } = context;

@@ -7,10 +7,7 @@ import { reportFile } from '../page/write-html.ts';
 
 const mount = '/report';
 
-/**
- * Our own pages and plots, by their paths below artifacts/. Names that begin with a dot, and all other files, are
- * refused.
- */
+/** Our own pages and plots, by their paths below artifacts/. Hidden files and all others are refused. */
 const ours = /^(?:[\w-][\w.-]*\/)?[\w-][\w.-]*\.(html|svg)$/;
 
 const types: Readonly<Record<string, string>> = {
@@ -28,9 +25,7 @@ export function reportPages(artifacts: string): Hono {
   return app;
 }
 
-/**
- * Null if there is no such file of ours. Links are refused, since they may lead to anything that this user can read.
- */
+/** Null if there is no such file of ours. Links are refused, since they may lead to anything that we can read. */
 async function pageText(artifacts: string, file: string): Promise<string | null> {
   try {
     return await readText((await fileInside(await realpath(artifacts), file)).path);

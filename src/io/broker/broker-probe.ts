@@ -2,10 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis, type RedisOptions } from 'ioredis';
 import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts';
 
-/**
- * What a broker reports about itself. A value is null if it does not (hosted ones refuse CONFIG, and an ACL may refuse
- * INFO).
- */
+/** What a broker reports about itself, or null: hosted ones refuse CONFIG, and an ACL may refuse INFO. */
 export interface BrokerFacts {
   readonly version: string | null;
   /** `maxmemory-policy` */
@@ -30,10 +27,7 @@ const limit_ms = 4000;
 /** For connections, queues and kept jobs, and more than the measurement itself changes. */
 const leastRoom = 4 * 2 ** 20;
 
-/**
- * Adding a job is a script over several keys that writes each of these types. There are two keys, since in a cluster
- * they are in two slots, like the keys of a queue. Nothing of it stays.
- */
+/** What the script that adds a job does: each of these types, over two keys, which a cluster keeps in two slots. */
 const write = `
 for _, call in ipairs({ {'set', '1'}, {'hset', 'a', '1'}, {'zadd', '1', 'a'}, {'rpush', 'a'}, {'xadd', '*', 'a', '1'} }) do
   redis.call(call[1], KEYS[1], unpack(call, 2))
@@ -41,10 +35,7 @@ for _, call in ipairs({ {'set', '1'}, {'hset', 'a', '1'}, {'zadd', '1', 'a'}, {'
 end
 return redis.call('exists', KEYS[2])`;
 
-/**
- * Writes once under the prefix, as adding a job does, and waits for a job that does not exist. Throws the broker's
- * error reply.
- */
+/** Writes under the prefix as adding a job does, and waits for a missing job. Throws the broker's error reply. */
 export async function writeOnce(redis: Redis, prefix: string): Promise<void> {
   await redis.eval(write, 2, `${prefix}:check`, `${prefix}:check:2`);
   // A worker waits for a job like this, which is another permission in an ACL.

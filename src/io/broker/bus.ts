@@ -35,14 +35,9 @@ export interface Bus {
   emitAdmission(nth: number): Promise<void>;
   /** The same unless it is going to run anyway, even if a job of that number is kept. */
   ensureAdmission(nth: number): Promise<void>;
-  /**
-   * Removes the active jobs of an `up` that has ended, whose locks would hold them for seconds. If refused: as `emit`.
-   */
+  /** Removes the active jobs of an `up` that has ended, whose locks hold them for seconds. If refused: as `emit`. */
   dropActive(): Promise<void>;
-  /**
-   * Removes kept jobs of these events, which would make new ones silent no-ops. True if there were some. If refused: as
-   * `emit`.
-   */
+  /** Removes kept jobs of these events, which would make new ones no-ops. True if it did. If refused: as `emit`. */
   forget(events: readonly DueEvent[]): Promise<boolean>;
   /** Takes the jobs of a queue, one at a time. If it throws, the job has failed for good: retries are ours. */
   consume(name: QueueName, handle: (delivery: Delivery) => Promise<unknown>): Consumer;

@@ -36,10 +36,7 @@ const poll_ms = 20;
 const remedy =
   'Take it off PATH, or install one that runs here (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.';
 
-/**
- * For one call. ioredis keeps a timer for this long after `disconnect()` on a closed socket, which keeps the process
- * alive.
- */
+/** For one call. ioredis keeps a timer for `disconnectTimeout` on a closed socket, which keeps the process alive. */
 const brief: RedisOptions = {
   lazyConnect: true,
   retryStrategy: () => null,

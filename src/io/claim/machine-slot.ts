@@ -13,18 +13,13 @@ import { answers, listen, socketFolder } from './sockets.ts';
 
 /** A claim of the machine. */
 export interface MachineClaim {
-  /**
-   * Folder (absolute) of the tool: its `alive` shows whether the machine is taken, whichever process started the tool.
-   */
+  /** Absolute folder of the tool: its `alive` shows whether the machine is taken, whoever started the tool. */
   readonly dir: string;
   /** For people: `train of 43a-s0`. */
   readonly what: string;
   /** Root of the workspace. */
   readonly workspace: string;
-  /**
-   * A server only works for the process that started it. If that has ended, the next process in the queue stops the
-   * server.
-   */
+  /** A server only works for the process that started it. Once that has ended, the next one in the queue stops it. */
   readonly server: boolean;
 }
 
@@ -143,10 +138,7 @@ async function holderOf(file: string, claim: MachineClaim | null): Promise<Holde
   return { ...rest, pid: (await startedBy(held.dir)) ?? pid };
 }
 
-/**
- * The process that started it has ended: what it spawned and what has not started yet never will, and a server has no
- * client left.
- */
+/** Its process has ended: what has not started yet never will, and a server has no client left. */
 async function settle({ dir, server }: ClaimFile): Promise<void> {
   if ((await readText(join(dir, 'command.json'))) === null) return;
   if (!(await revokeTool(dir)) && server) await stopTool(dir);

@@ -9,10 +9,7 @@ import { type ClaimPlace, claimNext, type Generation, newestClaim, readClaim } f
 import { openRequestServer, type RequestServer } from './requests.ts';
 import { answers, listen, socketFolder } from './sockets.ts';
 
-/**
- * One `up` per workspace, without a lock that would have to be cleared by hand: a claim counts as long as its owner's
- * socket answers.
- */
+/** One `up` per workspace: a claim counts while its owner's socket answers, so no lock has to be cleared by hand. */
 
 /** This process owns the workspace until it releases it or dies. */
 export interface Ownership {

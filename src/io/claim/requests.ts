@@ -94,10 +94,7 @@ const silence_ms = 30_000;
 /** How long a command has to confirm its request, and to receive the answer. */
 const confirm_ms = 5000;
 
-/**
- * Requests about runs are handled in their order of arrival. So are submissions, which have a queue of their own, since
- * they may take longer and no `cancel` should wait for them.
- */
+/** Handles requests in their order. Submissions have a queue of their own: no `cancel` should wait for them. */
 export function openRequestServer(): RequestServer {
   const connections = new Map<Socket, Promise<void>>();
   const begun = new Set<Socket>();

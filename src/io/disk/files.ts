@@ -52,16 +52,10 @@ export async function createWhole(path: string, text: string): Promise<boolean> 
   return linkNew(draft, path).finally(() => rm(draft, { force: true }));
 }
 
-/**
- * The errors of opening something else in the place of a file: a folder, a link to itself, or a fifo or socket without
- * a reader.
- */
+/** The errors of opening a folder, a link to itself, or a fifo or socket without a reader in the place of a file. */
 export const isOddFile = (error: unknown): boolean => hasCode(error, 'EISDIR', 'ELOOP', 'ENXIO');
 
-/**
- * Flags for a file to append to, which is made if it does not exist. Opening it never waits. `isOddFile` tells why it
- * fails.
- */
+/** Flags for a file to append to, which is made if missing. Opening never waits. `isOddFile` tells why it fails. */
 export const appending = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /** Closes the file after `work`, whether that succeeds or not. */
@@ -70,10 +64,7 @@ export async function useFile<T>(opening: Promise<FileHandle>, work: (file: File
   return work(file).finally(() => file.close());
 }
 
-/**
- * Opens a regular file for reading. It never waits for a fifo and never reads a device, which may have no end: those
- * throw ENXIO, as a socket does.
- */
+/** Opens a regular file for reading. A fifo, which may block, and a device, which may have no end, throw ENXIO. */
 export async function openRegular(path: string): Promise<FileHandle> {
   const handle = await open(path, readOnly);
   try {
@@ -86,10 +77,7 @@ export async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
-/**
- * A text file, or null if it does not exist. It never waits: a fifo, a folder or a link to itself in its place throws
- * DamagedFile.
- */
+/** A text file, or null if it does not exist. Anything else in its place, such as a fifo, throws DamagedFile. */
 export const readText = (path: string, encoding: BufferEncoding = 'utf8'): Promise<string | null> =>
   useText(path, (file) => file.readFile(encoding));
 

@@ -1,10 +1,7 @@
 /** As many as Node's thread pool serves at once: more would only keep more files open. */
 const most = 4;
 
-/**
- * Works through items, four at a time. Thousands of runs must not use all file handles of the process.
- * @returns The results, in the order of the items.
- */
+/** Works through items, four at a time, and keeps their order: thousands of runs must not use all file handles. */
 export async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   let next = 0;

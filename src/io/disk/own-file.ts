@@ -51,8 +51,7 @@ export function ifDamaged<T>(value: T): (error: unknown) => T {
 }
 
 /**
- * Renames an unreadable file to `NAME.damaged` (`.damaged.2` and so on), so that a new file can take its place. Returns
- * a line for people. Throws any error other than DamagedFile.
+ * Renames an unreadable file to `NAME.damaged` (`.damaged.2` ...). Returns a line for people. Rethrows other errors.
  */
 export async function moveAside(error: unknown): Promise<string> {
   if (!(error instanceof DamagedFile)) throw error;

@@ -15,10 +15,7 @@ export async function linkInto(folder: string, name: string, target: string): Pr
   if (there !== target) await place(folder, name, (path) => symlink(target, path));
 }
 
-/**
- * The content of a file under the name `name` below `folder`: a hard link, which takes no space, or else a clone or a
- * copy.
- */
+/** The content of a file as `name` below `folder`: a hard link, which takes no space, or else a clone or a copy. */
 export const copyInto = (folder: string, name: string, from: string): Promise<void> =>
   place(folder, name, (path) =>
     link(from, path).catch((error: unknown) => {

@@ -10,10 +10,7 @@ export async function isPrivate(path: string): Promise<boolean> {
   return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
 }
 
-/**
- * Makes a folder in the temp folder of the system, or uses an existing one of this user. Throws CommandError 3 if it
- * belongs to another user.
- */
+/** Makes or uses a folder in the system's temp folder. Throws CommandError 3 if it belongs to another user. */
 export async function privateFolder(path: string): Promise<string> {
   await mkdir(path, { mode: 0o700 }).catch(ifThere(undefined));
   if (await isPrivate(path)) return path;

@@ -24,10 +24,7 @@ const isSystemError = (error: unknown): error is SystemError =>
 const isOfFiles = ({ syscall, address }: SystemError): boolean =>
   syscall !== 'kill' && (address === undefined || isAbsolute(address));
 
-/**
- * What the disk refused: the path, the error, and what to do. Null for any other error. If the system does not name a
- * path (a write to an open file), the workspace stands for it.
- */
+/** What the disk refused, and what to do. Null for other errors. Without a path, the workspace stands for it. */
 export async function diskErrorOf(thrown: unknown, folder: string): Promise<DiskErrorText | null> {
   if (!isSystemError(thrown)) return null;
   const error = await withCause(thrown);

@@ -16,18 +16,12 @@ export async function inDraft<T>(folder: string, work: (draft: string) => Promis
   }
 }
 
-/**
- * The folder, or the nearest existing one above it: what is true for that one will be true for the folder once it is
- * made.
- */
+/** The folder, or the nearest existing one above it, whose file system the folder will be on once it is made. */
 export async function nearestFolder(path: string): Promise<string> {
   return (await stat(path).catch(ifAbsent(null))) === null ? nearestFolder(dirname(path)) : path;
 }
 
-/**
- * Writes, renames and reads: by how many ms the file system's clock is ahead of ours. Throws if the folder is not
- * writable.
- */
+/** Writes, renames and reads: by how many ms the file system's clock is ahead of ours. Throws if it is not writable. */
 export function writeAndRename(folder: string): Promise<number> {
   return inDraft(folder, async (draft) => {
     const before = Date.now();

@@ -3,10 +3,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
 import { isOthersHome, othersHome } from '../../events/paths.ts';
 
-/**
- * The home folder: HOME, else what the system knows for this user (an empty HOME does not count). Null if neither
- * exists.
- */
+/** HOME, else what the system knows for this user (an empty HOME does not count). Null if neither exists. */
 export function homeOrNull({ HOME = '' }: NodeJS.ProcessEnv = process.env): string | null {
   if (isAbsolute(HOME)) return HOME;
   try {
@@ -42,10 +39,7 @@ export function givenPath(path: string, root: string): string {
   return absolutePath(path, root);
 }
 
-/**
- * A word of the command line: `~/x`, and `--option=~/x`, which shells leave to the program. Throws CommandError 2 for
- * `~name`.
- */
+/** A word such as `~/x` or `--option=~/x`, which shells leave to the program. Throws CommandError 2 for `~name`. */
 export function expandArgument(word: string): string {
   const [, option = '', value = ''] = /^(--[a-z-]+=)?(~.*)$/s.exec(word) ?? [];
   if (isOthersHome(value)) throw new CommandError(2, `${word}: ${othersHome}.`);

@@ -23,9 +23,7 @@ export function bootId(): Promise<string> {
 
 let machineIdOnce: Promise<string> | undefined;
 
-/**
- * An id of this machine that does not depend on the network or the boot. It is the host name if the system has none.
- */
+/** An id of this machine that does not depend on network or boot. The host name if the system has none. */
 export function machineId(): Promise<string> {
   machineIdOnce ??= isLinux
     ? readFile('/etc/machine-id', 'utf8').then((text) => text.trim() || hostname(), hostname)

@@ -67,10 +67,7 @@ async function someIsZero(handle: FileHandle, dataStart: number, list: readonly 
 const chunkBytes = 2 ** 20;
 const minusZero = 0x80;
 
-/**
- * Zeros of both signs, in any float type: all bytes are 0 apart from the sign, which is the first bit of a value's last
- * byte.
- */
+/** Zeros of both signs, in any float type: all bytes are 0 apart from the first bit of a value's last byte. */
 async function isZero(handle: FileHandle, dataStart: number, { dtype, begin, end }: Tensor): Promise<boolean> {
   const width = dtype === 'F32' ? 4 : dtype === 'F64' ? 8 : 2;
   const buffer = Buffer.alloc(Math.min(chunkBytes, end - begin));

@@ -14,10 +14,7 @@ import { driverPath } from '../host/driver-path.ts';
 export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>
   report(lookArgv(python, driverPath('check_data'), call), signal);
 
-/**
- * The check at the beginning of training, before training starts. Throws CommandError 3 if the check itself
- * fails.
- */
+/** The check at the beginning of training, before training starts. Throws CommandError 3 if the check fails. */
 export const checkTrainingData = (python: string, call: CheckCall): Promise<CheckReport> =>
   report(checkArgv(python, driverPath('check_data'), call));
 

@@ -83,10 +83,7 @@ export async function proveModel(path: string): Promise<void> {
   if (fault !== null) throw new StageError('OUTPUT_DAMAGED', fault.problem);
 }
 
-/**
- * The same for an input of a stage, which no retry repairs. Throws MISSING_INPUT if it does not exist, else
- * INPUT_CHANGED.
- */
+/** The same for an input, which no retry repairs. Throws MISSING_INPUT if it does not exist, else INPUT_CHANGED. */
 export async function proveInput(path: string): Promise<void> {
   const fault = await faultOf(path);
   if (fault !== null) throw new StageError(fault.kind === 'missing' ? 'MISSING_INPUT' : 'INPUT_CHANGED', fault.problem);

@@ -57,9 +57,7 @@ export async function readPhases(artifacts: string): Promise<Found> {
   return { phases: phases.sort((a, b) => (key(a) < key(b) ? -1 : 1)), warnings };
 }
 
-/**
- * The scores of all done runs, prompt by prompt. A prompt id to which two suites give different categories has none.
- */
+/** The scores of done runs by prompt. A prompt id to which two suites give different categories has none. */
 export interface ScoresOnPage {
   readonly prompts: ReadonlyMap<string, PromptScores>;
   readonly categoryOf: (prompt: string) => string | null;

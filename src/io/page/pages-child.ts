@@ -4,10 +4,7 @@ import { DamagedFile, messageOf } from '../../core/errors.ts';
 import { writePages } from './pages.ts';
 import type { PagesReply } from './pages-process.ts';
 
-/**
- * The process that writes the pages of a workspace once, for `up`. Its memory (mostly Vega's) is free again when it
- * ends, and neither its work nor its death affects the process of the queues.
- */
+/** The process that writes the pages once, for `up`. Its memory (mostly Vega's) is free when it ends. */
 
 // By default V8 optimizes what has run for a few ms. A process that lives for a second does not get that time back:
 // with eight times the budget the pages take a quarter less of the CPU. A V8 without this flag only says so.

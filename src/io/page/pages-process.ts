@@ -23,10 +23,7 @@ const program = fileURLToPath(new URL(`./pages-child${extname(fileURLToPath(impo
 /** Lower than that of the night's tools. */
 const priority = 10;
 const keptOutput = 2000;
-/**
- * A process that lives for a second keeps nearly all that it reads. With V8's own 16 MB, a quarter of the time is
- * garbage collection.
- */
+/** A process of a second keeps nearly all that it reads. With V8's own 16 MB, a quarter of its time is GC. */
 const roomForYoung = '--max-semi-space-size=64';
 
 /** Writes the pages in a process of its own, which ends with its work or with this process. It never throws. */

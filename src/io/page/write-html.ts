@@ -18,10 +18,7 @@ export interface HtmlSource {
   readonly markdown?: string;
 }
 
-/**
- * Writes the HTML of pages in artifacts/, each with its plots inside. Links between pages become links between their
- * HTML files. A file with the same content is not written.
- */
+/** Writes the HTML of pages in artifacts/, with plots inside and links between HTML files. Unchanged files stay. */
 export async function writeHtml(
   artifacts: string,
   pages: readonly HtmlSource[],

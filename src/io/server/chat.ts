@@ -92,10 +92,7 @@ function complaint(text: string): string {
   return (typeof error === 'string' ? error : text).slice(0, 500);
 }
 
-/**
- * POSTs JSON and reads the whole answer. It uses node:http, since fetch stops waiting when an answer takes 300 s. Here
- * `signal` is the only limit.
- */
+/** POSTs JSON. Not by fetch, which stops waiting when an answer takes 300 s: here `signal` is the only limit. */
 export function post(url: string, body: unknown, signal: AbortSignal): Promise<{ status: number; text: string }> {
   const payload = Buffer.from(JSON.stringify(body));
   const headers = { 'content-type': 'application/json', 'content-length': payload.length };

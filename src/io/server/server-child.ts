@@ -32,10 +32,7 @@ export interface Child {
   readonly tool: RunningTool;
   readonly log: ServerLog;
   readonly signal: AbortSignal;
-  /**
-   * Throws SERVER_DIED (or what its log says) if the process has ended or cannot generate, and CALL_SWALLOWED by its
-   * log.
-   */
+  /** Throws SERVER_DIED or what the log says if it has ended or cannot generate, and CALL_SWALLOWED by its log. */
   check(): Promise<void>;
   /** The same a moment later: a dying process closes its connections before it ends. */
   broken(): Promise<void>;

@@ -14,9 +14,7 @@ export interface ServerLog {
 
 /** mlx_lm's message for a tool call that it could not parse, so that no answer contains it. */
 const swallowed = 'Failed to parse tool call';
-/**
- * The thread that generates has died, but the process lives on and will never answer (0.30 hangs, 0.32 answers 404).
- */
+/** The thread that generates has died, but the process lives on and never answers (0.30 hangs, 0.32 answers 404). */
 const deadThread = /generation thread died|^Exception in thread /;
 
 const shownLines = 20;

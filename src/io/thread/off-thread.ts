@@ -17,10 +17,7 @@ import { runTask, TaskTimeout } from './run-task.ts';
 const smallText = 8 * 1024;
 /** Characters of answers that the main thread scores. */
 const smallAnswers = 64 * 1024;
-/**
- * For one answer. Whether it is enough depends on the expression and not on the machine: others take a thousandth of
- * it.
- */
+/** For one answer. Whether it is enough depends on the expression, not on the machine: others take a thousandth. */
 const scoreLimit_ms = 10_000;
 
 /** `readYaml` of any file. */

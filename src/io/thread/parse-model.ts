@@ -31,9 +31,7 @@ const tokenizerFiles = [
   'tekken.json',
 ];
 const otherTokenizers = /\.tiktoken$|^(?:spiece|sentencepiece\.bpe)\.model$|^tokenization_\w+\.py$/;
-/**
- * Read if they exist. They are not JSON: a template that is an LFS pointer would be taught literally, without an error.
- */
+/** Read if they exist, though not JSON: a template that is an LFS pointer would be taught without an error. */
 const tokenizerExtras = ['tokenizer_config.json', 'chat_template.jinja'];
 
 const broken = (fault: ModelFault, file?: string): ModelFolder => ({

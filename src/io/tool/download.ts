@@ -31,10 +31,7 @@ export interface DownloadMeans {
   readonly onLine: (line: string) => void;
 }
 
-/**
- * `left`: phasebox stopped meanwhile. `unwanted`: the download was stopped. A `code` of null means that it was killed
- * or lost.
- */
+/** `left`: phasebox stopped meanwhile. `unwanted`: the download was stopped. Without a `code` it was killed or lost. */
 export type DownloadEnd =
   | { readonly kind: 'left' }
   | { readonly kind: 'unwanted' }

@@ -76,9 +76,7 @@ async function readFrom(path: string, position: number, take: (chunk: Buffer) =>
   return total ?? 0;
 }
 
-/**
- * Characters of a line that are kept: lines are copied to journal and row, and the row to the environment of a command.
- */
+/** Characters of a line that are kept: lines are copied to journal and row, and a row to a command's environment. */
 const keptLine = 2000;
 
 /**

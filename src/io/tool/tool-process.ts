@@ -57,10 +57,7 @@ export interface RunningTool {
   leave(): void;
 }
 
-/**
- * Starts a tool detached, in a session of its own, under the wrapper. It continues when this process ends. Throws
- * StageError NOT_STARTED if the system does not start it.
- */
+/** Starts a tool in a session of its own, under the wrapper, to outlive this process. Throws StageError NOT_STARTED. */
 export async function startTool(start: ToolStart): Promise<RunningTool> {
   const { dir, argv, env, cwd, server = false } = start;
   const nonce = `pbx-${randomBytes(12).toString('hex')}`;

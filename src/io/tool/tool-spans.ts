@@ -6,10 +6,7 @@ import { ifDamaged } from '../disk/own-file.ts';
 import { toolFolders } from './tool-folders.ts';
 import { exitCode, isAlive, readCommand, startedBy } from './tool-process.ts';
 
-/**
- * When each tool in a folder and below worked, by the files of its wrapper, as far as they can be read. A tool that
- * still runs works until now.
- */
+/** When each tool in a folder and below worked, by the files of its wrapper. One that still runs works until now. */
 export async function toolSpans(folder: string): Promise<Span[]> {
   const spans = await Promise.all((await toolFolders(folder)).map((dir) => spanOf(dir).catch(ifDamaged(null))));
   return spans.filter((span) => span !== null);
@@ -22,10 +19,7 @@ async function spanOf(dir: string): Promise<Span | null> {
   return { from, to: (await endOf(dir)) ?? from };
 }
 
-/**
- * A server without `up` only waits, so its work ended with its last request. A tool that was killed with its wrapper
- * left no `exit`.
- */
+/** A server without `up` only waits, so its work ended with its last request. A killed wrapper leaves no `exit`. */
 async function endOf(dir: string): Promise<number | null> {
   const isServer = (await readCommand(dir))?.server === true;
   if (!isServer && (await isAlive(dir))) return Date.now();

@@ -19,9 +19,7 @@ export async function readControl(state: string): Promise<Control> {
   return (await readOwn(schema, { path: controlFile(state), remedy })) ?? atRest;
 }
 
-/**
- * Reads the file once, for the owner of the workspace. A file that cannot be read is renamed and reported to `warn`.
- */
+/** Reads the file once, for the owner of the workspace. An unreadable file is renamed and reported to `warn`. */
 export async function openControl(state: string, warn: (text: string) => void): Promise<ControlStore> {
   let current = await readControl(state).catch(async (error: unknown) => {
     warn(await moveAside(error));

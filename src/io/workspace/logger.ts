@@ -17,10 +17,7 @@ export interface LogOptions {
   readonly level: string;
   /** Also write readable lines to stderr. */
   readonly pretty: boolean;
-  /**
-   * Bytes of one file and number of kept files: 5 x 8 MB by default, so that the log of a detached `up` fits into 50 MB
-   * too.
-   */
+  /** Bytes of a file, and how many are kept: 5 x 8 MB, so that the log of a detached `up` fits into 50 MB too. */
   readonly fileBytes?: number;
   readonly files?: number;
 }
@@ -49,9 +46,7 @@ export function openLogger(options: LogOptions): Logger {
   return pino(settings, { write });
 }
 
-/**
- * Readable lines on stderr, since stdout belongs to `--json`. pino-pretty is loaded only here, because it takes 26 ms.
- */
+/** Readable lines on stderr, since stdout belongs to `--json`. pino-pretty is loaded only here: it takes 26 ms. */
 function screen(): (line: string) => void {
   const { prettyFactory } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;

@@ -24,10 +24,7 @@ export interface LookupPlaces {
   /** The workspace and its artifacts folder, as absolute paths. */
   readonly root: string;
   readonly artifacts: string;
-  /**
-   * The user's Python, which is only asked for its mlx_lm if a config trains. It can be a function, since there may be
-   * none.
-   */
+  /** The user's Python, which is only needed if a config trains. It can be a function, since there may be none. */
   readonly python: string | (() => Promise<string>);
   /** `.phasebox` of the workspace, where rendered prompts are kept. If absent, they are read and not written. */
   readonly state?: string;

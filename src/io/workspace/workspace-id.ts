@@ -12,10 +12,7 @@ export async function knownId(state: string): Promise<string | null> {
   return /^\w+$/.test(id) ? id : null;
 }
 
-/**
- * `.phasebox/id`: two workspaces on one Redis must not take each other's jobs. The first process that needs it makes
- * it.
- */
+/** `.phasebox/id`, made when it is first needed: two workspaces on one Redis must not take each other's jobs. */
 export async function workspaceId(state: string): Promise<string> {
   const known = await knownId(state);
   if (known !== null) return known;

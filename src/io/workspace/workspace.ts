@@ -22,15 +22,10 @@ export interface Workspace {
   readonly warnings?: readonly string[];
 }
 
-/**
- * `read`: inbox and artifacts may be missing. `write`: they are made. `create`: the folder need not be a workspace yet.
- */
+/** `read`: inbox and artifacts may be missing. `write`: they are made. `create`: no workspace is needed yet. */
 export type Access = 'read' | 'write' | 'create';
 
-/**
- * Opens a workspace: a folder with phasebox.yaml or .phasebox/ (a clone of one has only the first). Throws CommandError
- * 2 (phasebox.yaml is not valid) or 3 (no such folder, not a workspace).
- */
+/** Opens a folder with phasebox.yaml or .phasebox/. Throws CommandError 2 (not valid) or 3 (not a workspace). */
 export async function openWorkspace(folder: string, access: Access): Promise<Workspace> {
   const root = resolve(folder);
   if (!(await isFolder(root)))
