@@ -13,7 +13,7 @@ import { answers, listen, socketFolder } from './sockets.ts';
 
 /** A claim of the machine. */
 export interface MachineClaim {
-  /** Absolute folder of the tool: its `alive` shows whether the machine is taken, whoever started the tool. */
+  /** Absolute folder of the tool: its `alive` shows whether the machine is taken, also after its starter has ended. */
   readonly dir: string;
   /** For people: `train of 43a-s0`. */
   readonly what: string;

@@ -50,9 +50,7 @@ export function ifDamaged<T>(value: T): (error: unknown) => T {
   };
 }
 
-/**
- * Renames an unreadable file to `NAME.damaged` (`.damaged.2` ...). Returns a line for people. Rethrows other errors.
- */
+/** Renames an unreadable file to `NAME.damaged` (`.damaged.2` ...). Returns a line for people. Throws other errors. */
 export async function moveAside(error: unknown): Promise<string> {
   if (!(error instanceof DamagedFile)) throw error;
   const { path, message } = error;
