@@ -3,7 +3,7 @@ import { type Contrast, contrast } from '../core/compare/contrast.ts';
 import { groupRuns } from '../core/compare/groups.ts';
 import { type Summary, summarise } from '../core/compare/summary.ts';
 import { CommandError } from '../core/errors.ts';
-import { none, percent } from '../core/format.ts';
+import { none, percent, plural } from '../core/format.ts';
 import {
   findingText,
   findingWords,
@@ -17,7 +17,6 @@ import {
 } from '../core/page/report-words.ts';
 import { printableJson } from '../core/printable.ts';
 import { partText, unrecordedText } from '../core/score/measured.ts';
-import { plural } from '../core/words.ts';
 import { readResults } from '../io/artifacts/results-file.ts';
 import { readPhases, readScores } from '../io/page/page-input.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
+import { plural } from '../core/format.ts';
 import { printableJson } from '../core/printable.ts';
 import { shellLine } from '../core/shell.ts';
-import { plural } from '../core/words.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
 import { checkBroker } from './parts/check-broker.ts';
 import { checkMachine, type Machine, thisMachine } from './parts/check-machine.ts';

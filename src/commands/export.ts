@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { CommandError } from '../core/errors.ts';
+import { sizeText } from '../core/format.ts';
 import { shellLine } from '../core/shell.ts';
-import { sizeText } from '../core/size-text.ts';
 import type { Run } from '../events/run.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { manifestsOf } from '../io/artifacts/run-store.ts';

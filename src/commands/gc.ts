@@ -1,7 +1,6 @@
 import { relative } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
-import { sizeText } from '../core/size-text.ts';
-import { plural } from '../core/words.ts';
+import { plural, sizeText } from '../core/format.ts';
 import { sortRows } from '../io/artifacts/old-rows.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { openRunStore } from '../io/artifacts/run-store.ts';

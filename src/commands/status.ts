@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { DamagedFile } from '../core/errors.ts';
+import { duration, plural } from '../core/format.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { missingRunText } from '../core/run/row-words.ts';
 import type { RunStatus } from '../core/run/status.ts';
-import { duration, plural } from '../core/words.ts';
 import { missingRuns } from '../io/artifacts/missing-runs.ts';
 import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { subfolders } from '../io/artifacts/run-folder.ts';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { CommandError } from '../core/errors.ts';
+import { plural } from '../core/format.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
-import { plural } from '../core/words.ts';
 import { atPath, hasCode, readText } from '../io/disk/files.ts';
 import { documented, oneOf, type Register } from './parts/command.ts';
 import { printError, printFile } from './parts/output.ts';

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { DamagedFile } from '../core/errors.ts';
+import { plural, sizeText } from '../core/format.ts';
 import { readAnswers } from '../core/score/answers.ts';
-import { sizeText } from '../core/size-text.ts';
-import { plural } from '../core/words.ts';
 import { stageFolder, stageNames } from '../events/stages.ts';
 import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { readResults } from '../io/artifacts/results-file.ts';

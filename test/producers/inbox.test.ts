@@ -3,7 +3,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, stat, symlink, utime
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { shownName } from '../../src/core/words.ts';
+import { shownName } from '../../src/core/printable.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { acceptConfig } from '../../src/producers/accept.ts';
 import { keepTogether } from '../../src/producers/kept-files.ts';

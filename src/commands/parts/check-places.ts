@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { sizeText } from '../../core/size-text.ts';
+import { sizeText } from '../../core/format.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { socketFolder } from '../../io/claim/sockets.ts';
 import { nonce } from '../../io/disk/files.ts';

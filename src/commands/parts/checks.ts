@@ -1,5 +1,5 @@
 import { CommandError, messageOf } from '../../core/errors.ts';
-import { onOneLine } from '../../core/words.ts';
+import { onOneLine } from '../../core/printable.ts';
 import { diskErrorOf } from '../../io/host/disk-errors.ts';
 
 /** One line of `doctor`. `todo` says what to do about it, or is null. */

@@ -1,10 +1,10 @@
 import { join, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
+import { sizeText } from '../../core/format.ts';
 import type { RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
 import { removedText, replacedText, resultText } from '../../core/run/row-words.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
-import { sizeText } from '../../core/size-text.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
 import { attemptFolder, isStage, stages } from '../../events/stages.ts';

@@ -1,4 +1,4 @@
-import { duration } from '../../core/words.ts';
+import { duration } from '../../core/format.ts';
 import { isStage } from '../../events/stages.ts';
 import { keptFor } from '../../workers/attempt/carry-over.ts';
 import type { Live, Notice, Runtime } from '../../workers/runtime/runtime.ts';

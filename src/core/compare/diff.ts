@@ -1,8 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import { knownDefaults } from '../../events/stages/train-defaults.ts';
-import { differences, withoutUnset } from '../differences.ts';
-import { isSame, type Mapping } from '../mapping.ts';
+import { differences, isSame, type Mapping, withoutUnset } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { partsOf } from '../score/measured.ts';
 import { shownAt } from '../secrets.ts';

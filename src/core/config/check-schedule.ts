@@ -1,5 +1,5 @@
+import { plural } from '../format.ts';
 import type { Mapping } from '../mapping.ts';
-import { plural } from '../words.ts';
 import { type Checked, type Finding, nothingFound, type Path } from './problem.ts';
 import { notAllowed, typeWord } from './validate.ts';
 

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { trainSettings } from '../../events/stages/train.ts';
 import { withDefaults } from '../../events/stages/train-defaults.ts';
+import { plural } from '../format.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import { plural } from '../words.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
 import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';

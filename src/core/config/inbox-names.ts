@@ -1,4 +1,5 @@
-import { plural, shownName } from '../words.ts';
+import { plural } from '../format.ts';
+import { shownName } from '../printable.ts';
 
 /** Endings of a config's name, in any case. A transfer writes `x.yaml.part` until the file is complete. */
 const extension = /\.(?:yaml|yml|json)$/i;

@@ -1,5 +1,4 @@
-import { type ChangedValue, differences } from '../differences.ts';
-import { isMapping, type Mapping } from '../mapping.ts';
+import { type ChangedValue, differences, isMapping, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
 import { seedList } from './plan-runs.ts';

@@ -1,7 +1,6 @@
 import { Composer, CST, type Document, isNode, isScalar, LineCounter, type Node, Parser, visit } from 'yaml';
-import { refusedCharacter } from '../control-characters.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import { printable } from '../printable.ts';
+import { printable, refusedCharacter } from '../printable.ts';
 import { type EmptyKey, entriesHint, keyText, numberBefore, readGaps, type SplitNumber } from './empty-keys.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint, syntaxHint } from './slips.ts';

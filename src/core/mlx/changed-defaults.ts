@@ -1,8 +1,7 @@
 import type { Run } from '../../events/run.ts';
-
+import { plural } from '../format.ts';
 import { isSame, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
-import { plural } from '../words.ts';
 
 /**
  * A warning if mlx_lm trained with other defaults than those that it had when the run was accepted, since it was updated in

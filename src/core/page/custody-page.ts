@@ -1,8 +1,6 @@
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
-import { count, none, percent, time } from '../format.ts';
-import { sizeText } from '../size-text.ts';
-import { plural } from '../words.ts';
+import { count, none, percent, plural, sizeText, time } from '../format.ts';
 import { asText, code, table } from './markdown.ts';
 
 type Custody = Row['custody'];

@@ -1,8 +1,7 @@
 import type { CheckReport, ShownRow, SplitFile } from '../../events/data-report.ts';
 import type { DataProfile } from '../../events/profile.ts';
-import { count, none, percentOf } from '../format.ts';
+import { count, none, percentOf, plural } from '../format.ts';
 import { printable, printableLines } from '../printable.ts';
-import { plural } from '../words.ts';
 
 /** The result of `phasebox data`, for the terminal, the page and `--json`. */
 export interface DataReport {

@@ -1,9 +1,7 @@
 import type { Row } from '../../events/row.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import { stageNames } from '../../events/stages.ts';
-import { list, loss, none, percent } from '../format.ts';
-import { sizeText } from '../size-text.ts';
-import { duration } from '../words.ts';
+import { duration, list, loss, none, percent, sizeText } from '../format.ts';
 import { asText, details, table } from './markdown.ts';
 
 /** Categories of all rows, in the order in which they first occur. */

@@ -1,9 +1,8 @@
 import type { Contrast } from '../compare/contrast.ts';
 import type { Group } from '../compare/groups.ts';
 import type { Summary } from '../compare/summary.ts';
-import { percent, time } from '../format.ts';
+import { percent, plural, time } from '../format.ts';
 import { idleText } from '../run/cost-words.ts';
-import { plural } from '../words.ts';
 import { asText, code } from './markdown.ts';
 import { findingWords, gateSentence, unknownVariance } from './report-words.ts';
 

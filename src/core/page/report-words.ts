@@ -1,9 +1,8 @@
 import { type ContrastFinding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { GateSummary, Spread, Summary } from '../compare/summary.ts';
-import { percent, share } from '../format.ts';
+import { percent, plural, share } from '../format.ts';
 import type { Interval } from '../stats/interval.ts';
 import { allSame } from '../stats/moments.ts';
-import { plural } from '../words.ts';
 
 /** `66-94`, in whole points: decimals would claim a precision that a range does not have. */
 export const span = ({ low, high }: Interval): string => `${Math.round(low)}-${Math.round(high)}`;

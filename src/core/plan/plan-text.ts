@@ -1,13 +1,11 @@
 import type { Phase } from '../../events/phase.ts';
 import { type SectionName, type StageName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
-import { type ChangedValue, withoutUnset } from '../differences.ts';
-import { get } from '../mapping.ts';
+import { duration, plural, sizeText } from '../format.ts';
+import { type ChangedValue, get, withoutUnset } from '../mapping.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
 import { shellLine } from '../shell.ts';
-import { sizeText } from '../size-text.ts';
-import { duration, plural } from '../words.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
 import type { StageCommands, StageTimes } from './planned-stages.ts';
 import type { TrainSetting } from './settings-shown.ts';

@@ -1,6 +1,5 @@
 import type { Run } from '../../events/run.ts';
-import { type ChangedValue, differences, withoutUnset } from '../differences.ts';
-import { isMapping, isSame, type Mapping } from '../mapping.ts';
+import { type ChangedValue, differences, isMapping, isSame, type Mapping, withoutUnset } from '../mapping.ts';
 import { shownAt } from '../secrets.ts';
 
 /** A setting of mlx_lm as a run uses it. `differs`: from mlx_lm's own default. */

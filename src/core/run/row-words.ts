@@ -1,5 +1,5 @@
 import type { Row, RowHead } from '../../events/row.ts';
-import { duration, plural } from '../words.ts';
+import { duration, plural } from '../format.ts';
 
 /** `done in 50 min 3 s: 82.4 % (strict 80.6 %), gate passed, outcome "low"`, or why there is no score. */
 export function rowLine(row: RowHead): string {

@@ -1,9 +1,8 @@
 import { stringify } from 'yaml';
 import { type Message, type Prompt, prompt as promptSchema, type Suite } from '../../events/suite.ts';
-import { refusedCharacter } from '../control-characters.ts';
+import { plural } from '../format.ts';
 import { canonicalJson, jsonOrNull } from '../json.ts';
-import { printable } from '../printable.ts';
-import { plural } from '../words.ts';
+import { printable, refusedCharacter } from '../printable.ts';
 import { contentText, readAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 

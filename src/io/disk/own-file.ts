@@ -1,7 +1,7 @@
 import { lstat, rename } from 'node:fs/promises';
 import * as z from 'zod';
 import { DamagedFile } from '../../core/errors.ts';
-import { onOneLine } from '../../core/words.ts';
+import { onOneLine } from '../../core/printable.ts';
 import { ifAbsent, readText } from './files.ts';
 
 /** The value of a JSON text that phasebox wrote. Throws DamagedFile. */

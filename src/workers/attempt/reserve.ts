@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { StageError } from '../../core/errors.ts';
+import { sizeText } from '../../core/format.ts';
 import { stageBytes } from '../../core/mlx/estimate.ts';
 import { hasBegun } from '../../core/run/control.ts';
 import { diskWait } from '../../core/run/due.ts';
-import { sizeText } from '../../core/size-text.ts';
 import { hasCode } from '../../io/disk/files.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';

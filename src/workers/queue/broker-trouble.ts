@@ -1,5 +1,5 @@
 import { type Refusal, refusalText } from '../../core/broker/refusal.ts';
-import { duration } from '../../core/words.ts';
+import { duration } from '../../core/format.ts';
 import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../../io/workspace/broker-note.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 

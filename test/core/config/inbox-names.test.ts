@@ -6,8 +6,7 @@ import {
   leftAloneTexts,
   sortName,
 } from '../../../src/core/config/inbox-names.ts';
-import { printable } from '../../../src/core/printable.ts';
-import { shownName } from '../../../src/core/words.ts';
+import { printable, shownName } from '../../../src/core/printable.ts';
 import { leftNames } from '../../helpers/left-names.ts';
 
 const kinds = (names: readonly string[]): string[] => names.map((name) => sortName(Buffer.from(name)).kind);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
+import { sizeText } from '../../../src/core/format.ts';
 import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
 import { elements, type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
-import { sizeText } from '../../../src/core/size-text.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
 import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
 import type { StageName } from '../../../src/events/stages.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { withoutUnset } from '../../../src/core/differences.ts';
+import { withoutUnset } from '../../../src/core/mapping.ts';
 import { stageTimes } from '../../../src/core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../../../src/core/plan/settings-shown.ts';
 import { valueText } from '../../../src/core/printable.ts';
