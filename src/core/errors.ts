@@ -1,11 +1,7 @@
-/**
- * When a failed attempt is repeated: after a pause, at the next `up`, once more, when there is space again, or never.
- */
+/** When a failed attempt is repeated: after a pause, at the next `up`, once more, with space again, or never. */
 export type Retry = 'transient' | 'resume' | 'once' | 'wait' | 'never';
 
-/**
- * Everything that can go wrong in a stage: what it means and what to do next. Messages have these words and no others.
- */
+/** Everything that can go wrong in a stage: its meaning and what to do next. Messages have only these words. */
 export const catalogue = {
   GPU_FAULT: {
     retry: 'transient',
@@ -162,9 +158,7 @@ export class StageError extends Error {
   }
 }
 
-/**
- * An error that ends a command: what is wrong, where, and what to do. The help of each command lists its exit codes.
- */
+/** An error that ends a command: what is wrong, where, what to do. The help of each command lists its exit codes. */
 export class CommandError extends Error {
   override readonly name: string = 'CommandError';
   readonly exitCode: 1 | 2 | 3;

@@ -17,10 +17,7 @@ export function getAt(value: unknown, path: readonly (string | number)[]): unkno
   return path.reduce<unknown>((inner, key) => get(inner, key), value);
 }
 
-/**
- * A copy without the values at these paths. A list with one of them is removed as a whole, since its other places would
- * move.
- */
+/** A copy without the values at these paths. A list with one is removed, since its other places would move. */
 export function without(mapping: Mapping, paths: readonly (readonly (string | number)[])[]): Mapping {
   const below = new Map<string, (readonly (string | number)[])[]>();
   for (const [key, ...rest] of paths) below.set(String(key), [...(below.get(String(key)) ?? []), rest]);
@@ -68,10 +65,7 @@ export function differences(before: unknown, after: unknown, path = ''): Changed
 
 const entriesIn = (value: unknown): Mapping | null => (value === undefined ? {} : isMapping(value) ? value : null);
 
-/**
- * Without null and without mappings that contain nothing else, such as `{ adam: {}, sgd: {} }`. Undefined if nothing is
- * left.
- */
+/** Without null and mappings of nothing else, such as `{ adam: {}, sgd: {} }`. Undefined if nothing is left. */
 export function withoutUnset(value: unknown): unknown {
   if (!isMapping(value)) return value ?? undefined;
   const entries = Object.entries(value).flatMap(([key, inner]) => {

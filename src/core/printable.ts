@@ -23,10 +23,7 @@ export function escapeCharacter(character: string): string {
   return made;
 }
 
-/**
- * Text from a file, a file name or a tool on one line. Nothing in it can move the cursor or change the direction of
- * text.
- */
+/** Text on one line. Nothing in it can move the cursor of a terminal or change the direction of text. */
 export const printable = (text: string): string => text.replace(acting, escapeCharacter);
 
 /** The same for text with lines and tabs. */
@@ -35,10 +32,7 @@ export const printableLines = (text: string): string =>
     character === '\n' || character === '\t' ? character : escapeCharacter(character),
   );
 
-/**
- * A value as JSON that reads back the same, without characters that a terminal acts on. `indent` is the number of
- * spaces, or 0 for one line.
- */
+/** JSON that reads back the same, without characters that a terminal acts on. `indent` 0 means one line. */
 export function printableJson(value: unknown, indent = 2): string {
   const text = JSON.stringify(value, null, indent);
   const unicode = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -56,10 +50,7 @@ export function shownName(name: Uint8Array): string {
   return text;
 }
 
-/**
- * The UTF-8 character at a position, escaped if necessary, and its bytes. A byte that does not begin a character is
- * escaped itself.
- */
+/** The UTF-8 character at a position, escaped if necessary, and its length. Other bytes are escaped one by one. */
 function characterAt(bytes: Uint8Array, at: number): [character: string, length: number] {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   for (const length of [1, 2, 3, 4]) {

@@ -4,10 +4,7 @@ const redacted = '[redacted]';
 /** Names whose values are secrets: of an environment variable, a field, or a parameter in a URL. */
 const secretName = /token|secret|password|key/i;
 
-/**
- * The same value without secrets: strings with a secret name, user names and passwords in URLs, `NAME_TOKEN=value`, and
- * `known` values anywhere.
- */
+/** A copy without secrets: by name, in URLs, in `NAME_TOKEN=value`, and `known` values anywhere. */
 export function withoutSecrets(value: unknown, known: readonly string[] = []): unknown {
   if (typeof value === 'string') return textWithoutSecrets(value, known);
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, known));
@@ -46,10 +43,7 @@ export function textWithoutSecrets(text: string, known: readonly string[]): stri
   return known.reduce((safe, secret) => safe.replaceAll(secret, redacted), plain);
 }
 
-/**
- * Values of environment variables with a secret name. Short values and paths are left out: removing them would blank
- * ordinary text.
- */
+/** Values of variables with a secret name. Removing short values and paths would blank ordinary text. */
 export function secretValues(env: Readonly<Record<string, string | undefined>>): string[] {
   return Object.entries(env).flatMap(([name, value]) =>
     secretName.test(name) && value !== undefined && value.length >= 12 && !value.startsWith('/') ? [value] : [],

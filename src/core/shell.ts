@@ -1,9 +1,6 @@
 /** Characters that a shell leaves unchanged. `=` may not come first: zsh looks up such a word as a command. */
 const plain = /^(?!=)[\w@%+=:,./-]+$/;
-/**
- * Words with a special meaning at the start of a line: `A=b` sets a variable, `%1` resumes a job, `if` begins a
- * construct.
- */
+/** Special words at the start of a line: `A=b` sets a variable, `%1` resumes a job, `if` begins a construct. */
 const special = /^%|=|^(?:case|coproc|do|done|elif|else|esac|fi|for|function|if|in|select|then|time|until|while)$/;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

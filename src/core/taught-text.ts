@@ -18,10 +18,7 @@ function answersText({ masked, answers }: TaughtCounts): string[] {
 /** `40.6 %`, `6 %`. */
 const shortPercent = (part: number, whole: number): string => percentOf(part, whole).replace('.0 ', ' ');
 
-/**
- * Which answers are trained on and which never are, as one sentence per fact, without periods. Rows of 0.1.0 only have
- * first answers.
- */
+/** What is and is never trained on: one sentence per fact, without periods. Rows of 0.1.0 only have first answers. */
 export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught' | 'first_answers'>): string[] {
   if (taught === undefined) {
     if (first_answers === undefined) return [];

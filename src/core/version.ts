@@ -1,9 +1,7 @@
 /** The oldest Node that the command runs on. package.json has the same in `engines`. */
 export const oldestNode = [20, 19] as const;
 
-/**
- * An older Node than `oldestNode` with which the command was seen to work. It leads to a warning and is not refused.
- */
+/** An older Node with which the command was seen to work. It leads to a warning and is not refused. */
 export const toleratedNode = [20, 18] as const;
 
 /** True for versions from `least` on: `20.19.0` of [20, 19]. Parts that are absent or not numbers count as 0. */

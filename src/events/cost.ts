@@ -17,9 +17,7 @@ export const cost = z.strictObject({
   snr: figure,
   /** Number of layers with an adapter. */
   layers: z.int(),
-  /**
-   * Share (0..1) of the answers' tokens for which base + adapter and the final model have the same most likely token.
-   */
+  /** Share (0..1) of the answers' tokens that are the most likely ones for base + adapter and for the final model. */
   top1: figure,
   /** Mean KL(base + adapter || final) in nats, on the tokens of the answers. */
   kl: figure,

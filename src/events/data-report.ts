@@ -10,10 +10,7 @@ const shownRow = z.object({
 });
 export type ShownRow = z.infer<typeof shownRow>;
 
-/**
- * The output of python/check_data.py. `stops` says why a training on this data does not start. `shown` has the
- * requested rows.
- */
+/** The output of python/check_data.py. `stops` says why no training starts. `shown` has the requested rows. */
 export const checkReport = z.object({
   profile: dataProfile.nullable(),
   stops: z.array(z.object({ code: z.string(), message: z.string() })),

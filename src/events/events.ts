@@ -5,10 +5,7 @@ import { stageName } from './stages.ts';
 export const stageEvent = z.strictObject({ run: z.string(), stage: stageName, attempt: z.int().min(1) });
 export type StageEvent = z.infer<typeof stageEvent>;
 
-/**
- * All stages are committed, or the run finished for another reason: write its row. `attempt` counts rows (a retry
- * requests a new one).
- */
+/** The run is finished: write its row. `attempt` counts rows, since a retry requests a new one. */
 export const resultsEvent = z.strictObject({ run: z.string(), stage: z.literal('results'), attempt: z.int().min(1) });
 export type ResultsEvent = z.infer<typeof resultsEvent>;
 

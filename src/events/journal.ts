@@ -24,18 +24,13 @@ export const journalLine = z.discriminatedUnion('event', [
   /** The run waits for disk space and keeps its place in the queue until it is `reserved`. */
   z.strictObject({ event: z.literal('disk_wait'), ...ofStage, message: z.string() }),
   z.strictObject({ event: z.literal('reserved'), ...ofStage, bytes: z.int().nullable() }),
-  /**
-   * Another process of `up` resumed the attempt. `seconds` is how long the attempt had worked until then, without
-   * waiting.
-   */
+  /** Another `up` resumed the attempt, which had worked for `seconds` until then, without waiting. */
   z.strictObject({ event: z.literal('resumed'), ...ofStage, seconds: z.number() }),
   z.strictObject({ event: z.literal('tool_started'), ...ofStage, argv: z.array(z.string()) }),
   z.strictObject({ event: z.literal('tool_ended'), ...ofStage, code: z.int().nullable() }),
   z.strictObject({ event: z.literal('verified'), ...ofStage }),
   z.strictObject({ event: z.literal('committed'), ...ofStage, seconds: z.number() }),
-  /**
-   * If `retry_at` is null, the failure is final and the run is finished. `log` has the last lines of the tool's log.
-   */
+  /** If `retry_at` is null, the run is finished. `log` has the last lines of the tool's log. */
   z.strictObject({
     event: z.literal('failed'),
     ...ofStage,

@@ -7,10 +7,7 @@ export const othersHome =
 /** `~bob`, `~bob/x`; not `~` and `~/x`. */
 export const isOthersHome = (path: string): boolean => /^~[^/]/.test(path);
 
-/**
- * Index of the first word of a command that names another user's home folder. An argument like `~5` is not a path: it
- * has no `/`.
- */
+/** The first word that names another user's home folder. An argument like `~5` is not a path: it has no `/`. */
 export const othersHomeAt = (words: readonly string[]): number =>
   words.findIndex((word, index) => isOthersHome(word) && (index === 0 || /^~[\w.-]+\//.test(word)));
 

@@ -64,10 +64,7 @@ export type From = z.infer<typeof from>;
 
 const section = z.record(z.string(), z.unknown()).nullish();
 
-/**
- * What a variant may change. All keys are optional, since it is merged into the phase before the phase is validated
- * again.
- */
+/** What a variant may change. It is merged into the phase before that is validated, so all keys are optional. */
 export const variantOverlay = z.strictObject(
   Object.fromEntries(sectionNames.map((name) => [name, section])) as Record<SectionName, typeof section>,
 );
@@ -77,10 +74,7 @@ const variableName = z
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a name of an environment variable: letters, digits and _')
   .refine((name) => !/^(PHASEBOX_|HF_HUB_)/.test(name), 'PHASEBOX_* and HF_HUB_* are set by phasebox');
 
-/**
- * A phase config with its `extends` merged in. Which other keys are required depends on `from`:
- * core/config/read-phase.ts.
- */
+/** A config with its `extends` merged in. `from` decides which other keys are required: core/config/read-phase.ts. */
 export const phase = z.strictObject({
   phase: phaseName.describe('Name of the experiment, and of its folder in `artifacts/`.'),
   title: text.optional().describe('One-line description of the experiment, shown in the report.'),

@@ -32,10 +32,7 @@ export const dataProfile = z.strictObject({
   rows_over_max_seq_length: z.int(),
   rows_answer_cut: z.int(),
   rows_answer_lost: z.int(),
-  /**
-   * The kinds of the first answer of a row. They say nothing about what is taught: with mask_prompt that is the last
-   * answer.
-   */
+  /** First answers say nothing about what is taught: with mask_prompt that is the last answer. */
   first_answers: z.strictObject({ call: z.number(), prose: z.number() }).optional(),
   /** 0.1.0 did not count these. */
   taught: taughtCounts.optional(),

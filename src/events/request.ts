@@ -39,10 +39,7 @@ export interface Submission {
 export interface SubmittedFile {
   readonly name: string;
   readonly bytes: Uint8Array;
-  /**
-   * Why the command could not read it, which is reported with the problems of the other files. Null for a file that was
-   * read.
-   */
+  /** Why the command could not read it, reported with the problems of other files. Null if it was read. */
   readonly problem: string | null;
 }
 
@@ -97,10 +94,7 @@ const submittedFile = z.strictObject({
 });
 export type SubmissionResult = z.infer<typeof submittedFile>;
 
-/**
- * What the owner writes back, one line each. `refused` means that nothing was submitted, with the reasons for each
- * invalid file.
- */
+/** What the owner writes back, one line each. `refused` means that nothing was submitted, with reasons per file. */
 export const answer = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ready') }),
   z.strictObject({ kind: z.literal('outcomes'), outcomes: z.array(outcome).readonly() }),

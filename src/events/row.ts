@@ -10,9 +10,7 @@ import { stageName } from './stages.ts';
 const percent = z.number().nullable();
 const categories = z.record(z.string(), z.number()).nullable();
 
-/**
- * One line of artifacts/results.jsonl, one per run. Unknown values are null, never absent. Percent 0-100, unrounded.
- */
+/** One line of artifacts/results.jsonl, one per run. Unknown is null, never absent. Percent 0-100, unrounded. */
 export const row = z.strictObject({
   run: folderName,
   phase: folderName,
@@ -49,18 +47,12 @@ export const row = z.strictObject({
       name: z.string(),
       overall: z.number().nullable(),
       categories: z.record(z.string(), z.number()),
-      /**
-       * For figures: whether they were measured on the suite of this run. For a phase: whether its runs were evaluated
-       * like this one. Null if not known.
-       */
+      /** Whether figures are of this run's suite, or a phase's runs were evaluated like this one. Null if not known. */
       comparable: z.boolean().nullable().default(null),
     })
     .nullable(),
   checkpoint: z.int().nullable(),
-  /**
-   * How the checkpoint was chosen. Null if it was the last one, or given with an adapter. Percent, and `optimism` in
-   * points.
-   */
+  /** Null if the checkpoint was the last one or given with an adapter. Percent, and `optimism` in points. */
   selection: z
     .strictObject({
       by: z.enum(['val_loss', 'suite']),
@@ -73,10 +65,7 @@ export const row = z.strictObject({
     .default(null),
   /** What fusing and quantizing cost. Null if nothing was fused, or if it was turned off or not measured. */
   cost: cost.nullable().default(null),
-  /**
-   * The adapter adds zero to every layer, so the model is the base. Null if there is no adapter, or if an earlier
-   * version did not check.
-   */
+  /** The adapter adds zero, so the model is the base. Null if there is none, or it was not checked. */
   idle_adapter: z.boolean().nullable().default(null),
   metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
   verdict: z.enum(['pass', 'fail']).nullable(),
@@ -136,10 +125,7 @@ export type Row = z.infer<typeof row>;
 /** `error.code` in the row of a cancelled run. All other codes are in the catalogue of core/errors.ts. */
 export const cancelled = 'CANCELLED';
 
-/**
- * The fields of a row that `status` and the start of `up` read: checking all fields takes half of their time with
- * 10,000 rows.
- */
+/** What `status` and the start of `up` read: checking all fields takes half of their time with 10,000 rows. */
 export const rowHead = z.object(
   row.pick({
     run: true,

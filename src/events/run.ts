@@ -24,10 +24,7 @@ export const run = z.strictObject({
   file: z.string(),
   title: z.string().nullable(),
   hypothesis: z.string().nullable(),
-  /**
-   * Base model as written, and its absolute folder once the model is on this machine. Null if the run starts from a
-   * whole model.
-   */
+  /** As written, and its absolute folder once it is on this machine. Null if the run starts from a whole model. */
   model: z
     .strictObject({
       source: z.string(),
@@ -74,10 +71,7 @@ export const phaseRecord = z.strictObject({
   phase: folderName,
   accepted: z.string(),
   file: z.string(),
-  /**
-   * The resolved phase (extends merged, defaults filled in), and the hash of gate, outcomes and baseline as
-   * pre-registered.
-   */
+  /** The resolved phase, and the hash of gate, outcomes and baseline as pre-registered. */
   config: z.record(z.string(), z.unknown()),
   criteria_sha256: z.string(),
   runs: z.array(folderName),

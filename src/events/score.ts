@@ -46,9 +46,7 @@ export type Score = z.infer<typeof score>;
 
 const shareExpected = 'must be a number from 0 to 1';
 
-/**
- * A line that a suite's `scorer` or `eval.engine` writes. Additional keys are allowed. Only engines give a `category`.
- */
+/** A line that a `scorer` or `eval.engine` writes. More keys are allowed. Only engines give a `category`. */
 export const givenScore = z.looseObject({
   id: z.string().min(1),
   repeat: z.int().min(0).default(0),

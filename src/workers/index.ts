@@ -31,10 +31,7 @@ export interface Workers {
   close(): Promise<void>;
 }
 
-/**
- * Runs of these names existed before, and their folders were removed: their rows and jobs do not belong to the new
- * ones.
- */
+/** Earlier runs had these names and their folders were removed: their rows and jobs belong to no new run. */
 async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
   for (const { run } of runs) {
     const stored = runStore.get(run);
@@ -45,10 +42,7 @@ async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Ru
   );
 }
 
-/**
- * Starts one worker per stage, the admission and the reconciler. Queues are rebuilt from the disk before anything is
- * taken.
- */
+/** Starts a worker per stage, admission and reconciler. Queues are rebuilt from the disk before anything is taken. */
 export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): Promise<Workers> {
   const list = given ?? (await loadStages());
   const admission = startAdmission(runtime);

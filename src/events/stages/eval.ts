@@ -134,14 +134,9 @@ export const evaluation = {
     /** The date in the prompts, or null if the chat template prints none. Old manifests lack it. */
     prompts_date: z.string().nullable().optional(),
     suite_sha256: z.string(),
-    /**
-     * Null if it was turned off, or could not be measured (a warning says why). Old manifests lack strict_categories.
-     */
+    /** Null if turned off or not measured (a warning says why). Old manifests lack strict_categories. */
     base: baseScore.partial({ strict_categories: true }).nullable(),
-    /**
-     * Null if nothing was fused, or if it was turned off or could not be measured (a warning says why). Old manifests
-     * lack it.
-     */
+    /** Null if nothing was fused, or it was not measured (a warning says why). Old manifests lack it. */
     cost: cost.nullable().optional(),
     /** The adapter adds zero to every layer. Null if the run has no adapter. Old manifests lack it. */
     idle_adapter: z.boolean().nullable().optional(),

@@ -44,9 +44,7 @@ export const fuse = {
   /** Times of one mode say nothing about the other. */
   timeFactor: (own: Work<Fusing>, other: Work<Fusing>): number | null =>
     own.settings.fuse.mode === other.settings.fuse.mode ? 1 : null,
-  /**
-   * `two_step` is mlx_lm's own fusing and leaves the unquantized model. `direct` fuses and quantizes in one process.
-   */
+  /** `two_step` is mlx_lm's own and leaves the unquantized model. `direct` fuses and quantizes in one process. */
   commands({ settings: { fuse: settings } }: { readonly settings: Fusing }, at: Places): Command[] {
     const { adapter, python, baseModel } = at;
     const paths = (from: string, to: string) => ['--model', baseModel, from, loaded(adapter), to, files.model];

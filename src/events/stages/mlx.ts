@@ -30,9 +30,7 @@ export function checkpointIteration(file: string): number | null {
 export const remoteCode = (train: RowKeys | null): string[] =>
   train?.trust_remote_code === true ? ['--trust-remote-code'] : [];
 
-/**
- * A train section, or only its `chat_feature` and the like: the keys of a data row if they differ from mlx_lm's own.
- */
+/** A train section, or only its `chat_feature` and the like: keys of a data row that differ from mlx_lm's own. */
 export type RowKeys = Readonly<Record<string, unknown>>;
 
 /** The same for the drivers that read the data. */

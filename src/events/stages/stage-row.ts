@@ -3,10 +3,7 @@ import type { Driver } from '../drivers.ts';
 
 /** What a failed attempt passes to the next one, apart from its logs. Everything else is made again. */
 export interface Carried {
-  /**
-   * Files and folders. The last one has the results. Those before it say what they were made from, so they are moved
-   * first.
-   */
+  /** Files and folders. The last has the results. Those before it say what it was made from, so they move first. */
   readonly moved: readonly string[];
   /** Names of the files in them, at any depth. */
   readonly files: readonly string[];
@@ -33,10 +30,7 @@ export interface Work<S = unknown> {
   readonly steps: number;
 }
 
-/**
- * A program that a stage runs. `name` is the folder of its log. If absent, it is the stage's main tool, whose log is in
- * the stage's folder itself.
- */
+/** A program of a stage. `name` is the folder of its log. The main tool has none: its log is in the stage's folder. */
 export interface RunCommand {
   readonly does: 'run';
   readonly name?: string;
@@ -60,19 +54,14 @@ export interface Programs {
   readonly baseModel: string;
 }
 
-/**
- * An adapter. `checkpoint` is set if it is one of several in a folder from outside. Null means that `file` has the name
- * that mlx_lm loads.
- */
+/** An adapter. `checkpoint` is one of several from outside, or null if `file` has the name that mlx_lm loads. */
 export interface AdapterAt {
   readonly folder: string;
   readonly file: string;
   readonly checkpoint: number | null;
 }
 
-/**
- * Paths for the commands of a stage: folders of the run and of those it comes from. Reading one that it lacks throws.
- */
+/** Paths for a stage's commands, of the run and of those it comes from. Reading one that it lacks throws. */
 export interface Places extends Programs {
   /** The adapter of a training, or the model of a fuse. */
   made(stage: 'train' | 'fuse'): string;
@@ -88,9 +77,7 @@ export const logBytes = 16 * 2 ** 10;
 /** The answers to a suite. */
 export const answerBytes = 48 * 2 ** 10;
 
-/**
- * Everything that is known of a stage before it runs. Its functions are called with a run, or with the settings of one.
- */
+/** What is known of a stage before it runs. Its functions are called with a run, or with the settings of one. */
 export interface StageRow {
   /** Its place in the chain and the number of its folder. It never changes, since old workspaces have it in their paths. */
   readonly place: number;

@@ -19,10 +19,7 @@ type Counted = z.infer<typeof counted>;
 /** mlx_lm's defaults by the names of its settings. */
 export type Defaults = Readonly<Record<string, unknown>>;
 
-/**
- * Train settings with mlx_lm's defaults for those that the config leaves out. mlx_lm itself receives only the config's
- * own.
- */
+/** Settings with mlx_lm's defaults for those that the config lacks. mlx_lm itself receives only the config's own. */
 export type Complete<T> = T & { [K in keyof Counted]: Counted[K] };
 
 export const withDefaults = <T extends object>(train: T, defaults: Defaults = {}): Complete<T> => ({

@@ -9,10 +9,7 @@ import { type Complete, completeTrain, type Trained } from './train-defaults.ts'
 
 const count = z.int().min(1);
 
-/**
- * mlx_lm's own keys. Those that phasebox reads are listed here, and the others are checked against the installed
- * mlx_lm.
- */
+/** mlx_lm's own keys. Those that phasebox does not read are checked against the installed mlx_lm. */
 export const trainSettings = z.looseObject({
   iters: count.optional().describe('Number of iterations.'),
   batch_size: count.optional().describe('Examples per iteration.'),
@@ -43,10 +40,7 @@ export type CompleteTrain = Complete<TrainSettings>;
 /** mlx_lm gives these an argparse default, so it never reads them from the YAML file: they become flags. */
 const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
 
-/**
- * What mlx_lm reads with `-c`: the phase's train section and the keys that phasebox sets. YAML 1.1, since PyYAML reads
- * `no` as false.
- */
+/** What `mlx_lm lora -c` reads: the train section and our own keys. YAML 1.1, since PyYAML reads `no` as false. */
 export function trainYaml(settings: TrainSettings, ours: { model: string; data: string; seed: number }): string {
   const { seed, ...paths } = ours;
   const own = { ...paths, train: true, seed, adapter_path: files.adapter };
@@ -124,9 +118,7 @@ export const train = {
     train_loss: z.number().nullable(),
     val_loss: z.number().nullable(),
     profile: dataProfile.nullable(),
-    /**
-     * The training started with the weights of `resume_adapter_file`, without the optimizer state, at iteration 1.
-     */
+    /** Started with the weights of `resume_adapter_file`, without the optimizer state, at iteration 1. */
     warm_restart: z.boolean(),
   }),
   branches: true,

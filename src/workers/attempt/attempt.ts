@@ -4,6 +4,7 @@ import type { JournalLine } from '../../events/journal.ts';
 import type { ServedBy } from '../../events/manifest.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import type { JobProgress } from '../../io/broker/consumer.ts';
+import { acquireMachine, type MachineSlot } from '../../io/claim/machine-slot.ts';
 import { toolSpans } from '../../io/tool/tool-spans.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -43,4 +44,47 @@ export function warnOnce(runtime: Runtime, { event, notes, board }: Attempt, tex
   notes.warnings.push(text);
   runtime.log.warn({ run: event.run, stage: event.stage }, text);
   board.log(`warning: ${text}`);
+}
+
+/** One tool of an attempt that needs the machine. */
+export interface Asker {
+  /** The tool's folder, absolute. */
+  readonly dir: string;
+  readonly server: boolean;
+}
+
+/** Waits until no other model-loading tool of this user runs on the machine, and reports what it waits for. */
+export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }: Asker): Promise<MachineSlot> {
+  const { run, stage } = attempt.event;
+  const claim = { dir, server, what: `${stage} of ${run}`, workspace: runtime.workspace.root };
+  return waiting(runtime, attempt, (onWait) => acquireMachine(claim, { signal: runtime.signal, onWait }));
+}
+
+/** Shows what an attempt waits for: on terminal, board and log. */
+export function tellWait(runtime: Runtime, { stored, event, board }: Attempt, text: string): void {
+  const live = runtime.busyRuns.get(event.run);
+  if (live !== undefined) live.waits = text;
+  board.log(text);
+  runtime.log.info({ run: event.run, stage: event.stage, attempt: event.attempt }, text);
+  runtime.notice({ kind: 'waits', stored, stage: event.stage, text });
+}
+
+/** Waits for something outside, shown on terminal, board and log. The time does not count as the stage's. */
+export async function waiting<T>(
+  runtime: Runtime,
+  attempt: Attempt,
+  wait: (onWait: (text: string) => void) => Promise<T>,
+): Promise<T> {
+  const live = runtime.busyRuns.get(attempt.event.run);
+  const since = performance.now();
+  try {
+    return await wait((text) => tellWait(runtime, attempt, text));
+  } finally {
+    if (live !== undefined && live.waits !== null) {
+      const waited = performance.now() - since;
+      live.waits = null;
+      live.since += waited;
+      attempt.notes.waited_ms += waited;
+    }
+  }
 }

@@ -1,16 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { failuresOf } from '../../core/run/due.ts';
+import { attemptDue, failuresOf } from '../../core/run/due.ts';
 import { retryPause } from '../../core/run/retry.ts';
 import { secretValues, textWithoutSecrets } from '../../core/secrets.ts';
+import { attemptFolder } from '../../events/stages.ts';
+import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { ifAbsent } from '../../io/disk/files.ts';
 import { filesBelow } from '../../io/disk/hash.ts';
 import { removeInside } from '../../io/disk/inside.ts';
 import { logTail } from '../../io/tool/follow-log.ts';
+import { endTools } from '../../io/tool/tool-folders.ts';
 import { controlFiles } from '../../io/tool/tool-process.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
-import type { Attempt } from './attempt.ts';
+import { type Attempt, workedSoFar } from './attempt.ts';
 import { keptFor } from './carry-over.ts';
 import { tailLines } from './run-tool.ts';
 
@@ -88,4 +91,26 @@ async function newestTail(dir: string): Promise<string[]> {
   const times = await Promise.all(logs.map(async (path) => ({ path, at: (await stat(path)).mtimeMs })));
   const newest = times.sort((a, b) => b.at - a.at)[0];
   return newest === undefined ? [] : logTail(newest.path, tailLines);
+}
+
+/**
+ * Ends the current attempt of a run that is not busy: its tools are stopped, its bytes freed, and its end journaled
+ * with `code`, so that its number is not used again. Returns the folders of tools that could not be verified to be
+ * ours.
+ */
+export async function closeAttempt(
+  owner: Owner,
+  stored: StoredRun,
+  code: 'CANCELLED' | 'STOPPED',
+): Promise<readonly string[]> {
+  const state = await owner.runStore.state(stored);
+  const next = attemptDue(state);
+  if (next === null) return [];
+  const event = { run: stored.run.run, ...next };
+  const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
+  const seconds = (await workedSoFar(state.journal, event, dir)) ?? 0;
+  const held = await endTools(dir);
+  if (held.length > 0) return held;
+  await recordFailure(owner, { stored, event, dir }, { error: new StageError(code, event.stage), seconds });
+  return [];
 }

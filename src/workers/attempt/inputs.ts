@@ -58,9 +58,7 @@ const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
     `${join(folder, stageFolder(stage))} is gone; \`phasebox retry ${run.run} --stage ${stage}\` makes it again`,
   );
 
-/**
- * To the tools, a final model that `keep_model` removed would only look damaged. Other removed outputs are not read.
- */
+/** To the tools, a removed final model would only look damaged. Other removed outputs are not read. */
 function refuseRemoved(lineage: Lineage<StoredRun>, manifest: Manifest): void {
   const final = finalModelOf(lineage);
   const { run, stage, removed, made } = manifest;

@@ -9,8 +9,7 @@ import { hasCode } from '../../io/disk/files.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
-import type { Attempt } from './attempt.ts';
-import { waiting } from './machine.ts';
+import { type Attempt, waiting } from './attempt.ts';
 
 const gigabyte = 2 ** 30;
 /** Asking the file system costs almost nothing, so that freed space is noticed at once. */

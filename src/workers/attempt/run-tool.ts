@@ -11,8 +11,7 @@ import { watchStrays } from '../../io/tool/strays.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../../io/tool/tool-process.ts';
 import { isDetaching, now, type Runtime } from '../runtime/runtime.ts';
 import type { Tool } from '../stages/stage.ts';
-import type { Attempt } from './attempt.ts';
-import { holdMachine, tellWait } from './machine.ts';
+import { type Attempt, holdMachine, tellWait } from './attempt.ts';
 
 /** Lines of a failed tool's log for the journal, the row and the dashboard. */
 export const tailLines = 20;

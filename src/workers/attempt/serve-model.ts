@@ -1,15 +1,16 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { DamagedFile } from '../../core/errors.ts';
 import { toolEnv } from '../../core/mlx/python.ts';
 import { requestModel } from '../../core/score/chat.ts';
-import { promptDateVariable } from '../../core/score/rendering.ts';
+import { promptDate, promptDateVariable } from '../../core/score/rendering.ts';
+import { readPhaseRecord } from '../../io/artifacts/phase-store.ts';
+import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { driverPath } from '../../io/host/driver-path.ts';
 import { type RunningServer, startModelServer } from '../../io/server/model-server.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ModelServer, ServeOptions } from '../stages/stage.ts';
-import { type Attempt, warnOnce } from './attempt.ts';
-import { holdMachine } from './machine.ts';
-import { promptDateOf } from './prompt-date.ts';
+import { type Attempt, holdMachine, warnOnce } from './attempt.ts';
 import { clearTool } from './run-tool.ts';
 
 /** A server is never resumed: one that an earlier process left for this attempt is stopped first. */
@@ -45,4 +46,25 @@ function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer):
     if (reply.error === null) proof.answers += 1;
     return reply;
   };
+}
+
+/**
+ * The date that chat templates see in every run of a phase: that of the phase's first acceptance. So a night over
+ * midnight, and a seed that is added a week later, have the same prompts. If phase.json is damaged, the run's own date
+ * is used, with a warning. Throws system errors: another date would silently be another evaluation.
+ */
+export async function promptDateOf({ folder, run }: StoredRun, warn: (text: string) => void): Promise<string> {
+  const own = promptDate(run.accepted);
+  try {
+    // A crash may have left runs without phase.json.
+    const record = await readPhaseRecord(dirname(folder));
+    return promptDate(record?.accepted || run.accepted);
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error;
+    warn(
+      `${error.path} cannot be read (${error.reason}), so a chat template that prints the date gets the day on which ` +
+        `this run was accepted, ${own}. Runs of the phase that were accepted on another day are asked other prompts.`,
+    );
+    return own;
+  }
 }

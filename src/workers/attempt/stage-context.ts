@@ -16,9 +16,8 @@ import { scoreOrThrow, suiteOf } from '../../io/thread/off-thread.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
 import type { AttemptFacts, CommittedFiles, OwnFiles, Proofs, Reports, StageContext, Tools } from '../stages/stage.ts';
 import { type Attempt, warnOnce } from './attempt.ts';
-import { promptDateOf } from './prompt-date.ts';
 import { runTool } from './run-tool.ts';
-import { serveModel } from './serve-model.ts';
+import { promptDateOf, serveModel } from './serve-model.ts';
 import { makeShared } from './shared-folder.ts';
 
 /** The context of one attempt. `base` is where the run's base model is, or null if it has none. */

@@ -1,10 +1,9 @@
 import { attemptDue, currentLines, isStarted, type RunState, standing } from '../../core/run/due.ts';
 import type { Outcome } from '../../events/request.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
-import { closeAttempt } from '../attempt/close-attempt.ts';
+import { closeAttempt } from '../attempt/failure.ts';
 import { recordRow, tellRow } from '../queue/results.ts';
-import { markBusy } from '../runtime/busy-runs.ts';
-import { now, type Owner } from '../runtime/runtime.ts';
+import { markBusy, now, type Owner } from '../runtime/runtime.ts';
 
 /** Ends a run for good: first journaled, then its tool is stopped, its attempt's space freed, and its row written. */
 export async function cancelRun(owner: Owner, stored: StoredRun): Promise<Outcome> {

@@ -17,7 +17,7 @@ import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { leftRequests } from '../../io/workspace/left-requests.ts';
-import { closeAttempt } from '../attempt/close-attempt.ts';
+import { closeAttempt } from '../attempt/failure.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
@@ -36,10 +36,7 @@ export async function handleRequest(
   return outcomes;
 }
 
-/**
- * Handles the requests that commands of an earlier version left as files. None of them is about this `up`, so it is not
- * stopped.
- */
+/** Requests that an earlier version left as files. None is about this `up`, so it is not stopped. */
 export async function handleLeft(owner: Owner): Promise<void> {
   const { requests, unknown, remove } = await leftRequests(owner.workspace.state);
   for (const name of unknown) owner.log.warn(`${name} is not a request of this version: removed`);
@@ -171,10 +168,7 @@ async function standingsOf(
   return new Map(found);
 }
 
-/**
- * Stops everything that an earlier `up` left running in this workspace: tools, downloads, its broker. For an owner
- * without workers.
- */
+/** Stops what an earlier `up` left running: tools, downloads, its broker. For an owner without workers. */
 export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const stored of owner.runStore.all()) {

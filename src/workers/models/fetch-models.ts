@@ -11,7 +11,7 @@ import { resolveModel } from '../../io/model/models.ts';
 import { type DownloadMeans, download, downloadFolder, downloadName, type Wanted } from '../../io/tool/download.ts';
 import { isAlive } from '../../io/tool/tool-process.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Failure, giveUp, startChecks } from './fetched-checks.ts';
+import { type Failure, giveUp, startChecks } from './check-fetched.ts';
 
 /** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they start. */
 export interface Fetcher {
@@ -124,10 +124,7 @@ async function waitersFor(runtime: Runtime, name: string): Promise<StoredRun[]> 
 const isWanted = async (runtime: Runtime, name: string): Promise<boolean> =>
   (await waitersFor(runtime, name)).length > 0;
 
-/**
- * True if nothing is left to do: the model has arrived or is not retried. False if it must be tried again, or phasebox
- * stops.
- */
+/** True if the model has arrived or is not retried. False if it must be tried again, or phasebox stops. */
 async function fetchOnce(runtime: Runtime, listed: Listed): Promise<boolean> {
   const { source, revision } = listed;
   const started = performance.now();

@@ -13,10 +13,7 @@ const every_ms = 5000;
 /** While the broker accepts nothing. */
 const look_ms = 1000;
 
-/**
- * Compares the queues with the disk and repairs the queues: the disk decides, and the broker may be emptied at any
- * time.
- */
+/** Repairs the queues: the disk decides, and the broker may be emptied at any time. */
 export interface Reconciler {
   now(): Promise<void>;
   /** Begins a pass without waiting for it. */
@@ -31,9 +28,7 @@ interface Parts {
   readonly withoutQueue: WithoutQueue;
 }
 
-/**
- * One pass at a time: every 5 s, at once if jobs may have been lost, and every second while the broker accepts nothing.
- */
+/** One pass at a time: every 5 s, if jobs may be lost, and every second while the broker accepts nothing. */
 export function startReconciler(parts: Parts): Reconciler {
   const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;

@@ -8,10 +8,7 @@ import type { Stage } from '../stages/stage.ts';
 import type { Admission } from './admission.ts';
 import { endRun } from './results.ts';
 
-/**
- * Does what is due for started runs while the broker accepts no jobs: such a run reaches its row, and only new runs
- * wait.
- */
+/** Takes started runs to their rows while the broker accepts no jobs. Only new runs wait. */
 export interface WithoutQueue {
   /**
    * Starts it and does not wait for it. One run per stage at a time, as in the queues. A busy run is skipped. `then` is

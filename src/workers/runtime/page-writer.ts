@@ -39,10 +39,7 @@ export interface PageWriter {
   close(): Promise<void>;
 }
 
-/**
- * The pages follow a row within a second, and rows that keep arriving every 10 s. One writing at a time, in a process
- * of its own.
- */
+/** The pages follow a row within a second, and more rows every 10 s. One writing at a time, in its own process. */
 export function openPageWriter(parts: PageParts): PageWriter {
   const { pace = { quiet_ms, again_ms, busy_ms } } = parts;
   const due = new Set<string>();

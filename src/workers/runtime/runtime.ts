@@ -21,10 +21,7 @@ export interface Owner {
   readonly pages: PageWriter;
   readonly notifier: Notifier;
   readonly control: ControlStore;
-  /**
-   * One lock per run: code that reads a run's state and then acts on it waits for its turn, so that a row and a retry
-   * cannot overlap.
-   */
+  /** One lock per run: reading its state and acting on it is one turn, so that a row and a retry cannot overlap. */
   readonly turn: KeyedLock;
   /** Runs that a worker of this process works on, and their progress. */
   readonly busyRuns: Map<string, Live>;
@@ -97,3 +94,28 @@ export type Notice =
   | { readonly kind: 'row'; readonly stored: StoredRun; readonly status: Row['status']; readonly line: string };
 
 export const now = (): string => new Date().toISOString();
+
+/** A busy run: nothing else in this process works on it, and no job for it is emitted. */
+export interface BusyRun {
+  /** Aborted with `cancel` when a person cancels the run. */
+  readonly cancelled: AbortSignal;
+  leave(): void;
+}
+
+/** Marks a run as busy that is not. `stage` is what is done with it, for display. */
+export function markBusy(
+  { busyRuns }: Pick<Owner, 'busyRuns'>,
+  { run, stage, attempt }: { readonly run: string; readonly stage: string; readonly attempt: number },
+): BusyRun {
+  const cancel = new AbortController();
+  let settle: () => void = () => undefined;
+  const over = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  busyRuns.set(run, { stage, attempt, since: Date.now(), cancel, over, progress: null, waits: null });
+  const leave = (): void => {
+    busyRuns.delete(run);
+    settle();
+  };
+  return { cancelled: cancel.signal, leave };
+}

@@ -117,10 +117,7 @@ function answerSeed(seed: number, prompt: string, repeat: number): number {
     .readUInt32BE();
 }
 
-/**
- * The answers that an earlier process of this attempt already received. A torn last line is removed, so that the next
- * one starts on a new line.
- */
+/** Answers that an earlier process received. A torn last line is removed: the next starts on a new line. */
 async function keptAnswers(
   context: StageContext,
   file: string,
@@ -152,10 +149,7 @@ function progressMeter(context: StageContext, of: number, before: number): () =>
   };
 }
 
-/**
- * The score of a complete set of answers by our own rules. Warns of time-outs. Throws BAD_SETTINGS if every single
- * prompt is refused.
- */
+/** The score of all answers by our own rules. Warns of time-outs. Throws BAD_SETTINGS if every prompt is refused. */
 export async function scoreAnswers(
   context: StageContext,
   setup: EvalSetup,

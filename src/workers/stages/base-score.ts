@@ -8,9 +8,8 @@ import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { type Pinned, pinSetup } from './eval-parts.ts';
-import { scoreModel } from './score-model.ts';
+import { scoreModel, withServer } from './score-model.ts';
 import type { ModelServer, StageContext } from './stage.ts';
-import { withServer } from './with-server.ts';
 
 /** score.json next to the base's answers. */
 export const baseFile = z.strictObject({
@@ -57,9 +56,7 @@ export async function measureBase(context: StageContext, setup: EvalSetup): Prom
   }
 }
 
-/**
- * Without a clock, the model's content and the suite determine the prompts. With one, the day would have to be known.
- */
+/** Without a clock, model and suite determine the prompts. With one, the day would have to be known. */
 const undatedBase = (key: string): string =>
   `the base model's score (artifacts/base/${key}) is of an earlier version of phasebox: rendered prompts not recorded, and the ` +
   'chat template prints the date. Remove that folder to have it measured again';

@@ -5,9 +5,7 @@ import type { Input, Stage, StageContext } from './stage.ts';
 
 type Removed = Made<'cleanup'>['removed'];
 
-/**
- * The unquantized model of two_step, once the quantized one is verified to be complete: until then it is the only copy.
- */
+/** The unquantized model of two_step: until the quantized one is verified, it is the only copy. */
 async function removeFloats(fuse: Input<'fuse'>, quantize: Input<'quantize'>, context: StageContext): Promise<Removed> {
   await context.proveInput(join(quantize.folder, quantize.made.model));
   const bytes = await context.removeOutputs('fuse', [fuse.made.model]);

@@ -81,10 +81,7 @@ async function idleOf(made: Makings, context: StageContext): Promise<boolean | n
   return isIdle;
 }
 
-/**
- * Sends the suite's prompts to the run's final model, keeps every answer, and scores them, together with the base's
- * score.
- */
+/** Sends the suite's prompts to the final model, keeps every answer and scores them, with the base's score. */
 export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   name: 'eval',
   needs: ['train', 'select', 'fuse', 'quantize'],
@@ -121,10 +118,7 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
   },
 };
 
-/**
- * `overall` from the files alone: the answers, the output of the suite's scorer, or that of an engine. Null if they
- * give none.
- */
+/** `overall` from the files alone: answers, scorer's output or engine's output. Null if they give none. */
 async function scoreAgain(context: StageContext, path: string): Promise<number | null> {
   const settings = context.run.settings.eval;
   const suite = await suiteAt(settings.suite, context);

@@ -3,9 +3,8 @@ import { StageError } from '../../core/errors.ts';
 import { adapterFiles, adapterOf } from '../../core/run/lineage.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { stages } from '../../events/stages.ts';
-import { runCommands } from './run-commands.ts';
 import { partsOf, placesIn, proveAdapter } from './served-model.ts';
-import type { Stage } from './stage.ts';
+import { runCommands, type Stage } from './stage.ts';
 
 /**
  * Fuses the adapter into the base. `direct`: quantized in the same process, so this is the final model. `two_step`: the

@@ -11,9 +11,8 @@ import { costCommand } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { EvalSetup } from './ask-suite.ts';
-import { runCommand } from './run-commands.ts';
 import { type Makings, partsOf } from './served-model.ts';
-import type { StageContext } from './stage.ts';
+import { runCommand, type StageContext } from './stage.ts';
 
 /** The output of python/model_cost.py: the figures, and facts about its own work. */
 const report = z.object(cost.shape);
@@ -53,9 +52,7 @@ export async function measureCost(
   }
 }
 
-/**
- * The folder with the rows on which a loss is measured. Null if the run has no data of its own, or if they are gone.
- */
+/** The folder with valid.jsonl. Null if the run has no data of its own, or if the file is gone. */
 async function dataOf(context: StageContext): Promise<string | null> {
   const folder = context.run.data?.folder;
   if (folder === undefined) return null;

@@ -78,10 +78,7 @@ export async function scoreKept(
 /** The scorer's output, next to the answers. */
 export const scoresFile = 'scores.jsonl';
 
-/**
- * Runs `eval.engine`, which asks and scores the model. Its output is `file` (absolute). Throws BAD_SETTINGS,
- * TOOL_FAILED.
- */
+/** Runs `eval.engine`, which asks and scores. Its output is `file` (absolute). Throws BAD_SETTINGS, TOOL_FAILED. */
 export async function runEngine(
   context: StageContext,
   setup: EvalSetup,

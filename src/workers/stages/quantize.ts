@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { stages } from '../../events/stages.ts';
-import { runCommands } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
-import type { Stage } from './stage.ts';
+import { runCommands, type Stage } from './stage.ts';
 
 /** The second step of `fuse.mode: two_step`: mlx_lm's own conversion of the fused model. */
 export const stage: Stage<'quantize', 'fuse'> = {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { asStageError } from '../../core/errors.ts';
 import type { Score } from '../../events/score.ts';
 import { askSuite, type EvalSetup } from './ask-suite.ts';
 import { type OutputPlace, runEngine, scoreKept } from './outside-score.ts';
 import type { ModelServer, StageContext } from './stage.ts';
-import { withServer } from './with-server.ts';
 
 /** One model and where its answers go. */
 export interface ModelToScore extends OutputPlace {
@@ -21,10 +21,7 @@ export interface ModelToScore extends OutputPlace {
 /** The answers, or (`eval.engine`) the output of the engine. */
 export const answersFile = 'answers.jsonl';
 
-/**
- * Serves a model, sends it the prompts and scores it: by the suite's own rules, by its scorer, or all by `eval.engine`.
- * The answers are in `dir`.
- */
+/** Serves a model and scores it: by the suite's rules, its scorer, or `eval.engine`. The answers are in `dir`. */
 export async function scoreModel(context: StageContext, setup: EvalSetup, candidate: ModelToScore): Promise<Score> {
   const { server: name, model, adapter, dir, prefix, seed, first } = candidate;
   const { engine } = setup.settings;
@@ -50,4 +47,33 @@ export async function scoreModel(context: StageContext, setup: EvalSetup, candid
     );
   const answers = await serve((server) => askSuite(context, { setup, server, file, seed }));
   return scoreKept(context, setup, { answers, dir, prefix });
+}
+
+/** How often a server that dies is started again within one attempt. After that the attempt has failed. */
+const restarts = 2;
+
+/**
+ * Serves a model while `work` uses it. Afterwards the server has stopped, whatever happened. If it dies, it is started
+ * again, with its log next to the new one's, and `work` starts again: prompts with recorded answers are not sent again.
+ */
+export async function withServer<T>(
+  context: StageContext,
+  options: Parameters<StageContext['serve']>[0],
+  work: (server: ModelServer) => Promise<T>,
+): Promise<T> {
+  for (let nth = 1; ; nth++) {
+    const name = nth === 1 ? options.name : `${options.name}.${nth}`;
+    try {
+      const server = await context.serve({ ...options, name });
+      try {
+        return await work(server);
+      } finally {
+        await server.close();
+      }
+    } catch (error) {
+      const { code, message } = asStageError(error);
+      if (code !== 'SERVER_DIED' || nth > restarts) throw error;
+      context.warn(`the model server was started again (${name}: ${message.split('\n', 1)[0]})`);
+    }
+  }
 }

@@ -6,9 +6,8 @@ import { readLossLine } from '../../core/select/loss-log.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
-import { runCommand } from './run-commands.ts';
 import { type Choices, type Measurement, pinMeasures } from './select-measures.ts';
-import type { StageContext } from './stage.ts';
+import { runCommand, type StageContext } from './stage.ts';
 
 /** A line of python/val_loss.py for one checkpoint. */
 const lossLine = z.object({

@@ -15,10 +15,9 @@ import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
 import { scoreKept } from './outside-score.ts';
-import { runCommands } from './run-commands.ts';
 import { answersFile, scoreModel } from './score-model.ts';
 import { type Choices, type Measurement, pinMeasures, type Saved } from './select-measures.ts';
-import type { ModelServer, StageContext } from './stage.ts';
+import { type ModelServer, runCommands, type StageContext } from './stage.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 

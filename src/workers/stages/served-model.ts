@@ -10,16 +10,12 @@ import {
 } from '../../core/run/lineage.ts';
 import { files, layChosen } from '../../events/stages/mlx.ts';
 import type { Places } from '../../events/stages/stage-row.ts';
-import { runCommands } from './run-commands.ts';
-import type { Input, Inputs, StageContext } from './stage.ts';
+import { type Input, type Inputs, runCommands, type StageContext } from './stage.ts';
 
 /** The parts of a run that eval may find: its last model, or an adapter on the base. */
 export type Makings = Inputs<PartStage>;
 
-/**
- * What is served: absolute folders, verified to be complete. `hashes` are those of their content, by name, as recorded
- * in the manifest.
- */
+/** What is served: absolute folders, verified to be complete, and content hashes as in the manifest. */
 export interface Served {
   readonly model: string;
   readonly adapter: string | null;
@@ -44,9 +40,7 @@ export function partsOf(made: Makings, { run }: Pick<StageContext, 'run'>): Part
 export const placesIn = (context: StageContext, made: Makings): Places =>
   placesOf(context.run.run, partsOf(made, context), context);
 
-/**
- * Finds the run's model and pins it. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED.
- */
+/** Pins the run's model. `fuse.mode: none`: the base with the adapter. Throws MISSING_INPUT, INPUT_CHANGED. */
 export async function servedModel(made: Makings, context: StageContext): Promise<Served> {
   const final = finalModelOf(partsOf(made, context));
   if (final === null) throw new StageError('INTERNAL', `run ${context.run.run} has no model to evaluate`);
@@ -63,10 +57,7 @@ export async function servedModel(made: Makings, context: StageContext): Promise
 const changedSince = (folder: string): StageError =>
   new StageError('INPUT_CHANGED', `${folder} has changed since the config was accepted`);
 
-/**
- * Verifies that the weights of an adapter are complete, and returns their hash. Weights from outside must be those that
- * were accepted.
- */
+/** The hash of complete weights. Those from outside must be the ones that were accepted. */
 export async function proveAdapter(adapter: AdapterFiles, context: StageContext): Promise<string> {
   const { folder, weights, sha256 } = adapter;
   const config = join(folder, files.adapterConfig);

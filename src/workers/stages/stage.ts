@@ -1,11 +1,12 @@
 import type { SuiteResult } from '../../core/config/read-suite.ts';
+import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import type { Outside } from '../../core/run/lineage.ts';
 import type { ChatReply, ChatRequest } from '../../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../../core/score/rendering.ts';
 import type { SuiteScore } from '../../core/score/score.ts';
 import type { Driver } from '../../events/drivers.ts';
 import type { Run } from '../../events/run.ts';
-import type { RunCommand } from '../../events/stages/stage-row.ts';
+import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import type { Made, StageName } from '../../events/stages.ts';
 import type { Answer, Suite } from '../../events/suite.ts';
 
@@ -41,10 +42,7 @@ export interface Tool extends Omit<RunCommand, 'does'> {
   readonly cwd?: string;
   /** Never resumed from an earlier process of phasebox: a running one is stopped first, and it starts from scratch. */
   readonly fresh?: boolean;
-  /**
-   * Called for each line of the log (without colours, also split at \r). If it throws, the tool is stopped and the
-   * attempt fails.
-   */
+  /** Called for each line of the log, also split at \r. If it throws, the tool is stopped and the attempt fails. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -52,10 +50,7 @@ export interface Tool extends Omit<RunCommand, 'does'> {
 export interface ModelServer {
   /** http://127.0.0.1:PORT */
   readonly url: string;
-  /**
-   * One chat completion. Time-outs and HTTP 400 are replies. Throws WRONG_SERVER, CONNECTION_RESET, SERVER_DIED,
-   * TOOL_FAILED.
-   */
+  /** Time-outs and HTTP 400 are replies. Throws WRONG_SERVER, CONNECTION_RESET, SERVER_DIED, TOOL_FAILED. */
   ask(request: ChatRequest): Promise<ChatReply>;
   /** Throws SERVER_DIED or CALL_SWALLOWED if its process or its log says so. */
   check(): Promise<void>;
@@ -106,10 +101,7 @@ export interface OwnFiles {
   list(folder: string): Promise<readonly string[]>;
   /** A symbolic link to `target` (absolute). Replaces what already has the name. */
   link(target: string, name: string): Promise<void>;
-  /**
-   * A file with the content of `from` (absolute), which takes no space if the disk allows it. Replaces what already has
-   * the name.
-   */
+  /** A copy of `from` (absolute), which takes no space if the disk allows it. Replaces what has the name. */
   copy(from: string, name: string): Promise<void>;
   /** Deletes a file or folder. What does not exist counts as deleted. */
   remove(name: string): Promise<void>;
@@ -129,16 +121,11 @@ export interface Proofs {
   absolute(path: string, folder: string): string;
   /** Content hash (sha256) of a file or folder, kept by size, mtime and inode. */
   hash(path: string): Promise<string>;
-  /**
-   * Verifies by its headers that a model folder, or one .safetensors file, that the stage made is complete. Throws
-   * OUTPUT_DAMAGED.
-   */
+  /** Checks by its headers that a model or .safetensors file of the stage is complete. Throws OUTPUT_DAMAGED. */
   prove(path: string): Promise<void>;
   /** The same for an input of the stage. Throws MISSING_INPUT, INPUT_CHANGED. */
   proveInput(path: string): Promise<void>;
-  /**
-   * Whether the weights of an adapter (with its adapter_config.json) add zero to every layer: io/model/idle-adapter.ts.
-   */
+  /** Whether an adapter (with its adapter_config.json) adds zero to every layer: io/model/idle-adapter.ts. */
   addsNothing(weights: string): Promise<boolean>;
   /** A suite from its text, or everything that is wrong in it. */
   suite(text: string, file: string): Promise<SuiteResult>;
@@ -165,9 +152,7 @@ export interface SharedWork {
   readonly make: (dir: string) => Promise<void>;
   /** False if the existing content cannot be used (damaged, or of an older version). Then it is made again. */
   readonly holds: (dir: string) => Promise<boolean>;
-  /**
-   * Keys under which earlier versions committed the same: an existing one that `holds` is used, and nothing is made.
-   */
+  /** Keys of earlier versions for the same: if one exists and `holds`, nothing is made. */
   readonly older?: readonly string[];
 }
 
@@ -183,4 +168,34 @@ export interface Stage<S extends StageName = StageName, N extends StageName = St
   run(made: Inputs<N>, context: StageContext): Promise<Made<S>>;
   /** Exit code 0 proves nothing: this checks the outputs before they are committed. */
   verify?(made: Made<S>, context: StageContext): Promise<void>;
+}
+
+/** Does one step of a stage as its row describes it. `more` says how its tool is watched. */
+export async function runCommand(
+  command: Command,
+  context: StageContext,
+  more: Pick<Tool, 'onLine' | 'cwd' | 'fresh'> = {},
+): Promise<void> {
+  switch (command.does) {
+    case 'run': {
+      const { does: _does, ...tool } = command;
+      return context.tool({ ...tool, ...more });
+    }
+    case 'link':
+      return context.link(command.target, command.name);
+    case 'remove':
+      return context.remove(command.name);
+    case 'write':
+      return context.write(command.name, command.text);
+    case 'serve':
+      throw new Error('a server is asked while it runs: context.serve');
+  }
+}
+
+/** All steps of a stage, one after the other. The output of its tools goes to the job's log. */
+export async function runCommands(commands: readonly Command[], context: StageContext): Promise<void> {
+  const onLine = (line: string): void => {
+    if (!isProgressBar(line)) context.log(line);
+  };
+  for (const command of commands) await runCommand(command, context, { onLine });
 }

@@ -17,9 +17,8 @@ import { checkpointFile, checkpointIteration, files } from '../../events/stages/
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { type Made, stages } from '../../events/stages.ts';
-import { runCommand } from './run-commands.ts';
 import { placesIn } from './served-model.ts';
-import type { Stage, StageContext } from './stage.ts';
+import { runCommand, type Stage, type StageContext } from './stage.ts';
 
 /** What mlx_lm writes next to the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });
@@ -82,9 +81,7 @@ async function readAdapterConfig(context: StageContext): Promise<z.infer<typeof 
   }
 }
 
-/**
- * Saved weights in order, the final ones last: under their own name if the last step was not a multiple of save_every.
- */
+/** In order, the final weights last: under their own name if the last step was no multiple of save_every. */
 async function checkpoints(context: StageContext, iters: number): Promise<Made<'train'>['checkpoints']> {
   const names = await context.list(join(context.dir, files.adapter));
   const numbered = names

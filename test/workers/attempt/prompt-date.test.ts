@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { asStageError, catalogue } from '../../../src/core/errors.ts';
 import type { StoredRun } from '../../../src/io/artifacts/run-store.ts';
-import { promptDateOf } from '../../../src/workers/attempt/prompt-date.ts';
+import { promptDateOf } from '../../../src/workers/attempt/serve-model.ts';
 import { plan } from '../../helpers/runs.ts';
 import { makeWorkspace, shelveRun } from '../../helpers/stored.ts';
 
