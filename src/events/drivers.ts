@@ -9,6 +9,7 @@ export const drivers = [
   'fuse_direct',
   'serve',
   'model_cost',
+  'train',
 ] as const;
 
 export type Driver = (typeof drivers)[number];
