@@ -1,12 +1,11 @@
 import * as z from 'zod';
 import { isPathSchema } from '../../events/paths.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
-import { type EmptyKey, entriesHint } from './empty-keys.ts';
 import { type Checked, type Finding, type Path, pathText } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
-import { formOf, formsOf, type Schema, schemaAt } from './schema-place.ts';
 import { nameHint, oddSpaceHint, unspaced } from './slips.ts';
-import { closestName, notAllowed } from './validate.ts';
+import { closestName, formOf, formsOf, notAllowed, type Schema, schemaAt } from './validate.ts';
+import type { EmptyKey } from './yaml-tree.ts';
 
 /** Keys of a mapping that its schema does not define: the installed mlx_lm defines those of `train`. */
 export interface FurtherKeys {
@@ -35,7 +34,7 @@ export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
   const written = new Map(source.empty.map((one) => [JSON.stringify(one.path), one]));
   const judged = nulls.map((one) => explainNull(one, written.get(JSON.stringify(one.path)), source));
   const split = source.split.map(
-    ({ path, number }) => `${placeText(path, source)}: ${entriesHint(number)}, or a space behind each comma`,
+    ({ path, hint }) => `${placeText(path, source)}: ${hint}, or a space behind each comma`,
   );
   return {
     value: isMapping(rest) ? rest : {},
@@ -168,13 +167,13 @@ const unknownKey = ({ key, shape }: NullKey, [refused]: readonly Finding[]): Pic
 /** What is wrong with an entry that is only a name, and what was intended. */
 function bareSlip(
   one: NullKey,
-  { text, number }: EmptyKey,
+  { text, numberHint }: EmptyKey,
   refused: readonly Finding[],
 ): Pick<Finding, 'message' | 'allowed' | 'hint'> {
   const { key, kind, shape } = one;
   const names = namesOf(shape);
   const message = kind === 'unknown' ? 'unknown key' : 'a value is missing';
-  if (number !== null) return { message, hint: entriesHint(number) };
+  if (numberHint !== null) return { message, hint: numberHint };
   const parts = unspaced(text);
   const noName = oddSpaceHint(text, 'this entry') ?? (parts === null ? nameHint(text) : undefined);
   if (noName !== undefined) return { message, hint: noName };

@@ -1,20 +1,25 @@
 import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
 import type { Mapping } from '../mapping.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
-import { baselineDoubts } from './check-baseline.ts';
 import { checkPrompts } from './check-prompts.ts';
-import { checkScores } from './check-scores.ts';
+import { baselineDoubts, checkScores } from './check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from './check-settings.ts';
 import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts';
 import { phaseDefaults } from './check-train.ts';
 import { checkVariants } from './check-variants.ts';
-import { merged } from './extend.ts';
+import { merged, readBase } from './extend.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
-import { readPhaseNulls } from './phase-nulls.ts';
 import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
-import { readBase } from './read-base.ts';
-import { asWritten, fromKind, inheritable, readPhase, type UsablePhase, unusedKeys } from './read-phase.ts';
+import {
+  asWritten,
+  fromKind,
+  inheritable,
+  readPhase,
+  readPhaseNulls,
+  type UsablePhase,
+  unusedKeys,
+} from './read-phase.ts';
 
 /** What a config asks for, completely resolved. */
 export interface ReadPlan {

@@ -1,10 +1,18 @@
 import { Composer, CST, type Document, isNode, isScalar, LineCounter, type Node, Parser, visit } from 'yaml';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { printable, refusedCharacter } from '../printable.ts';
-import { type EmptyKey, entriesHint, keyText, numberBefore, readGaps, type SplitNumber } from './empty-keys.ts';
 import { type Path, type Problem, type Source, seenText } from './problem.ts';
 import { spaceHint, syntaxHint } from './slips.ts';
-import { type Branch, finderIn, treeOf } from './yaml-tree.ts';
+import {
+  type Branch,
+  type EmptyKey,
+  finderIn,
+  keyText,
+  numberHintAt,
+  readGaps,
+  type SplitNumber,
+  treeOf,
+} from './yaml-tree.ts';
 
 /** Bytes: a config is a page of text, and anything larger is another kind of file. */
 export const maxConfigBytes = 2 ** 20;
@@ -189,15 +197,10 @@ function structureFaults(document: Document, text: string): Fault[] {
       note(node);
       const keys = new Set<string>();
       for (const [index, { key, value }] of node.items.entries()) {
-        const number = value === null ? numberBefore(node.items, index) : null;
+        const hint = value === null ? numberHintAt(node.items, index) : null;
         if (!isScalar(key)) add(isNode(key) ? key : node, 'a key that is not a word; allowed: `key: value`');
         else if (!keys.has(keyText(key))) keys.add(keyText(key));
-        else
-          add(
-            key,
-            `the key ${keyText(key)} occurs twice; allowed: once`,
-            number === null ? undefined : entriesHint(number),
-          );
+        else add(key, `the key ${keyText(key)} occurs twice; allowed: once`, hint ?? undefined);
       }
     },
   });

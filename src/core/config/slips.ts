@@ -12,13 +12,13 @@ export function withoutComma(text: string): string | undefined {
 }
 
 /** `1,000` in the place of a number. */
-export function commaHint(text: string): string | undefined {
+function commaHint(text: string): string | undefined {
   const number = withoutComma(text.trim());
   return number === undefined ? undefined : `a number has no comma: write ${number}`;
 }
 
 /** `800,` or `true;`, as other languages end a line. */
-export function lineEndHint(text: string): string | undefined {
+function lineEndHint(text: string): string | undefined {
   const [, value, sign] = /^(.*\S)\s*([,;])$/s.exec(text) ?? [];
   return value === undefined ? undefined : `YAML has no ${sign} at the end of a line: write ${value}`;
 }
@@ -56,6 +56,26 @@ export function oddSpaceHint(text: string, where: string): string | undefined {
   const [odd] = /[^\S \r\n]|[\u200b\u2060\ufeff]/u.exec(text) ?? [];
   if (odd === undefined) return undefined;
   return `there is ${spaceNames[odd] ?? 'an unusual space'} (${visible(odd)}) in ${where}: type a plain one, or none`;
+}
+
+/** What to write instead of a text that was meant as a number, a yes or a no, or a mapping. */
+export function wordHint(expected: string, seen: string): string | undefined {
+  if (['object', 'record'].includes(expected)) return oddSpaceHint(seen, 'it') ?? spaceHint(seen);
+  if (!['boolean', 'number', 'int'].includes(expected)) return undefined;
+  const common = oddSpaceHint(seen, 'it') ?? lineEndHint(seen);
+  return common ?? (expected === 'boolean' ? booleanHint(seen) : numberHint(seen));
+}
+
+function booleanHint(seen: string): string | undefined {
+  if (/^(true|false)$/i.test(seen)) return `write it without quotes: ${seen.toLowerCase()}`;
+  if (!/^(yes|no|on|off)$/i.test(seen)) return undefined;
+  return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
+}
+
+function numberHint(seen: string): string | undefined {
+  const number = Number(seen.replaceAll('_', ''));
+  if (seen.trim() === '' || !Number.isFinite(number)) return commaHint(seen);
+  return `write it as a number, without quotes: ${number}`;
 }
 
 /** What to type instead of a line that is not valid YAML. Null if `error`, the parser's message, is clear enough. */

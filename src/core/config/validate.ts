@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import { closest } from '../closest.ts';
-import { getAt, type Mapping, without } from '../mapping.ts';
+import { getAt, isMapping, type Mapping, without } from '../mapping.ts';
 import type { Finding, Path } from './problem.ts';
-import { formOf, formsOf, keysOf, placeIn, type Schema, schemaAt } from './schema-place.ts';
-import { commaHint, lineEndHint, listHint, oddSpaceHint, spaceHint } from './slips.ts';
+import { listHint, oddSpaceHint, wordHint } from './slips.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -174,25 +173,6 @@ function hintFor(issue: Issue, seen: unknown): string | undefined {
   return typeof seen === 'string' ? wordHint(issue.expected, seen) : undefined;
 }
 
-/** What to write instead of a text that was meant as a number, a yes or a no, or a mapping. */
-function wordHint(expected: string, seen: string): string | undefined {
-  if (['object', 'record'].includes(expected)) return oddSpaceHint(seen, 'it') ?? spaceHint(seen);
-  if (!['boolean', 'number', 'int'].includes(expected)) return undefined;
-  const common = oddSpaceHint(seen, 'it') ?? lineEndHint(seen);
-  return common ?? (expected === 'boolean' ? booleanHint(seen) : numberHint(seen));
-}
-
-function booleanHint(seen: string): string | undefined {
-  if (/^(true|false)$/i.test(seen)) return `write it without quotes: ${seen.toLowerCase()}`;
-  if (!/^(yes|no|on|off)$/i.test(seen)) return undefined;
-  return `YAML 1.2 reads ${seen} as text: write ${/^(yes|on)$/i.test(seen) ? 'true' : 'false'}`;
-}
-
-function numberHint(seen: string): string | undefined {
-  const number = Number(seen.replaceAll('_', ''));
-  if (seen.trim() === '' || !Number.isFinite(number)) return commaHint(seen);
-  return `write it as a number, without quotes: ${number}`;
-}
 const words: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -205,3 +185,45 @@ const words: Readonly<Record<string, string>> = {
 
 /** `int` -> `a whole number`. */
 export const typeWord = (type: string): string => words[type] ?? type;
+
+export type Schema = z.core.$ZodType;
+
+/** A schema without its wrappers (optional, nullable, with a default). */
+function plain(schema: Schema): Schema {
+  if (
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodNullable ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault
+  ) {
+    return plain(schema.unwrap());
+  }
+  return schema;
+}
+
+/** The part of a schema that a path leads to, with its wrappers. */
+export function placeIn(schema: Schema, path: Path): Schema {
+  return path.reduce<Schema>((outer, key) => {
+    const here = plain(outer);
+    if (here instanceof z.ZodObject) return here.shape[key] ?? here;
+    if (here instanceof z.ZodRecord) return here.valueType;
+    return here instanceof z.ZodArray ? here.element : here;
+  }, schema);
+}
+
+/** The same without its wrappers. */
+export const schemaAt = (schema: Schema, path: Path): Schema => plain(placeIn(schema, path));
+
+export const keysOf = (schema: Schema): string[] => (schema instanceof z.ZodObject ? Object.keys(schema.shape) : []);
+
+/** The forms that a value may have. */
+export const formsOf = (schema: Schema): Schema[] => (schema instanceof z.ZodUnion ? schema.options.map(plain) : []);
+
+/** The form whose first key is present: keys of other forms are not allowed then. */
+export function formOf(union: Schema, seen: unknown): Schema | undefined {
+  const led = formsOf(union).filter((form) => {
+    const [lead] = keysOf(form);
+    return lead !== undefined && isMapping(seen) && Object.hasOwn(seen, lead);
+  });
+  return led.length === 1 ? led[0] : undefined;
+}
