@@ -62,7 +62,6 @@ export async function lookAt(options: DataOptions): Promise<DataReport> {
   });
 }
 
-/** The report, if it shows all requested rows. */
 function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport {
   const missing = lines.find(({ file, line }) => !report.shown.some((row) => row.file === file && row.line === line));
   if (missing === undefined) return report;
@@ -70,7 +69,6 @@ function withAll(lines: readonly RowAddress[], report: CheckReport): CheckReport
   throw new CommandError(2, `--row ${missing.file}:${missing.line}: ${why}.`);
 }
 
-/** The file whose rows are counted. */
 async function countedFile(data: string): Promise<string> {
   const found = await stat(data).catch(ifAbsent(null));
   if (found === null)

@@ -4,7 +4,7 @@ import { printableJson } from '../core/printable.ts';
 import { shellLine } from '../core/shell.ts';
 import { openFolder } from '../io/workspace/workspace.ts';
 import { checkBroker } from './parts/check-broker.ts';
-import { checkMachine, type Machine, thisMachine } from './parts/check-machine.ts';
+import { checkMachine, type Machine } from './parts/check-machine.ts';
 import { checkPlaces } from './parts/check-places.ts';
 import { checkPython } from './parts/check-tools.ts';
 import { type Check, checked, missing } from './parts/checks.ts';
@@ -13,7 +13,6 @@ import { print, warnOfWorkspace } from './parts/output.ts';
 
 /** The output of `doctor --json`. */
 export interface Diagnosis {
-  /** Nothing that is needed is missing. */
   readonly ok: boolean;
   readonly checks: readonly Check[];
   /** Doubtful settings in phasebox.yaml. */
@@ -24,7 +23,7 @@ export interface Diagnosis {
  * Checks the machine, the tools and the workspace. It leaves nothing behind and fetches nothing. Without a workspace it
  * checks the rest. Throws CommandError 2 if phasebox.yaml is not valid.
  */
-export async function doctor(folder: string, machine: Machine = thisMachine()): Promise<Diagnosis> {
+export async function doctor(folder: string, machine: Machine = process): Promise<Diagnosis> {
   const opened = await openFolder(folder);
   const { workspace, config } = opened;
   const root = resolve(folder);

@@ -75,7 +75,6 @@ const provePieces = (final: LocatedModel, draft: string): Promise<void> =>
       : [join(draft, parts.base), ...final.adapter.map(({ name }) => join(draft, parts.adapter, name))],
   );
 
-/** What the folder is, and the hashes of everything that it was made from. */
 async function custodyOf(
   workspace: Workspace,
   { runStore, stored }: FoundRun,

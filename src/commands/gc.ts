@@ -1,23 +1,21 @@
 import { relative } from 'node:path';
-import { DamagedFile } from '../core/errors.ts';
 import { plural, sizeText } from '../core/format.ts';
 import { sortRows } from '../io/artifacts/old-rows.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { openRunStore } from '../io/artifacts/run-store.ts';
 import { machineHolder } from '../io/claim/machine-slot.ts';
+import { damageOf } from '../io/disk/own-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { leftOutText } from '../workers/queue/report-store.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type StoredRows } from './parts/garbage.ts';
-import { print } from './parts/output.ts';
+import { printLine } from './parts/output.ts';
 import { sharedGarbage } from './parts/shared-garbage.ts';
 
 export interface GcOptions {
-  /** Include the final models of done runs. */
   readonly models: boolean;
   /** Include the checkpoints of done runs. The final adapter always stays. */
   readonly checkpoints: boolean;
-  /** If false, only lists. */
   readonly yes: boolean;
   readonly out: (line: string) => void;
 }
@@ -50,13 +48,8 @@ async function isServing({ root }: Workspace): Promise<boolean> {
   return holder?.workspace === root && holder.what.startsWith('serve of ');
 }
 
-interface FoundGarbage {
-  readonly found: readonly Garbage[];
-  /** One line for each run that cannot be read. Nothing of it is deleted, nor anything that it may need. */
-  readonly damaged: readonly string[];
-}
-
-async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
+/** `damaged`: a line for each run that cannot be read. Nothing of it is deleted, nor anything that it may need. */
+async function findGarbage(workspace: Workspace) {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
   const { own: rows } = await sortRows(await readRows(workspace.artifacts), runStore);
@@ -70,8 +63,7 @@ async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
       found.push(...(await leftoversOf(storedRows, stored)).filter(({ bytes }) => bytes > 0));
       bulk.push(...(await bulkOf(storedRows, stored, needed)));
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error;
-      damaged.push(`${stored.run.run}: not deleted. ${error.message}`);
+      damaged.push(`${stored.run.run}: not deleted. ${damageOf(error).message}`);
     }
   if (damaged.length > 0)
     damaged.push('Models, checkpoints and base scores stay while a run cannot be read: it may need them.');
@@ -79,7 +71,6 @@ async function findGarbage(workspace: Workspace): Promise<FoundGarbage> {
   return { found: [...found, ...rest], damaged };
 }
 
-/** What only a flag frees, so that people see where the space is. */
 function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): string[] {
   const kinds = [
     ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: '' }]),
@@ -103,12 +94,14 @@ export const registerGc: Register = (program) => {
     examples: ['phasebox gc', 'phasebox gc --models --yes'],
     exits: { 0: 'shown, or deleted', 3: 'this folder is not a workspace' },
   })
-    .option('--models', 'include final models of runs that are done; they can be rebuilt from adapter and config')
-    .option('--checkpoints', 'include checkpoints of runs that are done; the final adapter is kept')
-    .option('--yes', 'delete what is shown')
-    .action(async (options: { models?: boolean; checkpoints?: boolean; yes?: boolean }, command) => {
-      const { models = false, checkpoints = false, yes = false } = options;
-      const out = (line: string): void => print(`${line}\n`);
-      await gc(await workspaceOf(command, 'read'), { models, checkpoints, yes, out });
+    .option(
+      '--models',
+      'include final models of runs that are done; they can be rebuilt from adapter and config',
+      false,
+    )
+    .option('--checkpoints', 'include checkpoints of runs that are done; the final adapter is kept', false)
+    .option('--yes', 'delete what is shown', false)
+    .action(async (options: Omit<GcOptions, 'out'>, command) => {
+      await gc(await workspaceOf(command, 'read'), { ...options, out: printLine });
     });
 };

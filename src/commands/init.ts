@@ -19,7 +19,6 @@ export interface Initiated {
   readonly kept: readonly string[];
   /** The lines of .gitignore, if it was written. */
   readonly ignored: readonly string[];
-  /** .gitignore names .phasebox/. */
   readonly ignores: boolean;
   /** Null if there was no search, since phasebox.yaml exists. */
   readonly search: PythonSearch | null;
@@ -86,7 +85,6 @@ async function writeNew(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** The line of phasebox.yaml for the Python that was found. */
 function pythonLine(root: string, python: MlxPython): string {
   const inside = relative(root, python.path);
   const path = inside.startsWith(`..${sep}`) ? python.path : inside;

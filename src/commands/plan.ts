@@ -29,7 +29,6 @@ export interface PlanOptions {
   readonly against?: string;
   readonly json?: boolean;
   readonly print: (text: string) => void;
-  /** Receives a line for each warning. */
   readonly warn?: (line: string) => void;
 }
 
@@ -53,7 +52,6 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   }
 }
 
-/** What `plan --json` prints of one config. */
 function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhase): Record<string, unknown> {
   const { criteria = null, baseline = null } = phase;
   return {

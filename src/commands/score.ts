@@ -43,7 +43,6 @@ export async function score(options: ScoreOptions): Promise<void> {
   print(options.json ? jsonOf(result, warnings) : table(suite, result));
 }
 
-/** A warning about answers that score 0 because they are not chat completions, or no warning. */
 function unreadable({ wrapper }: Suite, answers: readonly ScorableAnswer[]): string[] {
   const empty = answers.filter(({ error, response }) => error === null && readAnswer(response, wrapper) === null);
   if (empty.length === 0) return [];
@@ -96,7 +95,6 @@ async function suiteAt(path: string): Promise<Extract<SuiteResult, { suite: Suit
   throw new CommandError(2, formatProblems(path, read.problems));
 }
 
-/** Which answers are missing, and which are not for this suite. */
 function misfit(
   { suite, answers }: ScoreOptions,
   { missing, unknown }: { missing: readonly AnswerPlace[]; unknown: readonly string[] },

@@ -17,13 +17,11 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { documented, type Register, wholeNumber, workspaceOf } from './parts/command.ts';
 import { finalModel, type LocatedModel, proveAll } from './parts/final-model.ts';
 import { findRun } from './parts/find-run.ts';
-import { print } from './parts/output.ts';
+import { printLine } from './parts/output.ts';
 
 export interface ServeOptions {
   readonly run: string;
-  /** If absent, a free one. */
   readonly port?: number;
-  /** Ends the server. */
   readonly signal: AbortSignal;
   readonly out: (line: string) => void;
 }
@@ -170,9 +168,8 @@ export const registerServe: Register = (program) => {
         () => stop.abort(),
         () => undefined, // served until the end without a signal
       );
-      const out = (line: string): void => print(`${line}\n`);
       try {
-        await serve(await workspaceOf(command, 'read'), { ...options, run, signal: stop.signal, out });
+        await serve(await workspaceOf(command, 'read'), { ...options, run, signal: stop.signal, out: printLine });
       } finally {
         stop.abort();
       }

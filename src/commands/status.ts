@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
-import { DamagedFile } from '../core/errors.ts';
 import { duration, plural } from '../core/format.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
@@ -12,6 +11,7 @@ import { subfolders } from '../io/artifacts/run-folder.ts';
 import { ownerOf } from '../io/claim/ownership.ts';
 import { listNames, readText } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
+import { damageOf } from '../io/disk/own-file.ts';
 import { type BrokerNote, readBrokerNote } from '../io/workspace/broker-note.ts';
 import { readControl } from '../io/workspace/control-store.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -22,7 +22,6 @@ import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print } from './parts/output.ts';
 import { diskLine, type ShownRun, showRuns, wide } from './parts/status-runs.ts';
 
-/** The output of `status --json`. */
 export interface Status {
   readonly up: boolean;
   readonly paused: boolean;
@@ -50,7 +49,7 @@ export interface ForPeople {
 export async function readStatus(workspace: Workspace): Promise<{ readonly status: Status } & ForPeople> {
   const damage: string[] = [];
   const reading = readControl(workspace.state).catch((error: unknown) => {
-    damage.push(...damageText(error));
+    damage.push(damageOf(error).message);
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
@@ -89,7 +88,9 @@ async function phaseWarnings(
   // A phase whose run folders were all deleted is not among those shown.
   const phases = new Set([...fetched.keys(), ...(await subfolders(artifacts)).sort()]);
   const found = await inParallel([...phases], async (phase) => {
-    const accepted = await recordWarnings(artifacts, phase, isKnown).catch(damageText);
+    const accepted = await recordWarnings(artifacts, phase, isKnown).catch((error: unknown) => [
+      damageOf(error).message,
+    ]);
     return [...new Set([...accepted, ...(fetched.get(phase) ?? [])])].map((text) => ({ phase, text }));
   });
   return found.flat();
@@ -102,19 +103,13 @@ async function recordWarnings(artifacts: string, phase: string, isKnown: (run: s
   return [...(record.warnings ?? []), ...missing.map(missingRunText)];
 }
 
-/** If a phase's record is damaged, that is its warning. */
-function damageText(error: unknown): readonly string[] {
-  if (error instanceof DamagedFile) return [error.message];
-  throw error;
-}
-
 async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][]> {
   const folder = join(inbox, 'rejected');
   const names = await listNames(folder);
   const reasons = names.filter((name) => name.endsWith('.reasons.txt')).sort();
   return inParallel(reasons, async (name) => ({
     file: name.slice(0, -'.reasons.txt'.length),
-    reasons: (await readText(join(folder, name)).catch((error: unknown) => damageText(error).join(''))) ?? '',
+    reasons: (await readText(join(folder, name)).catch((error: unknown) => damageOf(error).message)) ?? '',
   }));
 }
 

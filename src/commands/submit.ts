@@ -13,11 +13,10 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { lookAt, readContent } from '../producers/look.ts';
 import { askOwner } from './parts/ask.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
-import { print, printError } from './parts/output.ts';
+import { printError, printLine } from './parts/output.ts';
 
 export interface SubmitOptions {
   readonly workspace: Pick<Workspace, 'config' | 'artifacts'>;
-  /** Sends the files to the owner of the workspace. */
   readonly send: (submission: Submission) => Promise<RequestAnswer>;
   /** Every seed of the files once more. */
   readonly again: boolean;
@@ -134,7 +133,6 @@ export const registerSubmit: Register = (program, exit) => {
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, 'write');
       const send = (submission: Submission): Promise<RequestAnswer> => askOwner(workspace, submission);
-      const out = (line: string): void => print(`${line}\n`);
-      exit(await submit(files, { ...options, workspace, send, out, err: printError }));
+      exit(await submit(files, { ...options, workspace, send, out: printLine, err: printError }));
     });
 };

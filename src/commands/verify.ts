@@ -9,14 +9,14 @@ import { subfolders } from '../io/artifacts/run-folder.ts';
 import { openRunStore, type RunStore, type StoredRun, sharedFolder } from '../io/artifacts/run-store.ts';
 import { type StageCheck, verifyOutputs, verifyStage } from '../io/artifacts/verify-stage.ts';
 import { listNames, readText } from '../io/disk/files.ts';
-import { ifDamaged } from '../io/disk/own-file.ts';
+import { damageOf, ifDamaged } from '../io/disk/own-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { readSharedManifest } from '../workers/attempt/shared-folder.ts';
 import { leftOutText } from '../workers/queue/report-store.ts';
 import { readBaseFile } from '../workers/stages/base-score.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { missingRun } from './parts/find-run.ts';
-import { print } from './parts/output.ts';
+import { printLine } from './parts/output.ts';
 
 /** One committed stage, or the score of a base model. */
 interface Checked {
@@ -27,8 +27,7 @@ interface Checked {
 
 export interface VerifyOptions {
   /** If absent, all runs and the scores of base models. */
-  readonly run?: string;
-  /** Every byte is read again. */
+  readonly run?: string | undefined;
   readonly deep: boolean;
   readonly out: (line: string) => void;
 }
@@ -57,7 +56,6 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
   return damages;
 }
 
-/** A file of phasebox that cannot be read. */
 const damaged = (name: string, problem: string, remedy: string): Checked => ({
   ...{ name, remedy },
   check: { problems: [problem], touched: [], files: 0, bytes: 0, removedAt: null },
@@ -91,11 +89,6 @@ async function* ownFilesOf(artifacts: string, runStore: RunStore): AsyncGenerato
   else
     for (const { line, why } of results.damaged)
       yield damaged('results.jsonl', `line ${line}: ${why}`, 'the next row moves it to results.jsonl.damaged');
-}
-
-function damageOf(error: unknown): DamagedFile {
-  if (error instanceof DamagedFile) return error;
-  throw error;
 }
 
 async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checked> {
@@ -153,15 +146,9 @@ export const registerVerify: Register = (program, exit) => {
     },
   })
     .argument('[run]', 'a run, such as 43a-s0 (default: all)')
-    .option('--deep', 'also read every byte and compare hashes')
-    .action(async (run: string | undefined, options: { deep?: boolean }, command) => {
-      const out = (line: string): void => print(`${line}\n`);
-      const deep = options.deep ?? false;
-      const damaged = await verify(await workspaceOf(command, 'read'), {
-        ...(run === undefined ? {} : { run }),
-        deep,
-        out,
-      });
+    .option('--deep', 'also read every byte and compare hashes', false)
+    .action(async (run: string | undefined, options: { deep: boolean }, command) => {
+      const damaged = await verify(await workspaceOf(command, 'read'), { ...options, run, out: printLine });
       exit(damaged > 0 ? 1 : 0);
     });
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
 import { type Diagnosis, doctor, doctorText } from '../../src/commands/doctor.ts';
-import { checkMachine, thisMachine } from '../../src/commands/parts/check-machine.ts';
+import { checkMachine, type Machine } from '../../src/commands/parts/check-machine.ts';
 import type { Check } from '../../src/commands/parts/checks.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { openBroker } from '../../src/io/broker/broker.ts';
@@ -30,6 +30,10 @@ async function quickPython(text = 'exit 0', mlx_lm = '0.32.2'): Promise<string> 
   await chmod(path, 0o755);
   return path;
 }
+
+const thisMachine: Machine = {
+  ...{ platform: process.platform, arch: process.arch, version: process.version, env: process.env },
+};
 
 describe('doctor', () => {
   it('finds all that is needed, leaves nothing, and says so', async () => {
@@ -206,22 +210,22 @@ describe('doctor', () => {
   });
 
   it('knows the machines that it cannot run on', async () => {
-    const on = async (changed: Partial<ReturnType<typeof thisMachine>>): Promise<string[]> =>
-      (await checkMachine({ ...thisMachine(), ...changed }))
+    const on = async (changed: Partial<Machine>): Promise<string[]> =>
+      (await checkMachine({ ...thisMachine, ...changed }))
         .filter(({ status }) => status === 'missing')
         .map(({ detail }) => detail);
     expect(await on({ platform: 'win32' })).to.eql(['Windows is not supported']);
     expect(await on({ platform: 'darwin', arch: 'x64' })).to.have.length(1);
-    expect(await on({ node: '20.18.3' })).to.eql(['20.18.3 is too old']);
-    expect(await on({ node: '24.0.0' })).to.eql([]);
+    expect(await on({ version: 'v20.18.3' })).to.eql(['20.18.3 is too old']);
+    expect(await on({ version: 'v24.0.0' })).to.eql([]);
   });
 
   it('hints at the compiler of mlx on Linux only, and only where it is on', async () => {
     const bin = await tempDir('bin');
     await writeFile(join(bin, 'g++'), '#!/bin/sh\n');
     await chmod(join(bin, 'g++'), 0o755);
-    const names = async (platform: string, env: NodeJS.ProcessEnv): Promise<string[]> =>
-      (await checkMachine({ ...thisMachine(), platform, arch: 'arm64', env })).map(({ name }) => name);
+    const names = async (platform: Machine['platform'], env: NodeJS.ProcessEnv): Promise<string[]> =>
+      (await checkMachine({ ...thisMachine, platform, arch: 'arm64', env })).map(({ name }) => name);
     expect(await names('linux', { PATH: bin })).to.include('mlx on cpu');
     expect(await names('linux', { PATH: bin, MLX_DISABLE_COMPILE: '1' })).not.to.include('mlx on cpu');
     expect(await names('linux', { PATH: '' })).not.to.include('mlx on cpu');

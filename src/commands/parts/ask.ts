@@ -24,7 +24,6 @@ import { print, printError } from './output.ts';
 const poll_ms = 50;
 /** Stopping a tool takes at most 8 s. After this time the command says what it waits for. */
 const patience_ms = 2000;
-/** Files of the inbox that a message names. */
 const mostNamed = 5;
 
 /** Sends a request, prints its result and returns the exit code. Throws CommandError 2 (no such run or phase). */

@@ -4,19 +4,7 @@ import { isExecutable, which } from '../../io/host/which.ts';
 import { type Check, checked, missing, ok, warn } from './checks.ts';
 
 /** The facts that the checks of the machine use: those of this process, except in tests. */
-export interface Machine {
-  readonly platform: string;
-  readonly arch: string;
-  readonly node: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-export const thisMachine = (): Machine => ({
-  platform: process.platform,
-  arch: process.arch,
-  node: process.versions.node,
-  env: process.env,
-});
+export type Machine = Pick<NodeJS.Process, 'platform' | 'arch' | 'version' | 'env'>;
 
 /** Node, the system, `ps`, and what only one of the systems has. */
 export async function checkMachine(machine: Machine): Promise<Check[]> {
@@ -30,13 +18,11 @@ export async function checkMachine(machine: Machine): Promise<Check[]> {
   return checks.flat();
 }
 
-function checkNode({ node }: Machine): Check {
+function checkNode({ version }: Machine): Check {
+  const node = version.replace(/^v/, '');
   if (isAtLeast(node, oldestNode)) return ok('node', node);
-  return missing(
-    'node',
-    `${node} is too old`,
-    `Install Node ${oldestNode.join('.')} or newer (macOS: brew install node).`,
-  );
+  const todo = `Install Node ${oldestNode.join('.')} or newer (macOS: brew install node).`;
+  return missing('node', `${node} is too old`, todo);
 }
 
 function checkSystem({ platform, arch }: Machine): Check {

@@ -14,9 +14,8 @@ const limit_ms = 120_000;
 
 /** The user's Python, its packages, and whether phasebox's drivers run in it. */
 export async function checkPython(at: { root: string; config: WorkspaceConfig }): Promise<Check[]> {
-  const found = await settle(findPython(at));
-  if ('reason' in found) return [missing('python', found.reason, advice)];
-  const path = found.value;
+  const path = await findPython(at).catch((error: unknown) => missing('python', reasonOf(error), advice));
+  if (typeof path !== 'string') return [path];
   const answer = await askFacts(path);
   if (!('facts' in answer)) return withoutFacts(path, answer);
   const { versions } = answer.facts;
@@ -24,7 +23,7 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
     checked('mlx', at.root, () => checkMlx(path, versions)),
     checked('drivers', at.root, () => checkDrivers(path)),
   ]);
-  const known = [checkVersion(path, versions), checkMlxLm(path, versions), checkTransformers(path, versions)];
+  const known = [checkVersion(path, versions), checkMlxLm(path, versions), checkTransformers(versions)];
   return [...known, ...checkPairs(path, versions), ...runs.flat()];
 }
 
@@ -47,7 +46,7 @@ function checkMlxLm(path: string, { mlx_lm: version = '?' }: Versions): Check {
   return warn('mlx_lm', version, `Tested versions: 0.30 and newer. Update it: ${forPython(updateMlxLm, path)}.`);
 }
 
-function checkTransformers(_path: string, { transformers }: Versions): Check {
+function checkTransformers({ transformers }: Versions): Check {
   if (transformers !== undefined) return ok('transformers', transformers);
   return missing('transformers', 'not installed', getMlx);
 }
@@ -59,8 +58,8 @@ const checkPairs = (path: string, versions: Versions): Check[] =>
 /** One sum on its device: on Linux the package can be installed without a backend. */
 async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
   const script = 'import mlx.core as mx; print(mx.default_device()); assert (mx.ones(4) * 2).sum().item() == 8';
-  const { failed, stdout, stderr, shortMessage } = await run(path, ['-c', script]);
-  if (failed) return missing('mlx', `${mlx} does not compute: ${lastLine(stderr) || shortMessage}`, getMlx);
+  const { stdout, problem } = await run(path, ['-c', script]);
+  if (problem !== null) return missing('mlx', `${mlx} does not compute: ${problem}`, getMlx);
   const device = /gpu/.test(stdout) ? 'GPU' : 'CPU';
   if (device === 'CPU' && process.platform === 'darwin')
     return warn('mlx', `${mlx} computes on the CPU`, 'Is this a virtual machine? Training will be slow.');
@@ -69,28 +68,17 @@ async function checkMlx(path: string, { mlx = '?' }: Versions): Promise<Check> {
 
 async function checkDrivers(path: string): Promise<Check> {
   const results = await Promise.all(
-    drivers.map(async (name) => ({ name, result: await run(path, [driverPath(name), '--help']) })),
+    drivers.map(async (name) => ({ name, ...(await run(path, [driverPath(name), '--help'])) })),
   );
-  const broken = results.find(({ result }) => result.failed);
+  const broken = results.find(({ problem }) => problem !== null);
   if (broken === undefined) return ok('drivers', `${drivers.join(', ')} run`);
-  const { name, result } = broken;
   const todo = 'Update mlx-lm; if that does not help, report this with the versions above.';
-  return missing('drivers', `${name}.py does not run: ${lastLine(result.stderr) || result.shortMessage}`, todo);
+  return missing('drivers', `${broken.name}.py does not run: ${broken.problem}`, todo);
 }
 
 async function run(python: string, args: readonly string[]) {
   const env = { HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1' };
-  const { failed, stdout, stderr, ...rest } = await execa(python, [...args], { reject: false, timeout: limit_ms, env });
-  return { failed, stdout, stderr, shortMessage: rest.shortMessage ?? '' };
-}
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
-
-type Settled<T> = { readonly value: T } | { readonly reason: string };
-
-function settle<T>(promise: Promise<T>): Promise<Settled<T>> {
-  return promise.then(
-    (value) => ({ value }),
-    (error: unknown) => ({ reason: reasonOf(error) }),
-  );
+  const result = await execa(python, [...args], { reject: false, timeout: limit_ms, env });
+  const lastLine = result.stderr.trim().split('\n').at(-1);
+  return { stdout: result.stdout, problem: result.failed ? lastLine || (result.shortMessage ?? '') : null };
 }

@@ -27,10 +27,8 @@ export async function workspaceOf(command: Command, access: 'read' | 'write'): P
 export interface Usage {
   /** What it does, in a few words: its line in `phasebox --help`. */
   readonly does: string;
-  /** More details, one paragraph each. */
   readonly notes?: readonly string[];
   readonly examples: readonly string[];
-  /** The meaning of each exit code. */
   readonly exits: Readonly<Partial<Record<0 | 1 | 2 | 3, string>>>;
 }
 

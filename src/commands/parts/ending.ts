@@ -55,7 +55,6 @@ const longestWait_ms = 5000;
 /** The steps of `up`, to wait for the next one. */
 export interface Steps {
   happened(): void;
-  /** Resolves at the next step. */
   next(): Promise<void>;
 }
 

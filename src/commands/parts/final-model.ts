@@ -22,7 +22,6 @@ export interface ModelFile {
   readonly sha256: string;
 }
 
-/** A model's folder. */
 export interface Weights {
   readonly folder: string;
   /** Its files as in our manifest. Null for a folder from outside. */

@@ -19,13 +19,10 @@ import { folderBytes } from '../../io/host/disk-usage.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { carriedFiles } from '../../workers/attempt/carry-over.ts';
 
-/** What is only freed with a flag of its own. */
-export type Kind = 'leftover' | 'checkpoints' | 'model';
-
 /** Something that is no longer needed. */
 export interface Garbage {
-  readonly kind: Kind;
-  /** For people: what it is. */
+  /** What is no leftover is only freed with a flag of its own. */
+  readonly kind: 'leftover' | 'checkpoints' | 'model';
   readonly what: string;
   /** Absolute path. Nothing in it is touched while a tool works there. */
   readonly folder: string;
@@ -37,6 +34,18 @@ export interface Garbage {
 export interface StoredRows {
   readonly runStore: RunStore;
   readonly rows: ReadonlyMap<string, Row>;
+}
+
+/** Files of a folder that are deleted, and the folder is not. `names`: their paths in it. */
+export async function filesIn(folder: string, what: string, names: readonly string[]): Promise<Garbage> {
+  const sizes = await inParallel(names, async (name) => (await stat(join(folder, name)).catch(() => null))?.size ?? 0);
+  return {
+    ...{ kind: 'leftover', what, folder },
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    async free() {
+      for (const name of names) await removeInside(folder, name);
+    },
+  };
 }
 
 /** A folder that is deleted as a whole. */
@@ -70,17 +79,10 @@ const logFiles: readonly string[] = ['log.txt', 'command.json'];
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
   const kept = [...logFiles, ...carriedFiles(of.stage)];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries
+  const names = entries
     .filter((entry) => entry.isFile() && !kept.includes(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
-  const sizes = await inParallel(paths, async (path) => (await stat(path).catch(() => null))?.size ?? 0);
-  return {
-    ...{ kind: 'leftover', what: `${of.run}: failed attempt of ${of.stage}, except for its logs`, folder },
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
-    async free() {
-      for (const path of paths) await removeInside(folder, relative(folder, path));
-    },
-  };
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  return filesIn(folder, `${of.run}: failed attempt of ${of.stage}, except for its logs`, names);
 }
 
 /** Stages (`run stage`) that may be read by a run without a row, or by one that can be retried. */
@@ -103,7 +105,7 @@ export async function bulkOf(
   stored: StoredRun,
   needed: ReadonlySet<string>,
 ): Promise<Garbage[]> {
-  const { run } = stored;
+  const { run, folder } = stored;
   if (storedRows.rows.get(run.run)?.status !== 'done') return [];
   const found: Garbage[] = [];
   const train = run.chain.includes('train') ? await readManifest(stored.folder, 'train') : null;
@@ -111,22 +113,14 @@ export async function bulkOf(
     const made = parseMade('train', stored, train);
     const final = join(made.adapter, files.weights);
     const paths = made.checkpoints.map(({ file }) => file).filter((file) => file !== final);
-    found.push(outputs({ stored, manifest: train, kind: 'checkpoints', what: `${run.run}: checkpoints` }, paths));
+    found.push({ kind: 'checkpoints', what: `${run.run}: checkpoints`, ...outputs(folder, train, paths) });
   }
   const stage = ownModelStage(run.chain);
   const last = stage === null ? null : await readManifest(stored.folder, stage);
-  if (stage !== null && last !== null && !needed.has(`${run.run} ${stage}`) && (await hasRecipe(storedRows, stored)))
-    found.push(
-      outputs(
-        {
-          stored,
-          manifest: last,
-          kind: 'model',
-          what: `${run.run}: final model (\`phasebox retry ${run.run} --stage fuse\` makes it again)`,
-        },
-        [parseMade(stage, stored, last).model],
-      ),
-    );
+  if (stage !== null && last !== null && !needed.has(`${run.run} ${stage}`) && (await hasRecipe(storedRows, stored))) {
+    const what = `${run.run}: final model (\`phasebox retry ${run.run} --stage fuse\` makes it again)`;
+    found.push({ kind: 'model', what, ...outputs(folder, last, [parseMade(stage, stored, last).model]) });
+  }
   return found.filter(({ bytes }) => bytes > 0);
 }
 
@@ -147,26 +141,20 @@ async function hasRecipe({ runStore }: StoredRows, stored: StoredRun): Promise<b
   if (adapter?.kind === 'outside') return (await listNames(adapter.folder.adapter)).length > 0;
   const made = adapter === null ? null : await runStore.committed(stored, adapter.stage);
   if (made === null) return false;
-  return stat(join(made.folder, String(made.manifest.made.adapter), files.weights)).then(
-    () => true,
-    () => false,
-  );
+  return (await stat(join(made.folder, String(made.manifest.made.adapter), files.weights)).catch(() => null)) !== null;
 }
 
-interface Owned {
-  readonly stored: StoredRun;
-  readonly manifest: Manifest;
-  readonly kind: Kind;
-  readonly what: string;
-}
-
-function outputs({ stored, manifest, kind, what }: Owned, paths: readonly string[]): Garbage {
+function outputs(
+  run: string,
+  { stage, ...manifest }: Manifest,
+  paths: readonly string[],
+): Omit<Garbage, 'kind' | 'what'> {
   const there = keptOutputs(manifest).filter(({ path }) => isAmong(path, paths));
   return {
-    ...{ kind, what, folder: join(stored.folder, stageFolder(manifest.stage)) },
+    folder: join(run, stageFolder(stage)),
     bytes: there.reduce((sum, { bytes }) => sum + bytes, 0),
     async free() {
-      await removeOutputs(stored.folder, manifest.stage, { paths, at: new Date().toISOString() });
+      await removeOutputs(run, stage, { paths, at: new Date().toISOString() });
     },
   };
 }

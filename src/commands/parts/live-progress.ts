@@ -37,14 +37,13 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
     saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
   );
   const counts = texts.map((text) => (text ?? '').split('\n').length - 1);
-  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
-  const each = prompts ?? ('suite' in suite ? suite.suite.prompts.length : null);
-  const of = each === null ? null : each * run.settings.eval.repeats;
+  const each = prompts ?? (await promptsIn(path));
+  const of = each === null ? null : each * run.settings.eval.repeats * saved.length;
   const at = counts.findLastIndex((count) => count > 0);
   if (at < 0) return null;
   const iteration = counts.reduce((sum, count) => sum + count, 0);
   const part = `checkpoint ${saved[at]}, ${at + 1} of ${saved.length}`;
-  return withEta({ iteration, of: of === null ? null : of * saved.length, loss: null, eta_s: null, part }, folder);
+  return withEta({ iteration, of, loss: null, eta_s: null, part }, folder);
 }
 
 async function measuring(dir: string): Promise<Progress | null> {
@@ -73,13 +72,15 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   if (run.settings.eval.engine !== undefined) return null;
   const answers = await readText(join(dir, 'answers.jsonl'));
   if (answers === null) return null;
-  const path = run.settings.eval.suite;
-  const suite = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
-  const of = 'suite' in suite ? suite.suite.prompts.length * run.settings.eval.repeats : null;
-  return withEta(
-    { iteration: answers.split('\n').length - 1, of, loss: null, eta_s: null },
-    join(dir, 'answers.jsonl'),
-  );
+  const each = await promptsIn(run.settings.eval.suite);
+  const of = each === null ? null : each * run.settings.eval.repeats;
+  const iteration = answers.split('\n').length - 1;
+  return withEta({ iteration, of, loss: null, eta_s: null }, join(dir, 'answers.jsonl'));
+}
+
+async function promptsIn(path: string): Promise<number | null> {
+  const read = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
+  return 'suite' in read ? read.suite.prompts.length : null;
 }
 
 /** The log has no times: the remaining time follows from the mean speed since the file `startedAt` was made. */

@@ -6,7 +6,9 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 /** Text for people on stdout. Names, keys and messages in it cannot move the cursor. */
 export const print = (text: string): void => void process.stdout.write(printableLines(text));
 
-/** The same on stderr. */
+export const printLine = (line: string): void => print(`${line}\n`);
+
+/** `print` on stderr. */
 export const printError = (text: string): void => void process.stderr.write(printableLines(text));
 
 /** A part of a tool's log on stdout. It cannot ring the bell or move the cursor beyond the start of the line. */
@@ -22,7 +24,6 @@ export const printed = (): Promise<Error | null> =>
 
 const statOf = promisify(fstat);
 
-/** Writes one warning to stderr. */
 export const warn = (line: string): void => printError(`${line}\n`);
 
 /** `warn`, or nothing if stdout shows them too and is the same terminal, file or pipe (`2>&1`). */

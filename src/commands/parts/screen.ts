@@ -7,7 +7,6 @@ export interface Screen {
   line(text: string): void;
   /** Replaces the changing lines. Does nothing if the output is not a terminal. */
   live(lines: readonly string[]): void;
-  /** Removes the changing lines. */
   close(): void;
 }
 

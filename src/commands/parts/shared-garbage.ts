@@ -4,13 +4,12 @@ import { parsedOrNull } from '../../core/json.ts';
 import { notedBases, sharedFolder } from '../../io/artifacts/run-store.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { listNames, readText } from '../../io/disk/files.ts';
-import { removeInside } from '../../io/disk/inside.ts';
 import { commandLine } from '../../io/host/process-facts.ts';
 import { findBaseModel } from '../../io/model/base-model.ts';
 import { renderedFolder } from '../../io/model/render-prompts.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { baseFile } from '../../workers/stages/base-score.ts';
-import { type Garbage, type StoredRows, wholeFolder } from './garbage.ts';
+import { filesIn, type Garbage, type StoredRows, wholeFolder } from './garbage.ts';
 
 /** What belongs to no run: scores of base models that are gone, old logs and prompts, folders of killed servers. */
 export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows): Promise<Garbage[]> {
@@ -82,27 +81,14 @@ const promptDays = 30;
 async function oldPrompts({ state }: Workspace): Promise<Garbage[]> {
   const folder = renderedFolder(state);
   const since = Date.now() - promptDays * 86_400_000;
-  const sizes = new Map<string, number>();
-  for (const name of await listNames(folder)) {
-    const { mtimeMs, size } = await stat(join(folder, name));
-    if (mtimeMs < since) sizes.set(name, size);
-  }
-  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  const free = async (): Promise<void> => {
-    for (const name of sizes.keys()) await removeInside(folder, name);
-  };
-  return [{ kind: 'leftover', what: `rendered prompts older than ${promptDays} days`, folder, bytes, free }];
+  const old: string[] = [];
+  for (const name of await listNames(folder)) if ((await stat(join(folder, name))).mtimeMs < since) old.push(name);
+  return [await filesIn(folder, `rendered prompts older than ${promptDays} days`, old)];
 }
 
 /** `phasebox.1.log` ...: full ones. */
 async function oldLogs({ state }: Workspace): Promise<Garbage[]> {
   const folder = join(state, 'log');
   const names = (await listNames(folder)).filter((name) => /^phasebox\.\d+\.log$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const path = join(folder, name);
-      const { size } = await stat(path);
-      return { kind: 'leftover', what: `old log ${name}`, folder, bytes: size, free: () => removeInside(folder, name) };
-    }),
-  );
+  return Promise.all(names.map((name) => filesIn(folder, `old log ${name}`, [name])));
 }

@@ -1,5 +1,4 @@
 import { join, sep } from 'node:path';
-import { DamagedFile } from '../../core/errors.ts';
 import { sizeText } from '../../core/format.ts';
 import type { RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
@@ -13,6 +12,7 @@ import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
 import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
+import { damageOf } from '../../io/disk/own-file.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import { nearestFolder } from '../../io/host/file-system-facts.ts';
 import { findBaseModel } from '../../io/model/base-model.ts';
@@ -25,7 +25,6 @@ import { liveProgress } from './live-progress.ts';
 export interface ShownRun {
   readonly status: RunStatus;
   readonly said: string | null;
-  /** Disk space that its stage has reserved. */
   readonly reserved?: string | null;
   /** Doubtful facts about its model, if that was fetched after acceptance. */
   readonly warnings?: readonly string[];
@@ -39,22 +38,15 @@ interface Now {
   readonly damage: string[];
 }
 
-interface ShownRuns {
-  readonly shown: readonly ShownRun[];
-  readonly copies: readonly string[];
-  /** Messages about rows of runs whose folders were removed. */
-  readonly oldRows: readonly string[];
-  /** Whether a run has a row or a folder. */
-  readonly isKnown: (run: string) => boolean;
-}
-
-/** Every run, and copies of runs in words. Of a finished run, only what is shown is kept in memory. */
-export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRuns> {
+/**
+ * Every run, with copies of runs and rows of removed runs in words. `isKnown` tells whether a run has a row or a folder.
+ * Of a finished run, only what is shown is kept in memory.
+ */
+export async function showRuns(workspace: Workspace, now: Now) {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
   const { taken } = await takeHeads(workspace.artifacts, finishedRun).catch((error: unknown) => {
-    if (!(error instanceof DamagedFile)) throw error;
-    now.damage.push(error.message);
+    now.damage.push(damageOf(error).message);
     return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
   });
   const { own, replaced, removed } = await sortRows([...taken.values()], runStore);
@@ -70,8 +62,7 @@ export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRun
       const shown = own.get(stored.run.run)?.shown ?? (await show(stored));
       return { ...shown, warnings: await runStore.fetchedWarnings(stored) };
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error;
-      return { status: damagedStatus(stored.run.run, stored.run.phase, error.message), said: null };
+      return { status: damagedStatus(stored.run.run, stored.run.phase, damageOf(error).message), said: null };
     }
   };
   const left = runStore.leftOut();
@@ -83,7 +74,7 @@ export async function showRuns(workspace: Workspace, now: Now): Promise<ShownRun
     ...(replaced.length === 0 ? [] : [replacedText(replaced)]),
     ...(removed.length === 0 ? [] : [removedText(removed)]),
   ];
-  const shown = [...(await inParallel(runStore.all(), orDamaged)), ...damaged];
+  const shown: readonly ShownRun[] = [...(await inParallel(runStore.all(), orDamaged)), ...damaged];
   const isKnown = (run: string): boolean => taken.has(run) || runStore.get(run) !== undefined;
   return { shown, copies, oldRows, isKnown };
 }
@@ -104,7 +95,6 @@ async function hasItsSource(runStore: RunStore, { run }: RunState): Promise<bool
   return branch !== null && source !== undefined && (await runStore.committed(source, branch.after)) !== null;
 }
 
-/** A run whose stage is running or comes next. */
 async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): Promise<ShownRun> {
   const isOn = status.state === 'running' || status.state === 'retrying';
   const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;

@@ -1,4 +1,3 @@
-/** The parts of a broker's URL. */
 interface BrokerUrl {
   readonly host: string;
   readonly port: number;

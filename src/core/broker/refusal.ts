@@ -4,7 +4,6 @@ export interface Refusal {
   readonly kind: 'refuses' | 'away';
   /** What is wrong, with the broker's own words in parentheses. */
   readonly what: string;
-  /** What a person can do. */
   readonly next: string;
 }
 

@@ -40,8 +40,8 @@ export interface RunDiff {
   readonly conclusion: string;
 }
 
-/** The value is undefined if it is not known (yet). */
-type Fact = readonly [name: string, kind: DiffKind, value: unknown];
+/** By name. A value is undefined if it is not known (yet). */
+type Facts = Readonly<Record<string, unknown>>;
 
 const orUnknown = (value: unknown): unknown => value ?? undefined;
 
@@ -65,21 +65,19 @@ function promptsOf({ custody: { prompts, prompts_date } }: DiffSide): unknown {
 const versionNames = ['mlx', 'mlx_lm', 'transformers', 'python', 'phasebox'];
 
 /** The known score-jumpers, in the order in which to check them. */
-function jumpers(side: DiffSide, versions: readonly string[]): Fact[] {
+function jumpers(side: DiffSide, versions: readonly string[]): Facts {
   const { plan, row, custody } = side;
-  const asked = plan?.settings.eval;
-  const facts: readonly (readonly [name: string, value: unknown])[] = [
-    ['checkpoint', orUnknown(row?.checkpoint ?? custody.iteration)],
-    ['seed', orUnknown(plan?.seed ?? row?.seed)],
-    ['suite', orUnknown(custody.suite)],
-    ['temperature', asked?.temperature],
-    ['stop', asked?.stop],
-    ['system prompt', systemOf(side)],
-    ['rendered prompts', promptsOf(side)],
-    ...versions.map((name) => [`version of ${name}`, side.versions[name]] as const),
-    ['resume (warm start)', resumeOf(side)],
-  ];
-  return facts.map(([name, value]) => [name, 'jumper', value]);
+  return {
+    checkpoint: orUnknown(row?.checkpoint ?? custody.iteration),
+    seed: orUnknown(plan?.seed ?? row?.seed),
+    suite: orUnknown(custody.suite),
+    temperature: plan?.settings.eval.temperature,
+    stop: plan?.settings.eval.stop,
+    'system prompt': systemOf(side),
+    'rendered prompts': promptsOf(side),
+    ...Object.fromEntries(versions.map((name) => [`version of ${name}`, side.versions[name]])),
+    'resume (warm start)': resumeOf(side),
+  };
 }
 
 /**
@@ -108,23 +106,20 @@ function settingsOf({ plan }: DiffSide, other: DiffSide): unknown {
   });
 }
 
-function contents({ custody, row }: DiffSide): Fact[] {
-  const facts: readonly (readonly [name: string, kind: DiffKind, value: unknown])[] = [
-    ['data, content', 'content', custody.data],
-    ['base model, content', 'content', custody.base],
-    ['eval identity', 'content', row === null ? undefined : partsOf(row).exam],
-    ['machine', 'content', custody.host?.name],
-    ['adapter, content', 'made', custody.adapter],
-    ['final model, content', 'made', custody.model],
-  ];
-  return facts.map(([name, kind, value]) => [name, kind, orUnknown(value)]);
-}
+const contents = ({ custody, row }: DiffSide): Facts => ({
+  'data, content': orUnknown(custody.data),
+  'base model, content': orUnknown(custody.base),
+  'eval identity': row === null ? undefined : orUnknown(partsOf(row).exam),
+  machine: custody.host?.name,
+});
 
-/** Facts of the first side with those of the second by the same name. */
-function pairsOf(one: readonly Fact[], two: readonly Fact[]): DiffLine[] {
-  const other = new Map(two.map(([name, , value]) => [name, value]));
-  return one.map(([name, kind, value]) => ({ name, kind, a: value, b: other.get(name) }));
-}
+const outputs = ({ custody }: DiffSide): Facts => ({
+  'adapter, content': orUnknown(custody.adapter),
+  'final model, content': orUnknown(custody.model),
+});
+
+const pairsOf = (kind: DiffKind, a: Facts, b: Facts): DiffLine[] =>
+  Object.keys(a).map((name) => ({ name, kind, a: a[name], b: b[name] }));
 
 /** Without the plan of one of the runs, its settings are not known. */
 function settingPairs(a: DiffSide, b: DiffSide): DiffLine[] {
@@ -143,9 +138,10 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
   const recorded = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
   const versions = [...new Set([...versionNames, ...recorded])];
   const pairs = [
-    ...pairsOf(jumpers(a, versions), jumpers(b, versions)),
+    ...pairsOf('jumper', jumpers(a, versions), jumpers(b, versions)),
     ...settingPairs(a, b),
-    ...pairsOf(contents(a), contents(b)),
+    ...pairsOf('content', contents(a), contents(b)),
+    ...pairsOf('made', outputs(a), outputs(b)),
   ];
   const found = pairs
     .filter((pair) => pair.a !== undefined && pair.b !== undefined && !isSame(pair.a, pair.b))

@@ -34,7 +34,6 @@ export type ContrastFinding =
   /** One run against several: could it be one more of them? */
   | {
       readonly kind: 'draw';
-      /** The side with one run. */
       readonly single: 'a' | 'b';
       readonly difference: number;
       readonly p: number;

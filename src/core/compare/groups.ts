@@ -13,7 +13,6 @@ export interface PhaseOnPage {
   readonly criteria: Criteria | null;
   /** When gate and outcomes were written down (ISO). */
   readonly accepted: string;
-  /** Every accepted run, finished or not. */
   readonly runs: readonly string[];
 }
 
@@ -27,7 +26,7 @@ export interface Group {
   readonly accepted: number;
   readonly rows: readonly Row[];
   readonly done: readonly Row[];
-  /** For each run: the score of each prompt. Runs without kept answers are absent. */
+  /** For each run, of this group or another: the score of each prompt. Runs without kept answers are absent. */
   readonly prompts: ReadonlyMap<string, PromptScores>;
   readonly overall: number | null;
   readonly strict: number | null;
@@ -40,14 +39,8 @@ function variantOf(run: string, phase: string): string | null {
   return /^s\d+(?:\.\d+)?-(.+)$/.exec(run.slice(phase.length + 1))?.[1] ?? null;
 }
 
-/** What is known of one phase. */
-interface PhaseRows {
-  readonly rows: readonly Row[];
-  readonly prompts: ReadonlyMap<string, PromptScores>;
-}
-
-function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompts }: PhaseRows): Group {
-  const rows = own.filter((row) => row.variant === variant);
+function groupOf(phase: PhaseOnPage, variant: string | null, of: Pick<Group, 'rows' | 'prompts'>): Group {
+  const rows = of.rows.filter((row) => row.variant === variant);
   const done = rows.filter((row) => row.status === 'done');
   let judgement: Judgement | undefined;
   const nothing = { verdict: null, outcome: null, reason: null };
@@ -62,17 +55,13 @@ function groupOf(phase: PhaseOnPage, variant: string | null, { rows: own, prompt
     accepted: names.size,
     rows,
     done,
-    prompts: new Map(
-      done.flatMap(({ run }) => [...(prompts.has(run) ? [[run, prompts.get(run) ?? []] as const] : [])]),
-    ),
+    prompts: of.prompts,
     overall: mean(done.map((row) => row.overall)),
     strict: mean(done.map((row) => row.strict)),
     // A page shows few of thousands of groups, and this takes most of the time.
     get judgement() {
       judgement ??=
-        phase.criteria === null || done.length === 0
-          ? nothing
-          : judge(phase.criteria, meanValues(done.map((row) => figuresOf(row))));
+        phase.criteria === null || done.length === 0 ? nothing : judge(phase.criteria, meanValues(done.map(figuresOf)));
       return judgement;
     },
   };

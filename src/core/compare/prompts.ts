@@ -1,21 +1,20 @@
 import type { Row } from '../../events/row.ts';
 import { type Mode, modes, type PromptScores, wrapperAlone } from '../../events/score.ts';
+import { groupBy } from '../group-by.ts';
 import { rounding } from '../stats/moments.ts';
 import type { Group } from './groups.ts';
 
 /** Points of each prompt of a run, 0-1 by the scorer of its gate: the mean over its repeats. */
 export function pointsOf(scores: PromptScores, score_by: Row['score_by']): Map<string, number> {
-  const kept = new Map<string, number[]>();
-  for (const { id, score, strict } of scores)
-    kept.set(id, [...(kept.get(id) ?? []), score_by === 'strict' ? strict : score]);
-  return new Map([...kept].map(([id, points]) => [id, points.reduce((sum, one) => sum + one, 0) / points.length]));
+  const points = (repeats: PromptScores): number =>
+    repeats.reduce((sum, { score, strict }) => sum + (score_by === 'strict' ? strict : score), 0) / repeats.length;
+  return new Map([...groupBy(scores, ({ id }) => id)].map(([id, repeats]) => [id, points(repeats)]));
 }
 
 /** Points of each prompt in each run of a group, for the runs and prompts that are complete. */
 export interface PromptTable {
   readonly ids: readonly string[];
   readonly runs: readonly string[];
-  /** By run, then by prompt, 0-1. */
   readonly points: readonly (readonly number[])[];
 }
 
@@ -72,9 +71,7 @@ export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPromp
 
 /** How two groups score on each prompt that both answered, by the means over their runs. */
 export interface PromptChanges {
-  /** `a` scores more. */
   readonly fixed: readonly string[];
-  /** `a` scores less. */
   readonly regressed: readonly string[];
   readonly same: number;
   /** By prompt: a - b, in points 0-1. */

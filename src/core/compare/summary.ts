@@ -80,7 +80,6 @@ function gateOf(group: Group): GateSummary | null {
 /** The hash of the evaluated model, if known. Runs of one model (a seed that is given twice on a CPU) share it. */
 export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
 
-/** The rows of each model, in the order of their first rows. */
 function byModel(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
   return rows.flatMap((row, at) => {
     const model = modelOf(row);
@@ -124,9 +123,7 @@ export function summarise(group: Group): Summary {
 export interface Spread {
   readonly sd: number;
   readonly df: number;
-  /** Where the true spread may be (95 %). */
   readonly range: Interval;
-  /** Names of the groups that it comes from. */
   readonly from: readonly string[];
 }
 

@@ -91,7 +91,6 @@ const assertionText = ({ type, value, weight }: NonNullable<Prompt['assert']>[nu
     ...(weight === 1 ? [] : [`x ${weight}`]),
   ].join(' ');
 
-/** What was sent: a text, or a conversation turn by turn. */
 function sentText({ prompt, messages }: Prompt): string[] {
   if (messages === undefined) return [fence(prompt ?? '')];
   return messages.flatMap(({ role, content, tool_calls }) => [
@@ -113,7 +112,6 @@ export function quoteOf(run: AnsweredRun, telling: TellingAnswer): Quote {
 
 const anchor = (index: number): string => `prompt-${index + 1}`;
 
-/** A table with one line per prompt: the points of each repeat in each run. */
 function overview(subjects: readonly Subject[], runs: readonly AnsweredRun[]): string {
   const rows = subjects.map(({ id, prompt, runs: own }, index) => [
     `[${asText(id)}](#${anchor(index)})`,

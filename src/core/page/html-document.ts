@@ -5,7 +5,6 @@ export const generator = 'phasebox';
 export const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 interface HtmlContent {
-  /** Plain text. */
   readonly title: string;
   readonly body: string;
   /** CSS: templates/page.css, and what the page adds to it. */

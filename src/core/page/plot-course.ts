@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { stageNames } from '../../events/stages.ts';
 import type { StageSpan, TrainingCurve } from './plot-data.ts';
-import { look, palette, plotWidth } from './plot-look.ts';
+import { palette, plotWidth } from './plot-look.ts';
 import { scoreColour } from './plot-scores.ts';
 
 const ofIteration = { field: 'iteration', type: 'quantitative', title: 'iteration', axis: { tickCount: 4 } } as const;
@@ -66,7 +66,6 @@ export function lossPlot(curves: readonly TrainingCurve[]): TopLevelSpec {
     range: [palette[0] ?? '', palette[1] ?? '', scoreColour],
   };
   return {
-    config: look,
     columns,
     // not a facet, which cannot give the scores an axis of their own
     concat: curves.map((curve) => ({
@@ -108,7 +107,6 @@ export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
     end: Math.max(Date.parse(end), Date.parse(start) + 1000),
   }));
   return {
-    config: look,
     width: plotWidth,
     height: { step: 24 },
     data: { values },

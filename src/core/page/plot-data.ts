@@ -15,14 +15,12 @@ export interface PhaseScores {
   readonly high: number | null;
 }
 
-/** Mean score of a category over the done runs of a phase, percent. */
 export interface CategoryScore {
   readonly phase: string;
   readonly category: string;
   readonly score: number;
 }
 
-/** How many of a run's answers had which mode. */
 export interface RunModes {
   readonly run: string;
   readonly overall: number | null;

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { modes } from '../../events/score.ts';
 import type { CategoryScore, PhaseScores, RunModes } from './plot-data.ts';
-import { ink, look, palette, plotWidth } from './plot-look.ts';
+import { ink, palette, plotWidth } from './plot-look.ts';
 
 const percentScale = { domain: [0, 100] };
 
@@ -13,7 +13,6 @@ export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
   const color = { field: 'name', type: 'nominal', sort: names, legend: null } as const;
   const ranges = phases.filter(({ low, high }) => low !== null && high !== null);
   return {
-    config: look,
     width: plotWidth,
     height: { step: 36 },
     layer: [
@@ -40,7 +39,6 @@ export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
 export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
   const phases = [...new Set(scores.map(({ phase }) => phase))];
   return {
-    config: look,
     width: plotWidth,
     height: { step: Math.max(7, Math.min(14, 36 / phases.length)), for: 'offset' },
     data: { values: scores.map(({ phase, category, score }) => ({ phase, category, score })) },
@@ -86,7 +84,6 @@ export function modePlot(runs: readonly RunModes[]): TopLevelSpec {
     });
   });
   return {
-    config: look,
     width: plotWidth,
     height: { step: 24 },
     data: { values },

@@ -1,6 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { lastNight, lossPlot, timelinePlot } from './plot-course.ts';
 import type { CategoryScore, PlotData, StageSpan } from './plot-data.ts';
+import { look } from './plot-look.ts';
 import { categoryPlot, modePlot, overallPlot } from './plot-scores.ts';
 import { latestAndBest, mostShown, shownText } from './shown.ts';
 
@@ -26,10 +27,10 @@ export const plotTitles: Readonly<Record<PlotName, string>> = {
 /** The bars of more phases than colors would be indistinguishable. */
 const mostBars = 4;
 
-const latestRuns = (spans: readonly StageSpan[]): readonly StageSpan[] => {
-  const runs = new Set([...new Set(spans.map(({ run }) => run))].slice(-mostShown));
-  return spans.filter(({ run }) => runs.has(run));
-};
+function latestRuns(spans: readonly StageSpan[]): readonly StageSpan[] {
+  const runs = [...new Set(spans.map(({ run }) => run))].slice(-mostShown);
+  return spans.filter(({ run }) => runs.includes(run));
+}
 
 function categoriesShown({ overall, categories }: PlotData): readonly CategoryScore[] {
   const scored = new Map(overall.map(({ name, mean }) => [name, mean]));
@@ -48,24 +49,18 @@ export function plotSpecs(data: PlotData): Map<PlotName, TopLevelSpec> {
   const loss = data.loss.filter(({ train, val }) => train.length + val.length > 0).slice(-mostShown);
   const timeline = latestRuns(lastNight(data.timeline));
   const phases = data.phases ?? data.overall.length;
-  const left = {
-    overall: shownText(overall.length, phases, 'phases'),
-    categories: shownText(countOf(categories), Math.max(phases, countOf(data.categories)), 'phases', mostBars),
-    modes: shownText(modes.length, data.modes.length, 'runs'),
-    loss: '',
-    timeline: '',
-  };
-  const plots: readonly (readonly [name: PlotName, shown: number, spec: () => TopLevelSpec])[] = [
-    ['overall', overall.length, () => overallPlot(overall)],
-    ['categories', categories.length, () => categoryPlot(categories)],
-    ['modes', modes.length, () => modePlot(modes)],
-    ['loss', loss.length, () => lossPlot(loss)],
-    ['timeline', timeline.length, () => timelinePlot(timeline)],
+  const bars = shownText(countOf(categories), Math.max(phases, countOf(data.categories)), 'phases', mostBars);
+  const plots: readonly (readonly [name: PlotName, shown: number, spec: () => TopLevelSpec, left: string])[] = [
+    ['overall', overall.length, () => overallPlot(overall), shownText(overall.length, phases, 'phases')],
+    ['categories', categories.length, () => categoryPlot(categories), bars],
+    ['modes', modes.length, () => modePlot(modes), shownText(modes.length, data.modes.length, 'runs')],
+    ['loss', loss.length, () => lossPlot(loss), ''],
+    ['timeline', timeline.length, () => timelinePlot(timeline), ''],
   ];
   return new Map(
-    plots.flatMap(([name, shown, spec]) => {
-      const title = left[name] === '' ? plotTitles[name] : `${plotTitles[name]}. ${left[name]}`;
-      return shown === 0 ? [] : [[name, { description: title, ...spec() } as TopLevelSpec] as const];
+    plots.flatMap(([name, shown, spec, left]) => {
+      const description = left === '' ? plotTitles[name] : `${plotTitles[name]}. ${left}`;
+      return shown === 0 ? [] : [[name, { config: look, description, ...spec() } as TopLevelSpec] as const];
     }),
   );
 }

@@ -9,14 +9,14 @@ import { taughtText } from '../taught-text.ts';
 import { asText, code, details, fence, table } from './markdown.ts';
 import { mostShown } from './shown.ts';
 
+const names = (rows: readonly Row[]): string => listSome(rows.map(({ run }) => asText(run)));
+
 /** A text that several runs share is shown once: `43a-s0 and 43a-s1: ...`. */
 function byText(entries: readonly (readonly [text: string, run: string])[]): string {
-  const runs = new Map<string, string[]>();
-  for (const [text, run] of entries) runs.set(text, [...(runs.get(text) ?? []), asText(run)]);
-  return [...runs].map(([text, names]) => `- ${listSome(names)}: ${text}`).join('\n');
+  const groups = [...groupBy(entries, ([text]) => text)];
+  return groups.map(([text, own]) => `- ${listSome(own.map(([, run]) => asText(run)))}: ${text}`).join('\n');
 }
 
-/** The next step from the error catalogue (Markdown of our own), and how the run continues after it. */
 function nextStep({ run, error }: Row): string {
   const retry = `${code(`phasebox retry ${run}`)} resumes after the last finished stage.`;
   if (error?.code === cancelled) return retry;
@@ -69,30 +69,22 @@ function scoreWarnings(row: Row): string[] {
 
 /** Scores under another suite, prompt or temperature are different scores. */
 function unlike(rows: readonly Row[]): string[] {
-  const byExam = new Map<string, Row[]>();
-  for (const row of rows) {
-    const { exam } = partsOf(row);
-    if (exam !== undefined) byExam.set(exam, [...(byExam.get(exam) ?? []), row]);
-  }
-  const sets = [...byExam].map(([exam, own]) => `${listSome(own.map(({ run }) => asText(run)))} (${exam.slice(0, 8)})`);
+  const exams = groupBy(rows, (row) => partsOf(row).exam);
+  exams.delete(undefined);
+  const sets = [...exams].map(([exam, own]) => `${names(own)} (${exam?.slice(0, 8)})`);
   const other =
     `- **Not measured alike**: suite, prompts or settings of the evaluation differ between ${list(sets)}. ` +
     'Scores of one set say nothing about those of another.';
-  return [...(sets.length < 2 ? [] : [other]), ...[...byExam.values()].flatMap(otherParts)];
+  return [...(sets.length < 2 ? [] : [other]), ...[...exams.values()].flatMap(otherParts)];
 }
 
 /** Same suite and settings, but what the chat template made of them may differ, or may not be recorded. */
 function otherParts(rows: readonly Row[]): string[] {
   const { differ, unrecorded } = measuredAlike(rows);
   const sets = (part: PartName): string => {
-    const runs = rows.flatMap((row) => (partsOf(row)[part] === undefined ? [] : [[row, partsOf(row)[part]] as const]));
-    const hashes = [...new Set(runs.map(([, hash]) => hash))];
-    return list(
-      hashes.map((hash) => {
-        const own = runs.filter(([, one]) => one === hash).map(([{ run }]) => asText(run));
-        return `${listSome(own)} (${hash?.slice(0, 8)})`;
-      }),
-    );
+    const byHash = groupBy(rows, (row) => partsOf(row)[part]);
+    byHash.delete(undefined);
+    return list([...byHash].map(([hash, own]) => `${names(own)} (${hash?.slice(0, 8)})`));
   };
   return [
     ...differ.map(
@@ -119,17 +111,16 @@ function repeated(rows: readonly Row[]): string[] {
       const result = same
         ? `the same score (${scores[0]})`
         : `${listSome(scores)}, which is noise of the machine and not of the seed`;
-      return `- ${listSome(again.map(({ run }) => asText(run)))} have the same seed: ${result}`;
+      return `- ${names(again)} have the same seed: ${result}`;
     });
 }
 
 /** A lower val loss is said to mean a better run. Here it does not. */
 function disordered(rows: readonly Row[]): string[] {
-  return [...new Set(rows.map(({ phase, variant }) => JSON.stringify([phase, variant])))].flatMap((key) => {
-    const own = rows.flatMap(({ phase, variant, overall, metrics, run }) =>
-      JSON.stringify([phase, variant]) === key && overall !== null && metrics.val_loss !== null
-        ? [{ run, overall, val: metrics.val_loss }]
-        : [],
+  const recipes = groupBy(rows, ({ phase, variant }) => JSON.stringify([phase, variant]));
+  return [...recipes.values()].flatMap((runs) => {
+    const own = runs.flatMap(({ overall, metrics, run }) =>
+      overall !== null && metrics.val_loss !== null ? [{ run, overall, val: metrics.val_loss }] : [],
     );
     const [lowest] = [...own].sort((a, b) => a.val - b.val);
     const [best] = [...own].sort((a, b) => b.overall - a.overall);

@@ -38,7 +38,6 @@ function phaseLine(summary: Summary, atOnce: string | null): string[] {
   ];
 }
 
-/** A model next to the phases: an untrained base, or the reference that was written down. */
 function referenceLine(name: string, overall: number | null, what: string): string[] {
   return [asText(name), none, percent(overall), none, none, what, none, none, none];
 }

@@ -4,7 +4,6 @@ import { stageNames } from '../../events/stages.ts';
 import { duration, list, loss, none, percent, sizeText } from '../format.ts';
 import { asText, details, table } from './markdown.ts';
 
-/** Categories of all rows, in the order in which they first occur. */
 function categoriesOf(rows: readonly Row[]): string[] {
   const tables = rows.flatMap((row) => [row.categories, row.base?.categories, row.baseline?.categories]);
   return [...new Set(tables.flatMap((one) => Object.keys(one ?? {})))];
@@ -73,15 +72,6 @@ function runLine(row: Row, categories: readonly string[]): string[] {
   ];
 }
 
-/** A model next to the runs: the base, or the reference that was written down. */
-interface Reference {
-  readonly name: string;
-  readonly overall: number | null;
-  readonly strict: number | null;
-  readonly categories: Readonly<Record<string, number>>;
-  readonly status: string;
-}
-
 /** The base models that were scored, each named by the phases that it is the base of. */
 export function basesOf(rows: readonly Row[]) {
   const found = new Map(rows.flatMap(({ base }) => (base === null ? [] : [[base.key, base] as const])));
@@ -92,34 +82,37 @@ export function basesOf(rows: readonly Row[]) {
   });
 }
 
-/** Whether a reference can be compared with the scores above it. */
 function referenceWords(comparable: boolean | null): string {
   if (comparable === null) return 'reference (not known to be comparable)';
   return comparable ? 'reference' : 'reference (not comparable)';
 }
 
-function references(rows: readonly Row[]): Reference[] {
+/** Models next to the runs: the bases, and the references that were written down. */
+function referenceLines(rows: readonly Row[], categories: readonly string[]): string[][] {
+  type Scores = Pick<Row, 'overall' | 'strict'> & { readonly categories: Readonly<Record<string, number>> };
+  const line = (name: string, status: string, scores: Scores): string[] => [
+    asText(name),
+    status,
+    scoreCell(scores.overall, scores.strict),
+    ...categories.map((category) => percent(scores.categories[category])),
+  ];
   const baselines = new Map(
     rows.flatMap(({ baseline, score_by }) =>
       baseline === null ? [] : [[JSON.stringify([baseline, score_by]), { ...baseline, score_by }] as const],
     ),
   );
   return [
-    ...basesOf(rows).map(({ name, base }): Reference => ({ name, ...base, status: 'untrained' })),
-    ...[...baselines.values()].map(({ name, overall, categories, comparable, score_by }): Reference => {
-      const scores = score_by === 'strict' ? { overall: null, strict: overall } : { overall, strict: null };
-      const label = score_by === 'strict' ? `baseline ${name}, strict figures` : `baseline ${name}`;
-      return { name: label, ...scores, categories, status: referenceWords(comparable) };
+    ...basesOf(rows).map(({ name, base }) => line(name, 'untrained', base)),
+    ...[...baselines.values()].map(({ score_by, ...baseline }) => {
+      const status = referenceWords(baseline.comparable);
+      return score_by === 'strict'
+        ? line(`baseline ${baseline.name}, strict figures`, status, {
+            ...baseline,
+            overall: null,
+            strict: baseline.overall,
+          })
+        : line(`baseline ${baseline.name}`, status, { ...baseline, strict: null });
     }),
-  ];
-}
-
-function referenceLine(reference: Reference, categories: readonly string[]): string[] {
-  return [
-    asText(reference.name),
-    reference.status,
-    scoreCell(reference.overall, reference.strict),
-    ...categories.map((category) => percent(reference.categories[category])),
   ];
 }
 
@@ -130,10 +123,7 @@ export function runTable(rows: readonly Row[]): string {
     ...['run', 'status', 'overall (strict)', ...categories.map(asText)],
     ...['answers', 'gate', 'outcome', 'checkpoint', 'time, final model', 'verification'],
   ];
-  return table(head, [
-    ...rows.map((row) => runLine(row, categories)),
-    ...references(rows).map((reference) => referenceLine(reference, categories)),
-  ]);
+  return table(head, [...rows.map((row) => runLine(row, categories)), ...referenceLines(rows, categories)]);
 }
 
 /** One line per run: seconds of each stage (all attempts), the peak of its disk space, and the size of what stays. */

@@ -27,7 +27,6 @@ function troubles({ rows, accepted }: Group): string {
     .join(', ');
 }
 
-/** Why no run is done: `its only run was cancelled`. */
 function noneDone({ accepted, rows }: Group, trouble: string): string {
   if (accepted !== 1) return `no run is done${trouble === '' ? '' : ` (${trouble})`}`;
   const [only] = rows;
@@ -58,7 +57,6 @@ function idle({ done }: Group): string[] {
   return [`**${idleText(where).replace('the', 'The')}.**`];
 }
 
-/** One bold sentence with the conclusion, and the facts behind it. */
 function sentence(summary: Summary): string {
   const { group, runs, mean } = summary;
   const trouble = troubles(group);

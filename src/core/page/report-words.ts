@@ -94,7 +94,6 @@ export function findingWords(finding: ContrastFinding, { a, b }: Names): string 
 
 const mostRuns = 20;
 
-/** Runs per side that are needed to detect a difference. */
 function neededText({ low, high }: Interval): string {
   const [few, many] = [Math.ceil(low), Math.ceil(high)];
   const small = 'runs per side are needed to detect a difference this small';

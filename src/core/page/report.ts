@@ -15,7 +15,6 @@ import { selectForPage, shownText } from './shown.ts';
 
 /** The data of the page. The same input gives the same page. */
 export interface Comparison {
-  /** In order of acceptance. */
   readonly rows: readonly Row[];
   readonly phases: readonly PhaseOnPage[];
   /** For each run: the score of each answer. */
@@ -23,9 +22,7 @@ export interface Comparison {
   /** The category of a prompt, or null if its suite is gone or has changed. */
   readonly categoryOf: (prompt: string) => string | null;
   readonly quote: Quote | null;
-  /** Phases that have an answers.md. */
   readonly answers: ReadonlySet<string>;
-  /** Pictures that were drawn, in order. */
   readonly plots: readonly { readonly file: string; readonly title: string }[];
   /** Lines of results.jsonl that are not rows, in words. */
   readonly damaged: readonly string[];

@@ -14,11 +14,9 @@ import type { TrainSetting } from './settings-shown.ts';
 export interface PlannedRun {
   readonly draft: RunDraft;
   readonly train: readonly TrainSetting[];
-  /** Null if it does not train. */
   readonly data: PlannedData | null;
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
-  /** What the sizes are calculated from. */
   readonly sizeSource: string | null;
   readonly times: StageTimes;
 }
@@ -95,7 +93,6 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
   ];
 }
 
-/** The settings of a section as a person reads them. */
 function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, prompts: number): string[] {
   const { select, fuse, cleanup, eval: asked } = settings;
   const bits = fuse.q_bits === null ? 'unquantized' : `${fuse.q_bits} bits, group size ${fuse.q_group_size}`;

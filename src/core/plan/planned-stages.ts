@@ -8,12 +8,10 @@ import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf, placesOf } from '../run/lineage.ts';
 
-/** The part of a run that its commands need. */
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
 
 /** The programs that the commands of planned runs call, and where the runs are. */
 export interface PlannedTools extends Programs {
-  /** Folder of a run. */
   run(id: string): string;
   /** Runs that others start from. */
   readonly plans: ReadonlyMap<string, RunPlan>;
@@ -85,7 +83,6 @@ export function stageCommands(run: CommandRun, tools: PlannedTools): StageComman
 /** A run, as far as it decides how long its stages take. */
 type TimedRun = Pick<Run, 'model' | 'settings' | 'chain' | 'train_defaults'>;
 
-/** A finished run and its row. */
 export interface Finished {
   readonly row: Pick<Row, 'status' | 'seconds'>;
   readonly run: TimedRun;

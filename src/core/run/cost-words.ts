@@ -42,7 +42,6 @@ function grid({ base, final }: Cost['bits']): string {
   return `${made} on ${base === null ? 'an unquantized' : `a ${base}-bit`} base`;
 }
 
-/** The next two larger widths. */
 function advice({ final }: Cost['bits']): string {
   const wider = final === null ? [] : widths.filter((width) => width > final).slice(0, 2);
   return wider.length === 0 ? '' : `; use ${wider.join(' or ')} bits`;

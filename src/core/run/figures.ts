@@ -81,7 +81,6 @@ export function meanValues(runs: readonly CriteriaValues[]): CriteriaValues {
   };
 }
 
-/** Whether a run was evaluated like all of these. Null if one has no eval identity, or if there are none. */
 function evaluatedAlike(own: MeasuredRow, others: readonly MeasuredRow[]): boolean | null {
   const all = [own, ...others];
   return others.length === 0 || all.some((row) => row.eval_identity === null) ? null : isAlike(all);

@@ -4,7 +4,6 @@ import type { Run } from '../../events/run.ts';
 export interface ModelUser {
   readonly run: string;
   readonly phase: string;
-  /** Order of acceptance. */
   readonly number: number;
   readonly keep: Run['settings']['cleanup']['keep_model'];
   /** The run whose folder has its final model. Null for base + adapter, or an outside folder. */
@@ -13,7 +12,6 @@ export interface ModelUser {
   readonly reads: readonly string[];
   /** Status of its row. Null if it has none, so it may still read the model. */
   readonly status: 'done' | 'failed' | 'cancelled' | null;
-  /** Its overall score by its `score_by`. */
   readonly score: number | null;
 }
 

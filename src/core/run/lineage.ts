@@ -26,7 +26,6 @@ export interface Parts<T> {
   made(stage: PartStage): T | undefined;
   /** The folder with which the run, or the one it comes from, began. Null if it began with training. */
   readonly outside: Outside | null;
-  /** False for `fuse.mode: none`. */
   readonly fuses: boolean;
 }
 
@@ -114,7 +113,6 @@ export function fusedAdapter<T>(parts: Parts<T>): { readonly adapter: Adapter<T>
   return adapter === null || final?.kind !== 'made' ? null : { adapter, final: final.at };
 }
 
-/** The location of an adapter's weights. */
 export interface AdapterFiles {
   readonly folder: string;
   /** For a folder from outside: the requested checkpoint. Null if the weights have the name that mlx_lm loads. */

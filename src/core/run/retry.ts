@@ -1,7 +1,6 @@
 import { catalogue, type ErrorCode } from '../errors.ts';
 
 export interface RetryPolicy {
-  /** How often a stage is retried after a transient error. */
   readonly stage_retries: number;
   /** Pauses before the first, second ... further try. The last one repeats. */
   readonly retry_pause_s: readonly number[];

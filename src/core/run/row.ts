@@ -19,7 +19,6 @@ export interface RowInput {
   readonly unreadable?: Readonly<Partial<Record<StageName, string>>>;
   /** The rows of the phase that is the baseline, if one is. */
   readonly rows: readonly Row[];
-  /** ISO 8601 UTC. */
   readonly ended: string;
   /** Warnings of the phase's acceptance. */
   readonly accepted?: readonly string[];

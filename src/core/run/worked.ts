@@ -26,7 +26,6 @@ export function workedBefore(
   return counted + secondsWithin(spans, { from: Date.parse((resumed ?? begun).at), to: now });
 }
 
-/** Seconds of `window` that at least one span covers. */
 function secondsWithin(spans: readonly Span[], window: Span): number {
   let covered = 0;
   let end = window.from;

@@ -66,7 +66,6 @@ export function promptSubset(suite: Suite, count: number | null, seed: string): 
   return { ...suite, prompts: suite.prompts.filter((prompt) => chosen.has(prompt)) };
 }
 
-/** The items in an order that depends only on the draws. */
 function shuffled<T>(items: readonly T[], next: () => number): T[] {
   const rest = [...items];
   const order: T[] = [];

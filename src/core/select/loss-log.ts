@@ -2,7 +2,6 @@
 export interface LossProgress {
   readonly iteration: number;
   readonly of: number;
-  /** `checkpoint 200, 1 of 4` */
   readonly part: string;
 }
 

@@ -42,18 +42,23 @@ export async function readOwn<S extends z.ZodType>(schema: S, where: OwnFile): P
   return text === null ? null : parseOwn(text, schema, where);
 }
 
+/** For `.catch`: the DamagedFile itself. Throws any other error. */
+export function damageOf(error: unknown): DamagedFile {
+  if (error instanceof DamagedFile) return error;
+  throw error;
+}
+
 /** For `.catch`: returns `value` for a damaged file, and throws any other error. */
 export function ifDamaged<T>(value: T): (error: unknown) => T {
   return (error) => {
-    if (error instanceof DamagedFile) return value;
-    throw error;
+    damageOf(error);
+    return value;
   };
 }
 
 /** Renames an unreadable file to `NAME.damaged` (`.damaged.2` ...). Returns a line for people. Throws other errors. */
 export async function moveAside(error: unknown): Promise<string> {
-  if (!(error instanceof DamagedFile)) throw error;
-  const { path, message } = error;
+  const { path, message } = damageOf(error);
   for (let n = 1; ; n++) {
     const target = `${path}.damaged${n === 1 ? '' : `.${n}`}`;
     if ((await lstat(target).catch(ifAbsent(null))) !== null) continue;
