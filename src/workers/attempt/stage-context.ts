@@ -14,7 +14,7 @@ import { renderedFolder, renderPrompts } from '../../io/model/render-prompts.ts'
 import { contentHash } from '../../io/thread/content-hash.ts';
 import { scoreOrThrow, suiteOf } from '../../io/thread/off-thread.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
-import type { AttemptFacts, CommittedFiles, OwnFiles, Proofs, Reports, StageContext, Tools } from '../stages/stage.ts';
+import type { OwnFiles, Proofs, Reports, StageContext, Tools } from '../stages/stage.ts';
 import { type Attempt, warnOnce } from './attempt.ts';
 import { runTool } from './run-tool.ts';
 import { promptDateOf, serveModel } from './serve-model.ts';
@@ -22,13 +22,16 @@ import { makeShared } from './shared-folder.ts';
 
 /** The context of one attempt. `base` is where the run's base model is, or null if it has none. */
 export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundModel | null): StageContext {
+  const { workspace, signal } = runtime;
+  const { stored, event, dir } = attempt;
   return {
     ...toolsOf(runtime, attempt),
     ...ownFilesOf(attempt),
-    ...committedFilesOf(runtime, attempt),
     ...proofs,
     ...reportsOf(runtime, attempt),
-    ...factsOf(runtime, attempt),
+    removeOutputs: (stage, paths) => removeOutputs(stored.folder, stage, { paths, at: now() }),
+    shared: (key, work) => makeShared(workspace.artifacts, key, work),
+    ...{ run: stored.run, attempt: event.attempt, dir, workspace: workspace.root, signal },
     // Not in a part of its own: a spread would read it, and a run without a base model has none.
     get baseModel() {
       if (base?.found) return base.folder;
@@ -38,10 +41,6 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
       );
     },
   };
-}
-
-function factsOf({ workspace, signal }: Runtime, { stored, event, dir }: Attempt): Omit<AttemptFacts, 'baseModel'> {
-  return { run: stored.run, attempt: event.attempt, dir, workspace: workspace.root, signal };
 }
 
 function toolsOf(runtime: Runtime, attempt: Attempt): Tools {
@@ -55,13 +54,8 @@ function toolsOf(runtime: Runtime, attempt: Attempt): Tools {
     serve: (options) => serveModel(runtime, attempt, options),
     async render(jobs) {
       const date = await promptDateOf(stored, (text) => warnOnce(runtime, attempt, text));
-      return renderPrompts(jobs, {
-        python,
-        date,
-        env: stored.run.env,
-        kept: renderedFolder(workspace.state),
-        keeps: true,
-      });
+      const kept = renderedFolder(workspace.state);
+      return renderPrompts(jobs, { python, date, env: stored.run.env, kept, keeps: true });
     },
   };
 }
@@ -76,13 +70,6 @@ function ownFilesOf({ dir }: Attempt): OwnFiles {
     link: (target, name) => linkInto(dir, name, target),
     copy: (from, name) => copyInto(dir, name, from),
     remove: (name) => removeInside(dir, name),
-  };
-}
-
-function committedFilesOf({ workspace }: Runtime, { stored }: Attempt): CommittedFiles {
-  return {
-    removeOutputs: (stage, paths) => removeOutputs(stored.folder, stage, { paths, at: now() }),
-    shared: (key, work) => makeShared(workspace.artifacts, key, work),
   };
 }
 

@@ -38,14 +38,14 @@ interface Question {
 export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promise<readonly Answer[]> {
   const { settings } = suiteRun.setup;
   const questions = questionsOf(suiteRun.setup);
-  const answers = [...(await keptAnswers(context, suiteRun.file, questions))];
-  const have = new Set(answers.map(placeOf));
-  const open = questions.filter((question) => !have.has(placeOf({ ...question, prompt: question.prompt.id })));
+  const kept = await keptAnswers(context, suiteRun.file, questions);
+  const answers = [...kept.values()];
+  const open = questions.filter(({ prompt, repeat }) => !kept.has(placeOf(prompt.id, repeat)));
   const meter = progressMeter(context, questions.length, answers.length);
   const next = open.values();
   const failures: unknown[] = [];
   const queue = openQueue();
-  const sit = async (): Promise<void> => {
+  const work = async (): Promise<void> => {
     for (const question of next) {
       if (failures.length > 0) return;
       const answer = await ask(context, suiteRun, question);
@@ -59,12 +59,10 @@ export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promi
       meter();
     }
   };
-  const seats = Array.from({ length: Math.min(settings.concurrency, open.length) }, () =>
-    sit().catch((error: unknown) => {
-      failures.push(error);
-    }),
+  const workers = Array.from({ length: Math.min(settings.concurrency, open.length) }, () =>
+    work().catch((error: unknown) => void failures.push(error)),
   );
-  await Promise.all(seats);
+  await Promise.all(workers);
   if (failures.length > 0) throw failures[0];
   tellOfPrompts(context, suiteRun.setup, answers);
   return answers;
@@ -88,25 +86,15 @@ function questionsOf({ suite, settings }: EvalSetup): readonly Question[] {
   ).flat();
 }
 
-const placeOf = (place: { prompt: string; repeat: number }): string => `${place.repeat} ${place.prompt}`;
+const placeOf = (prompt: string, repeat: number): string => `${repeat} ${prompt}`;
 
 async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }: Question): Promise<Answer> {
-  const { setup, server, seed } = suiteRun;
-  const sampled = setup.settings.temperature > 0;
-  const request = chatRequest(
-    { prompt, seed: sampled ? answerSeed(seed, prompt.id, repeat) : null },
-    setup.suite,
-    setup.settings,
-  );
-  const reply = await server.ask(request);
+  const { server } = suiteRun;
+  const { suite, settings } = suiteRun.setup;
+  const seed = settings.temperature > 0 ? answerSeed(suiteRun.seed, prompt.id, repeat) : null;
+  const reply = await server.ask(chatRequest({ prompt, seed }, suite, settings));
   await server.check();
-  return {
-    prompt: prompt.id,
-    repeat,
-    ...reply,
-    attempt: context.attempt,
-    max_tokens: maxTokens(prompt, setup.settings),
-  };
+  return { prompt: prompt.id, repeat, ...reply, attempt: context.attempt, max_tokens: maxTokens(prompt, settings) };
 }
 
 /** 32 bits from run seed, prompt and repeat, so that the order of the answers does not matter. */
@@ -122,14 +110,14 @@ async function keptAnswers(
   context: StageContext,
   file: string,
   questions: readonly Question[],
-): Promise<readonly Answer[]> {
+): Promise<ReadonlyMap<string, Answer>> {
   const text = (await context.read(file)) ?? '';
-  const wanted = new Set(questions.map((question) => placeOf({ ...question, prompt: question.prompt.id })));
-  const last = new Map(readAnswers(text).answers.map((answer) => [placeOf(answer), answer]));
-  const kept = [...last].filter(([place]) => wanted.has(place)).map(([, answer]) => answer);
-  const whole = kept.map(answerText).join('');
+  const wanted = new Set(questions.map(({ prompt, repeat }) => placeOf(prompt.id, repeat)));
+  const last = readAnswers(text).answers.map((answer) => [placeOf(answer.prompt, answer.repeat), answer] as const);
+  const kept = new Map(last.filter(([place]) => wanted.has(place)));
+  const whole = [...kept.values()].map(answerText).join('');
   if (whole !== text) await context.write(file, whole);
-  if (kept.length > 0) context.log(`${kept.length} of ${questions.length} answers already exist`);
+  if (kept.size > 0) context.log(`${kept.size} of ${questions.length} answers already exist`);
   return kept;
 }
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
-import { evalIdentity } from '../../core/score/eval-identity.ts';
+import { canonicalJson } from '../../core/json.ts';
+import { evalIdentity, wordsOfCommand } from '../../core/score/eval-identity.ts';
 import { type EvalParts, identitiesOf } from '../../core/score/measured.ts';
 import {
   type Rendering,
@@ -9,7 +11,6 @@ import {
   templateRefusalText,
 } from '../../core/score/rendering.ts';
 import type { EvalSetup } from './ask-suite.ts';
-import { commandFiles } from './outside-score.ts';
 import type { StageContext } from './stage.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -46,6 +47,57 @@ export async function pinSetup(context: StageContext, setup: EvalSetup, model: s
 export function identitiesUnderWay({ identity, olderIdentities, rendering }: Pinned): readonly string[] {
   const isDated = rendering !== null && rendering.dated !== null;
   return isDated ? [identity] : [identity, ...olderIdentities];
+}
+
+export type Facts = Readonly<Record<string, unknown>>;
+const askedFile = 'asked.json';
+
+/**
+ * Records what the kept answers or figures belong to: the first of `facts`. Those of an earlier attempt only count if
+ * all of it is the same, or what an earlier version recorded of the same (the others). If they do not, `restart`
+ * removes them, and the result is true.
+ */
+export async function pinFacts(
+  context: StageContext,
+  facts: readonly Facts[],
+  restart: () => Promise<void>,
+): Promise<boolean> {
+  const [text = '', ...olderTexts] = facts.map((one) => `${canonicalJson(one)}\n`);
+  const before = await context.read(join(context.dir, askedFile));
+  if (before === text) return false;
+  const isOther = before !== null && !olderTexts.includes(before);
+  if (isOther) await restart();
+  await context.write(askedFile, text);
+  return isOther;
+}
+
+/**
+ * sha256 of the files that the suite's scorer (paths from the suite's folder) and the engine (from the workspace) name
+ * in their commands, by `scorer WORD` and `engine WORD`, recorded in the manifest. Folders are left out.
+ */
+async function commandFiles(context: StageContext, setup: EvalSetup): Promise<Record<string, string>> {
+  const { engine } = setup.settings;
+  const places = [
+    { kind: 'scorer', command: setup.suite.scorer?.command ?? [], folder: dirname(setup.settings.suite) },
+    { kind: 'engine', command: engine?.command ?? [], folder: context.workspace },
+  ];
+  const files: Record<string, string> = {};
+  for (const { kind, command, folder } of places)
+    for (const word of wordsOfCommand(command)) {
+      const hash = await fileHash(context, context.absolute(word, folder));
+      if (hash !== null) files[`${kind} ${word}`] = hash;
+    }
+  for (const [name, hash] of Object.entries(files)) context.input(name, hash);
+  return files;
+}
+
+/** Null if it does not exist, or is a folder: most words of a command are not files. */
+async function fileHash(context: StageContext, path: string): Promise<string | null> {
+  const folder = await context.list(path).then(
+    () => true,
+    () => false,
+  );
+  return folder ? null : context.hash(path).catch(() => null);
 }
 
 async function renderSuite(

@@ -1,24 +1,19 @@
 import { basename, join } from 'node:path';
 import { formatProblems } from '../../core/config/problem.ts';
 import { StageError } from '../../core/errors.ts';
-import { canonicalJson } from '../../core/json.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { adapterFiles, adapterOf } from '../../core/run/lineage.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
-import type { Score } from '../../events/score.ts';
 import type { Suite } from '../../events/suite.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
-import { identitiesUnderWay, type Pinned, pinSetup } from './eval-parts.ts';
+import { identitiesUnderWay, type Pinned, pinFacts, pinSetup } from './eval-parts.ts';
 import { measureCost } from './model-cost.ts';
-import { readEngine, scoresFile } from './outside-score.ts';
-import { answersFile, scoreModel } from './score-model.ts';
+import { answersFile, readEngine, scoreModel, scoresFile } from './score-model.ts';
 import { type Makings, partsOf, type Served, servedModel, tidyServed } from './served-model.ts';
 import type { ModelServer, Stage, StageContext } from './stage.ts';
-
-const askedFile = 'asked.json';
 
 /** The suite of a file. Throws MISSING_INPUT, BAD_SETTINGS. */
 export async function suiteAt(path: string, context: StageContext): Promise<Suite> {
@@ -29,33 +24,12 @@ export async function suiteAt(path: string, context: StageContext): Promise<Suit
   throw new StageError('BAD_SETTINGS', formatProblems(path, read.problems));
 }
 
-/** Verifies that the adapter (if there is one) has an effect, then has the model answer and scores it. */
-function examine(
-  context: StageContext,
-  setup: EvalSetup,
-  { served, base, isIdle }: { served: Served; base: Probe | null; isIdle: boolean },
-): Promise<Score> {
-  const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
-  return scoreModel(context, setup, {
-    ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
-    ...{ model: served.model, adapter: served.adapter, first: served.adapter === null || isIdle ? null : first },
-  });
-}
-
-/**
- * What the answers belong to, in a file of its own: those from an earlier attempt only count if all of it is the same.
- */
 async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Served): Promise<void> {
-  const textOf = (identity: string): string => `${canonicalJson({ eval_identity: identity, ...hashes })}\n`;
-  const text = textOf(pinned.identity);
-  const before = await context.read(join(context.dir, askedFile));
-  if (before === text) return;
-  const isSame = identitiesUnderWay(pinned).some((identity) => before === textOf(identity));
-  if (before !== null && !isSame) {
+  const facts = identitiesUnderWay(pinned).map((identity) => ({ eval_identity: identity, ...hashes }));
+  await pinFacts(context, facts, async () => {
     await context.write(answersFile, '');
     context.log('model or suite changed since the last attempt: everything is asked again');
-  }
-  await context.write(askedFile, text);
+  });
 }
 
 /** mlx_lm's server was known to ignore --adapter-path silently. Its score would be the base's. */
@@ -100,8 +74,15 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     const idle = await idleOf(made, context);
     const proves = served.adapter !== null && idle !== true;
     const base = proves ? (measured?.probe ?? (await probeBase(context, setup))) : null;
-    const asked = { ...setup, tokens: rendering?.tokens };
-    const score = await examine(context, asked, { served, base, isIdle: idle === true });
+    const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
+    const score = await scoreModel(
+      context,
+      { ...setup, tokens: rendering?.tokens },
+      {
+        ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
+        ...{ model: served.model, adapter: served.adapter, first: proves ? first : null },
+      },
+    );
     await tidyServed(served, context);
     const cost = await measureCost(context, made, { setup, file: join(context.dir, answersFile) });
     return {

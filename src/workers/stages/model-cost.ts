@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { asStageError, StageError } from '../../core/errors.ts';
-import { jsonOrNull } from '../../core/json.ts';
+import { asStageError } from '../../core/errors.ts';
 import { costAnswers } from '../../core/run/cost-answers.ts';
 import { costWarnings } from '../../core/run/cost-words.ts';
 import { adapterFiles, fusedAdapter } from '../../core/run/lineage.ts';
@@ -12,7 +11,7 @@ import { files } from '../../events/stages/mlx.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { type Makings, partsOf } from './served-model.ts';
-import { runCommand, type StageContext } from './stage.ts';
+import { readOutput, runCommand, type StageContext } from './stage.ts';
 
 /** The output of python/model_cost.py: the figures, and facts about its own work. */
 const report = z.object(cost.shape);
@@ -42,7 +41,7 @@ export async function measureCost(
       train: completeTrain(context.run),
     };
     await runCommand(costCommand(call, context), context, { onLine: (line) => context.log(line) });
-    const found = await readReport(context);
+    const found = await readOutput(context, join(context.dir, files.cost, `${files.cost}.json`), report);
     for (const warning of costWarnings(found)) context.warn(warning);
     return found;
   } catch (error) {
@@ -70,15 +69,4 @@ async function writeAnswers(context: StageContext, { suite, settings }: EvalSetu
   const { answers } = readAnswers((await context.read(file)) ?? '');
   const text = costAnswers(suite, settings, answers);
   if ((await context.read(join(context.dir, files.costAnswers))) !== text) await context.write(files.costAnswers, text);
-}
-
-async function readReport(context: StageContext): Promise<Cost> {
-  const path = join(context.dir, files.cost, `${files.cost}.json`);
-  const text = await context.read(path);
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
-  const value = jsonOrNull(text);
-  if (value === null) throw new StageError('OUTPUT_DAMAGED', `${path}: it is not valid JSON`);
-  const read = report.safeParse(value);
-  if (read.success) return read.data;
-  throw new StageError('OUTPUT_DAMAGED', `${path}: ${z.prettifyError(read.error)}`);
 }

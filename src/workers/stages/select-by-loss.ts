@@ -32,10 +32,8 @@ export async function measureLosses(
   for (const [name, hash] of Object.entries(inputs)) context.input(name, hash);
   const { max_seq_length, mask_prompt } = train;
   const { mlx = null, mlx_lm = null } = context.versions;
-  const fresh = await pinMeasures(
-    { by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm },
-    context,
-  );
+  const facts = { by: 'val_loss', ...inputs, saved, max_seq_length, mask_prompt, mlx, mlx_lm };
+  const fresh = await pinMeasures(context, [facts]);
   const call = { data: data.folder, adapter, checkpoints: saved, settings: train };
   await runCommand(lossCommand(call, context), context, { onLine: follow(context), fresh });
   const lines = await readLosses(context);

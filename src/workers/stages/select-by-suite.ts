@@ -14,8 +14,7 @@ import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
-import { scoreKept } from './outside-score.ts';
-import { answersFile, scoreModel } from './score-model.ts';
+import { answersFile, scoreKept, scoreModel } from './score-model.ts';
 import { type Choices, type Measurement, pinMeasures, type Saved } from './select-measures.ts';
 import { type ModelServer, runCommands, type StageContext } from './stage.ts';
 
@@ -43,7 +42,7 @@ export async function scoreCandidates(choices: Choices, context: StageContext): 
   const pinned = await pinSetup(context, asked, context.baseModel);
   const setup: EvalSetup = { ...asked, tokens: pinned.rendering?.tokens };
   const factsOf = (identity: string) => ({ by: 'suite', eval_identity: identity, base, saved: choices.saved });
-  await pinMeasures(factsOf(pinned.identity), context, identitiesUnderWay(pinned).map(factsOf));
+  await pinMeasures(context, identitiesUnderWay(pinned).map(factsOf));
   for (const { iteration, file } of choices.saved)
     await runCommands(layAdapter({ folder: choices.adapter, file }, candidateFolder(iteration)), context);
   const idle = await baseProbe(setup, context);

@@ -1,4 +1,7 @@
+import * as z from 'zod';
 import type { SuiteResult } from '../../core/config/read-suite.ts';
+import { StageError } from '../../core/errors.ts';
+import { jsonOrNull } from '../../core/json.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import type { Outside } from '../../core/run/lineage.ts';
 import type { ChatReply, ChatRequest } from '../../core/score/chat.ts';
@@ -64,19 +67,6 @@ export interface ServeOptions {
   readonly adapter?: string;
 }
 
-/** What a stage works on, and where. */
-export interface AttemptFacts {
-  readonly run: Run;
-  readonly attempt: number;
-  /** A new folder (absolute) that becomes the stage's folder when the attempt is committed. */
-  readonly dir: string;
-  /** The workspace's root (absolute): relative paths from people start there. */
-  readonly workspace: string;
-  readonly signal: AbortSignal;
-  /** Absolute folder of the base model. Throws MISSING_INPUT if it is not on this machine. */
-  readonly baseModel: string;
-}
-
 /** The programs that a stage can run. */
 export interface Tools {
   /** The user's Python, with mlx_lm. */
@@ -105,14 +95,6 @@ export interface OwnFiles {
   copy(from: string, name: string): Promise<void>;
   /** Deletes a file or folder. What does not exist counts as deleted. */
   remove(name: string): Promise<void>;
-}
-
-/** Folders that are already committed. */
-export interface CommittedFiles {
-  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the freed bytes. */
-  removeOutputs(stage: StageName, paths: readonly string[]): Promise<number>;
-  /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
-  shared(key: string, work: SharedWork): Promise<string>;
 }
 
 /** Checks of files and answers that take long or need the disk. */
@@ -145,7 +127,21 @@ export interface Reports {
 }
 
 /** Everything outside of itself that a stage may use. */
-export interface StageContext extends AttemptFacts, Tools, OwnFiles, CommittedFiles, Proofs, Reports {}
+export interface StageContext extends Tools, OwnFiles, Proofs, Reports {
+  readonly run: Run;
+  readonly attempt: number;
+  /** A new folder (absolute) that becomes the stage's folder when the attempt is committed. */
+  readonly dir: string;
+  /** The workspace's root (absolute): relative paths from people start there. */
+  readonly workspace: string;
+  readonly signal: AbortSignal;
+  /** Absolute folder of the base model. Throws MISSING_INPUT if it is not on this machine. */
+  readonly baseModel: string;
+  /** Marks outputs of this run's committed stage as removed, then deletes them. Returns the freed bytes. */
+  removeOutputs(stage: StageName, paths: readonly string[]): Promise<number>;
+  /** artifacts/base/<key>: the folder if it is committed and `holds`, else made by `make` and committed. */
+  shared(key: string, work: SharedWork): Promise<string>;
+}
 
 /** How a shared folder is made. `make` finds in `dir` what an earlier try left, and resumes from it. */
 export interface SharedWork {
@@ -168,6 +164,21 @@ export interface Stage<S extends StageName = StageName, N extends StageName = St
   run(made: Inputs<N>, context: StageContext): Promise<Made<S>>;
   /** Exit code 0 proves nothing: this checks the outputs before they are committed. */
   verify?(made: Made<S>, context: StageContext): Promise<void>;
+}
+
+/** A JSON file that a tool wrote (absolute path). Throws OUTPUT_DAMAGED if it is absent, or not what the schema says. */
+export async function readOutput<S extends z.ZodType>(
+  context: StageContext,
+  path: string,
+  schema: S,
+): Promise<z.output<S>> {
+  const text = await context.read(path);
+  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
+  const value = jsonOrNull(text);
+  if (value === null) throw new StageError('OUTPUT_DAMAGED', `${path}: it is not valid JSON`);
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  throw new StageError('OUTPUT_DAMAGED', `${path}: ${z.prettifyError(read.error)}`);
 }
 
 /** Does one step of a stage as its row describes it. `more` says how its tool is watched. */

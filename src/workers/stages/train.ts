@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, messageOf, StageError } from '../../core/errors.ts';
-import { jsonOrNull } from '../../core/json.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import {
   isProgressBar,
@@ -18,7 +17,7 @@ import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import { completeTrain } from '../../events/stages/train-defaults.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { placesIn } from './served-model.ts';
-import { runCommand, type Stage, type StageContext } from './stage.ts';
+import { readOutput, runCommand, type Stage, type StageContext } from './stage.ts';
 
 /** What mlx_lm writes next to the weights: the settings as it understood them. */
 const adapterConfig = z.looseObject({ iters: z.int(), save_every: z.int().min(1) });
@@ -39,11 +38,7 @@ async function preflight(context: StageContext, command: RunCommand): Promise<vo
 /** Checks the data with the model's own tokenizer. All reasons not to train are reported at once. */
 async function checkData(context: StageContext, command: Command): Promise<DataProfile | null> {
   await runCommand(command, context);
-  const text = await context.read(join(context.dir, files.profile));
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `the data check wrote no ${files.profile}`);
-  const report = checkReport.safeParse(jsonOrNull(text));
-  if (!report.success) throw new StageError('OUTPUT_DAMAGED', `${files.profile}: ${z.prettifyError(report.error)}`);
-  const { profile, stops, warnings } = report.data;
+  const { profile, stops, warnings } = await readOutput(context, join(context.dir, files.profile), checkReport);
   for (const warning of warnings) context.warn(warning);
   if (stops.length > 0) throw new StageError('BAD_DATA', stops.map((stop) => stop.message).join('; '));
   return profile;
@@ -70,16 +65,8 @@ async function learn(context: StageContext, command: Command): Promise<TrainProg
   return last;
 }
 
-async function readAdapterConfig(context: StageContext): Promise<z.infer<typeof adapterConfig>> {
-  const path = join(files.adapter, files.adapterConfig);
-  const text = await context.read(join(context.dir, path));
-  if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
-  try {
-    return adapterConfig.parse(JSON.parse(text));
-  } catch (error) {
-    throw new StageError('OUTPUT_DAMAGED', `${path}: was not written by mlx_lm`, { cause: error });
-  }
-}
+const readAdapterConfig = (context: StageContext): Promise<z.infer<typeof adapterConfig>> =>
+  readOutput(context, join(context.dir, files.adapter, files.adapterConfig), adapterConfig);
 
 /** In order, the final weights last: under their own name if the last step was no multiple of save_every. */
 async function checkpoints(context: StageContext, iters: number): Promise<Made<'train'>['checkpoints']> {
