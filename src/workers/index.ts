@@ -6,7 +6,7 @@ import { handleLeft, handleRequest } from './control/requests.ts';
 import { tidyModels } from './models/keep-models.ts';
 import { startAdmission } from './queue/admission.ts';
 import { openBrokerTrouble } from './queue/broker-trouble.ts';
-import { type Reconciler, startReconciler } from './queue/reconcile.ts';
+import { startReconciler } from './queue/reconcile.ts';
 import { writeRow } from './queue/results.ts';
 import { openWithoutQueue } from './queue/without-queue.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -21,15 +21,7 @@ export const loadStages = (): Promise<readonly Stage[]> =>
     }),
   );
 
-export interface Workers {
-  /** Runs were accepted, so the next one may start. */
-  accepted(runs: readonly Run[]): Promise<void>;
-  /** Handles a command's request. */
-  handle(request: ControlRequest): Promise<readonly Outcome[]>;
-  /** True if there are runs without a row, and only pauses keep them from continuing. */
-  isHeldBack(): Promise<boolean>;
-  close(): Promise<void>;
-}
+export type Workers = Awaited<ReturnType<typeof startWorkers>>;
 
 /** Earlier runs had these names and their folders were removed: their rows and jobs belong to no new run. */
 async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Run[]): Promise<boolean> {
@@ -43,7 +35,7 @@ async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Ru
 }
 
 /** Starts a worker per stage, admission and reconciler. Queues are rebuilt from the disk before anything is taken. */
-export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): Promise<Workers> {
+export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
   const list = given ?? (await loadStages());
   const admission = startAdmission(runtime);
   const workers = list.map((stage) =>
@@ -51,7 +43,7 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): 
   );
   const results = runtime.bus.consume('results', (delivery) => writeRow(runtime, admission, delivery));
   const trouble = await openBrokerTrouble(runtime);
-  const reconciler: Reconciler = startReconciler({
+  const reconciler = startReconciler({
     runtime,
     admission,
     trouble,
@@ -66,20 +58,22 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]): 
   // In the background, after everything else: it reads every row and every final model.
   const tidied = tidyModels(runtime);
   return {
-    async accepted(runs) {
+    /** Runs were accepted, so the next one may start. */
+    async accepted(runs: readonly Run[]): Promise<void> {
       runtime.runStore.add(runs);
       const isAgain = await forgetEarlier(runtime, runs);
       // If a run folder is gone, the number of the next admission may already be used: the reconciler replaces its job.
       await (isAgain ? reconciler.now() : admission.open());
     },
-    async handle(request) {
+    /** Handles a command's request. */
+    async handle(request: ControlRequest): Promise<readonly Outcome[]> {
       const outcomes = await handleRequest(runtime, request, () => runtime.stopAsked.abort());
       // What is due may have changed.
       reconciler.soon();
       return outcomes;
     },
     isHeldBack: () => admission.isHeldBack(),
-    async close() {
+    async close(): Promise<void> {
       await tidied;
       await reconciler.close();
       await admission.close();

@@ -20,17 +20,10 @@ import { now, type Runtime } from '../runtime/runtime.ts';
 
 /**
  * Checks of fetched models, in the background: they start Python, which takes seconds or hangs, and the queue does not
- * wait for them. One at a time, since the seeds of a phase need the same check.
+ * wait for them. One at a time, since the seeds of a phase need the same check. `onChange` is called when a run may start
+ * or has failed.
  */
-export interface FetchedChecks {
-  isRunning(run: string): boolean;
-  /** Begins the check of a run, unless it is running. Without `fetchAgain`, a missing file is a fault. */
-  begin(stored: StoredRun, fetchAgain: (() => void) | null): void;
-  close(): Promise<void>;
-}
-
-/** `onChange` is called when a run may start or has failed. */
-export function startChecks(runtime: Runtime, onChange: () => Promise<void>): FetchedChecks {
+export function startChecks(runtime: Runtime, onChange: () => Promise<void>) {
   const { signal, log } = runtime;
   const running = new Map<string, Promise<void>>();
   const queue = openQueue();
@@ -56,12 +49,13 @@ export function startChecks(runtime: Runtime, onChange: () => Promise<void>): Fe
     }
   };
   return {
-    isRunning: (name) => running.has(name),
-    begin(stored, fetchAgain) {
+    isRunning: (name: string): boolean => running.has(name),
+    /** Begins the check of a run, unless it is running. Without `fetchAgain`, a missing file is a fault. */
+    begin(stored: StoredRun, fetchAgain: (() => void) | null): void {
       const name = stored.run.run;
       if (!running.has(name)) running.set(name, run(stored, fetchAgain));
     },
-    close: async () => void (await Promise.all(running.values())),
+    close: async (): Promise<void> => void (await Promise.all(running.values())),
   };
 }
 
@@ -133,13 +127,12 @@ export async function giveUp(runtime: Runtime, stored: StoredRun, { error, tail 
 }
 
 /** `error` says why the run cannot work. */
-export interface CheckedFetch {
+interface CheckedFetch {
   readonly error: StageError | null;
   readonly warnings: readonly string[];
 }
 
-/** A model folder and its content. */
-export interface Fetched {
+interface Fetched {
   readonly folder: string;
   readonly model: ModelFolder;
 }

@@ -13,13 +13,6 @@ import { isAlive } from '../../io/tool/tool-process.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Failure, giveUp, startChecks } from './check-fetched.ts';
 
-/** Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they start. */
-export interface Fetcher {
-  /** Whether a queued run's base model allows it to start. A missing model is added to the list. */
-  ready(stored: StoredRun): Promise<boolean>;
-  close(): Promise<void>;
-}
-
 interface Listed extends Wanted {
   readonly failures: string[];
   /** Not tried before (ms of `performance.now`). */
@@ -32,8 +25,13 @@ const bar_ms = 10_000;
 /** How soon a newly needed model is noticed while another one waits for its next try. */
 const longest_pause_ms = 1000;
 
-/** `onChange` is called when a model has arrived, or will not: other runs may start then. */
-export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): Fetcher {
+export type Fetcher = ReturnType<typeof startFetcher>;
+
+/**
+ * Fetches models in the background, one at a time: runs with `download: true` wait for theirs before they start.
+ * `onChange` is called when a model has arrived, or will not: other runs may start then.
+ */
+export function startFetcher(runtime: Runtime, onChange: () => Promise<void>) {
   const { signal, log } = runtime;
   const list = new Map<string, Listed>();
   const fetched = new Set<string>();
@@ -64,7 +62,8 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
     if (!signal.aborted) begin();
   };
   return {
-    async ready(stored) {
+    /** Whether a queued run's base model allows it to start. A missing model is added to the list. */
+    async ready(stored: StoredRun): Promise<boolean> {
       const { run, model, env } = stored.run;
       if (model === null || model.folder !== null) return true;
       if (checks.isRunning(run)) return false;
@@ -83,7 +82,7 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>): F
       fetch(name, wanted);
       return false;
     },
-    async close() {
+    async close(): Promise<void> {
       await Promise.all([working, checks.close()]);
     },
   };

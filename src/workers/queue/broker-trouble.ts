@@ -7,20 +7,13 @@ import type { Runtime } from '../runtime/runtime.ts';
 const patience_ms = 3000;
 const meanwhile = 'No new run starts until it does; runs that have started continue to their rows.';
 
+export type BrokerTrouble = Awaited<ReturnType<typeof openBrokerTrouble>>;
+
 /**
  * Reports a broker that refuses or stays away: on the terminal, in the log, `status` and the page. Each cause is
- * reported once, and also its end.
+ * reported once, and also its end. An earlier `up` may have left a note, which the first report removes or replaces.
  */
-export interface BrokerTrouble {
-  /** Null if the broker accepts writes, or is only away for a moment. */
-  now(): BrokerNote | null;
-  report(refusal: Refusal | null): Promise<void>;
-  /** Removes the note: without an `up` nothing waits for the broker. */
-  close(): Promise<void>;
-}
-
-/** An earlier `up` may have left a note. The first report removes or replaces it. */
-export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble> {
+export async function openBrokerTrouble(runtime: Runtime) {
   const { workspace, bus, log } = runtime;
   let current = await readBrokerNote(workspace.state);
   let isOurs = false;
@@ -29,17 +22,19 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
     current = note;
     // On a full disk, terminal and log are enough.
     await writeBrokerNote(workspace.state, note).catch((error: unknown) => log.warn({ err: error }, 'no broker note'));
-    const open = runtime.runStore.all().filter(({ run }) => !runtime.rows.has(run.run));
-    for (const phase of new Set((open.length > 0 ? open : runtime.runStore.all()).map(({ run }) => run.phase)))
-      runtime.pages.changed(phase);
+    const all = runtime.runStore.all();
+    const open = all.filter(({ run }) => !runtime.rows.has(run.run));
+    const phases = new Set((open.length > 0 ? open : all).map(({ run }) => run.phase));
+    for (const phase of phases) runtime.pages.changed(phase);
   };
   const tell = (text: string): void => {
     log.warn(text);
     runtime.notice({ kind: 'broker', text });
   };
   return {
+    /** Null if the broker accepts writes, or is only away for a moment. */
     now: () => (isOurs ? current : null),
-    async report(refusal) {
+    async report(refusal: Refusal | null): Promise<void> {
       silentSince = refusal?.kind === 'away' ? (bus.awaySince() ?? silentSince ?? Date.now()) : null;
       if (silentSince !== null && Date.now() - silentSince < patience_ms) return;
       if (refusal === null) {
@@ -55,7 +50,8 @@ export async function openBrokerTrouble(runtime: Runtime): Promise<BrokerTrouble
       tell(message);
       await put({ since, message });
     },
-    async close() {
+    /** Removes the note: without an `up` nothing waits for the broker. */
+    async close(): Promise<void> {
       if (current !== null) await put(null);
     },
   };

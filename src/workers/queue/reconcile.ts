@@ -13,14 +13,6 @@ const every_ms = 5000;
 /** While the broker accepts nothing. */
 const look_ms = 1000;
 
-/** Repairs the queues: the disk decides, and the broker may be emptied at any time. */
-export interface Reconciler {
-  now(): Promise<void>;
-  /** Begins a pass without waiting for it. */
-  soon(): void;
-  close(): Promise<void>;
-}
-
 interface Parts {
   readonly runtime: Runtime;
   readonly admission: Admission;
@@ -28,8 +20,13 @@ interface Parts {
   readonly withoutQueue: WithoutQueue;
 }
 
-/** One pass at a time: every 5 s, if jobs may be lost, and every second while the broker accepts nothing. */
-export function startReconciler(parts: Parts): Reconciler {
+export type Reconciler = ReturnType<typeof startReconciler>;
+
+/**
+ * Repairs the queues: the disk decides, and the broker may be emptied at any time. One pass at a time: every 5 s, at once
+ * if jobs may have been lost, and every second while the broker accepts nothing.
+ */
+export function startReconciler(parts: Parts) {
   const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;
   let again = false;
@@ -69,8 +66,9 @@ export function startReconciler(parts: Parts): Reconciler {
   ];
   return {
     now,
+    /** Begins a pass without waiting for it. */
     soon: inBackground,
-    async close() {
+    async close(): Promise<void> {
       for (const timer of timers) clearInterval(timer);
       await running?.catch(() => undefined); // reported by inBackground
       await parts.withoutQueue.settled();

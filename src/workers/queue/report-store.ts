@@ -1,11 +1,11 @@
 import type { LeftOut, StoredRun } from '../../io/artifacts/run-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/** Reports what was found in artifacts/ apart from usable runs. `gone` are runs whose folder disappeared. */
-export type StoreReporter = (gone: readonly StoredRun[]) => void;
-
-/** A reporter that names each thing once, and ends the work for runs whose folder disappeared. */
-export function reportStore(runtime: Runtime): StoreReporter {
+/**
+ * Reports what was found in artifacts/ apart from usable runs, each thing once. The result is called with the runs whose
+ * folder disappeared, and ends the work for them.
+ */
+export function reportStore(runtime: Runtime): (gone: readonly StoredRun[]) => void {
   const reported = new Set<string>();
   return (gone) => {
     for (const { run, folder } of gone) {

@@ -8,27 +8,19 @@ import type { Stage } from '../stages/stage.ts';
 import type { Admission } from './admission.ts';
 import { endRun } from './results.ts';
 
-/** Takes started runs to their rows while the broker accepts no jobs. Only new runs wait. */
-export interface WithoutQueue {
-  /**
-   * Starts it and does not wait for it. One run per stage at a time, as in the queues. A busy run is skipped. `then` is
-   * called when the journal has a new line.
-   */
-  begin(stored: StoredRun, next: Due, then: () => void): void;
-  /** Resolves when nothing that began here is running. */
-  settled(): Promise<void>;
-}
-
 interface Parts {
   readonly runtime: Runtime;
   readonly admission: Admission;
   readonly list: readonly Stage[];
 }
 
+export type WithoutQueue = ReturnType<typeof openWithoutQueue>;
+
 /** There is no job on the dashboard. */
 const board = { progress: () => undefined, log: () => undefined };
 
-export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQueue {
+/** Takes started runs to their rows while the broker accepts no jobs. Only new runs wait. */
+export function openWithoutQueue({ runtime, admission, list }: Parts) {
   const underWay = new Map<string, { readonly stage: string; readonly done: Promise<void> }>();
   const reported = new Map<string, string>();
   const isBusy = (stage: string): boolean =>
@@ -45,7 +37,11 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
     if (stage !== undefined) await runStage(runtime, stage, { data: event, board });
   };
   return {
-    begin(stored, next, then) {
+    /**
+     * Does not wait. One run per stage at a time, as in the queues. A busy run is skipped. `then` is called when the
+     * journal has a new line.
+     */
+    begin(stored: StoredRun, next: Due, then: () => void): void {
       const { run } = stored.run;
       if (underWay.has(run) || runtime.busyRuns.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;
       if (runtime.clock.remaining(next) > 0) return;
@@ -53,10 +49,8 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
         .then(() => true)
         .catch((error: unknown) => {
           // A stage that is put back waits for the next `up`.
-          if (error instanceof PutBack) return false;
-          if (error instanceof JournaledFailure) return true;
-          report(run, error);
-          return false;
+          if (!(error instanceof PutBack || error instanceof JournaledFailure)) report(run, error);
+          return error instanceof JournaledFailure;
         })
         .then((hasMoved) => {
           underWay.delete(run);
@@ -65,7 +59,8 @@ export function openWithoutQueue({ runtime, admission, list }: Parts): WithoutQu
         });
       underWay.set(run, { stage: next.event.stage, done });
     },
-    async settled() {
+    /** Resolves when nothing that began here is running. */
+    async settled(): Promise<void> {
       while (underWay.size > 0) await Promise.all([...underWay.values()].map(({ done }) => done));
     },
   };
