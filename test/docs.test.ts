@@ -51,7 +51,7 @@ const anchors = (text: string): string[] =>
 
 async function acceptedPhases(workspace: ConfigWorkspace, blocks: readonly string[]): Promise<string[]> {
   const names: string[] = [];
-  for (const block of blocks) names.push((await workspace.accept(block)).phase.phase);
+  for (const block of blocks) names.push((await workspace.accept(block)).phase);
   return names;
 }
 

@@ -72,7 +72,7 @@ async function planPhase(read: Read, context: PlanContext, check: DataCheck): Pr
     ...(await planRun(run, plans, context)),
     data: await check(run),
   }));
-  const { file, phase, missing, warnings } = read;
+  const { file, config: phase, missing, warnings } = read;
   return { file, phase, prompts: suites[0]?.prompts.length ?? 0, missing, warnings, runs };
 }
 
@@ -109,7 +109,7 @@ async function printDifferences(
   const trains = [before, ...others].some(({ runs }) => runs.some((run) => run.settings.train !== null));
   const defaults = trains ? phaseDefaults((await context.lookups.facts()).defaults) : {};
   const found = others.map((read) => ({
-    names: { before: before.phase.phase, after: read.phase.phase },
+    names: { before: before.phase, after: read.phase },
     differences: settingDifferences(before.config, read.config, defaults),
   }));
   const text = found.map((one) => differencesText(one.names, one.differences)).join('\n');

@@ -1,6 +1,8 @@
 import { basename, join } from 'node:path';
-import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
+import { type EarlierPhase, type Lookups, type RunDraft, withEarlier } from '../core/config/lookups.ts';
 import { changedLines } from '../core/config/phase-changes.ts';
+import { formatProblems } from '../core/config/problem.ts';
+import { type PhasePlan, readConfig } from '../core/config/read-config.ts';
 import { CommandError, DamagedFile, messageOf } from '../core/errors.ts';
 import { ending, isStarted } from '../core/run/due.ts';
 import { additionText, replacedTexts } from '../core/run/row-words.ts';
@@ -21,7 +23,7 @@ import { retireRows } from '../io/artifacts/results-store.ts';
 import { readJournal, readRun } from '../io/artifacts/run-folder.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { acceptedRuns, checkPlan, type PhasePlan, recordOf } from './check-plan.ts';
+import { acceptedRuns, checkPlan, recordOf } from './check-plan.ts';
 
 /** A plan, or everything that is wrong, as text for people. */
 export type PlanResult =
@@ -30,6 +32,14 @@ export type PlanResult =
 
 /** Reads one config. `file` names it in the reasons. `earlier`: configs of the same drop, which count as accepted. */
 export type PlanReader = (bytes: Uint8Array, file: string, earlier?: readonly EarlierPhase[]) => Promise<PlanResult>;
+
+/** Reads configs with these lookups. Problems are returned as text for people. */
+export function planReader(lookups: Lookups): PlanReader {
+  return async (bytes, file, earlier = []) => {
+    const result = await readConfig(bytes, file, withEarlier(lookups, earlier));
+    return result.ok ? result : { ok: false, reasons: formatProblems(file, result.problems) };
+  };
+}
 
 /** A file of the inbox. `acceptedAs` is its name in inbox/accepted/ (another one if the name is taken there). */
 export interface ConfigFile {

@@ -1,19 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { EarlierPhase, RunDraft } from '../core/config/lookups.ts';
+import type { RunDraft } from '../core/config/lookups.ts';
 import { phaseChanges } from '../core/config/phase-changes.ts';
+import type { PhasePlan } from '../core/config/read-config.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { Mapping } from '../core/mapping.ts';
 import type { PhaseRecord } from '../events/run.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-
-/** A config that was read without problems: the resolved phase and the runs it asks for, in order. */
-export interface PhasePlan extends EarlierPhase {
-  readonly warnings: readonly string[];
-  /** The `warnings` that mean nothing after acceptance, which are not kept. */
-  readonly transient?: readonly string[];
-}
 
 /** What a plan means for an accepted phase of its name: the runs to make and those that exist, or why not. */
 export type PlanCheck =

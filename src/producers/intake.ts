@@ -7,9 +7,8 @@ import { ifDamaged } from '../io/disk/own-file.ts';
 import type { Acceptance, ConfigFile } from './accept.ts';
 import { claim, finishLinks, freeName, reject } from './claim.ts';
 import type { Found, InboxFile } from './inbox-file.ts';
-import { type KeptFile, removeDrafts } from './kept-files.ts';
+import { isPrivate, type KeptFile, removeDrafts } from './kept-files.ts';
 import { type Content, lookAt, readContent } from './look.ts';
-import { isPrivate } from './private-config.ts';
 
 /** The result for a file, by the name that it had in the inbox. `as` is its name in accepted/ or rejected/. */
 export type InboxResult =

@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { holdsSecrets } from '../core/secrets.ts';
 import { atPath, listNames, nonce, privateMode, sync } from '../io/disk/files.ts';
+import { yamlOf } from '../io/thread/off-thread.ts';
 import { numbered } from './claim.ts';
-import { isPrivate } from './private-config.ts';
 
 /** Submitted files until they are accepted: `.claimed/submit.<n>/<index>.<name>`, one folder per submission. */
 
@@ -73,4 +74,11 @@ async function numbers(claimed: string): Promise<number[]> {
 async function filesIn(folder: string): Promise<KeptFile[]> {
   const names = (await listNames(folder)).filter((name) => fileName.test(name)).sort();
   return names.map((name) => ({ name: name.replace(fileName, '$1'), path: join(folder, name) }));
+}
+
+/** Whether only its owner may read a config: its `env` has secrets, or might, in a file that cannot be parsed. */
+export async function isPrivate(bytes: Uint8Array, file: string): Promise<boolean> {
+  const yaml = await yamlOf(bytes, file);
+  if (!yaml.ok) return /\benv\b/.test(Buffer.from(bytes).toString('latin1'));
+  return holdsSecrets(yaml.source.value.env);
 }

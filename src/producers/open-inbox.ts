@@ -7,9 +7,8 @@ import type { RunStore } from '../io/artifacts/run-store.ts';
 import { findPython } from '../io/model/python.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
-import { type AcceptContext, acceptConfig, type ConfigFile } from './accept.ts';
+import { type AcceptContext, acceptConfig, type ConfigFile, planReader } from './accept.ts';
 import { type Inbox, submitAlone, watchInbox } from './inbox.ts';
-import { planReader } from './read-plan.ts';
 import type { InboxLog } from './scan.ts';
 import { prepareFiles } from './submission.ts';
 

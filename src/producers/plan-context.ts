@@ -1,13 +1,12 @@
 import { basename, join, resolve } from 'node:path';
-import { type EarlierPhase, type Lookups, type RunDraft, type RunPlan, withEarlier } from '../core/config/lookups.ts';
+import { type Lookups, type RunDraft, type RunPlan, withEarlier } from '../core/config/lookups.ts';
 import { formatProblems, type Problem } from '../core/config/problem.ts';
-import { readConfig } from '../core/config/read-config.ts';
+import { type ReadPlan, readConfig } from '../core/config/read-config.ts';
 import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError } from '../core/errors.ts';
 import type { Finished } from '../core/plan/planned-stages.ts';
 import { branchOf } from '../core/run/lineage.ts';
 import { rowNames } from '../core/run/row-words.ts';
-import type { Phase } from '../events/phase.ts';
 import type { Row } from '../events/row.ts';
 import type { Suite } from '../events/suite.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
@@ -27,13 +26,9 @@ export interface PlanContext {
   readonly removed: readonly Row[];
 }
 
-/** A config that was read, with everything that the plan needs of it. */
-export interface Read {
+/** A config that was read. `missing` is what keeps it from being accepted on this machine. */
+export interface Read extends ReadPlan {
   readonly file: string;
-  readonly phase: Phase;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly runs: readonly RunDraft[];
-  readonly warnings: readonly string[];
   readonly missing: readonly string[];
 }
 
@@ -65,7 +60,6 @@ async function finishedRuns(artifacts: string): Promise<Pick<PlanContext, 'finis
 /** Reads files in order, each knowing those before it. Throws what is wrong with all of them at once. */
 export async function readAll(files: readonly string[], context: PlanContext): Promise<Read[]> {
   const reads: Read[] = [];
-  const earlier: EarlierPhase[] = [];
   const wrong: string[] = [];
   for (const path of files) {
     const file = await readSmallFile(resolve(path));
@@ -73,22 +67,14 @@ export async function readAll(files: readonly string[], context: PlanContext): P
       wrong.push(`${file.message}\n`);
       continue;
     }
-    const result = await readConfig(file.bytes, basename(path), withEarlier(context.lookups, earlier));
-    const plan = result.ok ? result : result.plan;
+    const result = await readConfig(file.bytes, basename(path), withEarlier(context.lookups, reads));
+    const { plan } = result;
     if (plan === null) {
       wrong.push(formatProblems(path, result.ok ? [] : result.problems));
       continue;
     }
-    const { phase, config, runs, warnings } = plan;
-    earlier.push({ phase: phase.phase, config, runs });
-    reads.push({
-      file: path,
-      phase,
-      config,
-      runs,
-      warnings: [...warnings, ...runAgain(runs, context.removed)],
-      missing: result.ok ? [] : result.problems.map(missingText),
-    });
+    const warnings = [...plan.warnings, ...runAgain(plan.runs, context.removed)];
+    reads.push({ ...plan, file: path, warnings, missing: result.ok ? [] : result.problems.map(missingText) });
   }
   if (wrong.length > 0) throw new CommandError(2, wrong.join('\n').trimEnd());
   return reads;

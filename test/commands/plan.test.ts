@@ -6,7 +6,7 @@ import { plan } from '../../src/commands/plan.ts';
 import { CommandError } from '../../src/core/errors.ts';
 import { openLookups } from '../../src/io/workspace/lookups.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
-import { planReader } from '../../src/producers/read-plan.ts';
+import { planReader } from '../../src/producers/accept.ts';
 import { demoFolder, quickTrain, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 

@@ -121,13 +121,12 @@ export async function configWorkspace(): Promise<ConfigWorkspace> {
     render: async (jobs) => jobs.map(() => ({ ok: true, rendering: plainRendering })),
   };
   const read = (config: string | object, earlier: readonly ReadPlan[] = []) => {
-    const before = earlier.map(({ phase, ...rest }) => ({ ...rest, phase: phase.phase }));
-    return readConfig(bytesOf(config), 'a.yaml', withEarlier(lookups, before));
+    return readConfig(bytesOf(config), 'a.yaml', withEarlier(lookups, earlier));
   };
   const plan: ConfigWorkspace['plan'] = async (config, earlier) => {
     const result = await read(config, earlier);
     if (!result.ok) throw new Error(formatProblems('a.yaml', result.problems));
-    return result;
+    return result.plan;
   };
   return {
     root,
@@ -146,7 +145,7 @@ export async function configWorkspace(): Promise<ConfigWorkspace> {
     },
     async accept(config) {
       const accepted = await plan(config);
-      const { phase } = accepted.phase;
+      const { phase } = accepted;
       const made = { version: 1, accepted: '2026-01-01T00:00:00.000Z', file: 'a.yaml' };
       const ids = accepted.runs.map(({ run }) => run);
       const record = { ...made, phase, config: accepted.config, criteria_sha256: '', runs: ids };

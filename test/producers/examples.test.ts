@@ -76,14 +76,14 @@ describe('the examples', () => {
       ...a.config,
       phase: '43b',
       seeds: [0],
-      title: b.phase.title,
-      hypothesis: b.phase.hypothesis,
+      title: b.config.title,
+      hypothesis: b.config.hypothesis,
       model: 'mlx-community/Qwen3-14B-4bit',
       train: { ...train, num_layers: 12 },
       criteria: b.config.criteria,
     });
-    expect(b.phase.criteria?.gate).to.equal('overall >= 80');
-    expect(b.phase.criteria?.outcomes.map(({ when, then }) => [when, then])).to.deep.equal([
+    expect(b.config.criteria?.gate).to.equal('overall >= 80');
+    expect(b.config.criteria?.outcomes.map(({ when, then }) => [when, then])).to.deep.equal([
       ['overall >= 80', 'total-parameters hypothesis confirmed'],
       ['overall < 23', 'MoE routing is structural, strong evidence'],
       ['overall < 50', 'MoE routing is structural'],

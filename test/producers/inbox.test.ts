@@ -145,7 +145,7 @@ describe('producers/inbox', () => {
     const inbox = openInboxOf(workspace, { scanEvery: 20 });
     await inbox.settled();
     await inbox.settled();
-    expect(await inbox.isEmpty()).to.equal(true);
+    await waitFor('the end of a scan', () => inbox.isEmpty());
     expect(inbox.outcomes).to.deep.equal([]);
     const told = inbox.log.join('\n');
     const named = [...told.matchAll(/^ignored in the inbox: .*?: (.*)\. [A-Z]/gm)].flatMap(([, names]) =>

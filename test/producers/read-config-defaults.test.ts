@@ -23,7 +23,7 @@ describe("a plan's training defaults", () => {
   const draftOf = async (facts: Partial<typeof mlxFacts>, config: string = plainText) => {
     const lookups = { ...workspace.lookups, facts: async () => ({ ...mlxFacts, ...facts }) };
     const read = await readConfig(Buffer.from(config), 'a.yaml', withEarlier(lookups, []));
-    return read.ok ? read.runs[0] : expect.fail(JSON.stringify(read.problems));
+    return read.ok ? read.plan.runs[0] : expect.fail(JSON.stringify(read.problems));
   };
 
   it('are those of the installed mlx_lm, without what is for phasebox to set', async () => {

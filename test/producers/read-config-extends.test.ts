@@ -15,10 +15,10 @@ describe('extends', () => {
       cooldown_s: 5,
       preflight: [['a'], ['b']],
     });
-    const { phase } = await workspace.plan(
+    const { config } = await workspace.plan(
       'phase: 43b\nextends: 43a\ntrain: { iters: null, num_layers: 12 }\nfuse: { q_bits: null }\ncooldown_s: null\npreflight: [[c]]\n',
     );
-    expect(phase).to.deep.include({
+    expect(config).to.deep.include({
       train: { learning_rate: 1e-4, num_layers: 12 },
       fuse: { mode: 'direct', q_bits: null, q_group_size: 32 },
       cooldown_s: 0,
@@ -26,7 +26,7 @@ describe('extends', () => {
       seeds: [0],
       variants: {},
     });
-    expect(phase).to.not.have.any.keys('title', 'notes', 'hypothesis');
+    expect(config).to.not.have.any.keys('title', 'notes', 'hypothesis');
   });
 
   it('takes a file of the workspace when no phase has the name', async () => {

@@ -216,7 +216,7 @@ describe('a base model is proven when a config is read', () => {
     await workspace.write('models/tiny/config.json', '{"model_type": "qwen3_moe", "num_experts": 8}');
     const old = { ...mlxFacts, versions: { ...mlxFacts.versions, mlx_lm: '0.31.3' } };
     const read = await readConfig(Buffer.from(plainText), 'a.yaml', { ...workspace.lookups, facts: async () => old });
-    expect(read.ok && read.warnings).to.eql([
+    expect(read.ok && read.plan.warnings).to.eql([
       'mlx-lm 0.31.3 does not work with mlx 0.32.4: the training of a mixture of experts fails at its first step ("Cannot calculate VJP with respect to indices"); update mlx-lm before the run starts',
     ]);
   });
@@ -227,8 +227,8 @@ describe('a base model is proven when a config is read', () => {
     const { facts } = openLookups(places);
     const read = () => readConfig(Buffer.from(plainText), 'a.yaml', { ...lookups, facts });
     const right = await read();
-    expect(right.ok && right.warnings).to.have.length(1);
-    expect(right.ok && right.warnings[0]).to.match(
+    expect(right.ok && right.plan.warnings).to.have.length(1);
+    expect(right.ok && right.plan.warnings[0]).to.match(
       /^not checked here: the keys of train, whether mlx_lm can load the model, and whether its chat template takes the suite\. \/no\/such\/python cannot be run/,
     );
     await truncate(join(root, 'models/tiny/model.safetensors'), 200);

@@ -51,11 +51,11 @@ describe('variants', () => {
       'suite: o\nprompts: [{ id: a, category: lsp, prompt: x, expect: [y] }]\n',
     );
     const own = { other: { eval: { suite: 'suites/other.yaml' } }, slow: { train: { learning_rate: null } } };
-    const { runs, phase } = await workspace.plan({ ...plainConfig, variants: own });
+    const { runs, config } = await workspace.plan({ ...plainConfig, variants: own });
     expect(runs[1]?.settings.eval.suite).to.equal(`${workspace.root}/suites/other.yaml`);
     expect(runs[1]?.chain).to.deep.equal(['eval']);
     expect(runs[2]?.settings.train).to.deep.equal({ iters: 20 });
-    expect(phase.variants).to.deep.equal(own);
+    expect(config.variants).to.deep.equal(own);
   });
 
   it('that only clean up differently are said to score the same model again', async () => {

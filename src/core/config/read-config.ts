@@ -8,7 +8,7 @@ import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts
 import { phaseDefaults } from './check-train.ts';
 import { checkVariants } from './check-variants.ts';
 import { merged, readBase } from './extend.ts';
-import type { Lookups, RunDraft } from './lookups.ts';
+import type { EarlierPhase, Lookups } from './lookups.ts';
 import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
 import {
@@ -21,20 +21,21 @@ import {
   unusedKeys,
 } from './read-phase.ts';
 
-/** What a config asks for, completely resolved. */
-export interface ReadPlan {
-  readonly phase: Phase;
-  /** The resolved phase (extends merged, defaults filled in, seeds as a list), for phase.json. */
-  readonly config: Record<string, unknown>;
-  readonly runs: readonly RunDraft[];
+/** A config that was read without problems: the resolved phase and the runs it asks for, in order. */
+export interface PhasePlan extends EarlierPhase {
   readonly warnings: readonly string[];
   /** The `warnings` that mean nothing later, such as a pending download. They are not in the phase's record. */
   readonly transient?: readonly string[];
 }
 
+/** `config` is the phase with extends merged, defaults filled in and seeds as a list. */
+export interface ReadPlan extends PhasePlan {
+  readonly config: Phase;
+}
+
 /** Problems with a `plan`: the config is right, but model or data are not here. It can be shown, not accepted. */
 export type ReadConfig =
-  | ({ readonly ok: true } & ReadPlan)
+  | { readonly ok: true; readonly plan: ReadPlan }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };
 
 /**
@@ -57,14 +58,11 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const problems = [...located, ...base.problems, ...(await config.suites.problems())];
   const warnings = [...nulls.warnings, ...base.warnings, ...(await config.suites.warnings()), ...doubts.warnings];
   const isPlain = resolved !== null && isWhole && nulls.findings.length === 0;
-  const plan = isPlain ? planOf(resolved, { ...doubts, warnings }) : null;
-  return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, ...plan };
+  const plan = isPlain
+    ? { phase: resolved.phase.phase, config: resolved.phase, runs: planRuns(resolved), ...doubts, warnings }
+    : null;
+  return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, plan };
 }
-
-const planOf = (resolved: ResolvedPhase, doubts: Doubts): ReadPlan => {
-  const { phase } = resolved;
-  return { phase, config: { ...phase }, runs: planRuns(resolved), ...doubts };
-};
 
 const isAbsent = (finding: Finding): boolean => finding.absent === true;
 const isMissing = (finding: Finding): boolean => finding.missing === true;
