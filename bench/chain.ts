@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { openRuntime } from '../src/commands/parts/open-runtime.ts';
-import type { JournalLine } from '../src/events/journal.ts';
+import type { JournalLine } from '../src/events/run.ts';
 import { modes, type Score } from '../src/events/score.ts';
 import { type Made, type StageName, stageNames } from '../src/events/stages.ts';
 import { acceptanceNumbers } from '../src/io/artifacts/phase-store.ts';

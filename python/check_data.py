@@ -7,7 +7,7 @@ usage: python check_data.py --model DIR --data DIR|FILE --out FILE [--mask-promp
        [--show N] [--show-line FILE:LINE ...] [--text-unmasked]
 
 Writes {"profile": {...}, "stops": [{"code": "BAD_DATA", "message"}], "warnings": [sentence]}: `profile` as in
-src/events/profile.ts, its counts those of the readable rows of train.jsonl; `stops` = reasons not to train. Exit code 0
+src/events/data-report.ts, its counts those of the readable rows of train.jsonl; `stops` = reasons not to train. Exit code 0
 with stops too; another one only when this program itself failed. Rows go through mlx_lm's own dataset classes with the
 model's own tokenizer, so that lengths and masks are exactly those of the training. No weights are loaded.
 
@@ -49,7 +49,7 @@ def arguments():
 
 
 def profile(train, valid, args, talks):
-    """The counts of src/events/profile.ts that need no tokenizer of their own. `talks`: the rows as messages."""
+    """The counts of src/events/data-report.ts that need no tokenizer of their own. `talks`: the rows as messages."""
     rows, limit = len(train.rows), args.max_seq_length
     answers = Counter(data_rows.first_answer(talk) for talk in talks)
     systems = {data_rows.text_of(m.get("content")) for talk in talks for m in talk if m["role"] == "system"}

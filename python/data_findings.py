@@ -57,7 +57,7 @@ BY_DETAIL = frozenset(("role", "dropped", "repr_prompt"))  # one sentence for ea
 
 
 def counts(rows, masked):
-    """What is taught of the rows of a file: `taught` of src/events/profile.ts."""
+    """What is taught of the rows of a file: `taught` of src/events/data-report.ts."""
     answers = Counter(answer for row in rows for answer in row.answers)
     kinds = {kind: answers[kind] for kind in ("call", "prose", "other", "nothing")}
     answers = {"total": answers.total(), **kinds}

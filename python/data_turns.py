@@ -50,6 +50,6 @@ def never_taught(turns, kinds):
 
 
 def counts(turns):
-    """`calls` and `turns` of src/events/profile.ts."""
+    """`calls` and `turns` of src/events/data-report.ts."""
     calls = [turn for turn in turns if turn.is_call]
     return {"calls": never_taught(calls, CALLS), "turns": never_taught(turns, ANSWERS)}

@@ -4,7 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { askOwner } from '../../src/commands/parts/ask.ts';
-import type { JournalLine } from '../../src/events/journal.ts';
+import type { JournalLine } from '../../src/events/run.ts';
 import { packageRoot } from '../../src/io/host/package-root.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
 

@@ -1,4 +1,4 @@
-import type { DataProfile, TaughtCounts } from '../events/profile.ts';
+import type { DataProfile, TaughtCounts } from '../events/data-report.ts';
 import { count, percentOf, share } from './format.ts';
 
 /** What the trained answers are: calls, text, something else, or nothing. */

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { cost } from './cost.ts';
-import { folderName } from './inside.ts';
-import { host, servedBy } from './manifest.ts';
-import { dataProfile } from './profile.ts';
+import { dataProfile } from './data-report.ts';
+import { folderName } from './paths.ts';
+import { host, servedBy } from './run.ts';
 import { modes } from './score.ts';
 import { candidate } from './stages/select.ts';
 import { stageName } from './stages.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { inside } from './inside.ts';
+import { inside } from './paths.ts';
 import * as list from './stages/list.ts';
 import type { StageRow } from './stages/stage-row.ts';
 

@@ -2,8 +2,7 @@ import type { Lookups, RunDraft } from '../core/config/lookups.ts';
 import { messageOf } from '../core/errors.ts';
 import { openQueue } from '../core/keyed-lock.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
-import type { CheckCall } from '../events/stages/train.ts';
-import { completeTrain } from '../events/stages/train-defaults.ts';
+import { type CheckCall, completeTrain } from '../events/stages/train.ts';
 import { checkTrainingData } from '../io/model/look-at-data.ts';
 
 /** The data check of a planned run, or null if it does not train. */

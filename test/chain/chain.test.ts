@@ -2,8 +2,7 @@ import { copyFile, readdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { JournalLine } from '../../src/events/journal.ts';
-import type { Manifest } from '../../src/events/manifest.ts';
+import type { JournalLine, Manifest } from '../../src/events/run.ts';
 import { type Chain, makeChain } from '../helpers/chain.ts';
 import { waitFor } from '../helpers/temp.ts';
 

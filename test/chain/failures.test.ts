@@ -2,7 +2,7 @@ import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { execa } from 'execa';
-import type { JournalLine } from '../../src/events/journal.ts';
+import type { JournalLine } from '../../src/events/run.ts';
 import { commandLine } from '../../src/io/host/process-facts.ts';
 import { controlFiles } from '../../src/io/tool/tool-process.ts';
 import { boardJobs } from '../helpers/board-jobs.ts';

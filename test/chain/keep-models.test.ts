@@ -1,8 +1,8 @@
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Manifest } from '../../src/events/manifest.ts';
 import type { Row } from '../../src/events/row.ts';
+import type { Manifest } from '../../src/events/run.ts';
 import { type Chain, config, makeChain } from '../helpers/chain.ts';
 
 let chain: Chain;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { verify } from '../../src/commands/verify.ts';
 import { CommandError, StageError } from '../../src/core/errors.ts';
-import { sharedManifest } from '../../src/events/manifest.ts';
+import { sharedManifest } from '../../src/events/run.ts';
 import { openRunStore } from '../../src/io/artifacts/run-store.ts';
 import { verifyStage } from '../../src/io/artifacts/verify-stage.ts';
 import { proveModel } from '../../src/io/model/model-folder.ts';

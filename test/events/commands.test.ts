@@ -5,8 +5,7 @@ import { costCommand } from '../../src/events/stages/eval.ts';
 import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx.ts';
 import { lossCommand } from '../../src/events/stages/select.ts';
 import type { Places } from '../../src/events/stages/stage-row.ts';
-import { checkArgv, trainArgv, trainYaml } from '../../src/events/stages/train.ts';
-import { withDefaults } from '../../src/events/stages/train-defaults.ts';
+import { checkArgv, trainArgv, trainYaml, withDefaults } from '../../src/events/stages/train.ts';
 import { type Settings, stages } from '../../src/events/stages.ts';
 
 const places: Places = {

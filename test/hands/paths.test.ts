@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { gc } from '../../src/commands/gc.ts';
-import type { Manifest } from '../../src/events/manifest.ts';
+import type { Manifest } from '../../src/events/run.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { demoBase } from '../helpers/real-stage.ts';
 import { makeRow, makeRun } from '../helpers/rows.ts';

@@ -1,6 +1,6 @@
 import type { PhaseOnPage } from '../../src/core/compare/groups.ts';
+import type { DataProfile } from '../../src/events/data-report.ts';
 import { criteria } from '../../src/events/phase.ts';
-import type { DataProfile } from '../../src/events/profile.ts';
 import type { Row } from '../../src/events/row.ts';
 import { makeRow, modeCounts } from './rows.ts';
 

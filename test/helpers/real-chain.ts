@@ -2,9 +2,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type JournalLine, journalLine } from '../../src/events/journal.ts';
-import { type Manifest, manifest } from '../../src/events/manifest.ts';
 import { type Row, row } from '../../src/events/row.ts';
+import { type JournalLine, journalLine, type Manifest, manifest } from '../../src/events/run.ts';
 import type { Score } from '../../src/events/score.ts';
 import { attemptFolder, type StageName, stageFolder } from '../../src/events/stages.ts';
 import { builtCommand } from './chain.ts';

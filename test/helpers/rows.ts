@@ -1,6 +1,5 @@
-import type { Manifest } from '../../src/events/manifest.ts';
 import type { Row } from '../../src/events/row.ts';
-import type { Run } from '../../src/events/run.ts';
+import type { Manifest, Run } from '../../src/events/run.ts';
 import { modes } from '../../src/events/score.ts';
 import type { StageName } from '../../src/events/stages.ts';
 

@@ -1,7 +1,6 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../../src/events/manifest.ts';
-import type { Run } from '../../src/events/run.ts';
+import type { Manifest, Run } from '../../src/events/run.ts';
 import { attemptFolder, type Made, type StageName, stageFolder } from '../../src/events/stages.ts';
 import { commit, hashOutputs } from '../../src/io/artifacts/commit.ts';
 import { openWorkspace, type Workspace } from '../../src/io/workspace/workspace.ts';

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { dataProfile } from '../../src/events/profile.ts';
+import { dataProfile } from '../../src/events/data-report.ts';
 import { tempDir } from '../helpers/temp.ts';
 
 const repository = resolve(import.meta.dirname, '../..');

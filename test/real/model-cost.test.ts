@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { execa } from 'execa';
 import { type Cost, cost } from '../../src/events/cost.ts';
 import { costCommand } from '../../src/events/stages/eval.ts';
-import { withDefaults } from '../../src/events/stages/train-defaults.ts';
+import { withDefaults } from '../../src/events/stages/train.ts';
 import { demoBase, demoData, testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
 

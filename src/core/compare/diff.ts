@@ -1,6 +1,6 @@
 import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
-import { knownDefaults } from '../../events/stages/train-defaults.ts';
+import { knownDefaults } from '../../events/stages/train.ts';
 import { differences, isSame, type Mapping, withoutUnset } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 import { partsOf } from '../score/measured.ts';

@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { trainSettings } from '../../events/stages/train.ts';
-import { withDefaults } from '../../events/stages/train-defaults.ts';
+import { trainSettings, withDefaults } from '../../events/stages/train.ts';
 import { plural } from '../format.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';

@@ -1,7 +1,6 @@
 import type { Run } from '../../events/run.ts';
 import type { Sizes } from '../../events/stages/stage-row.ts';
-import { type CompleteTrain, checkpointCount, savedIterations } from '../../events/stages/train.ts';
-import { completeTrain } from '../../events/stages/train-defaults.ts';
+import { type CompleteTrain, checkpointCount, completeTrain, savedIterations } from '../../events/stages/train.ts';
 import { type StageName, stages } from '../../events/stages.ts';
 import { elements, type ModelShape, type Weight } from './model-shape.ts';
 

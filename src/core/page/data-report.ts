@@ -1,5 +1,4 @@
-import type { CheckReport, ShownRow, SplitFile } from '../../events/data-report.ts';
-import type { DataProfile } from '../../events/profile.ts';
+import type { CheckReport, DataProfile, ShownRow, SplitFile } from '../../events/data-report.ts';
 import { count, none, percentOf, plural } from '../format.ts';
 import { printable, printableLines } from '../printable.ts';
 

@@ -1,5 +1,5 @@
-import type { JournalLine } from '../../events/journal.ts';
 import type { Row } from '../../events/row.ts';
+import type { JournalLine } from '../../events/run.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import type { StageName } from '../../events/stages.ts';
 import { figure, type Summary } from '../compare/summary.ts';

@@ -1,4 +1,4 @@
-import type { DataProfile } from '../../events/profile.ts';
+import type { DataProfile } from '../../events/data-report.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
 import { count, list, listSome, loss, none, percent, share } from '../format.ts';

@@ -3,7 +3,7 @@ import type { Row } from '../../events/row.ts';
 import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import type { Command, Places, Programs, Work } from '../../events/stages/stage-row.ts';
-import { withDefaults } from '../../events/stages/train-defaults.ts';
+import { withDefaults } from '../../events/stages/train.ts';
 import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf, placesOf } from '../run/lineage.ts';

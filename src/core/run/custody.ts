@@ -1,6 +1,5 @@
-import type { Manifest } from '../../events/manifest.ts';
 import type { Row } from '../../events/row.ts';
-import type { Run } from '../../events/run.ts';
+import type { Manifest, Run } from '../../events/run.ts';
 import type { StageName } from '../../events/stages.ts';
 import { canonicalJson } from '../json.ts';
 

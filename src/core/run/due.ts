@@ -1,6 +1,5 @@
 import type { DueEvent, StageEvent } from '../../events/events.ts';
-import type { JournalLine } from '../../events/journal.ts';
-import type { Run } from '../../events/run.ts';
+import type { JournalLine, Run } from '../../events/run.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import type { Branch } from './lineage.ts';
 

@@ -1,4 +1,4 @@
-import type { Manifest, OutputFile } from '../../events/manifest.ts';
+import type { Manifest, OutputFile } from '../../events/run.ts';
 
 /** Whether a path is one of these, or in a folder among them. */
 export const isAmong = (path: string, paths: readonly string[]): boolean =>

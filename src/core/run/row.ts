@@ -1,6 +1,5 @@
-import type { JournalLine } from '../../events/journal.ts';
-import type { Manifest } from '../../events/manifest.ts';
 import { cancelled, type Row } from '../../events/row.ts';
+import type { JournalLine, Manifest } from '../../events/run.ts';
 import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
 import { judge } from '../config/criteria.ts';
 import { custodyOf, type Manifests, ownManifests, versionsOf } from './custody.ts';

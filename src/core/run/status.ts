@@ -1,6 +1,6 @@
-import type { JournalLine } from '../../events/journal.ts';
 import type { Control } from '../../events/request.ts';
 import type { Row } from '../../events/row.ts';
+import type { JournalLine } from '../../events/run.ts';
 import { holdOf, holdOfStage } from './control.ts';
 import { holdText } from './control-words.ts';
 import { diskWait, due, ending, isStarted, type RunState } from './due.ts';

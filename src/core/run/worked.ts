@@ -1,4 +1,4 @@
-import type { JournalLine } from '../../events/journal.ts';
+import type { JournalLine } from '../../events/run.ts';
 import type { StageName } from '../../events/stages.ts';
 
 /** A period in milliseconds since 1970. */

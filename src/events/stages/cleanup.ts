@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { inside } from '../inside.ts';
+import { inside } from '../paths.ts';
 import { type Fusing, fuse } from './fuse.ts';
 import { type Sizes, usual } from './stage-row.ts';
 

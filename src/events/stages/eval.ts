@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { cost } from '../cost.ts';
-import { inside } from '../inside.ts';
-import { path } from '../paths.ts';
+import { inside, path } from '../paths.ts';
 import { baseScore, score } from '../score.ts';
 import { files, layChosen, loaded, rowKeys } from './mlx.ts';
 import {
@@ -13,8 +12,7 @@ import {
   type RunCommand,
   usual,
 } from './stage-row.ts';
-import type { CompleteTrain, TrainSettings } from './train.ts';
-import { completeTrain, type Trained } from './train-defaults.ts';
+import { type CompleteTrain, completeTrain, type Trained, type TrainSettings } from './train.ts';
 
 const count = z.int().min(1);
 

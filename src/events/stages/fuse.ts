@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { inside } from '../inside.ts';
+import { inside } from '../paths.ts';
 import { dropChosen, files, layChosen, loaded } from './mlx.ts';
 import { type Command, type Places, type Sizes, usual, type Work } from './stage-row.ts';
 

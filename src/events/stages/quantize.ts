@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { inside } from '../inside.ts';
+import { inside } from '../paths.ts';
 import { bitFlags, type Fusing } from './fuse.ts';
 import { files } from './mlx.ts';
 import { type Command, type Places, type Sizes, usual } from './stage-row.ts';

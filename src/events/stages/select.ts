@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import { inside } from '../inside.ts';
-import { path } from '../paths.ts';
+import { inside, path } from '../paths.ts';
 import { checkpointFile, files, layAdapter, remoteCode, rowKeys } from './mlx.ts';
 import {
   type Absolute,
@@ -12,8 +11,14 @@ import {
   type Sizes,
   usual,
 } from './stage-row.ts';
-import { type CompleteTrain, checkpointCount, savedIterations, type TrainSettings } from './train.ts';
-import { completeTrain, type Trained } from './train-defaults.ts';
+import {
+  type CompleteTrain,
+  checkpointCount,
+  completeTrain,
+  savedIterations,
+  type Trained,
+  type TrainSettings,
+} from './train.ts';
 
 export const selectSettings = z.strictObject({
   by: z

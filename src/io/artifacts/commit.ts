@@ -3,7 +3,7 @@ import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
-import { type Manifest, manifest, type OutputFile } from '../../events/manifest.ts';
+import { type Manifest, manifest, type OutputFile } from '../../events/run.ts';
 import { hasCode, ifAbsent, sync, useFile } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { fileInside } from '../disk/inside.ts';

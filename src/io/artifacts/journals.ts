@@ -1,5 +1,5 @@
 import { fetchedWarnings, isUntouched } from '../../core/run/due.ts';
-import type { JournalLine } from '../../events/journal.ts';
+import type { JournalLine } from '../../events/run.ts';
 import { type JournalWriter, lookAtJournal, openJournal, readJournal } from './run-folder.ts';
 
 /**

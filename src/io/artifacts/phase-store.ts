@@ -1,8 +1,7 @@
 import { mkdir, open, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { holdsSecrets } from '../../core/secrets.ts';
-import type { JournalLine } from '../../events/journal.ts';
-import { type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
+import { type JournalLine, type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
 import { listNames, privateMode, readTextNow, sync, useFile } from '../disk/files.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';

@@ -2,9 +2,14 @@ import { existsSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
-import { type JournalLine, journalLine } from '../../events/journal.ts';
-import { type Manifest, manifest } from '../../events/manifest.ts';
-import { type Run, run as runSchema } from '../../events/run.ts';
+import {
+  type JournalLine,
+  journalLine,
+  type Manifest,
+  manifest,
+  type Run,
+  run as runSchema,
+} from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import { ifAbsent, listNames, readText, readTextNow } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';

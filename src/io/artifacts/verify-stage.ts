@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DamagedFile, messageOf, StageError } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
-import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/manifest.ts';
+import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/run.ts';
 import { readText } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { proveModel } from '../model/model-folder.ts';

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
-import { isInside } from '../../events/inside.ts';
+import { isInside } from '../../events/paths.ts';
 import { hasCode, ifAbsent } from './files.ts';
 
 /** Paths in manifests are untrusted data: an artifacts folder may come from another person, or contain a link. */

@@ -1,5 +1,5 @@
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
-import type { Host } from '../../events/manifest.ts';
+import type { Host } from '../../events/run.ts';
 
 /** The machine that this process runs on. */
 export const hostFacts = (): Host => ({

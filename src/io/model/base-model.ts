@@ -1,6 +1,5 @@
 import type { FoundModel } from '../../core/config/lookups.ts';
-import type { JournalLine } from '../../events/journal.ts';
-import type { Run } from '../../events/run.ts';
+import type { JournalLine, Run } from '../../events/run.ts';
 import { resolveModel } from './models.ts';
 
 /** The commit at which a run's base model was first found, else what the config asks for (null means the newest). */

@@ -1,7 +1,6 @@
 import { workedBefore } from '../../core/run/worked.ts';
 import type { StageEvent } from '../../events/events.ts';
-import type { JournalLine } from '../../events/journal.ts';
-import type { ServedBy } from '../../events/manifest.ts';
+import type { JournalLine, ServedBy } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import type { JobProgress } from '../../io/broker/consumer.ts';
 import { acquireMachine, type MachineSlot } from '../../io/claim/machine-slot.ts';

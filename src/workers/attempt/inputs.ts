@@ -3,7 +3,7 @@ import { DamagedFile, StageError } from '../../core/errors.ts';
 import type { DamagedSource, Source } from '../../core/run/due.ts';
 import { type Branch, finalModelOf, type Lineage } from '../../core/run/lineage.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
-import type { Manifest } from '../../events/manifest.ts';
+import type { Manifest } from '../../events/run.ts';
 import { madePaths, type StageName, stageFolder, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';

@@ -5,7 +5,7 @@ import { holdOfStage } from '../../core/run/control.ts';
 import { configText } from '../../core/run/custody.ts';
 import { type Due, due, isStarted, type RunState } from '../../core/run/due.ts';
 import { type StageEvent, stageEvent } from '../../events/events.ts';
-import type { Manifest } from '../../events/manifest.ts';
+import type { Manifest } from '../../events/run.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stages } from '../../events/stages.ts';
 import { commit, finishCommit, hashOutputs } from '../../io/artifacts/commit.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';

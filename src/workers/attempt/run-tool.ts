@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
 import { toolEnv } from '../../core/mlx/python.ts';
-import type { JournalLine } from '../../events/journal.ts';
+import type { JournalLine } from '../../events/run.ts';
 import { readText } from '../../io/disk/files.ts';
 import { removeInside } from '../../io/disk/inside.ts';
 import { expandWords } from '../../io/host/home.ts';

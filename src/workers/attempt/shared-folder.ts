@@ -2,7 +2,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asStageError } from '../../core/errors.ts';
 import { parsedOrNull } from '../../core/json.ts';
-import { type SharedManifest, sharedManifest } from '../../events/manifest.ts';
+import { type SharedManifest, sharedManifest } from '../../events/run.ts';
 import { commit, hashOutputs } from '../../io/artifacts/commit.ts';
 import { sharedFolder } from '../../io/artifacts/run-store.ts';
 import { readText } from '../../io/disk/files.ts';

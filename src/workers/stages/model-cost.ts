@@ -8,7 +8,7 @@ import { readAnswers } from '../../core/score/answers.ts';
 import { type Cost, cost } from '../../events/cost.ts';
 import { costCommand } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
-import { completeTrain } from '../../events/stages/train-defaults.ts';
+import { completeTrain } from '../../events/stages/train.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { type Makings, partsOf } from './served-model.ts';
 import { readOutput, runCommand, type StageContext } from './stage.ts';

@@ -5,7 +5,7 @@ import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
-import { completeTrain } from '../../events/stages/train-defaults.ts';
+import { completeTrain } from '../../events/stages/train.ts';
 import { type Choices, type Measurement, pinMeasures } from './select-measures.ts';
 import { runCommand, type StageContext } from './stage.ts';
 

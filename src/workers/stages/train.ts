@@ -10,11 +10,10 @@ import {
   trainProgress,
 } from '../../core/mlx/mlx-log.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
-import { checkReport } from '../../events/data-report.ts';
-import type { DataProfile } from '../../events/profile.ts';
+import { checkReport, type DataProfile } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
-import { completeTrain } from '../../events/stages/train-defaults.ts';
+import { completeTrain } from '../../events/stages/train.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { placesIn } from './served-model.ts';
 import { readOutput, runCommand, type Stage, type StageContext } from './stage.ts';

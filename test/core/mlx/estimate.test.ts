@@ -3,7 +3,7 @@ import { sizeText } from '../../../src/core/format.ts';
 import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
 import { elements, type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
-import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
+import { withDefaults } from '../../../src/events/stages/train.ts';
 import type { StageName } from '../../../src/events/stages.ts';
 
 const named = (name: string): ModelShape & { about: false } => {

@@ -8,8 +8,7 @@ import {
   markedPieces,
   splitText,
 } from '../../../src/core/page/data-report.ts';
-import type { CheckReport, ShownRow } from '../../../src/events/data-report.ts';
-import type { DataProfile } from '../../../src/events/profile.ts';
+import type { CheckReport, DataProfile, ShownRow } from '../../../src/events/data-report.ts';
 
 const profile: DataProfile = {
   rows: { train: 1159, valid: 123 },

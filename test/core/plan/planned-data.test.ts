@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { dataFindings, type PlannedData, taughtItems } from '../../../src/core/plan/planned-data.ts';
 import { taughtText } from '../../../src/core/taught-text.ts';
-import type { DataProfile, TaughtCounts } from '../../../src/events/profile.ts';
+import type { DataProfile, TaughtCounts } from '../../../src/events/data-report.ts';
 
 const counts: TaughtCounts = {
   masked: true,

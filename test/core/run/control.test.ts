@@ -17,8 +17,8 @@ import {
 import { outcomeText, requestExitCode } from '../../../src/core/run/control-words.ts';
 import { attemptDue, due, nextAttempt } from '../../../src/core/run/due.ts';
 import { runStatus } from '../../../src/core/run/status.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
 import { type Control, outcome } from '../../../src/events/request.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 import type { StageName } from '../../../src/events/stages.ts';
 import { plan } from '../../helpers/runs.ts';
 

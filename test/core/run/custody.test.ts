@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { configText, custodyOf, versionsOf } from '../../../src/core/run/custody.ts';
-import { manifest } from '../../../src/events/manifest.ts';
 import { row } from '../../../src/events/row.ts';
+import { manifest } from '../../../src/events/run.ts';
 import { makeManifest, makeRow, makeRun } from '../../helpers/rows.ts';
 
 const host = { name: 'mini', system: 'darwin 25.1.0 arm64', cpu: 'Apple M4 Pro', memory_bytes: 2 ** 36 };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { due, ending, isStarted } from '../../../src/core/run/due.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 import { madePaths, type StageName, stageFolder, stageNames } from '../../../src/events/stages.ts';
 import { plan } from '../../helpers/runs.ts';
 

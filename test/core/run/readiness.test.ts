@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readiness, type Source, standing } from '../../../src/core/run/due.ts';
 import { retryPause } from '../../../src/core/run/retry.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 import { plan } from '../../helpers/runs.ts';
 
 const at = '2026-01-01T00:00:00.000Z';

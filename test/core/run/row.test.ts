@@ -1,9 +1,7 @@
 import { expect } from 'chai';
 import { makeRow } from '../../../src/core/run/row.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
-import type { Manifest } from '../../../src/events/manifest.ts';
 import { row as rowSchema } from '../../../src/events/row.ts';
-import type { Run } from '../../../src/events/run.ts';
+import type { JournalLine, Manifest, Run } from '../../../src/events/run.ts';
 import type { StageName } from '../../../src/events/stages.ts';
 import { at, makeRow as exampleRow, makeManifest, makeRun, modeCounts } from '../../helpers/rows.ts';
 

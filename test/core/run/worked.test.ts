@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { workedBefore } from '../../../src/core/run/worked.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 
 const hour = 3_600_000;
 const start = Date.parse('2026-11-27T23:00:00.000Z');

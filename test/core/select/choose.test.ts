@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { bestOf } from '../../../src/core/select/choose.ts';
 import { readLossLine } from '../../../src/core/select/loss-log.ts';
-import { savedIterations } from '../../../src/events/stages/train.ts';
-import { withDefaults } from '../../../src/events/stages/train-defaults.ts';
+import { savedIterations, withDefaults } from '../../../src/events/stages/train.ts';
 
 const candidate = (iteration: number, overall: number | null, val_loss: number | null = null) => ({
   ...{ iteration, overall, strict: null, val_loss },

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect } from 'chai';
-import type { Manifest } from '../../../src/events/manifest.ts';
+import type { Manifest } from '../../../src/events/run.ts';
 import { type CommitFs, changedOutput, commit, diskFs, hashOutputs } from '../../../src/io/artifacts/commit.ts';
 import { startTool } from '../../../src/io/tool/tool-process.ts';
 import { tempDir } from '../../helpers/temp.ts';

@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { JournalLine } from '../../../src/events/journal.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 import { openRunStore } from '../../../src/io/artifacts/run-store.ts';
 import type { Workspace } from '../../../src/io/workspace/workspace.ts';
 import { at, makeRun } from '../../helpers/rows.ts';

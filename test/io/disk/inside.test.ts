@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { isInside } from '../../../src/events/inside.ts';
+import { isInside } from '../../../src/events/paths.ts';
 import { fileInside, pathInside, removeInside } from '../../../src/io/disk/inside.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

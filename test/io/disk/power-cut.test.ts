@@ -1,7 +1,7 @@
 import { lstat, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { type Manifest, manifest as manifestSchema } from '../../../src/events/manifest.ts';
+import { type Manifest, manifest as manifestSchema } from '../../../src/events/run.ts';
 import { commit, finishCommit } from '../../../src/io/artifacts/commit.ts';
 import { readText } from '../../../src/io/disk/files.ts';
 import { textHash } from '../../../src/io/disk/hash.ts';

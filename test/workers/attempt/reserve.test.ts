@@ -5,7 +5,7 @@ import pino from 'pino';
 import { atRest } from '../../../src/core/run/control.ts';
 import { runStatus } from '../../../src/core/run/status.ts';
 import type { StageEvent } from '../../../src/events/events.ts';
-import type { JournalLine } from '../../../src/events/journal.ts';
+import type { JournalLine } from '../../../src/events/run.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../../src/io/artifacts/run-store.ts';
 import type { Attempt } from '../../../src/workers/attempt/attempt.ts';
 import { reserve } from '../../../src/workers/attempt/reserve.ts';
