@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { plural, sizeText } from '../core/format.ts';
-import { sortRows } from '../io/artifacts/old-rows.ts';
+import { sortRows } from '../io/artifacts/removed-runs.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { openRunStore } from '../io/artifacts/run-store.ts';
 import { machineHolder } from '../io/claim/machine-slot.ts';

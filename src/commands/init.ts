@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { hasCode, readText } from '../io/disk/files.ts';
 import { packageRoot } from '../io/host/package-root.ts';
 import { installMlx } from '../io/model/facts.ts';
-import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/mlx-pythons.ts';
+import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/pythons.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
 import { documented, globals, type Register } from './parts/command.ts';
 import { print, printError, warnOfWorkspace } from './parts/output.ts';

@@ -8,7 +8,7 @@ import { type PlannedTools, stageCommands, stageTimes } from '../core/plan/plann
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
 import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { driverPath } from '../io/host/driver-path.ts';
+import { driverPath } from '../io/host/package-root.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import {

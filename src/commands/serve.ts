@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError, StageError } from '../core/errors.ts';
 import { toolEnv } from '../core/mlx/python.ts';
 import { requestModel } from '../core/score/chat.ts';
 import { askMachine, holderText, type MachineSlot } from '../io/claim/machine-slot.ts';
 import { listNames } from '../io/disk/files.ts';
-import { driverPath } from '../io/host/driver-path.ts';
+import { driverPath } from '../io/host/package-root.ts';
 import { commandLine } from '../io/host/process-facts.ts';
-import { findPython } from '../io/model/python.ts';
+import { findPython } from '../io/model/pythons.ts';
 import { type RunningServer, startModelServer } from '../io/server/model-server.ts';
+import { pause } from '../io/tool/settled.ts';
 import { findTool, isAlive } from '../io/tool/tool-process.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { documented, type Register, wholeNumber, workspaceOf } from './parts/command.ts';
@@ -98,7 +98,7 @@ function greeting(url: string): string[] {
 
 async function untilStopped(server: RunningServer, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await delay(watch_ms, undefined, { signal }).catch(() => undefined); // aborted: the loop ends
+    await pause(watch_ms, signal);
     if (!signal.aborted) await server.check();
   }
 }

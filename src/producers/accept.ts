@@ -8,7 +8,6 @@ import { ending, isStarted } from '../core/run/due.ts';
 import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
-import { oldRows } from '../io/artifacts/old-rows.ts';
 import {
   type Numbers,
   phaseFolder,
@@ -18,6 +17,7 @@ import {
   writePhaseRecord,
   writeRun,
 } from '../io/artifacts/phase-store.ts';
+import { oldRows } from '../io/artifacts/removed-runs.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import { retireRows } from '../io/artifacts/results-store.ts';
 import { readJournal, readRun } from '../io/artifacts/run-folder.ts';

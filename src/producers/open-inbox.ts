@@ -4,7 +4,7 @@ import type { RequestAnswer, Submission } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { acceptanceNumbers } from '../io/artifacts/phase-store.ts';
 import type { RunStore } from '../io/artifacts/run-store.ts';
-import { findPython } from '../io/model/python.ts';
+import { findPython } from '../io/model/pythons.ts';
 import { openLookups } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type AcceptContext, acceptConfig, type ConfigFile, planReader } from './accept.ts';

@@ -12,7 +12,7 @@ import type { Suite } from '../events/suite.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { findPython } from '../io/model/python.ts';
+import { findPython } from '../io/model/pythons.ts';
 import { openLookups, readSmallFile } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 

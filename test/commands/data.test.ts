@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { lookAt } from '../../src/commands/data.ts';
 import { dataFlags, rowAddress } from '../../src/commands/parts/data-flags.ts';
 import { CommandError } from '../../src/core/errors.ts';
-import { pagePlace } from '../../src/io/page/write-data-page.ts';
+import { pagePlace } from '../../src/io/page/write-html.ts';
 import { type Chain, makeChain } from '../helpers/chain.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { writeBrokerNote } from '../../src/io/workspace/broker-note.ts';
+import { writeBrokerNote } from '../../src/io/workspace/state-files.ts';
 import { keepTogether } from '../../src/producers/kept-files.ts';
 import { type Chain, config, makeChain, startTogether } from '../helpers/chain.ts';
 import { endProcesses } from '../helpers/processes.ts';

@@ -6,8 +6,8 @@ import { installedBroker } from '../../io/broker/broker-binary.ts';
 import { probeBroker } from '../../io/broker/broker-probe.ts';
 import { brokerPrefix } from '../../io/broker/bus.ts';
 import { socketFolder } from '../../io/claim/sockets.ts';
+import { knownId } from '../../io/workspace/state-files.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
-import { knownId } from '../../io/workspace/workspace-id.ts';
 import { type Check, missing, ok, warn } from './checks.ts';
 
 /** The configured broker, the workspace's own, or what one would be started from. */

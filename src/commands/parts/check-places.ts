@@ -8,9 +8,8 @@ import {
   fifoProblem,
   foreignFolders,
   inDraft,
+  listenProblem,
   nearestFolder,
-  portProblem,
-  socketProblem,
   writeAndRename,
 } from '../../io/host/file-system-facts.ts';
 import { startTool } from '../../io/tool/tool-process.ts';
@@ -69,7 +68,7 @@ async function checkWrapper(folder: string): Promise<Check> {
 async function checkSockets({ state, root }: Workspace): Promise<Check> {
   const folder = await socketFolder(state);
   const path = join(folder, `d.${nonce()}`);
-  const problem = await socketProblem(path);
+  const problem = await listenProblem({ path });
   if (problem !== null) {
     const todo = await remedyOf(problem, root, 'Put the workspace on a disk of the system (APFS, ext4).');
     return missing('sockets', `${path}: ${reasonOf(problem)}`, todo);
@@ -105,11 +104,11 @@ async function checkClock({ inbox }: Workspace): Promise<Check> {
 
 async function checkDashboard({ config }: Workspace, owner: number | null): Promise<Check> {
   const { host, port } = config.dashboard;
-  const problem = port === 0 ? null : await portProblem(host, port);
+  const problem = port === 0 ? null : await listenProblem({ host, port });
   if (problem === null) return ok('dashboard', port === 0 ? `any free port of ${host}` : `http://${host}:${port}`);
   if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the running up`);
-  if (/EADDRINUSE/.test(problem))
+  if (/EADDRINUSE/.test(problem.message))
     return ok('dashboard', `port ${port} is taken: up takes the next free one and prints it`);
   const todo = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `phasebox up --no-dashboard`.';
-  return warn('dashboard', `${host}:${port}: ${problem}`, todo);
+  return warn('dashboard', `${host}:${port}: ${problem.message}`, todo);
 }

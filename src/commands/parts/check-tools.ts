@@ -5,9 +5,9 @@ import { forPython } from '../../core/mlx/python.ts';
 import { isAtLeast } from '../../core/version.ts';
 import { drivers } from '../../events/drivers.ts';
 import type { WorkspaceConfig } from '../../events/workspace.ts';
-import { driverPath } from '../../io/host/driver-path.ts';
+import { driverPath } from '../../io/host/package-root.ts';
 import { askFacts, getMlx, type NoFacts } from '../../io/model/facts.ts';
-import { findPython } from '../../io/model/python.ts';
+import { findPython } from '../../io/model/pythons.ts';
 import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;

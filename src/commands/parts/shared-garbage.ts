@@ -5,7 +5,7 @@ import { notedBases, sharedFolder } from '../../io/artifacts/run-store.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { listNames, readText } from '../../io/disk/files.ts';
 import { commandLine } from '../../io/host/process-facts.ts';
-import { findBaseModel } from '../../io/model/base-model.ts';
+import { findBaseModel } from '../../io/model/models.ts';
 import { renderedFolder } from '../../io/model/render-prompts.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { baseFile } from '../../workers/stages/base-score.ts';

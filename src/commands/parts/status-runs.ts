@@ -7,7 +7,7 @@ import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
 import { attemptFolder, isStage, stages } from '../../events/stages.ts';
-import { sortRows } from '../../io/artifacts/old-rows.ts';
+import { sortRows } from '../../io/artifacts/removed-runs.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
 import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
@@ -15,7 +15,7 @@ import { inParallel } from '../../io/disk/in-parallel.ts';
 import { damageOf } from '../../io/disk/own-file.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import { nearestFolder } from '../../io/host/file-system-facts.ts';
-import { findBaseModel } from '../../io/model/base-model.ts';
+import { findBaseModel } from '../../io/model/models.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { leftOutText } from '../../workers/queue/report-store.ts';

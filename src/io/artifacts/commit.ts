@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { DamagedFile } from '../../core/errors.ts';
+import { DamagedFile, messageOf } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/run.ts';
 import { hasCode, ifAbsent, sync, useFile } from '../disk/files.ts';
@@ -40,9 +40,8 @@ export const diskFs: CommitFs = {
 const draftName = 'manifest.json.tmp';
 
 /**
- * Publishes an attempt folder: manifest written, every file and folder synced, the manifest renamed, control files
- * removed, the folder renamed to `target`, parent synced. Nothing is published before the last rename, and after it
- * everything is on the disk.
+ * Publishes an attempt folder: manifest written, all synced, manifest renamed, control files removed, folder renamed to
+ * `target`, parent synced. Nothing is published before the last rename, and after it all is on the disk.
  */
 export async function commit(dir: string, target: string, content: object, fs: CommitFs = diskFs): Promise<void> {
   const draft = join(dir, draftName);
@@ -118,9 +117,7 @@ export async function lookAtOutput(folder: string, output: OutputFile): Promise<
     return stats.size === output.bytes ? stats : `${path} has ${stats.size} bytes instead of ${output.bytes}`;
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return `${path} is gone`;
-    return error instanceof DamagedFile
-      ? `${path} cannot be read: ${error.reason}`
-      : `${path} cannot be read: ${error instanceof Error ? error.message : error}`;
+    return `${path} cannot be read: ${error instanceof DamagedFile ? error.reason : messageOf(error)}`;
   }
 }
 

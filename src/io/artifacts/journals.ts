@@ -2,26 +2,11 @@ import { fetchedWarnings, isUntouched } from '../../core/run/due.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { type JournalWriter, lookAtJournal, openJournal, readJournal } from './run-folder.ts';
 
-/**
- * The journals of all runs of a workspace. Those of unfinished runs are kept in memory, since only the owner of the
- * workspace writes journals. Those of finished runs are read when they are needed.
- */
-export interface Journals {
-  /** A first look, in one synchronous step. Throws DamagedFile. */
-  look(folder: string): void;
-  read(folder: string): Promise<readonly JournalLine[]>;
-  /** Doubtful facts about a model that was fetched after acceptance. */
-  warnings(folder: string): Promise<readonly string[]>;
-  /** Whether the run has done nothing yet. */
-  isUntouched(folder: string): Promise<boolean>;
-  append(folder: string, line: JournalLine): Promise<void>;
-  /** The folder is gone, so nothing of it is kept. */
-  forget(folder: string): void;
-  close(): Promise<void>;
-}
+/** The journals of a workspace's runs. Those of unfinished ones stay in memory: only the owner writes journals. */
+export type Journals = ReturnType<typeof openJournals>;
 
 /** Keeps a journal open from this process's first line until the row. */
-export function openJournals(): Journals {
+export function openJournals() {
   const known = new Map<string, readonly JournalLine[]>();
   /** Finished, without warnings. */
   const finished = new Set<string>();
@@ -44,16 +29,18 @@ export function openJournals(): Journals {
     await (await writer)?.close();
   };
   return {
-    look(folder) {
+    /** A first look, in one synchronous step. Throws DamagedFile. */
+    look(folder: string): void {
       if (known.has(folder)) return;
       const lines = lookAtJournal(folder);
       if (lines === 'finished') finished.add(folder);
       else known.set(folder, lines);
     },
     read,
-    warnings: async (folder) => (finished.has(folder) ? [] : fetchedWarnings(await read(folder))),
-    isUntouched: async (folder) => !finished.has(folder) && isUntouched(await read(folder)),
-    async append(folder, line) {
+    warnings: async (folder: string): Promise<readonly string[]> =>
+      finished.has(folder) ? [] : fetchedWarnings(await read(folder)),
+    isUntouched: async (folder: string): Promise<boolean> => !finished.has(folder) && isUntouched(await read(folder)),
+    async append(folder: string, line: JournalLine): Promise<void> {
       finished.delete(folder);
       await read(folder);
       const writer = writers.get(folder) ?? openJournal(folder);
@@ -75,12 +62,13 @@ export function openJournals(): Journals {
       if (fetchedWarnings(lines).length === 0) finished.add(folder);
       await closeWriter(folder);
     },
-    forget(folder) {
+    /** The folder is gone, so nothing of it is kept. */
+    forget(folder: string): void {
       known.delete(folder);
       finished.delete(folder);
       closeWriter(folder).catch(() => undefined); // the file is gone with its folder, so nothing is left to write
     },
-    async close() {
+    async close(): Promise<void> {
       for (const folder of [...writers.keys()]) await closeWriter(folder);
     },
   };

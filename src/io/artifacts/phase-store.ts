@@ -84,22 +84,21 @@ export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: 
   await fs.syncFolder(folder);
 }
 
-/** Assigns acceptance numbers: 1 + the highest in the workspace. */
-export interface Numbers {
-  next(): Promise<number>;
-  /** After a failed write, the disk is read again, so that no number is given twice and none is lost. */
-  forget(): void;
-}
+export type Numbers = ReturnType<typeof acceptanceNumbers>;
 
-/** Numbers of one workspace. `known` is the highest that was assigned. Without it, the run folders are read once. */
-export function acceptanceNumbers(artifacts: string, known: number | null = null): Numbers {
+/**
+ * Assigns acceptance numbers: 1 + the highest in the workspace. `known` is the highest that was assigned. Without it,
+ * the run folders are read once.
+ */
+export function acceptanceNumbers(artifacts: string, known: number | null = null) {
   let highest = known;
   return {
-    async next() {
+    async next(): Promise<number> {
       highest = (highest ?? (await highestNumber(artifacts))) + 1;
       return highest;
     },
-    forget() {
+    /** After a failed write, the disk is read again, so that no number is given twice and none is lost. */
+    forget(): void {
       highest = null;
     },
   };

@@ -1,8 +1,9 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { isAmong, keptOutputs } from '../../core/run/outputs.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
-import { ifAbsent, writeWhole } from '../disk/files.ts';
+import { ifAbsent, sync, writeWhole } from '../disk/files.ts';
 import { pathInside, removeInside } from '../disk/inside.ts';
 import { folderBytes } from '../host/disk-usage.ts';
 import { readManifest } from './run-folder.ts';
@@ -33,4 +34,21 @@ export async function removeOutputs(runFolder: string, stage: StageName, { paths
   const before = await folderBytes(folder);
   for (const path of paths) await removeInside(folder, path);
   return before - (await folderBytes(folder));
+}
+
+/** `.3-fuse.replaced`: a committed stage that is being removed, and no longer part of the run. */
+const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.replaced`;
+
+/**
+ * Removes committed stages, so that they run again. The last one goes first, so that a crash leaves a beginning of the
+ * chain. Doing it again finishes it.
+ */
+export async function putAside(runFolder: string, stages: readonly StageName[]): Promise<void> {
+  for (const stage of stages.toReversed()) {
+    await removeInside(runFolder, replacedFolder(stage));
+    const [from, to] = [stageFolder(stage), replacedFolder(stage)].map((name) => join(runFolder, name));
+    await rename(String(from), String(to)).catch(ifAbsent(undefined));
+  }
+  await sync(runFolder);
+  for (const stage of stages) await removeInside(runFolder, replacedFolder(stage));
 }

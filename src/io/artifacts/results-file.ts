@@ -14,15 +14,6 @@ export interface DamagedLine {
   readonly why: string;
 }
 
-/** The content of results.jsonl. A run that occurs twice counts once, with its last line. */
-export interface Results {
-  readonly rows: Row[];
-  readonly damaged: readonly DamagedLine[];
-}
-
-/** What to keep of a row, from its value and the bytes of its line. */
-export type TakeRow<T> = (row: Row, line: Buffer) => T;
-
 export const resultsFile = (artifacts: string): string => join(artifacts, 'results.jsonl');
 
 /** Fields that a later version added are kept and are not an error. */
@@ -76,20 +67,20 @@ async function eachLine(artifacts: string, use: (line: Buffer, number: number) =
 }
 
 /**
- * Reads results.jsonl in parts, without changing it, and keeps what `take` returns for each row: complete rows of
- * 10,000 runs take 100 MB. `concerns` selects the lines (read as latin1) that are parsed, which takes most of the time.
+ * Reads results.jsonl in parts and keeps what `take` returns, since complete rows of 10,000 runs take 100 MB.
+ * `concerns` selects the lines (read as latin1) that are parsed, which takes most of the time.
  */
 export function takeRows<T>(
   artifacts: string,
-  take: TakeRow<T>,
-  concerns: (text: string) => boolean = () => true,
+  take: (row: Row, line: Buffer) => T,
+  concerns?: (text: string) => boolean,
 ): Promise<Taken<T>> {
   return takeLines(artifacts, { read: readRow, take, concerns });
 }
 
 /** The same for the head of each row. Its other fields are not checked here: `verify` and the pages check them. */
 export function takeHeads<T>(artifacts: string, take: (head: RowHead) => T): Promise<Taken<T>> {
-  return takeLines(artifacts, { read: (value) => rowHead.safeParse(value), take, concerns: () => true });
+  return takeLines(artifacts, { read: (value) => rowHead.safeParse(value), take });
 }
 
 interface Taken<T> {
@@ -100,7 +91,7 @@ interface Taken<T> {
 interface Taking<R, T> {
   readonly read: (value: unknown) => z.ZodSafeParseResult<R>;
   readonly take: (row: R, line: Buffer) => T;
-  readonly concerns: (text: string) => boolean;
+  readonly concerns?: ((text: string) => boolean) | undefined;
 }
 
 async function takeLines<R extends { readonly run: string }, T>(
@@ -111,7 +102,7 @@ async function takeLines<R extends { readonly run: string }, T>(
   const damaged: DamagedLine[] = [];
   await eachLine(artifacts, (line, number) => {
     const text = line.toString('latin1');
-    if (text.trim() === '' || !concerns(text)) return;
+    if (text.trim() === '' || concerns?.(text) === false) return;
     const parsed = parseLine(line, read);
     if ('row' in parsed) taken.set(parsed.row.run, take(parsed.row, line));
     else damaged.push({ line: number, text, why: parsed.why });
@@ -119,16 +110,14 @@ async function takeLines<R extends { readonly run: string }, T>(
   return { taken, damaged };
 }
 
-/** Reads results.jsonl without changing it. */
-export async function readResults(artifacts: string): Promise<Results> {
+/** Reads results.jsonl without changing it. A run that occurs twice counts once, with its last line. */
+export async function readResults(artifacts: string): Promise<{ rows: Row[]; damaged: readonly DamagedLine[] }> {
   const { taken, damaged } = await takeRows(artifacts, (row) => row);
   return { rows: [...taken.values()], damaged };
 }
 
 /** All rows, in order of acceptance. */
-export async function readRows(artifacts: string): Promise<Row[]> {
-  return (await readResults(artifacts)).rows;
-}
+export const readRows = async (artifacts: string): Promise<Row[]> => (await readResults(artifacts)).rows;
 
 /** Whether a line may be a row of a phase (name in lower case). Of a line by phasebox, only its beginning is read. */
 function mayBeOf(text: string, name: string): boolean {

@@ -37,6 +37,8 @@ async function keepAside(artifacts: string, damaged: readonly DamagedLine[]): Pr
 /** Lines by run, as bytes, so that other rows are written back unchanged. */
 type Lines = Map<string, Buffer>;
 
+const newline = Buffer.from('\n');
+
 /** results.jsonl as this process left it. A row that comes last is then written without reading the others. */
 interface Left {
   readonly fingerprint: string;
@@ -52,10 +54,7 @@ async function remember(artifacts: string, lines: Iterable<string>): Promise<voi
   left.set(artifacts, { fingerprint: text, runs, last: [...runs].at(-1) });
 }
 
-/**
- * Renames what is in the place of results.jsonl and cannot be read (a folder, a fifo, a link to itself), for the owner
- * of the workspace. Returns warnings. Rows can be made again from the folders of their runs.
- */
+/** For the owner of the workspace: renames an unreadable thing in the place of results.jsonl. Returns warnings. */
 export function clearResults(artifacts: string): Promise<readonly string[]> {
   return inTurn(artifacts, () => clear(artifacts));
 }
@@ -78,8 +77,6 @@ async function rewrite(artifacts: string, change: (stored: Lines) => Lines): Pro
   await remember(artifacts, lines.keys());
   return warnings;
 }
-
-const newline = Buffer.from('\n');
 
 /** Appends the row, if no other process has written since and the run has none. Returns whether it did. */
 async function append(artifacts: string, row: Row, comesAfter: (run: string) => boolean): Promise<boolean> {
@@ -104,8 +101,7 @@ async function append(artifacts: string, row: Row, comesAfter: (run: string) => 
 }
 
 /**
- * Puts a row in its place (order of acceptance, where `orderOf` gives the number of a run), instead of the run's
- * earlier row. Returns warnings: lines that were not rows and are now in results.jsonl.damaged.
+ * Puts a row in its place by `orderOf`, instead of the run's earlier one. Returns warnings of lines that are no rows.
  */
 export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) => number): Promise<string[]> {
   const place = (run: string): number => {
@@ -165,10 +161,7 @@ async function fingerprint(path: string): Promise<{ readonly text: string; reado
   return { text: `${found.ino} ${found.size} ${found.mtimeNs}`, mode: Number(found.mode & 0o777n) };
 }
 
-/**
- * Puts the rendered comparison between its marks in artifacts/COMPARISON.md; all other bytes of the file stay. Returns
- * its path. A page that a person saves at this very moment is read again first.
- */
+/** Puts the rendered comparison between its marks in COMPARISON.md, whose other bytes stay. Returns the file's path. */
 export function writeComparison(artifacts: string, rendered: string): Promise<string> {
   return inTurn(artifacts, async () => {
     const path = await pageTarget(artifacts);
@@ -177,7 +170,7 @@ export function writeComparison(artifacts: string, rendered: string): Promise<st
       const existing = await readBytes(path);
       const merged = mergeMarked(existing, latin1(rendered));
       if (merged === existing) return path;
-      if ((await fingerprint(path)).text !== before.text) continue;
+      if ((await fingerprint(path)).text !== before.text) continue; // a person has saved it meanwhile
       await writeBytes(path, merged, before.mode);
       return path;
     }

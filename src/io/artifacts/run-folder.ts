@@ -54,9 +54,8 @@ export async function readJournal(folder: string): Promise<JournalLine[]> {
 }
 
 /**
- * A first look at a journal, in one synchronous step. If the run has its row and no warnings to show, only the first
- * and the last line are parsed. Such a journal is read again when it is needed. Throws DamagedFile.
- * @returns The lines, or `finished`.
+ * A first look at a journal, in one synchronous step. Of a run with its row and no warnings, only the first and the
+ * last line are parsed, and it is `finished`. Throws DamagedFile.
  */
 export function lookAtJournal(folder: string): JournalLine[] | 'finished' {
   const where = journalFile(folder);
@@ -91,19 +90,16 @@ export const planGone = (folder: string): DamagedFile =>
   new DamagedFile(join(folder, 'run.json'), 'it is gone', { remedy: planRemedy });
 
 /** A run's journal, open for more lines. */
-export interface JournalWriter {
-  /** Decisions are synced before this resolves. */
-  append(line: JournalLine): Promise<void>;
-  close(): Promise<void>;
-}
+export type JournalWriter = Awaited<ReturnType<typeof openJournal>>;
 
 /** Opens the journal of a run. A last line that a crash tore is cut off. */
-export async function openJournal(folder: string): Promise<JournalWriter> {
+export async function openJournal(folder: string) {
   const handle = await open(join(folder, 'journal.jsonl'), 'a+');
   await cutTornLine(handle);
   let { size } = await handle.stat();
   return {
-    async append(line) {
+    /** Decisions are synced before this resolves. */
+    async append(line: JournalLine): Promise<void> {
       const text = `${JSON.stringify(line)}\n`;
       try {
         await handle.appendFile(text);

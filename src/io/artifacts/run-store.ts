@@ -81,7 +81,7 @@ export function openRunStore(artifacts: string): RunStore {
       const known = new Set([...byName.values()].map(({ folder }) => folder));
       const fresh = [...there].filter((folder) => !known.has(folder));
       left = [];
-      for (const found of await inSlices(fresh, (folder) => readFolder(folder, { journals, share }))) {
+      for (const found of await inSlices(fresh, (folder) => readFolder(folder, journals, share))) {
         if (found === null) continue;
         if ('kind' in found) left.push(found);
         else take(found);
@@ -95,8 +95,7 @@ export function openRunStore(artifacts: string): RunStore {
     add(runs) {
       for (const run of runs) {
         const known = byName.get(run.run);
-        // Its folder was removed and made again since the last `refresh`: the journal in memory belongs to the earlier
-        // run.
+        // Its folder was removed and made again since `refresh`: the journal in memory is that of the earlier run.
         if (known !== undefined && known.run.accepted !== run.accepted) drop(known);
         take({ run, folder: join(artifacts, run.phase, run.run) });
       }
@@ -124,11 +123,9 @@ export function openRunStore(artifacts: string): RunStore {
   };
 }
 
-type Shared = Pick<Run, 'settings' | 'train_defaults'>;
-
 /** Seeds have the same settings and defaults, which are half of the memory of ten thousand plans. */
 function openShare(): (run: Run) => Run {
-  const known = new Map<string, Shared>();
+  const known = new Map<string, Pick<Run, 'settings' | 'train_defaults'>>();
   return (run) => {
     const { settings, train_defaults } = run;
     const own = { settings, ...(train_defaults && { train_defaults }) };
@@ -145,13 +142,8 @@ const storedLineage = (runs: ReadonlyMap<string, StoredRun>, stored: StoredRun):
     at: (maker) => (maker === stored.run ? stored : runs.get(maker.run)),
   });
 
-interface StoreContext {
-  readonly journals: Journals;
-  readonly share: ReturnType<typeof openShare>;
-}
-
 /** @returns The run in a folder, or null if the folder has none. */
-function readFolder(folder: string, { journals, share }: StoreContext): StoredRun | LeftOut | null {
+function readFolder(folder: string, journals: Journals, share: (run: Run) => Run): StoredRun | LeftOut | null {
   const [name, phase] = [basename(folder), basename(dirname(folder))];
   try {
     const run = readRunNow(folder);

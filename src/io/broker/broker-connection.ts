@@ -11,21 +11,11 @@ export interface BrokerLog {
 /** Not ioredis's `Connection is closed.`, which also means a server that closes each connection at once. */
 const lost = 'the connection was lost';
 
-/** The connection that all queues share. */
-export interface BrokerConnection {
-  readonly redis: Redis;
-  /** Since when it has been away, in ms since the epoch. Null if it is connected, or connects for the first time. */
-  awaySince(): number | null;
-  /** Writes once under the prefix. Null if it was accepted. */
-  look(prefix: string): Promise<Refusal | null>;
-  close(): void;
-}
-
 /**
- * Connects, and reconnects without end: one line when the broker goes away and one when it is back. `onReady` is called
+ * The connection that all queues share. It reconnects without end: one line when the broker goes away and one when it is back. `onReady` is called
  * at each connection, since jobs may have been lost before it. If the own broker has ended, it is started again.
  */
-export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => void): BrokerConnection {
+export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => void) {
   const redis = new Redis({
     ...broker.connection,
     maxRetriesPerRequest: null,
@@ -63,8 +53,10 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
   });
   return {
     redis,
-    awaySince: () => away?.since ?? null,
-    async look(prefix) {
+    /** Since when it has been away, in ms since the epoch. Null if it is connected, or connects for the first time. */
+    awaySince: (): number | null => away?.since ?? null,
+    /** Writes once under the prefix. Null if it was accepted. */
+    async look(prefix: string): Promise<Refusal | null> {
       if (away !== null) return silenceOf(broker.hide(away.said));
       try {
         await whileConnected(redis, within(writeOnce(redis, prefix)));
@@ -74,7 +66,7 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
         return isReply(error) ? refusalOf(said) : silenceOf(said);
       }
     },
-    close() {
+    close(): void {
       closed = true;
       redis.disconnect();
     },

@@ -42,20 +42,22 @@ export async function writeOnce(redis: Redis, prefix: string): Promise<void> {
   await redis.bzpopmin(`${prefix}:check`, 0.001);
 }
 
+/** Options of a connection that is closed after a call or two. */
+export const forOneCall = (connectTimeout: number): RedisOptions => ({
+  lazyConnect: true,
+  retryStrategy: () => null,
+  maxRetriesPerRequest: 0,
+  connectTimeout,
+  // ioredis keeps a timer for this long after `disconnect()` on a closed socket, which keeps the process alive.
+  disconnectTimeout: 50,
+  // It sends INFO, which an ACL may refuse, and without a time limit.
+  enableReadyCheck: false,
+});
+
 /** Connects as the queues will, on a connection of its own, and writes once under the prefix. Takes seconds at most. */
 export async function probeBroker(connection: RedisOptions, prefix: string): Promise<BrokerProbe> {
   const { db = 0, ...rest } = connection;
-  const redis = new Redis({
-    ...rest,
-    lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectTimeout: limit_ms,
-    // ioredis keeps a timer for this long after `disconnect()` on a closed socket, which keeps the process alive.
-    disconnectTimeout: 50,
-    // It sends INFO, which an ACL may refuse.
-    enableReadyCheck: false,
-  });
+  const redis = new Redis({ ...rest, ...forOneCall(limit_ms) });
   let broken: Error | null = null;
   redis.on('error', (error: Error) => {
     broken ??= error; // says more than what the rejected call says: "Connection is closed."

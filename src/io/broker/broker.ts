@@ -103,10 +103,7 @@ export function givenBroker(text: string, say: (line: string) => void): Broker {
 
 const loading_ms = 500;
 
-interface Reached {
-  readonly connection: RedisOptions;
-  readonly where: string;
-  readonly hide: Broker['hide'];
+interface Reached extends Pick<Broker, 'connection' | 'where' | 'hide'> {
   /** What else can be done, apart from repairing this broker. */
   readonly advice: string;
   readonly say: (line: string) => void;

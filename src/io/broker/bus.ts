@@ -77,7 +77,7 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
     log.debug(`broker: ${broker.hide(error.message)}`);
     if (isReply(error)) refused.call();
   };
-  const { queues, queue } = openQueues({ connection, prefix, quiet });
+  const { queues, queue } = openQueues(connection, prefix, quiet);
   const add = async (due: Due): Promise<void> => {
     const { event } = due;
     await queue(event.stage).add(event.run, event, { jobId: eventId(event), delay: clock.remaining(due) });
@@ -130,13 +130,7 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
   };
 }
 
-interface QueuesOf {
-  readonly connection: Redis;
-  readonly prefix: string;
-  readonly quiet: (error: Error) => void;
-}
-
-function openQueues({ connection, prefix, quiet }: QueuesOf) {
+function openQueues(connection: Redis, prefix: string, quiet: (error: Error) => void) {
   const queues = new Map(
     queueNames.map((name) => {
       const queue = new Queue(name, {

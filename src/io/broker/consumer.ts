@@ -22,14 +22,7 @@ export class PutBack extends Error {
   override readonly name = 'PutBack';
 }
 
-export interface Consumer {
-  open(): void;
-  pause(): Promise<void>;
-  /** Takes nothing until `release`, open or not. */
-  hold(): Promise<void>;
-  release(): void;
-  close(): Promise<void>;
-}
+export type Consumer = ReturnType<typeof openConsumer>;
 
 interface ConsumerOptions {
   readonly name: string;
@@ -42,7 +35,7 @@ interface ConsumerOptions {
 }
 
 /** A worker of concurrency 1 that takes nothing until it is opened. If `handle` throws, the job has failed for good. */
-export function openConsumer(options: ConsumerOptions): Consumer {
+export function openConsumer(options: ConsumerOptions) {
   const { name, connection, prefix, kept, quiet, doubt } = options;
   const worker = new Worker(name, (job, token) => deliver(job, token, options), {
     connection,
@@ -62,32 +55,32 @@ export function openConsumer(options: ConsumerOptions): Consumer {
     else if (!worker.isRunning()) worker.run().catch(quiet);
   };
   return {
-    open() {
+    open(): void {
       isOpen = true;
       take();
     },
-    pause() {
+    pause(): Promise<void> {
       isOpen = false;
       return worker.pause(true);
     },
-    async hold() {
+    /** Takes nothing until `release`, open or not. */
+    async hold(): Promise<void> {
       if (isHeld) return;
       isHeld = true;
       if (worker.isRunning()) await worker.pause(true);
     },
-    release() {
+    release(): void {
       if (!isHeld) return;
       isHeld = false;
       take();
     },
-    close: () => worker.close(),
+    close: (): Promise<void> => worker.close(),
   };
 }
 
 /**
- * After a wipe of the broker its calls throw "Missing key", which must not fail a training of 42 minutes. `shown` has
- * the lines of an earlier delivery. A worker that resumes a stage reads its tool's log from the start, and each line is
- * shown once.
+ * After a wipe of the broker its calls throw "Missing key", which must not fail a training. `shown` has the lines of an
+ * earlier delivery: a worker that resumes a stage reads its log from the start, and each line is shown once.
  */
 function boardOf(job: Job, shown: readonly string[], quiet: (error: Error) => void): JobProgress {
   const again = [...shown];

@@ -1,16 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
-import { Redis, type RedisOptions } from 'ioredis';
-import { CommandError } from '../../core/errors.ts';
-import { appending, hasCode, ifAbsent, isOddFile, readText } from '../disk/files.ts';
+import { Redis } from 'ioredis';
+import { CommandError, messageOf } from '../../core/errors.ts';
+import { appending, ifAbsent, isOddFile, readText } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { commandLine, holdersOf } from '../host/process-facts.ts';
+import { commandLine, holdersOf, sendSignal } from '../host/process-facts.ts';
 import { isAlive } from '../tool/tool-process.ts';
 import { brokerBinary } from './broker-binary.ts';
+import { forOneCall } from './broker-probe.ts';
 
 /**
  * The server that `up` starts for a workspace. Like a tool, it holds the fifo .phasebox/broker/alive open. So the
@@ -36,18 +37,6 @@ const poll_ms = 20;
 const remedy =
   'Take it off PATH, or install one that runs here (macOS: brew install valkey; Debian: apt install redis-server), or set REDIS_URL.';
 
-/** For one call. ioredis keeps a timer for `disconnectTimeout` on a closed socket, which keeps the process alive. */
-const brief: RedisOptions = {
-  lazyConnect: true,
-  retryStrategy: () => null,
-  maxRetriesPerRequest: 0,
-  connectTimeout: answer_ms,
-  commandTimeout: answer_ms,
-  disconnectTimeout: 50,
-  // It sends INFO without a time limit.
-  enableReadyCheck: false,
-};
-
 const folderOf = (state: string): string => join(state, 'broker');
 
 /** Uses the server that answers, else starts one. There is never a second one on the same files. */
@@ -65,17 +54,14 @@ export async function closeOwnServer({ state, socket }: Pick<OwnServer, 'state' 
   await endServer(state);
 }
 
-/**
- * Stops the server of a workspace by signals, whether it answers or not. Only for the owner of the workspace. Returns
- * whether there was one. Throws CommandError 3 if it does not end.
- */
+/** Stops a workspace's server by signals, for its owner. Returns whether there was one. Throws CommandError 3. */
 export async function endServer(state: string): Promise<boolean> {
   const folder = folderOf(state);
   if (!(await isAlive(folder))) return false;
   let pids = await serversOf(folder);
   if (pids.length === 0) return false;
   for (const [signal, patience_ms] of [['SIGTERM', grace_ms] as const, ['SIGKILL', killed_ms] as const]) {
-    for (const pid of pids) send(pid, signal);
+    for (const pid of pids) sendSignal(pid, signal);
     for (const end = performance.now() + patience_ms; performance.now() < end; await delay(poll_ms))
       if (!(await isAlive(folder))) return true;
     pids = await serversOf(folder);
@@ -97,46 +83,33 @@ async function serversOf(folder: string): Promise<number[]> {
   return servers;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // It has ended a moment ago, which is the goal.
-    if (!hasCode(error, 'ESRCH')) throw error;
-  }
-}
-
-/** True if a server answers PING, or is still reading its files (it will answer). */
-async function answers(path: string): Promise<boolean> {
-  const redis = new Redis({ ...brief, path });
-  redis.on('error', () => undefined); // the rejected call below says enough
+/** One call on a connection of its own. */
+async function ask<T>(path: string, call: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis({ ...forOneCall(answer_ms), commandTimeout: answer_ms, path });
+  redis.on('error', () => undefined); // the rejected call says enough
   try {
     await redis.connect();
-    return (await redis.ping()) === 'PONG';
-  } catch (error) {
-    return /LOADING/.test((error as Error).message);
+    return await call(redis);
   } finally {
     redis.disconnect();
   }
 }
 
-/**
- * Flushes its append-only file and writes nothing else: on a full disk, a server that was asked to save refuses to end.
- * What it may still lose is restored from the disk. False if it did not answer.
- */
+/** True if a server answers PING, or is still reading its files (it will answer). */
+async function answers(path: string): Promise<boolean> {
+  try {
+    return (await ask(path, (redis) => redis.ping())) === 'PONG';
+  } catch (error) {
+    return /LOADING/.test(messageOf(error));
+  }
+}
+
+/** Only flushes its append-only file: one that shall save refuses to end on a full disk. False without an answer. */
 async function shutdown(path: string): Promise<boolean> {
   let asked = false;
   for (; await answers(path); asked = true) {
-    const redis = new Redis({ ...brief, path });
-    redis.on('error', () => undefined); // SHUTDOWN closes the connection: that is its answer
-    await redis
-      .connect()
-      .then(
-        () => redis.shutdown('NOSAVE'),
-        () => undefined,
-      )
-      .catch(() => undefined);
-    redis.disconnect();
+    // SHUTDOWN closes the connection: that is its answer.
+    await ask(path, (redis) => redis.shutdown('NOSAVE')).catch(() => undefined);
     await delay(poll_ms);
   }
   return asked;
@@ -180,12 +153,6 @@ async function tryServer({ state, socket, say, signal }: OwnServer): Promise<Com
 
 const logOf = (state: string): string => join(folderOf(state), 'server.log');
 
-interface Spawned {
-  readonly server: ChildProcess;
-  /** Why it could not be run (built for another processor, a missing interpreter): no `exit` follows. */
-  readonly refused: () => Error | null;
-}
-
 /** Something else in its place could block the process that opens it. The broker's folder has nothing of value. */
 async function openLog(path: string): Promise<FileHandle> {
   return open(path, appending).catch(async (error: unknown) => {
@@ -195,7 +162,7 @@ async function openLog(path: string): Promise<FileHandle> {
   });
 }
 
-async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 'state' | 'socket'>): Promise<Spawned> {
+async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 'state' | 'socket'>) {
   const folder = folderOf(state);
   await mkdir(folder, { recursive: true });
   const settings = {
@@ -223,7 +190,8 @@ async function spawnServer(binary: string, { state, socket }: Pick<OwnServer, 's
       refused = error;
     });
     server.unref();
-    return { server, refused: () => refused };
+    // `refused`: why it could not be run (another processor, a missing interpreter). No `exit` follows then.
+    return { server, refused: (): Error | null => refused };
   } finally {
     await Promise.all([output.close(), alive.close()]);
   }

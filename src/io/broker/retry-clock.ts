@@ -10,9 +10,8 @@ export interface RetryClock {
 }
 
 /**
- * A clock for the pauses before further attempts. The journal has them as a time of day, which is all that a later `up`
- * knows. While this process lives, they are measured from the first call, so that a clock that is set back makes none
- * of them longer.
+ * A clock for the pauses before further attempts. The journal has them as a time of day for a later `up`. This process
+ * measures them from the first call, so that a clock that is set back makes none of them longer.
  */
 export function openRetryClock(config: Pick<WorkspaceConfig, 'retry_pause_s'>): RetryClock {
   const longest_ms = longestPause_s(config) * 1000;

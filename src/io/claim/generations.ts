@@ -7,9 +7,8 @@ import { ifDamaged } from '../disk/own-file.ts';
 import { answers, isSocketName, socketFolder } from './sockets.ts';
 
 /**
- * Claims without a lock that would have to be cleared by hand: `<name>.<n>` files, each made by a link, of which the
- * highest counts. A claim that was released stays until there is a newer one: numbers never decrease, so a slow process
- * can only make an old one.
+ * Claims without a lock that a person would have to clear: `<name>.<n>` files, each made by a link, of which the
+ * highest counts. It stays after its release: numbers never decrease, so a slow process can only make an old one.
  */
 export interface Generation {
   readonly number: number;

@@ -1,10 +1,10 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { hasCode, nonce, readText } from '../disk/files.ts';
 import { cacheInTemp, userCache } from '../host/user-cache.ts';
+import { pause } from '../tool/settled.ts';
 import { isAlive, revokeTool, startedBy, stopTool } from '../tool/tool-process.ts';
 import { type ClaimPlace, claimNext, type Generation, newestClaim, readClaim } from './generations.ts';
 import { answers, listen, socketFolder } from './sockets.ts';
@@ -12,16 +12,17 @@ import { answers, listen, socketFolder } from './sockets.ts';
 /** One model-loading tool per user and machine: two models in memory make both slow, or end one of them. */
 
 /** A claim of the machine. */
-export interface MachineClaim {
+const machineClaim = z.object({
   /** Absolute folder of the tool: its `alive` shows whether the machine is taken, also after its starter has ended. */
-  readonly dir: string;
+  dir: z.string(),
   /** For people: `train of 43a-s0`. */
-  readonly what: string;
+  what: z.string(),
   /** Root of the workspace. */
-  readonly workspace: string;
+  workspace: z.string(),
   /** A server only works for the process that started it. Once that has ended, the next one in the queue stops it. */
-  readonly server: boolean;
-}
+  server: z.boolean(),
+});
+export type MachineClaim = z.infer<typeof machineClaim>;
 
 /** The tool that has the machine. */
 export interface Holder extends MachineClaim {
@@ -37,10 +38,7 @@ export type MachineAnswer =
   | { readonly kind: 'ours'; readonly slot: MachineSlot }
   | { readonly kind: 'taken'; by: Holder };
 
-const claimFile = z.object({
-  ...{ dir: z.string(), what: z.string(), workspace: z.string(), server: z.boolean() },
-  ...{ socket: z.string(), pid: z.int() },
-});
+const claimFile = machineClaim.extend({ socket: z.string(), pid: z.int() });
 type ClaimFile = z.infer<typeof claimFile>;
 
 const poll_ms = 250;
@@ -72,7 +70,7 @@ export async function acquireMachine(
     const text = `waits for the machine: ${holderText(asked.by)}`;
     if (text !== reported) onWait(text);
     reported = text;
-    await delay(poll_ms, undefined, { signal }).catch(() => undefined); // aborted: handled at the start of the loop
+    await pause(poll_ms, signal);
   }
 }
 

@@ -79,23 +79,15 @@ async function nextLine(lines: AsyncGenerator<string>) {
 /** Handles a request. */
 export type Handler = (request: Request) => Promise<RequestAnswer>;
 
-/** Answers the commands that connect to the owner's socket. */
-export interface RequestServer {
-  /** A new connection. A process that only checks whether the owner is alive sends nothing. */
-  serve(socket: Socket): void;
-  /** Requests wait until this is called. */
-  handle(handler: Handler): void;
-  /** Finishes the requests that have begun. The others do not begin, and their commands see the connection close. */
-  close(): Promise<void>;
-}
+export type RequestServer = ReturnType<typeof openRequestServer>;
 
 /** A connection that sends no complete request within this time is closed. */
 const silence_ms = 30_000;
 /** How long a command has to confirm its request, and to receive the answer. */
 const confirm_ms = 5000;
 
-/** Handles requests in their order. Submissions have a queue of their own: no `cancel` should wait for them. */
-export function openRequestServer(): RequestServer {
+/** Answers commands that connect to the owner's socket, in order. Submissions have a queue of their own: no `cancel` should wait for them. */
+export function openRequestServer() {
   const connections = new Map<Socket, Promise<void>>();
   const begun = new Set<Socket>();
   const inTurn = openKeyedLock();
@@ -125,7 +117,8 @@ export function openRequestServer(): RequestServer {
   }
 
   return {
-    serve(socket) {
+    /** A new connection. A process that only checks whether the owner is alive sends nothing. */
+    serve(socket: Socket): void {
       if (closed) return void socket.destroy();
       const ended = converse(socket)
         .catch(() => undefined) // the command has closed, or what it sent is not a line
@@ -136,8 +129,10 @@ export function openRequestServer(): RequestServer {
         });
       connections.set(socket, ended);
     },
-    handle: (handler) => setHandler(handler),
-    async close() {
+    /** Requests wait until this is called. */
+    handle: (handler: Handler): void => setHandler(handler),
+    /** Finishes the requests that have begun. The others do not begin, and their commands see the connection close. */
+    async close(): Promise<void> {
       closed = true;
       setHandler(null);
       for (const socket of connections.keys()) if (!begun.has(socket)) socket.destroy();

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createWhole, hasCode, ifThere, readText, writeWhole } from '../disk/files.ts';
-import { isPrivate } from '../disk/private-folder.ts';
+import { isPrivate } from '../host/user-cache.ts';
 
 /** macOS refuses socket paths from 104 bytes on, Linux from 108. */
 const longestSocketPath = 100;
@@ -57,10 +58,8 @@ export async function listen(
     onConnection(socket);
   });
   server.maxConnections = mostConnections;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
+  server.listen(path);
+  await once(server, 'listening');
   server.unref();
   return { close: () => new Promise((resolve) => server.close(() => resolve())) };
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { type FileHandle, link, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 
@@ -15,16 +15,29 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }
 
-/** For `.catch`: returns `value` for something that does not exist, and throws any other error. */
-export function ifAbsent<T>(value: T): (error: unknown) => T {
+/** For `.catch`: returns `value` for an error with one of these codes, and throws any other error. */
+export function ifCode<T>(value: T, ...codes: readonly string[]): (error: unknown) => T {
   return (error) => {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return value;
+    if (hasCode(error, ...codes)) return value;
     throw error;
   };
 }
 
+/** The same for something that does not exist. */
+export const ifAbsent = <T>(value: T): ((error: unknown) => T) => ifCode(value, 'ENOENT', 'ENOTDIR');
+
+/** The same for a call that creates something, when it exists already. */
+export const ifThere = <T>(value: T): ((error: unknown) => T) => ifCode(value, 'EEXIST');
+
 /** The names in a folder, or none if it does not exist. */
 export const listNames = (folder: string): Promise<string[]> => readdir(folder).catch(ifAbsent([]));
+
+/** True for a folder, or a link to one. */
+export const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** For `.catch`: adds the path to an error that lacks it, as with writes to an open file. */
 export const atPath =
@@ -32,14 +45,6 @@ export const atPath =
   (error: unknown): never => {
     throw error instanceof Error && 'syscall' in error && !('path' in error) ? Object.assign(error, { path }) : error;
   };
-
-/** For `.catch` of a call that creates something: returns `value` when it exists already, and throws any other error. */
-export function ifThere<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (hasCode(error, 'EEXIST')) return value;
-    throw error;
-  };
-}
 
 /** Gives a finished file a name that no other file has. False: another process was faster. */
 export const linkNew = (draft: string, path: string): Promise<boolean> =>
@@ -124,9 +129,8 @@ function notText(path: string, error: unknown): null {
 export const sync = (path: string): Promise<void> => useFile(open(path, 'r'), (file) => file.sync());
 
 /**
- * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. If several processes do
- * so at once (`up`, and `phasebox report` at the same time), the last one wins. Without a mode the system chooses it.
- * Throws DamagedFile if a folder is in its place.
+ * Replaces a file as a whole: readers see the old text or the new one, also after a power cut. Of several writers the
+ * last one wins. Without a mode the system chooses it. Throws DamagedFile if a folder is in its place.
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode?: number): Promise<void> {
   const temporary = join(dirname(path), `.${nonce()}.${basename(path)}.tmp`);

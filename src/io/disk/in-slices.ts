@@ -4,8 +4,8 @@ import { setImmediate as breathe } from 'node:timers/promises';
 const slice_ms = 20;
 
 /**
- * Works through items with synchronous calls, and lets the event loop run every 20 ms. For thousands of small files this
- * takes a seventh of the CPU time of asynchronous reads (10,000 files: 0.1 s instead of 0.7 s).
+ * Works through items synchronously, and lets the event loop run every 20 ms. For thousands of small files this takes a
+ * seventh of the CPU time of asynchronous reads (10,000 files: 0.1 s instead of 0.7 s).
  */
 export async function inSlices<T, R>(items: readonly T[], work: (item: T) => R): Promise<R[]> {
   const results: R[] = [];

@@ -1,9 +1,9 @@
-import type { Stats } from 'node:fs';
-import { lstat, realpath, rm } from 'node:fs/promises';
+import { constants, type Stats } from 'node:fs';
+import { copyFile, link, lstat, mkdir, readlink, realpath, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
 import { isInside } from '../../events/paths.ts';
-import { hasCode, ifAbsent } from './files.ts';
+import { hasCode, ifAbsent, ifCode } from './files.ts';
 
 /** Paths in manifests are untrusted data: an artifacts folder may come from another person, or contain a link. */
 
@@ -15,7 +15,8 @@ import { hasCode, ifAbsent } from './files.ts';
 export async function pathInside(folder: string, path: string): Promise<string> {
   const place = await parentInside(folder, path);
   const found = join(place, basename(path));
-  if ((await realpath(found).catch(ifLoop)) !== found) throw outside(folder, path);
+  // A link to itself leads nowhere, so it does not lead to its own place either.
+  if ((await realpath(found).catch(ifCode(null, 'ELOOP'))) !== found) throw outside(folder, path);
   return found;
 }
 
@@ -50,11 +51,28 @@ async function parentInside(folder: string, path: string): Promise<string> {
   return parent;
 }
 
-/** A link to itself leads nowhere, so it does not lead to its own place either. */
-function ifLoop(error: unknown): null {
-  if (hasCode(error, 'ELOOP')) return null;
-  throw error;
-}
-
 const outside = (folder: string, path: string): DamagedFile =>
   new DamagedFile(join(folder, 'manifest.json'), `it names ${JSON.stringify(path)}, which leads out of its folder`);
+
+/** A symbolic link named `name` below `folder`. One that is there stays: a tool of an earlier life may be reading through it. */
+export async function linkInto(folder: string, name: string, target: string): Promise<void> {
+  const there = await readlink(join(folder, name)).catch(ifCode(null, 'ENOENT', 'ENOTDIR', 'EINVAL')); // EINVAL: no link
+  if (there !== target) await place(folder, name, (path) => symlink(target, path));
+}
+
+/** The content of a file as `name` below `folder`: a hard link, which takes no space, or else a clone or a copy. */
+export const copyInto = (folder: string, name: string, from: string): Promise<void> =>
+  place(folder, name, (path) =>
+    link(from, path).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
+      return copyFile(from, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    }),
+  );
+
+/** Replaces what already has the name: an earlier process may have been killed while it wrote there. */
+async function place(folder: string, name: string, make: (path: string) => Promise<void>): Promise<void> {
+  await removeInside(folder, name);
+  const path = join(folder, name);
+  await mkdir(dirname(path), { recursive: true });
+  await make(path);
+}

@@ -9,10 +9,7 @@ export interface Expected {
   readonly files?: readonly string[];
 }
 
-/**
- * The path of the first thing below a folder that would block a process that opens it, has no target, or is not a file
- * where one belongs: a fifo, a socket, a link to itself, a folder. Null if there is none.
- */
+/** The first path below a folder that blocks its reader, has no target, or is no file where one belongs, or null. */
 export async function oddEntry(folder: string, expected: Expected): Promise<string | null> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
@@ -26,9 +23,4 @@ export async function oddEntry(folder: string, expected: Expected): Promise<stri
   return null;
 }
 
-function isLoop(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => false,
-    (error: unknown) => isOddFile(error),
-  );
-}
+const isLoop = (path: string): Promise<boolean> => stat(path).then(() => false, isOddFile);

@@ -1,7 +1,7 @@
-import { lstat, readdir, statfs } from 'node:fs/promises';
+import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openQueue } from '../../core/keyed-lock.ts';
-import { ifAbsent } from '../disk/files.ts';
+import { ifAbsent, listNames } from '../disk/files.ts';
 
 /** Bytes of all files below a folder (links not followed). Files that disappear meanwhile count 0. */
 export async function folderBytes(folder: string): Promise<number> {
@@ -14,6 +14,16 @@ export async function folderBytes(folder: string): Promise<number> {
     }),
   );
   return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Bytes of the files directly in a folder. Links are followed, since the Hub's cache consists of them. */
+export async function filesBytes(folder: string): Promise<number> {
+  const sizes = (await listNames(folder)).map(async (name) => {
+    // A link without a target (a README in the Hub's cache) takes no space.
+    const entry = await stat(join(folder, name)).catch(ifAbsent(null));
+    return entry?.isFile() ? entry.size : 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** Bytes that a user may still write on the file system of a path. */

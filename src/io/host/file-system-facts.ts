@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type ListenOptions } from 'node:net';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { ifAbsent } from '../disk/files.ts';
@@ -43,21 +43,12 @@ export function fifoProblem(folder: string): Promise<string | null> {
   });
 }
 
-/** Why it is not possible to listen on a unix socket at this path, or null if it is. */
-export function socketProblem(path: string): Promise<Error | null> {
+/** Why it is not possible to listen on a unix socket or a TCP port, or null if it is. */
+export function listenProblem(at: ListenOptions): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', resolve);
-    server.listen(path, () => server.close(() => resolve(null)));
-  });
-}
-
-/** Why it is not possible to listen on a TCP port, or null if it is free. */
-export function portProblem(host: string, port: number): Promise<string | null> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve(error.message));
-    server.listen(port, host, () => server.close(() => resolve(null)));
+    server.listen(at, () => server.close(() => resolve(null)));
   });
 }
 

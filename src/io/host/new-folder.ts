@@ -5,9 +5,8 @@ import { hasCode, ifAbsent, nonce, sync } from '../disk/files.ts';
 import { commandLine } from './process-facts.ts';
 
 /**
- * Makes a folder that appears complete or not at all. `fill` writes into a hidden draft next to it, which is synced and
- * then renamed. If `fill` throws, nothing is left behind. Throws CommandError 2 (`target` is neither new nor an empty
- * folder) or 3 (it cannot be made).
+ * Makes a folder that appears complete or not at all: `fill` writes into a hidden draft next to it, which is synced and
+ * renamed. Throws CommandError 2 (`target` is neither new nor an empty folder) or 3 (it cannot be made).
  */
 export async function newFolder<T>(target: string, fill: (draft: string) => Promise<T>): Promise<T> {
   const path = await freeTarget(target);

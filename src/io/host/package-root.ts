@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import type { Driver } from '../../events/drivers.ts';
 
 const manifest = z.object({ name: z.string(), version: z.string() });
 
@@ -26,4 +27,12 @@ function readPackage(path: string): z.infer<typeof manifest> | null {
   } catch {
     return null; // not here: try the folder above
   }
+}
+
+let folder: string | undefined;
+
+/** Absolute path of one of phasebox's Python drivers. */
+export function driverPath(name: Driver): string {
+  folder ??= join(packageRoot().folder, 'python');
+  return join(folder, `${name}.py`);
 }

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Host } from '../../events/run.ts';
+import { hasCode } from '../disk/files.ts';
 
 /** All differences between Linux and macOS about processes are in this file. */
 
@@ -87,6 +89,16 @@ export async function holdersOf(path: string, among?: readonly number[]): Promis
   return found.flat();
 }
 
+/** Sends a signal to a process, or to the group of a leader by its negative pid. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It has ended on its own a moment ago, which is the goal.
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
+}
+
 const ps = (args: readonly string[]): Promise<string> => quiet('ps', args);
 
 /** ps and lsof print nothing and exit with 1 if there is nothing to report: that is an answer, not an error. */
@@ -98,3 +110,11 @@ async function quiet(program: string, args: readonly string[]): Promise<string> 
     throw error;
   }
 }
+
+/** The machine that this process runs on. */
+export const hostFacts = (): Host => ({
+  name: hostname(),
+  system: `${platform()} ${release()} ${arch()}`,
+  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  memory_bytes: totalmem(),
+});

@@ -1,19 +1,14 @@
-/** Reports how long this process did not run because the machine slept. */
-export interface SleepWatch {
-  /** Milliseconds asleep since the watch began. */
-  slept_ms(): number;
-  stop(): void;
-}
-
 const beat_ms = 1000;
 /** Below this the machine is busy and not asleep. Above it the process was stopped, which counts as sleep. */
 const jump_ms = 5000;
 
 /**
+ * Measures how long this process did not run because the machine slept.
+ *
  * Compares the wall clock between two ticks of a timer. The monotonic clock is no alternative: on macOS it continues
  * while the machine sleeps, and a timer that expired meanwhile fires at waking.
  */
-export function watchSleep(now: () => number = Date.now): SleepWatch {
+export function watchSleep(now: () => number = Date.now) {
   let last = now();
   let total = 0;
   const look = (): void => {
@@ -25,10 +20,11 @@ export function watchSleep(now: () => number = Date.now): SleepWatch {
   const timer = setInterval(look, beat_ms);
   timer.unref();
   return {
-    slept_ms() {
+    /** Milliseconds asleep since the watch began. */
+    slept_ms(): number {
       look();
       return total;
     },
-    stop: () => clearInterval(timer),
+    stop: (): void => clearInterval(timer),
   };
 }

@@ -1,6 +1,8 @@
+import { lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { privateFolder } from '../disk/private-folder.ts';
+import { CommandError } from '../../core/errors.ts';
+import { ifAbsent, ifThere } from '../disk/files.ts';
 import { homeOrNull } from './home.ts';
 
 /** What all workspaces of this user share: `~/.cache/phasebox`, or `~/Library/Caches/phasebox` on macOS. */
@@ -13,6 +15,20 @@ export async function userCache(): Promise<string> {
 
 /**
  * The same if there is no writable home folder. Other processes of this user must find it by its name, since they queue
- * for the machine there. Throws CommandError 3 if something else has that name.
+ * for the machine there. Throws CommandError 3 if something else has that name in the shared temp folder.
  */
-export const cacheInTemp = (): Promise<string> => privateFolder(join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`));
+export async function cacheInTemp(): Promise<string> {
+  const path = join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`);
+  await mkdir(path, { mode: 0o700 }).catch(ifThere(undefined));
+  if (await isPrivate(path)) return path;
+  throw new CommandError(
+    3,
+    `${path} is not used: it is not a folder of this user, or others may write to it. Remove it, or set XDG_CACHE_HOME to a folder of your own.`,
+  );
+}
+
+/** True for a folder, not a link, that belongs to this user and that no other user may write to. */
+export async function isPrivate(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(ifAbsent(null));
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o022) === 0;
+}

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CommandError } from '../../core/errors.ts';
-import { hasCode } from '../disk/files.ts';
+import { ifCode } from '../disk/files.ts';
 import { freeBytes } from '../host/disk-usage.ts';
 import { newFolder, notMade } from '../host/new-folder.ts';
 import { fileHash } from '../thread/content-hash.ts';
@@ -30,9 +30,8 @@ export interface Cloned {
 }
 
 /**
- * Copies files into a folder that appears complete or not at all. Files are cloned if the file system can. Links are
- * followed and never created, and each copy is verified by its hash. Throws CommandError 2 (target taken), 3 (disk
- * full, not writable) or 1 (a copy differs).
+ * Copies files into a folder that appears complete or not at all, cloned if the file system can, and verified by hash.
+ * Links are followed. Throws CommandError 2 (target taken), 3 (disk full, not writable) or 1 (a copy differs).
  */
 export async function cloneFolder({ pieces, target, signal, check }: CloneOptions): Promise<Cloned> {
   return newFolder(target, async (draft) => {
@@ -55,15 +54,9 @@ async function canClone(pieces: readonly Piece[], draft: string): Promise<boolea
   const first = pieces[0];
   if (first === undefined) return false;
   const probe = join(draft, '.probe');
-  try {
-    await copyFile(await realpath(first.from), probe, constants.COPYFILE_FICLONE_FORCE);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM')) return false;
-    throw error;
-  } finally {
-    await rm(probe, { force: true });
-  }
+  return copyFile(await realpath(first.from), probe, constants.COPYFILE_FICLONE_FORCE)
+    .then(() => true, ifCode(false, 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM'))
+    .finally(() => rm(probe, { force: true }));
 }
 
 async function totalBytes(pieces: readonly Piece[]): Promise<number> {

@@ -6,7 +6,7 @@ import { CommandError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { pythonHere, type Unfit, unfitFor } from '../../core/mlx/python-fit.ts';
 import { shellWord } from '../../core/shell.ts';
-import { driverPath } from '../host/driver-path.ts';
+import { driverPath } from '../host/package-root.ts';
 
 /** On Linux, mlx-lm alone comes without a backend. */
 const mlxPackages = process.platform === 'darwin' ? 'mlx-lm' : "'mlx[cpu]' mlx-lm";

@@ -4,7 +4,7 @@ import { jsonOrNull } from '../../core/json.ts';
 import { isMapping } from '../../core/mapping.ts';
 import type { Tensor } from '../../core/mlx/safetensors.ts';
 import { files } from '../../events/stages/mlx.ts';
-import { hasCode, readText, useFile } from '../disk/files.ts';
+import { ifCode, readText, useFile } from '../disk/files.ts';
 import type { TensorFile } from '../thread/parse-tensors.ts';
 import { tensorFileOrFault } from './tensor-file.ts';
 
@@ -47,17 +47,11 @@ async function settingsOf(folder: string): Promise<{ isDora: boolean; scale: unk
 }
 
 /** True if at least one tensor of every list is all zeros. */
-async function eachIsZero(path: string, { dataStart }: TensorFile, lists: readonly Tensor[][]): Promise<boolean> {
-  try {
-    return await useFile(open(path, 'r'), async (file) => {
-      for (const list of lists) if (!(await someIsZero(file, dataStart, list))) return false;
-      return true;
-    });
-  } catch (error) {
-    if (hasCode(error, 'ENOENT', 'EACCES')) return false;
-    throw error;
-  }
-}
+const eachIsZero = (path: string, { dataStart }: TensorFile, lists: readonly Tensor[][]): Promise<boolean> =>
+  useFile(open(path, 'r'), async (file) => {
+    for (const list of lists) if (!(await someIsZero(file, dataStart, list))) return false;
+    return true;
+  }).catch(ifCode(false, 'ENOENT', 'EACCES'));
 
 async function someIsZero(handle: FileHandle, dataStart: number, list: readonly Tensor[]): Promise<boolean> {
   for (const tensor of list) if (await isZero(handle, dataStart, tensor)) return true;

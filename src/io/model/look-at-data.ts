@@ -8,7 +8,7 @@ import { toolEnv } from '../../core/mlx/python.ts';
 import { type CheckReport, checkReport, type SplitReport, splitReport } from '../../events/data-report.ts';
 import { files, type RowKeys, rowKeys } from '../../events/stages/mlx.ts';
 import { type CheckCall, checkArgv } from '../../events/stages/train.ts';
-import { driverPath } from '../host/driver-path.ts';
+import { driverPath } from '../host/package-root.ts';
 
 /** Checks data that no run has yet, with python/check_data.py. Throws CommandError 3 if the check itself fails. */
 export const lookAtData = (python: string, call: LookCall, signal: AbortSignal): Promise<CheckReport> =>
@@ -41,13 +41,8 @@ export async function splitData(
 /** The output of a driver. If it fails, throws CommandError 3 with the last lines of its output. */
 async function run(argv: readonly string[], cwd: string, cancelSignal?: AbortSignal): Promise<string> {
   const [program = '', ...words] = argv;
-  const options = {
-    cwd,
-    env: toolEnv({}),
-    reject: false,
-    ...(cancelSignal === undefined ? {} : { cancelSignal }),
-  } as const;
-  const ended = await execa(program, words, options);
+  const canceled = cancelSignal === undefined ? {} : { cancelSignal };
+  const ended = await execa(program, words, { cwd, env: toolEnv({}), reject: false, ...canceled });
   cancelSignal?.throwIfAborted();
   if (!ended.failed) return ended.stdout;
   const said = ended.stderr.trim().split('\n').slice(-5).join('\n');

@@ -10,10 +10,7 @@ import { smallJson } from '../thread/parse-tensors.ts';
 import { runTask } from '../thread/run-task.ts';
 import { claimedHeader, tensorFileOrFault } from './tensor-file.ts';
 
-/**
- * The content of a model folder, and whether it can be loaded. Only headers, sizes and the small JSON files are read. A
- * tokenizer of 10 MB would block the event loop, so it is parsed in a thread.
- */
+/** The content of a model folder, by headers, sizes and small JSON files. Large JSON is parsed in a thread. */
 export async function readModelFolder(folder: string): Promise<ModelFolder> {
   if (await isSmall(folder)) return parseModelFolder(folder);
   return runTask('modelFolder', folder, null).catch(tooMuchMemory(folder));
@@ -57,10 +54,7 @@ const tooMuchMemory =
 
 const shapes = new Map<string, Promise<ModelShape | null>>();
 
-/**
- * The sizes of a model: from its own headers if it is complete on this machine, else from its name. Null if nothing is
- * known. The result is kept while the folder is unchanged, since every stage needs it.
- */
+/** The sizes of a model by its headers, else by its name, else null. Kept while the folder is unchanged. */
 export async function readModelShape(source: string, folder: string | null): Promise<ModelShape | null> {
   const found = folder === null ? null : await stat(folder).catch(ifAbsent(null));
   if (folder === null || found === null) return shapeOfName(source);

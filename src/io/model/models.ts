@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { type ModelFault, otherForm, remedy } from '../../core/mlx/model-fault.ts';
-import { hasCode, listNames, readText } from '../disk/files.ts';
+import type { JournalLine, Run } from '../../events/run.ts';
+import { ifCode, isFolder, listNames, readText } from '../disk/files.ts';
 import { absolutePath, homeFolder } from '../host/home.ts';
 import { indexFile, parseShardNames } from '../thread/parse-model.ts';
 import { smallJson } from '../thread/parse-tensors.ts';
@@ -24,11 +25,7 @@ export function hubCache(env: NodeJS.ProcessEnv = process.env): string {
  */
 export async function resolveModel(source: string, revision: string | null, root: string): Promise<FoundModel> {
   const folder = absolutePath(source, root);
-  const isFolder = await stat(folder).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
-  if (isFolder) return inFolder(folder);
+  if (await isFolder(folder)) return inFolder(folder);
   if (/^[./~]/.test(source) || !hubId.test(source)) {
     const hint = 'relative paths are resolved from the workspace; a hub id has the form org/name';
     return { found: false, kind: 'folder', message: `the folder ${folder} does not exist`, hint };
@@ -69,8 +66,7 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
     return missing(`${id}${of} is not a folder in the workspace, and is not in the Hub cache (${cache})`);
   const folder = join(home, 'snapshots', commit);
   const blobs = await listNames(join(home, 'blobs'));
-  // A download that was killed leaves `<etag>.<random>.incomplete` permanently. What was fetched since then is
-  // complete.
+  // A killed download leaves `<etag>.<random>.incomplete` permanently. What was fetched since then is complete.
   const cut = blobs.find((name) => name.endsWith('.incomplete') && !blobs.includes(name.split('.')[0] ?? name));
   if (cut !== undefined) return missing(`${id} is only partly fetched: ${join(home, 'blobs', cut)} is there`);
   const fault = await incomplete(folder);
@@ -100,12 +96,9 @@ async function incomplete(folder: string): Promise<ModelFault | null> {
   const weights = names.filter((name) => name.endsWith('.safetensors'));
   if (weights.length === 0) return absent(`${folder} has no .safetensors file`);
   for (const name of ['config.json', ...new Set([...weights, ...(await indexed(folder))])]) {
-    const bytes = await stat(join(folder, name)).then(
-      (entry) => entry.size,
-      (error: unknown) => (hasCode(error, 'ENOENT', 'ELOOP', 'ENOTDIR') ? null : Promise.reject(error)),
-    );
-    if (bytes === null) return { kind: 'missing', problem: `${join(folder, name)} is missing` };
-    if (bytes === 0) return { kind: 'missing', problem: `${join(folder, name)} is empty` };
+    const file = await stat(join(folder, name)).catch(ifCode(null, 'ENOENT', 'ELOOP', 'ENOTDIR'));
+    if (file === null) return { kind: 'missing', problem: `${join(folder, name)} is missing` };
+    if (file.size === 0) return { kind: 'missing', problem: `${join(folder, name)} is empty` };
   }
   return null;
 }
@@ -115,4 +108,21 @@ async function indexed(folder: string): Promise<readonly string[]> {
   const path = join(folder, indexFile);
   const { size } = await stat(path).catch(() => ({ size: 0 }));
   return size <= smallJson ? parseShardNames(path) : runTask('shardNames', path, null);
+}
+
+/** The commit at which a run's base model was first found, else what the config asks for (null means the newest). */
+export function baseRevision(model: NonNullable<Run['model']>, journal: readonly JournalLine[]): string | null {
+  const fetched = journal.findLast((line) => line.event === 'fetched');
+  return fetched?.event === 'fetched' && fetched.revision !== null ? fetched.revision : model.revision;
+}
+
+/** Where a run's base model is now: as at acceptance, or by name at one commit if it was fetched later. */
+export async function findBaseModel(
+  { model }: Run,
+  journal: readonly JournalLine[],
+  root: string,
+): Promise<FoundModel | null> {
+  if (model === null) return null;
+  if (model.folder !== null) return { found: true, folder: model.folder, revision: model.revision };
+  return resolveModel(model.source, baseRevision(model, journal), root);
 }

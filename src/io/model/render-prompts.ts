@@ -9,7 +9,7 @@ import { type Rendered, type RenderJob, rendering } from '../../core/score/rende
 import { listNames, readText, writeWhole } from '../disk/files.ts';
 import { textHash } from '../disk/hash.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { driverPath } from '../host/driver-path.ts';
+import { driverPath } from '../host/package-root.ts';
 import { contentHash } from '../thread/content-hash.ts';
 import { readFacts } from './facts.ts';
 
@@ -107,18 +107,14 @@ async function keep(keys: Keys, answer: Rendered | undefined, { kept, keeps }: R
 const answerList = z.array(z.union([rendering, z.strictObject({ failed: z.string() })]));
 
 async function ask(jobs: readonly RenderJob[], { python, date, env = {} }: Renderer): Promise<Rendered[]> {
-  const {
-    stdout,
-    stderr,
-    failed: broken,
-  } = await execa(python, [driverPath('render_prompts')], {
+  const ended = await execa(python, [driverPath('render_prompts')], {
     input: JSON.stringify({ date, jobs }),
     env: toolEnv(env),
     timeout: longest_ms,
     reject: false,
   });
-  const answers = parsedOrNull(answerList, stdout);
-  if (broken || answers === null) return jobs.map(() => failed(broken ? lastLine(stderr) : noAnswer));
+  const answers = parsedOrNull(answerList, ended.stdout);
+  if (ended.failed || answers === null) return jobs.map(() => failed(ended.failed ? lastLine(ended.stderr) : noAnswer));
   return answers.map((one) => ('failed' in one ? failed(one.failed) : { ok: true, rendering: one }));
 }
 

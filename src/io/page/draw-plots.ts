@@ -20,14 +20,6 @@ import { inParallel } from '../disk/in-parallel.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 
-/** A drawn plot. `file` is relative to artifacts/, and `title` is its alternative text. */
-export interface Drawn {
-  readonly name: PlotName;
-  readonly file: string;
-  readonly title: string;
-  readonly svg: string;
-}
-
 export interface PlotInput {
   readonly rows: readonly Row[];
   /** Of the phases on the page. */
@@ -51,26 +43,24 @@ export async function planPlots(artifacts: string, { rows, summaries, phases }: 
 
 type PlannedPlots = ReturnType<typeof plotSpecs>;
 
-/** The path of each plot, relative to artifacts/, and what it shows. */
-export const captionsOf = (plots: PlannedPlots): Omit<Drawn, 'svg'>[] =>
-  [...plots].map(([name, spec]) => ({ name, file: plotNames[name], title: String(spec.description ?? '') }));
+/** The path of each plot, relative to artifacts/, and its alternative text. */
+export const captionsOf = (plots: PlannedPlots): { readonly file: string; readonly title: string }[] =>
+  [...plots].map(([name, { description }]) => ({ file: plotNames[name], title: String(description ?? '') }));
 
-/** Draws plots into artifacts/plots/, and deletes those without data. */
-export async function drawPlots(artifacts: string, plots: PlannedPlots): Promise<readonly Drawn[]> {
-  const drawn: Drawn[] = [];
+/** Draws plots into artifacts/plots/, and deletes those without data. Returns the SVG by path, relative to artifacts/. */
+export async function drawPlots(artifacts: string, plots: PlannedPlots): Promise<Map<string, string>> {
+  const drawn = new Map<string, string>();
   if (plots.size > 0) await mkdir(join(artifacts, dirname(plotNames.overall)), { recursive: true });
   // The folder of the workspace may be a link on purpose.
   for (const name of Object.keys(plotNames) as PlotName[])
     if (!plots.has(name)) await removeInside(await realpath(artifacts), plotNames[name]);
-  for (const caption of captionsOf(plots)) {
-    const { name, file } = caption;
+  for (const [name, spec] of plots) {
     // Imported only here: Vega takes longer to load than most commands take in all.
     const { renderPlot } = await import('./render-plot.ts');
-    const spec = plots.get(name);
-    if (spec === undefined) continue;
     const svg = await renderPlot(spec, name);
-    if ((await readText(join(artifacts, file))) !== svg) await writeWhole(join(artifacts, file), svg);
-    drawn.push({ ...caption, svg });
+    const path = join(artifacts, plotNames[name]);
+    if ((await readText(path)) !== svg) await writeWhole(path, svg);
+    drawn.set(plotNames[name], svg);
   }
   return drawn;
 }

@@ -12,9 +12,9 @@ import { inParallel } from '../disk/in-parallel.ts';
 
 /** The parts of phase.json on the page. The record itself was validated when it was written. */
 const shown = z.object({
-  title: z.string().nullish(),
-  hypothesis: z.string().nullish(),
-  criteria: criteria.nullish(),
+  title: z.string().nullable().default(null),
+  hypothesis: z.string().nullable().default(null),
+  criteria: criteria.nullable().default(null),
 });
 
 interface Found {
@@ -33,15 +33,7 @@ export async function readPhases(artifacts: string): Promise<Found> {
       if (record === null) return;
       const { phase, accepted, runs, config } = record;
       if (phase !== name) throw new DamagedFile(path, `it is the record of phase ${phase}`);
-      const { title, hypothesis, criteria: written } = shown.parse(config);
-      phases.push({
-        phase,
-        accepted,
-        runs,
-        title: title ?? null,
-        hypothesis: hypothesis ?? null,
-        criteria: written ?? null,
-      });
+      phases.push({ phase, accepted, runs, ...shown.parse(config) });
     } catch (error) {
       const why =
         error instanceof z.ZodError

@@ -1,8 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
-import * as z from 'zod';
 import { DamagedFile, messageOf } from '../../core/errors.ts';
 import { writePages } from './pages.ts';
-import type { PagesReply } from './pages-process.ts';
+import { type PagesReply, pagesOrder } from './pages-process.ts';
 
 /** The process that writes the pages once, for `up`. Its memory (mostly Vega's) is free when it ends. */
 
@@ -10,12 +9,10 @@ import type { PagesReply } from './pages-process.ts';
 // with eight times the budget the pages take a quarter less of the CPU. A V8 without this flag only says so.
 setFlagsFromString('--interrupt-budget=1000000');
 
-const order = z.object({ artifacts: z.string(), state: z.string(), only: z.array(z.string()) });
-
 async function reply(message: unknown): Promise<PagesReply> {
   try {
-    const { only, ...workspace } = order.parse(message);
-    const { warnings } = await writePages(workspace, { only: new Set(only) });
+    const { only, ...workspace } = pagesOrder.parse(message);
+    const { warnings } = await writePages(workspace, new Set(only));
     return { kind: 'written', warnings };
   } catch (error) {
     const text = messageOf(error);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
 import { messageOf } from '../../core/errors.ts';
 
 /** The result of writing the pages. `passes` means that the error can be transient, so another try makes sense. */
@@ -10,12 +11,13 @@ export type PagesReply =
   | { readonly kind: 'written'; readonly warnings: readonly string[] }
   | { readonly kind: 'failed'; readonly message: string; readonly stack: string; readonly passes: boolean };
 
-export interface PagesOrder {
-  readonly artifacts: string;
-  readonly state: string;
+export const pagesOrder = z.object({
+  artifacts: z.string(),
+  state: z.string(),
   /** The phases whose answers may have changed. */
-  readonly only: readonly string[];
-}
+  only: z.array(z.string()).readonly(),
+});
+export type PagesOrder = z.infer<typeof pagesOrder>;
 
 /** Next to this file, as source and in the bundle (scripts/build.mjs). */
 const program = fileURLToPath(new URL(`./pages-child${extname(fileURLToPath(import.meta.url))}`, import.meta.url));

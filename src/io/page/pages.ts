@@ -10,13 +10,13 @@ import type { Quote } from '../../core/page/report-prompts.ts';
 import { latestAndBest, mostShown, selectForPage } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';
 import { readAnswered } from '../artifacts/answered-runs.ts';
-import { missingRuns } from '../artifacts/missing-runs.ts';
+import { missingRuns } from '../artifacts/removed-runs.ts';
 import { readResults } from '../artifacts/results-file.ts';
 import { writeComparison } from '../artifacts/results-store.ts';
 import { writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { packageRoot } from '../host/package-root.ts';
-import { livingBrokerNote } from '../workspace/broker-note.ts';
+import { livingBrokerNote } from '../workspace/state-files.ts';
 import { captionsOf, drawPlots, planPlots } from './draw-plots.ts';
 import { readPhases, readScores } from './page-input.ts';
 import { writeHtml } from './write-html.ts';
@@ -61,22 +61,17 @@ async function readQuote(artifacts: string, groups: readonly Group[]): Promise<Q
   return answered === null ? null : quoteOf(answered, telling);
 }
 
-export interface PageOptions {
-  /** The phases whose answers may have changed. Absent means all. */
-  readonly only?: ReadonlySet<string>;
-}
-
 interface Workspace {
   readonly artifacts: string;
   readonly state?: string;
 }
 
 /**
- * Renders artifacts/COMPARISON.md, how.md, runs.md, the plots and each phase's answers.md from the files on disk, and
- * report.html and the other HTML pages from these. Of many phases and runs it reads and shows only the latest and the
- * best.
+ * Writes COMPARISON.md, how.md, runs.md, plots and answers.md from the files on disk, and HTML pages from these. Of
+ * many runs it reads and shows the latest and the best. `only`: phases whose answers may have changed. Absent means
+ * all.
  */
-export async function writePages(workspace: Workspace, { only }: PageOptions = {}): Promise<Pages> {
+export async function writePages(workspace: Workspace, only?: ReadonlySet<string>): Promise<Pages> {
   const { artifacts } = workspace;
   const { rows, damaged } = await readResults(artifacts);
   const { phases, warnings } = await readPhases(artifacts);

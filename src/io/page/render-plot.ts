@@ -25,9 +25,8 @@ textMetrics.width = (item, text): number => {
 };
 
 /**
- * Renders a Vega-Lite specification as an SVG document without scripts, with a transparent background, light or dark
- * like its viewer. `id` prefixes the names that the drawing refers to, so that several can be in one page. The same
- * specification gives the same bytes.
+ * Renders a Vega-Lite specification as SVG without scripts, transparent, light or dark like its viewer. `id` prefixes
+ * its names, so that several can be in one page. The same specification gives the same bytes.
  */
 export async function renderPlot(spec: TopLevelSpec, id: string): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });

@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readText, writeWhole } from '../disk/files.ts';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { CommandError } from '../../core/errors.ts';
+import { dataPage } from '../../core/page/data-page.ts';
+import type { DataReport } from '../../core/page/data-report.ts';
+import { generator } from '../../core/page/html-document.ts';
+import { ifAbsent, readText, writeWhole } from '../disk/files.ts';
 import { packageRoot } from '../host/package-root.ts';
-import type { Drawn } from './draw-plots.ts';
 
 export const pageStyle = (): Promise<string> => readFile(join(packageRoot().folder, 'templates/page.css'), 'utf8');
 
@@ -22,9 +25,8 @@ export interface HtmlSource {
 export async function writeHtml(
   artifacts: string,
   pages: readonly HtmlSource[],
-  drawn: readonly Pick<Drawn, 'file' | 'svg'>[],
+  plots: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const plots = new Map(drawn.map(({ file, svg }) => [file, svg]));
   const style = await pageStyle();
   const { htmlPage } = await import('../../core/page/html-page.ts');
   for (const { page, markdown: shown } of pages) {
@@ -34,3 +36,18 @@ export async function writeHtml(
     if ((await readText(file)) !== html) await writeWhole(file, html);
   }
 }
+
+/** Throws CommandError 2 if the page cannot be written there. This is checked before the data is read. */
+export async function pagePlace(file: string): Promise<string> {
+  const path = resolve(file);
+  const folder = await stat(dirname(path)).catch(ifAbsent(null));
+  if (folder?.isDirectory() !== true) throw new CommandError(2, `--html ${file}: ${dirname(path)} is not a folder.`);
+  const found = await stat(path).catch(ifAbsent(null));
+  if (found === null) return path;
+  const isOurs = found.isFile() && (await readText(path))?.includes(`name="generator" content="${generator}"`);
+  if (isOurs === true) return path;
+  throw new CommandError(2, `--html ${file}: it exists and is not a page of phasebox. Give another name.`);
+}
+
+export const writeDataPage = async (path: string, report: DataReport): Promise<void> =>
+  writeWhole(path, dataPage(report, await pageStyle()));

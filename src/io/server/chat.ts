@@ -23,9 +23,8 @@ type TryResult =
   | { readonly kind: 'broken'; readonly error: Error };
 
 /**
- * Requests one chat completion. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER (not a chat
- * completion, or that of another model), CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status,
- * STOPPED.
+ * Requests one chat completion. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER,
+ * CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status, STOPPED.
  */
 export async function askModel(request: ChatRequest, server: ChatServer): Promise<ChatReply> {
   for (let failures = 0; ; ) {
@@ -52,7 +51,7 @@ async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Ch
   const start = now();
   const awake_s = (): number => Math.max(0, now() - start - sleep.slept_ms()) / 1000;
   try {
-    const answer = await post(`${url}/v1/chat/completions`, request.body, AbortSignal.any([signal, limit.signal]));
+    const answer = await send(`${url}/v1/chat/completions`, AbortSignal.any([signal, limit.signal]), request.body);
     return { kind: 'answered', ...answer, seconds: awake_s() };
   } catch (error) {
     if (signal.aborted) throw new StageError('STOPPED', 'it was waiting for an answer', { cause: error });
@@ -92,28 +91,18 @@ function complaint(text: string): string {
   return (typeof error === 'string' ? error : text).slice(0, 500);
 }
 
-/** POSTs JSON. Not by fetch, which stops waiting when an answer takes 300 s: here `signal` is the only limit. */
-export function post(url: string, body: unknown, signal: AbortSignal): Promise<{ status: number; text: string }> {
-  const payload = Buffer.from(JSON.stringify(body));
-  const headers = { 'content-type': 'application/json', 'content-length': payload.length };
-  return send({ url, method: 'POST', headers, signal }, payload);
-}
-
-/** GETs a page. */
-export function get(url: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
-  return send({ url, method: 'GET', headers: {}, signal });
-}
-
-interface Sent {
-  readonly url: string;
-  readonly method: string;
-  readonly headers: Readonly<Record<string, string | number>>;
-  readonly signal: AbortSignal;
-}
-
-function send({ url, ...options }: Sent, payload?: Buffer): Promise<{ status: number; text: string }> {
+/**
+ * GETs a page, or POSTs `body` as JSON. Not by fetch, which stops waiting when an answer takes 300 s: here `signal` is
+ * the only limit.
+ */
+export function send(url: string, signal: AbortSignal, body?: object): Promise<{ status: number; text: string }> {
+  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const posted = payload && {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': payload.length },
+  };
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(url, { ...options, agent: false }, (incoming) => {
+    const outgoing = httpRequest(url, { ...posted, signal, agent: false }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', reject);

@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
-import type { ChatReply, ChatRequest } from '../../core/score/chat.ts';
+import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
+import { filesBytes } from '../host/disk-usage.ts';
+import { pause, settled } from '../tool/settled.ts';
 import { clearControl } from '../tool/tool-process.ts';
-import { askModel } from './chat.ts';
+import { askModel, send } from './chat.ts';
 import { type Child, closeServer, type ServerStart, spawnServer } from './server-child.ts';
-import { awaitReady } from './server-ready.ts';
 
 /** A child process that was verified to be the one that answers at `url`. */
 export interface RunningServer {
@@ -25,8 +28,15 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
   for (let attempt = 1; ; attempt += 1) {
     const child = await spawnServer(start);
     try {
-      const { nonce } = await awaitReady(child, start);
-      if (nonce !== null) return running(child, start, nonce);
+      const nonce = await awaitReady(child, start);
+      if (nonce !== null)
+        return {
+          url: child.url,
+          nonce,
+          ask: (request) => askModel(request, { url: child.url, signal: child.signal, broken: child.broken }),
+          check: child.check,
+          close: () => closeServer(child, start),
+        };
     } catch (error) {
       await closeServer(child, start);
       throw error;
@@ -42,12 +52,112 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
   }
 }
 
-function running(child: Child, start: ServerStart, nonce: string): RunningServer {
-  return {
-    url: child.url,
-    nonce,
-    ask: (request) => askModel(request, { url: child.url, signal: child.signal, broken: child.broken }),
-    check: child.check,
-    close: () => closeServer(child, start),
+const poll_ms = 50;
+const taken = /Address already in use|EADDRINUSE|\[Errno (?:48|98)\]/;
+
+/** Python with mlx_lm may need a minute from a cold disk, but never five. */
+const startSilence_ms = 5 * 60_000;
+/** A model that loads more slowly than this cannot be used anyway. */
+const slowestLoad_bytes_s = 20e6;
+/** How long another server may answer on our port while our child neither reports that it lost the port nor gets it. */
+const strangerPatience_ms = 60_000;
+
+/**
+ * Waits until the model is loaded and the server is verified to be ours.
+ * @returns The nonce in the child's own log that verifies it, or null if the child lost its port to another process.
+ */
+async function awaitReady(child: Child, start: ServerStart): Promise<string | null> {
+  const limit_ms = start.silence_ms ?? startSilence_ms + ((await filesBytes(start.model)) / slowestLoad_bytes_s) * 1000;
+  const look = silenceWatch(child);
+  let wait: Wait = { code: 'SERVER_DIED', limit_ms, what: 'it does not answer' };
+  for (;;) {
+    // Checked first and last: mlx_lm's server lives on without its port, in the thread that generates. Others end.
+    const lost = async (): Promise<boolean> => taken.test(await child.log.text());
+    if (await lost()) return null;
+    try {
+      await look(wait);
+    } catch (error) {
+      if (!child.signal.aborted && (await lost())) return null;
+      throw error;
+    }
+    const proof = await proveIdentity(child);
+    if (typeof proof === 'object') {
+      await warmUp(child, look, { code: 'SERVER_DIED', limit_ms, what: 'its model is not loaded' });
+      return proof.nonce;
+    }
+    if (proof === 'stranger') {
+      const what = `${child.url} answers, but what it was asked is not in ${child.tool.log}`;
+      wait = { code: 'WRONG_SERVER', limit_ms: Math.min(limit_ms, strangerPatience_ms), what };
+    }
+    await delay(poll_ms);
+  }
+}
+
+/**
+ * Requests a page with a name that exists nowhere else. mlx_lm's server logs every request in every version, and logs
+ * it before it answers. So the name in our own child's log verifies that the answer was its own.
+ */
+async function proveIdentity(child: Child): Promise<{ readonly nonce: string } | 'stranger' | 'none'> {
+  const nonce = randomBytes(16).toString('hex');
+  try {
+    const signal = AbortSignal.any([child.signal, AbortSignal.timeout(5000)]);
+    if ((await send(`${child.url}/health`, signal)).status !== 200) return 'none';
+    await send(`${child.url}/phasebox-${nonce}`, signal);
+  } catch {
+    // Refused, reset or silent: it is not up yet. The watch on process and log reports if it never will be.
+    return 'none';
+  }
+  return (await child.log.text()).includes(nonce) ? { nonce } : 'stranger';
+}
+
+/** The server answers before its model is loaded (0.30 and 0.32), so one token is requested without a time limit. */
+async function warmUp(child: Child, look: Look, wait: Wait): Promise<void> {
+  const loaded = new AbortController();
+  const body = { model: requestModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1, temperature: 0 };
+  const asked = askModel(
+    { body, timeout_s: Number.POSITIVE_INFINITY, retries: 0 },
+    { url: child.url, signal: AbortSignal.any([child.signal, loaded.signal]), broken: child.broken },
+  );
+  const answered = settled(asked);
+  try {
+    while (!answered.aborted) {
+      await look(wait);
+      await pause(poll_ms, answered);
+    }
+  } finally {
+    loaded.abort();
+    await asked.catch(() => undefined); // awaited again below
+  }
+  // The log of a failed load says more than "HTTP 404".
+  await look(wait);
+  const reply = await asked;
+  if (reply.error !== null) throw new StageError('SERVER_DIED', `its first answer was ${reply.error}`);
+}
+
+/** What it waits for, how long the log may be silent, and what it means if the log is silent for longer. */
+interface Wait {
+  readonly code: 'SERVER_DIED' | 'WRONG_SERVER';
+  readonly limit_ms: number;
+  readonly what: string;
+}
+
+/** Throws STOPPED, what the child's `check` throws, or the code of the wait if the log was silent for too long. */
+type Look = (wait: Wait) => Promise<void>;
+
+/** Counts how long the log has not grown, in steps of at most a second, so that sleep does not count. */
+function silenceWatch(child: Child): Look {
+  let length = -1;
+  let silent_ms = 0;
+  let last = performance.now();
+  return async ({ code, limit_ms, what }) => {
+    if (child.signal.aborted) throw new StageError('STOPPED', 'the model server was starting');
+    await child.check();
+    const now = performance.now();
+    const text = await child.log.text();
+    silent_ms = text.length === length ? silent_ms + Math.min(1000, now - last) : 0;
+    length = text.length;
+    last = now;
+    if (silent_ms > limit_ms)
+      throw new StageError(code, `${what}, and its log has not grown for ${Math.ceil(limit_ms / 60_000)} min`);
   };
 }

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { isMapping, type Mapping } from '../../core/mapping.ts';
@@ -8,6 +8,7 @@ import { refusedStart } from '../../core/mlx/python.ts';
 import { indexProblem, shardSetProblem } from '../../core/mlx/safetensors.ts';
 import { parseTolerant } from '../../core/score/tolerant-json.ts';
 import { ifAbsent } from '../disk/files.ts';
+import { filesBytes } from '../host/disk-usage.ts';
 import {
   damaged,
   missing,
@@ -58,7 +59,7 @@ export async function parseModelFolder(folder: string): Promise<ModelFolder> {
     whole: true,
     tensors,
     isMlx: [...shards.value.values()].every(({ isMlx }) => isMlx),
-    bytes: await folderBytes(folder, names),
+    bytes: await filesBytes(folder),
     config: config.value,
   };
 }
@@ -151,14 +152,3 @@ const readJson = (path: string, most = mostJsonBytes): Promise<Read<Mapping>> =>
   });
 
 const listFolder = (folder: string): Promise<string[] | null> => readdir(folder).catch(ifAbsent(null));
-
-async function folderBytes(folder: string, names: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(
-    names.map(async (name) => {
-      // A link without a target (a README in the Hub cache) takes no space.
-      const entry = await stat(join(folder, name)).catch(ifAbsent(null));
-      return entry?.isFile() ? entry.size : 0;
-    }),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
-}

@@ -21,9 +21,8 @@ const entry = new URL(isSource ? './worker.ts' : './thread.js', import.meta.url)
 const sourceCode = `import('tsx/esm/api').then(({ register }) => { register(); return import('${entry.href}'); });`;
 
 /**
- * Runs a task in a thread, so that the event loop is not blocked. Throws what the task throws, and TaskTimeout if the
- * task is silent for longer than the limit. A `limit_ms` of null is for tasks that always end, such as reading a file
- * of any size.
+ * Runs a task in a thread. Throws what the task throws, and TaskTimeout if it is silent for longer than the limit. A
+ * `limit_ms` of null is for tasks that always end, such as reading a file of any size.
  */
 export function runTask<N extends TaskName>(
   name: N,

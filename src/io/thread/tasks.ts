@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { ScorableAnswer, Suite } from '../../events/suite.ts';
 
 /** Reports what the task works on, which is named if the task does not end. */
@@ -14,10 +16,7 @@ interface Scored {
   readonly repeats?: number | undefined;
 }
 
-/**
- * The tasks that can run in a thread: plain data in, plain data out, the same result as on the main thread. Each task
- * loads only its own code, since a thread starts with nothing loaded.
- */
+/** Tasks of a thread: plain data in and out. Each loads only its own code, since a thread starts with nothing. */
 export const tasks = {
   async yaml({ bytes, file }: Text) {
     const { readYamlData } = await import('../../core/config/read-yaml.ts');
@@ -38,8 +37,9 @@ export const tasks = {
     });
   },
   async hash(path: string) {
-    const { hashInParts } = await import('../disk/hash.ts');
-    return hashInParts(path);
+    const hash = createHash('sha256');
+    for await (const part of createReadStream(path, { highWaterMark: 4 * 2 ** 20 })) hash.update(part);
+    return hash.digest('hex');
   },
   async modelFolder(folder: string) {
     const { parseModelFolder } = await import('./parse-model.ts');

@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { textHash } from '../disk/hash.ts';
 import { hubCache } from '../model/models.ts';
 import { followLog, logTail } from './follow-log.ts';
+import { pause, settled } from './settled.ts';
 import { clearControl, findTool, isAlive, type RunningTool, startTool } from './tool-process.ts';
 
 /** A model of the Hub to fetch into the cache. */
@@ -76,12 +76,10 @@ export async function download(wanted: Wanted, means: DownloadMeans): Promise<Do
 
 /** True if it was stopped because it was no longer needed. */
 async function endUnwanted(running: RunningTool, { signal, isWanted }: DownloadMeans): Promise<boolean> {
-  const over = new AbortController();
-  const end = (): void => over.abort();
-  void running.ended.then(end, end);
+  const over = AbortSignal.any([settled(running.ended), signal]);
   for (;;) {
-    await delay(ask_ms, undefined, { signal: AbortSignal.any([over.signal, signal]) }).catch(() => undefined); // finished
-    if (over.signal.aborted || signal.aborted) return false;
+    await pause(ask_ms, over);
+    if (over.aborted) return false;
     if (await isWanted()) continue;
     await running.stop();
     return true;

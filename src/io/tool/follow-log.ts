@@ -6,8 +6,8 @@ import { useText } from '../disk/files.ts';
 const poll_ms = 200;
 
 /**
- * Passes every line of a growing log file to `onLine` (without colours, also split at \r) until `ended` has settled and
- * the file is read to its end. Rejects with what `onLine` throws.
+ * Passes every line of a growing log to `onLine`, without colours, also split at \r, until `ended` has settled and all
+ * is read. Rejects with what `onLine` throws.
  */
 export async function followLog(path: string, ended: Promise<unknown>, onLine: (line: string) => void): Promise<void> {
   let over = false;
@@ -16,8 +16,7 @@ export async function followLog(path: string, ended: Promise<unknown>, onLine: (
     over = true;
     wake();
   });
-  // Its rejection is handled below, also if it rejects while a line is refused. Racing it with every pause of a long
-  // night would accumulate handlers.
+  // Handled below, also if it rejects while a line is refused. A race with every pause would accumulate handlers.
   end.catch(() => undefined);
   const lines = splitter(onLine);
   let position = 0;

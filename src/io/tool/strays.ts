@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ifAbsent } from '../disk/files.ts';
 import { commandLine, holdersOf } from '../host/process-facts.ts';
+import { settled } from './settled.ts';
 import { exitCode } from './tool-process.ts';
 
 /** Processes that end together with the tool have ended by then. */
@@ -9,21 +10,17 @@ const patience_ms = 2000;
 const longestLine = 200;
 
 /**
- * Reports once which processes keep an ended tool from being finished: those that it started and that still hold its
- * fifo open. In a session of their own, none of our signals reaches them. `tell` is not called if `ended` settles
- * before.
+ * Reports once which processes keep an ended tool from being finished: what it started still holds its fifo open, in a
+ * session that none of our signals reaches. `tell` is not called if `ended` settles before.
  */
 export async function watchStrays(dir: string, ended: Promise<unknown>, tell: (text: string) => void): Promise<void> {
-  const over = new AbortController();
-  const end = (): void => over.abort();
-  void ended.then(end, end);
-  const pause = (): Promise<void> =>
-    delay(patience_ms, undefined, { signal: over.signal, ref: false }).catch(() => undefined); // aborted: it has finished
-  for (let code: number | null = null; !over.signal.aborted; code = await exitCode(dir)) {
-    await pause();
-    if (code === null || over.signal.aborted) continue;
+  const over = settled(ended);
+  for (let code: number | null = null; !over.aborted; code = await exitCode(dir)) {
+    // It does not keep this process from ending. Aborted: the tool has finished.
+    await delay(patience_ms, undefined, { signal: over, ref: false }).catch(() => undefined);
+    if (code === null || over.aborted) continue;
     const who = await holders(dir);
-    if (over.signal.aborted) return;
+    if (over.aborted) return;
     const named = who.length === 0 ? 'which process, this user cannot see' : who.join('; ');
     tell(`waits: its tool ended with code ${code}, but what it started still runs (${named})`);
     return;

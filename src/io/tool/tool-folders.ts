@@ -1,8 +1,10 @@
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Span } from '../../core/run/worked.ts';
 import { ifAbsent } from '../disk/files.ts';
-import { findTool, isAlive } from './tool-process.ts';
+import { ifDamaged } from '../disk/own-file.ts';
+import { exitCode, findTool, isAlive, readCommand, startedBy } from './tool-process.ts';
 
 /** TERM gets 8 s until KILL. A tool that still runs after this does not belong to us. */
 const patience_ms = 12_000;
@@ -21,10 +23,7 @@ export async function hasLiveTool(folder: string): Promise<boolean> {
   return alive.includes(true);
 }
 
-/**
- * Stops every tool in a folder and below. One that was spawned and has not started never will. Returns the folders of
- * those that still run and could not be verified to be ours.
- */
+/** Stops all tools in a folder and below. Returns the folders of those that run and were not verified to be ours. */
 export async function endTools(folder: string): Promise<string[]> {
   const folders = await toolFolders(folder);
   const held = await Promise.all(folders.map(async (one) => ((await endTool(one)) ? [] : [one])));
@@ -43,3 +42,27 @@ async function endTool(folder: string): Promise<boolean> {
   }
   return true;
 }
+
+/** When each tool in a folder and below worked, by the files of its wrapper. One that still runs works until now. */
+export async function toolSpans(folder: string): Promise<Span[]> {
+  const spans = await Promise.all((await toolFolders(folder)).map((dir) => spanOf(dir).catch(ifDamaged(null))));
+  return spans.filter((span) => span !== null);
+}
+
+async function spanOf(dir: string): Promise<Span | null> {
+  if ((await startedBy(dir)) === null) return null;
+  const from = await changed(join(dir, 'started'));
+  if (from === null) return null;
+  return { from, to: (await endOf(dir)) ?? from };
+}
+
+/** A server without `up` only waits, so its work ended with its last request. A killed wrapper leaves no `exit`. */
+async function endOf(dir: string): Promise<number | null> {
+  const isServer = (await readCommand(dir))?.server === true;
+  if (!isServer && (await isAlive(dir))) return Date.now();
+  const left = !isServer && (await exitCode(dir)) !== null ? 'exit' : 'log.txt';
+  return changed(join(dir, left));
+}
+
+const changed = async (path: string): Promise<number | null> =>
+  (await lstat(path).catch(ifAbsent(null)))?.mtimeMs ?? null;

@@ -10,7 +10,7 @@ import { StageError } from '../../core/errors.ts';
 import { parsedOrNull } from '../../core/json.ts';
 import { hasCode, isOddFile, readText, useFile } from '../disk/files.ts';
 import { ifDamaged } from '../disk/own-file.ts';
-import { bootId, commandLine, groupMembers, holdersOf } from '../host/process-facts.ts';
+import { bootId, commandLine, groupMembers, holdersOf, sendSignal } from '../host/process-facts.ts';
 
 const wrapper = fileURLToPath(new URL('./wrap.sh', import.meta.url));
 /** The whole nonce: a part of it could be an argument of any process. */
@@ -154,10 +154,10 @@ interface Held {
 async function endHeld({ leader, nonce }: Held): Promise<void> {
   const isThere = async (): Promise<boolean> => (await commandLine(leader))?.split(' ').includes(nonce) === true;
   if (!(await isThere())) return;
-  signalGroup(leader, 'SIGTERM');
+  sendSignal(-leader, 'SIGTERM');
   const end = performance.now() + termGrace_ms;
   while ((await isThere()) && performance.now() < end) await delay(20);
-  if (await isThere()) signalGroup(leader, 'SIGKILL');
+  if (await isThere()) sendSignal(-leader, 'SIGKILL');
 }
 
 /** Waits until no process holds the fifo open. Then the exit code is final. */
@@ -189,9 +189,8 @@ export async function exitCode(dir: string): Promise<number | null> {
 }
 
 /**
- * TERM to the tool's group, 8 s, KILL. A signal is sent only if the fifo has a reader and the group is verified to be
- * the one that was started here: its leader's arguments contain our nonce, or (leader gone) a member holds our fifo
- * open.
+ * TERM to the tool's group, 8 s, KILL: only if the fifo has a reader and the group is ours (its leader's arguments
+ * contain our nonce, or, leader gone, a member holds our fifo open).
  */
 export async function stopTool(dir: string): Promise<void> {
   const command = await readCommand(dir);
@@ -199,11 +198,11 @@ export async function stopTool(dir: string): Promise<void> {
   if (command === null || leader === null || !(await isAlive(dir))) return;
   if (!(await isOurs(dir, leader, command.nonce))) return;
   const end = performance.now() + termGrace_ms;
-  signalGroup(leader, 'SIGTERM');
+  sendSignal(-leader, 'SIGTERM');
   while ((await isAlive(dir)) && performance.now() < end) await delay(20);
   while (await isAlive(dir)) {
     if (!(await isOurs(dir, leader, command.nonce))) return;
-    signalGroup(leader, 'SIGKILL');
+    sendSignal(-leader, 'SIGKILL');
     await delay(20);
   }
 }
@@ -212,15 +211,6 @@ async function isOurs(dir: string, leader: number, nonce: string): Promise<boole
   const line = await commandLine(leader);
   if (line !== null) return line.split(' ').includes(nonce);
   return (await holdersOf(join(dir, 'alive'), await groupMembers(leader))).length > 0;
-}
-
-function signalGroup(leader: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-leader, signal);
-  } catch (error) {
-    // ESRCH: it has ended on its own a moment ago, which is the goal.
-    if (!hasCode(error, 'ESRCH')) throw error;
-  }
 }
 
 /** Removes the control files, so that the folder can be committed or another tool can start in it. */

@@ -27,8 +27,7 @@ const filesDefault = 5;
 
 /**
  * The workspace's log: JSON lines in `phasebox.log`, and older ones in `phasebox.1.log` .. (the highest is the oldest).
- * Each line is on disk when the call returns, so there is nothing to flush at exit. Throws CommandError for an unknown
- * level.
+ * Each line is on disk when the call returns. Throws CommandError for an unknown level.
  */
 export function openLogger(options: LogOptions): Logger {
   if (!logLevels.includes(options.level)) {
@@ -81,8 +80,7 @@ function logFile(options: LogOptions): (line: string) => void {
       append(line);
       lost = 0;
     } catch (error) {
-      // A full disk must not end a training. It is reported once on stderr, and in the log as soon as that can be
-      // written again.
+      // A full disk must not end a training. It is reported once on stderr, and later in the log.
       if (lost === 0) process.stderr.write(`${printable(`phasebox: cannot write ${path}: ${String(error)}`)}\n`);
       lost += 1;
       unchecked = Number.POSITIVE_INFINITY;

@@ -1,4 +1,3 @@
-import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
@@ -8,7 +7,7 @@ import { CommandError, messageOf } from '../../core/errors.ts';
 import { promptDate } from '../../core/score/rendering.ts';
 import { phaseFolder, readPhaseRecord } from '../artifacts/phase-store.ts';
 import { readRun } from '../artifacts/run-folder.ts';
-import { hasCode, listNames, openRegular, useFile } from '../disk/files.ts';
+import { hasCode, ifCode, listNames, openRegular, useFile } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { absolutePath } from '../host/home.ts';
@@ -101,20 +100,12 @@ async function hashOf(path: string): ReturnType<Lookups['hash']> {
 }
 
 async function look(path: string): Promise<Entry> {
-  try {
-    return entryOf(await stat(path));
-  } catch (error) {
-    if (hasCode(error, ...unreachable)) return null;
-    throw error;
-  }
+  const entry = await stat(path).catch(ifCode(null, ...unreachable));
+  if (entry === null) return null;
+  return { kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other', bytes: entry.size };
 }
 
 const unreachable = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES', 'EPERM', 'ERR_INVALID_ARG_VALUE'] as const;
-
-const entryOf = (entry: Stats): NonNullable<Entry> => ({
-  kind: entry.isFile() ? 'file' : entry.isDirectory() ? 'folder' : 'other',
-  bytes: entry.size,
-});
 
 /** A file of at most 1 MB that a person dropped or named. It never waits (fifos), and reads no larger file. */
 export async function readSmallFile(path: string): Promise<FileBytes> {

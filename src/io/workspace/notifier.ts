@@ -5,6 +5,7 @@ import { messageOf } from '../../core/errors.ts';
 import type { Row } from '../../events/row.ts';
 import { hasCode } from '../disk/files.ts';
 import { expandWords } from '../host/home.ts';
+import { pause, settled } from '../tool/settled.ts';
 
 /** How long a `notify` command may take, and how much longer it may run when `up` stops early. */
 const limit_ms = 30_000;
@@ -13,24 +14,20 @@ const shownOutput = 500;
 /** Its last output may arrive a moment after its end. */
 const lastWords_ms = 200;
 
-/** The user's own `notify` command. It delays nothing. Its failure is reported in the log and changes nothing. */
-export interface Notifier {
-  /** Starts the command with the row as JSON in PHASEBOX_ROW, and does not wait for it. */
-  ring(row: Row): void;
-  /** Resolves when no command is running. */
-  silent(): Promise<void>;
-  /** Gives running commands a second, then stops them. */
-  close(): Promise<void>;
-}
+export type Notifier = ReturnType<typeof openNotifier>;
 
-/** Without `argv` there is no command, and nothing is ever started. */
-export function openNotifier(argv: readonly string[] | undefined, cwd: string, log: Logger): Notifier {
+/**
+ * The user's own `notify` command. It delays nothing, and its failure is only reported in the log. Without `argv` there
+ * is no command, and nothing is ever started.
+ */
+export function openNotifier(argv: readonly string[] | undefined, cwd: string, log: Logger) {
   const closing = new AbortController();
   const ringing = new Set<Promise<void>>();
   const [command, ...args] = expandWords(argv ?? []);
   const silent = async (): Promise<void> => void (await Promise.all(ringing));
   return {
-    ring(row) {
+    /** Starts the command with the row as JSON in PHASEBOX_ROW, and does not wait for it. */
+    ring(row: Row): void {
       if (command === undefined) return;
       const rung = run([command, ...args], { cwd, row, leave: closing.signal })
         .catch(unstarted)
@@ -40,8 +37,10 @@ export function openNotifier(argv: readonly string[] | undefined, cwd: string, l
         });
       ringing.add(rung);
     },
+    /** Resolves when no command is running. */
     silent,
-    async close() {
+    /** Gives running commands a second, then stops them. */
+    async close(): Promise<void> {
       closing.abort();
       await silent();
     },
@@ -78,13 +77,12 @@ async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ri
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(code === 0 ? null : `it ended with ${signal ?? `exit code ${code}`}`));
   });
-  const over = new AbortController();
-  const patience = limited(over.signal, leave).then((why) => {
+  const over = settled(ended);
+  const patience = limited(over, leave).then((why) => {
     if (why !== null) killGroup(child.pid);
     return why;
   });
   const why = await ended;
-  over.abort();
   if (why !== null) await Promise.race([closed, delay(lastWords_ms)]);
   const late = await patience;
   const problem = late ?? why;
@@ -93,8 +91,6 @@ async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ri
 
 /** Why the command is stopped now, or null if it has ended on its own. */
 async function limited(over: AbortSignal, leave: AbortSignal): Promise<string | null> {
-  const pause = (ms: number, until: AbortSignal): Promise<void> =>
-    delay(ms, undefined, { signal: until }).catch(() => undefined); // aborted: it need not wait longer
   // Not a listener on `leave`, which lives as long as `up` and would keep one listener per row.
   await pause(limit_ms, AbortSignal.any([over, leave]));
   if (leave.aborted) await pause(leave_ms, over);

@@ -1,4 +1,4 @@
-import { lstat, mkdir, stat } from 'node:fs/promises';
+import { lstat, mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readNulls } from '../../core/config/nulls.ts';
 import { type Finding, formatProblems, locate } from '../../core/config/problem.ts';
@@ -8,7 +8,7 @@ import { CommandError } from '../../core/errors.ts';
 import type { Mapping } from '../../core/mapping.ts';
 import { shellWord } from '../../core/shell.ts';
 import { type WorkspaceConfig, workspaceConfig } from '../../events/workspace.ts';
-import { readText } from '../disk/files.ts';
+import { isFolder, readText } from '../disk/files.ts';
 import { absolutePath } from '../host/home.ts';
 
 /** The folder with inbox, artifacts and phasebox.yaml. All paths are absolute. `state` is .phasebox/. */
@@ -135,10 +135,3 @@ const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-}

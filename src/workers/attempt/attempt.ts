@@ -4,7 +4,7 @@ import type { JournalLine, ServedBy } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import type { JobProgress } from '../../io/broker/consumer.ts';
 import { acquireMachine, type MachineSlot } from '../../io/claim/machine-slot.ts';
-import { toolSpans } from '../../io/tool/tool-spans.ts';
+import { toolSpans } from '../../io/tool/tool-folders.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 /** What a stage records in addition to its outputs: for the manifest. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FoundModel } from '../../core/config/lookups.ts';
 import { StageError } from '../../core/errors.ts';
 import { sizeText } from '../../core/format.ts';
@@ -8,6 +7,7 @@ import { diskWait } from '../../core/run/due.ts';
 import { hasCode } from '../../io/disk/files.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
+import { pause } from '../../io/tool/settled.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
 import { type Attempt, waiting } from './attempt.ts';
 
@@ -60,7 +60,7 @@ async function untilFree(runtime: Runtime, attempt: Attempt, { wanting, tell }: 
       await noteWait(runtime, attempt, text);
     }
     reported = true;
-    await delay(look_ms, undefined, { signal }).catch(() => undefined); // aborted: handled at the start of the loop
+    await pause(look_ms, signal);
   }
 }
 

@@ -6,7 +6,7 @@ import { requestModel } from '../../core/score/chat.ts';
 import { promptDate, promptDateVariable } from '../../core/score/rendering.ts';
 import { readPhaseRecord } from '../../io/artifacts/phase-store.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
-import { driverPath } from '../../io/host/driver-path.ts';
+import { driverPath } from '../../io/host/package-root.ts';
 import { type RunningServer, startModelServer } from '../../io/server/model-server.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ModelServer, ServeOptions } from '../stages/stage.ts';

@@ -16,7 +16,7 @@ import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
-import { leftRequests } from '../../io/workspace/left-requests.ts';
+import { leftRequests } from '../../io/workspace/state-files.ts';
 import { closeAttempt } from '../attempt/failure.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';

@@ -4,10 +4,10 @@ import { branchOf } from '../../core/run/lineage.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
 import type { Outcome } from '../../events/request.ts';
 import { type StageName, stages } from '../../events/stages.ts';
+import { putAside } from '../../io/artifacts/remove-outputs.ts';
 import { removeRow } from '../../io/artifacts/results-store.ts';
 import { readManifest } from '../../io/artifacts/run-folder.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
-import { putAside } from '../../io/disk/put-aside.ts';
 import { sourceOf } from '../attempt/inputs.ts';
 import { now, type Owner, sharedStages } from '../runtime/runtime.ts';
 

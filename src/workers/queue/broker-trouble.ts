@@ -1,6 +1,6 @@
 import { type Refusal, refusalText } from '../../core/broker/refusal.ts';
 import { duration } from '../../core/format.ts';
-import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../../io/workspace/broker-note.ts';
+import { type BrokerNote, readBrokerNote, writeBrokerNote } from '../../io/workspace/state-files.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 /** A broker that restarts, or a machine that is busy, is silent for a moment, which is not reported. */

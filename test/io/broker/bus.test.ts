@@ -7,8 +7,8 @@ import { type Bus, brokerPrefix, openBus } from '../../../src/io/broker/bus.ts';
 import { type Delivery, PutBack } from '../../../src/io/broker/consumer.ts';
 import { openRetryClock } from '../../../src/io/broker/retry-clock.ts';
 import { freePort } from '../../../src/io/server/server-child.ts';
+import { workspaceId } from '../../../src/io/workspace/state-files.ts';
 import { openWorkspace, type Workspace } from '../../../src/io/workspace/workspace.ts';
-import { workspaceId } from '../../../src/io/workspace/workspace-id.ts';
 import { endBroker, startBroker, tellBroker } from '../../helpers/broker.ts';
 import { tempDir, waitFor } from '../../helpers/temp.ts';
 

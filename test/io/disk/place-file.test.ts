@@ -2,7 +2,7 @@ import { lstat, mkdir, readFile, readlink, stat, symlink, writeFile } from 'node
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DamagedFile } from '../../../src/core/errors.ts';
-import { copyInto, linkInto } from '../../../src/io/disk/place-file.ts';
+import { copyInto, linkInto } from '../../../src/io/disk/inside.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 describe('io/disk/place-file', () => {

@@ -124,7 +124,7 @@ describe('writePages', () => {
     for (const phase of ['aa', 'zz']) await writeEvaluated(artifacts, suite, phase);
     await writePages({ artifacts });
     for (const phase of ['aa', 'zz']) await writeFile(join(artifacts, phase, 'answers.md'), 'old');
-    const { rendered } = await writePages({ artifacts }, { only: new Set(['aa']) });
+    const { rendered } = await writePages({ artifacts }, new Set(['aa']));
     expect(await read('zz', 'answers.md')).to.equal('old');
     expect(await read('aa', 'answers.md')).to.contain('git_log() it is');
     expect(rendered).to.contain('zz/answers.md');

@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openServerLog } from '../../../src/io/server/server-log.ts';
+import { openServerLog } from '../../../src/io/server/server-child.ts';
 import { stageErrorOf } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { toolSpans } from '../../../src/io/tool/tool-spans.ts';
+import { toolSpans } from '../../../src/io/tool/tool-folders.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 const nonce = `pbx-${'0'.repeat(24)}`;

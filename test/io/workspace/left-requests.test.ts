@@ -1,7 +1,7 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { leftRequests } from '../../../src/io/workspace/left-requests.ts';
+import { leftRequests } from '../../../src/io/workspace/state-files.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 describe('io/workspace/left-requests', () => {

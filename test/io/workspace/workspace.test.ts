@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { CommandError } from '../../../src/core/errors.ts';
 import { workspaceConfig } from '../../../src/events/workspace.ts';
-import { findPython } from '../../../src/io/model/python.ts';
+import { findPython } from '../../../src/io/model/pythons.ts';
 import { openWorkspace } from '../../../src/io/workspace/workspace.ts';
 import { tempDir } from '../../helpers/temp.ts';
 

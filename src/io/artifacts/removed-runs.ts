@@ -1,6 +1,8 @@
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUntouched } from '../../core/run/due.ts';
 import type { Row } from '../../events/row.ts';
+import { ifAbsent } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { ifDamaged } from '../disk/own-file.ts';
 import { readJournal, readRun } from './run-folder.ts';
@@ -43,3 +45,14 @@ export async function oldRows(artifacts: string, rows: readonly Row[]): Promise<
 
 const isOld = async (folder: string): Promise<boolean> =>
   (await readRun(folder)) === null || isUntouched(await readJournal(folder));
+
+/** Accepted runs whose folder was deleted before they finished. `isKnown`: it has a row or is in the run store. */
+export async function missingRuns(
+  artifacts: string,
+  { phase, runs }: { readonly phase: string; readonly runs: readonly string[] },
+  isKnown: (run: string) => boolean,
+): Promise<string[]> {
+  const unknown = runs.filter((run) => !isKnown(run));
+  const found = await inParallel(unknown, (run) => lstat(join(artifacts, phase, run)).catch(ifAbsent(null)));
+  return unknown.filter((_, index) => found[index] === null);
+}

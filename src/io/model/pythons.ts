@@ -2,10 +2,43 @@ import { open, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { execa } from 'execa';
 import type { Facts } from '../../core/config/lookups.ts';
+import { CommandError } from '../../core/errors.ts';
 import { useFile } from '../disk/files.ts';
 import { givenPath, homeOrNull } from '../host/home.ts';
-import { isExecutable, pathFolders } from '../host/which.ts';
+import { isExecutable, pathFolders, which } from '../host/which.ts';
 import { askFacts, type NoFacts } from './facts.ts';
+
+/** What decides which Python is used: the workspace's root (absolute) and its `python` key. */
+export interface PythonChoice {
+  readonly root: string;
+  readonly config: { readonly python?: string | undefined };
+}
+
+/**
+ * The user's own Python: phasebox.yaml (or PHASEBOX_PYTHON), .venv, VIRTUAL_ENV, PATH. Its path is not resolved: the
+ * Python of a virtual environment is a link that must be called by its name.
+ */
+export async function findPython(workspace: PythonChoice): Promise<string> {
+  const wanted = workspace.config.python;
+  if (wanted !== undefined) {
+    const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await which([wanted]);
+    if (path !== null && (await isExecutable(path))) return path;
+    throw new CommandError(
+      3,
+      `python: ${wanted}${path === null || path === wanted ? '' : ` (${path})`} does not exist or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
+    );
+  }
+  for (const folder of [join(workspace.root, '.venv'), process.env.VIRTUAL_ENV ?? '']) {
+    const path = inEnvironment(folder);
+    if (isAbsolute(path) && (await isExecutable(path))) return path;
+  }
+  const path = (await which(['python3'])) ?? (await which(['python']));
+  if (path !== null) return path;
+  throw new CommandError(
+    3,
+    'No Python found (.venv, VIRTUAL_ENV, PATH). Install Python >= 3.11 with mlx_lm, then `phasebox init`.',
+  );
+}
 
 /** A Python that has mlx_lm. */
 export interface MlxPython {
@@ -21,10 +54,7 @@ export interface PythonSearch {
   readonly unfit: readonly NoFacts[];
 }
 
-/**
- * Searches for a Python that has mlx_lm: PHASEBOX_PYTHON, the folder's .venv, VIRTUAL_ENV, the interpreter of `mlx_lm`
- * on PATH, Pythons on PATH, common places. Each is started and asked. Nothing is installed.
- */
+/** Searches for a Python that has mlx_lm where people keep them. Each is started and asked. Nothing is installed. */
 export async function findMlxPython(root: string, env: NodeJS.ProcessEnv = process.env): Promise<PythonSearch> {
   const without: string[] = [];
   const unfit: NoFacts[] = [];
