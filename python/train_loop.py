@@ -11,7 +11,7 @@ from pathlib import Path
 import durable
 import train_restore
 from train_progress import say
-from train_state import StateFolder
+from train_state import Refused, StateFolder
 
 # A state that takes long to write is written less often, so that saving takes at most 2 % of the time.
 SLOW_SAVE_SECONDS = 1.0
@@ -117,8 +117,11 @@ class Loop:
             self.rows.add(next(inner))
             if self._validates(iteration):
                 draw_validation()
-        train_restore.check_order(self.info, self.rows)
-        train_restore.set_mlx_key(self.info["mlx"])
+        try:
+            train_restore.check_order(self.info, self.rows)
+            train_restore.set_mlx_key(self.info["mlx"])
+        except Refused as error:
+            raise Refused(f"the state {self.resumed.path} is not used: {error}") from error
         say(f"the first {self.start} iterations were drawn again and have the same rows; training resumes")
 
     def _validates(self, iteration):

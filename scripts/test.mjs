@@ -36,6 +36,7 @@ const suites = {
 /** Files of test/long/. The environment variables of each are described at its top. */
 const longSuites = {
   damage: { files: ['test/long/damage.test.ts'], each: 1, limit_min: 120 },
+  resume: { files: ['test/long/resume.test.ts'], each: 1, limit_min: 120 },
   harms: { files: ['test/long/harms.test.ts'], each: 1, limit_min: 120 },
 };
 /** The files that take longest start first, so that no lane works alone at the end. */

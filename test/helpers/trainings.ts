@@ -1,10 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { readText } from '../../src/io/disk/files.ts';
+import { hasCode, readText } from '../../src/io/disk/files.ts';
 import { parseLines } from './lines.ts';
 import { demoBase, demoData } from './real-stage.ts';
 import { atTheEnd, tempDir, waitFor } from './temp.ts';
@@ -26,6 +27,14 @@ export interface TrainEvent {
   readonly reason?: string;
   readonly why?: string;
 }
+
+/** A point of a training: its next beat of this phase, in this iteration if one is given. */
+export interface Point {
+  readonly phase: 'loading' | 'data' | 'replaying' | 'training' | 'validation';
+  readonly iteration?: number;
+}
+
+export const iterationOf = (iteration: number): Point => ({ phase: 'training', iteration });
 
 export interface Ended {
   readonly code: number;
@@ -71,7 +80,7 @@ export class Trainings {
     this.#forget();
   }
 
-  async start(argv: readonly string[], cwd: string, more: { hold?: number; path?: string } = {}): Promise<Started> {
+  async start(argv: readonly string[], cwd: string, more: { hold?: object; path?: string } = {}): Promise<Started> {
     const id = this.#next++;
     const waiting: Partial<Waiting> = {};
     const pid = new Promise<number>((started) => Object.assign(waiting, { started }));
@@ -154,19 +163,23 @@ export class Training {
     return { code: await ended, log: await this.log() };
   }
 
-  /** The driver with states, killed when it begins an iteration. */
-  async killAt(iteration: number, ...options: readonly string[]): Promise<void> {
-    const { pid, ended } = await this.#heldAt(iteration, options);
-    process.kill(pid, 'SIGKILL');
-    await ended;
+  /** The driver with states, killed at a point or some milliseconds later. Its code is -9 unless it ended before. */
+  async killAt(point: Point, options: readonly string[] = [], later_ms = 0): Promise<number> {
+    const { pid, ended } = await this.#heldAt(point, options);
+    process.kill(pid, 'SIGCONT');
+    await Promise.race([delay(later_ms), ended]);
+    kill(pid);
+    return ended;
   }
 
-  /** The driver with states, asked for a pause when it begins an iteration. */
-  async pauseAt(iteration: number, ...options: readonly string[]): Promise<Ended> {
-    const { pid, ended } = await this.#heldAt(iteration, options);
+  /** The driver with states, asked for a pause at a point. The file of the request is removed. */
+  async pauseAt(point: Point, options: readonly string[] = []): Promise<Ended> {
+    const { pid, ended } = await this.#heldAt(point, options);
     await writeFile(this.pauseFile, '');
     process.kill(pid, 'SIGCONT');
-    return { code: await ended, log: await this.log() };
+    const code = await ended;
+    await rm(this.pauseFile);
+    return { code, log: await this.log() };
   }
 
   async events(name?: string): Promise<TrainEvent[]> {
@@ -214,19 +227,31 @@ export class Training {
     return { code: await ended, log: await this.log() };
   }
 
-  /** Runs until an iteration begins, and holds the process there. */
-  async #heldAt(iteration: number, options: readonly string[]): Promise<Started> {
-    const before = (await this.begun()).length;
+  /** Runs to a point, and holds the process there. */
+  async #heldAt(point: Point, options: readonly string[]): Promise<Started> {
+    const before = (await this.events('beat')).length;
     const argv = this.#argv([...this.#stateful(), ...options]);
-    const started = await this.#trainings.start(argv, this.folder, { hold: iteration });
+    const hold = { ...point, iteration: point.iteration ?? null };
+    const started = await this.#trainings.start(argv, this.folder, { hold });
     let code: number | null = null;
     void started.ended.then((value) => {
       code = value;
     });
-    await waitFor(`iteration ${iteration}`, async () => {
-      if (code !== null) throw new Error(`it ended with ${code} before iteration ${iteration}:\n${await this.log()}`);
-      return (await this.begun()).slice(before).includes(iteration);
+    const isThere = ({ phase, iteration }: TrainEvent): boolean =>
+      phase === point.phase && (point.iteration === undefined || point.iteration === iteration);
+    await waitFor(`${point.phase} ${point.iteration ?? ''}`, async () => {
+      if (code !== null) throw new Error(`it ended with ${code} before that:\n${await this.log()}`);
+      return (await this.events('beat')).slice(before).some(isThere);
     });
     return started;
+  }
+}
+
+/** It may have ended by now. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
-import { type Settings, shortTraining, smallData, Training, Trainings } from '../helpers/trainings.ts';
+import { iterationOf, type Settings, shortTraining, smallData, Training, Trainings } from '../helpers/trainings.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -81,7 +81,7 @@ describe('python/train.py, with the real mlx_lm', () => {
 
   it('killed at iteration 15, it resumes after iteration 12: the same bytes, and no earlier iteration again', async () => {
     killed = await Training.make(trainings, settings);
-    await killed.killAt(15);
+    await killed.killAt(iterationOf(15));
     expect(await killed.saved()).to.deep.equal([8, 12]);
     const training = await copyOfKilled();
     const { code, log } = await training.resume();
@@ -141,12 +141,11 @@ describe('python/train.py, with the real mlx_lm', () => {
 
   it('paused through a file, it saves and ends with 10; later it continues exactly', async () => {
     const training = await Training.make(trainings, settings);
-    const { code, log } = await training.pauseAt(9);
+    const { code, log } = await training.pauseAt(iterationOf(9));
     expect(code, log).to.equal(10);
     const [paused] = await training.events('paused');
     expect(paused?.iteration).to.equal(10);
     expect(await training.saved()).to.deep.equal([8, 10]);
-    await rm(training.pauseFile);
     const resumed = await training.resume();
     expect(resumed.code, resumed.log).to.equal(0);
     expect(await training.adapter()).to.deep.equal(await whole.adapter());
@@ -155,7 +154,7 @@ describe('python/train.py, with the real mlx_lm', () => {
   it('stops early when the validation loss no longer falls, at the same iteration after a kill', async () => {
     const stop = ['--stop', '{"val_loss": {"patience": 2, "min_delta": 10}}'];
     const training = await Training.make(trainings, settings);
-    await training.killAt(10, ...stop);
+    await training.killAt(iterationOf(10), stop);
     const { code, log } = await training.resume(...stop);
     expect(code, log).to.equal(0);
     const [stopped] = await training.events('stopped');
