@@ -10,6 +10,9 @@ import data_rows
 import data_tokens
 
 
+SYSTEM_REFUSED = "refuses the system message"
+
+
 def places(indexes):
     """`message 2`, `messages 1, 3`."""
     return f"message{'s' if len(indexes) > 1 else ''} {', '.join(str(index + 1) for index in indexes)}"
@@ -33,7 +36,7 @@ def absent_to_empty(messages):
 
 def without_system(messages):
     others = [message for message in messages if message["role"] != "system"]
-    what = "refuses the system message" if 0 < len(others) < len(messages) else None
+    what = SYSTEM_REFUSED if 0 < len(others) < len(messages) else None
     return others, what, (
         "put its text in front of the user's message or remove it, and write `eval.system: \"\"` if the suite has one"
     )
