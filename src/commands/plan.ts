@@ -12,6 +12,8 @@ import { driverPath } from '../io/host/package-root.ts';
 import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import {
+  type DataCheck,
+  dataChecks,
   openPlanContext,
   type PlanContext,
   type Read,
@@ -19,7 +21,6 @@ import {
   sourcePlans,
   suiteOf,
 } from '../producers/plan-context.ts';
-import { type DataCheck, dataChecks } from '../producers/plan-data.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print, warn, warnOutsideOutput } from './parts/output.ts';
 

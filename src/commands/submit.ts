@@ -106,7 +106,7 @@ function changedRows(artifacts: string): () => Promise<readonly Row[]> {
   let before = '';
   return async () => {
     const found = await lookAt(join(artifacts, 'results.jsonl'), 'results.jsonl');
-    const signature = found === null || found === 'folder' ? '' : found.signature;
+    const signature = found?.kind === 'file' ? found.signature : '';
     if (signature === before) return [];
     before = signature;
     return readRows(artifacts);

@@ -5,8 +5,9 @@ import { dirname } from 'node:path';
 /** What one look finds in the folder under a name. */
 export interface Found {
   readonly name: string;
-  /** `odd` is never opened (a pipe, socket, device or folder, or a link to one). `unreadable` may become readable. */
-  readonly kind: 'file' | 'broken_link' | 'odd' | 'unreadable';
+  readonly path: string;
+  /** `odd` is never opened (a pipe, socket or device, or a link to one or to a folder). `unreadable` may change. */
+  readonly kind: 'file' | 'folder' | 'broken_link' | 'odd' | 'unreadable';
   readonly isLink: boolean;
   /** Inode, size and mtime, which change when the file is written. */
   readonly signature: string;
@@ -24,7 +25,6 @@ export type Place = 'claimed' | 'kept' | 'inbox';
 /** A file to accept or reject. Times are ms of a clock that never jumps. */
 export interface InboxFile extends Found {
   readonly place: Place;
-  readonly path: string;
   readonly firstSeen: number;
   /** Since when signature and content are unchanged. */
   readonly since: number;
@@ -44,15 +44,11 @@ const together_ms = 200;
 const patience_ms = 1000;
 
 /** The file after another look: its clock restarts if anything changed. */
-export function observe(
-  before: InboxFile | undefined,
-  found: Found,
-  at: Pick<InboxFile, 'place' | 'path'> & { now: number },
-) {
+export function observe(before: InboxFile | undefined, found: Found, at: { place: Place; now: number }): InboxFile {
   if (before?.signature === found.signature) return before;
-  const { place, path, now } = at;
+  const { place, now } = at;
   const fresh = { since: now, digest: null, parses: false, fault: null };
-  return { ...found, place, path, firstSeen: before?.firstSeen ?? now, ...fresh } satisfies InboxFile;
+  return { ...found, place, firstSeen: before?.firstSeen ?? now, ...fresh };
 }
 
 /** The same file if it was written after all. */

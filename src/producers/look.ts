@@ -11,7 +11,7 @@ import { keptFiles } from './kept-files.ts';
 
 /** The content of a folder: files that may be taken, folders, and files ignored because of their names. */
 export interface Look {
-  readonly found: readonly (Found & { readonly path: string })[];
+  readonly found: readonly Found[];
   readonly folders: readonly string[];
   readonly left: readonly LeftAlone[];
 }
@@ -28,17 +28,16 @@ export const lookAtTaken = (folder: string): Promise<Look> =>
 
 /** Lists submitted files that are not accepted yet, in their order. */
 export async function lookAtKept(claimed: string): Promise<Look> {
-  const found: (Found & { readonly path: string })[] = [];
+  const found: Found[] = [];
   for (const { name, path } of await keptFiles(claimed)) {
     const one = await lookAt(path, name);
-    const folder = { name, kind: 'odd', isLink: false, signature: 'a folder', size: 0, problem: 'a folder' } as const;
-    if (one !== null) found.push({ ...(one === 'folder' ? folder : one), path });
+    if (one !== null) found.push(one);
   }
   return { found, folders: [], left: [] };
 }
 
 async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Promise<Look> {
-  const found: (Found & { readonly path: string })[] = [];
+  const found: Found[] = [];
   const folders: string[] = [];
   const left: LeftAlone[] = [];
   // One after the other: ten thousand files must not use all handles at once.
@@ -48,11 +47,10 @@ async function lookWith(folder: string, sort: (name: Uint8Array) => Named): Prom
       left.push(named.left);
       continue;
     }
-    const path = join(folder, named.name);
-    const one = await lookAt(path, named.name);
-    if (one === 'folder') folders.push(named.name);
+    const one = await lookAt(join(folder, named.name), named.name);
+    if (one?.kind === 'folder') folders.push(named.name);
     else if (one !== null && named.kind === 'left') left.push(named.left);
-    else if (one !== null) found.push({ ...one, path });
+    else if (one !== null) found.push(one);
   }
   return { found, folders, left };
 }
@@ -63,15 +61,16 @@ async function listed(folder: string): Promise<Uint8Array[]> {
 }
 
 /** What is at a path, or null. Links are followed for reading only: their targets are never changed. */
-export async function lookAt(path: string, name: string): Promise<Found | 'folder' | null> {
+export async function lookAt(path: string, name: string): Promise<Found | null> {
   try {
     const own = await lstat(path, { bigint: true });
-    if (own.isDirectory()) return 'folder';
-    if (!own.isSymbolicLink()) return described(name, own, null);
+    const found = { name, path, ...described(own, null) };
+    if (own.isDirectory()) return { ...found, kind: 'folder' };
+    if (!own.isSymbolicLink()) return found;
     const target = await linkTarget(path);
     return target instanceof Error
-      ? { ...described(name, own, null), kind: 'broken_link', isLink: true, problem: brokenLink(target) }
-      : described(name, target, own);
+      ? { ...found, kind: 'broken_link', isLink: true, problem: brokenLink(target) }
+      : { ...found, ...described(target, own) };
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
     throw error;
@@ -87,12 +86,12 @@ async function linkTarget(path: string): Promise<BigIntStats | Error> {
   }
 }
 
-function described(name: string, stats: BigIntStats, link: BigIntStats | null): Found {
+function described(stats: BigIntStats, link: BigIntStats | null): Omit<Found, 'name' | 'path'> {
   const isLink = link !== null;
   const size = Number(stats.size);
   const signature = link === null ? signatureOf(stats) : `${signatureOf(link)} ${signatureOf(stats)}`;
-  if (stats.isFile()) return { name, kind: 'file', isLink, signature, size, problem: '' };
-  return { name, kind: 'odd', isLink, signature, size, problem: `${isLink ? 'a link to ' : ''}${kindOf(stats)}` };
+  if (stats.isFile()) return { kind: 'file', isLink, signature, size, problem: '' };
+  return { kind: 'odd', isLink, signature, size, problem: `${isLink ? 'a link to ' : ''}${kindOf(stats)}` };
 }
 
 /** Inode, size and mtime in one text. If it is equal, the file was not written in between. */

@@ -9,7 +9,6 @@ import { openLookups } from '../io/workspace/lookups.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { type AcceptContext, acceptConfig, type ConfigFile, planReader } from './accept.ts';
 import { type Inbox, submitAlone, watchInbox } from './inbox.ts';
-import type { InboxLog } from './scan.ts';
 import { prepareFiles } from './submission.ts';
 
 export interface OpenInbox {
@@ -46,7 +45,7 @@ export function openInbox(parts: OpenInbox): Inbox {
   };
   return watchInbox({
     workspace,
-    log: logOf(log),
+    log,
     accept: (file) => acceptConfig(file, context),
     prepare: (submission) => prepareFiles(submission, { workspace, read }),
     onNotice: say,
@@ -70,14 +69,12 @@ export function submitWithoutUp(workspace: Workspace, log: Logger, submission: S
   const checked = planReader(openLookups({ ...workspace, python, pythonOptional: true }));
   const options = {
     workspace,
-    log: logOf(log),
+    log,
     accept: (file: ConfigFile) => acceptConfig(file, context),
     prepare: (asked: Submission) => prepareFiles(asked, { workspace, read: checked }),
   };
   return submitAlone(options, submission);
 }
-
-const logOf = (log: Logger): InboxLog => ({ info: (text) => log.info(text), warn: (text) => log.warn(text) });
 
 /** Null if it is not known: a run that cannot be read may have a higher number than all others. */
 function highestNumber(runStore: OpenInbox['runStore']): number | null {

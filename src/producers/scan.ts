@@ -155,7 +155,7 @@ async function lookAtPlace(scan: Scan, place: Place): Promise<void> {
   for (const one of found) {
     const before = files.get(one.path);
     const known = before === 'left' ? undefined : before;
-    const file = await readOnce(observe(known, one, { place, path: one.path, now: performance.now() }));
+    const file = await readOnce(observe(known, one, { place, now: performance.now() }));
     if (known === undefined && place === 'inbox') await noteSeen(intake, file);
     files.set(one.path, file);
   }
@@ -184,7 +184,7 @@ async function readOnce(file: InboxFile): Promise<InboxFile> {
 /** Reads a second time: whether it is unchanged. */
 async function isSame(file: InboxFile): Promise<boolean> {
   const found = await lookAt(file.path, file.name);
-  if (found === null || found === 'folder' || found.signature !== file.signature) return false;
+  if (found?.signature !== file.signature) return false;
   if (file.kind !== 'file' || file.size === 0) return true;
   return (await readContent(file.path)).digest === file.digest;
 }

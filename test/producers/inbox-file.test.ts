@@ -13,6 +13,7 @@ import {
 
 const file = (name: string, signature = '1', size = 10): Found => ({
   name,
+  path: `/inbox/${name}`,
   kind: 'file',
   isLink: false,
   signature,
@@ -20,7 +21,7 @@ const file = (name: string, signature = '1', size = 10): Found => ({
   problem: '',
 });
 const look = (before: InboxFile | undefined, found: Found, now: number, place: Place = 'inbox'): InboxFile =>
-  observe(before, found, { place, path: `/${place}/${found.name}`, now });
+  observe(before, { ...found, path: `/${place}/${found.name}` }, { place, now });
 const seen = (name: string, at: number, place: Place = 'inbox'): InboxFile => ({
   ...look(undefined, file(name), at, place),
   parses: true,

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { RunDraft } from '../../src/core/config/lookups.ts';
-import { dataChecks } from '../../src/producers/plan-data.ts';
+import { dataChecks } from '../../src/producers/plan-context.ts';
 import { configWorkspace } from '../helpers/config-workspace.ts';
 import { quickTrain } from '../helpers/real-stage.ts';
 import { plan } from '../helpers/runs.ts';

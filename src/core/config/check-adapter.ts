@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
+import type { Run } from '../../events/run.ts';
 import { jsonOrNull } from '../json.ts';
 import { isMapping } from '../mapping.ts';
 import { foreignTensors, type ModelLayers } from '../mlx/adapted-layers.ts';
@@ -7,22 +8,19 @@ import { refusedStart } from '../mlx/python.ts';
 import { notAnAdapter } from './adapter-folder.ts';
 import type { ModelReader, NamedModel } from './base-model.ts';
 import type { Lookups } from './lookups.ts';
-import type { Finding } from './problem.ts';
+import type { Finding, Looked } from './problem.ts';
 
 type FromAdapter = Extract<From, { adapter: string }>;
 
-/** An adapter from outside, pinned at acceptance. Null if the findings say why not. */
-export interface CheckedAdapter {
-  readonly value: { readonly adapter: string; readonly checkpoint: number | null; readonly sha256: string } | null;
-  readonly findings: readonly Finding[];
-}
+/** An adapter from outside, pinned at acceptance. */
+type PinnedAdapter = Extract<NonNullable<Run['from']>, { adapter: string }>;
 
 /** Whether mlx_lm can load `from.adapter` onto the base model of the phase: its files, settings and headers. */
 export async function checkAdapter(
   from: FromAdapter,
   lookups: Lookups,
   models: Pick<ModelReader, 'base' | 'layers'>,
-): Promise<CheckedAdapter> {
+): Promise<Looked<PinnedAdapter>> {
   const folder = lookups.absolute(from.adapter);
   const at = { path: ['from', 'adapter'], seen: from.adapter };
   const other = await noAdapter(from.adapter, lookups);

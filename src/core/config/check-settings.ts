@@ -2,23 +2,21 @@ import * as z from 'zod';
 import { othersHome, othersHomeAt } from '../../events/paths.ts';
 import type { Run } from '../../events/run.ts';
 import { configSections, keptSections, sectionNames, stages } from '../../events/stages.ts';
-import type { Suite } from '../../events/suite.ts';
+import { plural } from '../format.ts';
 import type { ModelReader } from './base-model.ts';
 import { weightsProblem } from './check-adapter.ts';
 import { checkTrain } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Checked, Finding, Path, Problem } from './problem.ts';
+import type { SuiteResult } from './read-suite.ts';
 
 /** The sections that a phase and its variants have in common. */
 export const sections = z.strictObject(configSections);
 const kept = z.strictObject(keptSections);
 export type Sections = Partial<z.infer<typeof sections>>;
 
-/** A suite that a config names. `problems` are in its own file, and `message` says why it cannot be read at all. */
-export type FoundSuite =
-  | { readonly suite: Suite; readonly warnings?: readonly string[] }
-  | { readonly problems: readonly Problem[] }
-  | { readonly message: string };
+/** A suite that a config names. `message` says why its file cannot be read at all. */
+export type FoundSuite = SuiteResult | { readonly message: string };
 
 /** Reads suites by absolute path, each once, and keeps what is wrong in them. */
 export interface SuiteReader {
@@ -135,7 +133,7 @@ async function checkSuite(suite: string, key: Path, { lookups, suites, path }: S
   if ('message' in found)
     return [{ ...at, message: found.message, hint: 'relative paths are resolved from the workspace' }];
   if ('suite' in found) return [];
-  const count = found.problems.length === 1 ? '1 problem' : `${found.problems.length} problems`;
+  const count = plural(found.problems.length, 'problem');
   return [{ ...at, message: `this is not a valid suite: it has ${count}, listed below` }];
 }
 

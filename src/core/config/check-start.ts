@@ -7,15 +7,9 @@ import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
 import { checkAdapter, noAdapter } from './check-adapter.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
 import type { Start } from './plan-runs.ts';
-import type { Finding } from './problem.ts';
+import type { Finding, Looked } from './problem.ts';
 import { type UsablePhase, usable } from './read-phase.ts';
 import { suggestion } from './validate.ts';
-
-/** The result of a lookup. Null if nothing can be planned with it. The findings say why, or what is absent. */
-export interface StartCheck<T> {
-  readonly value: T | null;
-  readonly findings: readonly Finding[];
-}
 
 /** Where the runs of a phase begin, and what they inherit from the run they start from. */
 export interface CheckedStart extends Start {
@@ -25,14 +19,14 @@ export interface CheckedStart extends Start {
   readonly trainDefaults: Mapping | null;
 }
 
-const nothing = (...findings: readonly Finding[]): StartCheck<never> => ({ value: null, findings });
+const nothing = (...findings: readonly Finding[]): Looked<never> => ({ value: null, findings });
 
 /** Looks up model, data, adapter and source run. Missing keys are reported elsewhere (`required`). */
 export async function checkStart(
   phase: UsablePhase,
   lookups: Lookups,
   models: ModelReader,
-): Promise<StartCheck<CheckedStart>> {
+): Promise<Looked<CheckedStart>> {
   const { from } = phase;
   if (from !== undefined && 'run' in from) return startFromRun(from, phase, lookups);
   const [model, rest] = await Promise.all([
@@ -71,7 +65,7 @@ async function checkModel(
   phase: UsablePhase,
   lookups: Lookups,
   models: ModelReader,
-): Promise<StartCheck<NonNullable<Run['model']>>> {
+): Promise<Looked<NonNullable<Run['model']>>> {
   const { model: source, revision = null, download } = phase;
   if (source === undefined) return nothing();
   const named = await models.read(source, revision);
@@ -90,10 +84,7 @@ async function checkModel(
   return { value, findings: fault === null ? [] : [faultFinding(fault, named, ['model'])] };
 }
 
-async function checkData(
-  { data: source }: UsablePhase,
-  lookups: Lookups,
-): Promise<StartCheck<NonNullable<Run['data']>>> {
+async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promise<Looked<NonNullable<Run['data']>>> {
   if (source === undefined) return nothing();
   const folder = lookups.absolute(source);
   const value = { source, folder };
@@ -132,7 +123,7 @@ async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
 type FromFolder = Exclude<From, { run: string }>;
 type FolderOrigin = Exclude<NonNullable<Run['from']>, { run: string }>;
 
-async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<StartCheck<FolderOrigin>> {
+async function checkFolder(from: FromFolder, lookups: Lookups, models: ModelReader): Promise<Looked<FolderOrigin>> {
   if ('adapter' in from) return checkAdapter(from, lookups, models);
   const named = await models.read(from.model, null);
   const { found } = named;
@@ -155,7 +146,7 @@ async function startFromRun(
   { run, after }: Extract<From, { run: string }>,
   { select: own }: UsablePhase,
   lookups: Lookups,
-): Promise<StartCheck<CheckedStart>> {
+): Promise<Looked<CheckedStart>> {
   const source = await lookups.runPlan(run);
   if (source === null) return nothing(await noSuchRun(run, lookups));
   const fault = cannotBranch(source, after);

@@ -1,3 +1,4 @@
+import { plural } from '../format.ts';
 import { printable, printableLines, visible } from '../printable.ts';
 import { shownAt } from '../secrets.ts';
 
@@ -24,6 +25,12 @@ export interface Finding {
 export interface Checked {
   readonly findings: readonly Finding[];
   readonly warnings: readonly string[];
+}
+
+/** The result of a lookup. Null if nothing can be planned with it. The findings say why, or what is absent. */
+export interface Looked<T> {
+  readonly value: T | null;
+  readonly findings: readonly Finding[];
 }
 
 export const nothingFound: Checked = { findings: [], warnings: [] };
@@ -113,7 +120,7 @@ const listed = (message: string, allowed: string): string =>
 
 /** For `.reasons.txt` and the terminal: `43a.yaml:7: train.itres: unknown key ...`, with value and hint below. */
 export function formatProblems(file: string, problems: readonly Problem[]): string {
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+  const count = plural(problems.length, 'problem');
   const lines = problems.map((problem) => {
     const place = `${printable(problem.file)}${problem.line === null ? '' : `:${problem.line}`}`;
     const about = problem.path === '' ? '' : `${problem.path}: `;

@@ -1,12 +1,11 @@
-import { studentAbove, studentTwoSided, studentWithin } from './distributions.ts';
+import { studentAbove, studentTwoSided } from './distributions.ts';
+import { around, type Interval } from './interval.ts';
 import { mean, variance } from './moments.ts';
 
 /* Differences between recipes, over the means of their runs. */
 
-export interface Difference {
+export interface Difference extends Interval {
   readonly difference: number;
-  readonly low: number;
-  readonly high: number;
   readonly t: number;
   readonly df: number;
   readonly p: number;
@@ -17,19 +16,19 @@ export interface Equivalence {
   readonly answer: 'yes' | 'no' | 'cannot tell';
 }
 
-const level = 0.95;
-
 /**
  * a - b with its 95 % interval for unequal variances (Welch 1947). Seeds of A and B are not pairs. Null if a side has
  * fewer than 2 runs. If no run differs from its side, the interval has width 0, t is 0 or infinite, and p is 1 or 0.
  */
 export function welch(a: readonly number[], b: readonly number[]): Difference | null {
   if (a.length < 2 || b.length < 2) return null;
-  const difference = mean(a) - mean(b);
   const { squaredError, df } = welchError(a, b);
+  return withInterval(mean(a) - mean(b), squaredError, df);
+}
+
+function withInterval(difference: number, squaredError: number, df: number): Difference {
   const t = standardised(difference, squaredError);
-  const half = studentWithin(level, df) * Math.sqrt(squaredError);
-  return { difference, low: difference - half, high: difference + half, t, df, p: studentTwoSided(t, df) };
+  return { difference, ...around(difference, squaredError, df), t, df, p: studentTwoSided(t, df) };
 }
 
 function welchError(a: readonly number[], b: readonly number[]): { squaredError: number; df: number } {
@@ -57,12 +56,7 @@ export function paired(a: readonly number[], b: readonly number[]): Difference |
   if (a.length !== b.length) throw new Error(`pairs of ${a.length} and ${b.length} runs`);
   if (a.length < 2) return null;
   const differences = a.map((value, index) => value - (b[index] ?? 0));
-  const difference = mean(differences);
-  const squaredError = variance(differences) / differences.length;
-  const df = differences.length - 1;
-  const t = standardised(difference, squaredError);
-  const half = studentWithin(level, df) * Math.sqrt(squaredError);
-  return { difference, low: difference - half, high: difference + half, t, df, p: studentTwoSided(t, df) };
+  return withInterval(mean(differences), variance(differences) / differences.length, differences.length - 1);
 }
 
 /**

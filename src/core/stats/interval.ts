@@ -8,7 +8,7 @@ export interface Interval {
   readonly high: number;
 }
 
-const level = 0.95;
+export const level = 0.95;
 
 /** Where the mean over all runs of a recipe on this suite may be: Student's t over run means. Null below 2 runs. */
 export function meanInterval(values: readonly number[]): Interval | null {
@@ -86,7 +86,7 @@ export function shareInterval(k: number, n: number): Interval {
   };
 }
 
-function around(middle: number, squaredError: number, df: number): Interval {
+export function around(middle: number, squaredError: number, df: number): Interval {
   const half = studentWithin(level, df) * Math.sqrt(squaredError);
   return { low: middle - half, high: middle + half };
 }

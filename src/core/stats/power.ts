@@ -1,10 +1,9 @@
 import { chiSquaredQuantile, normalBelow, relativeSdDensity, studentWithin } from './distributions.ts';
-import type { Interval } from './interval.ts';
+import { type Interval, level } from './interval.ts';
 import { variance } from './moments.ts';
 
 /** What a number of runs can show: two-sided 5 %, power 80 %, gaussian runs with the same sd on both sides. */
 
-const level = 0.95;
 const power = 0.8;
 /** More runs than anyone will make: above this the answer is "never". */
 const mostRuns = 1000;
