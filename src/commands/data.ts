@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import type { LookCall, RowAddress } from '../core/mlx/look-argv.ts';
-import { type DataReport, dataText, lastReport, type SplitResult } from '../core/page/data-report.ts';
+import { type DataReport, dataText, lastReport } from '../core/page/data-report.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { shellLine } from '../core/shell.ts';
 import type { CheckReport } from '../events/data-report.ts';
@@ -32,10 +32,7 @@ export interface DataOptions extends Pick<Flags, 'model' | 'maskPrompt' | 'maxSe
   readonly signal: AbortSignal;
 }
 
-/**
- * Finds out what training on this data would do, and splits the data if requested. Throws CommandError 2 (no such
- * data, model or row; the folder of the split is not empty) or 3 (no Python with mlx_lm).
- */
+/** Throws CommandError 2 (no such data, model or row; folder of the split not empty) or 3 (no Python with mlx_lm). */
 export async function lookAt(options: DataOptions): Promise<DataReport> {
   const { maskPrompt, maxSeqLength, rows, keys = {}, signal } = options;
   const data = resolve(options.data);
@@ -139,19 +136,11 @@ export const registerData: Register = (program, exit) => {
 
 function dataJson({ data, file, model, maskPrompt, maxSeqLength, before, split }: DataReport): string {
   const settings = { mask_prompt: maskPrompt, max_seq_length: maxSeqLength };
-  const { shown, ...found } = flat(before);
-  const document = { data, file, model, ...settings, ...found, shown, split: split === null ? null : flatSplit(split) };
+  const parts = split === null ? null : { folder: split.folder, files: split.files, ...foundIn(split.after) };
+  const document = { data, file, model, ...settings, ...foundIn(before), shown: before.shown, split: parts };
   return `${printableJson(document)}\n`;
 }
 
-const flat = ({ profile, stops, warnings, shown }: CheckReport) => ({
-  profile,
-  stops: stops.map(({ message }) => message),
-  warnings,
-  shown,
-});
-
-function flatSplit({ folder, files, after }: SplitResult) {
-  const { profile, stops, warnings } = flat(after);
-  return { folder, files, profile, stops, warnings };
+function foundIn({ profile, stops, warnings }: CheckReport) {
+  return { profile, stops: stops.map(({ message }) => message), warnings };
 }

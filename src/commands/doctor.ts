@@ -19,10 +19,7 @@ export interface Diagnosis {
   readonly warnings: readonly string[];
 }
 
-/**
- * Checks the machine, the tools and the workspace. It leaves nothing behind and fetches nothing. Without a workspace it
- * checks the rest. Throws CommandError 2 if phasebox.yaml is not valid.
- */
+/** Leaves nothing behind and fetches nothing. Throws CommandError 2 if phasebox.yaml is not valid. */
 export async function doctor(folder: string, machine: Machine = process): Promise<Diagnosis> {
   const opened = await openFolder(folder);
   const { workspace, config } = opened;

@@ -25,20 +25,15 @@ export interface Exported extends Cloned {
 /** The file in an export that says where it comes from. */
 export const custodyFile = 'phasebox.json';
 
-/**
- * Copies the final model of a run into a new folder: complete, verified and with its provenance, or not at all. Throws
- * CommandError 1 (damaged, removed), 2 (unknown run, not made yet, folder taken) or 3 (disk).
- */
+/** All or nothing. Throws CommandError 1 (damaged, removed), 2 (unknown run, not made yet, folder taken), 3 (disk). */
 export async function exportRun(
   workspace: Workspace,
   wanted: { readonly run: string; readonly target: string; readonly signal: AbortSignal },
 ): Promise<Exported> {
   const target = resolve(wanted.target);
   if (`${target}${sep}`.startsWith(`${workspace.artifacts}${sep}`)) {
-    throw new CommandError(
-      2,
-      `${target} is inside ${workspace.artifacts}, which belongs to phasebox. Give another folder.`,
-    );
+    const where = `${target} is inside ${workspace.artifacts}`;
+    throw new CommandError(2, `${where}, which belongs to phasebox. Give another folder.`);
   }
   const found = await findRun(workspace, wanted.run);
   const final = await finalModel(workspace, found);

@@ -26,10 +26,7 @@ export interface Initiated {
   readonly warnings: readonly string[];
 }
 
-/**
- * Makes a workspace of a folder. No existing file is changed. Throws CommandError 2 (its phasebox.yaml is not valid),
- * and errors of the disk.
- */
+/** No existing file is changed. Throws CommandError 2 (its phasebox.yaml is not valid), and errors of the disk. */
 export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
@@ -56,12 +53,10 @@ const runsOf = (artifacts: string): string[] =>
     ? []
     : [`/${artifacts.replaceAll(/[\\*?[\]]/g, '\\$&')}/*/`];
 
-interface NewFiles {
-  readonly python: MlxPython | null;
-  readonly ignored: readonly string[];
-}
-
-async function newFiles(root: string, { python, ignored }: NewFiles): Promise<[name: string, text: string][]> {
+async function newFiles(
+  root: string,
+  { python, ignored }: { readonly python: MlxPython | null; readonly ignored: readonly string[] },
+): Promise<[name: string, text: string][]> {
   const shipped = (path: string): Promise<string> => readFile(join(packageRoot().folder, path), 'utf8');
   const config = await shipped('templates/phasebox.yaml');
   const schema = pathToFileURL(schemaFile('phase')).href;

@@ -6,10 +6,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { print, printError } from './parts/output.ts';
 
-/**
- * Renders the comparison and the answers again from results.jsonl. Prints the path of the page, or the page itself
- * without what a person wrote around it.
- */
+/** Renders all pages again. Prints the path of the report, or the report without what a person wrote around it. */
 export async function report(workspace: Workspace, options: { readonly print: boolean }): Promise<void> {
   const found = await stat(workspace.artifacts).catch(ifAbsent(null));
   if (found === null) {

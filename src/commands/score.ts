@@ -25,10 +25,7 @@ export interface ScoreOptions {
 
 const mostShown = 20;
 
-/**
- * Scores kept answers again, without a model. A suite's own `scorer` runs. Prints the score and returns 0. Throws
- * CommandError 2 if the answers do not fit the suite, and 1 if the scorer fails.
- */
+/** A suite's own `scorer` runs. Throws CommandError 2 if the answers do not fit the suite, 1 if the scorer fails. */
 export async function score(options: ScoreOptions): Promise<void> {
   const { suite, warnings: doubts = [] } = await suiteAt(options.suite);
   const text = await textAt(options.answers);
@@ -77,10 +74,8 @@ async function byScorer(options: ScoreOptions, suite: Suite, answers: readonly S
   if (!ran.ok) throw new CommandError(1, `${name} failed: ${ran.why}. Its output is above.`);
   const scored = scoreByCommand(suite, answers, { text: ran.text });
   if (scored.ok) return scored.score;
-  throw new CommandError(
-    2,
-    `${name} wrote output that cannot be used:\n${shown(scored.problems.map((line) => `  ${line}`))}`,
-  );
+  const problems = shown(scored.problems.map((line) => `  ${line}`));
+  throw new CommandError(2, `${name} wrote output that cannot be used:\n${problems}`);
 }
 
 async function textAt(path: string): Promise<string> {
@@ -109,8 +104,9 @@ const shown = (lines: readonly string[]): string =>
     ? lines.join('\n')
     : [...lines.slice(0, mostShown), `  and ${lines.length - mostShown} more`].join('\n');
 
-function jsonOf({ overall, strict, categories, modes: counts, prompts }: Score, warnings: readonly string[]): string {
-  return `${printableJson({ ...{ overall, strict, categories, modes: counts, prompts }, ...(warnings.length > 0 ? { warnings } : {}) })}\n`;
+function jsonOf({ overall, strict, categories, modes, prompts }: Score, warnings: readonly string[]): string {
+  const found = { overall, strict, categories, modes, prompts };
+  return `${printableJson(warnings.length > 0 ? { ...found, warnings } : found)}\n`;
 }
 
 function table(suite: Suite, result: Score): string {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { duration, plural } from '../core/format.ts';
+import { groupBy } from '../core/group-by.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { missingRunText } from '../core/run/row-words.ts';
@@ -29,10 +30,7 @@ export interface Status {
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
-  /**
-   * Doubtful settings in the accepted files, by phase. The phase is null for phasebox.yaml and for files of the
-   * workspace that cannot be read.
-   */
+  /** The phase is null for phasebox.yaml and for files of the workspace that cannot be read. */
   readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
 
@@ -78,19 +76,15 @@ async function phaseWarnings(
   shown: readonly ShownRun[],
   isKnown: (run: string) => boolean,
 ): Promise<Status['warnings']> {
-  const fetched = new Map<string, string[]>();
-  for (const { status, warnings = [] } of shown) {
-    const known = fetched.get(status.phase);
-    if (known === undefined) fetched.set(status.phase, [...warnings]);
-    else known.push(...warnings);
-  }
+  const byPhase = groupBy(shown, ({ status }) => status.phase);
   // A phase whose run folders were all deleted is not among those shown.
-  const phases = new Set([...fetched.keys(), ...(await subfolders(artifacts)).sort()]);
+  const phases = new Set([...byPhase.keys(), ...(await subfolders(artifacts)).sort()]);
   const found = await inParallel([...phases], async (phase) => {
     const accepted = await recordWarnings(artifacts, phase, isKnown).catch((error: unknown) => [
       damageOf(error).message,
     ]);
-    return [...new Set([...accepted, ...(fetched.get(phase) ?? [])])].map((text) => ({ phase, text }));
+    const fetched = byPhase.get(phase)?.flatMap(({ warnings = [] }) => warnings) ?? [];
+    return [...new Set([...accepted, ...fetched])].map((text) => ({ phase, text }));
   });
   return found.flat();
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from '../core/errors.ts';
-import { outcomeText } from '../core/run/control-words.ts';
+import { outcomeText } from '../core/run/control.ts';
 import { toolThatContinues } from '../io/claim/machine-slot.ts';
 import { ownerOf } from '../io/claim/ownership.ts';
 import { hasCode } from '../io/disk/files.ts';

@@ -4,8 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CommandError } from '../core/errors.ts';
 import { plural } from '../core/format.ts';
-import { holdsOf } from '../core/run/control.ts';
-import { holdText } from '../core/run/control-words.ts';
+import { holdsOf, holdText } from '../core/run/control.ts';
 import type { Dashboard } from '../io/board/dashboard.ts';
 import { type Broker, openBroker } from '../io/broker/broker.ts';
 import { claimWorkspace, type Ownership } from '../io/claim/ownership.ts';
@@ -58,10 +57,8 @@ async function owning(workspace: Workspace, options: UpOptions, asked: AbortSign
     asked.throwIfAborted();
   }
   if (claim.kind === 'taken') {
-    throw new CommandError(
-      3,
-      `phasebox is already up in ${workspace.root} (pid ${claim.pid}). Show its progress: \`phasebox status\`.`,
-    );
+    const taken = `phasebox is already up in ${workspace.root} (pid ${claim.pid})`;
+    throw new CommandError(3, `${taken}. Show its progress: \`phasebox status\`.`);
   }
   const log = openLogger({
     folder: join(workspace.state, 'log'),

@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMean } from '../../core/closest.ts';
 import { CommandError } from '../../core/errors.ts';
-import { findTarget, targetNames } from '../../core/run/control.ts';
-import { isRefused, outcomeText, requestExitCode, requestText } from '../../core/run/control-words.ts';
+import {
+  findTarget,
+  isRefused,
+  outcomeText,
+  requestExitCode,
+  requestText,
+  targetNames,
+} from '../../core/run/control.ts';
 import type { ControlRequest, Outcome, Request, RequestAnswer } from '../../events/request.ts';
 import type { Run } from '../../events/run.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
@@ -87,23 +93,18 @@ function sayThatItWaits({ state }: Workspace, request: Request): NodeJS.Timeout 
 
 /** Null if nothing was done, or if it may be repeated. */
 async function send(owner: LivingOwner, request: Request): Promise<RequestAnswer | null> {
-  const up = `\`phasebox up\` (pid ${owner.pid})`;
+  const refusal = (what: string): CommandError => new CommandError(3, `\`phasebox up\` (pid ${owner.pid}) ${what}`);
   if (!understandsUs(owner))
-    throw new CommandError(
-      3,
-      `${up} is of another version of phasebox and does not understand this command. Restart it: \`phasebox stop\`, then \`phasebox up\`. A running tool continues meanwhile.`,
+    throw refusal(
+      'is of another version of phasebox and does not understand this command. Restart it: `phasebox stop`, then `phasebox up`. A running tool continues meanwhile.',
     );
   const sent = await sendRequest(owner.socket, request);
   if (sent.kind === 'answered') return sent.answer;
   if (sent.kind === 'not_allowed')
-    throw new CommandError(
-      3,
-      `${up} runs as another user. Use this command as that user; configs can also be copied into the inbox.`,
-    );
+    throw refusal('runs as another user. Use this command as that user; configs can also be copied into the inbox.');
   if (sent.kind === 'lost' && request.kind === 'submit' && request.again)
-    throw new CommandError(
-      3,
-      `${up} ended before it answered. \`phasebox status\` shows whether the new runs were accepted; if not, submit again.`,
+    throw refusal(
+      'ended before it answered. `phasebox status` shows whether the new runs were accepted; if not, submit again.',
     );
   return null;
 }

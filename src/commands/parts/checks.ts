@@ -15,10 +15,8 @@ export const ok = (name: string, detail: string): Check => ({ name, status: 'ok'
 export const warn = (name: string, detail: string, todo: string): Check => ({ name, status: 'warn', detail, todo });
 /** phasebox cannot work without it. */
 export const missing = (name: string, detail: string, todo: string): Check => ({
-  name,
+  ...warn(name, detail, todo),
   status: 'missing',
-  detail,
-  todo,
 });
 
 /** The message of anything thrown, on one line. */

@@ -27,10 +27,7 @@ export function catchSignals(): AbortSignal {
   return asked.signal;
 }
 
-/**
- * Waits until a signal ends `up`, and returns how. A signal does not stop running tools, so that the next `up` resumes
- * them. A second Ctrl-C within 5 s stops them too.
- */
+/** Waits for a signal. Running tools continue for the next `up`, unless Ctrl-C is pressed again within 5 s. */
 export async function leaving(
   { busyRuns, workspace }: Pick<Runtime, 'busyRuns' | 'workspace'>,
   screen: Screen,
@@ -81,10 +78,7 @@ interface Progress {
   readonly steps: Steps;
 }
 
-/**
- * Waits until no file waits and every run has its row (`done`), or only pauses keep the other runs from continuing
- * (`held`). The inbox is scanned only when all runs are finished or paused.
- */
+/** Waits until no file waits and every run has its row (`done`), or only pauses hold the others back (`held`). */
 export async function allDone({ runtime, inbox, workers, steps }: Progress): Promise<'done' | 'held'> {
   const isOpen = (): boolean => runtime.runStore.all().some(({ run }) => !runtime.rows.has(run.run));
   for (;;) {

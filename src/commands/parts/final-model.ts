@@ -2,7 +2,7 @@ import { join, relative } from 'node:path';
 import { CommandError, StageError } from '../../core/errors.ts';
 import { type Adapter, adapterFiles, finalModelOf, type OutsideAdapter } from '../../core/run/lineage.ts';
 import { isAmong, isRemoved } from '../../core/run/outputs.ts';
-import type { Manifest, Run } from '../../events/run.ts';
+import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { changedOutput } from '../../io/artifacts/commit.ts';
@@ -34,10 +34,7 @@ export type LocatedModel =
   | { readonly kind: 'model'; readonly model: Weights }
   | { readonly kind: 'adapter'; readonly base: Weights; readonly adapter: readonly ModelFile[] };
 
-/**
- * The final model of a run, its own or that of the run it comes from, as committed. Throws CommandError 2 (not made
- * yet) or 1 (removed, changed, missing).
- */
+/** Its own or that of the run it comes from. Throws CommandError 2 (not made yet) or 1 (removed, changed, missing). */
 export async function finalModel(workspace: Workspace, found: FoundRun): Promise<LocatedModel> {
   const { runStore, stored } = found;
   const { run } = stored.run;
@@ -46,19 +43,19 @@ export async function finalModel(workspace: Workspace, found: FoundRun): Promise
   if (final.kind === 'adapter') return servedPair(workspace, found, final.adapter);
   if (final.kind === 'outside')
     return { kind: 'model', model: { folder: final.folder.model, outputs: null, hash: final.folder.sha256 } };
-  const { folder, manifest, made } = await committed(found, final.stage);
-  const outputs = outputsBelow(manifest, folder, made.model);
-  await intact({ run, folder, manifest, paths: [made.model] });
-  return { kind: 'model', model: { folder: join(folder, made.model), outputs, hash: null } };
+  const { made, ...stage } = await committed(found, final.stage);
+  await intact(run, stage, [made.model]);
+  const outputs = outputsBelow(stage, made.model);
+  return { kind: 'model', model: { folder: join(stage.folder, made.model), outputs, hash: null } };
 }
 
 async function servedPair(workspace: Workspace, found: FoundRun, from: Adapter<StoredRun>): Promise<LocatedModel> {
   const base = await baseModel(workspace, found);
   if (from.kind === 'outside') return { kind: 'adapter', base, adapter: await outsideAdapter(from.folder) };
-  const { folder, manifest, made } = await committed(found, from.stage);
-  const adapter = outputsBelow(manifest, folder, made.adapter).filter(({ name }) => adapterNames.includes(name));
-  const paths = adapter.map(({ path }) => relative(folder, path));
-  await intact({ run: found.stored.run.run, folder, manifest, paths });
+  const { made, ...stage } = await committed(found, from.stage);
+  const adapter = outputsBelow(stage, made.adapter).filter(({ name }) => adapterNames.includes(name));
+  const paths = adapter.map(({ path }) => relative(stage.folder, path));
+  await intact(found.stored.run.run, stage, paths);
   return { kind: 'adapter', base, adapter };
 }
 
@@ -90,40 +87,30 @@ async function fetched(
 ): Promise<string> {
   const found = await resolveModel(source, revision, root);
   if (found.found) return found.folder;
-  throw new CommandError(
-    1,
-    `${run} is base + adapter, and its base is not on this machine: ${found.message}; ${found.hint}.`,
-  );
+  const why = `${found.message}; ${found.hint}`;
+  throw new CommandError(1, `${run} is base + adapter, and its base is not on this machine: ${why}.`);
 }
+
+type Committed = NonNullable<Awaited<ReturnType<FoundRun['runStore']['committed']>>>;
 
 async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
   { runStore, stored }: FoundRun,
   stage: S,
-): Promise<{ folder: string; manifest: Manifest; made: Made<S> }> {
+): Promise<Committed & { readonly made: Made<S> }> {
   const found = await runStore.committed(stored, stage);
   const { run } = stored.run;
   if (found === null) {
     const where = runStore.lineage(stored).made(stage)?.run.run ?? run;
-    throw new CommandError(
-      2,
-      `${run} has no final model yet: ${stage} of ${where} is not done. See \`phasebox status\`.`,
-    );
+    const why = `${stage} of ${where} is not done`;
+    throw new CommandError(2, `${run} has no final model yet: ${why}. See \`phasebox status\`.`);
   }
   const made = stages[stage].makes.safeParse(found.manifest.made);
   if (!made.success) throw new CommandError(1, `${found.folder}/manifest.json was written by another version.`);
   return { ...found, made: made.data as Made<S> };
 }
 
-interface Claimed {
-  readonly run: string;
-  readonly folder: string;
-  readonly manifest: Manifest;
-  /** Outputs, or folders of outputs. */
-  readonly paths: readonly string[];
-}
-
-/** Throws CommandError 1 if files were removed by a cleanup, or differ from those that were committed. */
-async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> {
+/** Throws CommandError 1 if outputs (or folders) were removed by a cleanup, or differ from those that were committed. */
+async function intact(run: string, { folder, manifest }: Committed, paths: readonly string[]): Promise<void> {
   const gone = manifest.removed;
   if (gone !== null && paths.some((path) => isRemoved(manifest, path))) {
     throw new CommandError(
@@ -139,7 +126,7 @@ async function intact({ run, folder, manifest, paths }: Claimed): Promise<void> 
   throw new CommandError(1, `${run}: ${changed}. Restore it, or \`phasebox retry ${run}\` to make it again.`);
 }
 
-function outputsBelow(manifest: Manifest, folder: string, below: string): ModelFile[] {
+function outputsBelow({ folder, manifest }: Committed, below: string): ModelFile[] {
   return manifest.outputs
     .filter(({ path }) => path.startsWith(`${below}/`))
     .map(({ path, sha256 }) => ({ path: join(folder, path), name: path.slice(below.length + 1), sha256 }));

@@ -45,23 +45,25 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
   return withEta({ iteration, of, loss: null, eta_s: null, part }, folder);
 }
 
-async function measuring(dir: string): Promise<Progress | null> {
-  let latest: Progress | null = null;
-  await followLog(join(dir, files.loss, 'log.txt'), Promise.resolve(), (line) => {
+const measuring = (dir: string): Promise<Progress | null> =>
+  logged(join(dir, files.loss), (line) => {
     const progress = readLossLine(line);
-    if (progress !== null) latest = { ...progress, loss: null, eta_s: null };
+    return progress === null ? null : { ...progress, loss: null, eta_s: null };
   });
-  return latest === null ? null : withEta(latest, join(dir, files.loss, 'command.json'));
+
+function training(dir: string, run: Run): Promise<Progress | null> {
+  const advance = trainProgress(completeTrain(run)?.iters ?? null);
+  return logged(dir, (line) => {
+    const event = readLogLine(line);
+    return event === null ? null : { ...advance(event, 0), eta_s: null };
+  });
 }
 
-async function training(dir: string, run: Run): Promise<Progress | null> {
-  const advance = trainProgress(completeTrain(run)?.iters ?? null);
+/** What the last line of a tool's log says of its progress. */
+async function logged(dir: string, read: (line: string) => Progress | null): Promise<Progress | null> {
   let latest: Progress | null = null;
   await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
-    const event = readLogLine(line);
-    if (event === null) return;
-    const { iteration, of, loss } = advance(event, 0);
-    latest = { iteration, of, loss, eta_s: null };
+    latest = read(line) ?? latest;
   });
   return latest === null ? null : withEta(latest, join(dir, 'command.json'));
 }

@@ -38,10 +38,7 @@ interface Now {
   readonly damage: string[];
 }
 
-/**
- * Every run, with copies of runs and rows of removed runs in words. `isKnown` tells whether a run has a row or a folder.
- * Of a finished run, only what is shown is kept in memory.
- */
+/** Every run, and old rows and copies in words. Of a finished run, only what is shown is kept in memory. */
 export async function showRuns(workspace: Workspace, now: Now) {
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();

@@ -107,23 +107,16 @@ const silences: readonly Rule[] = [
 
 /** An error reply of the broker in words: it answers, but refuses what phasebox needs. */
 export const refusalOf = (message: string): Refusal =>
-  explained('refuses', message, refusals) ?? {
-    kind: 'refuses',
-    what: cleaned(message),
-    next: 'Its log may say more.',
-  };
+  explained(message, refusals, { kind: 'refuses', next: 'Its log may say more.' });
 
 /** Why a connection failed, in words. */
 export const silenceOf = (message: string): Refusal =>
-  explained('away', message, [...silences, ...refusals]) ?? {
-    kind: 'away',
-    what: cleaned(message),
-    next: 'Start it.',
-  };
+  explained(message, [...silences, ...refusals], { kind: 'away', next: 'Start it.' });
 
-function explained(kind: Refusal['kind'], message: string, rules: readonly Rule[]): Refusal | null {
+function explained(message: string, rules: readonly Rule[], otherwise: Omit<Refusal, 'what'>): Refusal {
   const rule = rules.find(({ pattern }) => pattern.test(message));
-  return rule === undefined ? null : { kind, what: `${rule.what} (${cleaned(message)})`, next: rule.next };
+  if (rule === undefined) return { ...otherwise, what: cleaned(message) };
+  return { kind: otherwise.kind, what: `${rule.what} (${cleaned(message)})`, next: rule.next };
 }
 
 /** On one line, without the position in a script, and without the quoted commands. */

@@ -77,10 +77,7 @@ interface Given {
   readonly categoryOf: (prompt: string) => string | null;
 }
 
-/**
- * Compares `a` with `b`. `all` has every group, whose spreads may be pooled. `categoryOf` gives a prompt's category, or
- * null if its suite is gone.
- */
+/** `all` has the groups whose spreads may be pooled. `categoryOf` is null for a prompt whose suite is gone. */
 export function contrast(
   [a, b]: readonly [Summary, Summary],
   all: readonly Summary[],

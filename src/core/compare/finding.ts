@@ -87,22 +87,24 @@ interface Shared {
 }
 
 function sharedTrainings(a: Summary, b: Summary): Shared {
-  const scores = new Map([...a.draws, ...b.draws].map(({ run, overall }) => [run, overall]));
-  const branches = (from: Summary, off: Summary): [string, string][] =>
-    from.group.done.flatMap((row): [string, string][] => {
-      const source = row.from?.run;
-      return typeof source === 'string' && off.draws.some(({ run }) => run === source) ? [[row.run, source]] : [];
-    });
-  const found = [...branches(a, b), ...branches(b, a).map(([run, source]): [string, string] => [source, run])];
-  const whole = found.flatMap(([ours, others]) => {
-    const [one, other] = [scores.get(ours), scores.get(others)];
-    return one === undefined || other === undefined ? [] : [{ runs: [ours, others], points: [one, other] as const }];
-  });
+  const pair = (ours: unknown, others: unknown) => {
+    const [one, other] = [a.draws.find(({ run }) => run === ours), b.draws.find(({ run }) => run === others)];
+    return one === undefined || other === undefined ? [] : [[one, other] as const];
+  };
+  const found = [
+    ...a.group.done.flatMap(({ run, from }) => pair(run, from?.run)),
+    ...b.group.done.flatMap(({ run, from }) => pair(from?.run, run)),
+  ];
   return {
-    scores: whole.map(({ points }) => points),
-    unpaired: scores.size - new Set(whole.flatMap(({ runs }) => runs)).size,
+    scores: found.map(([one, other]) => [one.overall, other.overall]),
+    unpaired: a.draws.length + b.draws.length - new Set(found.flat()).size,
   };
 }
+
+/** Scores are 0-100, so no difference is beyond 100 points, whatever a t interval says. */
+const possible = ({ difference, low, high, p }: Tested): Tested => ({
+  ...{ difference, low: Math.max(-100, low), high: Math.min(100, high), p },
+});
 
 function pairs({ scores, unpaired }: Shared): ContrastFinding {
   const found = paired(
@@ -110,10 +112,9 @@ function pairs({ scores, unpaired }: Shared): ContrastFinding {
     scores.map(([, others]) => others),
   );
   if (found === null) throw new Error('two pairs always have a difference');
-  const { difference, low, high, p } = found;
   const shared = { pairs: scores.length, unpaired };
-  if (allSame([low, high])) return { kind: 'flat', difference, shared };
-  return { kind: 'pairs', shared, difference, low: Math.max(-100, low), high: Math.min(100, high), p };
+  if (allSame([found.low, found.high])) return { kind: 'flat', difference: found.difference, shared };
+  return { kind: 'pairs', shared, ...possible(found) };
 }
 
 function recipes(ours: readonly number[], others: readonly number[], spread: Spread | null): ContrastFinding {
@@ -125,14 +126,10 @@ function recipes(ours: readonly number[], others: readonly number[], spread: Spr
       kind: 'nothing',
       why: 'their runs were measured in different ways, so the variance between runs is unknown',
     };
-  const { difference, low, high, p } = found;
-  const needed = (sd: number): number => runsNeeded(difference, sd);
+  const needed = (sd: number): number => runsNeeded(found.difference, sd);
   return {
     kind: 'recipes',
-    difference,
-    low: Math.max(-100, low),
-    high: Math.min(100, high),
-    p,
+    ...possible(found),
     equivalent: same.answer,
     detectable: detectableDifference(spread.sd, { a: ours.length, b: others.length }),
     needed: { low: needed(spread.range.low), high: needed(spread.range.high) },

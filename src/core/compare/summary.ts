@@ -1,4 +1,5 @@
 import type { Row } from '../../events/row.ts';
+import { groupBy } from '../group-by.ts';
 import { isAlike } from '../score/measured.ts';
 import { type Interval, meanInterval, newPromptsInterval, promptInterval, shareInterval } from '../stats/interval.ts';
 import { mean, variance } from '../stats/moments.ts';
@@ -80,14 +81,8 @@ function gateOf(group: Group): GateSummary | null {
 /** The hash of the evaluated model, if known. Runs of one model (a seed that is given twice on a CPU) share it. */
 export const modelOf = ({ custody }: Row): string | null => custody.adapter ?? custody.model;
 
-function byModel(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
-  return rows.flatMap((row, at) => {
-    const model = modelOf(row);
-    if (model === null) return [[row] as const];
-    const first = rows.findIndex((one) => modelOf(one) === model) === at;
-    return first ? [[row, ...rows.slice(at + 1).filter((one) => modelOf(one) === model)] as const] : [];
-  });
-}
+/** The rows of each model. If the model of a row is not known, it is taken for one of its own. */
+const byModel = (rows: readonly Row[]) => [...groupBy(rows, (row) => modelOf(row) ?? row).values()];
 
 /** The first row of each model. Evaluating a model again does not show what another seed would score. */
 const firstOfModel = (rows: readonly Row[]): Row[] => byModel(rows).map(([first]) => first);

@@ -3,6 +3,7 @@ import { stageFolder } from '../../events/stages.ts';
 import type { Prompt, Suite } from '../../events/suite.ts';
 import type { TellingAnswer } from '../compare/prompts.ts';
 import { count, duration, none } from '../format.ts';
+import { groupBy } from '../group-by.ts';
 import { contentText } from '../score/read-answer.ts';
 import { asText, code, details, fence, table } from './markdown.ts';
 import type { Quote } from './report-prompts.ts';
@@ -64,17 +65,12 @@ interface Subject {
 }
 
 function subjectsOf(runs: readonly AnsweredRun[]): Subject[] {
-  const subjects = new Map<string, { id: string; prompt: Prompt | null; runs: AnsweredRun[] }>();
-  for (const run of runs) {
-    for (const id of new Set(run.prompts.map((prompt) => prompt.id))) {
-      const prompt = run.suite?.prompts.find((one) => one.id === id) ?? null;
-      const key = JSON.stringify([id, prompt]);
-      const subject = subjects.get(key) ?? { id, prompt, runs: [] };
-      subject.runs.push(run);
-      subjects.set(key, subject);
-    }
-  }
-  return [...subjects.values()];
+  const asked = runs.flatMap((run) => {
+    const ids = [...new Set(run.prompts.map(({ id }) => id))];
+    return ids.map((id) => ({ id, prompt: run.suite?.prompts.find((one) => one.id === id) ?? null, run }));
+  });
+  const subjects = groupBy(asked, ({ id, prompt }) => JSON.stringify([id, prompt]));
+  return [...subjects.values()].map((own) => ({ ...own[0], runs: own.map(({ run }) => run) }));
 }
 
 function expected({ expect, match, assert }: Prompt): string {

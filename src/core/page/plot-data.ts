@@ -63,16 +63,10 @@ export interface PlotData {
 
 /** Overall scores of the phases that have one, as in the page's table. */
 export function overallData(summaries: readonly Summary[]): PhaseScores[] {
-  return summaries.flatMap(({ group, runs, mean, thisSuite }) =>
-    mean === null
-      ? []
-      : [
-          {
-            ...{ name: group.name, mean, runs: runs.map(({ overall }) => overall) },
-            ...{ low: thisSuite?.low ?? null, high: thisSuite?.high ?? null },
-          },
-        ],
-  );
+  return summaries.flatMap(({ group, runs, mean, thisSuite }) => {
+    const { low, high } = thisSuite ?? { low: null, high: null };
+    return mean === null ? [] : [{ name: group.name, mean, low, high, runs: runs.map(({ overall }) => overall) }];
+  });
 }
 
 /** Means over the done runs of each phase, by the scorer of its gate. */
@@ -95,17 +89,14 @@ export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
 /** The losses in a training log, and the checkpoint scores where `select` measured them. */
 export function trainingCurve(row: Row, log: string): TrainingCurve {
   const events = plainLines(log).flatMap((line) => readLogLine(line) ?? []);
-  const finite = ({ value }: AtIteration): boolean => Number.isFinite(value);
-  const train = events.flatMap((event) =>
-    event.kind === 'train' ? [{ iteration: event.iteration, value: event.train_loss }] : [],
-  );
-  const val = events.flatMap((event) =>
-    event.kind === 'val' ? [{ iteration: event.iteration, value: event.val_loss }] : [],
-  );
-  const scores = (row.selection?.candidates ?? []).flatMap(({ iteration, overall }) =>
-    overall === null ? [] : [{ iteration, value: overall }],
-  );
-  return { run: row.run, train: train.filter(finite), val: val.filter(finite), scores };
+  const at = (iteration: number, value: number | null): AtIteration[] =>
+    value !== null && Number.isFinite(value) ? [{ iteration, value }] : [];
+  return {
+    run: row.run,
+    train: events.flatMap((event) => (event.kind === 'train' ? at(event.iteration, event.train_loss) : [])),
+    val: events.flatMap((event) => (event.kind === 'val' ? at(event.iteration, event.val_loss) : [])),
+    scores: (row.selection?.candidates ?? []).flatMap(({ iteration, overall }) => at(iteration, overall)),
+  };
 }
 
 type Ended = Extract<JournalLine, { event: 'committed' | 'failed' }>;

@@ -14,26 +14,23 @@ const widths = [2, 3, 4, 5, 6, 8];
 
 /** One sentence each. They are never a reason to fail a run, since single models differ. */
 export function costWarnings(cost: Cost): string[] {
-  const erased = erasure(cost);
-  return [...(erased ?? noise(cost) ?? []), ...(divergence(cost) ?? [])];
+  return [erasure(cost) ?? noise(cost), divergence(cost)].filter((text) => text !== null);
 }
 
-function erasure({ bits, step, kept }: Cost): string[] | null {
+function erasure({ bits, step, kept }: Cost): string | null {
   if (step === null || kept === null || step >= measured.erased.step || kept >= measured.erased.kept) return null;
-  return [`${grid(bits)}, step ${two(step)}, kept ${two(kept)}: the adapter is being erased${advice(bits)}`];
+  return `${grid(bits)}, step ${two(step)}, kept ${two(kept)}: the adapter is being erased${advice(bits)}`;
 }
 
-function noise({ bits, snr }: Cost): string[] | null {
+function noise({ bits, snr }: Cost): string | null {
   if (snr === null || snr >= measured.noisy.snr) return null;
-  return [`${grid(bits)}, snr ${two(snr)}: rounding changes the weights more than the adapter does${advice(bits)}`];
+  return `${grid(bits)}, snr ${two(snr)}: rounding changes the weights more than the adapter does${advice(bits)}`;
 }
 
-function divergence({ kl, top1, tokens }: Cost): string[] | null {
+function divergence({ kl, top1, tokens }: Cost): string | null {
   if (kl === null || kl <= measured.apart.kl) return null;
   const share = top1 === null ? '' : `, top-1 ${(100 * top1).toFixed(1)} %`;
-  return [
-    `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens: the final model answers differently from base + adapter (above KL 0.02, 150 of 168 measured models lost more than 5 points)`,
-  ];
+  return `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens: the final model answers differently from base + adapter (above KL 0.02, 150 of 168 measured models lost more than 5 points)`;
 }
 
 /** `4 bits on a 4-bit base`. */

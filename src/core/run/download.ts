@@ -5,10 +5,7 @@ import { isProgressBar } from '../mlx/mlx-log.ts';
 /** python/download.py's exit code for errors that may be transient: the network, a full disk (EX_TEMPFAIL). */
 const try_again = 75;
 
-/**
- * Why a model could not be fetched. `code` is the exit code of python/download.py, or null if it was killed. `tail` is
- * the end of its log.
- */
+/** `code` is the exit code of python/download.py, or null if it was killed. `tail` is the end of its log. */
 export function downloadError(
   code: number | null,
   tail: readonly string[],

@@ -26,10 +26,7 @@ export function isStarted(journal: readonly JournalLine[]): boolean {
   return currentLines(journal).some((line) => line.event === 'started');
 }
 
-/**
- * True for a run that has done nothing since it was accepted. A row under its name then belongs to an earlier run,
- * whose folder was removed. A journal without lines proves nothing.
- */
+/** It has done nothing yet, so a row under its name is of an earlier run. A journal without lines proves nothing. */
 export const isUntouched = (journal: readonly JournalLine[]): boolean =>
   journal.length > 0 && journal.every(({ event }) => event === 'accepted' || event === 'fetched');
 
@@ -64,10 +61,7 @@ export function attemptDue({ run, committed, journal }: RunState): Omit<StageEve
   return stage === undefined ? null : { stage, attempt: nextAttempt(journal, stage) };
 }
 
-/**
- * What is due for a started run, from its folder alone. Null if its row exists, `results` if every stage is committed
- * or the run has ended, else the next attempt of the first stage in the chain without a manifest.
- */
+/** Null if its row exists. `results` if all stages are committed or the run has ended, else the next stage's attempt. */
 export function due(state: RunState, hasRow: boolean): Due | null {
   const { run, journal } = state;
   if (hasRow) return null;

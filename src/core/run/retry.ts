@@ -17,10 +17,7 @@ const nth = (pauses: readonly number[], index: number): number => pauses[Math.mi
 export const longestPause_s = ({ retry_pause_s }: Pick<RetryPolicy, 'retry_pause_s'>): number =>
   Math.max(...retry_pause_s, ...disk_pause_s);
 
-/**
- * Seconds until the next attempt after a failure, or null if it is final. `before` has the codes of this stage's
- * earlier failures, oldest first.
- */
+/** Seconds until the next attempt, or null. `before` has the codes of the stage's earlier failures, oldest first. */
 export function retryPause(code: ErrorCode, before: readonly string[], policy: RetryPolicy): number | null {
   const counted = before.filter((one) => !uncounted.has(one));
   const pause = counted.length < policy.stage_retries ? nth(policy.retry_pause_s, counted.length) : null;

@@ -63,10 +63,7 @@ export function makeRow(input: RowInput): Row {
   return { ...facts, verdict: judged.verdict, outcome: judged.outcome, verdict_reason: judged.reason };
 }
 
-/**
- * A committed folder takes precedence over the journal: a cancel after the last commit finds a run that is done.
- * Without the manifest of its last stage, its score is not known.
- */
+/** A committed folder counts more than the journal: a cancel after the last commit finds a run that is done. */
 function statusOf(input: RowInput): Row['status'] {
   const { run, committed, journal } = input.state;
   if (run.chain.every((stage) => committed.has(stage))) return lostScore(input) === null ? 'done' : 'failed';
@@ -138,14 +135,12 @@ function secondsOf(input: RowInput): Record<string, number> {
   const add = (stage: StageName, value: number) => seconds.set(stage, (seconds.get(stage) ?? 0) + value);
   for (const line of timed) add(line.stage, line.seconds);
   for (const { stage, attempt, seconds: value } of own(input)) {
-    const hasModes = timed.some(
+    const isNoted = timed.some(
       (line) => line.event === 'committed' && line.stage === stage && line.attempt === attempt,
     );
-    if (!hasModes) add(stage, value);
+    if (!isNoted) add(stage, value);
   }
-  return Object.fromEntries(
-    stageNames.flatMap((stage) => (seconds.has(stage) ? [[stage, seconds.get(stage) ?? 0]] : [])),
-  );
+  return Object.fromEntries([...seconds].sort(([a], [b]) => stageNames.indexOf(a) - stageNames.indexOf(b)));
 }
 
 function bytesOf(input: RowInput): Row['bytes'] {

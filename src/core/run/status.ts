@@ -1,13 +1,12 @@
 import type { Control } from '../../events/request.ts';
-import type { Row } from '../../events/row.ts';
+import type { RowHead } from '../../events/row.ts';
 import type { JournalLine } from '../../events/run.ts';
-import { holdOf, holdOfStage } from './control.ts';
-import { holdText } from './control-words.ts';
+import { holdOf, holdOfStage, holdText } from './control.ts';
 import { diskWait, due, ending, isStarted, type RunState } from './due.ts';
 import { branchOf } from './lineage.ts';
 
 /** `damaged`: a file of the run cannot be read. `why` says which one, and what to do. */
-export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | Row['status'];
+export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | RowHead['status'];
 
 /** One run as in `status --json`. Unknown values are null. */
 export interface RunStatus {
@@ -41,27 +40,14 @@ export const damagedStatus = (run: string, phase: string, why: string): RunStatu
   ...{ ...unknown, run, phase, state: 'damaged', why },
 });
 
-/** The current time (ms since the epoch), and what is paused. */
-export interface Moment {
-  readonly now: number;
-  readonly control: Control;
+/** The status of a run that has its row. */
+export function finishedStatus({ run, phase, status, error }: RowHead): RunStatus {
+  const { stage = null, attempt = null, message: why = null } = error ?? {};
+  return { ...unknown, run, phase, state: status, stage, attempt, why };
 }
 
-/** The status of a run that has its row. */
-export const finishedStatus = ({
-  run,
-  phase,
-  status,
-  error,
-}: Pick<Row, 'run' | 'phase' | 'status' | 'error'>): RunStatus => ({
-  ...{ ...unknown, run, phase, state: status },
-  stage: error?.stage ?? null,
-  attempt: error?.attempt ?? null,
-  why: error?.message ?? null,
-});
-
-/** The status of a run without a row, from its folder. */
-export function runStatus(state: RunState, { now, control }: Moment): RunStatus {
+/** The status of a run without a row, from its folder. `now`: ms since the epoch. */
+export function runStatus(state: RunState, { now, control }: { now: number; control: Control }): RunStatus {
   const own = { ...unknown, run: state.run.run, phase: state.run.phase };
   const end = ending(state.journal);
   if (end?.event === 'cancelled') return { ...own, state: 'cancelled' };

@@ -8,13 +8,14 @@ import {
   holdOfStage,
   isPausedItself,
   lineUp,
+  outcomeText,
   paused,
   prioritized,
+  requestExitCode,
   resumed,
   sentBack,
   type Target,
 } from '../../../src/core/run/control.ts';
-import { outcomeText, requestExitCode } from '../../../src/core/run/control-words.ts';
 import { attemptDue, due, nextAttempt } from '../../../src/core/run/due.ts';
 import { runStatus } from '../../../src/core/run/status.ts';
 import { type Control, outcome } from '../../../src/events/request.ts';
