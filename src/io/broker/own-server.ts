@@ -104,7 +104,7 @@ async function answers(path: string): Promise<boolean> {
   }
 }
 
-/** Only flushes its append-only file: one that shall save refuses to end on a full disk. False without an answer. */
+/** Without saving: on a full disk, a server that must save refuses to end. False if the server did not answer. */
 async function shutdown(path: string): Promise<boolean> {
   let asked = false;
   for (; await answers(path); asked = true) {
