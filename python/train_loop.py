@@ -130,7 +130,7 @@ class Loop:
         return iteration in (1, settings.iters) or iteration % settings.steps_per_eval == 0
 
     def _reset_timers(self):
-        self._saved_iteration = self.start
+        self._saved_iteration = self._tried_iteration = self.start
         self._saved_at = time.monotonic()
 
     def _note_boundary(self, iteration):
@@ -193,25 +193,17 @@ class Loop:
         waited = time.monotonic() - self._saved_at
         if self._save_seconds > SLOW_SAVE_SECONDS and waited < LEAST_WORK_PER_SAVE * self._save_seconds:
             return False
-        passed = self.current // self.every > self._saved_iteration // self.every
+        passed = self.current // self.every > self._tried_iteration // self.every
         return passed or waited >= self.options.state_every_seconds
 
     def _save(self, is_needed=False):
         """Saves a state. A full disk is an error only if the state is needed: mlx_lm's own files may still fit."""
-        iteration, noted = self._boundary
+        iteration = self._tried_iteration = self._boundary[0]
         start = time.monotonic()
         with self.clock.measure("states"):
-            info = {
-                **noted,
-                "iteration": iteration,
-                "identity": self.identity(),
-                "mlx": train_restore.mlx_key(),
-                "seconds": round(self.worked(), 3),
-                "stop": self.stopper.counters(),
-            }
             try:
                 self._sync_checkpoints()
-                size = self.states.save(iteration, train_restore.arrays_of(self.model, self.optimizer), info)
+                size = self.states.save(iteration, train_restore.arrays_of(self.model, self.optimizer), self._info())
             except OSError as error:
                 if is_needed:
                     raise
@@ -222,6 +214,18 @@ class Loop:
         self._saved_iteration, self._saved_at = iteration, time.monotonic()
         self._save_seconds = self._saved_at - start
         self.progress.event("state", iteration=iteration, bytes=size, seconds=round(self._save_seconds, 3))
+
+    def _info(self):
+        """What a state holds next to its arrays."""
+        iteration, noted = self._boundary
+        return {
+            **noted,
+            "iteration": iteration,
+            "identity": self.identity(),
+            "mlx": train_restore.mlx_key(),
+            "seconds": round(self.worked(), 3),
+            "stop": self.stopper.counters(),
+        }
 
     def _sync_checkpoints(self):
         """mlx_lm does not sync its checkpoints. Those before a state must outlive a power cut as the state does."""

@@ -87,7 +87,9 @@ function drawCase({ data, float }: Inputs): Case {
 function drawPoint(from: number, iters: number): Point {
   const iteration = drawWhole(from + 1, Math.max(from + 1, iters - 3));
   const earlier: Point = draw<Point>([{ phase: from > 0 ? 'replaying' : 'loading' }, { phase: 'data' }]);
-  return random() < 0.2 ? earlier : iterationOf(iteration);
+  const share = random();
+  if (share < 0.15) return earlier;
+  return share < 0.3 ? { phase: 'validation' } : iterationOf(iteration);
 }
 
 /** Interrupts a training `kills` times and then lets it end. Resolves to what was done, one phrase each. */
