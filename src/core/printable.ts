@@ -1,7 +1,4 @@
-/**
- * Characters that a terminal or an editor acts on instead of showing them: control characters, line separators, and
- * marks that change the direction of text.
- */
+/** Characters that a terminal or an editor acts on: controls, line separators, marks of text direction. */
 const acting = /[\p{Cc}\p{Cs}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 /** Characters that look like a space, but are not one to YAML, mlx_lm or a shell. */
 const oddSpaces = /[^\S ]|[\u200b\u2060]/gu;

@@ -3,7 +3,7 @@ import type { StageEvent } from '../../events/events.ts';
 import type { JournalLine, ServedBy } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import type { JobProgress } from '../../io/broker/consumer.ts';
-import { acquireMachine, type MachineSlot } from '../../io/claim/machine-slot.ts';
+import { acquireMachine, type MachineClaim, type MachineSlot } from '../../io/claim/machine-slot.ts';
 import { toolSpans } from '../../io/tool/tool-folders.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -27,10 +27,7 @@ export interface Attempt {
   readonly notes: Notes;
 }
 
-/**
- * The seconds that an attempt worked under processes of `up` that have ended. Null if it has not begun. `dir` is its
- * folder.
- */
+/** Seconds that an attempt (in `dir`) worked under earlier processes of `up`. Null if it has not begun. */
 export const workedSoFar = async (
   journal: readonly JournalLine[],
   event: Pick<StageEvent, 'stage' | 'attempt'>,
@@ -45,15 +42,12 @@ export function warnOnce(runtime: Runtime, { event, notes, board }: Attempt, tex
   board.log(`warning: ${text}`);
 }
 
-/** One tool of an attempt that needs the machine. */
-export interface Asker {
-  /** The tool's folder, absolute. */
-  readonly dir: string;
-  readonly server: boolean;
-}
-
 /** Waits until no other model-loading tool of this user runs on the machine, and reports what it waits for. */
-export function holdMachine(runtime: Runtime, attempt: Attempt, { dir, server }: Asker): Promise<MachineSlot> {
+export function holdMachine(
+  runtime: Runtime,
+  attempt: Attempt,
+  { dir, server }: Pick<MachineClaim, 'dir' | 'server'>,
+): Promise<MachineSlot> {
   const { run, stage } = attempt.event;
   const claim = { dir, server, what: `${stage} of ${run}`, workspace: runtime.workspace.root };
   return waiting(runtime, attempt, (onWait) => acquireMachine(claim, { signal: runtime.signal, onWait }));

@@ -45,21 +45,20 @@ async function shortage({ workspace }: Runtime, stage: string, bytes: number | n
   return `waits for disk space: ${sizeText(free)} free on ${artifacts}: ${needs}${sizeText(kept)} must stay free (disk_reserve_gb)`;
 }
 
-interface Wait {
-  readonly wanting: () => Promise<string | null>;
-  readonly tell: (text: string) => void;
-}
-
-async function untilFree(runtime: Runtime, attempt: Attempt, { wanting, tell }: Wait): Promise<void> {
+async function untilFree(
+  runtime: Runtime,
+  attempt: Attempt,
+  { wanting, tell }: { wanting: () => Promise<string | null>; tell: (text: string) => void },
+): Promise<void> {
   const { signal } = runtime;
   let reported = false;
   for (let text = await wanting(); text !== null; text = await wanting()) {
     if (signal.aborted) throw new StageError('STOPPED', 'it was waiting for disk space');
     if (!reported) {
+      reported = true;
       tell(text);
       await noteWait(runtime, attempt, text);
     }
-    reported = true;
     await pause(look_ms, signal);
   }
 }

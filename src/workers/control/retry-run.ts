@@ -67,13 +67,12 @@ export async function returnDependants(owner: Owner, names: ReadonlySet<string>)
 const stagesFrom = ({ run }: StoredRun, stage: StageName | null): readonly StageName[] =>
   stage === null ? [] : run.chain.slice(run.chain.indexOf(stage));
 
-interface Wish {
-  readonly state: RunState;
-  readonly stage: StageName | null;
-}
-
 /** Why a run is not retried, or null. */
-async function refusal(owner: Owner, stored: StoredRun, { state, stage }: Wish): Promise<Outcome | null> {
+async function refusal(
+  owner: Owner,
+  stored: StoredRun,
+  { state, stage }: { readonly state: RunState; readonly stage: StageName | null },
+): Promise<Outcome | null> {
   const { run, chain } = stored.run;
   const stand = standing(state.journal, owner.rows.has(run));
   if (stand === 'waiting' || stand === 'started') return { about: run, did: 'not_over', detail: stand };

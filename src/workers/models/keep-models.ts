@@ -3,7 +3,6 @@ import { figure } from '../../core/compare/summary.ts';
 import { type ModelUser, modelsToRemove } from '../../core/run/keep-models.ts';
 import { ownModelStage, withSources } from '../../core/run/lineage.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
-import type { Row } from '../../events/row.ts';
 import type { Manifest } from '../../events/run.ts';
 import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
@@ -85,13 +84,11 @@ function finalModel(stored: StoredRun): RemovableModel | null {
   return { stored, stage, path, removed: isRemoved(manifest, path) };
 }
 
-/** What decides for a finished run. */
-interface Finished {
-  readonly status: Row['status'];
-  readonly score: number | null;
-}
-
-function userOf({ runStore }: Owner, stored: StoredRun, row: Finished | undefined): ModelUser {
+function userOf(
+  { runStore }: Owner,
+  stored: StoredRun,
+  row: Pick<ModelUser, 'status' | 'score'> | undefined,
+): ModelUser {
   const { run, phase, number, settings } = stored.run;
   const lineage = runStore.lineage(stored);
   const makers = [lineage.made('quantize'), lineage.made('fuse')].filter((maker) => maker !== undefined);

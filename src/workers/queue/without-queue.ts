@@ -37,10 +37,7 @@ export function openWithoutQueue({ runtime, admission, list }: Parts) {
     if (stage !== undefined) await runStage(runtime, stage, { data: event, board });
   };
   return {
-    /**
-     * Does not wait. One run per stage at a time, as in the queues. A busy run is skipped. `then` is called when the
-     * journal has a new line.
-     */
+    /** Does not wait. Skips a busy run or stage. `then` is called when the journal has a new line. */
     begin(stored: StoredRun, next: Due, then: () => void): void {
       const { run } = stored.run;
       if (underWay.has(run) || runtime.busyRuns.has(run) || isBusy(next.event.stage) || runtime.signal.aborted) return;

@@ -16,16 +16,11 @@ const lastTries = 5;
 const unwritten = 'the comparison could not be written; it is tried again, also by `phasebox report`';
 const untried = 'the comparison could not be written; it is tried again after the next row, and by `phasebox report`';
 
-export interface PageNotice {
-  readonly kind: 'page';
-  readonly text: string;
-}
-
 export interface PageParts {
   readonly workspace: Pick<Workspace, 'artifacts' | 'state'>;
   readonly log: Logger;
   /** Called once for pages that cannot be written, until they can be again. */
-  readonly notice: (notice: PageNotice) => void;
+  readonly notice: (notice: { readonly kind: 'page'; readonly text: string }) => void;
   readonly write?: (order: PagesOrder) => Promise<PagesReply>;
   /** Shorter pauses, for tests. */
   readonly pace?: { readonly quiet_ms: number; readonly again_ms: number; readonly busy_ms: number };

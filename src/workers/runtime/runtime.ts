@@ -9,7 +9,7 @@ import type { Notifier } from '../../io/workspace/notifier.ts';
 import type { ControlStore } from '../../io/workspace/state-files.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { Progress } from '../stages/stage.ts';
-import type { PageNotice, PageWriter } from './page-writer.ts';
+import type { PageWriter } from './page-writer.ts';
 
 /** What the owner of a workspace works with, also if no `up` runs and a command owns it for a moment. */
 export interface Owner {
@@ -41,7 +41,6 @@ export interface Runtime extends Owner {
   readonly clock: RetryClock;
   readonly python: string;
   readonly versions: Readonly<Record<string, string>>;
-  /** Folder with python/*.py. */
   /** Aborted when `up` stops. Its reason is a `Leaving`. */
   readonly signal: AbortSignal;
   /** Aborted when a person requested that `up` stops together with its tools. */
@@ -87,7 +86,7 @@ export type Notice =
     }
   | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
-  | PageNotice
+  | { readonly kind: 'page'; readonly text: string }
   | { readonly kind: 'broker'; readonly text: string }
   /** Something in artifacts/ was changed. `failed` means that a run will not get its row because of it. */
   | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
@@ -95,18 +94,14 @@ export type Notice =
 
 export const now = (): string => new Date().toISOString();
 
-/** A busy run: nothing else in this process works on it, and no job for it is emitted. */
-export interface BusyRun {
-  /** Aborted with `cancel` when a person cancels the run. */
-  readonly cancelled: AbortSignal;
-  leave(): void;
-}
-
-/** Marks a run as busy that is not. `stage` is what is done with it, for display. */
+/**
+ * Marks a run as busy that is not: until `leave`, nothing else in this process works on it, and no job for it is emitted.
+ * `stage` is what is done with it, for display. `cancelled` is aborted with `cancel` when a person cancels the run.
+ */
 export function markBusy(
   { busyRuns }: Pick<Owner, 'busyRuns'>,
   { run, stage, attempt }: { readonly run: string; readonly stage: string; readonly attempt: number },
-): BusyRun {
+): { readonly cancelled: AbortSignal; leave(): void } {
   const cancel = new AbortController();
   let settle: () => void = () => undefined;
   const over = new Promise<void>((resolve) => {

@@ -24,10 +24,7 @@ export type BaseFile = z.infer<typeof baseFile>;
 
 const scoreFile = 'score.json';
 
-/**
- * The base model's own score, measured once per model and eval identity and then read from artifacts/base/<key>/. Null
- * with a warning if it cannot be measured: the run's own score does not depend on it.
- */
+/** Measured once per model and eval identity, in artifacts/base/<key>/. Null, with a warning, if that fails. */
 export async function measureBase(context: StageContext, setup: EvalSetup): Promise<BaseFile | null> {
   try {
     const model = await context.hash(context.baseModel);

@@ -25,10 +25,7 @@ export interface Pinned {
   readonly rendering: Rendering | null;
 }
 
-/**
- * Pins the prompts of a model (absolute folder) and how it is scored. Throws BAD_SETTINGS if its chat template refuses
- * a prompt, before any server starts.
- */
+/** Pins a model's prompts and scoring. Throws BAD_SETTINGS if its chat template refuses a prompt, before any server. */
 export async function pinSetup(context: StageContext, setup: EvalSetup, model: string): Promise<Pinned> {
   const rendering = await renderSuite(context, setup, model);
   const files = await commandFiles(context, setup);

@@ -6,10 +6,7 @@ import { stages } from '../../events/stages.ts';
 import { partsOf, placesIn, proveAdapter } from './served-model.ts';
 import { runCommands, type Stage } from './stage.ts';
 
-/**
- * Fuses the adapter into the base. `direct`: quantized in the same process, so this is the final model. `two_step`: the
- * unquantized model for the quantize stage.
- */
+/** `direct` also quantizes, which makes the final model. `two_step` leaves that to the quantize stage. */
 export const stage: Stage<'fuse', 'train' | 'select'> = {
   name: 'fuse',
   needs: ['train', 'select'],

@@ -15,7 +15,7 @@ import { askProbe, probeBase } from './base-score.ts';
 import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
 import { answersFile, scoreKept, scoreModel } from './score-model.ts';
-import { type Choices, type Measurement, pinMeasures, type Saved } from './select-measures.ts';
+import { type Choices, type Measurement, pinMeasures, type Saved } from './select-by-loss.ts';
 import { type ModelServer, runCommands, type StageContext } from './stage.ts';
 
 const probeFile = `${files.candidates}/base.json`;
@@ -90,15 +90,10 @@ async function baseProbe(setup: EvalSetup, context: StageContext): Promise<Probe
   return asked;
 }
 
-interface ScoringContext {
-  readonly base: Probe | null;
-  readonly context: StageContext;
-}
-
 async function scoreCandidate(
   { iteration }: Saved,
   setup: EvalSetup,
-  { base, context }: ScoringContext,
+  { base, context }: { readonly base: Probe | null; readonly context: StageContext },
 ): Promise<Score> {
   const adapter = join(context.dir, candidateFolder(iteration));
   const seat = { dir: adapter, prefix: `${iteration}-` };

@@ -3,9 +3,8 @@ import { StageError } from '../../core/errors.ts';
 import { bestOf, type Measure } from '../../core/select/choose.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
-import { measureLosses } from './select-by-loss.ts';
+import { type Choices, type Measurement, measureLosses, type Saved } from './select-by-loss.ts';
 import { scoreCandidates } from './select-by-suite.ts';
-import type { Choices, Measurement, Saved } from './select-measures.ts';
 import type { Input, Stage, StageContext } from './stage.ts';
 
 /** Every checkpoint that the training saved, verified to be complete. Throws MISSING_INPUT, INPUT_CHANGED. */

@@ -152,10 +152,7 @@ export interface SharedWork {
   readonly older?: readonly string[];
 }
 
-/**
- * The worker of a stage: `workers/stages/<name>.ts` exports it as `stage`. The runner checks, hashes, commits and emits,
- * and the worker works.
- */
+/** The work of a stage, exported as `stage` by `workers/stages/<name>.ts`. The runner checks, commits and emits. */
 export interface Stage<S extends StageName = StageName, N extends StageName = StageName> {
   readonly name: S;
   /** Earlier stages that it reads, of its own run or of those it comes from. */
