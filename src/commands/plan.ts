@@ -69,10 +69,7 @@ function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhas
 async function planPhase(read: Read, context: PlanContext, check: DataCheck): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, context.lookups);
   const suites = await inParallel(read.runs, (run) => suiteOf(run, context.lookups));
-  const runs = await inParallel(read.runs, async (run) => ({
-    ...(await planRun(run, plans, context)),
-    data: await check(run),
-  }));
+  const runs = await inParallel(read.runs, (run) => planRun(run, plans, { ...context, check }));
   const { file, config: phase, missing, warnings } = read;
   return { file, phase, prompts: suites[0]?.prompts.length ?? 0, missing, warnings, runs };
 }
@@ -80,8 +77,8 @@ async function planPhase(read: Read, context: PlanContext, check: DataCheck): Pr
 async function planRun(
   draft: RunDraft,
   plans: ReadonlyMap<string, RunPlan>,
-  context: PlanContext,
-): Promise<Omit<PlannedRun, 'data'>> {
+  context: PlanContext & { readonly check: DataCheck },
+): Promise<PlannedRun> {
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
   const shape = await readModelShape(source, draft.model?.folder ?? null);
@@ -99,6 +96,7 @@ async function planRun(
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
     times: stageTimes(draft, context.finished),
+    data: await context.check(draft),
   };
 }
 

@@ -28,10 +28,7 @@ export interface ServeOptions {
 
 const watch_ms = 1000;
 
-/**
- * A chat server on a run's final model, until the signal aborts. It leaves no process and no file. Throws CommandError
- * 1 (model damaged, server died), 2 (unknown run, not made yet) or 3 (port taken, Python, a tool is working).
- */
+/** Leaves no process or file. Throws CommandError 1 (model, server), 2 (no such run), 3 (port, Python, machine). */
 export async function serve(workspace: Workspace, options: ServeOptions): Promise<void> {
   const found = await findRun(workspace, options.run);
   const final = await finalModel(workspace, found);

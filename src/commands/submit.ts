@@ -28,11 +28,7 @@ export interface SubmitOptions {
   readonly signal?: AbortSignal;
 }
 
-/**
- * Submits all files in this order, or none. Returns the exit code. 0 means success. With `watch`, 1 means that a run
- * failed or was cancelled. 2 means that a file is not valid. With `watch`, 3 means that a file cannot be accepted now.
- * Throws errors of the disk.
- */
+/** Submits all files in this order, or none. Returns the exit code (see `exits`). Throws errors of the disk. */
 export async function submit(paths: readonly string[], options: SubmitOptions): Promise<number> {
   const { send, again, watch, out, err } = options;
   const files: SubmittedFile[] = [];

@@ -101,10 +101,7 @@ export function contrast(
 /** More pairs than this belong in a table of their own (`phasebox compare`), not at the top of a page. */
 const mostPairs = 6;
 
-/**
- * Which groups the page compares: a phase with its baseline if that is a phase of the workspace, else with the next one
- * accepted, and a variant with its phase's plain runs. Both must have a score.
- */
+/** A phase with its baseline, else with the next one accepted; a variant with its plain runs. Both need a score. */
 export function pairsOf(summaries: readonly Summary[]): (readonly [Summary, Summary])[] {
   const scored = summaries.filter(({ mean }) => mean !== null);
   const plain = scored.filter(({ group }) => group.variant === null);

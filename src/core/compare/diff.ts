@@ -80,10 +80,7 @@ function jumpers(side: DiffSide, versions: readonly string[]): Facts {
   };
 }
 
-/**
- * The train settings with mlx_lm's defaults for those that are left out. A run.json of 0.1.0 has few defaults: one that is
- * not known of both runs, and that neither config sets, is not compared.
- */
+/** With mlx_lm's defaults. A run.json of 0.1.0 has few: one that is not known of both runs is not compared. */
 function trainOf(plan: Run, other: Run | null): Mapping {
   const [own, others] = [plan.settings.train, other?.settings.train ?? null];
   if (own === null || other === null || others === null) return own ?? {};

@@ -113,11 +113,7 @@ const instructive: readonly Mode[] = [
   'timeout',
 ];
 
-/**
- * One answer that missed by the scorer of its gate, with the most frequent mode of such answers (of equally frequent
- * ones the more instructive), for the first such prompt. Null if nothing was missed, or if the single answers are not
- * available.
- */
+/** The first missed answer with the most frequent mode, or the more instructive of equals. Null if there is none. */
 export function tellingAnswer(groups: readonly Group[]): TellingAnswer | null {
   const missed = groups.flatMap((group) =>
     group.done.flatMap(({ run, score_by }) =>

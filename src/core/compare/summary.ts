@@ -127,10 +127,7 @@ function isOneSpread(rows: readonly Row[]): boolean {
   return new Set(rows.map(({ model }) => model)).size <= 1 && isAlike(rows);
 }
 
-/**
- * The spread between runs, pooled over all phases with the same base model and evaluation as one of `of`. Variants are
- * left out: they share their training with the plain runs, which would count twice.
- */
+/** Pooled over phases with the base model and evaluation of one of `of`. Variants would count a training twice. */
 export function pooledSpread(of: readonly Summary[], all: readonly Summary[]): Spread | null {
   const alike = all.filter(({ group, ...summary }) => {
     const counts = group.variant === null || of.some((one) => one.group === group);

@@ -85,10 +85,7 @@ export function resumed(control: Control, target: Target | null, runs: readonly 
   return { ...control, pauses: control.pauses.filter((pause) => !lifted(pause)) };
 }
 
-/**
- * Moves runs before all others, in their queue order. `waiting` has every queued run. The runs that a run comes from
- * move with it, or it would not start sooner. Runs that are no longer queued are removed.
- */
+/** Moves runs, with those they come from, before all others in queue order. `waiting` has every queued run. */
 export function prioritized(control: Control, names: ReadonlySet<string>, waiting: readonly Run[]): Control {
   const byName = new Map(waiting.map((run) => [run.run, run]));
   const first = new Set<string>();

@@ -4,11 +4,7 @@ import { chatRequest } from '../score/chat.ts';
 import { choiceIn, contentText } from '../score/read-answer.ts';
 import { asObject } from '../score/tolerant-json.ts';
 
-/**
- * The answers as python/model_cost.py reads them, one JSON line each: the prompt, and the text as the model wrote it.
- * It has the first answer of each prompt, without those that never arrived and those whose text a server turned into
- * tool calls.
- */
+/** One JSON line per prompt for python/model_cost.py: its first answer, if it arrived and has no tool calls. */
 export function costAnswers(suite: Suite, settings: Settings<'eval'>, answers: readonly Answer[]): string {
   const first = new Map(answers.filter(({ repeat }) => repeat === 0).map((answer) => [answer.prompt, answer]));
   const lines = suite.prompts.flatMap((prompt) => {

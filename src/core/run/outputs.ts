@@ -18,10 +18,7 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 
 const kept = (manifest: Manifest): number => sum(keptOutputs(manifest).map(({ bytes }) => bytes));
 
-/**
- * Bytes that a run needed in addition to those that stay: the largest size of its folder, minus what is kept. `inWork`
- * gives the bytes of a stage's attempt folder while it worked, or null if not known. Null if no stage knows it.
- */
+/** Bytes that a run needed besides those that stay. `inWork`: the size of an attempt's folder, null if not known. */
 export function peakBytes(chain: readonly Manifest[], inWork: (manifest: Manifest) => number | null): number | null {
   let before = 0;
   let peak: number | null = null;
