@@ -8,22 +8,14 @@ import { ending, isStarted } from '../core/run/due.ts';
 import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
-import {
-  type Numbers,
-  phaseFolder,
-  readPhaseRecord,
-  type StoreFs,
-  syncPhase,
-  writePhaseRecord,
-  writeRun,
-} from '../io/artifacts/phase-store.ts';
+import { type Numbers, type StoreFs, syncPhase, writePhaseRecord, writeRun } from '../io/artifacts/phase-store.ts';
 import { oldRows } from '../io/artifacts/removed-runs.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import { retireRows } from '../io/artifacts/results-store.ts';
 import { readJournal, readRun } from '../io/artifacts/run-folder.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { acceptedRuns, checkPlan, recordOf } from './check-plan.ts';
+import { checkPlan, knownPhase, recordOf } from './check-plan.ts';
 
 /** A plan, or everything that is wrong, as text for people. */
 export type PlanResult =
@@ -88,10 +80,9 @@ export async function acceptConfig(file: ConfigFile, context: AcceptContext): Pr
 }
 
 async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
-  const existing = await phaseFolder(context.artifacts, plan.phase);
-  const folder = existing ?? join(context.artifacts, plan.phase);
-  const record = existing === null ? null : await readPhaseRecord(existing);
-  const checked = checkPlan(plan, record, { file: file.name, ...(await acceptedRuns(folder, record)) });
+  const before = await knownPhase(context.artifacts, plan.phase);
+  const { folder, record } = before;
+  const checked = checkPlan(plan, before, file.name);
   if (!checked.ok) return { kind: 'rejected', reasons: checked.reasons };
   if (basename(folder) !== plan.phase) return { kind: 'rejected', reasons: otherCase(file.name, plan.phase, folder) };
   const made = await makeRuns(checked.fresh, { file, folder, context });
@@ -170,14 +161,11 @@ async function retireOld(artifacts: string, { phase, made, isNew }: NewRuns) {
   return { rows, warnings: await retireRows(artifacts, rows) };
 }
 
-interface AboutRuns {
-  readonly known: readonly string[];
-  readonly folder: string;
-  readonly replaced: readonly Row[];
-}
-
-async function summaryOf(phase: string, made: readonly Run[], about: AboutRuns): Promise<string> {
-  const { known, folder, replaced } = about;
+async function summaryOf(
+  phase: string,
+  made: readonly Run[],
+  { known, folder, replaced }: { known: readonly string[]; folder: string; replaced: readonly Row[] },
+): Promise<string> {
   const again = replaced.filter((row) => made.some(({ run }) => run === row.run));
   const fresh = made.filter(({ run }) => !again.some((row) => row.run === run));
   const states = await inParallel(

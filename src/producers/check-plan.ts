@@ -6,6 +6,7 @@ import type { PhasePlan } from '../core/config/read-config.ts';
 import { canonicalJson } from '../core/json.ts';
 import type { Mapping } from '../core/mapping.ts';
 import type { PhaseRecord } from '../events/run.ts';
+import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 
@@ -16,16 +17,15 @@ export type PlanCheck =
 
 /**
  * The same content means the same runs, more seeds or variants mean only the new ones, and anything else is refused
- * line by line. With `batches`, a file of an earlier acceptance is the same content too. A run whose folder was removed
- * is made again.
+ * line by line. A file of an earlier acceptance is the same content too. A run whose folder was removed is made again.
  */
-export function checkPlan(plan: PhasePlan, record: PhaseRecord | null, at: CheckPlace): PlanCheck {
+export function checkPlan(plan: PhasePlan, { record, batches, removed }: KnownPhase, file: string): PlanCheck {
   if (record === null) return { ok: true, fresh: plan.runs, known: [] };
   const { changed, missing } = phaseChanges(record.config, plan.config);
-  const asBefore = changed.length === 0 && at.batches.some((batch) => isSameSet(batch, plan.runs));
+  const asBefore = changed.length === 0 && batches.some((batch) => isSameSet(batch, plan.runs));
   if (!asBefore && changed.length + missing.length > 0)
-    return { ok: false, reasons: changedPhase(at.file, record, [...changed, ...missing]) };
-  const known = new Set(record.runs.filter((run) => !at.removed.has(run)));
+    return { ok: false, reasons: changedPhase(file, record, [...changed, ...missing]) };
+  const known = new Set(record.runs.filter((run) => !removed.has(run)));
   return {
     ok: true,
     fresh: plan.runs.filter(({ run }) => !known.has(run)),
@@ -33,15 +33,13 @@ export function checkPlan(plan: PhasePlan, record: PhaseRecord | null, at: Check
   };
 }
 
-export interface CheckPlace extends AcceptedRuns {
-  readonly file: string;
-}
-
-/** The runs that were accepted under a phase's name. */
-export interface AcceptedRuns {
+/** What was accepted under a phase's name. */
+export interface KnownPhase {
+  /** Null if nothing was. */
+  readonly record: PhaseRecord | null;
   /** The runs after each acceptance. */
   readonly batches: readonly ReadonlySet<string>[];
-  /** Those whose folder was removed since. */
+  /** Runs whose folder was removed since. */
   readonly removed: ReadonlySet<string>;
 }
 
@@ -49,13 +47,18 @@ function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boole
   return batch.size === runs.length && runs.every(({ run }) => batch.has(run));
 }
 
-/** What a phase's folder shows of the runs in its record, which has them in the order of acceptance. */
-export async function acceptedRuns(folder: string, record: PhaseRecord | null): Promise<AcceptedRuns> {
+/** Reads what was accepted. `folder` is where the phase is, or will be. Its record has runs in order of acceptance. */
+export async function knownPhase(artifacts: string, phase: string): Promise<KnownPhase & { readonly folder: string }> {
+  const existing = await phaseFolder(artifacts, phase);
+  const folder = existing ?? join(artifacts, phase);
+  const record = existing === null ? null : await readPhaseRecord(existing);
   const runs = record?.runs ?? [];
   const plans = await inParallel(runs, (run) => readRun(join(folder, run)));
   // The file of a removed run is no longer known: it may have been a file of its own.
   const isLast = (index: number): boolean => (plans[index]?.file ?? index) !== (plans[index + 1]?.file ?? index + 1);
   return {
+    folder,
+    record,
     batches: runs.flatMap((_, index) => (isLast(index) ? [new Set(runs.slice(0, index + 1))] : [])),
     removed: new Set(runs.filter((_, index) => plans[index] === null)),
   };

@@ -6,13 +6,11 @@ import type { PhasePlan } from '../core/config/read-config.ts';
 import { seedsAgain, withSeeds } from '../core/config/seeds-again.ts';
 import type { Submission, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
-import type { PhaseRecord } from '../events/run.ts';
-import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { oldRows } from '../io/artifacts/removed-runs.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import type { PlanReader } from './accept.ts';
-import { type AcceptedRuns, acceptedRuns, checkPlan, recordOf } from './check-plan.ts';
+import { checkPlan, type KnownPhase, knownPhase, recordOf } from './check-plan.ts';
 import { intakeFolders } from './intake.ts';
 import { keptFiles } from './kept-files.ts';
 import { lookAtTaken, readContent } from './look.ts';
@@ -39,11 +37,6 @@ interface Ledger {
   readonly earlier: EarlierPhase[];
   /** By phase name in lower case. */
   readonly phases: Map<string, KnownPhase>;
-}
-
-/** A phase as it will be. */
-interface KnownPhase extends AcceptedRuns {
-  readonly record: PhaseRecord | null;
 }
 
 export interface SubmissionOptions {
@@ -80,12 +73,12 @@ async function enter(file: Given, ledger: Ledger): Promise<Preparation> {
   const result = await ledger.read(file.bytes, file.name, ledger.earlier);
   if (!result.ok) return result;
   const { plan } = result;
-  const { record, ...accepted } = await knownPhase(plan.phase, ledger);
-  const checked = checkPlan(plan, record, { file: file.name, ...accepted });
+  const known = await phaseIn(ledger, plan.phase);
+  const checked = checkPlan(plan, known, file.name);
   if (!checked.ok) return checked;
   if (checked.fresh.length > 0) {
-    const next = recordOf(plan, record, { acceptedAs: file.name });
-    const batches = [...accepted.batches, new Set(next.runs)];
+    const next = recordOf(plan, known.record, { acceptedAs: file.name });
+    const batches = [...known.batches, new Set(next.runs)];
     ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches, removed: new Set() });
     ledger.earlier.push(plan);
   }
@@ -100,7 +93,7 @@ async function enterAgain(file: Given, ledger: Ledger): Promise<Preparation> {
   const result = await ledger.read(file.bytes, file.name, ledger.earlier);
   if (!result.ok) return result;
   const { phase, config } = result.plan;
-  const { record } = await knownPhase(phase, ledger);
+  const { record } = await phaseIn(ledger, phase);
   const accepted = record === null ? null : seedList(record.config.seeds);
   if (record !== null) {
     const { changed, missing } = phaseChanges(record.config, { ...config, seeds: record.config.seeds });
@@ -113,13 +106,8 @@ async function enterAgain(file: Given, ledger: Ledger): Promise<Preparation> {
   return enter({ name: file.name, bytes: Buffer.from(text) }, ledger);
 }
 
-async function knownPhase(phase: string, { phases, artifacts }: Ledger): Promise<KnownPhase> {
-  const waiting = phases.get(phase.toLowerCase());
-  if (waiting !== undefined) return waiting;
-  const folder = await phaseFolder(artifacts, phase);
-  if (folder === null) return { record: null, batches: [], removed: new Set() };
-  const record = await readPhaseRecord(folder);
-  return { record, ...(await acceptedRuns(folder, record)) };
+async function phaseIn({ phases, artifacts }: Ledger, phase: string): Promise<KnownPhase> {
+  return phases.get(phase.toLowerCase()) ?? knownPhase(artifacts, phase);
 }
 
 function changedSince(file: string, phase: string, changes: readonly string[]): string {

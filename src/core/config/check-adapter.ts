@@ -47,13 +47,10 @@ export async function noAdapter(adapter: string, lookups: Lookups): Promise<read
   return other === null ? [] : [{ path: ['from', 'adapter'], seen: adapter, ...other }];
 }
 
-interface Weights {
-  readonly folder: string;
-  readonly weights: string;
-  readonly files: readonly string[];
-}
-
-function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights, files }: Weights): Finding {
+function weightsMissing(
+  { adapter, checkpoint }: FromAdapter,
+  { folder, weights, files }: { folder: string; weights: string; files: readonly string[] },
+): Finding {
   const there = files.flatMap((file) => /^(\d+)_adapters\.safetensors$/.exec(file)?.[1] ?? []).map(Number);
   const sorted = there.toSorted((a, b) => a - b);
   const choose = checkpoint === undefined ? `; name one: checkpoint: ${sorted.at(-1)}` : '';
@@ -69,10 +66,7 @@ function weightsMissing({ adapter, checkpoint }: FromAdapter, { folder, weights,
 async function configFindings(
   folder: string,
   at: Pick<Finding, 'path' | 'seen'>,
-  {
-    lookups,
-    base,
-  }: { readonly lookups: Pick<Lookups, 'absolute' | 'look' | 'read'>; readonly base: NamedModel | null },
+  { lookups, base }: { lookups: Pick<Lookups, 'absolute' | 'look' | 'read'>; base: NamedModel | null },
 ): Promise<Finding[]> {
   const file = join(folder, 'adapter_config.json');
   const read = await lookups.read(file);

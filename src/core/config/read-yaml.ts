@@ -141,14 +141,11 @@ const syntaxFaults = (document: Document.Parsed): Fault[] =>
     return { offset, message: `not valid YAML: ${error}`, error };
   });
 
-interface FaultsAt {
-  readonly file: string;
-  readonly text: string;
-  readonly lines: LineCounter;
-}
-
 /** At most one per line, since one mistake causes many. */
-function faultProblems(faults: readonly Fault[], { file, text, lines }: FaultsAt): Problem[] {
+function faultProblems(
+  faults: readonly Fault[],
+  { file, text, lines }: { file: string; text: string; lines: LineCounter },
+): Problem[] {
   const byLine = new Map<number, Problem>();
   for (const { offset, message, error, hint: own = null } of faults) {
     const { line } = lines.linePos(offset);
