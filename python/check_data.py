@@ -84,8 +84,8 @@ def notes(train, valid, args, facts):
         )
     if valid.batches and facts["val_share"] < 1:
         yield (
-            f"Each validation loss is measured on a different {valid.looks * args.batch_size} of the {rows['valid']} "
-            "validation examples, so it is noisy. Set `val_batches: -1` to use all of them."
+            f"Each validation loss is measured on only {valid.looks * args.batch_size} of the {rows['valid']} validation "
+            "examples, and each time on different ones, so it is noisy. Set `val_batches: -1` to use all of them."
         )
     yield from data_findings.notes(facts["taught"])
 
@@ -106,7 +106,7 @@ def unmask_text(train, args, keys):
     if args.text_unmasked and args.mask_prompt and train.kind == "text":
         args.mask_prompt = False
         yield (
-            f"{train.name}: rows with `{keys['text']}` have no prompt to mask, so they are shown as a training without "
+            f"{train.name}: examples with `{keys['text']}` have no prompt to mask, so they are shown as a training without "
             "mask_prompt reads them; one with mask_prompt: true is stopped"
         )
 

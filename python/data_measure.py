@@ -61,7 +61,7 @@ def taught_text(line, messages):
 def measure(part, tokenizer, keys, args):
     """Fills in lengths, what is taught, and batches."""
     if part.kind == "text" and args.mask_prompt:
-        part.wrong.append(f"{part.name}: rows with `{keys['text']}` have no prompt to mask; remove mask_prompt")
+        part.wrong.append(f"{part.name}: examples with `{keys['text']}` have no prompt to mask; remove mask_prompt")
         return
     if not part.rows:
         return
@@ -71,7 +71,7 @@ def measure(part, tokenizer, keys, args):
             encoder.prepare(range(index, min(index + AHEAD, len(part.rows))))
         problem, failure = data_tokens.attempt(measure_row, part, index, encoder, renderer, keys, args)
         if problem or failure:
-            problems.append((line, problem or f"the check of the data fails at this row ({failure}); change or remove it"))
+            problems.append((line, problem or f"the check of the data fails at this example ({failure}); change or remove it"))
     part.wrong += grouped(part.name, problems)
     if not part.wrong:
         part.batches = data_tokens.batches(part.measured, encoder.data, args.batch_size)

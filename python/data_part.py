@@ -34,7 +34,7 @@ def grouped(name, problems):
 def read(path, role, keys):
     """A part with its readable rows."""
     if not path.is_file():
-        missing = f"{path} is missing; mlx_lm looks for its rows there, one JSON object a line"
+        missing = f"{path} is missing; mlx_lm looks for examples there, one JSON object per line"
         return Part(path.name, role, wrong=[missing])
     kind, rows, problems = data_rows.read_rows(path, keys)
     return Part(path.name, role, kind, rows, wrong=grouped(path.name, problems))
@@ -55,9 +55,9 @@ def blindness(part, args):
     times = data_chance.evaluations(args.iters, args.steps_per_eval) if part.role == "valid" and args.iters else 1
     chance = data_chance.meets(len(part.batches), len(blind_batches(part, args)), part.looks, times)
     return chance, (
-        f"{part.name}, {where(blind_lines(part, args))}: mask_prompt and max_seq_length {args.max_seq_length} leave "
-        f"nothing of the answer, so the loss of the batch is NaN and spoils the adapter; the chance that this training "
-        f"meets such a batch is {percent(chance)}; raise max_seq_length, or shorten or remove the row"
+        f"{part.name}, {where(blind_lines(part, args))}: in these batches no token of an answer is left (mask_prompt, "
+        f"max_seq_length {args.max_seq_length}). The loss of such a batch is NaN and makes the adapter useless. Training "
+        f"meets one with a probability of {percent(chance)}. Raise max_seq_length, or shorten or remove these examples"
     )
 
 
@@ -67,9 +67,9 @@ def percent(chance):
 
 
 def not_whole(cut, lost):
-    """`the end of 2 answers is cut off, 1 answer is lost as a whole`; what is 0 is left out."""
-    cut_off = f"the end of {cut} answer{'' if cut == 1 else 's'} is cut off"
-    whole = f"{lost} answer{' is' if lost == 1 else 's are'} lost as a whole"
+    """`2 answers are cut off at the end, 1 is cut off entirely`; what is 0 is left out."""
+    cut_off = f"{cut} answer{' is' if cut == 1 else 's are'} cut off at the end"
+    whole = f"{lost} answer{' is' if lost == 1 else 's are'} cut off entirely"
     return ", ".join(text for count, text in ((cut, cut_off), (lost, whole)) if count)
 
 
@@ -80,9 +80,9 @@ def nothing_whole(part, args):
     if not rows or part.kind == "text" or len(lost) + len(cut) < len(rows):
         return None
     return (
-        f"{part.name}: no row keeps its whole answer: {not_whole(len(cut), len(lost))} "
-        f"(max_seq_length {limit}, the longest row has {max(tokens for _, tokens, _ in rows)} tokens); raise "
-        "max_seq_length or shorten the rows"
+        f"{part.name}: no answer is complete: {not_whole(len(cut), len(lost))} "
+        f"(max_seq_length {limit}, the longest example has {max(tokens for _, tokens, _ in rows)} tokens); raise "
+        "max_seq_length or shorten the examples"
     )
 
 
@@ -91,11 +91,11 @@ def stops(part, args, min_rows):
     yield from part.wrong
     rows = len(part.rows)
     if rows < min_rows and (rows or not part.wrong):
-        yield f"{part.name} has {rows} rows that can be read; min_rows asks for {min_rows}"
+        yield f"{part.name} has {rows} examples that can be read; min_rows requires {min_rows}"
     if 0 < rows < args.batch_size:
-        yield f"{part.name} has {rows} rows, fewer than one batch (batch_size {args.batch_size}); mlx_lm refuses that"
+        yield f"{part.name} has {rows} examples, fewer than one batch (batch_size {args.batch_size}); mlx_lm refuses that"
     if part.role == "valid" and rows and args.val_batches == 0:
-        yield "val_batches is 0: mlx_lm then reports a val loss of NaN; use -1 for all rows, or 1 and more"
+        yield "val_batches is 0: mlx_lm then reports a val loss of NaN; use -1 for all examples, or at least 1"
     incomplete = nothing_whole(part, args)
     if incomplete:
         yield incomplete
@@ -111,7 +111,7 @@ def warnings(part, args):
     if over:
         line, tokens, _ = max(over, key=lambda row: row[1])
         yield (
-            f"{part.name}: {len(over)} of {len(rows)} rows are longer than max_seq_length {limit} and are cut "
+            f"{part.name}: {len(over)} of {len(rows)} examples are longer than max_seq_length {limit} and are cut "
             f"(the longest: line {line}, {tokens} tokens)"
         )
     if cut or lost:

@@ -45,8 +45,8 @@ def without_system(messages):
 def from_the_user(messages):
     start = next((index for index, message in enumerate(messages) if message["role"] == "user"), 0)
     system = [message for message in messages[:start] if message["role"] == "system"]
-    what = "refuses a row that does not begin with the user" if start > len(system) else None
-    return [*system, *messages[start:]], what, "begin the row with a message of the user"
+    what = "refuses an example that does not begin with the user" if start > len(system) else None
+    return [*system, *messages[start:]], what, "begin the example with a message of the user"
 
 
 def joined(messages):
@@ -82,14 +82,14 @@ def refusal(messages, tools, reason, masks, renderer):
         return renders(row) and (not masks or renders(row[:-1], row[-1]["role"] == "assistant"))
 
     if prints(messages):  # then it is the tokenizer that fails
-        return f"mlx_lm makes no tokens of the row: {reason}"
+        return f"mlx_lm cannot tokenize the example: {reason}"
     if found := causes(messages, prints):
         whats, remedies = (list(texts) for texts in zip(*found))
         return f"the chat template of the model {' and '.join(whats)} ({reason}); {'; '.join(remedies)}"
     if len(messages) == 1 and renders(messages):
         return (
-            "the row has one message alone, so there is no prompt to mask in front of it "
-            f"({reason}); begin the row with a message of the user and end it with the answer"
+            "the example has only one message, so there is no prompt to mask before it "
+            f"({reason}); begin the example with a message of the user and end it with the answer"
         )
-    problem = f"mlx_lm makes no tokens of the row with this model's chat template: {reason}"
-    return f"{problem}; change the row as the template says" if reason.startswith("TemplateError: ") else problem
+    problem = f"mlx_lm cannot tokenize the example with this model's chat template: {reason}"
+    return f"{problem}; change the example as the template requires" if reason.startswith("TemplateError: ") else problem

@@ -60,11 +60,11 @@ def parse(line):
         row = json.loads(line)
     except json.JSONDecodeError as error:
         place = f"not JSON: {error.msg} at character {error.pos + 1} (seen: {shown(line)})"
-        return None, f"{place}; a row is one JSON object on one line"
+        return None, f"{place}; an example is one JSON object on one line"
     except (ValueError, RecursionError) as error:  # a number of more than 4,300 digits, or a thousand brackets
-        return None, f"not JSON that Python can read: {error} (seen: {shown(line)}); remove or shorten the row"
+        return None, f"not JSON that Python can read: {error} (seen: {shown(line)}); remove or shorten the example"
     if not isinstance(row, dict):
-        return None, f'a row must be a JSON object like {{"messages": [...]}} (seen: {shown(row)})'
+        return None, f'an example must be a JSON object like {{"messages": [...]}} (seen: {shown(row)})'
     return row, None
 
 
@@ -127,7 +127,7 @@ def read_rows(path, keys):
     if kind is None:
         needed = f"`{keys['chat']}`, or `{keys['prompt']}` and `{keys['completion']}`, or `{keys['text']}`"
         seen = f"seen: {shown(', '.join(rows[0][1])) or 'no key'}"
-        problem = f"a row needs {needed} ({seen}); rename the keys, or name them with {FEATURES}"
+        problem = f"an example needs {needed} ({seen}); rename the keys, or name them with {FEATURES}"
         return None, [], [*problems, (rows[0][0], problem)]
     checked = [(number, row, wrong_row(row, kind, keys)) for number, row in rows]
     problems += [(number, problem) for number, _, problem in checked if problem]

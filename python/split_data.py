@@ -22,7 +22,7 @@ NAMES = ("train.jsonl", "valid.jsonl", "test.jsonl")
 # What of a source row is missing in the split rows.
 LEFT_OUT = {
     "row": "left out, since no turn is the assistant's",
-    "opening": "no row ends with the answer that begins the conversation: there is no prompt before it",
+    "opening": "no example ends with the answer that begins the conversation: there is no prompt before it",
     "tail": "the turns after the last answer are left out",
 }
 

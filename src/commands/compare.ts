@@ -34,7 +34,10 @@ function find(summaries: readonly Summary[], name: string): Summary {
   if (found !== undefined) return found;
   const run = summaries.some(({ group }) => group.rows.some((row) => row.run === name));
   if (run)
-    throw new CommandError(2, `${name} is a run, and phases are compared. \`phasebox diff RUN RUN\` is for runs.`);
+    throw new CommandError(
+      2,
+      `${name} is a run, but \`compare\` takes phases. To compare two runs, use \`phasebox diff RUN RUN\`.`,
+    );
   const names = summaries.map(nameOf);
   const known = names.length === 0 ? 'No run is finished yet.' : `Phases (and variants) here: ${names.join(', ')}.`;
   throw new CommandError(2, `There is no phase ${name}. ${didYouMean(name, names)}${known}`);
@@ -83,7 +86,7 @@ function sideText(summary: Summary): string[] {
   const { group, gate, runs, thisModel } = summary;
   const range = rangeText(summary);
   return [
-    `${group.name}: ${meanText(summary)} over ${plural(runs.length, 'run')} of ${group.accepted}`,
+    `${group.name}: ${meanText(summary)} (${runs.length} of ${plural(group.accepted, 'run')} done)`,
     ...(range === '' ? [] : [`  95 % confidence interval of the mean: ${range}`]),
     ...(thisModel === null ? [] : [`  95 % interval on new prompts (this model): ${span(thisModel)}`]),
     ...(gate === null ? [] : [`  gate: ${gateText(gate)}${gate.because === null ? '' : ` (${gate.because})`}`]),
@@ -98,7 +101,7 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
   const head = line(
     'category',
     ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)),
-    'Welch test (Holm-adjusted)',
+    'p (Holm-adjusted)',
   );
   return [
     head,

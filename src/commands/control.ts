@@ -72,7 +72,7 @@ export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry'), {
     does: 'Queue a failed or cancelled run again',
     notes: [
-      'It resumes at the stage that failed, and its new result replaces the old one. Runs that failed only because they start from this run are also queued again.',
+      'It resumes at the stage that failed, and its new result replaces the old one. Runs that start from this run, and failed only because it failed, are also queued again.',
       'With --stage, that stage and all later ones are repeated, even if the run is done.',
     ],
     examples: ['phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again'],

@@ -112,7 +112,9 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
       ? ['--model', path]
       : ['--model', join(path, parts.base), '--adapter-path', join(path, parts.adapter)];
   const what =
-    kind === 'model' ? `the final model of ${run}` : `base and adapter of ${run} (fuse.mode: none), in a folder each`;
+    kind === 'model'
+      ? `the final model of ${run}`
+      : `base and adapter of ${run} (fuse.mode: none), each in its own folder`;
   return `${folder}: ${what}, ${files} files, ${sizeText(bytes)}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 

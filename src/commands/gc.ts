@@ -89,7 +89,7 @@ export const registerGc: Register = (program) => {
   documented(program.command('gc'), {
     does: 'Show or delete what is no longer needed',
     notes: [
-      'Without --yes it only shows what it would delete. It never deletes inputs of queued or started runs, or models that cannot be rebuilt from an adapter. While any run is damaged, it also keeps all models, checkpoints and base scores.',
+      'Without --yes it only shows what it would delete. It never deletes inputs of queued or started runs, or models that cannot be rebuilt from an adapter. While the `run.json` or journal of any run cannot be read, it also keeps all models, checkpoints and base scores.',
     ],
     examples: ['phasebox gc', 'phasebox gc --models --yes'],
     exits: { 0: 'shown, or deleted', 3: 'this folder is not a workspace' },

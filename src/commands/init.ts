@@ -94,7 +94,7 @@ export function initText({ root, folders, made, kept, ignored, ignores, search }
   if (made.length > 0) lines.push(`  made: ${made.join(', ')}`);
   lines.push(`  folders: ${folders.join(', ')}`);
   if (ignored.length > 0)
-    lines.push(`  .gitignore keeps out of git: ${ignored.join(', ')}; everything else can be kept in it`);
+    lines.push(`  .gitignore excludes ${ignored.join(', ')} from git. Everything else can be committed.`);
   if (kept.length > 0) lines.push(`  existing files, not changed: ${kept.join(', ')}`);
   if (!ignores) lines.push('  add .phasebox/ to .gitignore: it holds sockets, logs and the broker');
   const found = search?.found;

@@ -74,7 +74,7 @@ function report(files: readonly SubmissionResult[], { workspace, out, err }: Sub
   for (const { name, state, path, why } of files) {
     const shown = join(workspace.config.inbox, path);
     if (state === 'rejected') err(`${shown}:\n${why}`);
-    else out(`${state === 'accepted' ? shown : name} submitted`);
+    else out(state === 'accepted' ? `${name} submitted (kept as ${shown})` : `${name} submitted`);
     if (state === 'waiting') err(`${name} is not accepted yet: ${why}\nIt is kept, and \`phasebox up\` accepts it.\n`);
   }
   return files.some(({ state }) => state === 'rejected') ? 2 : 0;

@@ -63,7 +63,7 @@ export const registerSuite: Register = (program) => {
     },
   })
     .usage('from [options] <file>')
-    .argument('<from>', '', oneOf(['from']))
+    .argument('<from>', 'always the word `from`', oneOf(['from']))
     .argument('<file>', 'chat data as JSON lines: {"messages": [...]}')
     .option('-o, --output <file>', 'write the suite to this file (default: print it)')
     .option('--name <name>', 'name of the suite (default: the name of the file)')

@@ -45,13 +45,19 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
     for (const line of linesOf(checked)) out(line);
   };
   for (const stored of runs) for await (const checked of runFilesOf(runStore, stored, deep)) report(checked);
+  const stages = all.length;
+  let bases = 0;
   if (wanted === undefined) {
     for await (const checked of ownFilesOf(workspace.artifacts, runStore)) report(checked);
-    for await (const checked of basesOf(workspace.artifacts, deep)) report(checked);
+    for await (const checked of basesOf(workspace.artifacts, deep)) {
+      bases += 1;
+      report(checked);
+    }
   }
   const damages = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
-  const of = `${plural(all.length, 'committed stage')} of ${plural(runs.length, 'run')}, ${sizeText(bytes)}`;
+  const others = bases === 0 ? '' : ` and ${plural(bases, 'base score')}`;
+  const of = `${plural(stages, 'finished stage')} of ${plural(runs.length, 'run')}${others}, ${sizeText(bytes)}`;
   out(damages === 0 ? `${of}: all complete` : `${of}: ${damages} damaged`);
   return damages;
 }

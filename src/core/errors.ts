@@ -111,7 +111,7 @@ export const catalogue = {
   CALL_SWALLOWED: {
     retry: 'never',
     what: 'The model server tried to parse a tool call and lost it',
-    next: 'The run has no score, because it would be wrong. phasebox turns this parser off, so this only happens if the installed mlx_lm still uses it. Report this with the version of mlx_lm and the server log.',
+    next: "The run gets no score, because a score without the lost call would be wrong. phasebox turns mlx_lm's tool-call parser off, so this error only occurs if the installed mlx_lm still uses it. Report this with the version of mlx_lm and the server log.",
   },
   ADAPTER_IGNORED: {
     retry: 'never',
@@ -136,7 +136,7 @@ export const catalogue = {
   SOURCE_FAILED: {
     retry: 'never',
     what: 'The run that this run starts from cannot provide its model or adapter',
-    next: 'The message says why: that run failed, was cancelled, was deleted or is damaged. Fix the cause and `phasebox retry` that run. This run is then queued again as well.',
+    next: 'This run needs a stage of another run, which failed, was cancelled, was deleted or is damaged. The message says which. Fix the cause and `phasebox retry` the other run. This run is then queued again too.',
   },
   CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` resumes it.' },
   INTERNAL: { retry: 'once', what: 'phasebox itself failed', next: 'Report this with the log in .phasebox/log/.' },

@@ -11,7 +11,7 @@ export const phaseName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, . _ - (at most 64, the first a letter or digit)')
   .refine(
     (name) => !reservedPhase.test(name),
-    'base, plots and names ending in .json .jsonl .md .html .svg are reserved',
+    'base, plots, names that start with results.jsonl, and names ending in .json .jsonl .md .html .svg are reserved',
   );
 
 export const variantName = z

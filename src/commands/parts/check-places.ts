@@ -61,7 +61,8 @@ async function checkWrapper(folder: string): Promise<Check> {
     const tool = await startTool({ dir, argv: ['true'], env: {}, cwd: dir });
     return tool.ended;
   });
-  if (code === 0) return ok('tools', 'start under the wrapper, which reports how they end (sh, fifo)');
+  if (code === 0)
+    return ok('tools', 'tool processes can be started, and phasebox learns how they end (through sh and a fifo)');
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
 
@@ -79,7 +80,8 @@ async function checkSockets({ state, root }: Workspace): Promise<Check> {
 async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {
   const free = await freeBytes(await nearestFolder(artifacts));
   const reserve = config.disk_reserve_gb * 2 ** 30;
-  if (free > reserve) return ok('disk', `${sizeText(free)} free, ${sizeText(reserve)} of it kept free`);
+  if (free > reserve)
+    return ok('disk', `${sizeText(free)} free; phasebox never uses the last ${sizeText(reserve)} of it`);
   const todo = 'Free some space, or lower disk_reserve_gb in phasebox.yaml: until then every stage waits.';
   return missing('disk', `${sizeText(free)} free, but ${sizeText(reserve)} must stay free`, todo);
 }

@@ -71,7 +71,7 @@ async function checkDrivers(path: string): Promise<Check> {
     drivers.map(async (name) => ({ name, ...(await run(path, [driverPath(name), '--help'])) })),
   );
   const broken = results.find(({ problem }) => problem !== null);
-  if (broken === undefined) return ok('drivers', `${drivers.join(', ')} run`);
+  if (broken === undefined) return ok('drivers', `all of phasebox's Python programs start: ${drivers.join(', ')}`);
   const todo = 'Update mlx-lm; if that does not help, report this with the versions above.';
   return missing('drivers', `${broken.name}.py does not run: ${broken.problem}`, todo);
 }

@@ -123,7 +123,10 @@ async function intact(run: string, { folder, manifest }: Committed, paths: reado
   const changed =
     outputs.length === 0 ? `${folder} has no outputs` : await changedOutput(folder, { ...manifest, outputs });
   if (changed === null) return;
-  throw new CommandError(1, `${run}: ${changed}. Restore it, or \`phasebox retry ${run}\` to make it again.`);
+  throw new CommandError(
+    1,
+    `${run}: ${changed}. Restore it, or run \`phasebox retry ${run} --stage ${manifest.stage}\` to make it again.`,
+  );
 }
 
 function outputsBelow({ folder, manifest }: Committed, below: string): ModelFile[] {

@@ -82,7 +82,7 @@ async function tracesOf(folder: string, of: { run: string; stage: StageName }): 
   const names = entries
     .filter((entry) => entry.isFile() && !kept.includes(entry.name))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
-  return filesIn(folder, `${of.run}: failed attempt of ${of.stage}, except for its logs`, names);
+  return filesIn(folder, `${of.run}: files of an unfinished attempt of ${of.stage} (its logs are kept)`, names);
 }
 
 /** Stages (`run stage`) that may be read by a run without a row, or by one that can be retried. */

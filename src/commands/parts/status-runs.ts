@@ -144,5 +144,5 @@ export function reservation(
 export async function diskLine({ artifacts, config }: Workspace, reserved: readonly string[]): Promise<string> {
   const free = sizeText(await freeBytes(await nearestFolder(artifacts)));
   const kept = sizeText(config.disk_reserve_gb * 2 ** 30);
-  return [`disk: ${free} free, ${kept} of it kept free`, ...reserved].join('; ');
+  return [`disk: ${free} free; phasebox never uses the last ${kept} of it`, ...reserved].join('; ');
 }

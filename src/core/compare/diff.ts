@@ -158,13 +158,14 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
 
 function conclude(differences: readonly DiffLine[], unknown: number): string {
   const known = unknown === 0 ? '' : ' of what is known';
-  if (differences.length === 0) return `Nothing${known} differs: a different score is then noise of the machine.`;
+  if (differences.length === 0)
+    return `Nothing${known} differs. If the scores differ, the cause is noise of the machine.`;
   if (differences.every(({ kind }) => kind === 'made'))
     return `Only the outputs${known} differ: the same recipe and seed made other weights, which is noise of the machine.`;
   const first = differences.find(({ kind }) => kind === 'jumper');
   return first === undefined
-    ? 'None of the known score-jumpers differs.'
-    : `Known to change scores on its own: ${first.name} comes first.`;
+    ? 'None of the settings listed as known to change scores differs. The differences above may still change the score.'
+    : `A different ${first.name} alone is known to change scores, so check it first.`;
 }
 
 const headings: Readonly<Record<DiffKind, string>> = {
@@ -196,7 +197,7 @@ export function diffText({ a, b, differences, unknown, over, conclusion }: RunDi
     return own.length === 0 ? [] : ['', heading, ...own.map(row)];
   });
   const head = differences.length === 0 ? [`${a} against ${b}`] : [row({ name: '', a, b })];
-  const open = unknown.map((one) => `  ${one.name}: ${one.of.join(', ')}`);
+  const open = unknown.map((one) => `  ${one.name} (of ${one.of.join(', ')})`);
   const unsaid = open.length === 0 ? [] : ['', over ? 'Not known' : 'Not known yet', ...open];
   return `${[...head, ...groups, ...unsaid, '', conclusion].join('\n')}\n`;
 }

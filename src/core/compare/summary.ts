@@ -70,7 +70,8 @@ function gateOf(group: Group): GateSummary | null {
   return {
     verdict,
     settled: verdict === null || (!dissent && byModel(done).length < 2) ? null : agree && !chosenHere,
-    because: agree && chosenHere ? 'the checkpoint was chosen on the prompts that are reported' : null,
+    because:
+      agree && chosenHere ? 'the checkpoint was chosen by its score on the same prompts as the reported score' : null,
     runs: judged.length,
     passing: k,
     of: n,

@@ -69,8 +69,8 @@ function missing(given: Mapping, usual: Mapping, path: Path): Finding[] {
   const absent = Object.entries(usual).filter(([key]) => !Object.hasOwn(given, key));
   if (absent.length === 0) return [];
   const [keys, defaults] = [absent.map(([key]) => key), absent.map(([key, is]) => `${key}: ${JSON.stringify(is)}`)];
-  const message = `mlx_lm replaces its own as a whole, so these are missing: ${keys.join(', ')}`;
-  const hint = `its own: ${defaults.join(', ')}`;
+  const message = `it replaces all of mlx_lm's defaults, so these are missing: ${keys.join(', ')}`;
+  const hint = `add mlx_lm's defaults: ${defaults.join(', ')}`;
   return [{ path: [...path, 'lora_parameters'], seen: given, message, hint }];
 }
 
@@ -95,7 +95,7 @@ function checkLayers(train: Mapping, given: Mapping, { path, defaults, layers }:
   if (layers === null || layers.count === null) return { findings: [], warnings: zero };
   const { count } = layers;
   if (wanted > count) {
-    const usual = train.num_layers === undefined ? `mlx_lm adapts ${wanted} layers when it is left out, but ` : '';
+    const usual = train.num_layers === undefined ? `if it is omitted, mlx_lm adapts ${wanted} layers, but ` : '';
     const message = `${usual}the model has ${count} layers; allowed: 1 to ${count}, or -1 for all`;
     return { findings: [{ path: [...path, 'num_layers'], seen: train.num_layers, message }], warnings: zero };
   }

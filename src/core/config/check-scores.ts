@@ -112,10 +112,10 @@ export async function baselineDoubts(phase: Phase, runs: Runs, scope: Scope): Pr
 }
 
 const unknownSuite = (name: string): string =>
-  `The suite on which baseline ${name} was measured is unknown, so nothing shows that its figures and the scores of this phase are comparable. Give the suite's name or file as \`baseline.suite\`.`;
+  `It is not known which suite baseline "${name}" was measured on, so its figures may not be comparable with the scores of this phase. Give the suite's name or file as \`baseline.suite\`.`;
 
 const otherSuite = (name: string, suite: string, than: string): string =>
-  `Baseline ${name} was measured on another suite (${suite}) than ${than}, so the two figures are not comparable.`;
+  `Baseline "${name}" was measured on another suite (${suite}) than ${than}, so the two figures are not comparable.`;
 
 interface Evaluated {
   readonly suite: Suite;

@@ -117,13 +117,25 @@ async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<
       .map((key) => ({ path: at(key), seen: select[key], message, hint: takeOut(key, scope.path) }));
   }
   if (suite === undefined) {
-    const hint = '`phasebox suite from data/valid.jsonl -o FILE` makes one that is not the reported one';
-    return [{ path: at('suite'), missing: true, message: 'required with `by: suite`: the suite that decides', hint }];
+    const hint =
+      '`phasebox suite from data/valid.jsonl -o FILE` makes a suite other than the one whose score is reported';
+    return [
+      {
+        path: at('suite'),
+        missing: true,
+        message: 'required with `by: suite`: the suite that selects the checkpoint',
+        hint,
+      },
+    ];
   }
   const found = await scope.suites.read(scope.lookups.absolute(suite));
   const most = 'suite' in found ? found.suite.prompts.length : null;
   const tooMany = most !== null && prompts !== undefined && prompts > most;
-  const few: Finding = { path: at('prompts'), seen: prompts, message: `${suite} has ${most}; allowed: 1 to ${most}` };
+  const few: Finding = {
+    path: at('prompts'),
+    seen: prompts,
+    message: `${suite} has ${plural(most ?? 0, 'prompt')}; allowed: 1 to ${most}`,
+  };
   return [...(await checkSuite(suite, ['select', 'suite'], scope)), ...(tooMany ? [few] : [])];
 }
 

@@ -90,7 +90,7 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
   const value = { source, folder };
   const at = { path: ['data'], seen: source, absent: true } as const;
   if ((await lookups.look(folder))?.kind !== 'folder') {
-    const message = `the folder ${folder} does not exist; expected: one with train.jsonl and valid.jsonl`;
+    const message = `the folder ${folder} does not exist; a folder with train.jsonl and valid.jsonl is expected`;
     return { value, findings: [{ ...at, message, hint: 'relative paths are resolved from the workspace' }] };
   }
   const findings: Finding[] = [];
@@ -116,7 +116,7 @@ export async function checkBrokenFrom(
 }
 
 async function noSuchRun(run: string, lookups: Lookups): Promise<Finding> {
-  const message = 'there is no such run; allowed: a run of an accepted phase, as `43a-s0`';
+  const message = 'there is no such run; allowed: a run of an accepted phase, such as `43a-s0`';
   return { path: ['from', 'run'], seen: run, message, hint: await nearestPhase(run, lookups) };
 }
 

@@ -62,7 +62,7 @@ function known(names: Names, unknown: string): { readonly meant: string; readonl
     ...Object.entries(names.groups).flatMap(([group, members]) => members.map((name) => `${group}.${name}`)),
   ];
   const groups = Object.entries(names.groups).map(([group, members]) => `${group}.{${members.join(', ')}}`);
-  return { meant: didYouMean(unknown, all).trim(), list: `There is: ${[...names.plain, ...groups].join(', ')}` };
+  return { meant: didYouMean(unknown, all).trim(), list: `Available names: ${[...names.plain, ...groups].join(', ')}` };
 }
 
 interface Explained {

@@ -6,8 +6,8 @@ import { asText, code, table } from './markdown.ts';
 type Custody = Row['custody'];
 
 const intro =
-  'This page lists the inputs of each run, identified by SHA-256. The table shows the first 12 digits. Two runs with the ' +
-  'same digits used the same bytes. *config* is a hash of the settings, excluding names and seed, so all seeds of a ' +
+  'This page lists the inputs of each run, identified by SHA-256. The table shows the first 12 digits. If two runs have the ' +
+  'same digits in a column, their files in that column have the same content. *config* is a hash of the settings, excluding names and seed, so all seeds of a ' +
   `phase share it. A dash (${none}) means not applicable or unknown. \`phasebox diff RUN RUN\` lists what differs between two runs. ` +
   '`phasebox verify --deep` checks that the files have not changed. [The report](COMPARISON.md)';
 

@@ -144,7 +144,7 @@ const most = { context: { head: 4, tail: 8 }, taught: { head: 30, tail: 5 }, cut
 export function dataText(report: DataReport): string {
   const { before, split } = report;
   const sections = [
-    [`${printable(report.data)}, read with ${printable(report.model)} ${settingsText(report)}`],
+    [`${printable(report.data)}, read by the tokenizer of ${printable(report.model)} ${settingsText(report)}`],
     figureLines(report),
     ...(split === null ? [findings(before)] : [splitText(report), findings(split.after)]),
     ...before.shown.map(rowLines),

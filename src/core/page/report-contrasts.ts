@@ -6,7 +6,7 @@ import { findingText, findingWords, type Names, pValue, signed, spreadText } fro
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
   return table(
-    ['category', names.a, names.b, 'prompts fixed / regressed / same', 'Welch test (Holm-adjusted)'],
+    ['category', names.a, names.b, 'prompts improved / regressed / same', 'p (Holm-adjusted)'],
     categories.map((one) => [
       asText(one.name),
       percent(one.a),

@@ -15,10 +15,9 @@ function retries(summaries: readonly Summary[]): string[] {
   const failed = summaries.flatMap(({ group }) => group.rows.filter((row) => row.status === 'failed'));
   const [first] = failed;
   if (first?.error == null) return [];
-  const others = failed.length === 1 ? '' : ` (and ${failed.length - 1} more)`;
-  return [
-    `${asText(first.run)} failed${others} (${first.error.code}). Read *Failed and cancelled*, then run ${code(`phasebox retry ${first.run}`)}.`,
-  ];
+  const which = `${asText(first.run)} (${first.error.code})`;
+  const what = failed.length === 1 ? `${which} failed.` : `${failed.length} runs failed. The first is ${which}.`;
+  return [`${what} Read *Failed and cancelled*, then run ${code(`phasebox retry ${first.run}`)}.`];
 }
 
 /** Runs of one recipe that answer in different ways: the mean of both is the score of neither. */

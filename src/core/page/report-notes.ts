@@ -1,7 +1,7 @@
 import type { DataProfile } from '../../events/data-report.ts';
 import { cancelled, type Row } from '../../events/row.ts';
 import { catalogue } from '../errors.ts';
-import { count, list, listSome, loss, none, percent, share } from '../format.ts';
+import { count, list, listSome, loss, none, percent, plural, share } from '../format.ts';
 import { groupBy } from '../group-by.ts';
 import { missingRunText } from '../run/row-words.ts';
 import { measuredAlike, type PartName, partsOf, partText } from '../score/measured.ts';
@@ -32,7 +32,9 @@ function failure(row: Row): string {
   if (error === null) return `### ${asText(run)}: ${row.status}`;
   const where = error.stage === null ? '' : `, ${error.stage} attempt ${error.attempt ?? 1}`;
   const log =
-    error.log.length === 0 ? [] : [details(`Last ${error.log.length} lines of its log`, fence(error.log.join('\n')))];
+    error.log.length === 0
+      ? []
+      : [details(`The end of its log (${plural(error.log.length, 'line')})`, fence(error.log.join('\n')))];
   const title = error.code === cancelled ? 'cancelled' : `${row.status} (${error.code}${where})`;
   return [`### ${asText(run)}: ${title}`, `${asText(error.message)}`, `What to do: ${nextStep(row)}`, ...log].join(
     '\n\n',
@@ -109,9 +111,9 @@ function repeated(rows: readonly Row[]): string[] {
       const scores = again.map(({ overall }) => percent(overall));
       const same = new Set(scores).size === 1;
       const result = same
-        ? `the same score (${scores[0]})`
-        : `${listSome(scores)}, which is noise of the machine and not of the seed`;
-      return `- ${names(again)} have the same seed: ${result}`;
+        ? ` and the same score (${scores[0]})`
+        : `, but scored ${listSome(scores)}. This is noise of the machine and not of the seed.`;
+      return `- ${names(again)} have the same seed${result}`;
     });
 }
 
@@ -163,7 +165,7 @@ function profileText(profile: DataProfile): string {
     `Training used ${used} examples (${epochs.toFixed(2)} epochs)`,
     ...taughtText(profile),
     ...cut,
-    `The logged validation loss covers ${share(profile.val_share)} of the ${count(rows.valid)} validation examples.`,
+    `Each logged validation loss is measured on ${share(profile.val_share)} of the ${count(rows.valid)} validation examples.`,
   ].join('. ');
 }
 

@@ -20,7 +20,9 @@ function checkpointCell(row: Row): string {
     const chosen = selection.candidates.find(({ iteration }) => iteration === checkpoint);
     const score = row.score_by === 'strict' ? chosen?.strict : chosen?.overall;
     const figure =
-      selection.by === 'suite' ? `suite, ${percent(score)}` : `val loss, ${loss(chosen?.val_loss ?? null)}`;
+      selection.by === 'suite'
+        ? `${percent(score)} in the selection, before fusing`
+        : `val loss, ${loss(chosen?.val_loss ?? null)}`;
     return `${checkpoint}, best of ${selection.candidates.length} (${figure})`;
   }
   return metrics.val_loss === null ? String(checkpoint) : `${checkpoint} (val ${loss(metrics.val_loss)})`;

@@ -44,8 +44,8 @@ function referenceDoubt({ done }: Group): string[] {
   const name = asText(first.name);
   return [
     first.comparable === false
-      ? `This score is not comparable with ${name}.`
-      : `Nothing shows that this score is comparable with ${name}.`,
+      ? `This score is not comparable with baseline "${name}".`
+      : `It is not known whether this score is comparable with baseline "${name}".`,
   ];
 }
 
@@ -118,7 +118,7 @@ export function registered(groups: readonly Group[]): string {
       if (parts.length === 0) return [];
       return [
         `- ${asText(phase.phase)}`,
-        ...[...parts, `Fixed on: ${time(phase.accepted)}`].map((part) => `  - ${part}`),
+        ...[...parts, `Criteria set on: ${time(phase.accepted)}`].map((part) => `  - ${part}`),
       ];
     })
     .join('\n');

@@ -46,10 +46,11 @@ export function rangeText(summary: Summary): string {
   if (thisSuite === null) return `not known: ${all.length === 1 ? 'only one run' : `${all.length} runs of one model`}`;
   const width = thisSuite.high - thisSuite.low;
   const runs = plural(draws.length, 'run');
+  const sampled = plural(draws.length, draws.length < all.length ? 'model' : 'run');
   // Different answers can add up to the same score. The formula then gives an interval of width 0, which nothing
   // supports.
   if (allSame([thisSuite.low, thisSuite.high])) return `not known: all ${runs} have the same score`;
-  return width > tooWide ? `${span(thisSuite)} (too wide: the ${runs} differ too much)` : span(thisSuite);
+  return width > tooWide ? `${span(thisSuite)} (too wide to use: only ${sampled}, and they differ)` : span(thisSuite);
 }
 
 /** Names of two groups, as plain text or as Markdown: as the caller writes them. */
@@ -83,7 +84,7 @@ export function findingWords(finding: ContrastFinding, { a, b }: Names): string 
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
         ? `The only run of ${single} is not a typical run of ${several}`
-        : `${inconclusive}, because the only run of ${single} may as well be a run of ${several}`;
+        : `${inconclusive}, because another run of ${several} could score the same as the only run of ${single}`;
     }
     case 'models':
       return finding.p !== null && finding.p < 0.05
@@ -97,15 +98,22 @@ const mostRuns = 20;
 function neededText({ low, high }: Interval): string {
   const [few, many] = [Math.ceil(low), Math.ceil(high)];
   const small = 'runs per side are needed to detect a difference this small';
-  if (few > mostRuns) return `More than ${mostRuns} ${small}, so consider changing the recipe instead.`;
+  if (few > mostRuns) return `More than ${mostRuns} ${small}, so consider changing the config instead.`;
   const range = few === many ? `${few}` : many > mostRuns ? `At least ${few}` : `${few} to ${many}`;
   return `${range} ${small}.`;
 }
 
+const equivalenceText = (answer: 'yes' | 'no' | 'cannot tell'): string =>
+  ({
+    yes: `Both are the same within ±${margin} points.`,
+    no: `They are not the same within ±${margin} points.`,
+    'cannot tell': `These runs do not show whether both are the same within ±${margin} points.`,
+  })[answer];
+
 function recipesText(finding: Extract<ContrastFinding, { kind: 'recipes' }>): string {
   return [
     `95 % interval: ${signedSpan(finding)} (Welch test over runs, ${pValue(finding.p)}).`,
-    `The same within ±${margin} points: ${finding.equivalent}.`,
+    equivalenceText(finding.equivalent),
     `With this number of runs, a difference of ${Math.ceil(finding.detectable)} points is detected in 4 of 5 cases.`,
     ...(finding.p < 0.05 ? [] : [neededText(finding.needed)]),
   ].join(' ');
@@ -163,13 +171,15 @@ export function spreadText({ sd, range }: Spread, names: readonly string[]): str
   return `The standard deviation between runs is ${sd.toFixed(1)} points (${within}, estimated from ${names.join(', ')}).`;
 }
 
-/** The verdict as a cell: `fail, undecided: 1 of 3 pass (95 % interval 1-91 %)`. */
+/** The verdict as a cell: `undecided: the mean fails, 1 of 3 runs pass (95 % interval of this share: 1-91 %)`. */
 export function gateText(gate: GateSummary): string {
   if (gate.verdict === null) return 'no verdict';
-  if (gate.settled === null && gate.because !== null) return `${gate.verdict}, undecided`;
+  const mean = `undecided: the mean ${gate.verdict === 'pass' ? 'passes' : 'fails'}`;
+  if (gate.settled === null && gate.because !== null) return mean;
   if (gate.settled === null) return `${gate.verdict}, one ${gate.runs > 1 ? 'model' : 'run'}`;
-  const range = gate.share === null ? '' : ` (95 % interval ${span(gate.share)} %)`;
-  return `${gate.verdict}, ${gate.settled ? '' : 'undecided: '}${gate.passing} of ${gate.of} pass${range}`;
+  const range = gate.share === null ? '' : ` (95 % interval of this share: ${span(gate.share)} %)`;
+  const share = `${gate.passing} of ${plural(gate.of, gate.of < gate.runs ? 'model' : 'run')} pass${range}`;
+  return gate.settled ? `${gate.verdict}: ${share}` : `${mean}, ${share}`;
 }
 
 interface Gated {

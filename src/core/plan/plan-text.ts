@@ -102,13 +102,13 @@ function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, p
     case 'fuse':
       return [fuse.mode === 'none' ? 'none: base and adapter are served' : `${fuse.mode}, ${bits}`];
     case 'cleanup':
-      return [`checkpoints ${cleanup.keep_checkpoints}`, `model ${cleanup.keep_model}`];
+      return [`keep_checkpoints ${cleanup.keep_checkpoints}`, `keep_model ${cleanup.keep_model}`];
     case 'eval':
       return [
         `${asked.suite}: ${plural(prompts, 'prompt')} x ${asked.repeats}`,
         ...[`temperature ${asked.temperature}`, `max_tokens ${asked.max_tokens}`, `timeout_s ${asked.timeout_s}`],
         `scored ${asked.score_by}`,
-        ...(asked.base && model !== null ? ['the base model too, once'] : []),
+        ...(asked.base && model !== null ? ['the base model is scored once as well'] : []),
         ...(asked.engine === undefined ? [] : [`by ${shellLine(asked.engine.command)}`]),
       ];
     default:
@@ -118,8 +118,10 @@ function sectionItems(name: SectionName, { settings, chain, model }: RunDraft, p
 
 const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): string[] =>
   by === 'suite'
-    ? [`by suite ${suite}: ${prompts === undefined ? 'all its prompts' : plural(prompts, 'prompt')}, each checkpoint`]
-    : [`by ${by}: all validation examples, each checkpoint`];
+    ? [
+        `by suite ${suite}: scores each checkpoint on ${prompts === undefined ? 'all its prompts' : plural(prompts, 'prompt')}`,
+      ]
+    : [`by ${by}: measures each checkpoint on all validation examples`];
 
 function stageLines(run: PlannedRun): string[] {
   return run.stages.flatMap(({ stage, files, commands }) => {
@@ -153,9 +155,9 @@ export function diskText(disk: RunDisk | null, source: string | null): string {
   const parts = [
     `${about}${sizeText(disk.peak)} at the peak`,
     `${about}${sizeText(disk.stays)} stay${disk.final > 0 ? ` (final model ${sizeText(disk.final)})` : ''}`,
-    ...(disk.avoided > 0 ? [`${sizeText(disk.avoided)} ${disk.floats} avoided by fuse.mode direct`] : []),
+    ...(disk.avoided > 0 ? [`fuse.mode direct avoids writing ${sizeText(disk.avoided)} of ${disk.floats}`] : []),
   ];
-  return `${parts.join(', ')}${source === null ? '' : `; from ${source}`}`;
+  return `${parts.join(', ')}${source === null ? '' : `; estimated from ${source}`}`;
 }
 
 function timeText({ draft, times }: PlannedRun): string {
@@ -163,7 +165,7 @@ function timeText({ draft, times }: PlannedRun): string {
   if (known.length === 0) return unknownTime;
   const all = known.reduce((sum, seconds) => sum + seconds, 0);
   const part = known.length < draft.chain.length ? ` for ${known.length} of ${draft.chain.length} stages` : '';
-  return `about ${duration(all)}${part}, by ${plural(times.runs, 'earlier run')} of this model`;
+  return `about ${duration(all)}${part}, estimated from ${plural(times.runs, 'earlier run')} of this model`;
 }
 
 function runLines(run: PlannedRun, prompts: number): string[] {

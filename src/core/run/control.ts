@@ -118,8 +118,8 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
       `${about}: stopped, but a process that could not be verified to be phasebox's own still runs in ${detail}`,
     refused: true,
   },
-  retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `, resumes at ${detail}`}` },
-  returned: { say: (about, detail) => `${about}: queued again, as ${detail} is` },
+  retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `; it starts again at ${detail}`}` },
+  returned: { say: (about, detail) => `${about}: queued again too, because it starts from ${detail}` },
   not_over: {
     say: (about, detail) =>
       `${about}: ${detail === 'waiting' ? 'already queued' : 'already running; `phasebox cancel` stops it'}`,

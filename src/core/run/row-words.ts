@@ -5,7 +5,9 @@ import { duration, plural } from '../format.ts';
 export function rowLine(row: RowHead): string {
   const { status, error } = row;
   if (status === 'done') return `done ${resultText(row)}`;
-  const code = error === null || status === 'cancelled' ? '' : ` (${error.code})`;
+  if (status === 'cancelled' && error !== null)
+    return worked(row) === 0 ? error.message : `${error.message}, after ${took(row)}`;
+  const code = error === null ? '' : ` (${error.code})`;
   return `${status} after ${took(row)}${code}${error === null ? '' : `: ${error.message}`}`;
 }
 
@@ -17,7 +19,8 @@ export function resultText(row: RowHead): string {
   return `in ${took(row)}: ${[score, ...gate, ...(outcome === null ? [] : [`outcome "${outcome}"`])].join(', ')}`;
 }
 
-const took = ({ seconds }: RowHead): string => duration(Object.values(seconds).reduce((sum, one) => sum + one, 0));
+const worked = ({ seconds }: RowHead): number => Object.values(seconds).reduce((sum, one) => sum + one, 0);
+const took = (row: RowHead): string => duration(worked(row));
 
 type Named = Pick<Row, 'run' | 'status' | 'overall'>;
 

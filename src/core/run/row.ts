@@ -198,9 +198,11 @@ function errorOf(input: RowInput): Row['error'] {
     return { code: 'SOURCE_FAILED', message: end.message, stage: null, attempt: null, log: [] };
   const last = currentLines(state.journal).findLast((line) => 'stage' in line && 'attempt' in line);
   const where = last !== undefined && 'attempt' in last ? last : null;
+  const hasStarted = state.journal.some((line) => 'attempt' in line);
   return {
     code: cancelled,
-    message: where === null ? 'cancelled before it began' : `cancelled in ${where.stage}`,
+    message:
+      where === null ? `cancelled before it ${hasStarted ? 'started again' : 'began'}` : `cancelled in ${where.stage}`,
     stage: where?.stage ?? null,
     attempt: where?.attempt ?? null,
     log: where?.event === 'failed' ? where.log.slice(-logLines) : [],

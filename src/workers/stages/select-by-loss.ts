@@ -78,7 +78,7 @@ export async function measureLosses(
   if (valShare !== null && valShare < 1) {
     const share = `${(100 * valShare).toFixed(0)} %`;
     context.warn(
-      `the checkpoint was chosen by its loss on all validation examples; the logged validation loss covers ${share} of them`,
+      `the checkpoint was chosen by its loss on all validation examples; each logged validation loss is measured on ${share} of them`,
     );
   }
   const same = { suite_sha256: null, prompts: null, same_suite: false, optimism: null };

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as z from 'zod';
-import { asStageError, messageOf, StageError } from '../../core/errors.ts';
+import { asStageError, StageError } from '../../core/errors.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import {
   isProgressBar,
@@ -26,11 +26,10 @@ async function preflight(context: StageContext, command: RunCommand): Promise<vo
   try {
     await runCommand(command, context, { cwd: context.workspace });
   } catch (error) {
-    const { code } = asStageError(error);
+    const { code, detail } = asStageError(error);
     // Stopped by phasebox or lost with the machine: that says nothing about the result of the command.
     if (context.signal.aborted || code === 'STOPPED' || code === 'TOOL_LOST') throw error;
-    const message = messageOf(error);
-    throw new StageError('PREFLIGHT_FAILED', `${command.argv.join(' ')}: ${message}`, { cause: error });
+    throw new StageError('PREFLIGHT_FAILED', `${command.argv.join(' ')}: ${detail}`, { cause: error });
   }
 }
 
