@@ -133,7 +133,7 @@ describe('a checkpoint that is chosen', () => {
     expect(losses).to.have.length(4);
     expect(row.checkpoint).to.equal([10, 20, 30, 40][losses.lastIndexOf(Math.min(...losses))]);
     expect(row.selection).to.include({ by: 'val_loss', suite_sha256: null, same_suite: false, optimism: null });
-    expect(row.warnings.join('\n')).to.contain('the logged validation loss covers');
+    expect(row.warnings.join('\n')).to.contain('each logged validation loss is measured on');
     expect((await chain.calls('val_loss')).length).to.equal(2);
     const lines = (await file('c-s0', '2-select/candidates/losses.jsonl')).toString().trim().split('\n');
     expect(lines.map((line) => JSON.parse(line).iteration)).to.eql([10, 20, 30, 40]);

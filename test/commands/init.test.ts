@@ -46,7 +46,7 @@ describe('init', () => {
     expect(await readFile(join(root, '.gitignore'), 'utf8')).to.match(/^\.phasebox\/$/m);
     const lines = (await readFile(join(root, '.gitignore'), 'utf8')).trimEnd().split('\n');
     expect(lines).to.eql(['.phasebox/', '/artifacts/*/']);
-    expect(initText(initiated)).to.contain(`.gitignore keeps out of git: ${lines.join(', ')};`);
+    expect(initText(initiated)).to.contain(`.gitignore excludes ${lines.join(', ')} from git.`);
     expect(initText(initiated)).to.contain('folders: inbox/, artifacts/, .phasebox/\n');
     expect(initText(initiated)).to.contain(root).and.to.contain('example.yaml').and.to.contain('phasebox up');
     expect(pythonWarning(initiated)).to.equal(null);

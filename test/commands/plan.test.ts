@@ -87,18 +87,18 @@ describe('commands/plan', () => {
     const text = await planned(root, [a]);
     expect(text).to.contain('run 43a-s0: train -> fuse -> cleanup -> eval');
     expect(text).to.contain('iters 800 (default 1000)').and.contain('learning_rate 1e-4 (default 1e-5)');
-    expect(text).to.contain('57 GB float16 avoided by fuse.mode direct').and.contain('final model 20 GB');
+    expect(text).to.contain('fuse.mode direct avoids writing 57 GB of float16').and.contain('final model 20 GB');
     expect(text).to.contain('gate        overall >= 82.4 && (domain > 60 || multi_tool > 35)');
     expect(text).to.contain('hf download mlx-community/Qwen3-Coder-30B-A3B-Instruct-4bit');
     expect(text).to.contain(
-      `data: the folder ${join(root, 'data/phase33_merged')} does not exist; expected: one with train.jsonl`,
+      `data: the folder ${join(root, 'data/phase33_merged')} does not exist; a folder with train.jsonl`,
     );
     expect(text)
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
     expect(text).to.match(/^ {4}examples {2}not checked: the model is not on this machine$/m);
-    expect(text).to.match(/^ {2}warning {5}The suite on which baseline 33b was measured is unknown/m);
+    expect(text).to.match(/^ {2}warning {5}It is not known which suite baseline "33b" was measured on/m);
     expect(await state(root)).to.deep.equal(before);
   });
 

@@ -79,7 +79,7 @@ describe('commands/submit', () => {
     expect(await run([path])).to.equal(0);
     expect(out).to.deep.equal([
       '43a.yaml: phase 43a, 2 new runs (43a-s0, 43a-s1)',
-      `${join('inbox', 'accepted', '43a.yaml')} submitted`,
+      `43a.yaml submitted (kept as ${join('inbox', 'accepted', '43a.yaml')})`,
     ]);
     expect(await runs()).to.deep.equal(['43a-s0', '43a-s1']);
     expect([await waiting(), await claimed()]).to.deep.equal([[], []]);
@@ -185,7 +185,7 @@ describe('commands/submit', () => {
     const options = { workspace, again: false, out: (line: string) => void out.push(line), err: () => undefined };
     expect(await submit(files.slice(0, 2), { ...options, send: without, watch: false })).to.equal(0);
     expect(await submit(files.slice(2), { ...options, send: without, watch: true })).to.equal(3);
-    expect(out.filter((line) => line.endsWith('submitted'))).to.deep.equal(names.map((one) => `${one}.yaml submitted`));
+    expect(out.filter((line) => / submitted\b/.test(line))).to.deep.equal(names.map((one) => `${one}.yaml submitted`));
     expect(await run([await config('four.yaml', 'phase: four\nbaseline: two\n')]), 'knows those that wait').to.equal(0);
     const later = openInboxOf(workspace);
     await later.settled();

@@ -57,7 +57,7 @@ describe('the examples', () => {
     });
     expect(run?.criteria?.gate).to.equal('overall >= 82.4 && (domain > 60 || multi_tool > 35)');
     expect(plan.warnings).to.have.lengthOf(1);
-    expect(plan.warnings[0]).to.match(/^The suite on which baseline 33b was measured is unknown, so nothing shows/);
+    expect(plan.warnings[0]).to.match(/^It is not known which suite baseline "33b" was measured on/);
   });
 
   it('both say in their first lines that agent-27 is not the suite of the figures of 33b', async () => {

@@ -4,10 +4,9 @@ import { type ConfigWorkspace, configWorkspace, plainConfig, smallSuite } from '
 const figures = { name: '33b', overall: 82.4, categories: { domain: 60 } };
 const withSuite = (suite: string | number): object => ({ ...plainConfig, baseline: { ...figures, suite } });
 
-const unknown =
-  "The suite on which baseline 33b was measured is unknown, so nothing shows that its figures and the scores of this phase are comparable. Give the suite's name or file as `baseline.suite`.";
+const unknown = `It is not known which suite baseline "33b" was measured on, so its figures may not be comparable with the scores of this phase. Give the suite's name or file as \`baseline.suite\`.`;
 const other = (suite: string, than = 'this phase (small)'): string =>
-  `Baseline 33b was measured on another suite (${suite}) than ${than}, so the two figures are not comparable.`;
+  `Baseline "33b" was measured on another suite (${suite}) than ${than}, so the two figures are not comparable.`;
 
 /** What a config is told, and what its first run notes about its baseline. */
 async function told(workspace: ConfigWorkspace, config: object): Promise<unknown[]> {

@@ -99,7 +99,7 @@ describe('a config that begins elsewhere', () => {
       workspace.reasons({ phase: '44', eval: { suite: 'suites/small.yaml' }, from: { run, after } });
     expect(
       await from('43a-s1', 'train'),
-    ).to.equal(`a.yaml:5: from.run: there is no such run; allowed: a run of an accepted phase, as \`43a-s0\`
+    ).to.equal(`a.yaml:5: from.run: there is no such run; allowed: a run of an accepted phase, such as \`43a-s0\`
     seen: "43a-s1"
     did you mean "43a-s0"?`);
     expect(

@@ -89,9 +89,9 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'half of lora_parameters',
     good.replace('iters: 20', 'lora_parameters: { rank: 16 }'),
-    `a.yaml:4: train.lora_parameters: mlx_lm replaces its own as a whole, so these are missing: dropout, scale
+    `a.yaml:4: train.lora_parameters: it replaces all of mlx_lm's defaults, so these are missing: dropout, scale
     seen: {"rank":16}
-    its own: dropout: 0, scale: 20`,
+    add mlx_lm's defaults: dropout: 0, scale: 20`,
   ],
   [
     'type of a key that only mlx_lm knows',
@@ -116,7 +116,7 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'missing data',
     good.replace('data/rows', 'data/none'),
-    `a.yaml:3: data: the folder WS/data/none does not exist; expected: one with train.jsonl and valid.jsonl
+    `a.yaml:3: data: the folder WS/data/none does not exist; a folder with train.jsonl and valid.jsonl is expected
     seen: "data/none"
     relative paths are resolved from the workspace`,
   ],
@@ -153,13 +153,13 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
   [
     'a name that is taken',
     good.replace('43a', 'results.jsonl.old'),
-    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are reserved
+    `a.yaml:1: phase: base, plots, names that start with results.jsonl, and names ending in .json .jsonl .md .html .svg are reserved
     seen: "results.jsonl.old"`,
   ],
   [
     'a name that is taken in another case',
     good.replace('43a', 'Plots'),
-    `a.yaml:1: phase: base, plots and names ending in .json .jsonl .md .html .svg are reserved
+    `a.yaml:1: phase: base, plots, names that start with results.jsonl, and names ending in .json .jsonl .md .html .svg are reserved
     seen: "Plots"`,
   ],
   [
@@ -183,8 +183,8 @@ a.yaml: eval.suite: required: the suite of prompts that scores the model`,
   [
     'select by a suite that is not named',
     `${good}select: { by: suite }\n`,
-    `a.yaml:6: select.suite: required with \`by: suite\`: the suite that decides
-    \`phasebox suite from data/valid.jsonl -o FILE\` makes one that is not the reported one`,
+    `a.yaml:6: select.suite: required with \`by: suite\`: the suite that selects the checkpoint
+    \`phasebox suite from data/valid.jsonl -o FILE\` makes a suite other than the one whose score is reported`,
   ],
   [
     'settings of a choice that is not made',
@@ -200,7 +200,7 @@ a.yaml:6: select.prompts: says how \`by: suite\` chooses; with \`by: last\` the 
   [
     'unknown name in the gate',
     `${good}criteria:\n  gate: overall > 80 && domian > 60\n`,
-    `a.yaml:7: criteria.gate: \`overall > 80 && domian > 60\`: nothing is called domian (column 17). Did you mean domain? There is: overall, strict, text_tools, domain, modes.{timeout, error, empty, wrapped, wrong_tool, direct_call, cut, thinking, prose}, metrics.{val_loss, train_loss, train_seconds, temp_peak_gb}, base.{overall, strict, text_tools, domain}
+    `a.yaml:7: criteria.gate: \`overall > 80 && domian > 60\`: nothing is called domian (column 17). Did you mean domain? Available names: overall, strict, text_tools, domain, modes.{timeout, error, empty, wrapped, wrong_tool, direct_call, cut, thinking, prose}, metrics.{val_loss, train_loss, train_seconds, temp_peak_gb}, base.{overall, strict, text_tools, domain}
     seen: "overall > 80 && domian > 60"`,
   ],
   [

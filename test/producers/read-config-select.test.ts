@@ -37,7 +37,7 @@ describe('a config that chooses its checkpoint', () => {
     expect(bad).to.contain('select.suite: this is not a valid suite: it has 1 problem, listed below');
     expect(bad).to.contain('suites/bad.yaml:2: prompts');
     expect(await reasons({ ...bySuite, prompts: 3 })).to.contain(
-      'select.prompts: suites/other.yaml has 2; allowed: 1 to 2',
+      'select.prompts: suites/other.yaml has 2 prompts; allowed: 1 to 2',
     );
     expect(await reasons({ by: 'val_loss', prompts: 3 })).to.contain(
       'with `by: val_loss` the loss on valid.jsonl decides',

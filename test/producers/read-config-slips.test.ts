@@ -168,7 +168,7 @@ criteria: { outcomes: [{ when: overall > 1, then: a, wen:b }] }\n`,
     'phase: 43a\nfrom: { run: x-s0, after: fus }\neval: { suite: suites/small.yaml }\n',
     [
       '2: from.after: allowed: train, select, fuse, quantize | did you mean "fuse"?',
-      '2: from.run: there is no such run; allowed: a run of an accepted phase, as `43a-s0`',
+      '2: from.run: there is no such run; allowed: a run of an accepted phase, such as `43a-s0`',
     ],
   ],
 ];

@@ -68,9 +68,9 @@ const refused: readonly (readonly [name: string, train: object, told: RegExp])[]
   [
     "mlx_lm's own number of layers",
     { iters: 20 },
-    /train\.num_layers: mlx_lm adapts 16 layers when it is left out, but the model has 4 layers/,
+    /train\.num_layers: if it is omitted, mlx_lm adapts 16 layers, but the model has 4 layers/,
   ],
-  ['an empty train section of such a model', {}, /mlx_lm adapts 16 layers when it is left out/],
+  ['an empty train section of such a model', {}, /if it is omitted, mlx_lm adapts 16 layers/],
   ['no val batches', { num_layers: 4, val_batches: 0 }, /val_batches: mlx_lm divides by it/],
   ['no iterations', { num_layers: 4, iters: 0 }, /train\.iters: allowed: at least 1/],
   ['negative iterations', { num_layers: 4, iters: -8 }, /train\.iters: allowed: at least 1/],

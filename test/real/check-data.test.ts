@@ -97,7 +97,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
       split_marks: [],
     });
     expect(warnings).to.have.length(2);
-    expect(warnings[0]).to.match(/validation loss is measured on a different 20 of the 40 validation examples/);
+    expect(warnings[0]).to.match(/validation loss is measured on only 20 of the 40 validation examples/);
     expect(warnings[1]).to.include('18 of 300 training examples (6 %) end in text without a tool call');
   });
 
@@ -137,7 +137,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(stops).to.match(/line 12: not UTF-8 text .*save the file as UTF-8/);
     expect(stops).to.match(/valid\.jsonl, line 1: the file is empty/);
     expect(stops).to.match(/test\.jsonl, line 1: not JSON/);
-    expect(stops).to.match(/train\.jsonl has 2 rows that can be read; min_rows asks for 3/);
+    expect(stops).to.match(/train\.jsonl has 2 examples that can be read; min_rows requires 3/);
     expect(found.profile.rows).to.deep.equal({ train: 2, valid: 0 });
   });
 
@@ -145,7 +145,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     const settings = { 'batch-size': 4, 'val-batches': 0 };
     const stops = messages(await check({ data: { train: rows(3), valid: rows(5) }, settings }));
     expect(stops).to.have.length(2);
-    expect(stops[0]).to.match(/train\.jsonl has 3 rows, fewer than one batch \(batch_size 4\)/);
+    expect(stops[0]).to.match(/train\.jsonl has 3 examples, fewer than one batch \(batch_size 4\)/);
     expect(stops[1]).to.match(/val_batches is 0: .*NaN/);
   });
 
@@ -156,14 +156,14 @@ describe('python/check_data.py, with the real tokenizer', () => {
     const turns = [1, 2, 3, 4].map((turn) => ({ role: turn % 2 ? 'user' : 'assistant', content: 'hi' }));
     const stops = messages(await check({ model, data: { train: [...rows(2), { messages: turns }], valid: rows(2) } }));
     expect(stops).to.have.length(1);
-    expect(stops[0]).to.match(/train\.jsonl, line 3: mlx_lm makes no tokens of the row .*three turns at most/);
+    expect(stops[0]).to.match(/train\.jsonl, line 3: mlx_lm cannot tokenize the example .*three turns at most/);
   });
 
   it('stops when no row keeps its whole answer', async () => {
     const settings = { 'max-seq-length': 24 };
     const { stops, profile } = await check({ data: demoData, settings, flags: ['--mask-prompt'] });
     expect(stops[0]?.message).to.match(
-      /train\.jsonl: no row keeps its whole answer: (the end of \d+ answers is cut off|\d+ answers are lost)/,
+      /train\.jsonl: no answer is complete: \d+ answers are cut off (at the end|entirely)/,
     );
     expect(profile.rows_answer_lost + profile.rows_answer_cut).to.equal(300);
     expect(profile.rows_over_max_seq_length).to.equal(300);
@@ -174,7 +174,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     const flags = ['--mask-prompt'];
     const sure = await check({ data, flags, settings: { iters: 5 } });
     expect(messages(sure)).to.have.length(1);
-    expect(messages(sure)[0]).to.match(/train\.jsonl, line 5: mask_prompt and max_seq_length 128 leave nothing/);
+    expect(messages(sure)[0]).to.match(/train\.jsonl, line 5: in these batches no token of an answer is left/);
     const maybe = await check({ data, flags, settings: { iters: 2 } });
     expect(maybe.stops).to.deep.equal([]);
     expect(maybe.warnings.join('\n')).to.match(/line 5: mask_prompt .* the chance .* meets such a batch is 40 %/);
@@ -194,7 +194,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(warnings[0]).to.match(
       /1 of 6 rows are longer than max_seq_length 128 and are cut \(the longest: line 4, \d+/,
     );
-    expect(warnings[1]).to.match(/train\.jsonl, line 4: the end of 1 answer is cut off$/);
+    expect(warnings[1]).to.match(/train\.jsonl, line 4: 1 answer is cut off at the end$/);
   });
 
   it('counts the rows that are never seen as the training does', async () => {
@@ -236,7 +236,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(plain.stops).to.deep.equal([]);
     expect(plain.profile).to.include({ rows_answer_cut: 1, rows_over_max_seq_length: 1 });
     const masked = await check({ data: text, flags: ['--mask-prompt'] });
-    expect(messages(masked).join('\n')).to.match(/rows with `text` have no prompt to mask; remove mask_prompt/);
+    expect(messages(masked).join('\n')).to.match(/examples with `text` have no prompt to mask; remove mask_prompt/);
     const unknown = await check({ data: { train: [{ question: 'q' }], valid: rows(1) } });
     expect(messages(unknown)[0]).to.match(
       /a row needs `messages`, or `prompt` and `completion`, or `text` \(seen: question\)/,

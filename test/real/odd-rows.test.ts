@@ -41,15 +41,15 @@ const refused: Readonly<Record<string, readonly [Row, RegExp, string?]>> = {
   'a role that is a list': [roles(['user']), /line 6: message 1 has the role \["user"\]/],
   'a role of another format': [roles('human'), /line 6: message 1 has the role human/],
   'a message that is null': [{ messages: [user, null] }, /line 6: message 2 must be an object/],
-  'half of a surrogate pair': [talk(user, says('\ud83d')), /line 6: mlx_lm makes no tokens of the row/],
+  'half of a surrogate pair': [talk(user, says('\ud83d')), /line 6: mlx_lm cannot tokenize the example/],
   'a template that fails for one row': [
     talk(user, says('four')),
-    /line 6: mlx_lm makes no tokens of the row .*ZeroDivisionError/,
+    /line 6: mlx_lm cannot tokenize the example .*ZeroDivisionError/,
     refusing("m['content'] == 'four'", '1 / 0'),
   ],
   'a template that counts without end': [
     talk(user, says('four')),
-    /line 6: mlx_lm makes no tokens of the row .*OverflowError/,
+    /line 6: mlx_lm cannot tokenize the example .*OverflowError/,
     refusing("m['content'] == 'four'", 'range(10 ** 12) | list'),
   ],
   'a system message that the template refuses': [
@@ -134,9 +134,9 @@ describe('one odd row is the problem of that row', () => {
   it('a val loss that is likely to be NaN is refused, an unlikely one is warned of with its chance', () => {
     const [likely, unlikely] = [1, 2].map((more) => at(bad.length + odd.length + more));
     // 3 blind batches of 18: 9 of them are taken two times (iterations 1 and 3), then 1 of them
-    expect(likely?.stops.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets such a batch is 99 %/);
+    expect(likely?.stops.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 99 %/);
     expect(unlikely?.stops).to.deep.equal([]);
-    expect(unlikely?.warnings.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets such a batch is 31 %/);
+    expect(unlikely?.warnings.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 31 %/);
   });
 });
 
@@ -151,7 +151,7 @@ const unusable: Readonly<Record<string, readonly [readonly Row[], RegExp, string
     /needs `messages`.*seen: conversations.*chat_feature/,
   ],
   'rows of a question and an answer': [[{ question: 'a', answer: 'b' }], /seen: question, answer\).*prompt_feature/],
-  'a user alone': [[talk(user)], /line 1: the row has one message alone, so there is no prompt to mask/],
+  'a user alone': [[talk(user)], /line 1: the example has only one message, so there is no prompt to mask/],
   'content that is a list': [
     [talk({ role: 'user', content: fragments('a') }, says(fragments('b')))],
     /cannot print the content of messages 1, 2, which is a list \(TypeError: .*\); make it a text/,
@@ -179,7 +179,7 @@ const unusable: Readonly<Record<string, readonly [readonly Row[], RegExp, string
   ],
   'an answer that begins': [
     [talk(says('b'), user, says('b'))],
-    /refuses a row that does not begin with the user \(TemplateError: roles must alternate\); begin the row/,
+    /refuses an example that does not begin with the user \(TemplateError: roles must alternate\); begin the example/,
     alternates,
   ],
   'two messages of one role': [
@@ -189,12 +189,12 @@ const unusable: Readonly<Record<string, readonly [readonly Row[], RegExp, string
   ],
   'a template that says no': [
     [talk(user, says('four'))],
-    /line 1: mlx_lm makes no tokens .*three turns at most; change the row as the template says/,
+    /line 1: mlx_lm cannot tokenize .*three turns at most; change the example as the template requires/,
     refusing("m['content'] == 'four'", "raise_exception('three turns at most')"),
   ],
   'half of a surrogate pair after a system message': [
     [talk(system, user, says('\ud83d'))],
-    /line 1: mlx_lm makes no tokens/,
+    /line 1: mlx_lm cannot tokenize/,
   ],
 };
 
@@ -230,19 +230,19 @@ describe('a file of which no row can be shown', () => {
   it('text is shown without mask_prompt where the command alone asked for the mask', () => {
     const { stops, warnings, shown, profile } = at(cases.length);
     expect(stops).to.deep.equal([]);
-    expect(warnings.join('\n')).to.match(/rows with `text` have no prompt to mask, so .* without mask_prompt/);
+    expect(warnings.join('\n')).to.match(/examples with `text` have no prompt to mask, so .* without mask_prompt/);
     expect(profile?.taught?.masked).to.equal(false);
     expect(shown.map(({ pieces }) => pieces.map(({ taught }) => taught))).to.deep.equal([[true], [true]]);
   });
 
   it('only the parts of a sum that are not 0 are said, and what share stops a training', () => {
     const [lost, half, cut] = [1, 2, 3].map((more) => at(cases.length + more));
-    expect(lost?.warnings.join('\n')).to.match(/lines 1, 2: 2 answers are lost as a whole$/m);
+    expect(lost?.warnings.join('\n')).to.match(/lines 1, 2: 2 answers are cut off entirely$/m);
     expect(half?.stops).to.deep.equal([]);
     expect(half?.warnings.join('\n')).to.match(
       /is not from the assistant.*; the run stops if more than half of the examples/,
     );
-    expect(cut?.warnings.join('\n')).to.match(/line 6: the end of 1 answer is cut off$/m);
+    expect(cut?.warnings.join('\n')).to.match(/line 6: 1 answer is cut off at the end$/m);
   });
 });
 

@@ -165,7 +165,7 @@ function conclude(differences: readonly DiffLine[], unknown: number): string {
   const first = differences.find(({ kind }) => kind === 'jumper');
   return first === undefined
     ? 'None of the settings listed as known to change scores differs. The differences above may still change the score.'
-    : `A different ${first.name} alone is known to change scores, so check it first.`;
+    : `Check this first: ${first.name}. A difference there alone is known to change scores.`;
 }
 
 const headings: Readonly<Record<DiffKind, string>> = {

@@ -15,8 +15,9 @@ function retries(summaries: readonly Summary[]): string[] {
   const failed = summaries.flatMap(({ group }) => group.rows.filter((row) => row.status === 'failed'));
   const [first] = failed;
   if (first?.error == null) return [];
-  const which = `${asText(first.run)} (${first.error.code})`;
-  const what = failed.length === 1 ? `${which} failed.` : `${failed.length} runs failed. The first is ${which}.`;
+  const [run, { code: why }] = [asText(first.run), first.error];
+  const what =
+    failed.length === 1 ? `${run} failed (${why}).` : `${failed.length} runs failed. The first is ${run} (${why}).`;
   return [`${what} Read *Failed and cancelled*, then run ${code(`phasebox retry ${first.run}`)}.`];
 }
 

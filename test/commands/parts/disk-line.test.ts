@@ -10,10 +10,10 @@ describe('commands/status: the disk', () => {
     const workspace = await openWorkspace(await tempDir('disk'), 'create');
     await rm(workspace.artifacts, { recursive: true });
     expect(await diskLine(workspace, ['train of p-s0 has reserved 1.2 GB'])).to.match(
-      /^disk: \d[\d.]* \w+ free, 10 GB of it kept free; train of p-s0 has reserved 1\.2 GB$/,
+      /^disk: \d[\d.]* \w+ free; phasebox never uses the last 10 GB of it; train of p-s0 has reserved 1\.2 GB$/,
     );
     const { status, ...forPeople } = await readStatus(workspace);
-    expect(statusText(status, forPeople)).to.match(/^disk: [^\n;]* free, [^\n;]* kept free$/m);
+    expect(statusText(status, forPeople)).to.match(/^disk: [^\n;]* free; phasebox never uses the last [^\n;]* of it$/m);
     expect(Object.keys(status)).to.eql(['up', 'paused', 'broker', 'inbox', 'rejected', 'runs', 'warnings']);
   });
 

@@ -27,7 +27,7 @@ describe('the difference of two runs', () => {
     expect(same.differences).to.eql([]);
     expect(same.unknown).to.eql([]);
     expect(diffText(same)).to.equal(
-      '43a-s0 against 43a-s0.2\n\nNothing differs: a different score is then noise of the machine.\n',
+      '43a-s0 against 43a-s0.2\n\nNothing differs. If the scores differ, the cause is noise of the machine.\n',
     );
   });
 
@@ -66,7 +66,7 @@ describe('the difference of two runs', () => {
       .and.to.match(/^ {2}train\.num_layers +16 +12$/m);
     expect(text).to.match(/^ {2}system prompt +the suite's own +Be brief\.$/m);
     expect(text.indexOf('Known to move')).to.be.below(text.indexOf('Other settings'));
-    expect(text.trimEnd().split('\n').at(-1)).to.contain('checkpoint comes first');
+    expect(text.trimEnd().split('\n').at(-1)).to.contain('Check this first: checkpoint');
   });
 
   it('tells the same recipe with other weights from another recipe', () => {
@@ -84,7 +84,7 @@ describe('the difference of two runs', () => {
       });
     const dated = diffRuns(asked('a', hash('1'), '2026-11-27'), asked('b', hash('2'), '2026-11-28'));
     expect(dated.differences.map(({ name, kind }) => [name, kind])).to.eql([['rendered prompts', 'jumper']]);
-    expect(dated.conclusion).to.contain('rendered prompts comes first');
+    expect(dated.conclusion).to.contain('Check this first: rendered prompts');
     expect(diffText(dated)).to.match(/rendered prompts +2026-11-27: 1+… +2026-11-28: 2+…/);
     expect(namesOf(asked('a', hash('1'), null), asked('b', hash('1'), null))).to.eql([]);
     const old = side('old', {
@@ -108,11 +108,11 @@ describe('the difference of two runs', () => {
       'final model, content',
     ]);
     expect(unknown.every(({ of }) => of.join() === '43a-s1')).to.equal(true);
-    expect(diffText(diffRuns(side('43a-s0'), waiting))).to.match(/Not known yet\n {2}checkpoint: 43a-s1\n/);
+    expect(diffText(diffRuns(side('43a-s0'), waiting))).to.match(/Not known yet\n {2}checkpoint \(of 43a-s1\)\n/);
     expect(conclusion).to.contain('seed');
     const both = diffRuns(waiting, { ...waiting, run: '43a-s1.2' });
     expect(both.conclusion).to.equal(
-      'Nothing of what is known differs: a different score is then noise of the machine.',
+      'Nothing of what is known differs. If the scores differ, the cause is noise of the machine.',
     );
   });
 

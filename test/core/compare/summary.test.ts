@@ -40,7 +40,7 @@ describe('summarise', () => {
     const { gate } = one(rowsOf('a', [90, 80], { selection: { ...selection, candidates: [] } }));
     expect([gate?.settled, gate?.because]).to.eql([
       false,
-      'the checkpoint was chosen on the prompts that are reported',
+      'the checkpoint was chosen by its score on the same prompts as the reported score',
     ]);
   });
 

@@ -51,7 +51,7 @@ describe('checkCriteria', () => {
 
   it('names an unknown name, its place, what was perhaps meant, and all there is', () => {
     expect(faults('overall >= 23 && domian > 60')).to.deep.equal([
-      '`overall >= 23 && domian > 60`: nothing is called domian (column 18). Did you mean domain? There is: overall, ' +
+      '`overall >= 23 && domian > 60`: nothing is called domian (column 18). Did you mean domain? Available names: overall, ' +
         'strict, domain, multi_tool, git, modes.{timeout, error, empty, wrapped, wrong_tool, direct_call, cut, ' +
         'thinking, prose}, metrics.{val_loss, train_loss, train_seconds, temp_peak_gb}, ' +
         'base.{overall, strict, domain, multi_tool, git}, baseline.{overall, domain, multi_tool}',
@@ -76,7 +76,7 @@ describe('checkCriteria', () => {
   it('lists the names that there are once for all formulas', () => {
     const given = { gate: 'overal > 3 && zzz > 1', outcomes: outcomesOf(['stric > 1', 'x'], [null, 'y']) };
     const found = checkCriteria(given, names).map(({ message }) => message);
-    expect(found.map((message) => message.includes('There is: overall, strict'))).to.eql([true, false, false]);
+    expect(found.map((message) => message.includes('Available names: overall, strict'))).to.eql([true, false, false]);
     expect(found[2]).to.equal('`stric > 1`: nothing is called stric (column 1). Did you mean strict?');
   });
 

@@ -188,7 +188,7 @@ describe('the report on data, on a terminal', () => {
     expect(hostileText.length).to.be.below(2000);
     const odd = { name: 'a\u001b[2J.jsonl', copied: true, rows: { before: 1, after: 1 }, left_out: [] };
     const named = dataText(reportOf({ data: 'a\n\u001b[2J', split: { folder: '/x', files: [odd], after: found() } }));
-    expect(named).to.include('a\\n\\x1b[2J, read with').and.to.include('a\\x1b[2J.jsonl: copied');
+    expect(named).to.include('a\\n\\x1b[2J, read by the tokenizer of').and.to.include('a\\x1b[2J.jsonl: copied');
     expect(named).not.to.include('\u001b');
   });
 });

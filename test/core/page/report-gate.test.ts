@@ -35,7 +35,7 @@ describe('what is said of a gate', () => {
     const selection = { by: 'suite', suite_sha256: 'a', same_suite: true, candidates: [], optimism: 4 } as const;
     const chosen = judged([90, 80]).map((row) => ({ ...row, selection: { ...selection, candidates: [] } }));
     expect(words(chosen)).to.equal(
-      '**a passes its gate (both seeds pass), but the verdict is undecided** because the checkpoint was chosen on the prompts that are reported. Its overall score is 60.',
+      '**a passes its gate (both seeds pass), but the verdict is undecided** because the checkpoint was chosen by its score on the same prompts as the reported score. Its overall score is 60.',
     );
     const unjudged = judged([90, 80, 70]).map((row, at) => (at === 2 ? { ...row, verdict: null } : row));
     expect(words(unjudged)).to.contain(
@@ -48,7 +48,9 @@ describe('what is said of a gate', () => {
       const { gate } = one(rows);
       return gate === null ? '' : gateText(gate);
     };
-    expect(cell(judged([90, 80, 40]))).to.equal('pass, undecided: 2 of 3 pass (95 % interval 9-99 %)');
-    expect(cell(judged([90, 80, 70]))).to.equal('pass, 3 of 3 pass (95 % interval 29-100 %)');
+    expect(cell(judged([90, 80, 40]))).to.equal(
+      'undecided: the mean passes, 2 of 3 runs pass (95 % interval of this share: 9-99 %)',
+    );
+    expect(cell(judged([90, 80, 70]))).to.equal('pass: 3 of 3 runs pass (95 % interval of this share: 29-100 %)');
   });
 });

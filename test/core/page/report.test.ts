@@ -72,7 +72,7 @@ describe('renderComparison', () => {
       '- **43a passes its gate on average, but only 1 of 2 seeds passes, so the verdict is undecided**. Its overall score is 65.0 (mean of 2 runs).',
     );
     expect(made).to.contain(' 1 of 3 runs failed.');
-    expect(made).to.contain('| pass, undecided: 1 of 2 pass (95 % interval 1-99 %) |');
+    expect(made).to.contain('| undecided: the mean passes, 1 of 2 runs pass (95 % interval of this share: 1-99 %) |');
   });
 
   it('shows the reference of a strictly scored run as strict, next to that of a lenient one', () => {
@@ -94,12 +94,12 @@ describe('renderComparison', () => {
     };
     expect(said(true)).to.deep.equal(['', 'one figure; not a usual run of this recipe (p = .045)', 'reference']);
     expect(said(false)).to.deep.equal([
-      'This score is not comparable with 33b.',
+      'This score is not comparable with baseline "33b".',
       'one figure, on another suite: not comparable',
       'reference (not comparable)',
     ]);
     expect(said(null)).to.deep.equal([
-      'Nothing shows that this score is comparable with 33b.',
+      'It is not known whether this score is comparable with baseline "33b".',
       'one figure, on an unknown suite; if comparable, not a usual run of this recipe (p = .045)',
       'reference (not known to be comparable)',
     ]);
@@ -212,9 +212,9 @@ describe('renderComparison', () => {
   it('calls what differs between two runs of one seed noise of the machine', () => {
     const again = (overall: number) => page([run(0), run(0, { run: '43a-s0.2', overall }), run(1)]);
     expect(again(70)).to.contain(
-      '- 43a-s0 and 43a-s0.2 have the same seed: 82.4 and 70.0, which is noise of the machine',
+      '- 43a-s0 and 43a-s0.2 have the same seed, but scored 82.4 and 70.0. This is noise of the machine',
     );
-    expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed: the same score (82.4)');
+    expect(again(82.4)).to.contain('- 43a-s0 and 43a-s0.2 have the same seed and the same score (82.4)');
   });
 
   it('does not take the same model judged again for another run of the recipe', () => {
