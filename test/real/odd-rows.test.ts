@@ -134,9 +134,13 @@ describe('one odd row is the problem of that row', () => {
   it('a val loss that is likely to be NaN is refused, an unlikely one is warned of with its chance', () => {
     const [likely, unlikely] = [1, 2].map((more) => at(bad.length + odd.length + more));
     // 3 blind batches of 18: 9 of them are taken two times (iterations 1 and 3), then 1 of them
-    expect(likely?.stops.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 99 %/);
+    expect(likely?.stops.join('\n')).to.match(
+      /valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 99 %/,
+    );
     expect(unlikely?.stops).to.deep.equal([]);
-    expect(unlikely?.warnings.join('\n')).to.match(/valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 31 %/);
+    expect(unlikely?.warnings.join('\n')).to.match(
+      /valid\.jsonl, lines 16, 17, 18: .* meets one with a probability of 31 %/,
+    );
   });
 });
 
