@@ -98,7 +98,9 @@ class Schedule:
         self.rehearsal.failed_loss("training", info["train_loss"], info["iteration"])
 
     def on_val_loss_report(self, info):
-        self.seconds.setdefault("validation_batch", info["val_time"])
+        # With val_batches: 1, mlx_lm does not ask for a second batch, so the end of the first is not seen.
+        for name in ("validation_longest", "validation_batch"):
+            self.seconds.setdefault(name, info["val_time"])
         self.rehearsal.failed_loss("validation", info["val_loss"], 0)
 
 

@@ -136,13 +136,14 @@ describe('python/rehearse.py, with the real mlx_lm: a training that works', () =
     }));
     const found = await rehearse([
       ...cases,
-      { name: 'accumulation', train: { grad_accumulation_steps: 8, grad_checkpoint: true } },
+      { name: 'accumulation', train: { grad_accumulation_steps: 8, grad_checkpoint: true, val_batches: 1 } },
     ]);
     for (const name of Object.keys(limits)) expect(found.get(name)?.result.verdict, name).to.equal(name);
     const over = found.get('does_not_fit')?.result.error;
     expect([over?.cause, over?.kind]).to.eql(['out_of_memory', 'OUT_OF_MEMORY']);
     expect(over?.remedy).to.match(/batch_size.*max_seq_length.*grad_checkpoint/);
     const accumulated = found.get('accumulation')?.result;
+    expect(accumulated?.seconds.validation_longest).to.be.greaterThan(0);
     expect([accumulated?.error, accumulated?.speed]).to.deep.equal([
       null,
       { ...accumulated?.speed, steps: 2, iterations: 4 },
