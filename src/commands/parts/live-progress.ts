@@ -55,7 +55,9 @@ function training(dir: string, run: Run): Promise<Progress | null> {
   const advance = trainProgress(completeTrain(run)?.iters ?? null);
   return logged(dir, (line) => {
     const event = readLogLine(line);
-    return event === null ? null : { ...advance(event, 0), eta_s: null };
+    if (event === null) return null;
+    const { iteration, of, loss } = advance(event, 0);
+    return { iteration, of, loss, eta_s: null };
   });
 }
 
