@@ -100,10 +100,7 @@ async function mlxPython(folder: string): Promise<string> {
 }
 
 /** Messages about a folder that is still under its temporary name use the final name. */
-function underName(
-  report: CheckReport,
-  { draft, folder }: { readonly draft: string; readonly folder: string },
-): CheckReport {
+function underName(report: CheckReport, { draft, folder }: { draft: string; folder: string }): CheckReport {
   const placed = (text: string): string => text.replaceAll(draft, folder);
   return {
     ...report,

@@ -13,13 +13,6 @@ import { print, printLog } from './parts/output.ts';
 
 const poll_ms = 200;
 
-interface Attempted {
-  readonly stage: StageName;
-  /** Null if committed. */
-  readonly attempt: number | null;
-  readonly folder: string;
-}
-
 /** Prints the logs of a run, stage by stage and attempt by attempt. With `follow`, until the run has its row. */
 export async function logs(
   workspace: Workspace,
@@ -38,7 +31,10 @@ export async function logs(
   }
 }
 
-async function attempts({ folder }: StoredRun): Promise<Attempted[]> {
+type Attempted = Awaited<ReturnType<typeof attempts>>[number];
+
+/** Committed ones have no number. */
+async function attempts({ folder }: StoredRun) {
   const names = await readdir(folder);
   return stageNames.flatMap((stage) => {
     const prefix = `.${stageFolder(stage)}.a`;

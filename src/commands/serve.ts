@@ -123,11 +123,9 @@ async function sweep(state: string): Promise<void> {
 async function takeMachine(workspace: Workspace, dir: string, run: string): Promise<MachineSlot> {
   const asked = await askMachine({ dir, what: `serve of ${run}`, workspace: workspace.root, server: true });
   if (asked.kind === 'ours') return asked.slot;
-  throw new CommandError(
-    3,
-    `The machine is taken by ${holderText(asked.by)} (${asked.by.dir}), and two models at once are too much for its memory.\n` +
-      'Wait until it is done (`phasebox status`), or stop it first.',
-  );
+  const taken = `The machine is taken by ${holderText(asked.by)} (${asked.by.dir})`;
+  const todo = 'Wait until it is done (`phasebox status`), or stop it first.';
+  throw new CommandError(3, `${taken}, and two models at once are too much for its memory.\n${todo}`);
 }
 
 function needPort(port: number): Promise<void> {

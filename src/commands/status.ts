@@ -60,29 +60,24 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const names = [...kept, ...inbox.found].map(({ name }) => name);
   const runs = shown.map(({ status }) => status);
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
-  const warnings = [...general, ...(await phaseWarnings(workspace, shown, isKnown))];
+  const warnings = [...general, ...(await phaseWarnings(workspace.artifacts, shown, isKnown))];
   const paused = control.paused !== null;
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
   const disk = await diskLine(
     workspace,
-    shown.map(({ reserved }) => reserved ?? null).filter((one) => one !== null),
+    shown.flatMap(({ reserved }) => reserved ?? []),
   );
   const said = new Map(shown.map((one) => [one.status.run, one.said]));
   return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage] };
 }
 
-async function phaseWarnings(
-  { artifacts }: Workspace,
-  shown: readonly ShownRun[],
-  isKnown: (run: string) => boolean,
-): Promise<Status['warnings']> {
+async function phaseWarnings(artifacts: string, shown: readonly ShownRun[], isKnown: (run: string) => boolean) {
   const byPhase = groupBy(shown, ({ status }) => status.phase);
   // A phase whose run folders were all deleted is not among those shown.
   const phases = new Set([...byPhase.keys(), ...(await subfolders(artifacts)).sort()]);
   const found = await inParallel([...phases], async (phase) => {
-    const accepted = await recordWarnings(artifacts, phase, isKnown).catch((error: unknown) => [
-      damageOf(error).message,
-    ]);
+    const unread = (error: unknown): string[] => [damageOf(error).message];
+    const accepted = await recordWarnings(artifacts, phase, isKnown).catch(unread);
     const fetched = byPhase.get(phase)?.flatMap(({ warnings = [] }) => warnings) ?? [];
     return [...new Set([...accepted, ...fetched])].map((text) => ({ phase, text }));
   });
@@ -112,11 +107,8 @@ export function statusText(status: Status, { said, disk, ignored }: ForPeople): 
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
   if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(printable).join(', ')}`);
   lines.push(...ignored);
-  if (status.rejected.length > 0) {
-    lines.push(
-      `rejected: ${status.rejected.map(({ file }) => printable(file)).join(', ')} (reasons in inbox/rejected/)`,
-    );
-  }
+  const rejected = status.rejected.map(({ file }) => printable(file));
+  if (rejected.length > 0) lines.push(`rejected: ${rejected.join(', ')} (reasons in inbox/rejected/)`);
   lines.push(disk);
   if (status.runs.length === 0) lines.push('no runs yet');
   const width = Math.max(0, ...status.runs.map(({ run }) => run.length));

@@ -8,11 +8,7 @@ export const catalogue = {
     what: 'The GPU timed out or was reset',
     next: 'If it keeps happening, close other programs that use the GPU.',
   },
-  OUTPUT_DAMAGED: {
-    retry: 'transient',
-    what: 'A file is incomplete',
-    next: 'If it keeps happening, check the disk.',
-  },
+  OUTPUT_DAMAGED: { retry: 'transient', what: 'A file is incomplete', next: 'If it keeps happening, check the disk.' },
   SERVER_DIED: {
     retry: 'transient',
     what: 'The model server stopped before it had answered',

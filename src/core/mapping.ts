@@ -51,10 +51,7 @@ export interface ChangedValue {
   readonly after: unknown;
 }
 
-/**
- * The values that differ, in the order of the first mapping. What only the second has follows in its section. The order
- * of keys does not count, and a list is one value. If one side lacks a mapping, its values are listed one by one.
- */
+/** The values that differ, in the order of `before`. A list is one value, and a missing mapping counts as empty. */
 export function differences(before: unknown, after: unknown, path = ''): ChangedValue[] {
   const [from, to] = [entriesIn(before), entriesIn(after)];
   const keys = from === null || to === null ? [] : [...new Set([...Object.keys(from), ...Object.keys(to)])];

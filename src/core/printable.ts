@@ -92,10 +92,7 @@ const inName = /\p{Cc}|\p{Cs}/u;
  * cursor of a terminal (ESC, BEL) or hide text (a lone CR), and half of a surrogate pair cannot be written as UTF-8.
  * `name`: the text is a key, where tabs and line breaks are refused too.
  */
-export function refusedCharacter(
-  text: string,
-  name = false,
-): { readonly character: string; readonly message: string } | null {
+export function refusedCharacter(text: string, name = false): { character: string; message: string } | null {
   const [character] = (name ? inName : inText).exec(text) ?? [];
   if (character === undefined) return null;
   const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');

@@ -9,11 +9,8 @@ export function withoutSecrets(value: unknown, known: readonly string[] = []): u
   if (typeof value === 'string') return textWithoutSecrets(value, known);
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, known));
   if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, item]) => [
-    name,
-    secretName.test(name) ? masked(item) : withoutSecrets(item, known),
-  ]);
-  return Object.fromEntries(entries);
+  const shown = (name: string, item: unknown) => (secretName.test(name) ? masked(item) : withoutSecrets(item, known));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shown(name, item)]));
 }
 
 /** Strings become `[redacted]` at any depth. Numbers stay: `max_tokens: 512` is not a secret. */

@@ -27,16 +27,7 @@ export function taughtText({ taught, first_answers }: Pick<DataProfile, 'taught'
     ];
   }
   const { calls, turns } = taught;
-  const never = [
-    [calls, 'calls'],
-    [turns, 'assistant turns'],
-  ] as const;
-  return [
-    ...answersText(taught),
-    ...never
-      .filter(([{ never_taught }]) => never_taught > 0)
-      .map(
-        ([{ never_taught, total }, what]) => `${count(never_taught)} of ${count(total)} ${what} are never trained on`,
-      ),
-  ];
+  const never = ({ never_taught: number, total }: TaughtCounts['calls'], what: string): string[] =>
+    number > 0 ? [`${count(number)} of ${count(total)} ${what} are never trained on`] : [];
+  return [...answersText(taught), ...never(calls, 'calls'), ...never(turns, 'assistant turns')];
 }

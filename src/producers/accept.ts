@@ -61,17 +61,13 @@ export interface AcceptContext {
   readonly store?: StoreFs;
 }
 
-/**
- * Turns one config into run folders, or says why not. Each run folder and phase.json appear by a rename, so doing it
- * again after a crash at any point finds what exists and continues. Throws errors of the disk (full, not writable).
- */
+/** Turns a config into run folders, or says why not. Can be repeated after a crash. Throws errors of the disk. */
 export async function acceptConfig(file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
   try {
     const result = await context.read(file.bytes, file.name);
     return result.ok ? await acceptPlan(result.plan, file, context) : { kind: 'rejected', reasons: result.reasons };
   } catch (error) {
-    // An error of the disk or the environment is transient, and the file is tried again. Anything else would repeat
-    // without end.
+    // Errors of the disk or the environment are transient: the file is tried again. All others would repeat without end.
     if (error instanceof DamagedFile) return { kind: 'rejected', reasons: `${file.name}: ${error.message}\n` };
     if (error instanceof CommandError || (error instanceof Error && 'code' in error)) throw error;
     const message = messageOf(error);

@@ -15,10 +15,7 @@ export type PlanCheck =
   | { readonly ok: true; readonly fresh: readonly RunDraft[]; readonly known: readonly string[] }
   | { readonly ok: false; readonly reasons: string };
 
-/**
- * The same content means the same runs, more seeds or variants mean only the new ones, and anything else is refused
- * line by line. A file of an earlier acceptance is the same content too. A run whose folder was removed is made again.
- */
+/** More seeds or variants mean new runs, an earlier file none. Other changes are refused. Removed runs return. */
 export function checkPlan(plan: PhasePlan, { record, batches, removed }: KnownPhase, file: string): PlanCheck {
   if (record === null) return { ok: true, fresh: plan.runs, known: [] };
   const { changed, missing } = phaseChanges(record.config, plan.config);
@@ -65,11 +62,7 @@ export async function knownPhase(artifacts: string, phase: string): Promise<Know
 }
 
 /** phase.json after this plan. A file of an earlier acceptance removes no seed or variant. */
-export function recordOf(
-  plan: PhasePlan,
-  before: PhaseRecord | null,
-  file: { readonly acceptedAs: string },
-): PhaseRecord {
+export function recordOf(plan: PhasePlan, before: PhaseRecord | null, file: { acceptedAs: string }): PhaseRecord {
   const own = plan.runs.map(({ run }) => run);
   const runs = [...new Set([...(before?.runs ?? []), ...own])];
   const config = before !== null && runs.length > own.length ? before.config : { ...plan.config };

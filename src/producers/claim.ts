@@ -24,9 +24,8 @@ function shortened(stem: string): string {
 }
 
 /**
- * Takes a file out of the inbox by one rename and returns its name in `claimed`. A link is claimed as a copy of its
- * target: the copy is made next to it, the link is renamed, then replaced by the copy. `finishLinks` repairs what a
- * crash left.
+ * Takes a file out of the inbox by one rename and returns its name in `claimed`. A link becomes a copy of its target:
+ * the copy is made next to it, the link is renamed, then replaced. `finishLinks` repairs what a crash left.
  */
 export async function claim(file: { inbox: string; name: string; isLink: boolean }, claimed: string): Promise<string> {
   const from = join(file.inbox, file.name);
@@ -59,15 +58,11 @@ export async function finishLinks(claimed: string): Promise<void> {
 }
 
 /** Moves a file (or an unchanged link) to rejected/, after writing its reasons there. Returns its name there. */
-export async function reject(
-  from: string,
-  rejected: string,
-  rejection: { name: string; reasons: string },
-): Promise<string> {
+export async function reject(from: string, rejected: string, file: { name: string; reasons: string }): Promise<string> {
   await mkdir(rejected, { recursive: true });
-  const name = await freeName(rejected, rejection.name);
+  const name = await freeName(rejected, file.name);
   // The reasons first: a file in rejected/ always has them, and doing it again after a crash writes the same.
-  await writeWhole(join(rejected, `${name}.reasons.txt`), rejection.reasons);
+  await writeWhole(join(rejected, `${name}.reasons.txt`), file.reasons);
   await rename(from, join(rejected, name));
   return name;
 }

@@ -16,10 +16,7 @@ export interface Found {
   readonly problem: string;
 }
 
-/**
- * The place of a file. `inbox`: it may still be written. `claimed`: a rename took it out of the inbox, perhaps by an
- * `up` that was killed, and its writer may still have it open. `kept`: it is part of a submission, which we wrote.
- */
+/** `inbox`: it may still be written. `claimed`: a rename took it, its writer may have it open. `kept`: we wrote it. */
 export type Place = 'claimed' | 'kept' | 'inbox';
 
 /** A file to accept or reject. Times are ms of a clock that never jumps. */

@@ -95,9 +95,8 @@ export const submitAlone = (options: InboxOptions, submission: Submission): Prom
   takeSubmission(newScan(options), submission, options.workspace.artifacts);
 
 /**
- * chokidar's events are late, since it first examines the file itself. The raw ones are not. Both only trigger a scan.
- * Names that are not accepted trigger none: a download that writes for an hour would have the inbox scanned all the
- * time.
+ * chokidar's events are late, since it first examines the file itself. The raw ones are not. Both only trigger a scan,
+ * except for names that are not accepted: a download that writes for an hour would have the inbox scanned all the time.
  */
 async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | null> {
   const { inbox } = scan.intake;
@@ -125,10 +124,7 @@ async function watchEvents(scan: Scan, hint: () => void): Promise<FSWatcher | nu
   return watcher;
 }
 
-/**
- * Checks all files of a submission, keeps all or none, and accepts them in their order. Once they are kept they are
- * submitted: after a crash or a disk error the next scan accepts them. Before that, errors of the disk are thrown.
- */
+/** Keeps all files or none (throws disk errors), and accepts them in order. The next scan takes what is left. */
 export async function takeSubmission(scan: Scan, submission: Submission, artifacts: string): Promise<RequestAnswer> {
   await openScan(scan);
   const preparations = await scan.prepare(submission);
@@ -136,10 +132,8 @@ export async function takeSubmission(scan: Scan, submission: Submission, artifac
   if (reasons.length > 0) return { kind: 'refused', reasons };
   const prepared = preparations.flatMap((one) => (one.ok ? [one.prepared] : []));
   const intentions = await inParallel(prepared, (one) => intention(one, artifacts));
-  const kept = await keepTogether(
-    scan.intake.claimed,
-    prepared.map(({ name, bytes }) => ({ name: inboxName(basename(name)), bytes })),
-  );
+  const named = prepared.map(({ name, bytes }) => ({ name: inboxName(basename(name)), bytes }));
+  const kept = await keepTogether(scan.intake.claimed, named);
   const tried = new Map<string, Attempted>();
   const isOpen = (): boolean =>
     kept.some(({ path }) => !tried.has(path)) && !kept.some(({ path }) => tried.get(path)?.kind === 'fault');

@@ -57,10 +57,7 @@ export function openInbox(parts: OpenInbox): Inbox {
   });
 }
 
-/**
- * Submits without an `up`, for a command that owns the workspace. Without a Python that has mlx_lm, the files are
- * checked as far as possible and kept, and the next `up` accepts them.
- */
+/** Submits for a command that owns the workspace. Without mlx_lm, files are checked as far as possible and kept. */
 export function submitWithoutUp(workspace: Workspace, log: Logger, submission: Submission): Promise<RequestAnswer> {
   const python = (): Promise<string> => findPython(workspace);
   const { artifacts } = workspace;

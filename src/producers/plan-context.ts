@@ -125,10 +125,7 @@ export async function suiteOf(run: RunDraft, lookups: Lookups): Promise<Suite> {
 /** The data check of a planned run, or null if it does not train. */
 export type DataCheck = (draft: RunDraft) => Promise<PlannedData | null>;
 
-/**
- * Runs the data check for planned runs, one at a time: each keeps a tokenizer and the rows in memory. Runs with the
- * same data set, model and settings (the seeds of a phase) share a check.
- */
+/** Data checks, one at a time: each has a tokenizer and rows in memory. The seeds of a phase share a check. */
 export function dataChecks(python: string, lookups: Lookups): DataCheck {
   const known = new Map<string, Promise<PlannedData>>();
   const queue = openQueue();

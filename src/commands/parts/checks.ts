@@ -29,11 +29,7 @@ export async function remedyOf(error: unknown, root: string | null, otherwise: s
 }
 
 /** `missing` with the error if the check throws. `root` is the folder of the workspace, null if it is not about one. */
-export async function checked(
-  name: string,
-  root: string | null,
-  look: () => Promise<Check | readonly Check[]>,
-): Promise<readonly Check[]> {
+export async function checked(name: string, root: string | null, look: () => Promise<Check | readonly Check[]>) {
   try {
     return [await look()].flat();
   } catch (error) {

@@ -8,13 +8,8 @@ import { warnOfWorkspace } from './output.ts';
 /** Adds one command to the program. `exit` receives its exit code. */
 export type Register = (program: Command, exit: (code: number) => void) => void;
 
-interface Globals {
-  readonly workspace: string;
-  readonly logLevel: string;
-}
-
 /** The options before the command. */
-export const globals = (command: Command): Globals => command.optsWithGlobals<Globals>();
+export const globals = (command: Command) => command.optsWithGlobals<{ workspace: string; logLevel: string }>();
 
 /** The workspace of `--workspace`. Doubtful settings in its phasebox.yaml go to stderr. */
 export async function workspaceOf(command: Command, access: 'read' | 'write'): Promise<Workspace> {

@@ -49,13 +49,10 @@ export async function leaving(
 /** Changes without a step, such as a pause, are noticed after at most the time of one pass of the reconciler. */
 const longestWait_ms = 5000;
 
-/** The steps of `up`, to wait for the next one. */
-export interface Steps {
-  happened(): void;
-  next(): Promise<void>;
-}
+export type Steps = ReturnType<typeof openSteps>;
 
-export function openSteps(): Steps {
+/** The steps of `up`, to wait for the next one. */
+export function openSteps() {
   let resolve = (): void => undefined;
   const another = (): Promise<void> =>
     new Promise((done) => {

@@ -1,6 +1,12 @@
 import { join, relative } from 'node:path';
 import { CommandError, StageError } from '../../core/errors.ts';
-import { type Adapter, adapterFiles, finalModelOf, type OutsideAdapter } from '../../core/run/lineage.ts';
+import {
+  type Adapter,
+  adapterFiles,
+  finalModelOf,
+  type OutsideAdapter,
+  type PartStage,
+} from '../../core/run/lineage.ts';
 import { isAmong, isRemoved } from '../../core/run/outputs.ts';
 import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
@@ -75,16 +81,13 @@ async function outsideAdapter(folder: OutsideAdapter): Promise<ModelFile[]> {
 async function baseModel(workspace: Workspace, { runStore, stored }: FoundRun): Promise<Weights> {
   const { model, run } = stored.run;
   if (model === null) throw new CommandError(1, `${run} names no base model: its run.json was changed.`);
-  const here = model.folder ?? (await fetched(workspace, stored.run, model));
+  const here = model.folder ?? (await fetched(workspace, run, model));
   const [hash = null] = await notedBases(runStore, stored);
   return { folder: here, outputs: null, hash };
 }
 
-async function fetched(
-  { root }: Workspace,
-  { run }: Run,
-  { source, revision }: NonNullable<Run['model']>,
-): Promise<string> {
+async function fetched({ root }: Workspace, run: string, model: NonNullable<Run['model']>): Promise<string> {
+  const { source, revision } = model;
   const found = await resolveModel(source, revision, root);
   if (found.found) return found.folder;
   const why = `${found.message}; ${found.hint}`;
@@ -93,10 +96,7 @@ async function fetched(
 
 type Committed = NonNullable<Awaited<ReturnType<FoundRun['runStore']['committed']>>>;
 
-async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
-  { runStore, stored }: FoundRun,
-  stage: S,
-): Promise<Committed & { readonly made: Made<S> }> {
+async function committed<S extends PartStage>({ runStore, stored }: FoundRun, stage: S) {
   const found = await runStore.committed(stored, stage);
   const { run } = stored.run;
   if (found === null) {
@@ -113,20 +113,16 @@ async function committed<S extends 'quantize' | 'fuse' | 'select' | 'train'>(
 async function intact(run: string, { folder, manifest }: Committed, paths: readonly string[]): Promise<void> {
   const gone = manifest.removed;
   if (gone !== null && paths.some((path) => isRemoved(manifest, path))) {
-    throw new CommandError(
-      1,
-      `${run}: its model was removed on ${gone.at.slice(0, 10)} (cleanup.keep_model, or \`phasebox gc\`).\n` +
-        `The adapter and the recipe are kept: from: { run: ${run}, after: train } under a new phase name rebuilds it.`,
-    );
+    const what = `its model was removed on ${gone.at.slice(0, 10)} (cleanup.keep_model, or \`phasebox gc\`)`;
+    const todo = `from: { run: ${run}, after: train } under a new phase name rebuilds it`;
+    throw new CommandError(1, `${run}: ${what}.\nThe adapter and the recipe are kept: ${todo}.`);
   }
   const outputs = manifest.outputs.filter(({ path }) => isAmong(path, paths));
   const changed =
     outputs.length === 0 ? `${folder} has no outputs` : await changedOutput(folder, { ...manifest, outputs });
   if (changed === null) return;
-  throw new CommandError(
-    1,
-    `${run}: ${changed}. Restore it, or run \`phasebox retry ${run} --stage ${manifest.stage}\` to make it again.`,
-  );
+  const retry = `\`phasebox retry ${run} --stage ${manifest.stage}\``;
+  throw new CommandError(1, `${run}: ${changed}. Restore it, or run ${retry} to make it again.`);
 }
 
 function outputsBelow({ folder, manifest }: Committed, below: string): ModelFile[] {

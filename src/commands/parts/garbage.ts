@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import * as z from 'zod';
 import { DamagedFile } from '../../core/errors.ts';
 import { attemptDue } from '../../core/run/due.ts';
-import { adapterOf, ownModelStage } from '../../core/run/lineage.ts';
+import { adapterOf, ownModelStage, type PartStage } from '../../core/run/lineage.ts';
 import { isAmong, keptOutputs } from '../../core/run/outputs.ts';
 import type { Row } from '../../events/row.ts';
 import type { Manifest } from '../../events/run.ts';
@@ -125,11 +125,7 @@ export async function bulkOf(
 }
 
 /** The outputs of a stage, from its manifest. Throws DamagedFile. */
-function parseMade<S extends 'train' | 'fuse' | 'quantize'>(
-  stage: S,
-  { folder }: StoredRun,
-  { made }: Manifest,
-): Made<S> {
+function parseMade<S extends PartStage>(stage: S, { folder }: StoredRun, { made }: Manifest): Made<S> {
   const read = stages[stage].makes.safeParse(made);
   if (read.success) return read.data as Made<S>;
   throw new DamagedFile(join(folder, stageFolder(stage), 'manifest.json'), `made: ${z.prettifyError(read.error)}`);
@@ -144,11 +140,7 @@ async function hasRecipe({ runStore }: StoredRows, stored: StoredRun): Promise<b
   return (await stat(join(made.folder, String(made.manifest.made.adapter), files.weights)).catch(() => null)) !== null;
 }
 
-function outputs(
-  run: string,
-  { stage, ...manifest }: Manifest,
-  paths: readonly string[],
-): Omit<Garbage, 'kind' | 'what'> {
+function outputs(run: string, { stage, ...manifest }: Manifest, paths: readonly string[]) {
   const there = keptOutputs(manifest).filter(({ path }) => isAmong(path, paths));
   return {
     folder: join(run, stageFolder(stage)),

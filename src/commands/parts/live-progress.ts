@@ -6,23 +6,17 @@ import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import { completeTrain, savedIterations } from '../../events/stages/train.ts';
-import { attemptFolder, type StageName } from '../../events/stages.ts';
+import type { StageName } from '../../events/stages.ts';
 import { readText } from '../../io/disk/files.ts';
 import { suiteOf } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
 import type { Progress } from '../../workers/stages/stage.ts';
 
-/** The progress of the current attempt in a run's folder, read from its files, so that no running `up` is needed. */
-export async function liveProgress(
-  folder: string,
-  run: Run,
-  at: { stage: StageName; attempt: number },
-): Promise<Progress | null> {
-  const dir = join(folder, attemptFolder(at.stage, at.attempt));
-  if (at.stage === 'train') return training(dir, run);
-  if (at.stage === 'select') return choosing(dir, run);
-  if (at.stage === 'eval') return answering(dir, run);
-  return null;
+/** The progress of an attempt, read from the files in its folder, so that no running `up` is needed. */
+export async function liveProgress(dir: string, run: Run, stage: StageName): Promise<Progress | null> {
+  if (stage === 'train') return training(dir, run);
+  if (stage === 'select') return choosing(dir, run);
+  return stage === 'eval' ? answering(dir, run) : null;
 }
 
 /** By suite: the answers of all checkpoints. By loss: the output of the tool. */

@@ -14,9 +14,8 @@ const up = (count: number): string => (count === 0 ? '\r' : `\x1b[${count}A\r`);
 const clearBelow = '\x1b[J';
 
 /**
- * Writes to a terminal (moves the cursor) or a pipe (plain lines only). When the output has no reader left (a dead
- * `tee`, a closed terminal), nothing more is written. This, or a disk that refuses, calls `onTrouble` once for each
- * kind.
+ * Writes to a terminal (moves the cursor) or a pipe (plain lines). Nothing more is written without a reader (a dead
+ * `tee`, a closed terminal). This, or a disk that refuses, calls `onTrouble` once for each kind.
  */
 export function openScreen(
   output: WriteStream | NodeJS.WritableStream,

@@ -97,13 +97,12 @@ async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): P
   const stopped = isOn && !up ? 'stopped, resumes at the next up' : null;
   const { stage } = status;
   if (status.state !== 'running' || !isStage(stage) || status.attempt === null) return { status, said: stopped };
-  const at = { stage, attempt: status.attempt };
-  const { part, ...progress } = { ...(await liveProgress(stored.folder, stored.run, at)) };
+  const dir = join(stored.folder, attemptFolder(stage, status.attempt));
+  const { part, ...progress } = { ...(await liveProgress(dir, stored.run, stage)) };
   const why = status.why ?? part ?? null;
   if (!up) {
-    const alive = await hasLiveTool(join(stored.folder, attemptFolder(at.stage, at.attempt)));
     // There is no time left to estimate while nothing works.
-    if (!alive) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
+    if (!(await hasLiveTool(dir))) return { status: { ...status, ...progress, eta_s: null }, said: stopped };
     return { status: { ...status, ...progress, why }, said: 'continues in the background' };
   }
   const waits = await machineWait(stored.folder, status);

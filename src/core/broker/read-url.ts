@@ -33,8 +33,7 @@ const unescaped = `Its user name or password is not percent-encoded. ${escapes}`
 
 function readParts(parsed: URL): ReadUrl {
   const { hostname, port, pathname, search, hash, protocol } = parsed;
-  // After an unescaped `#`, `/` or `?` in a password, the URL standard sees a fragment, path or query, which contains
-  // the real `@`.
+  // After an unescaped `#`, `/` or `?` in a password, the URL standard sees a fragment, path or query with the real `@`.
   if (`${pathname}${search}${hash}`.includes('@')) return { problem: unescaped };
   if (search !== '' || hash !== '')
     return { problem: `What follows "?" or "#" is not used: the database is a number after the port. ${form}` };

@@ -7,11 +7,7 @@ export interface Refusal {
   readonly next: string;
 }
 
-interface Rule {
-  readonly pattern: RegExp;
-  readonly what: string;
-  readonly next: string;
-}
+type Rule = Omit<Refusal, 'kind'> & { readonly pattern: RegExp };
 
 /** Errors of Redis and Valkey, by their beginning. The first match counts. */
 const refusals: readonly Rule[] = [

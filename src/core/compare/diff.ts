@@ -145,8 +145,7 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
     .map((pair) => ({ ...pair, a: shownAt(pair.name, pair.a), b: shownAt(pair.name, pair.b) }));
   const unknown = pairs
     .filter((pair) => pair.a === undefined || pair.b === undefined)
-    // neither has it (an adapter on its base makes no final model), so once both are finished there is nothing to
-    // compare
+    // neither will ever have it, such as the final model of an adapter on its base
     .filter((pair) => pair.a !== pair.b || a.row === null || b.row === null)
     .map(({ name, ...pair }) => ({
       name,

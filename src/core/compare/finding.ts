@@ -107,10 +107,8 @@ const possible = ({ difference, low, high, p }: Tested): Tested => ({
 });
 
 function pairs({ scores, unpaired }: Shared): ContrastFinding {
-  const found = paired(
-    scores.map(([ours]) => ours),
-    scores.map(([, others]) => others),
-  );
+  const [ours, others] = [scores.map(([one]) => one), scores.map(([, other]) => other)];
+  const found = paired(ours, others);
   if (found === null) throw new Error('two pairs always have a difference');
   const shared = { pairs: scores.length, unpaired };
   if (allSame([found.low, found.high])) return { kind: 'flat', difference: found.difference, shared };

@@ -63,10 +63,7 @@ export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPromp
     if (runs.length >= 3 && winners.length === 1 && winner !== undefined)
       onlyOne.set(winner, [...(onlyOne.get(winner) ?? []), id]);
   }
-  return {
-    missedByAll: runs.length === 0 ? [] : ids.filter((_, index) => column(index).every(misses)),
-    onlyOne,
-  };
+  return { missedByAll: runs.length === 0 ? [] : ids.filter((_, index) => column(index).every(misses)), onlyOne };
 }
 
 /** How two groups score on each prompt that both answered, by the means over their runs. */

@@ -8,10 +8,7 @@ import type { Finding } from './problem.ts';
 type OtherContent = Required<Pick<Finding, 'message' | 'hint'>>;
 
 /** Checks the folder (absolute) of `from.adapter`. Null if it may contain an adapter of mlx_lm. */
-export async function notAnAdapter(
-  folder: string,
-  lookups: Pick<Lookups, 'look' | 'list' | 'read'>,
-): Promise<OtherContent | null> {
+export async function notAnAdapter(folder: string, lookups: Lookups): Promise<OtherContent | null> {
   const entry = await lookups.look(folder);
   if (entry?.kind === 'file') return fileForFolder(folder);
   if (entry?.kind !== 'folder')
@@ -33,11 +30,7 @@ export async function notAnAdapter(
 const configFile = 'adapter_config.json';
 
 /** The adapter in a run's folder, or in a folder that was unpacked into itself. */
-async function innerAdapter(
-  folder: string,
-  files: readonly string[],
-  lookups: Pick<Lookups, 'look'>,
-): Promise<string | null> {
+async function innerAdapter(folder: string, files: readonly string[], lookups: Lookups): Promise<string | null> {
   for (const name of files.slice(0, 100))
     if ((await lookups.look(join(folder, name, configFile)))?.kind === 'file') return join(folder, name);
   return null;

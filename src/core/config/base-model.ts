@@ -52,11 +52,7 @@ export function modelReader(
 }
 
 /** Why a model on this machine cannot be used. Null if its headers and the installed mlx_lm allow it. */
-export async function faultOf(
-  { folder }: NamedModel,
-  lookups: Pick<Lookups, 'facts'>,
-  trusts: boolean,
-): Promise<ModelFault | null> {
+export async function faultOf({ folder }: NamedModel, lookups: Lookups, trusts: boolean): Promise<ModelFault | null> {
   if (folder === null) return null;
   if (!folder.whole) return folder;
   const { model_types: loadable = null, versions } = await lookups.facts();

@@ -114,9 +114,8 @@ export async function weightsProblem(
 }
 
 /**
- * Why an adapter was trained on another base model than the phase names. `trained` is the `model` of its
- * adapter_config.json: a model of the Hub, or a folder of the machine that trained it.
- * @returns null if it is the same model, or if nothing proves that it is another one.
+ * Why an adapter was trained on another base model than the phase names, or null if nothing proves it. `trained` is the
+ * `model` of its adapter_config.json: a model of the Hub, or a folder of the machine that trained it.
  */
 async function otherBase(
   trained: unknown,

@@ -74,11 +74,7 @@ function missing(given: Mapping, usual: Mapping, path: Path): Finding[] {
   return [{ path: [...path, 'lora_parameters'], seen: given, message, hint }];
 }
 
-function ignored(
-  key: string,
-  given: Mapping,
-  allowed: readonly string[],
-): Pick<Finding, 'message' | 'hint' | 'allowed'> {
+function ignored(key: string, given: Mapping, allowed: readonly string[]) {
   const name = renamed[key];
   if (name === undefined) return notAllowed('mlx_lm ignores this key', key, allowed);
   const message = `mlx_lm ignores ${key}; its own key is ${name}`;

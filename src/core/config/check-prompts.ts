@@ -27,10 +27,7 @@ interface Asking {
   readonly byEngine: boolean;
 }
 
-/**
- * Renders every prompt of the runs with the chat template of its model. Models that are not on this machine yet are
- * checked later. Throws nothing: what cannot be checked is a warning.
- */
+/** Renders prompts with the chat templates of the models that are here. What cannot be checked is a warning. */
 export async function checkPrompts(
   runs: readonly RunDraft[],
   lookups: PromptLookups,

@@ -67,10 +67,7 @@ const rounding = 1e-6;
 
 const sections = ['name', 'arguments', 'warmup', 'warmup_init'];
 
-/**
- * Checks `train.lr_schedule` by what mlx makes of it. `known` has the names of the installed mlx, or is null if they
- * are not known. `updates` is the number of optimizer steps.
- */
+/** Checks `train.lr_schedule`. `known` has the schedules of the installed mlx, `updates` counts optimizer steps. */
 export function checkSchedule(
   value: Mapping,
   { path, known, updates }: { path: Path; known: readonly string[] | null; updates: number },

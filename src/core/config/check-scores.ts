@@ -29,19 +29,11 @@ export async function checkScores(phase: UsablePhase, scope: Scope): Promise<Fin
   const faults = checkCriteria(criteria, { categories, baselineCategories });
   return [
     ...findings,
-    ...faults.map(({ path, message }) => ({
-      path: ['criteria', ...path],
-      seen: getAt(criteria, path),
-      message,
-    })),
+    ...faults.map(({ path, message }) => ({ path: ['criteria', ...path], seen: getAt(criteria, path), message })),
   ];
 }
 
-async function baselineNames(
-  { baseline }: UsablePhase,
-  own: readonly string[] | null,
-  scope: Scope,
-): Promise<readonly string[] | null> {
+async function baselineNames({ baseline }: UsablePhase, own: readonly string[] | null, scope: Scope) {
   if (baseline === undefined) return null;
   if (typeof baseline !== 'string') return Object.keys(baseline.categories);
   const record = await scope.lookups.phaseRecord(baseline);
@@ -63,9 +55,8 @@ async function checkBaseline(phase: UsablePhase, { lookups }: Scope): Promise<Fi
   const { suite } = baseline;
   if (suite === undefined || !looksLikeFile(suite) || (await isFile(suite, lookups))) return [];
   const message = `${lookups.absolute(suite)} does not exist; allowed: the file of the suite, or its name`;
-  return [
-    { path: ['baseline', 'suite'], seen: suite, message, hint: 'relative paths are resolved from the workspace' },
-  ];
+  const hint = 'relative paths are resolved from the workspace';
+  return [{ path: ['baseline', 'suite'], seen: suite, message, hint }];
 }
 
 async function checkPhaseName(name: string, phase: UsablePhase, lookups: Lookups): Promise<Finding[]> {

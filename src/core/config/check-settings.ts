@@ -18,31 +18,27 @@ export type Sections = Partial<z.infer<typeof sections>>;
 /** A suite that a config names. `message` says why its file cannot be read at all. */
 export type FoundSuite = SuiteResult | { readonly message: string };
 
-/** Reads suites by absolute path, each once, and keeps what is wrong in them. */
-export interface SuiteReader {
-  read(path: string): Promise<FoundSuite>;
-  problems(): Promise<Problem[]>;
-  /** What is doubtful in the others, with the file's path. */
-  warnings(): Promise<string[]>;
-}
+export type SuiteReader = ReturnType<typeof suiteReader>;
 
-export function suiteReader(lookups: Lookups): SuiteReader {
+/** Reads suites by absolute path, each once, and keeps what is wrong in them. */
+export function suiteReader(lookups: Lookups) {
   const known = new Map<string, Promise<FoundSuite>>();
   const load = async (path: string): Promise<FoundSuite> => {
     const file = await lookups.read(path);
     return file.ok ? lookups.suite(file.bytes, path) : { message: file.message };
   };
   return {
-    read(path) {
+    read(path: string): Promise<FoundSuite> {
       const found = known.get(path) ?? load(path);
       known.set(path, found);
       return found;
     },
-    async problems() {
+    async problems(): Promise<Problem[]> {
       const all = await Promise.all(known.values());
       return all.flatMap((found) => ('problems' in found ? found.problems : []));
     },
-    async warnings() {
+    /** What is doubtful in the others, with the file's path. */
+    async warnings(): Promise<string[]> {
       const all = await Promise.all([...known].map(async ([path, found]) => ({ path, found: await found })));
       return all.flatMap(({ path, found }) =>
         'suite' in found ? (found.warnings ?? []).map((text) => `${path}: ${text}`) : [],
@@ -119,14 +115,8 @@ async function checkSelect({ select }: Sections, scope: SettingsScope): Promise<
   if (suite === undefined) {
     const hint =
       '`phasebox suite from data/valid.jsonl -o FILE` makes a suite other than the one whose score is reported';
-    return [
-      {
-        path: at('suite'),
-        missing: true,
-        message: 'required with `by: suite`: the suite that selects the checkpoint',
-        hint,
-      },
-    ];
+    const message = 'required with `by: suite`: the suite that selects the checkpoint';
+    return [{ path: at('suite'), missing: true, message, hint }];
   }
   const found = await scope.suites.read(scope.lookups.absolute(suite));
   const most = 'suite' in found ? found.suite.prompts.length : null;

@@ -61,11 +61,9 @@ function nothingToSelect({ from, select }: UsablePhase): Finding[] {
   return [{ path: ['select', 'by'], seen: select.by, message, hint: 'from.checkpoint names one' }];
 }
 
-async function checkModel(
-  phase: UsablePhase,
-  lookups: Lookups,
-  models: ModelReader,
-): Promise<Looked<NonNullable<Run['model']>>> {
+type Model = NonNullable<Run['model']>;
+
+async function checkModel(phase: UsablePhase, lookups: Lookups, models: ModelReader): Promise<Looked<Model>> {
   const { model: source, revision = null, download } = phase;
   if (source === undefined) return nothing();
   const named = await models.read(source, revision);
@@ -168,10 +166,8 @@ export const keepsOne = ({ cleanup }: Run['settings']): boolean => cleanup.keep_
 async function nearestPhase(run: string, lookups: Lookups): Promise<string | undefined> {
   const names = await lookups.phaseNames();
   const records = await Promise.all(names.slice(0, 200).map((name) => lookups.phaseRecord(name)));
-  return suggestion(
-    run,
-    records.flatMap((record) => record?.runs ?? []),
-  );
+  const runs = records.flatMap((record) => record?.runs ?? []);
+  return suggestion(run, runs);
 }
 
 /** Why no run can start after this stage of that run, or null if it can. */

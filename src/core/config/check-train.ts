@@ -53,13 +53,8 @@ function checkKey(key: string, value: unknown, { path, defaults }: { path: Path;
   return isChecked ? refused : [...refused, ...checkValue(key, value, { defaults, at })];
 }
 
-interface Steps extends Checked {
-  /** The number of optimizer steps. */
-  readonly updates: number;
-}
-
 /** mlx_lm steps its optimizer when the iteration, counted from 1, is a multiple of grad_accumulation_steps. */
-function checkSteps(train: Mapping, { path, defaults }: Pick<TrainScope, 'path' | 'defaults'>): Steps {
+function checkSteps(train: Mapping, { path, defaults }: TrainScope): Checked & { readonly updates: number } {
   const iters = Number(withDefaults(train, defaults).iters);
   const gathered = Number(train.grad_accumulation_steps ?? defaults.grad_accumulation_steps ?? 1);
   const updates = Math.floor(iters / gathered);

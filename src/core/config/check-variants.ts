@@ -4,6 +4,7 @@ import { isMapping, type Mapping } from '../mapping.ts';
 import { checkSettings, resolveSettings, type SettingsScope, sections } from './check-settings.ts';
 import { keepsOne } from './check-start.ts';
 import { overlay } from './extend.ts';
+import type { Lookups } from './lookups.ts';
 import { effective, firstDifference, type Variant } from './plan-runs.ts';
 import { type Checked, type Finding, pathText, together } from './problem.ts';
 import { validate } from './validate.ts';
@@ -51,7 +52,7 @@ async function checkVariant([name, over]: [string, unknown], scope: VariantsScop
   const settings = value === null || all.length > 0 ? null : resolveSettings(value, scope.lookups);
   if (settings === null || scope.plain === null) return { variants: [], findings: all, warnings: [] };
   const variant = { name, settings: { ...settings, ...scope.inherited } };
-  const compared = await compare(variant, scope.plain, scope);
+  const compared = await compare(variant, scope.plain, scope.lookups);
   const doubts = used.warnings
     .filter((text) => !scope.doubts.includes(text))
     .map((text) => `variants.${name}: ${text}`);
@@ -69,11 +70,7 @@ function cannotVary(own: Mapping, done: StageName | null): string[] {
   return stageNames.filter((stage, place) => own[stage] !== undefined && own[stage] !== null && unused(stage, place));
 }
 
-async function compare(
-  { name, settings }: Variant,
-  plain: Run['settings'],
-  { lookups }: VariantsScope,
-): Promise<Checked> {
+async function compare({ name, settings }: Variant, plain: Run['settings'], lookups: Lookups): Promise<Checked> {
   const defaults = plain.train === null ? {} : (await lookups.facts()).defaults;
   const first = firstDifference(effective(plain, defaults), effective(settings, defaults));
   if (first === null) {

@@ -103,10 +103,7 @@ function mayBeCategory(name: string): boolean {
   return rest.length === 0 || (rest.length === 1 && (first === 'base' || first === 'baseline'));
 }
 
-/**
- * The first fault of a formula, and after an unknown name the other unknown ones: the check itself stops at the first.
- * `spared` are unknown names that are not faults.
- */
+/** The first fault. After an unknown name, also the other unknown ones, except for those that are `spared`. */
 function faultsOf(formula: string, names: Names, spared: (name: string) => boolean): Fault[] {
   const fault = checkFormula(formula, names);
   if (fault?.unknown == null) return fault === null ? [] : [fault];

@@ -97,14 +97,8 @@ function wholeNumbers(node: ASTNode): Edit[] {
   return numericParts(node).filter(isNode).flatMap(wholeNumbers);
 }
 
-interface Rewritten {
-  readonly text: string;
-  /** Where a position in `text` is in the formula as written. */
-  readonly origin: (at: number) => number;
-}
-
-/** `overall >= 23` becomes `overall >= 23.0`. Throws cel-js's ParseError. */
-function withDoubles(formula: string): Rewritten {
+/** `overall >= 23` becomes `overall >= 23.0`. `origin` is where a position in it was before. Throws a ParseError. */
+function withDoubles(formula: string) {
   const edits = wholeNumbers(open.parse(formula).ast).sort((a, b) => a.start - b.start);
   let text = '';
   let from = 0;

@@ -42,10 +42,7 @@ export type FoundModel =
   | { readonly found: true; readonly folder: string; readonly revision: string | null }
   | {
       readonly found: false;
-      /**
-       * `hub`: it can be fetched. `folder`: it names a folder of this machine. `unusable`: a model of the Hub for which
-       * a download brings the same files, or an invalid name.
-       */
+      /** `hub`: can be fetched. `folder`: a local folder. `unusable`: an invalid name, or fetching changes nothing. */
       readonly kind: 'hub' | 'folder' | 'unusable';
       readonly message: string;
       /** What to do, with the command that fetches it. */

@@ -43,10 +43,7 @@ export function readNulls(source: YamlSource, scope: NullsScope): NullsRead {
   };
 }
 
-/**
- * A key whose value is null. `absent`: a known key, so null means absent. `value`: null is an ordinary value. `free`:
- * its mapping accepts any key. `unknown`: its mapping does not.
- */
+/** `absent`: null means absent. `value`: null is a value. `free`: any key is allowed there. `unknown`: it is not. */
 interface NullKey {
   readonly path: Path;
   readonly key: string;
@@ -165,11 +162,7 @@ const unknownKey = ({ key, shape }: NullKey, [refused]: readonly Finding[]): Pic
   refused ?? notAllowed('unknown key', key, namesOf(shape));
 
 /** What is wrong with an entry that is only a name, and what was intended. */
-function bareSlip(
-  one: NullKey,
-  { text, numberHint }: EmptyKey,
-  refused: readonly Finding[],
-): Pick<Finding, 'message' | 'allowed' | 'hint'> {
+function bareSlip(one: NullKey, { text, numberHint }: EmptyKey, refused: readonly Finding[]) {
   const { key, kind, shape } = one;
   const names = namesOf(shape);
   const message = kind === 'unknown' ? 'unknown key' : 'a value is missing';

@@ -39,10 +39,8 @@ export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
   const lost = seedsBeyond(seedList(seedsBefore), seedList(seedsAfter));
   const known = isMapping(variantsBefore) ? variantsBefore : {};
   const given = isMapping(variantsAfter) ? variantsAfter : {};
-  const [kept, gone] = [
-    Object.keys(known).filter((name) => name in given),
-    Object.keys(known).filter((name) => !(name in given)),
-  ];
+  const kept = Object.keys(known).filter((name) => name in given);
+  const gone = Object.keys(known).filter((name) => !(name in given));
   return {
     changed: [
       ...changedLines(before, after),

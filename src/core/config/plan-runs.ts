@@ -41,11 +41,7 @@ export function seedList(seeds: unknown): number[] {
 }
 
 /** `43a-s0`, `43a-s0.2` for the second run of a seed, `43a-s0-q4` for a variant. */
-export function runId(
-  phase: string,
-  seed: { readonly seed: number; readonly k: number },
-  variant: string | null,
-): string {
+export function runId(phase: string, seed: { seed: number; k: number }, variant: string | null): string {
   const repeat = seed.k === 1 ? '' : `.${seed.k}`;
   return `${phase}-s${seed.seed}${repeat}${variant === null ? '' : `-${variant}`}`;
 }
@@ -99,10 +95,8 @@ interface Place {
   readonly variant: Variant | null;
 }
 
-function draft(
-  { phase, start, settings, trainDefaults, comparable }: ResolvedPhase,
-  { seed, k, variant }: Place,
-): RunDraft {
+function draft(resolved: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
+  const { phase, start, settings, trainDefaults, comparable } = resolved;
   const own = variant?.settings ?? settings;
   return {
     run: runId(phase.phase, { seed, k }, variant?.name ?? null),

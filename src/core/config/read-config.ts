@@ -38,10 +38,7 @@ export type ReadConfig =
   | { readonly ok: true; readonly plan: ReadPlan }
   | { readonly ok: false; readonly problems: readonly Problem[]; readonly plan: ReadPlan | null };
 
-/**
- * From the bytes of a config (`file` is its name in the problems) to the plans of its runs, or everything that is wrong
- * with it. Only throws faults of the environment: no Python, no mlx_lm (CommandError), a disk that cannot be read.
- */
+/** The plans of a config's runs, or what is wrong. Throws CommandError without Python or mlx_lm, and disk errors. */
 export async function readConfig(bytes: Uint8Array, file: string, lookups: Lookups): Promise<ReadConfig> {
   const yaml = await lookups.yaml(bytes, file);
   if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };

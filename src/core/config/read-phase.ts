@@ -12,15 +12,8 @@ import type { YamlSource } from './read-yaml.ts';
 import { validate } from './validate.ts';
 
 /** Names that look like numbers or words of YAML are read as written. */
-const namePaths = [
-  ['phase'],
-  ['extends'],
-  ['revision'],
-  ['baseline'],
-  ['baseline', 'name'],
-  ['baseline', 'suite'],
-  ['from', 'run'],
-];
+const names = ['phase', 'extends', 'revision', 'baseline', 'baseline.name', 'baseline.suite', 'from.run'];
+const namePaths = names.map((name) => name.split('.'));
 
 export const usable = phase.partial({ phase: true });
 /** A phase without the parts that are wrong. */

@@ -97,10 +97,7 @@ export function readYamlData(bytes: Uint8Array | string, file: string, mostEntri
 
 const explode = `aliases that expand to too much; allowed: at most ${maxAliases}`;
 
-/**
- * Where nesting passes the limit, or null. Checked before anything recursive runs: V8 ends the whole process, without
- * an error to catch, if it has to compile a regular expression on a stack that is nearly full.
- */
+/** Where nesting is too deep, or null. Checked first: V8 dies if it compiles a pattern on a nearly full stack. */
 function tooDeepAt(tokens: readonly CST.Token[]): number | null {
   const left: { readonly token: CST.Token; readonly depth: number }[] = tokens.map((token) => ({ token, depth: 0 }));
   for (let next = left.pop(); next !== undefined; next = left.pop()) {

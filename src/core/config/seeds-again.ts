@@ -3,19 +3,13 @@ import { isMapping, isSame, type Mapping } from '../mapping.ts';
 import { seedsBeyond } from './phase-changes.ts';
 import { seedList } from './plan-runs.ts';
 
-/**
- * The seeds to submit so that every seed of the file runs once more: the accepted ones (null if there are none), those
- * of the file that are not among them, and all of the file again.
- */
+/** The seeds that run each one once more: the accepted ones, new ones of the file, and all of the file again. */
 export function seedsAgain(own: readonly number[], accepted: readonly number[] | null): number[] {
   const known = accepted ?? own;
   return [...known, ...seedsBeyond(own, known), ...own];
 }
 
-/**
- * The same text with these seeds, and every other byte unchanged if the YAML allows it. Null if that is not safely
- * possible (the text is not a mapping, or an anchor ties the seeds to something else).
- */
+/** The text with these seeds, otherwise unchanged. Null if that is not safe: no mapping, or an anchor on the seeds. */
 export function withSeeds(text: string, seeds: readonly number[]): string | null {
   const document = parseDocument(text);
   if (document.errors.length > 0 || !isMap(document.contents)) return null;

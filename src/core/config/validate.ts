@@ -25,11 +25,7 @@ export function closestName(word: string, allowed: readonly string[]): string | 
 }
 
 /** `unknown key; did you mean "iters"?`, with what is allowed in its place. */
-export function notAllowed(
-  what: string,
-  word: string,
-  allowed: readonly string[],
-): Pick<Finding, 'message' | 'allowed'> {
+export function notAllowed(what: string, word: string, allowed: readonly string[]) {
   const meant = suggestion(word, allowed);
   return { message: meant === undefined ? what : `${what}; ${meant}`, allowed };
 }
@@ -93,9 +89,8 @@ function explain(issue: Issue, scope: Scope): Finding[] {
   if (issue.code === 'invalid_union') return explainUnion(issue, { ...scope, path: inner, seen });
   if (issue.code === 'invalid_key') {
     const [first] = issue.issues;
-    return [
-      { path, seen: inner.at(-1), message: first === undefined ? 'this name is not allowed' : expectation(first) },
-    ];
+    const message = first === undefined ? 'this name is not allowed' : expectation(first);
+    return [{ path, seen: inner.at(-1), message }];
   }
   if (seen === undefined)
     return [

@@ -94,11 +94,7 @@ export const keyText = (key: { readonly value: unknown }): string => (key.value 
 
 const sourceOf = (node: unknown): string => (isScalar(node) ? (node.source ?? keyText(node)) : '');
 
-/**
- * The keys of a document that have no value (an explicit `null` is a value), and the numbers in lists that a thousands comma
- * took apart. A part of such a number must have leading zeros and no space before it: numbers of their own are not
- * written like that, and `[100,200]` are two.
- */
+/** Keys without a value (an explicit `null` is one), and numbers in lists that a thousands comma took apart. */
 export function readGaps(document: Document): { readonly empty: EmptyKey[]; readonly split: SplitNumber[] } {
   const empty: EmptyKey[] = [];
   const split: SplitNumber[] = [];
@@ -144,6 +140,7 @@ export interface SplitNumber {
   readonly hint: string;
 }
 
+/** The parts after the first begin with a zero and follow without a space: `[100,200]` are two numbers. */
 function splitHint(items: readonly unknown[], index: number): string | null {
   const parts = [sourceOf(items[index])];
   for (let next = index + 1; isGlued(items[next - 1], items[next]); next++) parts.push(sourceOf(items[next]));

@@ -3,11 +3,7 @@ import { plural } from '../format.ts';
 import { isSame, type Mapping } from '../mapping.ts';
 import { valueText } from '../printable.ts';
 
-/**
- * A warning if mlx_lm trained with other defaults than those that it had when the run was accepted, since it was updated in
- * between. Null if it used the same.
- * @param used What mlx_lm records in adapter_config.json: each setting as it used it.
- */
+/** A warning if an updated mlx_lm trained with other defaults. `used` are those in adapter_config.json. */
 export function changedDefaults({ settings, train_defaults }: Run, used: Mapping): string | null {
   const changed = Object.entries(train_defaults ?? {}).flatMap(([name, value]) => {
     const isSet = (settings.train?.[name] ?? null) !== null;

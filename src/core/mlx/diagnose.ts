@@ -30,10 +30,7 @@ const otherWeights =
   'The weights are not those that config.json describes: a shard is missing, or files of two models are mixed. Fetch the model again.';
 const damaged = 'The file is damaged, cut off, or not a safetensors file at all. Fetch the model again.';
 
-/**
- * The first entry that matches a line at the end of the log decides. Memory comes before GPU, since Metal reports both
- * as callback errors. BUFFER_LIMIT comes before memory, since both name metal::malloc.
- */
+/** The first match decides: memory comes before GPU and after BUFFER_LIMIT, since their messages overlap. */
 const symptoms: readonly Symptom[] = [
   {
     code: 'DISK_FULL',
@@ -164,10 +161,7 @@ function isSettings(lines: readonly string[]): boolean {
   return last !== undefined && settingsError.test(last) && lines.some((line) => settingsTool.test(line));
 }
 
-/**
- * Why a tool failed. `code` is its exit code (not 0, and not from a signal of ours), `tail` has the last lines of its
- * log, and `python` is the one whose packages the advice is about.
- */
+/** Why a tool failed: `code` is its exit code (no signal of ours), `tail` ends its log, `python` is for the advice. */
 export function diagnose(code: number, tail: readonly string[], python = 'python'): StageError {
   const lines = tail
     .flatMap(plainLines)

@@ -41,10 +41,7 @@ function toNumber(text = ''): number {
   return Number(plain);
 }
 
-/**
- * Reads a line of the log. Null for any line that is not understood. Never throws. mlx_lm <= 0.31 writes one sentence
- * per line, mlx_lm >= 0.32 writes rows of a table below a panel with the settings.
- */
+/** Reads a line of mlx_lm <= 0.31 (a sentence) or >= 0.32 (a row of a table). Null for any other line. Never throws. */
 export function readLogLine(line: string): LogEvent | null {
   const plain = line.replace(escapes, '').trimEnd();
   const val = valOld.exec(plain) ?? valNew.exec(plain);

@@ -66,8 +66,7 @@ export function impostor(start: Uint8Array): ModelFault | null {
 /** What a folder without `model*.safetensors` or config.json contains instead. Null if nothing is recognized. */
 export function otherForm(names: readonly string[]): ModelFault | null {
   const found = (pattern: RegExp): string | undefined => names.find((name) => pattern.test(name));
-  const form = (problem: string, todo?: string): ModelFault =>
-    todo === undefined ? { kind: 'form', problem } : { kind: 'form', problem, todo };
+  const form = (problem: string, todo?: string): ModelFault => ({ kind: 'form', problem, ...(todo && { todo }) });
   const adapter = found(/^adapter_config\.json$/);
   if (adapter !== undefined)
     return form(

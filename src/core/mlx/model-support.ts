@@ -32,10 +32,7 @@ export type ModelTypes = z.infer<typeof modelTypes>;
 const unsupported = (problem: string, todo?: string): ModelFault =>
   todo === undefined ? { kind: 'unsupported', problem } : { kind: 'unsupported', problem, todo };
 
-/**
- * Why mlx_lm would not load a model although its files are complete, or null. If `loadable` is null, the installed
- * mlx_lm cannot be asked, so its types are not compared.
- */
+/** Why mlx_lm would not load a complete model, or null. Without `loadable` the model's type is not compared. */
 export function supportFault(
   { config, tensors }: Pick<WholeModel, 'config' | 'tensors'>,
   { loadable, version, trusts }: { loadable: ModelTypes | null; version: string; trusts: boolean },

@@ -194,10 +194,7 @@ function linesOf(text: string): string[] {
   return lines.map((line) => (line.length > most.columns ? `${line.slice(0, most.columns)}...` : line));
 }
 
-function shortened(
-  lines: readonly string[],
-  { head, tail }: { readonly head: number; readonly tail: number },
-): string[] {
+function shortened(lines: readonly string[], { head, tail }: { head: number; tail: number }): string[] {
   const left = lines.length - head - tail;
   if (left <= 1) return [...lines];
   return [...lines.slice(0, head), `(${left} more lines)`, ...lines.slice(lines.length - tail)];

@@ -19,9 +19,8 @@ export const pageLink = (href: string): string =>
         .replace(/(^|\/)(runs|how|answers)\.md(?=#|$)/, '$1$2.html');
 
 /**
- * Turns Markdown (ours, and what a person wrote around it) into the inside of an HTML page. `plots` has the SVG for
- * each path in the Markdown. Other pictures become links, so that the page requests nothing. No script, no tag and no
- * `javascript:` link of the text survives.
+ * Markdown (ours, and what a person wrote around it) as the inside of an HTML page. `plots`: the SVG of each path.
+ * Other pictures become links, so that nothing is requested. No script, tag or `javascript:` link of the text survives.
  */
 export function htmlBody(markdown: string, plots: ReadonlyMap<string, string>): string {
   const md = new MarkdownIt({ html: true });

@@ -34,10 +34,7 @@ function firstPair(text: string): Part | null {
   return null;
 }
 
-/**
- * Puts `rendered` between the two marks of a page. Text outside is unchanged, character for character. A page without
- * marks keeps all its text and gets ours below. It works on text and on bytes read as latin1, since marks are ASCII.
- */
+/** Puts `rendered` between a page's marks, or below if there are none. Other text is unchanged, also as latin1. */
 export function mergeMarked(existing: string | null, rendered: string): string {
   // a log line that quotes a mark must not end our part
   const body = rendered.replaceAll('<!-- phasebox:', '<!-- phasebox :').replace(/\n+$/, '');

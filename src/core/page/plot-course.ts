@@ -11,38 +11,32 @@ interface Colours {
   readonly range: string[];
 }
 
-const lossLayer = (scale: Colours, most: number) => ({
-  transform: [{ filter: 'isValid(datum.loss)' }],
-  mark: { type: 'line' as const, strokeWidth: 1.5 },
+const layerOf = <M, Y>(field: 'loss' | 'score', scale: Colours, { mark, y }: { mark: M; y: Y }) => ({
+  transform: [{ filter: `isValid(datum.${field})` }],
+  mark,
   encoding: {
     x: ofIteration,
-    // one scale for all, so that the runs can be compared
-    y: {
-      field: 'loss',
-      type: 'quantitative' as const,
-      scale: { domain: [0, most], nice: true },
-      title: 'loss',
-      axis: { tickCount: 4 },
-    },
+    y: { field, type: 'quantitative' as const, ...y },
     color: { field: 'kind', type: 'nominal' as const, scale },
   },
 });
 
-const scoreLayer = (scale: Colours) => ({
-  transform: [{ filter: 'isValid(datum.score)' }],
-  mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 80, opacity: 1 },
-  encoding: {
-    x: ofIteration,
+/** One scale for all runs, so that they can be compared. */
+const lossLayer = (scale: Colours, most: number) =>
+  layerOf('loss', scale, {
+    mark: { type: 'line' as const, strokeWidth: 1.5 },
+    y: { scale: { domain: [0, most], nice: true }, title: 'loss', axis: { tickCount: 4 } },
+  });
+
+const scoreLayer = (scale: Colours) =>
+  layerOf('score', scale, {
+    mark: { type: 'point' as const, shape: 'diamond', filled: true, size: 80, opacity: 1 },
     y: {
-      field: 'score',
-      type: 'quantitative' as const,
       scale: { domain: [0, 100] },
       title: 'score, %',
       axis: { tickCount: 4, orient: 'right' as const, grid: false },
     },
-    color: { field: 'kind', type: 'nominal' as const, scale },
-  },
-});
+  });
 
 const trainLoss = 'train loss';
 const valLoss = 'val loss, as logged';
@@ -106,6 +100,8 @@ export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
     start: Date.parse(start),
     end: Math.max(Date.parse(end), Date.parse(start) + 1000),
   }));
+  const range = seen.map((stage) => colours[stageNames.indexOf(stage) % colours.length] ?? '');
+  const scale = { domain: [...seen, ...failed], range: [...range, ...failed.map(() => '#d55e00')] };
   return {
     width: plotWidth,
     height: { step: 24 },
@@ -121,17 +117,7 @@ export function timelinePlot(spans: readonly StageSpan[]): TopLevelSpec {
         title: `${spans[0]?.start.slice(0, 10) ?? ''}, UTC`,
       },
       x2: { field: 'end' },
-      color: {
-        field: 'kind',
-        type: 'nominal',
-        scale: {
-          domain: [...seen, ...failed],
-          range: [
-            ...seen.map((stage) => colours[stageNames.indexOf(stage) % colours.length] ?? ''),
-            ...failed.map(() => '#d55e00'),
-          ],
-        },
-      },
+      color: { field: 'kind', type: 'nominal', scale },
     },
   };
 }

@@ -38,18 +38,14 @@ export function overallPlot(phases: readonly PhaseScores[]): TopLevelSpec {
 /** Bars in groups: one group per category, one bar per phase. */
 export function categoryPlot(scores: readonly CategoryScore[]): TopLevelSpec {
   const phases = [...new Set(scores.map(({ phase }) => phase))];
+  const categories = [...new Set(scores.map(({ category }) => category))];
   return {
     width: plotWidth,
     height: { step: Math.max(7, Math.min(14, 36 / phases.length)), for: 'offset' },
     data: { values: scores.map(({ phase, category, score }) => ({ phase, category, score })) },
     mark: { type: 'bar', cornerRadiusEnd: 2 },
     encoding: {
-      y: {
-        field: 'category',
-        type: 'nominal',
-        sort: [...new Set(scores.map(({ category }) => category))],
-        title: null,
-      },
+      y: { field: 'category', type: 'nominal', sort: categories, title: null },
       yOffset: { field: 'phase', type: 'nominal', sort: phases },
       x: { field: 'score', type: 'quantitative', scale: percentScale, title: 'mean of the runs, %' },
       color: { field: 'phase', type: 'nominal', sort: phases, legend: phases.length > 1 ? {} : null },
@@ -83,6 +79,7 @@ export function modePlot(runs: readonly RunModes[]): TopLevelSpec {
       return count === 0 ? [] : [{ run, mode, order, share: (100 * count) / all }];
     });
   });
+  const scale = { domain: seen, range: seen.map((mode) => modeColours[mode]) };
   return {
     width: plotWidth,
     height: { step: 24 },
@@ -91,11 +88,7 @@ export function modePlot(runs: readonly RunModes[]): TopLevelSpec {
     encoding: {
       y: { field: 'run', type: 'nominal', sort: runs.map(({ run }) => run), title: null },
       x: { field: 'share', type: 'quantitative', scale: percentScale, title: 'of all answers, %' },
-      color: {
-        field: 'mode',
-        type: 'nominal',
-        scale: { domain: seen, range: seen.map((mode) => modeColours[mode]) },
-      },
+      color: { field: 'mode', type: 'nominal', scale },
       order: { field: 'order', type: 'quantitative' },
     },
   };

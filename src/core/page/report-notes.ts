@@ -36,9 +36,8 @@ function failure(row: Row): string {
       ? []
       : [details(`The end of its log (${plural(error.log.length, 'line')})`, fence(error.log.join('\n')))];
   const title = error.code === cancelled ? 'cancelled' : `${row.status} (${error.code}${where})`;
-  return [`### ${asText(run)}: ${title}`, `${asText(error.message)}`, `What to do: ${nextStep(row)}`, ...log].join(
-    '\n\n',
-  );
+  const parts = [`### ${asText(run)}: ${title}`, asText(error.message), `What to do: ${nextStep(row)}`, ...log];
+  return parts.join('\n\n');
 }
 
 const latestOf = (all: number): string =>

@@ -107,12 +107,9 @@ function referenceLines(rows: readonly Row[], categories: readonly string[]): st
     ...basesOf(rows).map(({ name, base }) => line(name, 'untrained', base)),
     ...[...baselines.values()].map(({ score_by, ...baseline }) => {
       const status = referenceWords(baseline.comparable);
+      const strict = { ...baseline, overall: null, strict: baseline.overall };
       return score_by === 'strict'
-        ? line(`baseline ${baseline.name}, strict figures`, status, {
-            ...baseline,
-            overall: null,
-            strict: baseline.overall,
-          })
+        ? line(`baseline ${baseline.name}, strict figures`, status, strict)
         : line(`baseline ${baseline.name}`, status, { ...baseline, strict: null });
     }),
   ];

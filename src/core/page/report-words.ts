@@ -47,8 +47,7 @@ export function rangeText(summary: Summary): string {
   const width = thisSuite.high - thisSuite.low;
   const runs = plural(draws.length, 'run');
   const sampled = plural(draws.length, draws.length < all.length ? 'model' : 'run');
-  // Different answers can add up to the same score. The formula then gives an interval of width 0, which nothing
-  // supports.
+  // Different answers can add up to the same score: nothing supports the interval of width 0 that the formula then gives.
   if (allSame([thisSuite.low, thisSuite.high])) return `not known: all ${runs} have the same score`;
   return width > tooWide ? `${span(thisSuite)} (too wide to use: only ${sampled}, and they differ)` : span(thisSuite);
 }

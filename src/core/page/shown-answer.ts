@@ -8,18 +8,10 @@ export interface Part {
   readonly left: number;
 }
 
-/** A model's response, in the parts that a page shows. */
-export interface Reply {
-  readonly text: Part;
-  readonly thoughts: Part;
-  readonly calls: Part | null;
-  readonly cut: boolean;
-}
-
 /** An answer as pages keep it: without what no page shows, however long the model's text is. */
 export interface ShownAnswer extends Pick<Answer, 'prompt' | 'repeat' | 'seconds' | 'max_tokens' | 'error'> {
   /** It is null if the response is not a chat completion. */
-  readonly reply: Reply | null;
+  readonly reply: ReturnType<typeof replyOf>;
   /** The response, if there is no reply to show. It is null if there is a reply, or if nothing arrived. */
   readonly raw: Part | null;
 }
@@ -36,7 +28,8 @@ const partOf = (text: string): Part => ({
   left: Math.max(0, text.length - longest),
 });
 
-function replyOf(response: unknown): Reply | null {
+/** A model's response, in the parts that a page shows. */
+function replyOf(response: unknown) {
   const choice = choiceIn(response);
   const message = asObject(choice?.message);
   if (message === null) return null;

@@ -25,17 +25,6 @@ export function shownText(shown: number, of: number, what: string, most: number 
   return shown >= of ? '' : `The latest ${most} and the best ${most} of ${count(of)} ${what} are shown.`;
 }
 
-/** What the comparison shows of a workspace. */
-export interface OnPage {
-  /** Phases in the tables: the latest and the best, and those that they are compared with. */
-  readonly groups: readonly Group[];
-  /** In the tables of runs. */
-  readonly runs: readonly Row[];
-  /** The rows of those groups and runs: what notes and warnings are about. */
-  readonly rows: readonly Row[];
-  readonly of: { readonly groups: number; readonly runs: number };
-}
-
 const scoreOf = ({ done, overall, strict }: Group): number | null =>
   done[0]?.score_by === 'strict' ? strict : overall;
 
@@ -47,7 +36,7 @@ function partnersOf(groups: readonly Group[]): ReadonlySet<string> {
 }
 
 /** Chooses what the page shows. `groups` are all groups of `rows`, with or without their prompts. */
-export function selectForPage(rows: readonly Row[], groups: readonly Group[]): OnPage {
+export function selectForPage(rows: readonly Row[], groups: readonly Group[]) {
   const chosen = new Set(latestAndBest(groups, scoreOf));
   const partners = partnersOf([...chosen]);
   const shown = groups.filter(
@@ -58,6 +47,7 @@ export function selectForPage(rows: readonly Row[], groups: readonly Group[]): O
   return {
     groups: shown,
     runs,
+    // what notes and warnings are about
     rows: rows.length === about.size ? rows : rows.filter((row) => about.has(row)),
     of: { groups: groups.length, runs: rows.length },
   };

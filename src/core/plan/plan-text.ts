@@ -73,7 +73,9 @@ function wrapped(label: string, items: readonly string[]): string[] {
 
 function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
   const differing = train.filter(({ differs }) => differs);
-  const kept = train.filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined);
+  const kept = train
+    .filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined)
+    .map(({ name, value }) => `${name} ${valueText(value)}`);
   const settingText = ({ name, value, byDefault }: TrainSetting): string => {
     const usual = byDefault === null ? 'none' : valueText(byDefault);
     return `${name} ${valueText(value)}${byDefault === undefined ? '' : ` (default ${usual})`}`;
@@ -83,12 +85,7 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
     ...(data === null ? [] : wrapped('examples', taughtItems(data))),
     ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(settingText)])),
-    ...(kept.length === 0
-      ? []
-      : wrapped(
-          'defaults',
-          kept.map(({ name, value }) => `${name} ${valueText(value)}`),
-        )),
+    ...wrapped('defaults', kept),
     ...sectionNames.flatMap((name) => (name === 'train' ? [] : wrapped(name, sectionItems(name, draft, prompts)))),
   ];
 }
@@ -126,9 +123,12 @@ const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): st
 function stageLines(run: PlannedRun): string[] {
   return run.stages.flatMap(({ stage, files, commands }) => {
     const disk = run.disk?.stages.find((one) => one.stage === stage);
-    const size = disk === undefined ? '' : stageSize(disk.writes, disk.frees);
     const time = run.times.seconds[stage];
-    const facts = [size, time === undefined ? '' : `about ${duration(time)}`].filter((text) => text !== '');
+    const facts = [
+      ...(disk !== undefined && disk.writes > 0 ? [`writes ${sizeText(disk.writes)}`] : []),
+      ...(disk !== undefined && disk.frees > 0 ? [`frees ${sizeText(disk.frees)}`] : []),
+      ...(time === undefined ? [] : [`about ${duration(time)}`]),
+    ];
     return [
       `    ${stageFolder(stage).padEnd(11)} ${facts.join(', ')}`.trimEnd(),
       ...commands.map((argv) => `      $ ${shellLine(argv)}`),
@@ -142,11 +142,6 @@ function stageLines(run: PlannedRun): string[] {
     ];
   });
 }
-
-const stageSize = (writes: number, frees: number): string =>
-  [...(writes > 0 ? [`writes ${sizeText(writes)}`] : []), ...(frees > 0 ? [`frees ${sizeText(frees)}`] : [])].join(
-    ', ',
-  );
 
 /** `57 GB float16 avoided`: what `fuse.mode: direct` does not write. */
 export function diskText(disk: RunDisk | null, source: string | null): string {

@@ -26,20 +26,14 @@ export interface StageCommands {
 }
 
 /** Each part of a run by the folder that it is in or will be in. */
-export const plannedPlaces = (run: RunPlan, tools: PlannedTools): Places =>
-  placesOf(
-    run.run,
-    lineageOf(run, {
-      find: (id) => tools.plans.get(id),
-      at: (maker, stage) =>
-        join(
-          tools.run(maker.run),
-          stageFolder(stage),
-          stage === 'fuse' || stage === 'quantize' ? files.model : files.adapter,
-        ),
-    }),
-    tools,
-  );
+export function plannedPlaces(run: RunPlan, tools: PlannedTools): Places {
+  const find = (id: string): RunPlan | undefined => tools.plans.get(id);
+  const at = (maker: RunPlan, stage: StageName): string => {
+    const made = stage === 'fuse' || stage === 'quantize' ? files.model : files.adapter;
+    return join(tools.run(maker.run), stageFolder(stage), made);
+  };
+  return placesOf(run.run, lineageOf(run, { find, at }), tools);
+}
 
 /** A step as commands for a terminal. What phasebox writes itself is among the files instead. */
 function argvOf(command: Command, { python, driver }: Programs): (readonly string[])[] {

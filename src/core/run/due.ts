@@ -72,10 +72,7 @@ export function due(state: RunState, hasRow: boolean): Due | null {
   }
   const last = currentLines(journal).findLast((line) => line.event === 'failed' && line.stage === next.stage);
   const retryAt = last?.event === 'failed' ? last.retry_at : null;
-  return {
-    event: { run: run.run, ...next },
-    notBefore: retryAt === null ? null : Date.parse(retryAt),
-  };
+  return { event: { run: run.run, ...next }, notBefore: retryAt === null ? null : Date.parse(retryAt) };
 }
 
 /** The message of an attempt when it began to wait for disk space, or null if it does not wait. */

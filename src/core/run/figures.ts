@@ -87,9 +87,8 @@ function evaluatedAlike(own: MeasuredRow, others: readonly MeasuredRow[]): boole
 }
 
 /**
- * The current pre-registered reference: figures as written, or the means over a phase's done runs (its plain ones,
- * since a variant is another experiment), lenient or strict like the score of the run that needs it. `own` is that
- * run's row so far.
+ * The reference: figures as written, or means over a phase's done plain runs (a variant is another experiment), lenient
+ * or strict like the score of the run. `own` is the row of the run so far.
  */
 export function baselineOf(run: Run, own: MeasuredRow, rows: readonly Row[]): Row['baseline'] {
   const { baseline } = run;

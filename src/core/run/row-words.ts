@@ -28,9 +28,8 @@ const most = 10;
 
 /** `43a-s0 (done, 82.4 %)`, at most ten of them. */
 export function rowNames(rows: readonly Named[]): string {
-  return some(
-    rows.map(({ run, status, overall }) => `${run} (${status}${overall === null ? '' : `, ${overall.toFixed(1)} %`})`),
-  );
+  const score = (overall: number | null): string => (overall === null ? '' : `, ${overall.toFixed(1)} %`);
+  return some(rows.map(({ run, status, overall }) => `${run} (${status}${score(overall)})`));
 }
 
 /** `phase 43a, 2 new runs (43a-s0, 43a-s1). Already known: 43a-s2 (done)`: what a config adds to its phase. */
@@ -39,9 +38,8 @@ export function additionText(
   { fresh, replaced, known }: Readonly<Record<'fresh' | 'replaced' | 'known', readonly string[]>>,
 ): string {
   const added = fresh.length === 0 ? '' : `, ${plural(fresh.length, 'new run')} (${some(fresh)})`;
-  return [`phase ${phase}${added}`, ...replaced, ...(known.length === 0 ? [] : [`Already known: ${some(known)}`])].join(
-    '. ',
-  );
+  const unchanged = known.length === 0 ? [] : [`Already known: ${some(known)}`];
+  return [`phase ${phase}${added}`, ...replaced, ...unchanged].join('. ');
 }
 
 const some = (texts: readonly string[]): string =>

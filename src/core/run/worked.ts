@@ -8,10 +8,8 @@ export interface Span {
 }
 
 /**
- * The seconds that an attempt worked before now, under processes of `up` that have ended. A process adds up its own
- * time. Of one that has ended, only the tools' own `spans` are known. What an earlier process had counted is in its `resumed`
- * line.
- * @returns null if the attempt has not begun yet.
+ * The seconds that an attempt worked under earlier processes of `up`, or null if it has not begun: those counted in its
+ * `resumed` line, and after it the `spans` of the tools, since a process that ended left no count of its own.
  */
 export function workedBefore(
   journal: readonly JournalLine[],

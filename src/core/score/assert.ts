@@ -8,9 +8,8 @@ import type { ReadAnswer } from './read-answer.ts';
 import { asObject } from './tolerant-json.ts';
 
 /**
- * The names mean what they mean in promptfoo
- * (https://promptfoo.dev/docs/configuration/expected-outputs/deterministic/), checked against its
- * src/assertions/{equals,contains,regex,json}.ts. `tool-call` is ours.
+ * The names mean the same as in promptfoo (https://promptfoo.dev/docs/configuration/expected-outputs/deterministic/),
+ * checked against its src/assertions/{equals,contains,regex,json}.ts. `tool-call` is ours.
  */
 
 /** The share (0-1) of the assertions that hold, weighted. */
@@ -103,8 +102,7 @@ export function validator(schema: Schema): (value: unknown) => unknown {
   if (typeof schema === 'boolean') return () => schema;
   const known = compiled.get(schema);
   if (known !== undefined) return known;
-  // As in promptfoo, unknown keywords are ignored. `format` is only a note for readers, which is the default of the
-  // standard.
+  // Unknown keywords are ignored, as in promptfoo, and `format` is only a note, as by the default of the standard.
   const options = { strict: false, validateFormats: false, logger: false } as const;
   const ajv = String(schema.$schema).includes('2020-12') ? new Ajv2020(options) : new Ajv(options);
   const validate = ajv.compile(schema);

@@ -106,23 +106,17 @@ interface ReadCalls {
   readonly end?: number;
 }
 
-/**
- * One XML call. Unclosed, it extends to the end of the text. A mark inside a parameter's value is data. Without
- * parameters, all of its content is its code, and a further opening mark in it is both data and a call of its own.
- */
+/** One XML call, to the end if unclosed. Marks in values are data. Without parameters, marks are calls as well. */
 function xmlCall(call: { name: string; text: string; from: number; close: number }): ReadCalls {
   const { name, text, from, close } = call;
   const values: [string, string][] = [];
   for (let position = from; ; ) {
     const mark = next(bodyMark, text, position);
     const parameter = mark?.match[1];
-    if (mark === null || parameter === undefined)
-      return {
-        calls: [
-          { name, code: codeAmong(values) ?? text.slice(from, close), raw: null, values: Object.fromEntries(values) },
-        ],
-        end: mark?.end ?? text.length,
-      };
+    if (mark === null || parameter === undefined) {
+      const code = codeAmong(values) ?? text.slice(from, close);
+      return { calls: [{ name, code, raw: null, values: Object.fromEntries(values) }], end: mark?.end ?? text.length };
+    }
     const end = next(valueEnd, text, mark.end);
     values.push([parameter, text.slice(mark.end, end?.start ?? text.length)]);
     // Only its own closing mark belongs to the value. The next iteration reads the closing mark of a call.
@@ -152,20 +146,13 @@ function nameIn(raw: string): string | null {
   return null;
 }
 
-function next(
-  pattern: RegExp,
-  text: string,
-  from: number,
-): { match: RegExpExecArray; start: number; end: number } | null {
+function next(pattern: RegExp, text: string, from: number) {
   pattern.lastIndex = from;
   const match = pattern.exec(text);
   return match === null ? null : { match, start: match.index, end: match.index + match[0].length };
 }
 
-/**
- * Finds a mark in a text from increasing positions. The result is the text's length if there is none. The text ahead is
- * searched once: a model that loops writes a hundred thousand marks without the closing one.
- */
+/** Finds a mark, else the text's end. `from` grows, so the text is searched once: models repeat marks endlessly. */
 export function findAhead(text: string, mark: string): (from: number) => number {
   let found = -1;
   return (from) => {

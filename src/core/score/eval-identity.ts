@@ -14,9 +14,8 @@ export interface EvalFacts {
 }
 
 /**
- * The text whose sha256 is the eval identity: canonical JSON, so that the order of keys and the layout of the suite's
- * file do not matter. It leaves out score_by and base (which change no answer and no point), the suite's name, and the
- * suite's system prompt if the settings have another. What a suite or a phase does not use is absent.
+ * The text whose sha256 is the eval identity: canonical JSON without score_by and base (which change no answer and no
+ * point), the suite's name, its system prompt if the settings have another, and what a suite or a phase does not use.
  */
 export function evalIdentity({ suite, settings, versions, files = {} }: EvalFacts): string {
   const { temperature, max_tokens, stop, chat_template_args, repeats, retries, timeout_s, concurrency } = settings;

@@ -14,9 +14,8 @@ export type PartName = (typeof partNames)[number];
 export type EvalParts = Readonly<Partial<Record<PartName, string>>>;
 
 /**
- * The identities of these parts (sha256, hex): the complete one first, then those that earlier versions, which lacked
- * the latest parts, gave the same eval. The exam alone is its own identity, as in 0.1.0. `hash` is the sha256 of a
- * text.
+ * The identities (sha256, hex): the complete one, then those by which earlier versions, without the latest parts, knew
+ * the same eval. The exam alone is its own identity, as in 0.1.0. `hash` is the sha256 of a text.
  */
 export function identitiesOf(parts: EvalParts, hash: (text: string) => string): readonly string[] {
   const recorded = partNames.flatMap((name) => (parts[name] === undefined ? [] : [[name, parts[name]] as const]));
@@ -28,10 +27,7 @@ export function identitiesOf(parts: EvalParts, hash: (text: string) => string): 
 }
 
 /** The parts in a row. A row of 0.1.0 has only the identity, which is its exam. */
-export function partsOf(row: {
-  readonly eval_identity: string | null;
-  readonly eval_parts: Readonly<Record<string, string>> | null;
-}): EvalParts {
+export function partsOf(row: Pick<Row, 'eval_identity' | 'eval_parts'>): EvalParts {
   if (row.eval_parts !== null) return row.eval_parts;
   return row.eval_identity === null ? {} : { exam: row.eval_identity };
 }
@@ -47,14 +43,8 @@ export interface Measured {
   readonly unrecorded: readonly { readonly part: PartName; readonly runs: readonly string[] }[];
 }
 
-interface PartKind {
-  /** The name of the part in messages. */
-  readonly text: string;
-  /** Each base model has its own (its chat template, its tokens), so only rows of one model can differ in it. */
-  readonly ofModel: boolean;
-}
-
-const kinds: Readonly<Record<PartName, PartKind>> = {
+/** `ofModel`: each base model has its own (chat template, tokens), so only rows of one model can differ in it. */
+const kinds: Readonly<Record<PartName, { text: string; ofModel: boolean }>> = {
   exam: { text: 'suite, prompts or settings of the evaluation', ofModel: false },
   prompts: { text: 'rendered prompts', ofModel: true },
 };

@@ -60,10 +60,7 @@ export function contentText(content: unknown): string {
 const open = '<think>';
 const close = '</think>';
 
-/**
- * Removes `<think>..</think>` from a text. An unclosed one extends to the end. A closing mark alone means that the
- * prompt had opened it, so everything before it is thoughts.
- */
+/** Removes `<think>..</think>`: to the end if unclosed, from the start if the prompt had opened it. */
 export function withoutThoughts(content: string): { text: string; thoughts: string } {
   const thoughts: string[] = [];
   const said: string[] = [];

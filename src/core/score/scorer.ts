@@ -17,9 +17,8 @@ export type OutsideScore =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /**
- * The input of a suite's `scorer`: one JSON line per answer, `{id, repeat, prompt | messages, response, error}`, and
- * the prompt's `expect` and `match` if it has them. Of two answers to the same (prompt, repeat) only the last is
- * included.
+ * The input of a suite's `scorer`, one JSON line per answer: `{id, repeat, prompt | messages, response, error}`, with
+ * `expect` and `match` if the prompt has them. Of two answers to the same (prompt, repeat) only the last is included.
  */
 export function scorerInput(suite: Suite, answers: readonly ScorableAnswer[]): string {
   const prompts = new Map(suite.prompts.map((prompt) => [prompt.id, prompt]));
@@ -35,10 +34,7 @@ function askedOf({ prompt, messages, expect, match }: Prompt): Record<string, un
   return { ...(messages === undefined ? { prompt } : { messages }), ...(expect !== undefined && { expect, match }) };
 }
 
-/**
- * Scores answers by the output of the suite's scorer: `{id, repeat, score, mode?}` per line, with a score of 0-1 that
- * is both lenient and strict. A mode that is not given is derived from the answer.
- */
+/** Scores by the scorer's lines, `{id, repeat, score, mode?}`. The score (0-1) is both lenient and strict. */
 export function scoreByCommand(
   suite: Suite,
   answers: readonly ScorableAnswer[],
@@ -69,10 +65,7 @@ const missingText = (place: AnswerPlace, asked: ReadonlySet<string>): string =>
     ? `no score for ${place.prompt}, repeat ${place.repeat}`
     : `no answer to ${place.prompt}, repeat ${place.repeat}`;
 
-/**
- * Scores by the output of `eval.engine`: `{id, repeat, score, mode?, category?}` per line. It may have prompts of its
- * own. A line without a category has that of the suite's prompt with this id.
- */
+/** Scores by an engine's lines, `{id, repeat, score, mode?, category?}`, which may be about prompts of its own. */
 export function scoreByEngine(suite: Suite, text: string): OutsideScore {
   const { given, problems } = readGiven(text);
   if (problems.length > 0) return { ok: false, problems };

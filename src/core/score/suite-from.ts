@@ -34,19 +34,12 @@ interface Question {
   readonly tools: unknown;
 }
 
-export interface FromOptions {
-  /** The suite's name. */
-  readonly name: string;
-  /** The function that answers must call, with the expected calls in its code. */
-  readonly wrapper: string;
-}
-
 /**
  * Makes an eval suite from a chat data file (JSON lines). The last assistant turn of a row is the reference, the calls
  * in it are expected, and the turns before it are the prompt. The same file gives the same suite. The id is the row's
  * line.
  */
-export function suiteFrom(text: string, { name, wrapper }: FromOptions): SuiteFrom {
+export function suiteFrom(text: string, { name, wrapper }: { name: string; wrapper: string }): SuiteFrom {
   const lines = text.split('\n').flatMap((row, index) => (row.trim() === '' ? [] : [{ row, line: index + 1 }]));
   const read = lines.map(({ row, line }) => questionOf(row, line, wrapper));
   const asked = new Set<string>();
@@ -63,7 +56,7 @@ export function suiteFrom(text: string, { name, wrapper }: FromOptions): SuiteFr
     count: once.filter((one) => one === reason).length,
   }));
   return {
-    suite: suiteOf(questions, { name, wrapper }),
+    suite: suiteOf(questions, name, wrapper),
     rows: lines.length,
     left: left.filter((one) => one.count > 0),
   };
@@ -109,13 +102,12 @@ function categoryIn(data: Readonly<Record<string, unknown>>): string | null {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '_')
     .replaceAll(/^_+|_+$/g, '');
-  // A text that is not a category name, or that means something else in `gate`, gets a letter in front that makes it
-  // one.
+  // With a letter in front, a text that is no category name, or has another meaning in `gate`, becomes one.
   const fits = (one: string): boolean => promptSchema.shape.category.safeParse(one).success;
   return fits(name) ? name : name !== '' && fits(`c_${name}`) ? `c_${name}` : null;
 }
 
-function suiteOf(questions: readonly Question[], { name, wrapper }: FromOptions): Suite {
+function suiteOf(questions: readonly Question[], name: string, wrapper: string): Suite {
   const systems = new Set(questions.map(({ system }) => system));
   const [shared] = systems.size === 1 ? systems : [null];
   const width = String(Math.max(0, ...questions.map(({ line }) => line))).length;
@@ -173,18 +165,9 @@ const bound = (list: string): string[] =>
   list
     .replaceAll(/[()]/g, '')
     .split(',')
-    .map(
-      (part) =>
-        part
-          .trim()
-          .split(/\s+as\s+/)
-          .at(-1) ?? '',
-    );
+    .map((part) => part.trim().replace(/^.*\sas\s+/s, ''));
 
-/**
- * Names of the functions that Python code calls, in order, each once. Built-ins (print, len), methods, names that the
- * code defines or imports, and anything in strings and comments do not count.
- */
+/** Names that Python code calls, each once, without built-ins, methods, own and imported names, strings, comments. */
 export function calledNames(code: string): string[] {
   const bare = code.replaceAll(strings, (found) => (found.startsWith('#') ? '' : '""'));
   const own = new Set([...namesIn(bare, defined), ...namesIn(bare, imported).flatMap(bound)]);

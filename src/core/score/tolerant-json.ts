@@ -2,10 +2,7 @@ import { isMapping, type Mapping } from '../mapping.ts';
 
 const bare = /-?\b(?:NaN|Infinity)\b/g;
 
-/**
- * JSON as Python writes it: a bare NaN or Infinity (a logprob, `time_step_limit` of Mamba models) is read as null.
- * Throws SyntaxError for anything else that is not JSON.
- */
+/** JSON as Python writes it: bare NaN and Infinity (as in logprobs) are null. Throws SyntaxError for other text. */
 export function parseTolerant(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -23,11 +23,10 @@ const meanAt = (values: readonly number[], places: readonly number[]): number =>
   places.reduce((sum, place) => sum + (values[place] ?? 0), 0) / places.length;
 
 /**
- * How much too high the score of the chosen candidate is, in the unit of `table` (candidates x prompts). Each of 200
- * draws takes prompts with replacement, chooses the best candidate on them (of equal ones the last), and compares its
- * score there with its score on the prompts that were not drawn. This is the out-of-bag estimate of Efron and
- * Tibshirani ("Improvements on cross-validation", 1997), for a choice instead of a fit. Null below two candidates or
- * prompts.
+ * How much too high the score of the chosen candidate is, in the unit of `table` (candidates x prompts), or null below
+ * two of either. Each of 200 draws takes prompts with replacement, chooses the best candidate on them (of equal ones
+ * the last), and compares its score there with that on the other prompts: the out-of-bag estimate of Efron and
+ * Tibshirani ("Improvements on cross-validation", 1997), for a choice instead of a fit.
  */
 export function optimism(table: readonly (readonly number[])[], seed: string): number | null {
   const prompts = table[0]?.length ?? 0;
@@ -47,9 +46,8 @@ export function optimism(table: readonly (readonly number[])[], seed: string): n
 }
 
 /**
- * `count` prompts of a suite in the suite's order, distributed over the categories as evenly as possible, or all of
- * them if `count` is null or not smaller than the suite. They depend only on `seed` (the hash of the suite's file) and
- * `count`, so every run is asked the same ones, whatever its own seed is.
+ * `count` prompts of a suite in its order, distributed evenly over the categories, or all if `count` is null or too
+ * large. They depend only on `seed` (the hash of the suite's file) and `count`, so every run is asked the same ones.
  */
 export function promptSubset(suite: Suite, count: number | null, seed: string): Suite {
   if (count === null || count >= suite.prompts.length) return suite;

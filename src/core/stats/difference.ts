@@ -48,10 +48,7 @@ function standardised(distance: number, squaredError: number): number {
   return distance === 0 ? 0 : Math.sign(distance) * Number.POSITIVE_INFINITY;
 }
 
-/**
- * Mean of a - b with its 95 % interval, for runs that are pairs because they share something (their training): Student's t
- * over their differences, n - 1 degrees of freedom. Null below 2 pairs. Throws if the sides have different lengths.
- */
+/** Mean of a - b with its 95 % interval, for runs that are pairs. Null below 2 pairs. Throws if lengths differ. */
 export function paired(a: readonly number[], b: readonly number[]): Difference | null {
   if (a.length !== b.length) throw new Error(`pairs of ${a.length} and ${b.length} runs`);
   if (a.length < 2) return null;
@@ -59,10 +56,7 @@ export function paired(a: readonly number[], b: readonly number[]): Difference |
   return withInterval(mean(differences), variance(differences) / differences.length, differences.length - 1);
 }
 
-/**
- * Whether A and B are within `margin` of each other: two one-sided tests (Schuirmann 1987) with Welch's error. 'yes' at
- * p < .05, and 'no' if the 95 % interval of the difference is outside the margin. Null if a side has fewer than 2 runs.
- */
+/** Whether A and B are within `margin`: two one-sided tests (Schuirmann 1987) by Welch. Null as in `welch`. */
 export function equivalence(a: readonly number[], b: readonly number[], margin: number): Equivalence | null {
   const found = welch(a, b);
   if (found === null) return null;

@@ -1,9 +1,6 @@
 import jStat from 'jstat';
 
-/**
- * The only file that uses jStat. Compared with SciPy, its incomplete beta function is off by up to 2e-8 (it stops
- * early), so this file has the continued fraction. Its inverses are good starts, which Newton steps polish.
- */
+/** The only file with jStat. Its incomplete beta is off by 2e-8 (SciPy), so that is here. Its inverses are polished. */
 
 /** Two are enough from 1e-8. A third costs little and covers a poor start. */
 const polishSteps = 3;

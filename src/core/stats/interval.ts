@@ -17,10 +17,9 @@ export function meanInterval(values: readonly number[]): Interval | null {
 }
 
 /**
- * Where the mean of one model over prompts of this kind may be, from one run: "plus-two t". Adds one prompt that scores
- * 0 and one that scores 1, then uses Student's t with P + 1 degrees of freedom, cut to 0..1.
- * The two prompts keep the interval from having width 0 if all prompts score alike.
- * @param scores of prompts, 0..1
+ * Where the mean of one model over prompts of this kind may be, from the scores (0..1) of one run: "plus-two t". A
+ * prompt with 0 and one with 1 are added, so that the width is never 0. Student's t with P + 1 degrees of freedom, cut
+ * to 0..1.
  */
 export function promptInterval(scores: readonly number[]): Interval {
   const all = [...scores, 0, 1];
@@ -29,10 +28,9 @@ export function promptInterval(scores: readonly number[]): Interval {
 }
 
 /**
- * Where the mean over new runs and new prompts of this kind may be: two-way analysis of variance with both at random,
- * V = (MS_prompt + MS_run - MS_residual) / (P n), degrees of freedom by Satterthwaite (1946).
- * Null below 2 runs or 2 prompts.
- * @param table runs x prompts, every run with the same prompts in the same order
+ * Where the mean over new runs and new prompts of this kind may be: two-way analysis of variance with both at random, V
+ * = (MS_prompt + MS_run - MS_residual) / (P n), degrees of freedom by Satterthwaite (1946). Null below 2 runs or 2
+ * prompts. `table`: runs x prompts, every run with the same prompts in the same order.
  */
 export function newPromptsInterval(table: readonly (readonly number[])[]): Interval | null {
   const runs = table.length;
@@ -47,15 +45,8 @@ export function newPromptsInterval(table: readonly (readonly number[])[]): Inter
   return around(grand, spread / (prompts * runs), df);
 }
 
-interface MeanSquares {
-  readonly run: number;
-  readonly prompt: number;
-  readonly residual: number;
-  readonly grand: number;
-}
-
 /** The mean squares of a two-way table with one value per cell. */
-function meanSquares(table: readonly (readonly number[])[]): MeanSquares {
+function meanSquares(table: readonly (readonly number[])[]) {
   const rowMeans = table.map(mean);
   const columns = (table[0] ?? []).map((_, at) => table.map((row) => row[at] ?? Number.NaN));
   const columnMeans = columns.map(mean);
@@ -74,10 +65,7 @@ function meanSquares(table: readonly (readonly number[])[]): MeanSquares {
   };
 }
 
-/**
- * Where a share may be if `k` of `n` had it: Clopper and Pearson (1934), exact, at least 95 %. Values are 0..1. With n
- * = 0 the interval is all of it.
- */
+/** Where a share (0..1) may be if `k` of `n` had it: Clopper and Pearson (1934), exact, at least 95 %. */
 export function shareInterval(k: number, n: number): Interval {
   const tail = (1 - level) / 2;
   return {

@@ -1,7 +1,4 @@
-/**
- * The mean, or NaN of no values. It is computed relative to the first value, so that equal values have exactly their
- * value as mean and exactly 0 as variance.
- */
+/** The mean, or NaN of none. Relative to the first value, so that equal values have a variance of exactly 0. */
 export function mean(values: readonly number[]): number {
   const first = values[0] ?? Number.NaN;
   let sum = 0;

@@ -59,11 +59,9 @@ function neededShift(df: number): number {
   return (low + high) / 2;
 }
 
-/**
- * P(|T| > critical) if the true value is `shift` standard errors away: the normal probability at each possible sample
- * sd, weighted by how likely that sd is. This is a noncentral t without its series, which fail at large shifts.
- */
+/** P(|T| > critical) if the true value is `shift` standard errors away, as an integral over the possible sample sds. */
 function chanceToFind(shift: number, critical: number, df: number): number {
+  // Not the series of the noncentral t, which fails at large shifts.
   // 12 sds of the sample sd to both sides: the rest is below 1e-20.
   const reach = 12 / Math.sqrt(2 * df);
   const from = Math.max(0, 1 - reach);
@@ -96,11 +94,7 @@ const falseAlarms = [
   { sd: 29, share: 0.67 },
 ] as const;
 
-/**
- * How often "these two models differ" (one run each) would be wrong as a claim about their recipes, 0..1. It is
- * interpolated between simulated points, and constant above the last one.
- * @param sd of runs of one recipe, in points of 100
- */
+/** How often "these two models differ" is wrong about recipes, 0..1. `sd` is that of a recipe's runs, in points. */
 export function recipeFalseAlarm(sd: number): number {
   let last: (typeof falseAlarms)[number] = falseAlarms[0];
   for (const next of falseAlarms) {

@@ -1,7 +1,4 @@
-/**
- * A generator of numbers in 0..1 (1 excluded) that gives the same numbers for the same seed on every machine: sfc32
- * (Doty-Humphrey, PractRand), with a state from FNV-1a hashes of the text.
- */
+/** Numbers in 0..1 (1 excluded), the same everywhere for a seed: sfc32 (Doty-Humphrey, PractRand) on FNV-1a hashes. */
 export function seededRandom(seed: string): () => number {
   let a = hash(seed, 0);
   let b = hash(seed, 1);

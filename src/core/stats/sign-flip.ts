@@ -11,10 +11,9 @@ const flips = 100_000;
 const tolerance = 1e-12;
 
 /**
- * How often random signs of the differences give a sum at least as far from 0: two-sided, ties counted. Exact if the
- * differences have a common denominator of at most 10,000 (and there are not thousands), else from 100,000 random flips
- * as p = (b + 1) / (m + 1). The same seed gives the same flips. Without differences, or if all are 0, p = 1.
- * @param differences score of A - score of B per prompt, in points (0, .1, .5, 1/3, ...)
+ * How often random signs of the differences (A - B per prompt, in points) give a sum at least as far from 0: two-sided,
+ * ties counted. Exact with a common denominator of at most 10,000 (and not thousands), else from 100,000 flips, the
+ * same for the same seed, as p = (b + 1) / (m + 1). Without differences, or if all are 0, p = 1.
  */
 export function signFlip(differences: readonly number[], seed: string): { p: number; simulated: boolean } {
   const whole = wholeNumbers(differences);
@@ -58,9 +57,8 @@ function greatestDivisor(a: number, b: number): number {
 }
 
 /**
- * By convolution. A sum of signed values is 2 * (the part with a plus) - total, so it is enough to know how likely each
- * total of a random subset is. The probabilities are exact up to 53 prompts. It takes below 1 ms for 27 prompts in
- * thirtieths, and 4 s for 1,000 in ten-thousandths.
+ * By convolution: a sum of signed values is 2 * (the part with a plus) - total, so the chance of each subset total is
+ * enough. Exact up to 53 prompts. Below 1 ms for 27 prompts in thirtieths, and 4 s for 1,000 in ten-thousandths.
  */
 function exactShare(whole: readonly number[]): number {
   const unit = whole.reduce((divisor, value) => greatestDivisor(Math.abs(value), divisor), 0);
