@@ -100,7 +100,7 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
   const line = (name: string, ...cells: readonly string[]) => `${name.padEnd(width)}  ${cells.join('  ')}`;
   const head = line(
     'category',
-    ...['a', 'b', 'fixed', 'regr.', 'same'].map((cell) => cell.padStart(5)),
+    ...['a', 'b', 'impr.', 'regr.', 'same'].map((cell) => cell.padStart(5)),
     'p (Holm-adjusted)',
   );
   return [
@@ -137,7 +137,7 @@ function asText(found: Contrast): string {
     ...(categories.length === 0 ? [] : ['', ...categoryLines(found)]),
     ...(prompts.differences.size === 0
       ? []
-      : ['', `fixed: ${ids(prompts.fixed)}`, `regressed: ${ids(prompts.regressed)}`, `same: ${prompts.same}`]),
+      : ['', `improved: ${ids(prompts.fixed)}`, `regressed: ${ids(prompts.regressed)}`, `same: ${prompts.same}`]),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -44,7 +44,7 @@ function terminate(pid: number): void {
 export const registerStop: Register = (program) => {
   documented(program.command('stop'), {
     does: 'Stop `phasebox up`',
-    notes: ['A running tool continues in the background, and the next `phasebox up` resumes it.'],
+    notes: ['A running tool continues in the background, and the next `phasebox up` takes it over.'],
     examples: ['phasebox stop', 'phasebox stop --tools'],
     exits: {
       0: 'stopped, or there was nothing to stop',

@@ -33,7 +33,7 @@ describe(`nights under random harm for ${minutes} min, seed ${seed}`, function (
       );
     }
     const told = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} ${count}`);
-    console.log(`      ${nights} nights, ${failed.length} of them not as they must be; ${told.join(', ')}`);
+    console.log(`      ${nights} nights, ${failed.length} of them wrong; ${told.join(', ')}`);
     if (failed.length > 0) throw new Error(failed.join('\n'));
   });
 });

@@ -20,7 +20,7 @@ function categoryTable(categories: readonly CategoryContrast[], names: Names): s
 function promptLists({ prompts }: Contrast): string {
   const shown = (ids: readonly string[]) => (ids.length === 0 ? 'none' : ids.map(asText).join(', '));
   return [
-    `- fixed (${prompts.fixed.length}): ${shown(prompts.fixed)}`,
+    `- improved (${prompts.fixed.length}): ${shown(prompts.fixed)}`,
     `- regressed (${prompts.regressed.length}): ${shown(prompts.regressed)}`,
     `- same: ${prompts.same}`,
   ].join('\n');

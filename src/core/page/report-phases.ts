@@ -12,7 +12,7 @@ function lowestToHighest({ runs }: Summary): string {
   return values.length < 2 ? none : `${percent(Math.min(...values))} - ${percent(Math.max(...values))}`;
 }
 
-/** The time when all criteria were fixed, or null if the times differ: then each line has its own. */
+/** The time when all criteria were set, or null if the times differ: then each line has its own. */
 function fixedAtOnce(summaries: readonly Summary[]): string | null {
   const times = new Set(summaries.map(({ group }) => time(group.phase.accepted)));
   const [only] = times;
@@ -24,7 +24,7 @@ function phaseLine(summary: Summary, atOnce: string | null): string[] {
   const { title } = group.phase;
   const range = rangeText(summary);
   const { outcome } = group.judgement;
-  const fixed = atOnce === null ? ` (criteria fixed ${time(group.phase.accepted)})` : '';
+  const fixed = atOnce === null ? ` (criteria set ${time(group.phase.accepted)})` : '';
   return [
     asText(title === null || group.variant !== null ? group.name : `${group.name} ${title}`),
     `${group.done.length} of ${group.accepted}`,
@@ -42,15 +42,15 @@ function referenceLine(name: string, overall: number | null, what: string): stri
   return [asText(name), none, percent(overall), none, none, what, none, none, none];
 }
 
-/** A reference with one figure: could it be one more run of this recipe? Only a figure on the same suite could be. */
+/** A reference with a single score: could it be one more run of this recipe? Only a figure on the same suite could be. */
 function drawn({ draws }: Summary, { overall, comparable }: NonNullable<Row['baseline']>): string {
-  if (comparable === false) return 'one figure, on another suite: not comparable';
-  const what = comparable === null ? 'one figure, on an unknown suite' : 'one figure';
+  if (comparable === false) return 'a single score, on another suite: not comparable';
+  const what = comparable === null ? 'a single score, on an unknown suite' : 'a single score';
   const scores = draws.map((run) => run.overall);
   const draw = overall === null || allSame(scores) ? null : oneMoreDraw(overall, scores);
   if (draw === null) return what;
-  const isUsual = draw.p < 0.05 ? 'not a usual run of this recipe' : 'may be one more run of this recipe';
-  return `${what}; ${comparable === null ? 'if comparable, ' : ''}${isUsual} (${pValue(draw.p)})`;
+  const differs = `${draw.p < 0.05 ? 'differs' : 'does not differ'} significantly from the runs`;
+  return `${what}. ${comparable === null ? 'If it is comparable, it' : 'It'} ${differs} (${pValue(draw.p)})`;
 }
 
 function references(summaries: readonly Summary[]): string[][] {
@@ -76,7 +76,7 @@ export function phaseTable(summaries: readonly Summary[]): string {
     'runs done',
     strict ? 'score of the gate, mean ± sd' : 'overall, mean ± sd',
     'gate',
-    atOnce === null ? 'outcome' : `outcome (criteria fixed ${atOnce})`,
+    atOnce === null ? 'outcome' : `outcome (criteria set ${atOnce})`,
     '95 % confidence interval of the mean',
     '95 % interval on new prompts',
     '95 % interval on new prompts (this model)',

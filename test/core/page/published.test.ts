@@ -65,8 +65,8 @@ describe('43a as it was, against the figures of 33b', () => {
     expect(page).to.not.match(/undecided|(seeds|runs) (pass|fail)/);
   });
 
-  it('has 33b next to it as one figure', () => {
-    expect(page).to.match(/\| 33b, reference of 43a \| – \| 82\.4 \|.* one figure/);
+  it('has 33b next to it as a single score', () => {
+    expect(page).to.match(/\| 33b, reference of 43a \| – \| 82\.4 \|.* a single score/);
   });
 
   it('names the prompts that scored nothing', () => {

@@ -89,18 +89,22 @@ describe('renderComparison', () => {
     const said = (comparable: boolean | null): string[] => {
       const baseline = { name: '33b', overall: 71.5, categories: {}, comparable };
       const made = page([80, 82, 84].map((overall, seed) => run(seed, { overall, baseline })));
-      const texts = [/^- \*\*43a.*\*\*.*runs\)\.(.*)$/m, / (one figure[^|]*) /, / (reference(?! of)[^|]*) /];
+      const texts = [/^- \*\*43a.*\*\*.*runs\)\.(.*)$/m, / (a single score[^|]*) /, / (reference(?! of)[^|]*) /];
       return texts.map((text) => text.exec(made)?.[1]?.trim() ?? '');
     };
-    expect(said(true)).to.deep.equal(['', 'one figure; not a usual run of this recipe (p = .045)', 'reference']);
+    expect(said(true)).to.deep.equal([
+      '',
+      'a single score. It differs significantly from the runs (p = .045)',
+      'reference',
+    ]);
     expect(said(false)).to.deep.equal([
       'This score is not comparable with baseline "33b".',
-      'one figure, on another suite: not comparable',
+      'a single score, on another suite: not comparable',
       'reference (not comparable)',
     ]);
     expect(said(null)).to.deep.equal([
       'It is not known whether this score is comparable with baseline "33b".',
-      'one figure, on an unknown suite; if comparable, not a usual run of this recipe (p = .045)',
+      'a single score, on an unknown suite. If it is comparable, it differs significantly from the runs (p = .045)',
       'reference (not known to be comparable)',
     ]);
   });
@@ -185,9 +189,9 @@ describe('renderComparison', () => {
     const criteria = JSON.parse('{ "outcomes": [{ "then": "low" }] }');
     const later = phase({ phase: '43b', criteria, accepted: '2026-11-22T08:00:00.000Z' });
     const apart = page(rows, [phase({ criteria }), later]);
-    expect(apart).to.contain('| outcome |').and.contain('| low (criteria fixed 2026-11-22 08:00 UTC) |');
+    expect(apart).to.contain('| outcome |').and.contain('| low (criteria set 2026-11-22 08:00 UTC) |');
     expect(page(rows, [phase({ criteria }), phase({ phase: '43b', criteria })]))
-      .to.contain('| outcome (criteria fixed 2026-11-21 22:14 UTC) |')
+      .to.contain('| outcome (criteria set 2026-11-21 22:14 UTC) |')
       .and.contain('| low |');
   });
 
@@ -242,7 +246,7 @@ describe('renderComparison', () => {
     expect(made).to.contain(
       '**43a scored 10.0 points more than 43b in every run, but the variance between runs is unknown',
     );
-    expect(made).to.contain('| one figure |');
+    expect(made).to.contain('| a single score |');
     expect(made)
       .to.not.contain('better')
       .and.to.not.match(/p < \.001|deviation between runs is 0\.0/);
