@@ -4,30 +4,17 @@ import { pathToFileURL } from 'node:url';
 import { hasCode, readText } from '../io/disk/files.ts';
 import { packageRoot } from '../io/host/package-root.ts';
 import { installMlx } from '../io/model/facts.ts';
-import { findMlxPython, type MlxPython, type PythonSearch } from '../io/model/pythons.ts';
+import { findMlxPython, type MlxPython } from '../io/model/pythons.ts';
 import { openWorkspace } from '../io/workspace/workspace.ts';
 import { documented, globals, type Register } from './parts/command.ts';
 import { print, printError, warnOfWorkspace } from './parts/output.ts';
 import { schemaFile } from './schema.ts';
 
-/** What `init` did: files by name inside the folder, in the order of the message. */
-export interface Initiated {
-  readonly root: string;
-  /** The folders of the workspace, as phasebox.yaml names them. */
-  readonly folders: readonly string[];
-  readonly made: readonly string[];
-  readonly kept: readonly string[];
-  /** The lines of .gitignore, if it was written. */
-  readonly ignored: readonly string[];
-  readonly ignores: boolean;
-  /** Null if there was no search, since phasebox.yaml exists. */
-  readonly search: PythonSearch | null;
-  /** Doubtful settings in an existing phasebox.yaml. */
-  readonly warnings: readonly string[];
-}
+/** What `init` did. `search` is null if phasebox.yaml exists, and `ignored` has the lines of .gitignore if it was made. */
+export type Initiated = Awaited<ReturnType<typeof init>>;
 
 /** No existing file is changed. Throws CommandError 2 (its phasebox.yaml is not valid), and errors of the disk. */
-export async function init(folder: string, env: NodeJS.ProcessEnv = process.env): Promise<Initiated> {
+export async function init(folder: string, env: NodeJS.ProcessEnv = process.env) {
   const root = resolve(folder);
   await mkdir(root, { recursive: true });
   // First, so that a wrong phasebox.yaml is reported before anything is made.

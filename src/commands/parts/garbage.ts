@@ -100,11 +100,7 @@ export function neededStages({ runStore, rows }: StoredRows): ReadonlySet<string
 }
 
 /** Checkpoints and the final model of a done run, if nothing else reads them and they can be made again. */
-export async function bulkOf(
-  storedRows: StoredRows,
-  stored: StoredRun,
-  needed: ReadonlySet<string>,
-): Promise<Garbage[]> {
+export async function bulkOf(storedRows: StoredRows, stored: StoredRun, needed: ReadonlySet<string>) {
   const { run, folder } = stored;
   if (storedRows.rows.get(run.run)?.status !== 'done') return [];
   const found: Garbage[] = [];

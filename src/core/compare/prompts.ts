@@ -45,16 +45,8 @@ const gets = (points: number): boolean => points > 0.5;
 /** At most the points of the wrapper around a wrong function: the task was not done. */
 export const misses = (points: number): boolean => points <= wrapperAlone + rounding;
 
-/** Prompts that show something about a group of runs. */
-export interface TellingPrompts {
-  /** No run has more than the points of the wrapper alone. */
-  readonly missedByAll: readonly string[];
-  /** Run -> prompts that only this run gets right (more than half of the points). It is filled from three runs on. */
-  readonly onlyOne: ReadonlyMap<string, readonly string[]>;
-}
-
-/** Which prompts all runs miss, and which only one gets right. */
-export function tellingPrompts({ ids, runs, points }: PromptTable): TellingPrompts {
+/** Which prompts all runs miss and, from three runs on, which only one run gets right (by this run). */
+export function tellingPrompts({ ids, runs, points }: PromptTable) {
   const column = (index: number): number[] => points.map((run) => run[index] ?? 0);
   const onlyOne = new Map<string, string[]>();
   for (const [index, id] of ids.entries()) {

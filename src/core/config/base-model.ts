@@ -14,26 +14,19 @@ export interface NamedModel {
   readonly folder: ModelFolder | null;
 }
 
-/** Looks models up by name, each once, however many sections and variants need them. */
-export interface ModelReader {
-  read(source: string, revision: string | null): Promise<NamedModel>;
-  /** The phase's base model, or null if it names none. */
-  base(): Promise<NamedModel | null>;
-  /** The layers of the phase's base model. Null if it is not on this machine, or if its headers do not show them. */
-  layers(): Promise<ModelLayers | null>;
-}
+export type ModelReader = ReturnType<typeof modelReader>;
 
-/** `base` is what the phase itself names. An undefined model is reported elsewhere. */
+/** Looks models up, each once, however many sections and variants need them. `base` is what the phase itself names. */
 export function modelReader(
   lookups: Pick<Lookups, 'resolveModel' | 'inspectModel'>,
   base: { readonly model?: string | undefined; readonly revision?: string | undefined },
-): ModelReader {
+) {
   const known = new Map<string, Promise<NamedModel>>();
   const look = async (source: string, revision: string | null): Promise<NamedModel> => {
     const found = await lookups.resolveModel(source, revision);
     return { source, revision, found, folder: found.found ? await lookups.inspectModel(found.folder) : null };
   };
-  const read: ModelReader['read'] = (source, revision) => {
+  const read = (source: string, revision: string | null): Promise<NamedModel> => {
     const key = JSON.stringify([source, revision]);
     const model = known.get(key) ?? look(source, revision);
     known.set(key, model);
@@ -43,8 +36,10 @@ export function modelReader(
     base.model === undefined ? null : read(base.model, base.revision ?? null);
   return {
     read,
+    /** Null if the phase names none, which is reported elsewhere. */
     base: readBase,
-    async layers() {
+    /** Those of the base model. Null if it is not on this machine, or if its headers do not show them. */
+    async layers(): Promise<ModelLayers | null> {
       const folder = (await readBase())?.folder;
       return folder?.whole === true ? layersOf(folder) : null;
     },

@@ -113,13 +113,8 @@ interface Evaluated {
   readonly settings: Runs['settings']['eval'];
 }
 
-interface Evaluation extends Evaluated {
-  /** `this phase`, `variant q4`. */
-  readonly who: string;
-}
-
 /** The evaluation of the plain runs, and of each variant with another one. An unreadable suite is reported elsewhere. */
-async function evaluationsOf({ settings, variants }: Runs, { suites }: Scope): Promise<Evaluation[]> {
+async function evaluationsOf({ settings, variants }: Runs, { suites }: Scope) {
   const plain = canonicalJson(settings.eval);
   const all = [
     { who: 'this phase', settings: settings.eval },

@@ -101,11 +101,7 @@ async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promi
 }
 
 /** Checks a `from` that its schema refuses: a mistake in a key must not hide that the run or folder is missing. */
-export async function checkBrokenFrom(
-  from: unknown,
-  lookups: Lookups,
-  models: ModelReader,
-): Promise<readonly Finding[]> {
+export async function checkBrokenFrom(from: unknown, lookups: Lookups, models: ModelReader) {
   const [run, adapter, model] = ['run', 'adapter', 'model'].map((key) => get(from, key));
   if ([run, adapter, model].filter((one) => one !== undefined).length !== 1) return [];
   if (typeof run === 'string') return (await lookups.runPlan(run)) === null ? [await noSuchRun(run, lookups)] : [];

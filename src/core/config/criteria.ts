@@ -10,12 +10,6 @@ export interface CriteriaNames {
   readonly baselineCategories: readonly string[] | null;
 }
 
-/** What is wrong in `criteria`, by its path there. */
-export interface CriteriaFault {
-  readonly path: (string | number)[];
-  readonly message: string;
-}
-
 /** A number, or null if it is not known. */
 export type Figure = number | null;
 type Figures = Readonly<Record<string, Figure>>;
@@ -113,8 +107,8 @@ function faultsOf(formula: string, names: Names, spared: (name: string) => boole
   return spared(fault.unknown) ? others : [fault, ...others.filter(({ unknown }) => unknown !== null)];
 }
 
-/** All faults of gate and outcomes: syntax, unknown names, and results that are not true or false. */
-export function checkCriteria(criteria: Criteria, names: CriteriaNames): CriteriaFault[] {
+/** All faults of gate and outcomes, by their paths: syntax, unknown names, and results that are not true or false. */
+export function checkCriteria(criteria: Criteria, names: CriteriaNames) {
   const available = allNames(names);
   const spared = names.categories === null ? mayBeCategory : () => false;
   const formulas: { readonly path: (string | number)[]; readonly formula: string | undefined }[] = [

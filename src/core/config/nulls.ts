@@ -110,12 +110,7 @@ function kindOf(key: string, own: Schema | undefined, { others, further }: Shape
   return others === null ? 'unknown' : 'free';
 }
 
-interface NullFindings {
-  readonly findings: readonly Finding[];
-  readonly warning?: string;
-}
-
-function explainNull(one: NullKey, written: EmptyKey | undefined, source: YamlSource): NullFindings {
+function explainNull(one: NullKey, written: EmptyKey | undefined, source: YamlSource) {
   const { path, key, kind, shape } = one;
   const isTilde = written?.kind === 'tilde';
   const seen = written === undefined || isTilde ? { seen: null } : {};

@@ -24,16 +24,8 @@ export function seedsBeyond(all: readonly number[], part: readonly number[]): nu
   });
 }
 
-/** What a config changes about the phase that was accepted under its name. */
-export interface PhaseChanges {
-  /** `path: before -> after`. Added seeds and variants do not count. */
-  readonly changed: readonly string[];
-  /** Seeds and variants that are missing now. */
-  readonly missing: readonly string[];
-}
-
-/** If both are empty, it is the same content or an extension. */
-export function phaseChanges(accepted: Mapping, config: Mapping): PhaseChanges {
+/** Values that a config changes, and accepted seeds and variants that it lacks. None of either if it only adds some. */
+export function phaseChanges(accepted: Mapping, config: Mapping) {
   const { seeds: seedsBefore, variants: variantsBefore, ...before } = accepted;
   const { seeds: seedsAfter, variants: variantsAfter, ...after } = config;
   const lost = seedsBeyond(seedList(seedsBefore), seedList(seedsAfter));

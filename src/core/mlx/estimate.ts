@@ -7,17 +7,11 @@ import { elements, type ModelShape, type Weight } from './model-shape.ts';
 /** What decides how much a run writes. */
 export type Planned = Pick<Run, 'chain' | 'settings' | 'train_defaults'>;
 
-/** Bytes that a stage has written at its end, and bytes that it frees. */
-export interface StageDisk {
-  readonly stage: StageName;
-  readonly writes: number;
-  readonly frees: number;
-}
-
 /** Disk space of a whole run in bytes. `about` means that only the model's name is known. */
 export interface RunDisk {
   readonly about: boolean;
-  readonly stages: readonly StageDisk[];
+  /** What each stage has written at its end, and what it frees. */
+  readonly stages: readonly { readonly stage: StageName; readonly writes: number; readonly frees: number }[];
   /** Largest size of the run's folder. */
   readonly peak: number;
   /** What stays after cleanup, and the part of it that is the evaluated model. */

@@ -49,13 +49,9 @@ export function weightsOf(tensors: readonly Tensor[], config: Mapping): Weight[]
 }
 
 /** The shape of a model on this machine. `others` is the size of its files without tensors. */
-export function shapeOfTensors(
-  tensors: readonly Tensor[],
-  config: Mapping,
-  others: number,
-): ModelShape & { about: false } {
+export function shapeOfTensors(tensors: readonly Tensor[], config: Mapping, others: number) {
   const weights = weightsOf(tensors, config);
-  return { about: false, weights, others, source: "the headers of the model's files" };
+  return { about: false as const, weights, others, source: "the headers of the model's files" };
 }
 
 interface Qwen3 {

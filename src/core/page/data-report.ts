@@ -12,14 +12,8 @@ export interface DataReport {
   readonly maskPrompt: boolean;
   readonly maxSeqLength: number;
   readonly before: CheckReport;
-  readonly split: SplitResult | null;
-}
-
-/** The split data: where it is, what was done to each file, and what is trained on. */
-export interface SplitResult {
-  readonly folder: string;
-  readonly files: readonly SplitFile[];
-  readonly after: CheckReport;
+  /** Where the split data is, what was done to each file, and what is trained on. */
+  readonly split: { readonly folder: string; readonly files: readonly SplitFile[]; readonly after: CheckReport } | null;
 }
 
 /** A piece of an example: `context` is read, `taught` is what the loss is taken over, `cut` is beyond max_seq_length. */

@@ -4,15 +4,8 @@ export const generator = 'phasebox';
 /** Text as the content of an element. */
 export const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
-interface HtmlContent {
-  readonly title: string;
-  readonly body: string;
-  /** CSS: templates/page.css, and what the page adds to it. */
-  readonly style: string;
-}
-
-/** One HTML file that needs no other and has no script. It follows the reader's light or dark theme. */
-export function htmlDocument({ title, body, style }: HtmlContent): string {
+/** One HTML file without scripts or other files. `style` is its CSS, which follows the reader's light or dark theme. */
+export function htmlDocument({ title, body, style }: { title: string; body: string; style: string }): string {
   const head = [
     '<!doctype html>',
     '<html lang="en">',

@@ -7,11 +7,7 @@ import { count } from '../format.ts';
 export const mostShown = 24;
 
 /** The latest and the best items, in their order. Items with equal scores count as better if they are later. */
-export function latestAndBest<T>(
-  items: readonly T[],
-  score: (item: T) => number | null,
-  most: number = mostShown,
-): readonly T[] {
+export function latestAndBest<T>(items: readonly T[], score: (item: T) => number | null, most: number = mostShown) {
   if (items.length <= most) return items;
   const scores = items.map(score);
   const places = items.flatMap((_, place) => (scores[place] === null ? [] : [place]));

@@ -153,10 +153,7 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 const percent = (share: number): number => Math.min(100, 100 * share);
 
 /** A prompt's score is the mean of its repeats, categories and overall are means of prompts, modes count answers. */
-export function summarize(
-  prompts: readonly { readonly id: string; readonly category: string }[],
-  judged: Score['prompts'],
-): Score {
+export function summarize(prompts: readonly Pick<Prompt, 'id' | 'category'>[], judged: Score['prompts']): Score {
   const answers = groupBy(judged, ({ id }) => id);
   const means = prompts.map(({ id, category }) => {
     const own = answers.get(id) ?? [];
