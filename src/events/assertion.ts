@@ -17,11 +17,7 @@ const types = [...checks, ...checks.map((name) => `not-${name}` as const)] as co
 
 /** One check of an answer. The allowed `value` depends on the type. JSON Schemas are compiled in core/score/assert.ts. */
 export const assertion = z
-  .strictObject({
-    type: z.enum(types),
-    value: z.unknown().optional(),
-    weight: z.number().min(0).default(1),
-  })
+  .strictObject({ type: z.enum(types), value: z.unknown().optional(), weight: z.number().min(0).default(1) })
   .superRefine((given, context) => {
     const message = valueFault(given);
     if (message !== null) context.addIssue({ code: 'custom', path: ['value'], message });
@@ -29,10 +25,7 @@ export const assertion = z
 export type Assertion = z.infer<typeof assertion>;
 
 /** `not-regex` -> the check `regex`, negated. */
-export function checkOf({ type }: { readonly type: (typeof types)[number] }): {
-  readonly check: Check;
-  readonly inverse: boolean;
-} {
+export function checkOf({ type }: { readonly type: (typeof types)[number] }) {
   const inverse = type.startsWith('not-');
   return { check: (inverse ? type.slice(4) : type) as Check, inverse };
 }

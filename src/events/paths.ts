@@ -34,9 +34,8 @@ export function checkWords(context: z.core.ParsePayload<string[]>): void {
 export const command = z.array(z.string().min(1)).min(1).check(checkWords);
 
 /**
- * True for a path that cannot leave the folder it belongs to: relative, with parts separated by `/`, no empty part, no
- * `.` and `..`, no backslash and no control character. Links on the disk are checked where the path is used
- * (io/disk/inside.ts).
+ * True for a path that cannot leave its folder: relative, parts separated by `/`, none of them empty, `.` or `..`, no
+ * backslash and no control character. Links on the disk are checked where the path is used (io/disk/inside.ts).
  */
 export function isInside(path: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the refused characters

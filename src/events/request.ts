@@ -5,12 +5,9 @@ import { stageName } from './stages.ts';
 const target = z.string().min(1);
 
 /**
- * What a command writes to the socket of the process that owns the workspace, one JSON document per line. Handling one
- * of the first six twice has no further effect. `stage` is the first stage to run again, or null for the one that
- * failed.
- * A submission is followed by its files, one line each. When it is its turn, the owner sends `ready`, and the
- * submission only starts when the command then sends `go`. So the request of a command that was stopped meanwhile
- * leaves nothing behind.
+ * What a command writes to the owner's socket, one JSON document per line. Handling one of the first six twice has no
+ * further effect. `stage` is the first stage to run again, or null for the one that failed. A submission is followed by
+ * its files. The owner then sends `ready` and waits for `go`, so that a command that was stopped leaves nothing behind.
  */
 export const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cancel'), target }),

@@ -3,7 +3,7 @@ import { cost } from './cost.ts';
 import { dataProfile } from './data-report.ts';
 import { folderName } from './paths.ts';
 import { host, servedBy } from './run.ts';
-import { modes } from './score.ts';
+import { modeCounts } from './score.ts';
 import { candidate } from './stages/select.ts';
 import { stageName } from './stages.ts';
 
@@ -26,11 +26,8 @@ export const row = z.strictObject({
   strict: percent,
   categories,
   strict_categories: categories,
-  modes: z.record(z.enum(modes), z.int()).nullable(),
-  category_modes: z
-    .record(z.string(), z.record(z.enum(modes), z.int()))
-    .nullable()
-    .default(null),
+  modes: modeCounts.nullable(),
+  category_modes: z.record(z.string(), modeCounts).nullable().default(null),
   base: z
     .strictObject({
       overall: z.number(),

@@ -38,10 +38,7 @@ export const run = z.strictObject({
   from: origin.nullable(),
   chain: z.array(stageName).min(1),
   settings: z.strictObject(keptSections),
-  /**
-   * What the mlx_lm that was installed at acceptance uses for train settings that are left out. Absent if the run has no
-   * training, and in a run.json of 0.1.0: events/stages/train.ts.
-   */
+  /** What mlx_lm used at acceptance for settings that are left out. Absent without training and in 0.1.0 (train.ts). */
   train_defaults: z.record(z.string(), z.unknown()).optional(),
   criteria: criteria.nullable(),
   /** A phase's name, or figures. */
@@ -85,16 +82,12 @@ const attempt = z.int().min(1);
 const ofStage = { at, stage: stageName, attempt };
 
 /**
- * A line of a run's journal.jsonl: decisions and history, in order. Decisions (accepted, started, failed, cancelled,
- * retried, row) are fsynced before anything acts on them. The other lines mark the steps between which a crash can
- * happen.
+ * A line of a run's journal.jsonl, in order. Decisions (accepted, started, failed, cancelled, retried, row) are fsynced
+ * before anything acts on them. The other lines mark the steps between which a crash can happen.
  */
 export const journalLine = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('accepted'), at, file: z.string() }),
-  /**
-   * A base model was found that was missing at acceptance. `revision` is its commit from now on, or null for a folder.
-   * `warnings` says what is doubtful in it. Lines of 0.1.0 lack both.
-   */
+  /** A missing base model was found. `revision` is its commit, or null for a folder. 0.1.0 wrote neither key. */
   z.strictObject({
     event: z.literal('fetched'),
     ...{ at, revision: z.string().nullable(), warnings: z.array(z.string()).optional() },

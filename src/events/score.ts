@@ -20,16 +20,21 @@ export type Mode = (typeof modes)[number];
 
 const percent = z.number().min(0).max(100);
 
-/** A scored suite. Percent 0-100, unrounded. `overall` is lenient and `strict` strict, both means over prompts. */
-export const score = z.strictObject({
+const figures = {
   overall: percent,
   strict: percent,
   categories: z.record(z.string(), percent),
   strict_categories: z.record(z.string(), percent),
-  /** Counts over all answers, in the order of `modes`. Modes that do not occur are 0. */
-  modes: z.record(z.enum(modes), z.int()),
+};
+/** Counts of answers, in the order of `modes`. Modes that do not occur are 0. */
+export const modeCounts = z.record(z.enum(modes), z.int());
+
+/** A scored suite. Percent 0-100, unrounded. `overall` is lenient and `strict` strict, both means over prompts. */
+export const score = z.strictObject({
+  ...figures,
+  modes: modeCounts,
   /** The same for each category. Absent in scores of versions that did not count them. */
-  category_modes: z.record(z.string(), z.record(z.enum(modes), z.int())).optional(),
+  category_modes: z.record(z.string(), modeCounts).optional(),
   prompts: z.array(
     z.strictObject({
       id: z.string(),
@@ -58,13 +63,7 @@ export const givenScore = z.looseObject({
 export type GivenScore = z.infer<typeof givenScore>;
 
 /** The base model's own score, measured once per model and eval identity: artifacts/base/<key>/. */
-export const baseScore = z.strictObject({
-  key: z.string(),
-  overall: percent,
-  strict: percent,
-  categories: z.record(z.string(), percent),
-  strict_categories: z.record(z.string(), percent),
-});
+export const baseScore = z.strictObject({ key: z.string(), ...figures });
 
 /** The score of each answer of a run: one line per prompt and repeat, 0-1. */
 export type PromptScores = Score['prompts'];

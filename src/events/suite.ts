@@ -65,6 +65,11 @@ export type Prompt = z.infer<typeof prompt>;
 /** A program that scores the answers: it reads them as JSON lines and writes one line per answer, with its score. */
 const scorer = z.strictObject({ command });
 
+const noContent = 'required: content (only an assistant with tool_calls may say nothing)';
+const notLast = 'the last message is the one that the model answers: not an assistant';
+const noAssert = 'the suite has a `scorer`, which makes the score: `assert` would do nothing';
+const noGoodAnswer = 'nothing says what a good answer is: `expect` (names of functions) or `assert`';
+
 function* promptFaults(given: Pick<Prompt, 'prompt' | 'messages' | 'expect' | 'assert'>): Generator<Fault> {
   const { prompt: text, messages, expect, assert } = given;
   if ((text === undefined) === (messages === undefined))
@@ -73,41 +78,23 @@ function* promptFaults(given: Pick<Prompt, 'prompt' | 'messages' | 'expect' | 'a
     yield { path: ['assert'], message: '`expect` and `assert` exclude each other: each of them alone makes the score' };
   for (const [index, { role, content, tool_calls }] of (messages ?? []).entries())
     if (content == null && (role !== 'assistant' || tool_calls === undefined))
-      yield {
-        path: ['messages', index],
-        message: 'required: content (only an assistant with tool_calls may say nothing)',
-      };
-  if (messages?.at(-1)?.role === 'assistant')
-    yield {
-      path: ['messages', messages.length - 1],
-      message: 'the last message is the one that the model answers: not an assistant',
-    };
+      yield { path: ['messages', index], message: noContent };
+  if (messages?.at(-1)?.role === 'assistant') yield { path: ['messages', messages.length - 1], message: notLast };
   if (assert?.every(({ weight }) => weight === 0))
     yield { path: ['assert'], message: 'one of the weights must be more than 0: the score is their weighted mean' };
 }
 
 /** What is wrong with the prompts together. `broken`: those that do not match their schema, whose ids count all the same. */
-function* suiteFaults(
-  prompts: readonly Partial<Prompt>[],
-  scored: boolean,
-  broken: ReadonlySet<unknown>,
-): Generator<Fault> {
+function* suiteFaults(prompts: readonly Partial<Prompt>[], scored: boolean, broken: Set<unknown>): Generator<Fault> {
   const ids = new Set<unknown>();
   for (const [index, one] of prompts.entries()) {
     const { id, expect, assert } = { ...one };
     if (ids.has(id)) yield { path: ['prompts', index, 'id'], message: 'two prompts have this id' };
     if (typeof id === 'string') ids.add(id);
     if (broken.has(index)) continue;
-    if (scored && assert !== undefined)
-      yield {
-        path: ['prompts', index, 'assert'],
-        message: 'the suite has a `scorer`, which makes the score: `assert` would do nothing',
-      };
+    if (scored && assert !== undefined) yield { path: ['prompts', index, 'assert'], message: noAssert };
     if (!scored && expect === undefined && assert === undefined)
-      yield {
-        path: ['prompts', index],
-        message: 'nothing says what a good answer is: `expect` (names of functions) or `assert`',
-      };
+      yield { path: ['prompts', index], message: noGoodAnswer };
   }
 }
 
@@ -136,10 +123,7 @@ export const suite = z
   );
 export type Suite = z.infer<typeof suite>;
 
-/**
- * The data for a score, whichever program asked: the prompt's id, and the whole chat completion or an error (TIMEOUT:
- * no answer in time). Other keys are ignored.
- */
+/** An answer to score, from any program: the whole chat completion, or an error (TIMEOUT: no answer in time). */
 export const scorableAnswer = z
   .object({
     prompt: z.string(),

@@ -43,12 +43,8 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
   );
   const results = runtime.bus.consume('results', (delivery) => writeRow(runtime, admission, delivery));
   const trouble = await openBrokerTrouble(runtime);
-  const reconciler = startReconciler({
-    runtime,
-    admission,
-    trouble,
-    withoutQueue: openWithoutQueue({ runtime, admission, list }),
-  });
+  const withoutQueue = openWithoutQueue({ runtime, admission, list });
+  const reconciler = startReconciler({ runtime, admission, trouble, withoutQueue });
   // No other process works in this workspace: active jobs belong to an `up` that has ended.
   await runtime.bus.dropActive();
   await handleLeft(runtime);

@@ -81,18 +81,8 @@ export interface CostCall {
 /** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
 export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Programs): RunCommand {
   const argv = [
-    ...[
-      at.python,
-      at.driver('model_cost'),
-      '--base',
-      at.baseModel,
-      '--adapter',
-      adapter,
-      '--weights',
-      weights,
-      '--final',
-      final,
-    ],
+    ...[at.python, at.driver('model_cost'), '--base', at.baseModel],
+    ...['--adapter', adapter, '--weights', weights, '--final', final],
     ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
     ...(data === null || train === null
       ? []
@@ -141,10 +131,7 @@ export const evaluation = {
   }),
   carries: { moved: ['asked.json', 'answers.jsonl'], files: ['asked.json', 'answers.jsonl'] },
   wanted: () => true,
-  resolve: (settings: EvalSettings, absolute: Absolute): EvalSettings => ({
-    ...settings,
-    suite: absolute(settings.suite),
-  }),
+  resolve: (settings: EvalSettings, absolute: Absolute) => ({ ...settings, suite: absolute(settings.suite) }),
   bytes: () => answerBytes,
   commands(run: Examined, at: Places): Command[] {
     const { engine } = run.settings.eval;

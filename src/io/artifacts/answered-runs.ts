@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { AnsweredRun } from '../../core/page/answers-page.ts';
 import { shownAnswer } from '../../core/page/shown-answer.ts';
 import { readAnswers } from '../../core/score/answers.ts';
-import type { PromptScores } from '../../events/score.ts';
 import { type Made, stageFolder, stages } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { ifAbsent, readText } from '../disk/files.ts';
@@ -12,40 +11,25 @@ import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf } from '../thread/off-thread.ts';
 import { readManifest, readRun } from './run-folder.ts';
 
-/** What is known of a run's answers without reading them. */
-export interface KnownScores {
-  readonly prompts: PromptScores;
-  /** By prompt. Empty if the suite is gone or has changed. */
-  readonly categories: ReadonlyMap<string, string>;
-}
-
-/** Null if the run was not scored, or by a version whose manifest cannot be read. */
-export async function readKnownScores(folder: string): Promise<KnownScores | null> {
+/** What is known of a run's answers without reading them. Null if not scored, or if its manifest cannot be read. */
+export async function readKnownScores(folder: string) {
   const found = await readScored(folder);
   if (found === null) return null;
   const suite = await suiteAsScored(found.suite, found.made.suite_sha256);
-  return {
-    prompts: found.made.score.prompts,
-    categories: new Map(suite?.prompts.map(({ id, category }) => [id, category])),
-  };
+  /** By prompt. Empty if the suite is gone or has changed. */
+  const categories = new Map(suite?.prompts.map(({ id, category }) => [id, category]));
+  return { prompts: found.made.score.prompts, categories };
 }
 
-interface Scored {
-  readonly run: string;
-  readonly suite: string;
-  readonly made: Made<'eval'>;
-}
-
-async function readScored(folder: string): Promise<Scored | null> {
+async function readScored(folder: string) {
   // `status` and `verify` name what is damaged. The page shows the others.
   const [run, manifest] = [
     await readRun(folder).catch(ifDamaged(null)),
     await readManifest(folder, 'eval').catch(ifDamaged(null)),
   ];
   const made = stages.eval.makes.safeParse(manifest?.made);
-  return run === null || !made.success
-    ? null
-    : { run: run.run, suite: run.settings.eval.suite, made: made.data as Made<'eval'> };
+  if (run === null || !made.success) return null;
+  return { run: run.run, suite: run.settings.eval.suite, made: made.data as Made<'eval'> };
 }
 
 /** The suite as it was when the run was scored. Null if the file is gone or has changed. */

@@ -86,10 +86,7 @@ export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: 
 
 export type Numbers = ReturnType<typeof acceptanceNumbers>;
 
-/**
- * Assigns acceptance numbers: 1 + the highest in the workspace. `known` is the highest that was assigned. Without it,
- * the run folders are read once.
- */
+/** Assigns acceptance numbers, 1 + the highest. Without `known`, the highest so far, the run folders are read once. */
 export function acceptanceNumbers(artifacts: string, known: number | null = null) {
   let highest = known;
   return {

@@ -39,10 +39,7 @@ export async function removeOutputs(runFolder: string, stage: StageName, { paths
 /** `.3-fuse.replaced`: a committed stage that is being removed, and no longer part of the run. */
 const replacedFolder = (stage: StageName): string => `.${stageFolder(stage)}.replaced`;
 
-/**
- * Removes committed stages, so that they run again. The last one goes first, so that a crash leaves a beginning of the
- * chain. Doing it again finishes it.
- */
+/** Removes stages, the last one first: a crash leaves a beginning of the chain, and doing it again finishes it. */
 export async function putAside(runFolder: string, stages: readonly StageName[]): Promise<void> {
   for (const stage of stages.toReversed()) {
     await removeInside(runFolder, replacedFolder(stage));

@@ -21,17 +21,14 @@ export interface SortedRows<T> {
 }
 
 /** Sorts all rows of a workspace by its runs, as of the run store's last `refresh`. */
-export async function sortRows<T extends Pick<Row, 'run'>>(
-  rows: readonly T[],
-  runStore: RunStore,
-): Promise<SortedRows<T>> {
-  const damaged = new Set(runStore.leftOut().flatMap((left) => (left.kind === 'damaged' ? [left.run] : [])));
+export async function sortRows<T extends Pick<Row, 'run'>>(rows: readonly T[], runs: RunStore): Promise<SortedRows<T>> {
+  const damaged = new Set(runs.leftOut().flatMap((left) => (left.kind === 'damaged' ? [left.run] : [])));
   const own = new Map<string, T>();
   const [replaced, removed]: [T[], T[]] = [[], []];
   for (const row of rows) {
-    const stored = runStore.get(row.run);
+    const stored = runs.get(row.run);
     if (stored === undefined && !damaged.has(row.run)) removed.push(row);
-    else if (stored !== undefined && (await runStore.isUntouched(stored))) replaced.push(row);
+    else if (stored !== undefined && (await runs.isUntouched(stored))) replaced.push(row);
     else own.set(row.run, row);
   }
   return { own, replaced, removed };

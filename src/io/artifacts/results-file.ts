@@ -131,10 +131,7 @@ function mayBeOf(text: string, name: string): boolean {
 /** The rows of one phase. Names that differ only in case are one. */
 export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
   const name = phase.toLowerCase();
-  const { taken } = await takeRows(
-    artifacts,
-    (row) => row,
-    (text) => mayBeOf(text, name),
-  );
+  const concerns = (text: string): boolean => mayBeOf(text, name);
+  const { taken } = await takeRows(artifacts, (row) => row, concerns);
   return [...taken.values()].filter((row) => row.phase.toLowerCase() === name);
 }

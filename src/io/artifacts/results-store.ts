@@ -40,13 +40,7 @@ type Lines = Map<string, Buffer>;
 const newline = Buffer.from('\n');
 
 /** results.jsonl as this process left it. A row that comes last is then written without reading the others. */
-interface Left {
-  readonly fingerprint: string;
-  readonly runs: Set<string>;
-  readonly last: string | undefined;
-}
-
-const left = new Map<string, Left>();
+const left = new Map<string, { fingerprint: string; runs: Set<string>; last: string | undefined }>();
 
 async function remember(artifacts: string, lines: Iterable<string>): Promise<void> {
   const runs = new Set(lines);
@@ -100,9 +94,7 @@ async function append(artifacts: string, row: Row, comesAfter: (run: string) => 
   return true;
 }
 
-/**
- * Puts a row in its place by `orderOf`, instead of the run's earlier one. Returns warnings of lines that are no rows.
- */
+/** Puts a row in its place by `orderOf`, instead of the run's earlier one. Returns warnings of damaged lines. */
 export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) => number): Promise<string[]> {
   const place = (run: string): number => {
     const order = orderOf(run);

@@ -2,14 +2,7 @@ import { existsSync } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DamagedFile } from '../../core/errors.ts';
-import {
-  type JournalLine,
-  journalLine,
-  type Manifest,
-  manifest,
-  type Run,
-  run as runSchema,
-} from '../../events/run.ts';
+import { type JournalLine, journalLine, type Manifest, manifest, type Run, run as runPlan } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
 import { ifAbsent, listNames, readText, readTextNow } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
@@ -28,14 +21,12 @@ const decisions: ReadonlySet<JournalLine['event']> = new Set([
 ]);
 
 /** The plan of a run. Null if the folder has none (it is being made, or is not a run). Throws DamagedFile. */
-export async function readRun(folder: string): Promise<Run | null> {
-  return readOwn(runSchema, planFile(folder));
-}
+export const readRun = async (folder: string): Promise<Run | null> => readOwn(runPlan, planFile(folder));
 
 /** The same in one synchronous step, for `inSlices`. */
 export function readRunNow(folder: string): Run | null {
   const text = readTextNow(planFile(folder).path);
-  return text === null ? null : parseOwn(text, runSchema, planFile(folder));
+  return text === null ? null : parseOwn(text, runPlan, planFile(folder));
 }
 
 const planFile = (folder: string): OwnFile => ({ path: join(folder, 'run.json'), remedy: planRemedy });
@@ -53,10 +44,7 @@ export async function readJournal(folder: string): Promise<JournalLine[]> {
   return parseJournal((await readText(where.path).catch(withRemedy(planRemedy))) ?? '', where);
 }
 
-/**
- * A first look at a journal, in one synchronous step. Of a run with its row and no warnings, only the first and the
- * last line are parsed, and it is `finished`. Throws DamagedFile.
- */
+/** A synchronous look. Of a `finished` run (row, no warnings), two lines are parsed. Throws DamagedFile. */
 export function lookAtJournal(folder: string): JournalLine[] | 'finished' {
   const where = journalFile(folder);
   const text = readTextNow(where.path) ?? '';

@@ -116,9 +116,8 @@ export function openRunStore(artifacts: string): RunStore {
     async committed(stored, stage) {
       const owner = lineage(stored).made(stage);
       const manifest = owner === undefined ? null : await readManifest(owner.folder, stage);
-      return owner === undefined || manifest === null
-        ? null
-        : { folder: join(owner.folder, stageFolder(stage)), manifest };
+      if (owner === undefined || manifest === null) return null;
+      return { folder: join(owner.folder, stageFolder(stage)), manifest };
     },
   };
 }

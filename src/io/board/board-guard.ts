@@ -2,10 +2,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import type { Context, MiddlewareHandler } from 'hono';
 import { escapeHtml } from '../../core/page/html-document.ts';
 
-/**
- * Answers only requests that were meant for this dashboard: any web page can make a browser send requests to loopback
- * under a name of its own (DNS rebinding).
- */
+/** Answers only requests for this dashboard: any web page can send some to loopback by its own name (DNS rebinding). */
 export function onlyOwnHost(host: string, port: number): MiddlewareHandler {
   const names = new Set(ownNames(host).map((name) => `${name}:${port}`));
   // Browsers omit the port of http.

@@ -35,12 +35,7 @@ async function pageText(artifacts: string, file: string): Promise<string | null>
   }
 }
 
-interface PageRequest {
-  readonly file: string;
-  readonly base?: string;
-}
-
-async function send(context: Context, artifacts: string, { file, base }: PageRequest): Promise<Response> {
+async function send(context: Context, artifacts: string, { file, base }: { file: string; base?: string }) {
   const kind = ours.exec(file)?.[1];
   const text = kind === undefined ? null : await pageText(artifacts, file);
   if (kind === undefined || text === null) {

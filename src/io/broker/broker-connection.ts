@@ -32,9 +32,8 @@ export function connectBroker(broker: Broker, log: BrokerLog, onReady: () => voi
     if (closed) return;
     if (away === null) {
       away = { since: Date.now(), said: lost };
-      log.warn(
-        `the broker at ${broker.where} is away since ${new Date(away.since).toISOString()}; running tools continue`,
-      );
+      const since = new Date(away.since).toISOString();
+      log.warn(`the broker at ${broker.where} is away since ${since}; running tools continue`);
     }
     // Each failed try to reconnect comes here again.
     if (mending) return;

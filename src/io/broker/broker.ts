@@ -17,10 +17,8 @@ export interface Broker {
   /** The same text without the broker's password, since a server may quote what it received. */
   hide(text: string): string;
   /**
-   * Writes once under the prefix. Throws CommandError 3 if that is refused, since otherwise `up` would wait for it
-   * unseen.
-   * `signal` stops waiting for a server that reads its data, and its reason is thrown.
-   * @returns how to connect to it from now on.
+   * Writes once under the prefix. Throws CommandError 3 if that is refused: otherwise `up` would wait for it unseen.
+   * `signal` stops waiting for a server that reads its data. Returns how to connect to it from now on.
    */
   reach(prefix: string, signal?: AbortSignal): Promise<RedisOptions>;
   /** Own broker only: starts it again if it has ended. */

@@ -189,19 +189,15 @@ interface Replacement {
 const atOnce = { stillDue: async () => true, isTime: () => true };
 
 /** A kept completed or failed job with this id would make add() a silent no-op, so it is removed first. */
-async function replaceUnlessPending(
-  queue: Queue,
-  jobId: string,
-  { stillDue, add, isTime }: Replacement,
-): Promise<void> {
-  const job = await queue.getJob(jobId);
+async function replaceUnlessPending(queue: Queue, id: string, { stillDue, add, isTime }: Replacement): Promise<void> {
+  const job = await queue.getJob(id);
   if (job !== undefined) {
     const jobState = await job.getState();
     // BullMQ delays by the time of day, so after a clock was set back it would wait for hours.
     if (jobState === 'delayed' && isTime()) return job.promote();
     if (pending.has(jobState)) return;
     if (!(await stillDue())) return;
-    await queue.remove(jobId);
+    await queue.remove(id);
   } else if (!(await stillDue())) return;
   await add();
 }

@@ -3,21 +3,15 @@ import { longestPause_s } from '../../core/run/retry.ts';
 import { eventId } from '../../events/events.ts';
 import type { WorkspaceConfig } from '../../events/workspace.ts';
 
-/** How much longer something that is due must wait. */
-export interface RetryClock {
-  /** ms, 0 means now. It is never more than the longest pause, whatever the clock of the machine is set to. */
-  remaining(due: Due): number;
-}
+export type RetryClock = ReturnType<typeof openRetryClock>;
 
-/**
- * A clock for the pauses before further attempts. The journal has them as a time of day for a later `up`. This process
- * measures them from the first call, so that a clock that is set back makes none of them longer.
- */
-export function openRetryClock(config: Pick<WorkspaceConfig, 'retry_pause_s'>): RetryClock {
+/** Measures the pauses between attempts from the first call: a clock that is set back makes none of them longer. */
+export function openRetryClock(config: Pick<WorkspaceConfig, 'retry_pause_s'>) {
   const longest_ms = longestPause_s(config) * 1000;
   const deadlines = new Map<string, number>();
   return {
-    remaining({ event, notBefore }) {
+    /** ms, 0 means now. It is never more than the longest pause, whatever the clock of the machine is set to. */
+    remaining({ event, notBefore }: Due): number {
       if (notBefore === null) return 0;
       const id = eventId(event);
       const byDate = Math.max(0, notBefore - Date.now());

@@ -32,8 +32,8 @@ async function generations({ folder, name }: ClaimPlace): Promise<Generation[]> 
 }
 
 /** The claim that counts, or undefined if there is none. */
-export const newestClaim = async (place: ClaimPlace): Promise<Generation | undefined> =>
-  (await generations(place)).at(-1);
+export type Newest = Generation | undefined;
+export const newestClaim = async (place: ClaimPlace): Promise<Newest> => (await generations(place)).at(-1);
 
 /** The content of a claim. Null if it is gone, damaged, or torn by a power cut: then no living process wrote it. */
 export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
@@ -41,11 +41,7 @@ export async function readClaim<T>(file: string, schema: z.ZodType<T>): Promise<
 }
 
 /** Links the draft as the generation after `newest`, and removes the older ones. Null if another process was faster. */
-export async function claimNext(
-  place: ClaimPlace,
-  newest: Generation | undefined,
-  draft: string,
-): Promise<Generation | null> {
+export async function claimNext(place: ClaimPlace, newest: Newest, draft: string): Promise<Generation | null> {
   const number = (newest?.number ?? 0) + 1;
   const file = join(place.folder, `${place.name}.${number}`);
   if (!(await linkNew(draft, file)) || (await newestClaim(place))?.number !== number) return null;

@@ -6,7 +6,7 @@ import { hasCode, nonce, readText } from '../disk/files.ts';
 import { cacheInTemp, userCache } from '../host/user-cache.ts';
 import { pause } from '../tool/settled.ts';
 import { isAlive, revokeTool, startedBy, stopTool } from '../tool/tool-process.ts';
-import { type ClaimPlace, claimNext, type Generation, newestClaim, readClaim } from './generations.ts';
+import { type ClaimPlace, claimNext, type Newest, newestClaim, readClaim } from './generations.ts';
 import { answers, listen, socketFolder } from './sockets.ts';
 
 /** One model-loading tool per user and machine: two models in memory make both slow, or end one of them. */
@@ -102,11 +102,7 @@ export async function askMachine(claim: MachineClaim): Promise<MachineAnswer> {
 }
 
 /** Listens, and links a file with our claim as the next generation. Null if another process was faster. */
-async function tryClaim(
-  place: ClaimPlace,
-  newest: Generation | undefined,
-  claim: MachineClaim,
-): Promise<MachineSlot | null> {
+async function tryClaim(place: ClaimPlace, newest: Newest, claim: MachineClaim): Promise<MachineSlot | null> {
   const own = nonce();
   const socket = join(await socketFolder(place.folder), `s.${own}`);
   const live = await listen(socket);

@@ -95,11 +95,7 @@ export async function claimWorkspace(state: string, moment = false): Promise<Cla
 const guard_ms = 2000;
 
 /** Restores a claim that was deleted or damaged while its owner lives: without it a second `up` would start. */
-function guardClaim(
-  state: string,
-  { number, file }: Generation,
-  content: { readonly socket: string },
-): { onLost(listener: () => void): void; close(): void } {
+function guardClaim(state: string, { number, file }: Generation, content: { readonly socket: string }) {
   const lost: (() => void)[] = [];
   const look = async (): Promise<void> => {
     const newest = await newestClaim(claimsOf(state));
@@ -111,7 +107,7 @@ function guardClaim(
   };
   // A full or missing disk is reported elsewhere. The next check tries again.
   const timer = setInterval(() => void look().catch(() => undefined), guard_ms).unref();
-  return { onLost: (listener) => void lost.push(listener), close: () => clearInterval(timer) };
+  return { onLost: (listener: () => void): void => void lost.push(listener), close: () => clearInterval(timer) };
 }
 
 /** The pid of the `up` that owns the workspace, or null if none is alive. */

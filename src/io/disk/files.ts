@@ -33,11 +33,8 @@ export const ifThere = <T>(value: T): ((error: unknown) => T) => ifCode(value, '
 export const listNames = (folder: string): Promise<string[]> => readdir(folder).catch(ifAbsent([]));
 
 /** True for a folder, or a link to one. */
-export const isFolder = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+export const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => null))?.isDirectory() === true;
 
 /** For `.catch`: adds the path to an error that lacks it, as with writes to an open file. */
 export const atPath =

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** sha256 (hex) of text. */
-export const textHash = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** sha256 (hex) of text, or of bytes. */
+export const textHash = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
 /** More than any model, adapter or run has: a link to the root of a disk must not lead to hashing all of it. */
 const mostFiles = 100_000;

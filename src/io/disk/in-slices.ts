@@ -3,10 +3,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 /** A queue's lock is renewed every few seconds, and a line on the terminal every 250 ms: neither is delayed by this. */
 const slice_ms = 20;
 
-/**
- * Works through items synchronously, and lets the event loop run every 20 ms. For thousands of small files this takes a
- * seventh of the CPU time of asynchronous reads (10,000 files: 0.1 s instead of 0.7 s).
- */
+/** Works through items synchronously, in slices: 10,000 small files take 0.1 s of CPU time, asynchronously 0.7 s. */
 export async function inSlices<T, R>(items: readonly T[], work: (item: T) => R): Promise<R[]> {
   const results: R[] = [];
   let since = performance.now();

@@ -8,9 +8,8 @@ import { hasCode, ifAbsent, ifCode } from './files.ts';
 /** Paths in manifests are untrusted data: an artifacts folder may come from another person, or contain a link. */
 
 /**
- * The path of something below `folder`, after checking that it really is there: neither `folder` itself, nor anything
- * on the way, nor the last part leads elsewhere by a link. Throws DamagedFile, or the file system's error (ENOENT if it
- * does not exist).
+ * The path of something that really is below `folder`: neither `folder` itself, nor anything on the way, nor the last
+ * part leads elsewhere by a link. Throws DamagedFile, or the file system's error (ENOENT if it does not exist).
  */
 export async function pathInside(folder: string, path: string): Promise<string> {
   const place = await parentInside(folder, path);
@@ -21,10 +20,7 @@ export async function pathInside(folder: string, path: string): Promise<string> 
 }
 
 /** The same for a regular file, with its stats. */
-export async function fileInside(
-  folder: string,
-  path: string,
-): Promise<{ readonly path: string; readonly stats: Stats }> {
+export async function fileInside(folder: string, path: string): Promise<{ path: string; stats: Stats }> {
   const found = await pathInside(folder, path);
   const stats = await lstat(found);
   if (!stats.isFile()) throw new DamagedFile(join(folder, path), 'it is not a regular file');
@@ -32,9 +28,8 @@ export async function fileInside(
 }
 
 /**
- * Deletes a file or folder below `folder`, and nothing else: the only way in which phasebox deletes below artifacts/. A
- * link is deleted as a link. What does not exist counts as deleted. Throws DamagedFile for a path that leads out of
- * `folder`.
+ * Deletes a file or folder below `folder`: the only way in which phasebox deletes below artifacts/. A link is deleted as
+ * a link. What does not exist counts as deleted. Throws DamagedFile for a path that leads out of `folder`.
  */
 export async function removeInside(folder: string, path: string): Promise<void> {
   const place = await parentInside(folder, path).catch(ifAbsent(null));

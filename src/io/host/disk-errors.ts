@@ -56,11 +56,7 @@ async function culpritOf(paths: readonly string[]): Promise<Owned | null> {
     const owned = await nearest(path);
     if (owned === null) continue;
     first ??= owned;
-    const isOpen = await access(owned.path, constants.R_OK | constants.W_OK).then(
-      () => true,
-      () => false,
-    );
-    if (!isOpen) return owned;
+    if ((await access(owned.path, constants.R_OK | constants.W_OK).catch(() => false)) === false) return owned;
   }
   return first;
 }

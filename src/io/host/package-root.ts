@@ -6,13 +6,8 @@ import type { Driver } from '../../events/drivers.ts';
 
 const manifest = z.object({ name: z.string(), version: z.string() });
 
-export interface PackageRoot {
-  readonly folder: string;
-  readonly version: string;
-}
-
 /** phasebox's own folder (python/, suites/, schemas/, templates/ lie in it) and version: the same from source and from the bundle. */
-export function packageRoot(): PackageRoot {
+export function packageRoot() {
   for (let folder = dirname(fileURLToPath(import.meta.url)); folder !== dirname(folder); folder = dirname(folder)) {
     const found = readPackage(join(folder, 'package.json'));
     if (found?.name === 'phasebox') return { folder, version: found.version };

@@ -3,10 +3,8 @@ const beat_ms = 1000;
 const jump_ms = 5000;
 
 /**
- * Measures how long this process did not run because the machine slept.
- *
- * Compares the wall clock between two ticks of a timer. The monotonic clock is no alternative: on macOS it continues
- * while the machine sleeps, and a timer that expired meanwhile fires at waking.
+ * Measures how long the machine slept, by the wall clock between two ticks of a timer. The monotonic clock continues on
+ * macOS while the machine sleeps, and a timer that expired meanwhile fires at waking.
  */
 export function watchSleep(now: () => number = Date.now) {
   let last = now();

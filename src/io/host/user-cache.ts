@@ -13,10 +13,7 @@ export async function userCache(): Promise<string> {
   return join(home, process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'phasebox');
 }
 
-/**
- * The same if there is no writable home folder. Other processes of this user must find it by its name, since they queue
- * for the machine there. Throws CommandError 3 if something else has that name in the shared temp folder.
- */
+/** The same without a writable home folder. All processes of this user share it. Throws CommandError 3 if taken. */
 export async function cacheInTemp(): Promise<string> {
   const path = join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`);
   await mkdir(path, { mode: 0o700 }).catch(ifThere(undefined));

@@ -16,8 +16,5 @@ export async function which(names: readonly string[], env?: NodeJS.ProcessEnv): 
   return null;
 }
 
-export const isExecutable = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+export const isExecutable = async (path: string): Promise<boolean> =>
+  (await access(path, constants.X_OK).catch(() => false)) !== false;

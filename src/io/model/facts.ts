@@ -36,12 +36,7 @@ export interface NoFacts {
 
 type Answer = { readonly facts: Facts } | NoFacts;
 
-interface StampedAnswer {
-  readonly answer: Answer;
-  readonly stamp: string;
-}
-
-const known = new Map<string, Promise<StampedAnswer>>();
+const known = new Map<string, ReturnType<typeof askStamped>>();
 
 /**
  * Versions and mlx_lm's training defaults of a Python (about 0.1 s, since nothing of mlx is imported). They are kept
@@ -60,7 +55,7 @@ export async function askFacts(python: string): Promise<Answer> {
   return answer;
 }
 
-async function askStamped(python: string): Promise<StampedAnswer> {
+async function askStamped(python: string) {
   const answer = await ask(python);
   return { answer, stamp: await stampOf(answer) };
 }
@@ -68,12 +63,8 @@ async function askStamped(python: string): Promise<StampedAnswer> {
 /** Changes when pip installs, updates or removes a package. */
 async function stampOf(answer: Answer): Promise<string> {
   const folders = 'facts' in answer ? (answer.facts.folders ?? []) : [];
-  const times = folders.map((folder) =>
-    stat(folder).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0, // removed: the next answer says so
-    ),
-  );
+  // A removed folder: the next answer says so.
+  const times = folders.map(async (folder) => (await stat(folder).catch(() => null))?.mtimeMs ?? 0);
   return (await Promise.all(times)).join();
 }
 

@@ -33,12 +33,7 @@ async function isSmall(folder: string): Promise<boolean> {
       const path = join(folder, name);
       if (name.endsWith('.safetensors')) return claimedHeader(path);
       // An unreadable file does not need a thread: reading it says why.
-      return name.endsWith('.json')
-        ? stat(path).then(
-            ({ size }) => size,
-            () => 0,
-          )
-        : 0;
+      return name.endsWith('.json') ? ((await stat(path).catch(() => null))?.size ?? 0) : 0;
     }),
   );
   return sizes.reduce((sum, size) => sum + size, 0) <= smallJson;

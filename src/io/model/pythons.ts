@@ -14,10 +14,7 @@ export interface PythonChoice {
   readonly config: { readonly python?: string | undefined };
 }
 
-/**
- * The user's own Python: phasebox.yaml (or PHASEBOX_PYTHON), .venv, VIRTUAL_ENV, PATH. Its path is not resolved: the
- * Python of a virtual environment is a link that must be called by its name.
- */
+/** The user's Python: phasebox.yaml (or PHASEBOX_PYTHON), .venv, VIRTUAL_ENV, PATH. Not resolved, as by `which`. */
 export async function findPython(workspace: PythonChoice): Promise<string> {
   const wanted = workspace.config.python;
   if (wanted !== undefined) {

@@ -37,10 +37,7 @@ const known = new Map<string, Rendered>();
 /** An `up` lives for months. What it forgets is read from disk. */
 const mostKnown = 200;
 
-/**
- * Renders prompts with chat templates, by python/render_prompts.py, with one result per job. One Python is started for
- * all that are not in the cache (about 2 s, without loading weights). Never throws.
- */
+/** Renders prompts, one result per job. One Python is started for all that are not in the cache (2 s). Never throws. */
 export async function renderPrompts(jobs: readonly RenderJob[], renderer: Renderer): Promise<Rendered[]> {
   try {
     const { versions } = await readFacts(renderer.python);

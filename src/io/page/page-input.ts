@@ -17,13 +17,8 @@ const shown = z.object({
   criteria: criteria.nullable().default(null),
 });
 
-interface Found {
-  readonly phases: readonly PhaseOnPage[];
-  readonly warnings: readonly string[];
-}
-
 /** Phases in order of acceptance. A record that cannot be read costs the page that phase's title, not the page. */
-export async function readPhases(artifacts: string): Promise<Found> {
+export async function readPhases(artifacts: string) {
   const phases: PhaseOnPage[] = [];
   const warnings: string[] = [];
   await inParallel(await subfolders(artifacts), async (name) => {
@@ -35,12 +30,8 @@ export async function readPhases(artifacts: string): Promise<Found> {
       if (phase !== name) throw new DamagedFile(path, `it is the record of phase ${phase}`);
       phases.push({ phase, accepted, runs, ...shown.parse(config) });
     } catch (error) {
-      const why =
-        error instanceof z.ZodError
-          ? z.prettifyError(error)
-          : error instanceof DamagedFile
-            ? error.reason
-            : String(error);
+      const reason = error instanceof DamagedFile ? error.reason : String(error);
+      const why = error instanceof z.ZodError ? z.prettifyError(error) : reason;
       warnings.push(`${path} cannot be read, so title, gate and outcomes of its phase are not shown: ${why}`);
     }
   });

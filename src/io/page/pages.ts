@@ -43,12 +43,10 @@ async function writeAnswersPage(artifacts: string, phase: PhaseOnPage, rows: rea
 const answersFile = (artifacts: string, { phase }: PhaseOnPage): string => join(artifacts, phase, 'answers.md');
 
 async function withAnswers(artifacts: string, phases: readonly PhaseOnPage[]): Promise<Set<string>> {
-  const found = await inParallel(phases, (phase) =>
-    stat(answersFile(artifacts, phase)).then(
-      (file) => (file.isFile() ? [phase.phase] : []),
-      () => [],
-    ),
-  );
+  const found = await inParallel(phases, async (phase) => {
+    const file = await stat(answersFile(artifacts, phase)).catch(() => null);
+    return file?.isFile() ? [phase.phase] : [];
+  });
   return new Set(found.flat());
 }
 
@@ -67,32 +65,23 @@ interface Workspace {
 }
 
 /**
- * Writes COMPARISON.md, how.md, runs.md, plots and answers.md from the files on disk, and HTML pages from these. Of
- * many runs it reads and shows the latest and the best. `only`: phases whose answers may have changed. Absent means
- * all.
+ * Writes COMPARISON.md, how.md, runs.md, plots and answers.md from the files on disk, and HTML from these. Of many runs
+ * it shows the latest and the best. `only`: phases whose answers may have changed. If absent, all.
  */
 export async function writePages(workspace: Workspace, only?: ReadonlySet<string>): Promise<Pages> {
   const { artifacts } = workspace;
   const { rows, damaged } = await readResults(artifacts);
   const { phases, warnings } = await readPhases(artifacts);
   const torn = damaged.map(({ line, why }) => `line ${line} of results.jsonl is left out: ${why}`);
-  const isDue = (phase: string): boolean => only === undefined || only.has(phase);
-  for (const phase of phases.filter(({ phase }) => isDue(phase))) {
+  const due = phases.filter(({ phase }) => only === undefined || only.has(phase));
+  for (const phase of due) {
     const done = rows.filter((row) => row.phase === phase.phase && row.status === 'done');
     await writeAnswersPage(artifacts, phase, done);
   }
   const { path, rendered, plots } = await writeTexts(workspace, { rows, phases, damaged: torn });
   const custody = { page: 'runs.md', markdown: renderLatestCustody(rows) };
-  const answers = await withAnswers(
-    artifacts,
-    phases.filter(({ phase }) => isDue(phase)),
-  );
-  const pages = [
-    { page: 'COMPARISON.md' },
-    { page: 'how.md' },
-    custody,
-    ...[...answers].map((phase) => ({ page: join(phase, 'answers.md') })),
-  ];
+  const answers = [...(await withAnswers(artifacts, due))].map((phase) => ({ page: join(phase, 'answers.md') }));
+  const pages = [{ page: 'COMPARISON.md' }, { page: 'how.md' }, custody, ...answers];
   await writeHtml(artifacts, pages, await drawPlots(artifacts, plots));
   return { path, rendered, warnings: [...torn, ...warnings] };
 }
@@ -108,10 +97,8 @@ async function writeTexts({ artifacts, state }: Workspace, known: PageRows) {
   const { rows, phases } = known;
   const all = groupRuns(rows, phases);
   const shown = new Map(selectForPage(rows, all).groups.map(({ phase }) => [phase.phase, phase]));
-  const scores = await readScores(
-    artifacts,
-    rows.filter(({ phase }) => shown.has(phase)),
-  );
+  const onPage = rows.filter(({ phase }) => shown.has(phase));
+  const scores = await readScores(artifacts, onPage);
   const groups = selectForPage(rows, groupRuns(rows, phases, scores.prompts)).groups;
   const plots = await planPlots(artifacts, {
     rows,

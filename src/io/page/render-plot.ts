@@ -24,10 +24,7 @@ textMetrics.width = (item, text): number => {
   return [...shown].reduce((sum, one) => sum + size * (widths.find(([known]) => known.test(one))?.[1] ?? 0.64), 0);
 };
 
-/**
- * Renders a Vega-Lite specification as SVG without scripts, transparent, light or dark like its viewer. `id` prefixes
- * its names, so that several can be in one page. The same specification gives the same bytes.
- */
+/** Renders a plot as SVG without scripts. `id` prefixes its names, since a page has several. The bytes are stable. */
 export async function renderPlot(spec: TopLevelSpec, id: string): Promise<string> {
   const view = new View(parse(compile(spec).spec), { renderer: 'none' });
   try {

@@ -91,10 +91,7 @@ function complaint(text: string): string {
   return (typeof error === 'string' ? error : text).slice(0, 500);
 }
 
-/**
- * GETs a page, or POSTs `body` as JSON. Not by fetch, which stops waiting when an answer takes 300 s: here `signal` is
- * the only limit.
- */
+/** GETs a page, or POSTs `body` as JSON. `signal` is the only limit: fetch stops waiting for an answer after 300 s. */
 export function send(url: string, signal: AbortSignal, body?: object): Promise<{ status: number; text: string }> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const posted = payload && {

@@ -62,10 +62,7 @@ const slowestLoad_bytes_s = 20e6;
 /** How long another server may answer on our port while our child neither reports that it lost the port nor gets it. */
 const strangerPatience_ms = 60_000;
 
-/**
- * Waits until the model is loaded and the server is verified to be ours.
- * @returns The nonce in the child's own log that verifies it, or null if the child lost its port to another process.
- */
+/** Waits for the model. Returns the nonce in the child's log that verifies it, or null if it lost its port. */
 async function awaitReady(child: Child, start: ServerStart): Promise<string | null> {
   const limit_ms = start.silence_ms ?? startSilence_ms + ((await filesBytes(start.model)) / slowestLoad_bytes_s) * 1000;
   const look = silenceWatch(child);
@@ -93,10 +90,7 @@ async function awaitReady(child: Child, start: ServerStart): Promise<string | nu
   }
 }
 
-/**
- * Requests a page with a name that exists nowhere else. mlx_lm's server logs every request in every version, and logs
- * it before it answers. So the name in our own child's log verifies that the answer was its own.
- */
+/** Requests a page with a unique name: mlx_lm logs it before it answers, so our child's log verifies the answer. */
 async function proveIdentity(child: Child): Promise<{ readonly nonce: string } | 'stranger' | 'none'> {
   const nonce = randomBytes(16).toString('hex');
   try {

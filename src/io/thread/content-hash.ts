@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, relative, sep } from 'node:path';
 import { filesBelow, textHash } from '../disk/hash.ts';
@@ -39,13 +38,9 @@ export async function fileHash(path: string): Promise<string> {
 }
 
 /** The same, always read from disk, without the kept hashes and names of blobs. */
-export async function freshHash(path: string): Promise<string> {
-  return readHash(path, (await stat(path)).size);
-}
+export const freshHash = async (path: string): Promise<string> => readHash(path, (await stat(path)).size);
 
 async function readHash(path: string, size: number): Promise<string> {
   if (size > inline_bytes) return runTask('hash', path, null);
-  return createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex');
+  return textHash(await readFile(path));
 }

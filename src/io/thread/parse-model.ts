@@ -23,14 +23,7 @@ import {
 
 export const indexFile = 'model.safetensors.index.json';
 /** One of these is enough. They are tried in this order. */
-const tokenizerFiles = [
-  'tokenizer.json',
-  'tokenizer.model',
-  'vocab.json',
-  'tiktoken.model',
-  'vocab.txt',
-  'tekken.json',
-];
+const tokenizers = ['tokenizer.json', 'tokenizer.model', 'vocab.json', 'tiktoken.model', 'vocab.txt', 'tekken.json'];
 const otherTokenizers = /\.tiktoken$|^(?:spiece|sentencepiece\.bpe)\.model$|^tokenization_\w+\.py$/;
 /** Read if they exist, though not JSON: a template that is an LFS pointer would be taught without an error. */
 const tokenizerExtras = ['tokenizer_config.json', 'chat_template.jinja'];
@@ -108,9 +101,8 @@ export async function parseShardNames(index: string): Promise<readonly string[]>
 }
 
 async function tokenizerFault(folder: string, names: readonly string[]): Promise<ModelFault | null> {
-  const file = tokenizerFiles.find((name) => names.includes(name)) ?? names.find((name) => otherTokenizers.test(name));
-  if (file === undefined)
-    return { kind: 'missing', problem: `${tokenizerFiles[0]}: not there, and no other tokenizer is` };
+  const file = tokenizers.find((name) => names.includes(name)) ?? names.find((name) => otherTokenizers.test(name));
+  if (file === undefined) return { kind: 'missing', problem: `${tokenizers[0]}: not there, and no other tokenizer is` };
   for (const name of [file, ...tokenizerExtras.filter((one) => names.includes(one))]) {
     const path = join(folder, name);
     const read = name.endsWith('.json') ? await readJson(path) : await readStart(path);

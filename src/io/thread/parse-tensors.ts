@@ -22,10 +22,7 @@ export const missing = (problem: string): { ok: false; fault: ModelFault } => ({
 
 /** Bytes of JSON that the main thread parses, in about 20 ms. A thread takes 100 ms to start. */
 export const smallJson = 2 ** 20;
-/**
- * The largest published models have 92,000 tensors. In the MLX format, where the experts of a layer are one tensor,
- * they have some thousands. More would block the event loop while they are transferred from a thread.
- */
+/** Published models have at most 92,000. More would block the event loop while they are transferred from a thread. */
 export const mostTensors = 100_000;
 export const tooManyTensors: ModelFault = { kind: 'form', problem: `more than ${mostTensors} tensors` };
 

@@ -20,10 +20,7 @@ const entry = new URL(isSource ? './worker.ts' : './thread.js', import.meta.url)
 /** When the tests run from source, a thread has to register tsx itself, since it does not inherit it. */
 const sourceCode = `import('tsx/esm/api').then(({ register }) => { register(); return import('${entry.href}'); });`;
 
-/**
- * Runs a task in a thread. Throws what the task throws, and TaskTimeout if it is silent for longer than the limit. A
- * `limit_ms` of null is for tasks that always end, such as reading a file of any size.
- */
+/** Runs a task in a thread. Throws its error, or TaskTimeout if it is silent for longer than the limit (null: none). */
 export function runTask<N extends TaskName>(
   name: N,
   input: TaskInput<N>,

@@ -5,10 +5,7 @@ import { expandWords } from '../host/home.ts';
 /** How a scorer ended: its output, or why there is none. */
 export type ScorerRun = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly why: string };
 
-/**
- * Runs a suite's scorer in this process: answers on stdin, scores from stdout. What it writes to stderr is shown on
- * ours, line by line, without control characters. There is no time limit, since it may ask a model of its own.
- */
+/** Runs a suite's scorer: answers on stdin, scores from stdout. No time limit: it may ask a model of its own. */
 export async function runScorer(
   command: readonly string[],
   options: { readonly cwd: string; readonly input: string },

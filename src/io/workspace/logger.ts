@@ -55,10 +55,7 @@ function screen(): (line: string) => void {
   };
 }
 
-/**
- * Appends lines, and renames the file when it is full. The path is opened again for each line, so that several
- * processes can write to one log: after a rotation by one of them, the next line of the others goes to the new file.
- */
+/** Appends lines. It is opened for each one: after a rotation, other processes must write to the new file too. */
 function logFile(options: LogOptions): (line: string) => void {
   const { folder, fileBytes = fileBytesDefault, files = filesDefault } = options;
   const path = join(folder, 'phasebox.log');
@@ -109,6 +106,4 @@ function rotate(folder: string, files: number): void {
   for (let n = files - 2; n >= 0; n -= 1) if (existsSync(name(n))) renameSync(name(n), name(n + 1));
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

@@ -16,10 +16,7 @@ const lastWords_ms = 200;
 
 export type Notifier = ReturnType<typeof openNotifier>;
 
-/**
- * The user's own `notify` command. It delays nothing, and its failure is only reported in the log. Without `argv` there
- * is no command, and nothing is ever started.
- */
+/** The user's `notify` command. It delays nothing, and its failure is only logged. Without `argv`, nothing starts. */
 export function openNotifier(argv: readonly string[] | undefined, cwd: string, log: Logger) {
   const closing = new AbortController();
   const ringing = new Set<Promise<void>>();

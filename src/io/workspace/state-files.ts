@@ -53,11 +53,7 @@ export async function writeBrokerNote(state: string, note: BrokerNote | null): P
 }
 
 /** .phasebox/control.json, kept in memory: only the owner of the workspace writes it. */
-export interface ControlStore {
-  now(): Control;
-  /** It is on the disk when this resolves. */
-  set(control: Control): Promise<void>;
-}
+export type ControlStore = Awaited<ReturnType<typeof openControl>>;
 
 const controlFile = (state: string): string => join(state, 'control.json');
 
@@ -68,14 +64,15 @@ export async function readControl(state: string): Promise<Control> {
 }
 
 /** Reads the file once, for the owner of the workspace. An unreadable file is renamed and reported to `warn`. */
-export async function openControl(state: string, warn: (text: string) => void): Promise<ControlStore> {
+export async function openControl(state: string, warn: (text: string) => void) {
   let current = await readControl(state).catch(async (error: unknown) => {
     warn(await moveAside(error));
     return atRest;
   });
   return {
     now: () => current,
-    async set(control) {
+    /** It is on the disk when this resolves. */
+    async set(control: Control): Promise<void> {
       if (JSON.stringify(control) === JSON.stringify(current)) return;
       await writeWhole(controlFile(state), `${JSON.stringify(control, null, 2)}\n`);
       current = control;
@@ -83,10 +80,7 @@ export async function openControl(state: string, warn: (text: string) => void): 
   };
 }
 
-/**
- * What commands of 0.2 left for an `up`, as files, in their order. Only regular files are read: anything else was put
- * there by hand, and stays. `unknown` has the names of files that are not requests.
- */
+/** Requests of commands of 0.2, as files, in order. `unknown` has the names of other files. Anything else stays. */
 export async function leftRequests(state: string) {
   const folder = join(state, 'requests');
   const entries = await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]));

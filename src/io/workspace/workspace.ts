@@ -47,7 +47,8 @@ export async function openWorkspace(folder: string, access: Access): Promise<Wor
 }
 
 const isWorkspace = async (folder: string): Promise<boolean> =>
-  (await isFolder(join(folder, '.phasebox'))) || (await isThere(join(folder, 'phasebox.yaml')));
+  (await isFolder(join(folder, '.phasebox'))) ||
+  (await lstat(join(folder, 'phasebox.yaml')).catch(() => null)) !== null;
 
 /** A wrong `cd` must not lead to an empty night, so a workspace further up is named and not used. */
 async function notAWorkspace(root: string): Promise<string> {
@@ -129,9 +130,3 @@ function withoutInFlight(yaml: Mapping): { value: Mapping; findings: Finding[]; 
     'one run is started at a time: only one can use the GPU, and two would be measured in turns; delete this key';
   return { value, findings: [{ path: ['in_flight'], message, seen }], warnings: [] };
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );

@@ -19,10 +19,7 @@ export const carriedFiles = (stage: StageName): readonly string[] => stages[stag
 export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
   answersHold(code) ? carriedFiles(stage) : [];
 
-/**
- * Moves what the latest earlier attempt left into a new attempt's folder, unless something else is in the place of its
- * files. Doing so twice is harmless. Returns the attempt that it came from.
- */
+/** Moves what the latest intact attempt left to a new one's folder. Returns its number. Twice is harmless. */
 export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
   const names = stages[stage].carries?.moved ?? [];
   const main = names.at(-1);

@@ -45,22 +45,16 @@ export async function recordFailure(
   const retryAt = pause === null ? null : Date.now() + pause * 1000;
   // Before anything is written: this attempt's own outputs may have filled the disk.
   if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);
-  await owner.runStore.append(stored, {
-    event: 'failed',
-    at: now(),
-    stage: event.stage,
-    attempt: event.attempt,
-    code: error.code,
-    message: error.message,
-    log,
-    seconds,
-    retry_at: retryAt === null ? null : new Date(retryAt).toISOString(),
-  });
-  const where = { run: event.run, stage: event.stage, attempt: event.attempt, code: error.code };
+  const { run, stage } = event;
+  const place = { stage, attempt: event.attempt };
+  const { code, message } = error;
+  const retry_at = retryAt === null ? null : new Date(retryAt).toISOString();
+  await owner.runStore.append(stored, { event: 'failed', at: now(), ...place, code, message, log, seconds, retry_at });
+  const where = { run, ...place, code };
   if (error.code === 'CANCELLED') owner.log.info(where, error.message);
   else {
     owner.log.error({ ...where, err: error }, error.message);
-    owner.notice({ kind: 'failed', stored, stage: event.stage, code: error.code, message: error.message, retryAt });
+    owner.notice({ kind: 'failed', stored, stage: event.stage, code, message, retryAt });
   }
   await keepOnly(dir, kept);
   const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });
@@ -94,15 +88,10 @@ async function newestTail(dir: string): Promise<string[]> {
 }
 
 /**
- * Ends the current attempt of a run that is not busy: its tools are stopped, its bytes freed, and its end journaled
- * with `code`, so that its number is not used again. Returns the folders of tools that could not be verified to be
- * ours.
+ * Ends the current attempt of a run that is not busy: its tools are stopped, its bytes freed, and its end is journaled
+ * with `code`, so that its number is not used again. Returns the folders of tools that were not verified to be ours.
  */
-export async function closeAttempt(
-  owner: Owner,
-  stored: StoredRun,
-  code: 'CANCELLED' | 'STOPPED',
-): Promise<readonly string[]> {
+export async function closeAttempt(owner: Owner, stored: StoredRun, code: 'CANCELLED' | 'STOPPED'): Promise<string[]> {
   const state = await owner.runStore.state(stored);
   const next = attemptDue(state);
   if (next === null) return [];

@@ -109,12 +109,8 @@ async function attemptStage(
   try {
     await refuseOdd(dir, event.stage);
     const made = await work(runtime, stage, attempt);
-    const manifest = await describe(runtime, attempt, {
-      made,
-      began,
-      seconds: seconds(),
-      peak_bytes: await peak.stop(),
-    });
+    const facts = { made, began, seconds: seconds(), peak_bytes: await peak.stop() };
+    const manifest = await describe(runtime, attempt, facts);
     if (isCancelled(runtime.signal)) throw new StageError('CANCELLED', event.stage);
     await commit(dir, join(stored.folder, stageFolder(event.stage)), manifest);
   } catch (error) {
@@ -163,10 +159,7 @@ async function tellCommitted(
 }
 
 /** When this attempt began (ms since 1970), and the seconds that it worked under processes of `up` that have ended. */
-async function takeOver(
-  runtime: Runtime,
-  { stored, event, dir }: Attempt,
-): Promise<{ readonly began: number; readonly worked: number }> {
+async function takeOver(runtime: Runtime, { stored, event, dir }: Attempt): Promise<{ began: number; worked: number }> {
   const { stage, attempt } = event;
   const journal = await runtime.runStore.journal(stored);
   const worked = await workedSoFar(journal, event, dir);

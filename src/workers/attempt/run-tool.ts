@@ -80,11 +80,7 @@ function toolLines(
  * The exit code. If `onLine` throws, the tool is stopped and the error is thrown to the caller. When `up` stops, the
  * tool is stopped, or (detach) continues: then this throws, and the next `up` resumes the tool in the same folder.
  */
-async function watchTool(
-  running: RunningTool,
-  signal: AbortSignal,
-  onLine?: (line: string) => void,
-): Promise<number | null> {
+async function watchTool(running: RunningTool, signal: AbortSignal, onLine: Tool['onLine']): Promise<number | null> {
   let leave: () => void = () => undefined;
   const left = new Promise<never>((_resolve, reject) => {
     leave = () => {

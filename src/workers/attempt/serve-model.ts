@@ -49,9 +49,9 @@ function noted({ notes }: Attempt, name: string, { nonce, ask }: RunningServer):
 }
 
 /**
- * The date that chat templates see in every run of a phase: that of the phase's first acceptance. So a night over
- * midnight, and a seed that is added a week later, have the same prompts. If phase.json is damaged, the run's own date
- * is used, with a warning. Throws system errors: another date would silently be another evaluation.
+ * The date that chat templates see in every run of a phase: that of its first acceptance, so that a night over midnight
+ * and a seed that is added a week later have the same prompts. If phase.json is damaged, it is the run's own date, with
+ * a warning. Throws system errors: another date would silently be another evaluation.
  */
 export async function promptDateOf({ folder, run }: StoredRun, warn: (text: string) => void): Promise<string> {
   const own = promptDate(run.accepted);

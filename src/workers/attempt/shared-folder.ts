@@ -15,11 +15,8 @@ import { answersHold } from './carry-over.ts';
  * artifacts/base/<key>, made and committed unless it, or one of the `older` keys, exists and is valid. What an earlier
  * try left is resumed: the key says what it was made from. Throws what `make` throws.
  */
-export async function makeShared(
-  artifacts: string,
-  key: string,
-  { make, holds, older = [] }: SharedWork,
-): Promise<string> {
+export async function makeShared(artifacts: string, key: string, work: SharedWork): Promise<string> {
+  const { make, holds, older = [] } = work;
   const manifestOf = (folder: string): Promise<string | null> => readText(join(folder, 'manifest.json'));
   for (const folder of [key, ...older].map((one) => sharedFolder(artifacts, one)))
     if (readSharedManifest(await manifestOf(folder)) !== null && (await holds(folder))) return folder;

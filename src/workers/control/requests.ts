@@ -12,6 +12,7 @@ import {
 } from '../../core/run/control.ts';
 import { attemptDue, standing } from '../../core/run/due.ts';
 import type { ControlRequest, Outcome } from '../../events/request.ts';
+import type { StageName } from '../../events/stages.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { endServer } from '../../io/broker/own-server.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
@@ -22,15 +23,13 @@ import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
+type Leave = (() => void) | null;
+
 /**
  * Handles a command's request, as the owner of the workspace. `leave` is how `up` stops on request. If it is null there
  * is no `up`, so tools that were left are stopped here. Errors are results for the command to report.
  */
-export async function handleRequest(
-  owner: Owner,
-  request: ControlRequest,
-  leave: (() => void) | null,
-): Promise<readonly Outcome[]> {
+export async function handleRequest(owner: Owner, request: ControlRequest, leave: Leave): Promise<readonly Outcome[]> {
   const outcomes = await outcomesOf(owner, request, leave);
   owner.log.info({ request, outcomes }, 'request handled');
   return outcomes;
@@ -44,11 +43,7 @@ export async function handleLeft(owner: Owner): Promise<void> {
   await remove();
 }
 
-async function outcomesOf(
-  owner: Owner,
-  request: ControlRequest,
-  leave: (() => void) | null,
-): Promise<readonly Outcome[]> {
+async function outcomesOf(owner: Owner, request: ControlRequest, leave: Leave): Promise<readonly Outcome[]> {
   try {
     await owner.runStore.refresh();
     if (request.kind !== 'stop') return await meet(owner, request);
@@ -92,11 +87,7 @@ async function cancelAll(owner: Owner, own: readonly StoredRun[]): Promise<Outco
   return outcomes.sort((a, b) => names.indexOf(a.about ?? '') - names.indexOf(b.about ?? ''));
 }
 
-async function retryAll(
-  owner: Owner,
-  own: readonly StoredRun[],
-  stage: Extract<ControlRequest, { kind: 'retry' }>['stage'],
-): Promise<Outcome[]> {
+async function retryAll(owner: Owner, own: readonly StoredRun[], stage: StageName | null): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const stored of own) outcomes.push(await retryRun(owner, stored, stage));
   const back = await returnDependants(owner, new Set(own.map(({ run }) => run.run)));
@@ -123,14 +114,10 @@ async function resume(owner: Owner, target: Target | null, own: readonly StoredR
   const runs = owner.runStore.all().map(({ run }) => run);
   await owner.control.set(resumed(before, target, runs));
   const after = owner.control.now();
-  const outcomes: Outcome[] = [
-    { about: target?.name ?? null, did: after === before ? 'not_paused' : 'resumed', detail: null },
-  ];
-  if (target === null)
-    return [
-      ...outcomes,
-      ...after.pauses.map(({ name }): Outcome => ({ about: name, did: 'still_paused', detail: name })),
-    ];
+  const did = after === before ? 'not_paused' : 'resumed';
+  const outcomes: Outcome[] = [{ about: target?.name ?? null, did, detail: null }];
+  const still = after.pauses.map(({ name }): Outcome => ({ about: name, did: 'still_paused', detail: name }));
+  if (target === null) return [...outcomes, ...still];
   const open = own.find(({ run }) => !owner.rows.has(run.run) && holdOf(after, run) !== null);
   if (open === undefined) return outcomes;
   const hold = holdOf(after, open.run);
@@ -143,11 +130,8 @@ async function prioritize(owner: Owner, own: readonly StoredRun[]): Promise<Outc
   const waiting = all.filter((stored) => standings.get(stored) === 'waiting');
   const names = new Set(own.filter((stored) => waiting.includes(stored)).map(({ run }) => run.run));
   if (names.size === 0) return own.map(({ run }) => ({ about: run.run, did: 'nothing_waits', detail: null }));
-  const control = prioritized(
-    owner.control.now(),
-    names,
-    waiting.map(({ run }) => run),
-  );
+  const queued = waiting.map(({ run }) => run);
+  const control = prioritized(owner.control.now(), names, queued);
   await owner.control.set(control);
   return [...names].flatMap((name): Outcome[] => {
     const run = all.find((stored) => stored.run.run === name)?.run;
@@ -157,10 +141,7 @@ async function prioritize(owner: Owner, own: readonly StoredRun[]): Promise<Outc
   });
 }
 
-async function standingsOf(
-  owner: Owner,
-  all: readonly StoredRun[],
-): Promise<Map<StoredRun, ReturnType<typeof standing>>> {
+async function standingsOf(owner: Owner, all: readonly StoredRun[]) {
   const found = await inParallel(all, async (stored) => {
     const hasRow = owner.rows.has(stored.run.run);
     return [stored, hasRow ? 'over' : standing(await owner.runStore.journal(stored), hasRow)] as const;
@@ -175,11 +156,8 @@ export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
     const { run } = stored.run;
     if (owner.rows.has(run) || !(await hasLiveTool(stored.folder))) continue;
     const held = await closeAttempt(owner, stored, 'STOPPED');
-    outcomes.push(
-      held.length > 0
-        ? { about: run, did: 'held', detail: held.join(', ') }
-        : { about: run, did: 'stopped', detail: null },
-    );
+    if (held.length > 0) outcomes.push({ about: run, did: 'held', detail: held.join(', ') });
+    else outcomes.push({ about: run, did: 'stopped', detail: null });
   }
   await endTools(join(owner.workspace.state, 'downloads'));
   if (await endServer(owner.workspace.state)) outcomes.push({ about: null, did: 'broker_stopped', detail: null });

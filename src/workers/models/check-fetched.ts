@@ -19,9 +19,8 @@ import { emitDue } from '../attempt/run-stage.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
 
 /**
- * Checks of fetched models, in the background: they start Python, which takes seconds or hangs, and the queue does not
- * wait for them. One at a time, since the seeds of a phase need the same check. `onChange` is called when a run may start
- * or has failed.
+ * Checks of fetched models, in the background: they start Python, which takes seconds or hangs. One at a time, since
+ * the seeds of a phase need the same check. `onChange` is called when a run may start or has failed.
  */
 export function startChecks(runtime: Runtime, onChange: () => Promise<void>) {
   const { signal, log } = runtime;
@@ -66,10 +65,10 @@ async function isUnchecked({ runStore, rows }: Runtime, stored: StoredRun): Prom
   return isWaiting && !journal.some((line) => line.event === 'fetched');
 }
 
-type Checked =
+type Decided =
   | { readonly kind: 'usable'; readonly revision: string | null; readonly warnings: readonly string[] }
-  | { readonly kind: 'lacking' }
   | { readonly kind: 'refused'; readonly error: StageError };
+type Checked = Decided | { readonly kind: 'lacking' };
 
 /** Never throws: an unreadable model is a fault of the runs that need it. */
 async function look(runtime: Runtime, stored: StoredRun, mayLack: boolean): Promise<Checked> {
@@ -86,11 +85,7 @@ async function look(runtime: Runtime, stored: StoredRun, mayLack: boolean): Prom
 }
 
 /** From `fetched` on, the run stays at this commit. */
-async function record(
-  runtime: Runtime,
-  stored: StoredRun,
-  checked: Exclude<Checked, { kind: 'lacking' }>,
-): Promise<void> {
+async function record(runtime: Runtime, stored: StoredRun, checked: Decided): Promise<void> {
   const { runStore, log } = runtime;
   const { run, model } = stored.run;
   if (checked.kind === 'refused') {
@@ -159,14 +154,10 @@ function refusalOf(findings: readonly Finding[]): StageError | null {
 }
 
 /** Checks the model's headers, and whether the installed mlx_lm can load it. */
-async function modelRefusal(
-  run: Run,
-  lookups: Lookups,
-  { folder, model: content }: Fetched,
-): Promise<StageError | null> {
+async function modelRefusal(run: Run, lookups: Lookups, { folder, model: read }: Fetched): Promise<StageError | null> {
   const { source = folder, revision = null } = run.model ?? {};
   const found = { found: true, folder, revision: revision ?? 'main' } as const;
-  const model = { source, revision, found, folder: content };
+  const model = { source, revision, found, folder: read };
   const fault = await faultOf(model, lookups, run.settings.train?.trust_remote_code === true);
   if (fault === null) return null;
   const { message, hint } = faultFinding(fault, model, []);

@@ -89,11 +89,9 @@ export function startFetcher(runtime: Runtime, onChange: () => Promise<void>) {
 
 /** True also for an unreadable model: its check reports why. */
 async function mayBeHere({ runStore, workspace }: Runtime, stored: StoredRun): Promise<boolean> {
-  const found = findBaseModel(stored.run, await runStore.journal(stored), workspace.root);
-  return found.then(
-    (model) => model?.found === true,
-    () => true,
-  );
+  const journal = await runStore.journal(stored);
+  const model = await findBaseModel(stored.run, journal, workspace.root).catch(() => 'unreadable' as const);
+  return model === 'unreadable' || model?.found === true;
 }
 
 /** The model that may be tried first, in order of arrival. */

@@ -84,11 +84,7 @@ function finalModel(stored: StoredRun): RemovableModel | null {
   return { stored, stage, path, removed: isRemoved(manifest, path) };
 }
 
-function userOf(
-  { runStore }: Owner,
-  stored: StoredRun,
-  row: Pick<ModelUser, 'status' | 'score'> | undefined,
-): ModelUser {
+function userOf({ runStore }: Owner, stored: StoredRun, row?: Pick<ModelUser, 'status' | 'score'>): ModelUser {
   const { run, phase, number, settings } = stored.run;
   const lineage = runStore.lineage(stored);
   const makers = [lineage.made('quantize'), lineage.made('fuse')].filter((maker) => maker !== undefined);
@@ -106,8 +102,6 @@ async function remove({ log }: Owner, { stored, stage, path, removed }: Removabl
   const folder = join(stored.folder, stageFolder(stage), path);
   if (removed && (await listNames(folder)).length === 0) return;
   const bytes = await removeOutputs(stored.folder, stage, { paths: [path], at: now() });
-  log.info(
-    { run: stored.run.run, stage, bytes },
-    `final model removed (keep_model: ${stored.run.settings.cleanup.keep_model})`,
-  );
+  const rule = stored.run.settings.cleanup.keep_model;
+  log.info({ run: stored.run.run, stage, bytes }, `final model removed (keep_model: ${rule})`);
 }

@@ -9,23 +9,13 @@ import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
 import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
 
 /** Starts queued runs, one at a time: the next when the previous one has its row. */
-export interface Admission {
-  /** Starts the next run if the disk shows that none is working. It can be called at any time. */
-  open(): Promise<void>;
-  /** The same, and checks that the job that admits the next run still exists. Throws the broker's error. */
-  ensure(): Promise<void>;
-  /** True if there are runs without a row, and only pauses keep them from continuing. */
-  isHeldBack(): Promise<boolean>;
-  /** A run has its row: the next one may start after this pause, in seconds. */
-  openAfter(pause_s: number): Promise<void>;
-  close(): Promise<void>;
-}
+export type Admission = ReturnType<typeof startAdmission>;
 
 /**
  * The `runs` worker is paused unless the next run may start. Its job does not name a run: the first queued one is
  * chosen from the disk, so that neither a lost nor a doubled job can change the order.
  */
-export function startAdmission(runtime: Runtime): Admission {
+export function startAdmission(runtime: Runtime) {
   const { bus, runStore } = runtime;
   let consumer: Consumer | null = null;
   const fetcher = startFetcher(runtime, () => open());
@@ -57,16 +47,20 @@ export function startAdmission(runtime: Runtime): Admission {
     void open().catch((error: unknown) => runtime.log.error({ err: error }, 'admission failed'));
   consumer = bus.consume('runs', admit);
   return {
+    /** Starts the next run if the disk shows that none is working. It can be called at any time. */
     open,
+    /** The same, and checks that the job that admits the next run still exists. Throws the broker's error. */
     ensure: () => openBy(bus.ensureAdmission),
+    /** True if there are runs without a row, and only pauses keep them from continuing. */
     isHeldBack: () => heldBack(runtime, fetcher),
-    async openAfter(pause_s) {
+    /** A run has its row: the next one may start after this pause, in seconds. */
+    async openAfter(pause_s: number): Promise<void> {
       if (pause_s === 0) return open();
       coolUntil = performance.now() + pause_s * 1000;
       clearTimeout(cooling);
       cooling = setTimeout(openSoon, pause_s * 1000);
     },
-    close() {
+    close(): Promise<void> {
       clearTimeout(cooling);
       return fetcher.close();
     },
@@ -133,10 +127,7 @@ async function heldBack(runtime: Runtime, models: Fetcher): Promise<boolean> {
   return moving === 0 && lost.length === 0 && (next === null || !mayStart(runtime, busy));
 }
 
-async function readinessOf(
-  runtime: Runtime,
-  stored: StoredRun,
-): Promise<ReturnType<typeof readiness> | { kind: 'ready' }> {
+async function readinessOf(runtime: Runtime, stored: StoredRun): Promise<ReturnType<typeof readiness>> {
   const branch = branchOf(stored.run);
   return branch === null ? { kind: 'ready' } : readiness(branch, await sourceOf(runtime, branch));
 }

@@ -22,10 +22,7 @@ interface Parts {
 
 export type Reconciler = ReturnType<typeof startReconciler>;
 
-/**
- * Repairs the queues: the disk decides, and the broker may be emptied at any time. One pass at a time: every 5 s, at once
- * if jobs may have been lost, and every second while the broker accepts nothing.
- */
+/** Repairs the queues from the disk: every 5 s, at once if jobs may be lost, each second while none are accepted. */
 export function startReconciler(parts: Parts) {
   const { runtime, trouble } = parts;
   let running: Promise<void> | null = null;

@@ -1,10 +1,7 @@
 import type { LeftOut, StoredRun } from '../../io/artifacts/run-store.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-/**
- * Reports what was found in artifacts/ apart from usable runs, each thing once. The result is called with the runs whose
- * folder disappeared, and ends the work for them.
- */
+/** Reports unusable things in artifacts/, each once, and ends the work for the runs whose folder is `gone`. */
 export function reportStore(runtime: Runtime): (gone: readonly StoredRun[]) => void {
   const reported = new Set<string>();
   return (gone) => {

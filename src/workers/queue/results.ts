@@ -66,10 +66,7 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
   });
 }
 
-/**
- * If a row was removed from results.jsonl while this process lives, it is due again and is made from its run's folder.
- * Only then is the file read, and the set of rows compared with it.
- */
+/** Writes the row, and notices rows that were removed from results.jsonl meanwhile: they are due again. */
 async function writeOwnRow(owner: Owner, row: Row, order: (run: string) => number): Promise<void> {
   // From before the writing: a row that is written meanwhile is not missing.
   const before = [...owner.rows];

@@ -27,15 +27,10 @@ export interface PageParts {
 }
 
 /** Keeps the comparison and the pages next to it up to date, after the rows and without delaying them. */
-export interface PageWriter {
-  /** The rows of a phase changed. */
-  changed(phase: string): void;
-  /** Writes what is still due, then stops. */
-  close(): Promise<void>;
-}
+export type PageWriter = ReturnType<typeof openPageWriter>;
 
 /** The pages follow a row within a second, and more rows every 10 s. One writing at a time, in its own process. */
-export function openPageWriter(parts: PageParts): PageWriter {
+export function openPageWriter(parts: PageParts) {
   const { pace = { quiet_ms, again_ms, busy_ms } } = parts;
   const due = new Set<string>();
   /** What a permanent error kept from being written: it waits for the next row. */
@@ -72,12 +67,14 @@ export function openPageWriter(parts: PageParts): PageWriter {
     timer = setTimeout(() => void start(), Math.max(pace.quiet_ms, notBefore - performance.now()));
   };
   return {
-    changed(phase) {
+    /** The rows of a phase changed. */
+    changed(phase: string): void {
       for (const one of [phase, ...behind]) due.add(one);
       behind.clear();
       soon();
     },
-    async close() {
+    /** Writes what is still due, then stops. */
+    async close(): Promise<void> {
       closing = true;
       clearTimeout(timer);
       await writing;

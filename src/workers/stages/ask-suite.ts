@@ -31,10 +31,7 @@ interface Question {
   readonly repeat: number;
 }
 
-/**
- * Sends every prompt as often as `repeats` says, `concurrency` at once, and appends each answer as it arrives. Prompts
- * whose answers are already in the file are not sent again.
- */
+/** Sends each prompt `repeats` times, `concurrency` at once, except those whose answers are already in the file. */
 export async function askSuite(context: StageContext, suiteRun: SuiteRun): Promise<readonly Answer[]> {
   const { settings } = suiteRun.setup;
   const questions = questionsOf(suiteRun.setup);

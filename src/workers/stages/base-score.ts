@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
@@ -7,7 +6,7 @@ import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { EvalSetup } from './ask-suite.ts';
-import { type Pinned, pinSetup } from './eval-parts.ts';
+import { type Pinned, pinSetup, sha256 } from './eval-parts.ts';
 import { scoreModel, withServer } from './score-model.ts';
 import type { ModelServer, StageContext } from './stage.ts';
 
@@ -31,11 +30,7 @@ export async function measureBase(context: StageContext, setup: EvalSetup): Prom
     context.input('base', model);
     // Rendered with its own tokenizer: that of the fused model may render another prompt.
     const pinned = await pinSetup(context, setup, context.baseModel);
-    const keyOf = (identity: string): string =>
-      createHash('sha256')
-        .update(model + identity)
-        .digest('hex')
-        .slice(0, 12);
+    const keyOf = (identity: string): string => sha256(model + identity).slice(0, 12);
     const key = keyOf(pinned.identity);
     const folder = await context.shared(key, {
       make: (dir) => make(context, setup, { dir, key, model, pinned }),
@@ -75,18 +70,14 @@ async function make(context: StageContext, setup: EvalSetup, { dir, key, model, 
   context.log('scoring the base model (once per model and eval identity)');
   await context.proveInput(context.baseModel);
   let probed: Probe | null = null;
-  const { overall, strict, categories, strict_categories } = await scoreModel(
-    context,
-    { ...setup, tokens: pinned.rendering?.tokens },
-    {
-      // Seed 0: the same base for every run, whatever its own seed is.
-      ...{ server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 },
-      // First of all, as for an adapter: a server that has answered before rounds differently.
-      async first(server) {
-        probed = await askProbe(server, setup);
-      },
-    },
-  );
+  // Seed 0: the same base for every run, whatever its own seed is.
+  const seat = { server: 'base', prefix: 'base-', dir, model: context.baseModel, adapter: null, seed: 0 };
+  // First of all, as for an adapter: a server that has answered before rounds differently.
+  const first = async (server: ModelServer): Promise<void> => {
+    probed = await askProbe(server, setup);
+  };
+  const asked = { ...setup, tokens: pinned.rendering?.tokens };
+  const { overall, strict, categories, strict_categories } = await scoreModel(context, asked, { ...seat, first });
   const file: BaseFile = {
     base: { key, overall, strict, categories, strict_categories },
     model,

@@ -13,7 +13,7 @@ import {
 import type { EvalSetup } from './ask-suite.ts';
 import type { StageContext } from './stage.ts';
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** Everything that can change a score apart from the weights, by content. */
 export interface Pinned {
@@ -37,10 +37,7 @@ export async function pinSetup(context: StageContext, setup: EvalSetup, model: s
   return { parts, identity, olderIdentities, rendering };
 }
 
-/**
- * Identities under which an earlier attempt asked exactly these prompts: this one, and those of earlier versions. A
- * template with a clock is the exception, since they used the current date.
- */
+/** Identities of attempts with the same prompts. Earlier versions gave templates with a clock the current date. */
 export function identitiesUnderWay({ identity, olderIdentities, rendering }: Pinned): readonly string[] {
   const isDated = rendering !== null && rendering.dated !== null;
   return isDated ? [identity] : [identity, ...olderIdentities];
@@ -50,9 +47,8 @@ export type Facts = Readonly<Record<string, unknown>>;
 const askedFile = 'asked.json';
 
 /**
- * Records what the kept answers or figures belong to: the first of `facts`. Those of an earlier attempt only count if
- * all of it is the same, or what an earlier version recorded of the same (the others). If they do not, `restart`
- * removes them, and the result is true.
+ * Records what the kept answers or figures belong to: the first of `facts`. The others are how earlier versions
+ * recorded the same. If an earlier attempt recorded none of them, `restart` removes its answers, and the result is true.
  */
 export async function pinFacts(
   context: StageContext,
@@ -90,18 +86,12 @@ async function commandFiles(context: StageContext, setup: EvalSetup): Promise<Re
 
 /** Null if it does not exist, or is a folder: most words of a command are not files. */
 async function fileHash(context: StageContext, path: string): Promise<string | null> {
-  const folder = await context.list(path).then(
-    () => true,
-    () => false,
-  );
-  return folder ? null : context.hash(path).catch(() => null);
+  const names = await context.list(path).catch(() => null);
+  return names === null ? context.hash(path).catch(() => null) : null;
 }
 
-async function renderSuite(
-  context: StageContext,
-  { suite, settings }: EvalSetup,
-  model: string,
-): Promise<Rendering | null> {
+async function renderSuite(context: StageContext, setup: EvalSetup, model: string): Promise<Rendering | null> {
+  const { suite, settings } = setup;
   if (settings.engine?.server === false) return null;
   const [rendered] = await context.render([{ model, requests: renderRequests(suite, settings) }]);
   if (rendered?.ok !== true) {

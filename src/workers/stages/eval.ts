@@ -32,18 +32,13 @@ async function pinAnswers(context: StageContext, pinned: Pinned, { hashes }: Ser
   });
 }
 
+const noLogprobs = 'the model server sends no logprobs, so it cannot be verified that the adapter has an effect';
+
 /** mlx_lm's server was known to ignore --adapter-path silently. Its score would be the base's. */
 export function refuseIdleAdapter(base: Probe | null, own: Probe | null): void {
-  if (base === null || own === null)
-    throw new StageError(
-      'TOOL_FAILED',
-      'the model server sends no logprobs, so it cannot be verified that the adapter has an effect',
-    );
-  if (sameProbe(base, own))
-    throw new StageError(
-      'ADAPTER_IGNORED',
-      `${own.length} tokens compared, the most likely of each and their probabilities`,
-    );
+  if (base === null || own === null) throw new StageError('TOOL_FAILED', noLogprobs);
+  const compared = `${own.length} tokens compared, the most likely of each and their probabilities`;
+  if (sameProbe(base, own)) throw new StageError('ADAPTER_IGNORED', compared);
 }
 
 /** Whether the run's adapter adds zero to every layer, which is reported. Null if it has none. */
@@ -75,14 +70,10 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     const proves = served.adapter !== null && idle !== true;
     const base = proves ? (measured?.probe ?? (await probeBase(context, setup))) : null;
     const first = async (server: ModelServer): Promise<void> => refuseIdleAdapter(base, await askProbe(server, setup));
-    const score = await scoreModel(
-      context,
-      { ...setup, tokens: rendering?.tokens },
-      {
-        ...{ server: 'server', prefix: '', dir: context.dir, seed: context.run.seed },
-        ...{ model: served.model, adapter: served.adapter, first: proves ? first : null },
-      },
-    );
+    const asked = { ...setup, tokens: rendering?.tokens };
+    const seat = { server: 'server', prefix: '', dir: context.dir, seed: context.run.seed };
+    const { model, adapter } = served;
+    const score = await scoreModel(context, asked, { ...seat, model, adapter, first: proves ? first : null });
     await tidyServed(served, context);
     const cost = await measureCost(context, made, { setup, file: join(context.dir, answersFile) });
     return {

@@ -18,8 +18,7 @@ const report = z.object(cost.shape);
 
 /**
  * What fusing and quantizing cost the run's adapter, measured when all answers (absolute path of answers.jsonl) exist.
- * Null if nothing was fused, if `eval.cost` is false, or if it could not be measured: then a warning says why, since it
- * must not fail a run. Figures that suggest a loss lead to a warning.
+ * Null if nothing was fused, or `eval.cost` is false. A failure must not fail the run: it is a warning, and null.
  */
 export async function measureCost(
   context: StageContext,
@@ -33,13 +32,8 @@ export async function measureCost(
     await writeAnswers(context, setup, file);
     context.input('base', await context.hash(context.baseModel));
     context.input('adapter', await context.hash(adapter.weights));
-    const call = {
-      adapter: adapter.folder,
-      weights: adapter.file,
-      final: fused.final,
-      data: await dataOf(context),
-      train: completeTrain(context.run),
-    };
+    const [data, train] = [await dataOf(context), completeTrain(context.run)];
+    const call = { adapter: adapter.folder, weights: adapter.file, final: fused.final, data, train };
     await runCommand(costCommand(call, context), context, { onLine: (line) => context.log(line) });
     const found = await readOutput(context, join(context.dir, files.cost, `${files.cost}.json`), report);
     for (const warning of costWarnings(found)) context.warn(warning);

@@ -96,12 +96,9 @@ export async function scoreKept(
   await context.write(input, scorerInput(suite, kept.answers));
   const cwd = dirname(settings.suite);
   const { command } = suite.scorer;
-  const argv = ['sh', '-c', 'input=$1 output=$2; shift 2; exec "$@" <"$input" >"$output"', 'scorer', input, output];
-  await run(
-    context,
-    { name: `${kept.prefix}scorer`, argv: [...argv, ...command], cwd, fresh: true },
-    `the suite's scorer (${shortOf(command)})`,
-  );
+  const shell = ['sh', '-c', 'input=$1 output=$2; shift 2; exec "$@" <"$input" >"$output"', 'scorer', input, output];
+  const tool = { name: `${kept.prefix}scorer`, argv: [...shell, ...command], cwd, fresh: true };
+  await run(context, tool, `the suite's scorer (${shortOf(command)})`);
   const text = (await context.read(output)) ?? '';
   const scored = scoreByCommand(suite, kept.answers, { text, repeats: settings.repeats });
   return scoreOf(scored, `the output of the suite's scorer cannot be used (${output})`);
@@ -162,10 +159,8 @@ async function run(context: StageContext, tool: Tool, whose: string): Promise<vo
   try {
     await context.tool(tool);
   } catch (error) {
-    if (error instanceof StageError && error.code === 'TOOL_FAILED')
-      throw new StageError('TOOL_FAILED', `${whose}: ${error.message.slice(catalogue.TOOL_FAILED.what.length + 2)}`, {
-        cause: error,
-      });
-    throw error;
+    if (!(error instanceof StageError) || error.code !== 'TOOL_FAILED') throw error;
+    const detail = error.message.slice(catalogue.TOOL_FAILED.what.length + 2);
+    throw new StageError('TOOL_FAILED', `${whose}: ${detail}`, { cause: error });
   }
 }

@@ -45,13 +45,10 @@ const lossLine = z.object({
   rows: z.int(),
   left_out: z.int(),
 });
-type LossLine = z.infer<typeof lossLine>;
 
 /** The loss of every checkpoint on all rows of valid.jsonl: always measured, never read from the training's log. */
-export async function measureLosses(
-  { adapter, saved, valShare }: Choices,
-  context: StageContext,
-): Promise<Measurement> {
+export async function measureLosses(choices: Choices, context: StageContext): Promise<Measurement> {
+  const { adapter, saved, valShare } = choices;
   const { data } = context.run;
   const train = completeTrain(context.run);
   if (train === null || data === null)
@@ -102,15 +99,13 @@ function follow(context: StageContext): (line: string) => void {
   };
 }
 
-async function readLosses(context: StageContext): Promise<LossLine[]> {
+async function readLosses(context: StageContext): Promise<z.infer<typeof lossLine>[]> {
   const path = join(context.dir, files.candidates, files.losses);
   const text = await context.read(path);
   if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
   try {
-    return text
-      .trim()
-      .split('\n')
-      .map((line) => lossLine.parse(JSON.parse(line)));
+    const lines = text.trim().split('\n');
+    return lines.map((line) => lossLine.parse(JSON.parse(line)));
   } catch (error) {
     throw new StageError('OUTPUT_DAMAGED', `${path}: was not written by val_loss.py`, { cause: error });
   }

@@ -35,10 +35,7 @@ export interface Progress {
   readonly part?: string;
 }
 
-/**
- * One call of a real program, detached, with its output in log.txt. Words `~` and `~/x` of its argv mean the home
- * folder, since people write preflights, scorers and engines.
- */
+/** A call of a program, detached, with its output in log.txt. In its argv, `~` and `~/x` mean the home folder. */
 export interface Tool extends Omit<RunCommand, 'does'> {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs. If absent, in the stage's folder. */
@@ -164,11 +161,7 @@ export interface Stage<S extends StageName = StageName, N extends StageName = St
 }
 
 /** A JSON file that a tool wrote (absolute path). Throws OUTPUT_DAMAGED if it is absent, or not what the schema says. */
-export async function readOutput<S extends z.ZodType>(
-  context: StageContext,
-  path: string,
-  schema: S,
-): Promise<z.output<S>> {
+export async function readOutput<T>(context: StageContext, path: string, schema: z.ZodType<T>): Promise<T> {
   const text = await context.read(path);
   if (text === null) throw new StageError('OUTPUT_DAMAGED', `${path}: does not exist`);
   const value = jsonOrNull(text);

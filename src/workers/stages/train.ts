@@ -126,10 +126,8 @@ export const stage: Stage<'train', never> = {
     for (const { file } of made.checkpoints) await context.prove(join(context.dir, file));
     const last = made.checkpoints.at(-1);
     if (last && (await context.hash(join(context.dir, last.file))) !== (await context.hash(weights))) {
-      throw new StageError(
-        'OUTPUT_DAMAGED',
-        `${files.weights} does not have the weights of ${last.file}, the last one saved`,
-      );
+      const problem = `${files.weights} does not have the weights of ${last.file}, the last one saved`;
+      throw new StageError('OUTPUT_DAMAGED', problem);
     }
   },
 };
