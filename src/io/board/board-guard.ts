@@ -29,10 +29,8 @@ function ownNames(host: string): string[] {
 
 function refused(context: Context, seen: string, names: ReadonlySet<string>): Response {
   const allowed = [...names].join(', ');
-  return context.text(
-    `403: ${seen}, and this dashboard answers only to ${allowed}. Open it under one of these.\n`,
-    403,
-  );
+  const text = `403: ${seen}, and this dashboard answers only to ${allowed}. Open it under one of these.\n`;
+  return context.text(text, 403);
 }
 
 /** The dashboard is read-only. It changes nothing, whatever a button or a script sends. */

@@ -87,10 +87,8 @@ async function listen(server: Server, host: string, first: number): Promise<numb
   for (let port = first; port <= last; port += 1) {
     if (await listens(server, host, port)) return (server.address() as AddressInfo).port;
   }
-  throw new CommandError(
-    3,
-    `dashboard: ports ${first} to ${last} of ${host} are all taken. Set dashboard.port in phasebox.yaml, or \`up --no-dashboard\`.`,
-  );
+  const next = 'Set dashboard.port in phasebox.yaml, or `up --no-dashboard`.';
+  throw new CommandError(3, `dashboard: ports ${first} to ${last} of ${host} are all taken. ${next}`);
 }
 
 async function listens(server: Server, host: string, port: number): Promise<boolean> {

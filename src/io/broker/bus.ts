@@ -131,14 +131,10 @@ export function openBus(broker: Broker, { id, log, clock }: BusParts): Bus {
 }
 
 function openQueues(connection: Redis, prefix: string, quiet: (error: Error) => void) {
+  const defaultJobOptions = { attempts: 1, ...kept };
   const queues = new Map(
     queueNames.map((name) => {
-      const queue = new Queue(name, {
-        connection,
-        prefix,
-        skipVersionCheck: true,
-        defaultJobOptions: { attempts: 1, ...kept },
-      });
+      const queue = new Queue(name, { connection, prefix, skipVersionCheck: true, defaultJobOptions });
       queue.on('error', quiet);
       return [name, queue] as const;
     }),

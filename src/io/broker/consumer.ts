@@ -37,15 +37,8 @@ interface ConsumerOptions {
 /** A worker of concurrency 1 that takes nothing until it is opened. If `handle` throws, the job has failed for good. */
 export function openConsumer(options: ConsumerOptions) {
   const { name, connection, prefix, kept, quiet, doubt } = options;
-  const worker = new Worker(name, (job, token) => deliver(job, token, options), {
-    connection,
-    prefix,
-    concurrency: 1,
-    autorun: false,
-    skipVersionCheck: true,
-    ...lock,
-    ...kept,
-  });
+  const settings = { concurrency: 1, autorun: false, skipVersionCheck: true, ...lock, ...kept };
+  const worker = new Worker(name, (job, token) => deliver(job, token, options), { connection, prefix, ...settings });
   worker.on('error', quiet);
   worker.on('lockRenewalFailed', doubt);
   let [isOpen, isHeld] = [false, false];

@@ -67,10 +67,8 @@ export async function endServer(state: string): Promise<boolean> {
     pids = await serversOf(folder);
     if (pids.length === 0) return true;
   }
-  throw new CommandError(
-    3,
-    `The broker in ${folder} (pid ${pids.join(', ')}) does not answer and cannot be stopped. Restart the computer.`,
-  );
+  const left = `The broker in ${folder} (pid ${pids.join(', ')})`;
+  throw new CommandError(3, `${left} does not answer and cannot be stopped. Restart the computer.`);
 }
 
 /** Processes that hold our fifo open and are servers by their command line: a `cat` of it must not be stopped. */

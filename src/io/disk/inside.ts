@@ -28,8 +28,8 @@ export async function fileInside(folder: string, path: string): Promise<{ path: 
 }
 
 /**
- * Deletes a file or folder below `folder`: the only way in which phasebox deletes below artifacts/. A link is deleted as
- * a link. What does not exist counts as deleted. Throws DamagedFile for a path that leads out of `folder`.
+ * Deletes a file or folder below `folder`: the only way in which phasebox deletes below artifacts/. A link is deleted
+ * as a link. What does not exist counts as deleted. Throws DamagedFile for a path that leads out of `folder`.
  */
 export async function removeInside(folder: string, path: string): Promise<void> {
   const place = await parentInside(folder, path).catch(ifAbsent(null));

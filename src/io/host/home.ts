@@ -18,10 +18,8 @@ export function homeOrNull({ HOME = '' }: NodeJS.ProcessEnv = process.env): stri
 export function homeFolder(): string {
   const home = homeOrNull();
   if (home !== null) return home;
-  throw new CommandError(
-    3,
-    'The home folder is not known: HOME is not set, and the system has none for this user. Set HOME.',
-  );
+  const why = 'HOME is not set, and the system has none for this user';
+  throw new CommandError(3, `The home folder is not known: ${why}. Set HOME.`);
 }
 
 const isInHome = (text: string): boolean => text === '~' || text.startsWith('~/');

@@ -18,10 +18,8 @@ export async function cacheInTemp(): Promise<string> {
   const path = join(tmpdir(), `phasebox-${process.getuid?.() ?? 0}`);
   await mkdir(path, { mode: 0o700 }).catch(ifThere(undefined));
   if (await isPrivate(path)) return path;
-  throw new CommandError(
-    3,
-    `${path} is not used: it is not a folder of this user, or others may write to it. Remove it, or set XDG_CACHE_HOME to a folder of your own.`,
-  );
+  const why = 'it is not a folder of this user, or others may write to it';
+  throw new CommandError(3, `${path} is not used: ${why}. Remove it, or set XDG_CACHE_HOME to a folder of your own.`);
 }
 
 /** True for a folder, not a link, that belongs to this user and that no other user may write to. */

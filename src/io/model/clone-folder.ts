@@ -68,10 +68,8 @@ async function needRoom(bytes: number, at: { readonly target: string; readonly f
   const free = await freeBytes(at.folder);
   if (free >= bytes) return;
   const gb = (value: number): string => (value / 2 ** 30).toFixed(1);
-  throw new CommandError(
-    3,
-    `${at.target} needs ${gb(bytes)} GB, and ${gb(free)} GB are free there. Free some space first.`,
-  );
+  const lack = `${at.target} needs ${gb(bytes)} GB, and ${gb(free)} GB are free there`;
+  throw new CommandError(3, `${lack}. Free some space first.`);
 }
 
 async function copy({ from, to }: Piece, draft: string): Promise<void> {

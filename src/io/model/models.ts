@@ -51,12 +51,8 @@ async function inCache(id: string, revision: string | null): Promise<FoundModel>
     hint: `fetch it: \`hf download ${id}${wanted}\`, or write download: true`,
   });
   if (revision !== null && !revisionName.test(revision)) {
-    return {
-      found: false,
-      kind: 'unusable',
-      message: `${revision} is not a revision`,
-      hint: 'allowed: a commit, branch or tag',
-    };
+    const hint = 'allowed: a commit, branch or tag';
+    return { found: false, kind: 'unusable', message: `${revision} is not a revision`, hint };
   }
   const cache = hubCache();
   const home = join(cache, `models--${id.replaceAll('/', '--')}`);

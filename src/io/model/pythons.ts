@@ -20,10 +20,9 @@ export async function findPython(workspace: PythonChoice): Promise<string> {
   if (wanted !== undefined) {
     const path = wanted.includes(sep) ? givenPath(wanted, workspace.root) : await which([wanted]);
     if (path !== null && (await isExecutable(path))) return path;
-    throw new CommandError(
-      3,
-      `python: ${wanted}${path === null || path === wanted ? '' : ` (${path})`} does not exist or cannot be run. Correct \`python\` in phasebox.yaml (or PHASEBOX_PYTHON).`,
-    );
+    const seen = path === null || path === wanted ? wanted : `${wanted} (${path})`;
+    const next = 'Correct `python` in phasebox.yaml (or PHASEBOX_PYTHON).';
+    throw new CommandError(3, `python: ${seen} does not exist or cannot be run. ${next}`);
   }
   for (const folder of [join(workspace.root, '.venv'), process.env.VIRTUAL_ENV ?? '']) {
     const path = inEnvironment(folder);
@@ -31,10 +30,8 @@ export async function findPython(workspace: PythonChoice): Promise<string> {
   }
   const path = (await which(['python3'])) ?? (await which(['python']));
   if (path !== null) return path;
-  throw new CommandError(
-    3,
-    'No Python found (.venv, VIRTUAL_ENV, PATH). Install Python >= 3.11 with mlx_lm, then `phasebox init`.',
-  );
+  const next = 'Install Python >= 3.11 with mlx_lm, then `phasebox init`.';
+  throw new CommandError(3, `No Python found (.venv, VIRTUAL_ENV, PATH). ${next}`);
 }
 
 /** A Python that has mlx_lm. */
@@ -96,10 +93,7 @@ function commonPlaces(home: string | null): string[] {
   const homebrew = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
   return [
     ...(home === null ? [] : inHome.map((folder) => inEnvironment(join(home, folder)))),
-    ...homebrew.flatMap((prefix) => [
-      inEnvironment(join(prefix, 'opt/mlx-lm/libexec')),
-      join(prefix, 'bin', 'python3'),
-    ]),
+    ...homebrew.flatMap((prefix) => [inEnvironment(join(prefix, 'opt/mlx-lm/libexec')), join(prefix, 'bin/python3')]),
     '/opt/homebrew/Caskroom/miniforge/base/bin/python',
     '/usr/bin/python3',
   ];

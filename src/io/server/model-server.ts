@@ -43,11 +43,8 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
     }
     await closeServer(child, start);
     // A port can only be lost between our check and the child's bind. Five times in a row is not an accident.
-    if (attempt === portAttempts)
-      throw new StageError(
-        'WRONG_SERVER',
-        `${portAttempts} free ports were taken by others before the server had them`,
-      );
+    const lost = `${portAttempts} free ports were taken by others before the server had them`;
+    if (attempt === portAttempts) throw new StageError('WRONG_SERVER', lost);
     await clearControl(start.dir);
   }
 }

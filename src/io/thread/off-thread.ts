@@ -49,17 +49,12 @@ const tooMuch =
     return { problems: [{ file, line: null, path: '', seen: null, message, hint: null }] };
   };
 
-/** Why there is no score: an assertion that does not end, with its prompt. */
-export interface EndlessScore {
-  readonly endless: string;
-}
-
-/** `scoreSuite` of any answers. The points do not depend on the thread. */
+/** `scoreSuite` of any answers, with the same points. `endless`: an assertion that does not end, with its prompt. */
 export async function scoreOf(
   suite: Suite,
   answers: readonly ScorableAnswer[],
   { repeats, limit_ms = scoreLimit_ms }: { readonly repeats?: number; readonly limit_ms?: number } = {},
-): Promise<SuiteScore | EndlessScore> {
+): Promise<SuiteScore | { readonly endless: string }> {
   if (!suite.prompts.some(mayBacktrack) && answers.every(isSmall)) return scoreSuite(suite, answers, repeats);
   try {
     return await runTask('score', { suite, answers, repeats }, limit_ms);

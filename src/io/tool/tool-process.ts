@@ -65,14 +65,8 @@ export async function startTool(start: ToolStart): Promise<RunningTool> {
   // Written before the spawn, so that any later process can see which process belongs to this folder.
   const command = { nonce, argv, boot: await bootId(), server };
   await writeFile(join(dir, 'command.json'), JSON.stringify(command));
-  const child = execa('sh', [wrapper, nonce, dir, ...argv], {
-    cwd,
-    env,
-    detached: true,
-    stdio: 'ignore',
-    reject: false,
-    cleanup: false,
-  });
+  const apart = { detached: true, stdio: 'ignore', reject: false, cleanup: false } as const;
+  const child = execa('sh', [wrapper, nonce, dir, ...argv], { cwd, env, ...apart });
   // Without a pid there is no process to wait for.
   if (child.pid === undefined) throw await notStarted(child, start);
   const left = new AbortController();

@@ -52,11 +52,10 @@ export async function readInputs({ runStore }: Runtime, stage: Stage, stored: St
   return { ...(inputs as Inputs<StageName>), ...(outside !== null && { outside }) };
 }
 
-const missing = ({ run, folder }: StoredRun, stage: StageName): StageError =>
-  new StageError(
-    'MISSING_INPUT',
-    `${join(folder, stageFolder(stage))} is gone; \`phasebox retry ${run.run} --stage ${stage}\` makes it again`,
-  );
+function missing({ run, folder }: StoredRun, stage: StageName): StageError {
+  const remedy = `\`phasebox retry ${run.run} --stage ${stage}\` makes it again`;
+  return new StageError('MISSING_INPUT', `${join(folder, stageFolder(stage))} is gone; ${remedy}`);
+}
 
 /** To the tools, a removed final model would only look damaged. Other removed outputs are not read. */
 function refuseRemoved(lineage: Lineage<StoredRun>, manifest: Manifest): void {

@@ -34,10 +34,8 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
     // Not in a part of its own: a spread would read it, and a run without a base model has none.
     get baseModel() {
       if (base?.found) return base.folder;
-      throw new StageError(
-        'MISSING_INPUT',
-        base === null ? 'the run has no base model' : `${base.message}; ${base.hint}`,
-      );
+      const why = base === null ? 'the run has no base model' : `${base.message}; ${base.hint}`;
+      throw new StageError('MISSING_INPUT', why);
     },
   };
 }
