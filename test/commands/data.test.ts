@@ -50,7 +50,7 @@ describe('phasebox data', () => {
     expect(err).to.equal('');
     expect(code).to.equal(0);
     expect(out).to.include(
-      `${join(chain.root, 'data')}, read with ${join(chain.root, 'demo/models/A-base')} with mask_prompt`,
+      `${join(chain.root, 'data')}, read by the tokenizer of ${join(chain.root, 'demo/models/A-base')} with mask_prompt`,
     );
     expect(out).to.match(/^ {2}examples in train\.jsonl +4$/m);
     expect(out).to.include(
