@@ -127,7 +127,7 @@ function detail(run: RunStatus): string {
     run.loss === null ? null : `loss ${run.loss}`,
     run.eta_s === null ? null : `ETA ${duration(run.eta_s)}`,
     run.not_before === null ? null : `not before ${run.not_before}`,
-    run.why,
+    run.state === 'cancelled' ? (run.why?.replace(/^cancelled /, '') ?? null) : run.why,
   ];
   return parts.filter((part) => part !== null).join('  ');
 }

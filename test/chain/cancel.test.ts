@@ -79,7 +79,7 @@ describe('cancel', () => {
     expect(await refused(chain, 'retry', 'p-s0-q4')).to.match(/p-s0-q4: not retried, since p-s0, .* Retry that one/);
     await chain.release('go');
     expect((await fine(chain, 'retry', 'p-s0')).trim().split('\n')).to.eql([
-      'p-s0: queued again; it starts again at train',
+      'p-s0: queued again; it starts at train',
       'p-s0-q4: queued again too, because it starts from p-s0',
       'p-s0-raw: queued again too, because it starts from p-s0',
     ]);
@@ -104,7 +104,7 @@ describe('cancel', () => {
     await up.stop('SIGTERM');
     expect(await fine(chain, 'cancel', 'p-s0')).to.equal('p-s0: cancelled\n');
     expect((await chain.rows()).map(({ run, status: how }) => [run, how])).to.eql([['p-s0', 'cancelled']]);
-    expect(await fine(chain, 'retry', 'p-s0')).to.equal('p-s0: queued again; it starts again at train\n');
+    expect(await fine(chain, 'retry', 'p-s0')).to.equal('p-s0: queued again; it starts at train\n');
   });
 
   it('works without `up`: of a waiting run, and of one whose tool was left behind', async () => {
@@ -148,7 +148,7 @@ describe('cancel', () => {
     expect((await chain.row('retried-s0')).error).to.include({ code: 'CANCELLED', stage: 'train', attempt: 2 });
     expect(await up.stop()).to.equal(0);
     await fine(chain, 'resume', 'p');
-    expect(await fine(chain, 'retry', 'p')).to.equal('p-s0: queued again; it starts again at fuse\n');
+    expect(await fine(chain, 'retry', 'p')).to.equal('p-s0: queued again; it starts at fuse\n');
     await fine(chain, 'up', '--once', '--no-dashboard');
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
   });

@@ -35,7 +35,7 @@ describe('retry', () => {
     expect(await rowsOf()).to.eql(['p-s0 failed', 'q-s0 done']);
     expect((await chain.row('p-s0')).error).to.include({ code: 'BAD_SETTINGS', stage: 'fuse', attempt: 1 });
     const { code, out } = await chain.phasebox('retry', 'p');
-    expect([code, out]).to.eql([0, 'p-s0: queued again; it starts again at fuse\n']);
+    expect([code, out]).to.eql([0, 'p-s0: queued again; it starts at fuse\n']);
     await anew('p-s0');
     expect(await rowsOf()).to.eql(['p-s0 done', 'q-s0 done']);
     expect(await order(), 'what was trained is not trained again').to.eql(['p-s0', 'q-s0']);
@@ -96,7 +96,7 @@ describe('retry', () => {
     expect((await readdir(folder('p-s0'))).sort()).to.eql(['.3-fuse.a1', '1-train', 'journal.jsonl', 'run.json']);
     await chain.write('artifacts/results.jsonl', row);
     expect((await chain.phasebox('retry', 'p-s0', '--stage', 'fuse')).out).to.equal(
-      'p-s0: queued again; it starts again at fuse\n',
+      'p-s0: queued again; it starts at fuse\n',
     );
     expect((await readFile(journal, 'utf8')).match(/retried/g)?.length).to.equal(2);
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });

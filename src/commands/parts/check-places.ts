@@ -62,7 +62,7 @@ async function checkWrapper(folder: string): Promise<Check> {
     return tool.ended;
   });
   if (code === 0)
-    return ok('tools', 'tool processes can be started, and phasebox learns how they end (through sh and a fifo)');
+    return ok('tools', 'tool processes can be started, and phasebox gets their exit codes (through sh and a fifo)');
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
 
@@ -74,7 +74,10 @@ async function checkSockets({ state, root }: Workspace): Promise<Check> {
     const todo = await remedyOf(problem, root, 'Put the workspace on a disk of the system (APFS, ext4).');
     return missing('sockets', `${path}: ${reasonOf(problem)}`, todo);
   }
-  return ok('sockets', folder === state ? `in ${state}` : `in ${folder}, since the workspace's path is too long`);
+  return ok(
+    'sockets',
+    `can be created in ${folder}${folder === state ? '' : ', since the path of the workspace is too long'}`,
+  );
 }
 
 async function checkDisk({ artifacts, config }: Workspace): Promise<Check> {

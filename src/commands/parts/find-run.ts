@@ -20,5 +20,5 @@ export async function findRun({ artifacts }: Workspace, id: string): Promise<Fou
 export function missingRun(runStore: RunStore, id: string): CommandError {
   const damaged = runStore.leftOut().find((left) => left.kind === 'damaged' && left.run === id);
   if (damaged?.kind === 'damaged') return new CommandError(3, damaged.why);
-  return new CommandError(2, `There is no run ${id}. \`phasebox status\` lists them.`);
+  return new CommandError(2, `There is no run ${id}. \`phasebox status\` lists the runs.`);
 }

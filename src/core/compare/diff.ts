@@ -197,6 +197,6 @@ export function diffText({ a, b, differences, unknown, over, conclusion }: RunDi
   });
   const head = differences.length === 0 ? [`${a} against ${b}`] : [row({ name: '', a, b })];
   const open = unknown.map((one) => `  ${one.name} (of ${one.of.join(', ')})`);
-  const unsaid = open.length === 0 ? [] : ['', over ? 'Not known' : 'Not known yet', ...open];
+  const unsaid = open.length === 0 ? [] : ['', `No value recorded${over ? '' : ' yet'}, so not compared`, ...open];
   return `${[...head, ...groups, ...unsaid, '', conclusion].join('\n')}\n`;
 }

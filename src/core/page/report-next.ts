@@ -35,8 +35,11 @@ function modesApart(summaries: readonly Summary[]): string[] {
     const how =
       moved === undefined || moved.by === 0
         ? ''
-        : `. ${asText(worst.run)} has ${Math.abs(moved.by)} ${moved.by > 0 ? 'more' : 'fewer'} answers of mode *${moved.mode}* than ${asText(best.run)}`;
-    return [`Runs of ${asText(group.name)} differ by ${percent(best.overall - worst.overall)} points${how}.`];
+        : `, and ${asText(worst.run)} has ${Math.abs(moved.by)} ${moved.by > 0 ? 'more' : 'fewer'} answers of mode *${moved.mode}*`;
+    const size = percent(best.overall - worst.overall);
+    return [
+      `Read the answers of ${asText(worst.run)} and ${asText(best.run)}: their scores differ by ${size} points${how}.`,
+    ];
   });
 }
 

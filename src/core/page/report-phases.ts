@@ -112,5 +112,5 @@ function oneRunNote(one: readonly Summary[]): string {
   const subject = one.length === 1 ? 'One phase has' : `${one.length === 2 ? 'Two' : one.length} phases have`;
   const shown = one.some(({ thisModel }) => thisModel !== null);
   const what = shown ? 'An interval on new prompts describes the one model that was trained, and' : 'One score';
-  return `${subject} only one run. ${what} does not predict the score of another seed.`;
+  return `${subject} only one done run. ${what} does not predict the score of another seed.`;
 }

@@ -32,7 +32,7 @@ export const meanText = ({ mean, sd }: Summary): string =>
 export function unknownVariance({ runs, draws }: Summary): string | null {
   if (draws.length !== 1) return null;
   return runs.length === 1
-    ? 'With only one run, the variance between runs cannot be estimated.'
+    ? 'With only one done run, the variance between runs cannot be estimated.'
     : `Its ${runs.length} runs evaluated the same model, so the variance between runs cannot be estimated.`;
 }
 
@@ -83,7 +83,7 @@ export function findingWords(finding: ContrastFinding, { a, b }: Names): string 
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
         ? `The only run of ${single} is not a typical run of ${several}`
-        : `${inconclusive}, because another run of ${several} could score the same as the only run of ${single}`;
+        : `${inconclusive}, because the score of the only run of ${single} is in the range where another run of ${several} could be`;
     }
     case 'models':
       return finding.p !== null && finding.p < 0.05
@@ -132,7 +132,7 @@ function flatText({ shared }: Extract<ContrastFinding, { kind: 'flat' }>): strin
 }
 
 function modelsText(finding: Extract<ContrastFinding, { kind: 'models' }>): string {
-  const each = finding.again ? 'Each has only one model, evaluated more than once' : 'Each has only one run';
+  const each = finding.again ? 'Each has only one model, evaluated more than once' : 'Each has only one done run';
   if (finding.p === null) return `${each}, and the single answers are not available, so nothing is tested.`;
   const how = `sign-flip test over prompts, ${pValue(finding.p)}${finding.simulated ? ', simulated' : ''}`;
   const claim = `The difference between these two models is ${finding.p < 0.05 ? '' : 'not '}significant (${how}).`;

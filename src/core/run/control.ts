@@ -118,7 +118,7 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
       `${about}: stopped, but a process that could not be verified to be phasebox's own still runs in ${detail}`,
     refused: true,
   },
-  retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `; it starts again at ${detail}`}` },
+  retried: { say: (about, detail) => `${about}: queued again${detail === '' ? '' : `; it starts at ${detail}`}` },
   returned: { say: (about, detail) => `${about}: queued again too, because it starts from ${detail}` },
   not_over: {
     say: (about, detail) =>

@@ -33,7 +33,7 @@ function divergence({ kl, top1, tokens }: Cost): string | null {
   return `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens: the final model answers differently from base + adapter (above KL 0.02, 150 of 168 measured models lost more than 5 points)`;
 }
 
-/** `4 bits on a 4-bit base`. */
+/** `4 bits on a 4-bit base`: the base has 4 bits and the final model is quantized to 4 bits. */
 function grid({ base, final }: Cost['bits']): string {
   const made = final === null ? 'unquantized' : `${final} bits`;
   return `${made} on ${base === null ? 'an unquantized' : `a ${base}-bit`} base`;

@@ -58,7 +58,7 @@ describe('43a as it was, against the figures of 33b', () => {
 
   it('scores 38.9 and fails its gate, and nothing is said of another seed', () => {
     expect(page).to.contain('**43a fails its gate** with an overall score of 38.9 (1 run).');
-    expect(page).to.contain('With only one run, the variance between runs cannot be estimated.');
+    expect(page).to.contain('With only one done run, the variance between runs cannot be estimated.');
     expect(page).to.contain('| not known: only one run | 29-50 |');
     expect(page).to.contain('| **43a-s0** | done | 38.9 (38.9) | 50.0 | 50.0 | 50.0 | 33.3 | 16.7 | 27.8 | 100.0 |');
     expect(page).to.contain('19 direct_call');

@@ -133,7 +133,7 @@ describe('renderComparison', () => {
     const row = run(0, { baseline: { name: '33b', overall: null, categories: {}, comparable: null } });
     const made = page([row], [unknown]);
     expect(made).to.contain(
-      '**43a has no verdict.** Its overall score is 82.4 (1 run). With only one run, the variance between runs cannot be estimated. 2 of 3 runs not finished yet.',
+      '**43a has no verdict.** Its overall score is 82.4 (1 run). With only one done run, the variance between runs cannot be estimated. 2 of 3 runs not finished yet.',
     );
     expect(made).to.contain('baseline.overall (baseline has no rows) not known');
   });

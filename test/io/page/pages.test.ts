@@ -81,7 +81,7 @@ describe('writePages', () => {
     expect(await read('COMPARISON.md')).to.contain(rendered.trimEnd());
     expect(rendered).to.contain('# zz (title of zz) vs. aa (title of aa)');
     expect(rendered).to.contain(
-      '**zz passes its gate** with an overall score of 100.0 (1 run). With only one run, the variance between runs cannot be estimated. 1 of 2 runs not finished yet.',
+      '**zz passes its gate** with an overall score of 100.0 (1 run). With only one done run, the variance between runs cannot be estimated. 1 of 2 runs not finished yet.',
     );
     expect(rendered).to.contain('[zz](zz/answers.md), [aa](aa/answers.md)');
     expect(await read('aa', 'answers.md'))
