@@ -91,6 +91,8 @@ describe('the package', () => {
         'cost_weights',
         'cost_answers',
         'answer_loss',
+        'train',
+        'rehearse',
       ].map((name) => `python/${name}.py`),
     ]);
   });

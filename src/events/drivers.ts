@@ -10,6 +10,7 @@ export const drivers = [
   'serve',
   'model_cost',
   'train',
+  'rehearse',
 ] as const;
 
 export type Driver = (typeof drivers)[number];

@@ -52,7 +52,9 @@ describe('phasebox diff', () => {
     expect(differences.map(({ name }) => name)).to.eql(['seed', 'version of mlx', 'data, content']);
     expect(unknown.map(({ name }) => name)).to.include.members(['suite', 'checkpoint']);
     const waiting = await called(root, '43a-s3', '43a-s0');
-    expect(waiting.stdout).to.contain('No value recorded yet, so not compared\n').and.to.contain('  suite (of 43a-s3)\n');
+    expect(waiting.stdout)
+      .to.contain('No value recorded yet, so not compared\n')
+      .and.to.contain('  suite (of 43a-s3)\n');
   });
 
   it('refuses a run that is not there', async () => {

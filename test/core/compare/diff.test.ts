@@ -108,7 +108,9 @@ describe('the difference of two runs', () => {
       'final model, content',
     ]);
     expect(unknown.every(({ of }) => of.join() === '43a-s1')).to.equal(true);
-    expect(diffText(diffRuns(side('43a-s0'), waiting))).to.match(/No value recorded yet, so not compared\n {2}checkpoint \(of 43a-s1\)\n/);
+    expect(diffText(diffRuns(side('43a-s0'), waiting))).to.match(
+      /No value recorded yet, so not compared\n {2}checkpoint \(of 43a-s1\)\n/,
+    );
     expect(conclusion).to.contain('seed');
     const both = diffRuns(waiting, { ...waiting, run: '43a-s1.2' });
     expect(both.conclusion).to.equal(

@@ -92,7 +92,7 @@ describe('python/split_data.py', () => {
     ]);
     expect(report.files[0]?.left_out).to.deep.equal([
       "train.jsonl, lines 1, 4: left out, since no turn is the assistant's",
-      'train.jsonl, lines 2, 5: no row ends with the answer that begins the conversation: there is no prompt before it',
+      'train.jsonl, lines 2, 5: no example ends with the answer that begins the conversation: there is no prompt before it',
       'train.jsonl, line 3: the turns after the last answer are left out',
     ]);
   });
