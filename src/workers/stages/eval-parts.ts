@@ -48,7 +48,8 @@ const askedFile = 'asked.json';
 
 /**
  * Records what the kept answers or figures belong to: the first of `facts`. The others are how earlier versions
- * recorded the same. If an earlier attempt recorded none of them, `restart` removes its answers: the result is true. Without a record nothing is removed.
+ * recorded the same. If an earlier attempt recorded none of them, `restart` removes its answers: the result is true.
+ * Without a record nothing is removed.
  */
 export async function pinFacts(
   context: StageContext,
