@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLogLine, trainProgress } from '../../core/mlx/mlx-log.ts';
+import { readLogLine, trainPlan, trainProgress } from '../../core/mlx/mlx-log.ts';
+import { readAnswers } from '../../core/score/answers.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
+import { answersLeft } from '../../core/slope.ts';
 import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
@@ -29,29 +31,32 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const texts = await Promise.all(
     saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
   );
-  const counts = texts.map((text) => (text ?? '').split('\n').length - 1);
+  const taken = texts.map((text) => secondsOf(text ?? ''));
+  const counts = taken.map(({ length }) => length);
   const each = prompts ?? (await promptsIn(path));
   const of = each === null ? null : each * run.settings.eval.repeats * saved.length;
   const at = counts.findLastIndex((count) => count > 0);
   if (at < 0) return null;
   const iteration = counts.reduce((sum, count) => sum + count, 0);
   const part = `checkpoint ${saved[at]}, ${at + 1} of ${saved.length}`;
-  return withEta({ iteration, of, loss: null, eta_s: null, part }, folder);
+  return { iteration, of, loss: null, eta_s: timeLeft(taken.flat(), of, run), part };
 }
 
-const measuring = (dir: string): Promise<Progress | null> =>
-  logged(join(dir, files.loss), (line) => {
+async function measuring(dir: string): Promise<Progress | null> {
+  const latest = await logged(join(dir, files.loss), (line) => {
     const progress = readLossLine(line);
     return progress === null ? null : { ...progress, loss: null, eta_s: null };
   });
+  return latest === null ? null : withEta(latest, join(dir, files.loss, 'command.json'));
+}
 
 function training(dir: string, run: Run): Promise<Progress | null> {
-  const advance = trainProgress(completeTrain(run)?.iters ?? null);
+  const advance = trainProgress(trainPlan(run));
   return logged(dir, (line) => {
     const event = readLogLine(line);
     if (event === null) return null;
-    const { iteration, of, loss } = advance(event, 0);
-    return { iteration, of, loss, eta_s: null };
+    const { iteration, of, loss, eta_s } = advance(event);
+    return { iteration, of, loss, eta_s };
   });
 }
 
@@ -61,7 +66,7 @@ async function logged(dir: string, read: (line: string) => Progress | null): Pro
   await followLog(join(dir, 'log.txt'), Promise.resolve(), (line) => {
     latest = read(line) ?? latest;
   });
-  return latest === null ? null : withEta(latest, join(dir, 'command.json'));
+  return latest;
 }
 
 async function answering(dir: string, run: Run): Promise<Progress | null> {
@@ -71,16 +76,23 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   if (answers === null) return null;
   const each = await promptsIn(run.settings.eval.suite);
   const of = each === null ? null : each * run.settings.eval.repeats;
-  const iteration = answers.split('\n').length - 1;
-  return withEta({ iteration, of, loss: null, eta_s: null }, join(dir, 'answers.jsonl'));
+  const taken = secondsOf(answers);
+  return { iteration: taken.length, of, loss: null, eta_s: timeLeft(taken, of, run) };
 }
 
-async function promptsIn(path: string): Promise<number | null> {
+/** Prompts of a suite. Null if it cannot be read. */
+export async function promptsIn(path: string): Promise<number | null> {
   const read = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
   return 'suite' in read ? read.suite.prompts.length : null;
 }
 
-/** The log has no times: the remaining time follows from the mean speed since the file `startedAt` was made. */
+/** The time of each answer. A line that is not whole yet is none. */
+const secondsOf = (answers: string): number[] => readAnswers(answers).answers.map(({ seconds }) => seconds);
+
+const timeLeft = (taken: readonly number[], of: number | null, { settings }: Run): number | null =>
+  of === null ? null : answersLeft(taken, of - taken.length, settings.eval.concurrency);
+
+/** The log of val_loss.py has no times: the mean speed since the file `startedAt` was made. */
 async function withEta(progress: Progress, startedAt: string): Promise<Progress> {
   const { iteration, of } = progress;
   const started = await stat(startedAt).catch(() => null);

@@ -1,10 +1,20 @@
+import type { TrainSettings } from '../../events/stages/train.ts';
+import { completeTrain, type Trained } from '../../events/stages/train-defaults.ts';
 import { StageError } from '../errors.ts';
 
 /** One message of `mlx_lm lora`. Losses are as printed, NaN and infinity too. Unknown values are null. */
 export type LogEvent =
   | { readonly kind: 'total'; readonly of: number }
-  | { readonly kind: 'val'; readonly iteration: number; readonly val_loss: number }
-  | { readonly kind: 'train'; readonly iteration: number; readonly train_loss: number }
+  /** `took_s`: the time of the validation. */
+  | { readonly kind: 'val'; readonly iteration: number; readonly val_loss: number; readonly took_s: number }
+  | {
+      readonly kind: 'train';
+      readonly iteration: number;
+      readonly train_loss: number;
+      /** The speed since the last report, without validations, and all tokens so far. 0 if none was trained on. */
+      readonly tokens_per_s: number;
+      readonly tokens: number;
+    }
   | { readonly kind: 'saved'; readonly iteration: number };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours consist of these control characters
@@ -25,12 +35,15 @@ export function isProgressBar(line: string): boolean {
 }
 
 const number = '([-+]?(?:[\\d,]+(?:\\.\\d+)?(?:[eE][-+]?\\d+)?|nan|inf))';
-const valOld = new RegExp(`Iter (\\d+): Val loss ${number}`, 'i');
-const trainOld = new RegExp(`Iter (\\d+): Train loss ${number}`, 'i');
+const valOld = new RegExp(`Iter (\\d+): Val loss ${number}(?:, Val took ${number}s)?`, 'i');
+const trainOld = new RegExp(
+  `Iter (\\d+): Train loss ${number}(?:.*Tokens/sec ${number}, Trained Tokens ${number}(k?))?`,
+  'i',
+);
 const savedOld = /Iter (\d+): Saved adapter weights to /;
 const totalOld = /Starting training\.\.\., iters: (\d+)/;
-const valNew = new RegExp(`^\\s*(\\d+)\\s+val\\s+${number}\\s+[\\d.]+s$`, 'i');
-const trainNew = new RegExp(`^\\s*(\\d+)\\s+${number} [▼▲]\\s+${number}\\s+${number}k$`, 'i');
+const valNew = new RegExp(`^\\s*(\\d+)\\s+val\\s+${number}\\s+([\\d.]+)s$`, 'i');
+const trainNew = new RegExp(`^\\s*(\\d+)\\s+${number} [▼▲]\\s+${number}\\s+${number}(k)$`, 'i');
 const savedNew = /^\s*save\s+(\d{7,})_adapters\.safetensors$/;
 const totalNew = /batch · iters\s+[\d,]+ · ([\d,]+)/;
 
@@ -45,9 +58,14 @@ function toNumber(text = ''): number {
 export function readLogLine(line: string): LogEvent | null {
   const plain = line.replace(escapes, '').trimEnd();
   const val = valOld.exec(plain) ?? valNew.exec(plain);
-  if (val) return { kind: 'val', iteration: Number(val[1]), val_loss: toNumber(val[2]) };
+  if (val) return { kind: 'val', iteration: Number(val[1]), val_loss: toNumber(val[2]), took_s: toNumber(val[3]) };
   const train = trainOld.exec(plain) ?? trainNew.exec(plain);
-  if (train) return { kind: 'train', iteration: Number(train[1]), train_loss: toNumber(train[2]) };
+  if (train) {
+    const [, iteration, loss, speed, tokens, unit] = train;
+    const counted = toNumber(tokens) * (unit === 'k' ? 1000 : 1);
+    const at = { iteration: Number(iteration), train_loss: toNumber(loss) };
+    return { kind: 'train', ...at, tokens_per_s: toNumber(speed), tokens: counted };
+  }
   const saved = savedOld.exec(plain) ?? savedNew.exec(plain);
   if (saved) return { kind: 'saved', iteration: Number(saved[1]) };
   const total = totalOld.exec(plain) ?? totalNew.exec(plain);
@@ -72,43 +90,69 @@ export interface TrainProgress {
   readonly val_loss: number | null;
 }
 
+/** The training up to a report: the seconds that its iterations took, by their tokens and speeds. */
 interface Point {
   readonly iteration: number;
-  readonly at: number;
+  readonly tokens: number;
+  readonly seconds: number;
 }
 
-/** Reports closer together than this (ms) come from one read of the log, so they say nothing about speed. */
-const oneRead_ms = 250;
+const start: Point = { iteration: 0, tokens: 0, seconds: 0 };
+/** So many reports count, so that the estimate follows a training that becomes slower. */
 const window = 10;
 
-function withPoint(points: readonly Point[], point: Point): readonly Point[] {
-  const last = points.at(-1);
-  if (last && point.iteration <= last.iteration) return points;
-  const kept = last && point.at - last.at < oneRead_ms ? points.slice(0, -1) : points;
-  return [...kept, point].slice(-window);
+/** Adds a report. The log has no times, but the tokens since the last report and their speed. */
+function withReport(points: readonly Point[], event: Extract<LogEvent, { kind: 'train' }>): readonly Point[] {
+  const last = points.at(-1) ?? start;
+  const seconds = (event.tokens - last.tokens) / event.tokens_per_s;
+  if (event.iteration <= last.iteration || !Number.isFinite(seconds) || seconds < 0) return points;
+  const { iteration, tokens } = event;
+  return [...points, { iteration, tokens, seconds: last.seconds + seconds }].slice(-window - 1);
 }
 
-/** Seconds that are left at the speed of the last reports, validation included. */
-function eta(points: readonly Point[], of: number | null): number | null {
+/** How a training is planned, as far as known. A validation follows every `steps_per_eval` and the last iteration. */
+export interface TrainPlan {
+  readonly iters: number | null;
+  readonly steps_per_eval: number | null;
+}
+
+/** The plan of a run's training. */
+export function trainPlan(run: Trained<TrainSettings>): TrainPlan {
+  const settings = completeTrain(run);
+  return { iters: settings?.iters ?? null, steps_per_eval: settings?.steps_per_eval ?? null };
+}
+
+const validations = (upTo: number, every: number): number => Math.floor(upTo / every);
+
+/** Seconds that are left, by the slope of the last reports, with the validations that are still to come. */
+function eta(points: readonly Point[], plan: TrainPlan, validated: readonly number[]): number | null {
   const [first, last] = [points[0], points.at(-1)];
-  if (!first || !last || of === null || last.iteration === first.iteration) return null;
-  const msPerIteration = (last.at - first.at) / (last.iteration - first.iteration);
-  return Math.max(0, Math.round(((of - last.iteration) * msPerIteration) / 1000));
+  if (plan.iters === null || !first || !last || last.iteration === first.iteration) return null;
+  const perIteration = (last.seconds - first.seconds) / (last.iteration - first.iteration);
+  const every = plan.steps_per_eval ?? Number.POSITIVE_INFINITY;
+  const coming = validations(plan.iters, every) - validations(last.iteration, every) + (plan.iters % every === 0 ? 0 : 1);
+  const each = validated.reduce((sum, seconds) => sum + seconds, 0) / Math.max(1, validated.length);
+  const left = Math.max(0, plan.iters - last.iteration);
+  return left === 0 ? 0 : Math.round(left * perIteration + coming * each);
 }
 
-/** Adds up events in order. `of`: planned iterations, if known. `at` (ms): the caller's clock, from any origin. */
-export function trainProgress(of: number | null): (event: LogEvent, at: number) => TrainProgress {
-  let points: readonly Point[] = [];
-  let state: TrainProgress = { iteration: null, of, loss: null, eta_s: null, val_loss: null };
-  return (event, at) => {
+/** Adds up events in order. Only what the log says counts, so that a log that is read again gives the same. */
+export function trainProgress(plan: TrainPlan): (event: LogEvent) => TrainProgress {
+  let points: readonly Point[] = [start];
+  let validated: readonly number[] = [];
+  let state: TrainProgress = { iteration: null, of: plan.iters, loss: null, eta_s: null, val_loss: null };
+  return (event) => {
     if (event.kind === 'total') state = { ...state, of: event.of };
-    else {
-      points = withPoint(points, { iteration: event.iteration, at });
-      const report = points.at(-1)?.iteration ?? event.iteration;
-      state = { ...state, iteration: report, eta_s: eta(points, state.of) };
+    else state = { ...state, iteration: Math.max(state.iteration ?? 0, event.iteration) };
+    if (event.kind === 'train') {
+      points = withReport(points, event);
+      state = { ...state, loss: event.train_loss };
     }
-    if (event.kind === 'train') state = { ...state, loss: event.train_loss };
-    if (event.kind === 'val') state = { ...state, val_loss: event.val_loss };
+    if (event.kind === 'val') {
+      validated = [...validated, Number.isFinite(event.took_s) ? event.took_s : 0].slice(-window);
+      state = { ...state, val_loss: event.val_loss };
+    }
+    state = { ...state, eta_s: eta(points, { ...plan, iters: state.of }, validated) };
     return state;
   };
 }

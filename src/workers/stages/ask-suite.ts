@@ -4,6 +4,7 @@ import { openQueue } from '../../core/keyed-lock.ts';
 import { type AnswerFault, answerFault, answerText, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
+import { openSlope } from '../../core/slope.ts';
 import type { Score } from '../../events/score.ts';
 import type { Settings } from '../../events/stages.ts';
 import type { Answer, Prompt, Suite } from '../../events/suite.ts';
@@ -120,13 +121,11 @@ async function keptAnswers(
 
 /** Reports the progress each time it is called after an answer. */
 function progressMeter(context: StageContext, of: number, before: number): () => void {
-  const start = performance.now();
-  let done = 0;
-  const tell = (): void => {
-    const seconds = (performance.now() - start) / 1000;
-    const iteration = before + done;
-    context.progress({ iteration, of, loss: null, eta_s: done === 0 ? null : (seconds / done) * (of - iteration) });
-  };
+  const seconds = (): number => performance.now() / 1000;
+  const left = openSlope({ done: before, at: seconds() });
+  let done = before;
+  const tell = (): void =>
+    context.progress({ iteration: done, of, loss: null, eta_s: left({ done, at: seconds() }, of) });
   tell();
   return () => {
     done += 1;

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { StageError } from '../../core/errors.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
+import { openSlope } from '../../core/slope.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { lossCommand } from '../../events/stages/select.ts';
 import { completeTrain } from '../../events/stages/train.ts';
@@ -83,8 +84,7 @@ export async function measureLosses(choices: Choices, context: StageContext): Pr
 }
 
 function follow(context: StageContext): (line: string) => void {
-  const start = performance.now();
-  let first: number | null = null;
+  let left: ReturnType<typeof openSlope> | null = null;
   return (line) => {
     const progress = readLossLine(line);
     if (progress === null) {
@@ -92,10 +92,9 @@ function follow(context: StageContext): (line: string) => void {
       return;
     }
     const { iteration, of } = progress;
-    first ??= iteration;
-    const seconds = (performance.now() - start) / 1000;
-    const eta_s = iteration > first ? (seconds / (iteration - first)) * (of - iteration) : null;
-    context.progress({ ...progress, loss: null, eta_s });
+    const reached = { done: iteration, at: performance.now() / 1000 };
+    left ??= openSlope(reached);
+    context.progress({ ...progress, loss: null, eta_s: left(reached, of) });
   };
 }
 

@@ -7,13 +7,13 @@ import {
   readLogLine,
   refuseNanLoss,
   type TrainProgress,
+  trainPlan,
   trainProgress,
 } from '../../core/mlx/mlx-log.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport, type DataProfile } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
-import { completeTrain } from '../../events/stages/train.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { placesIn } from './served-model.ts';
 import { readOutput, runCommand, type Stage, type StageContext } from './stage.ts';
@@ -44,7 +44,7 @@ async function checkData(context: StageContext, command: Command): Promise<DataP
 
 /** Runs the training and reads its log meanwhile. Returns the last values in the log. */
 async function learn(context: StageContext, command: Command): Promise<TrainProgress | null> {
-  const advance = trainProgress(completeTrain(context.run)?.iters ?? null);
+  const advance = trainProgress(trainPlan(context.run));
   let last: TrainProgress | null = null;
   const onLine = (line: string): void => {
     const event = readLogLine(line);
@@ -55,7 +55,7 @@ async function learn(context: StageContext, command: Command): Promise<TrainProg
     }
     context.log(line.trim());
     refuseNanLoss(event);
-    last = advance(event, performance.now());
+    last = advance(event);
     const { iteration, of, loss, eta_s } = last;
     context.progress({ iteration, of, loss, eta_s });
   };

@@ -57,13 +57,16 @@ describe('core/mlx-log', () => {
   it('takes iteration and loss of the older format', () => {
     const line =
       'Iter 800: Train loss 0.105, Learning Rate 1.000e-04, It/sec 0.316, Tokens/sec 182.530, Trained Tokens 458312, Peak mem 21.437 GB';
-    expect(readLogLine(line)).to.deep.equal({ kind: 'train', iteration: 800, train_loss: 0.105 });
+    expect(readLogLine(line)).to.deep.equal({
+      ...{ kind: 'train', iteration: 800, train_loss: 0.105 },
+      ...{ tokens_per_s: 182.53, tokens: 458_312 },
+    });
   });
 
   it('reads thousands, arrows and colours of the newer table', () => {
     expect(
       readLogLine('  \u001b[38;5;244m  20\u001b[0m    \u001b[1;33m6.369 ▲\u001b[0m    1,460    4.9k'),
-    ).to.deep.equal({ kind: 'train', iteration: 20, train_loss: 6.369 });
+    ).to.deep.equal({ kind: 'train', iteration: 20, train_loss: 6.369, tokens_per_s: 1460, tokens: 4900 });
     expect(readLogLine('  batch · iters  4 · 1,000')).to.deep.equal({ kind: 'total', of: 1000 });
     expect(readLogLine('  1234    val  inf    0.22s')).to.include({ kind: 'val', val_loss: Number.POSITIVE_INFINITY });
   });
@@ -71,7 +74,7 @@ describe('core/mlx-log', () => {
   it('finds the sentence behind a progress bar on the same line', () => {
     const line =
       'Calculating loss...: 100%|##########| 10/10 [00:00<00:00, 12.3it/s]Iter 50: Val loss 0.165, Val took 3.2s';
-    expect(readLogLine(line)).to.deep.equal({ kind: 'val', iteration: 50, val_loss: 0.165 });
+    expect(readLogLine(line)).to.deep.equal({ kind: 'val', iteration: 50, val_loss: 0.165, took_s: 3.2 });
   });
 
   it('tells bars from sentences', async () => {
