@@ -110,6 +110,7 @@ async function main(): Promise<void> {
   const broker = await openBroker(workspace, console.log);
   const rowOf = new Map<string, () => void>();
   const runtime = await openRuntime({
+    until: null,
     workspace,
     log,
     broker,

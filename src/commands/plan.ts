@@ -3,8 +3,9 @@ import { phaseDefaults } from '../core/config/check-train.ts';
 import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
 import { runDisk } from '../core/mlx/estimate.ts';
+import type { RunTime } from '../core/plan/night.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
-import { type PlannedTools, stageCommands, stageTimes } from '../core/plan/planned-stages.ts';
+import { type PlannedTools, stageCommands } from '../core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
 import { printableJson } from '../core/printable.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
@@ -21,7 +22,9 @@ import {
   sourcePlans,
   suiteOf,
 } from '../producers/plan-context.ts';
+import { type NightPlace, readNight, readTimes } from '../workers/queue/night.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
+import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { print, warn, warnOutsideOutput } from './parts/output.ts';
 
 export interface PlanOptions {
@@ -44,13 +47,37 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
   else {
     // One for all files: it runs one check at a time, and none twice.
     const check = dataChecks(context.python, context.lookups);
-    const planned = await Promise.all(reads.map((read) => planPhase(read, context, check)));
+    const drafts = reads.flatMap(({ runs }) => runs);
+    const place = await openNight(workspace);
+    const timed = { ...context, times: await readTimes(place, drafts), earlier: earlierRuns(place) };
+    const planned = await Promise.all(reads.map((read) => planPhase(read, timed, check)));
+    const view = await readNight(place, drafts);
+    const text = await saidNight(place, view);
+    const phases = planned.map(planJson);
     print(
       options.json
-        ? `${printableJson({ phases: planned.map(planJson), warnings: workspace.warnings ?? [] })}\n`
-        : planned.map(planText).join('\n'),
+        ? `${printableJson({ phases, night: view.night, warnings: workspace.warnings ?? [] })}\n`
+        : `${planned.map(planText).join('\n')}${text === null ? '' : `\n${nightLine(text)}\n`}`,
     );
   }
+}
+
+const unknownTime = { seconds: null, low: null, high: null, from: null };
+
+/** A plan's context with what is known about times. */
+interface Timed extends PlanContext {
+  readonly times: ReadonlyMap<string, RunTime>;
+  /** Done runs by their base model. */
+  readonly earlier: ReadonlyMap<string, number>;
+}
+
+function earlierRuns({ runStore, rows }: NightPlace): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { run } of runStore.all()) {
+    if (run.model === null || rows.get(run.run)?.status !== 'done') continue;
+    found.set(run.model.source, (found.get(run.model.source) ?? 0) + 1);
+  }
+  return found;
 }
 
 function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhase): Record<string, unknown> {
@@ -60,13 +87,13 @@ function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhas
     runs: runs.map(({ draft, train, data, stages, disk, sizeSource, times }) => ({
       ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train },
       data_check: data === null ? null : data.checked ? { checked: true, ...data.report } : data,
-      stages: stages.map((one) => ({ ...one, seconds: times.seconds[one.stage] ?? null })),
-      ...{ disk, size_source: sizeSource, earlier_runs: times.runs },
+      stages: stages.map((one) => ({ ...one, ...(times.stages?.[one.stage] ?? unknownTime) })),
+      ...{ disk, size_source: sizeSource, earlier_runs: times.earlier },
     })),
   };
 }
 
-async function planPhase(read: Read, context: PlanContext, check: DataCheck): Promise<PlannedPhase> {
+async function planPhase(read: Read, context: Timed, check: DataCheck): Promise<PlannedPhase> {
   const plans = await sourcePlans(read.runs, context.lookups);
   const suites = await inParallel(read.runs, (run) => suiteOf(run, context.lookups));
   const runs = await inParallel(read.runs, (run) => planRun(run, plans, { ...context, check }));
@@ -77,7 +104,7 @@ async function planPhase(read: Read, context: PlanContext, check: DataCheck): Pr
 async function planRun(
   draft: RunDraft,
   plans: ReadonlyMap<string, RunPlan>,
-  context: PlanContext & { readonly check: DataCheck },
+  context: Timed & { readonly check: DataCheck },
 ): Promise<PlannedRun> {
   const { train } = draft.settings;
   const source = draft.model?.source ?? '';
@@ -95,7 +122,11 @@ async function planRun(
     stages: stageCommands(draft, tools),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
-    times: stageTimes(draft, context.finished),
+    times: {
+      stages: context.times.get(draft.run)?.stages ?? null,
+      total: context.times.get(draft.run)?.total ?? null,
+      earlier: context.earlier.get(source) ?? 0,
+    },
     data: await context.check(draft),
   };
 }
@@ -119,7 +150,7 @@ export const registerPlan: Register = (program) => {
   documented(program.command('plan'), {
     does: 'Show what a config would do',
     notes: [
-      'It shows what the model would be trained on, the stages with their exact commands, and the estimated disk space and time. Nothing is changed.',
+      'It shows what the model would be trained on, the stages with their exact commands, and the estimated disk space and time. It also sums up the night with these runs. Nothing is changed.',
     ],
     examples: ['phasebox plan 43a.yaml', 'phasebox plan 43b.yaml --against 43a.yaml'],
     exits: {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { duration, plural } from '../core/format.ts';
 import { groupBy } from '../core/group-by.ts';
+import type { Night } from '../core/plan/night.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { missingRunText } from '../core/run/row-words.ts';
@@ -18,7 +19,9 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { intakeFolders } from '../producers/intake.ts';
 import { keptFiles } from '../producers/kept-files.ts';
 import { look } from '../producers/look.ts';
+import { readNight } from '../workers/queue/night.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
+import { nightLine, saidNight } from './parts/night.ts';
 import { print } from './parts/output.ts';
 import { diskLine, type ShownRun, showRuns, wide } from './parts/status-runs.ts';
 
@@ -30,6 +33,8 @@ export interface Status {
   readonly inbox: readonly string[];
   readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
   readonly runs: readonly RunStatus[];
+  /** The sum of what is still to work. */
+  readonly night: Night;
   /** The phase is null for phasebox.yaml and for files of the workspace that cannot be read. */
   readonly warnings: readonly { readonly phase: string | null; readonly text: string }[];
 }
@@ -38,6 +43,8 @@ export interface Status {
 export interface ForPeople {
   readonly said: ReadonlyMap<string, string | null>;
   readonly disk: string;
+  /** The night in one sentence. Null if no run is left. */
+  readonly night: string | null;
   /** Ignored files in the inbox, and copies of runs in artifacts/: one line for each reason. */
   readonly ignored: readonly string[];
 }
@@ -50,7 +57,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     return atRest;
   });
   const [control, owner] = await Promise.all([reading, ownerOf(workspace.state)]);
-  const [broker, kept, inbox, rejected, { shown, copies, oldRows, isKnown }] = await Promise.all([
+  const [broker, kept, inbox, rejected, { shown, copies, oldRows, isKnown, night: place }] = await Promise.all([
     owner === null ? null : readBrokerNote(workspace.state),
     keptFiles(intakeFolders(workspace.inbox).claimed),
     look(workspace.inbox),
@@ -62,13 +69,15 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
   const warnings = [...general, ...(await phaseWarnings(workspace.artifacts, shown, isKnown))];
   const paused = control.paused !== null;
-  const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, warnings };
+  const view = await readNight(place);
+  const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, night: view.night, warnings };
   const disk = await diskLine(
     workspace,
     shown.flatMap(({ reserved }) => reserved ?? []),
   );
   const said = new Map(shown.map((one) => [one.status.run, one.said]));
-  return { status, disk, said, ignored: [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage] };
+  const ignored = [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage];
+  return { status, disk, said, night: await saidNight(place, view), ignored };
 }
 
 async function phaseWarnings(artifacts: string, shown: readonly ShownRun[], isKnown: (run: string) => boolean) {
@@ -101,7 +110,7 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
   }));
 }
 
-export function statusText(status: Status, { said, disk, ignored }: ForPeople): string {
+export function statusText(status: Status, { said, disk, night, ignored }: ForPeople): string {
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
   if (status.broker !== null) lines.push(`since ${status.broker.since}: ${status.broker.message}`);
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
@@ -116,6 +125,7 @@ export function statusText(status: Status, { said, disk, ignored }: ForPeople): 
     lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
   const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled', 'damaged'].includes(state)).length;
   if (open > 0) lines.push(`${plural(open, 'run')} to go`);
+  if (night !== null) lines.push(nightLine(night));
   for (const { phase, text } of status.warnings) if (phase !== null) lines.push(`warning: ${phase}: ${text}`);
   return `${lines.join('\n')}\n`;
 }
@@ -136,7 +146,7 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'For the active run it shows the iteration, loss and remaining time. It also lists what is damaged or ignored, and the warnings about accepted configs. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
+      'For the active run it shows the iteration, loss and remaining time. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
     exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },

@@ -11,12 +11,16 @@ import { mostSubmittedBytes } from '../io/claim/requests.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { lookAt, readContent } from '../producers/look.ts';
+import { readNight } from '../workers/queue/night.ts';
 import { askOwner } from './parts/ask.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
+import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { printError, printLine } from './parts/output.ts';
 
 export interface SubmitOptions {
   readonly workspace: Pick<Workspace, 'config' | 'artifacts'>;
+  /** The sum of the night, with the files. Null if no run is left. */
+  readonly night?: () => Promise<string | null>;
   readonly send: (submission: Submission) => Promise<RequestAnswer>;
   /** Every seed of the files once more. */
   readonly again: boolean;
@@ -42,6 +46,8 @@ export async function submit(paths: readonly string[], options: SubmitOptions): 
     return 2;
   }
   const code = report(answer.files, options);
+  const text = (await options.night?.()) ?? null;
+  if (text !== null) out(nightLine(text));
   if (code !== 0 || !watch) return code;
   if (answer.files.some(({ state }) => state === 'waiting')) return 3;
   const runs = new Set(answer.files.flatMap((file) => file.runs));
@@ -129,6 +135,10 @@ export const registerSubmit: Register = (program, exit) => {
     .action(async (files: string[], options: Pick<SubmitOptions, 'watch' | 'again'>, command) => {
       const workspace = await workspaceOf(command, 'write');
       const send = (submission: Submission): Promise<RequestAnswer> => askOwner(workspace, submission);
-      exit(await submit(files, { ...options, workspace, send, out: printLine, err: printError }));
+      const night = async (): Promise<string | null> => {
+        const place = await openNight(workspace);
+        return saidNight(place, await readNight(place));
+      };
+      exit(await submit(files, { ...options, workspace, night, send, out: printLine, err: printError }));
     });
 };

@@ -1,23 +1,31 @@
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { CommandError } from '../core/errors.ts';
-import { plural } from '../core/format.ts';
-import { holdsOf, holdText } from '../core/run/control.ts';
-import type { Dashboard } from '../io/board/dashboard.ts';
+import { nextTime } from '../core/plan/until.ts';
 import { type Broker, openBroker } from '../io/broker/broker.ts';
 import { claimWorkspace, type Ownership } from '../io/claim/ownership.ts';
 import { openLogger } from '../io/workspace/logger.ts';
-import { readBrokerNote } from '../io/workspace/state-files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime/runtime.ts';
-import { documented, globals, type Register, workspaceOf } from './parts/command.ts';
-import { detach, reportUp } from './parts/detach.ts';
-import { AskedToLeave, allDone, catchSignals, leaving, openSteps, type Steps } from './parts/ending.ts';
+import { aTimeOfDay, documented, globals, type Register, workspaceOf } from './parts/command.ts';
+import { detach } from './parts/detach.ts';
+import {
+  AskedToLeave,
+  allDone,
+  catchSignals,
+  heldText,
+  leaving,
+  openSteps,
+  outOfTime,
+  type Steps,
+  stopRequest,
+} from './parts/ending.ts';
 import { errorText } from './parts/error-text.ts';
+import { greet, openDashboard } from './parts/greet.ts';
+import { leftForTheNextNight, type NightLine, openNightLine } from './parts/night-line.ts';
 import { openRuntime } from './parts/open-runtime.ts';
 import { warnOutsideOutput } from './parts/output.ts';
 import { openScreen, type Screen } from './parts/screen.ts';
@@ -27,6 +35,8 @@ export interface UpOptions {
   readonly once: boolean;
   readonly dashboard: boolean;
   readonly logLevel: string;
+  /** A time of day. No run starts that would not be finished by then. */
+  readonly until?: string | undefined;
 }
 
 /** Exit code of `up --once`: what happened in this call, and only in this call. */
@@ -99,20 +109,24 @@ async function watch(setting: Setting): Promise<number> {
   const down = new AbortController();
   const tally: Tally = { failed: 0, rejected: 0 };
   const steps = openSteps();
+  let night: NightLine | null = null;
   const notice = (step: Notice): void => {
     steps.happened();
     if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
+    if (step.kind === 'row') night?.changed();
   };
-  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, stop: asked, notice });
+  const until = options.until === undefined ? null : nextTime(options.until, Date.now());
+  const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, until, stop: asked, notice });
+  night = openNightLine(runtime, (line) => screen.line(timed(line)));
   let how: Ending = 'detach';
   try {
-    how = await work(setting, { runtime, down, tally, steps });
+    how = await work(setting, { runtime, down, tally, steps, night });
   } finally {
     await closeBus(runtime);
     await runtime.pages.close();
     // Only now has the last row been notified.
-    if (how === 'done') await runtime.notifier.silent();
+    if (how === 'done' || how === 'late') await runtime.notifier.silent();
     await runtime.notifier.close();
     await runtime.runStore.close();
   }
@@ -132,17 +146,18 @@ async function closeBus({ bus, busyRuns, log }: Runtime): Promise<void> {
     log.warn(`the broker at ${bus.where} did not answer when the workers signed off`);
 }
 
-type Ending = Leaving | 'done' | 'held';
+type Ending = Leaving | 'done' | 'held' | 'late';
 
 interface Work {
   readonly runtime: Runtime;
   readonly down: AbortController;
   readonly tally: Tally;
   readonly steps: Steps;
+  readonly night: NightLine;
 }
 
 /** Watches and works until a signal or (`once`) until everything is done. Returns how it ended. */
-async function work(setting: Setting, { runtime, down, tally, steps }: Work): Promise<Ending> {
+async function work(setting: Setting, { runtime, down, tally, steps, night }: Work): Promise<Ending> {
   const { workspace, options, log, screen, ownership, asked } = setting;
   // Before anything starts: without its port, no tool must be left behind.
   const dashboard = options.dashboard ? await openDashboard(runtime) : null;
@@ -157,7 +172,10 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
     warn: await warnOutsideOutput(),
     onRejected: () => tally.rejected++,
     onAccepted: (runs) => {
-      workers.accepted(runs).catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));
+      workers
+        .accepted(runs)
+        .then(night.changed)
+        .catch((error: unknown) => log.error({ err: error }, 'accepted runs could not be queued'));
     },
   });
   ownership.onLost(() => {
@@ -174,14 +192,20 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
       return { kind: 'error', message: await errorText(error, workspace.root) };
     }
   });
-  greet(setting, runtime, dashboard);
+  greet({ ...setting, runtime, dashboard });
   const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
   let how: Ending = 'detach';
   try {
-    const left = Promise.race([leaving(runtime, screen, asked), stopRequest(runtime)]);
-    how = await (options.once ? Promise.race([left, allDone({ runtime, inbox, workers, steps })]) : left);
+    const progress = { runtime, inbox, workers, steps };
+    how = await Promise.race([
+      ...[leaving(runtime, screen, asked), stopRequest(runtime)],
+      ...(options.once ? [allDone(progress)] : []),
+      ...(runtime.until === null ? [] : [outOfTime(progress)]),
+    ]);
+    if (how === 'late') screen.line(timed(await leftForTheNextNight(runtime)));
   } finally {
     clearInterval(live);
+    night.close();
     screen.close();
     if (how === 'stop') screen.line(endingLine(runtime));
     down.abort(how === 'stop' ? 'stop' : 'detach');
@@ -193,40 +217,16 @@ async function work(setting: Setting, { runtime, down, tally, steps }: Work): Pr
   return how;
 }
 
-async function openDashboard(runtime: Runtime): Promise<Dashboard> {
-  const { host, port } = runtime.workspace.config.dashboard;
-  const { artifacts, state } = runtime.workspace;
-  const { startDashboard } = await import('../io/board/dashboard.ts');
-  const notice = async () => (await readBrokerNote(state))?.message ?? null;
-  return startDashboard({ queues: await runtime.bus.boardQueues(), host, port, artifacts, notice });
-}
-
-function greet({ workspace, screen, broker, log }: Setting, runtime: Runtime, dashboard: Dashboard | null): void {
-  for (const hold of holdsOf(runtime.control.now())) screen.line(holdText(hold));
-  screen.line(`watching ${workspace.inbox}`);
-  reportUp();
-  if (dashboard !== null) screen.line(`dashboard ${dashboard.url}`);
-  log.info({ inbox: workspace.inbox, broker: broker.where, dashboard: dashboard?.url ?? null, pid: process.pid }, 'up');
-}
-
-/** A person requested that this `up` stops together with its tools. */
-async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
-  if (!stopAsked.signal.aborted) await once(stopAsked.signal, 'abort');
-  return 'stop';
-}
-
-function heldText({ runStore, rows, control }: Runtime): string {
-  const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
-  return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
-}
-
 export const registerUp: Register = (program, exit) => {
   documented(program.command('up'), {
     does: 'Run everything that is queued, until Ctrl-C',
-    notes: ['It watches the inbox, executes one run at a time and serves the dashboard.'],
-    examples: ['phasebox up', 'phasebox up --once'],
+    notes: [
+      'It watches the inbox, executes one run at a time and serves the dashboard.',
+      'With --until, a run is started only if it will be finished by then, according to the upper end of its estimate. A run that has started is finished. The command ends when no run works and no other fits, and says which runs are left. They are the first of the next night.',
+    ],
+    examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {
-      0: 'stopped, for example by Ctrl-C; with --once, every run is done',
+      0: 'stopped, for example by Ctrl-C; with --once, every run is done; with --until, no other run would be finished by then',
       1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written',
       2: 'with --once: a config was rejected, and no case of exit code 1 applies',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
@@ -235,10 +235,11 @@ export const registerUp: Register = (program, exit) => {
     .option('--once', 'stop when the inbox is empty and every run is finished or paused')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
-    .action(async (options: { once?: boolean; detach?: boolean; dashboard: boolean }, command) => {
+    .option('--until <time>', 'start no run that would not be finished by this local time, such as 07:00', aTimeOfDay)
+    .action(async (options: Partial<UpOptions> & { detach?: boolean; dashboard: boolean }, command) => {
       const workspace = await workspaceOf(command, 'write');
       if (options.detach) return detach(workspace, process.argv);
-      const { once: untilDone = false, dashboard } = options;
-      exit(await up(workspace, { once: untilDone, dashboard, logLevel: globals(command).logLevel }));
+      const { once = false, dashboard, until = workspace.config.until } = options;
+      exit(await up(workspace, { once, dashboard, until, logLevel: globals(command).logLevel }));
     });
 };

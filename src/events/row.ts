@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { cost } from './cost.ts';
 import { dataProfile } from './data-report.ts';
 import { folderName } from './paths.ts';
-import { host, servedBy } from './run.ts';
+import { estimateSources, host, servedBy } from './run.ts';
 import { modeCounts } from './score.ts';
 import { candidate } from './stages/select.ts';
 import { stageName } from './stages.ts';
@@ -73,6 +73,19 @@ export const row = z.strictObject({
   ended: z.string(),
   /** Stage -> seconds, the sum of all attempts. */
   seconds: z.record(z.string(), z.number()),
+  /**
+   * Seconds that the run was estimated to take when it started, and that it took, in all and by stage. Null if nothing
+   * was estimated, as in rows of 0.1.0.
+   */
+  estimate: z
+    .strictObject({
+      seconds: z.number(),
+      taken: z.number(),
+      stages: z.record(z.string(), z.strictObject({ seconds: z.number(), taken: z.number().nullable() })),
+      from: z.enum(estimateSources),
+    })
+    .nullable()
+    .default(null),
   bytes: z.strictObject({
     temp_peak: z.int().nullable(),
     estimated_peak: z.int().nullable(),

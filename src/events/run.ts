@@ -77,6 +77,16 @@ export const phaseRecord = z.strictObject({
 });
 export type PhaseRecord = z.infer<typeof phaseRecord>;
 
+/** From what times are estimated, the most certain first. */
+export const estimateSources = ['measured slope', 'rehearsal', 'history', 'rule of thumb'] as const;
+export type EstimateSource = (typeof estimateSources)[number];
+
+/** Seconds by stage, estimated when a run started. `from` is the least certain source of those that matter. */
+export const estimated = z.strictObject({
+  seconds: z.record(z.string(), z.number()),
+  from: z.enum(estimateSources),
+});
+
 const at = z.iso.datetime();
 const attempt = z.int().min(1);
 const ofStage = { at, stage: stageName, attempt };
@@ -92,7 +102,8 @@ export const journalLine = z.discriminatedUnion('event', [
     event: z.literal('fetched'),
     ...{ at, revision: z.string().nullable(), warnings: z.array(z.string()).optional() },
   }),
-  z.strictObject({ event: z.literal('started'), at }),
+  /** `estimate`: seconds by stage, as they were estimated then. Lines of 0.1.0 lack it. */
+  z.strictObject({ event: z.literal('started'), at, estimate: estimated.optional() }),
   /** The run waits for disk space and keeps its place in the queue until it is `reserved`. */
   z.strictObject({ event: z.literal('disk_wait'), ...ofStage, message: z.string() }),
   z.strictObject({ event: z.literal('reserved'), ...ofStage, bytes: z.int().nullable() }),

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import { checkWords, path } from './paths.ts';
 
 const text = z.string().min(1);
+/** `07:00`, hours and minutes of a day. */
+export const timeOfDay = /^([01]?\d|2[0-3]):([0-5]\d)$/;
 const dashboard = z.strictObject({
   host: text.default('127.0.0.1').describe('Address to listen on.'),
   port: z
@@ -29,6 +31,13 @@ export const workspaceConfig = z.strictObject({
     .min(0)
     .default(10)
     .describe('Disk space that always stays free, in GB. 1 GB is 2^30 bytes, as in `du -h`.'),
+  until: z
+    .string()
+    .regex(timeOfDay, 'not a time of day such as 07:00')
+    .optional()
+    .describe(
+      'The default of `phasebox up --until`: a local time such as `07:00`, after which no run is started that would not be finished by then.',
+    ),
   stage_retries: z.int().min(0).default(3).describe('How often a stage is retried after a transient error.'),
   retry_pause_s: z
     .array(z.number().min(0))

@@ -6,7 +6,6 @@ import { readSuite } from '../core/config/read-suite.ts';
 import { CommandError, messageOf } from '../core/errors.ts';
 import { openQueue } from '../core/keyed-lock.ts';
 import type { PlannedData } from '../core/plan/planned-data.ts';
-import type { Finished } from '../core/plan/planned-stages.ts';
 import { branchOf } from '../core/run/lineage.ts';
 import { rowNames } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
@@ -25,7 +24,6 @@ export interface PlanContext {
   readonly workspace: Workspace;
   readonly lookups: Lookups;
   readonly python: string;
-  readonly finished: readonly Finished[];
   /** Rows of runs whose folders were removed. */
   readonly removed: readonly Row[];
 }
@@ -36,12 +34,12 @@ export interface Read extends ReadPlan {
   readonly missing: readonly string[];
 }
 
-/** Looks up Python, the finished runs, and how configs are read here. */
+/** Looks up Python, the removed runs, and how configs are read here. */
 export async function openPlanContext(workspace: Workspace): Promise<PlanContext> {
   const { root, artifacts } = workspace;
   const lookups = openLookups({ root, artifacts, python: () => findPython(workspace), pythonOptional: true });
   const python = await findPython(workspace).catch(toShow);
-  return { workspace, lookups, python, ...(await finishedRuns(artifacts)) };
+  return { workspace, lookups, python, removed: await removedRuns(artifacts) };
 }
 
 /** Commands can be shown without a Python. A warning of each config then says that there is none. */
@@ -50,15 +48,11 @@ function toShow(error: unknown): string {
   throw error;
 }
 
-/** Done runs with their plans, from which times are estimated, and rows whose runs no longer have a plan. */
-async function finishedRuns(artifacts: string): Promise<Pick<PlanContext, 'finished' | 'removed'>> {
+/** Rows whose runs no longer have a plan. */
+async function removedRuns(artifacts: string): Promise<Row[]> {
   const rows = await readRows(artifacts);
   const runs = await inParallel(rows, (row) => readRun(join(artifacts, row.phase, row.run)));
-  const finished = rows.flatMap((row, index) => {
-    const run = runs[index];
-    return run ? [{ row, run }] : [];
-  });
-  return { finished, removed: rows.filter((_, index) => runs[index] === null) };
+  return rows.filter((_, index) => runs[index] === null);
 }
 
 /** Reads files in order, each knowing those before it. Throws what is wrong with all of them at once. */

@@ -69,6 +69,7 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
       return outcomes;
     },
     isHeldBack: () => admission.isHeldBack(),
+    isOutOfTime: () => admission.isOutOfTime(),
     async close(): Promise<void> {
       await tidied;
       await reconciler.close();

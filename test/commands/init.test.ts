@@ -57,12 +57,14 @@ describe('init', () => {
     await init(root, await bareEnv());
     const text = await readFile(join(root, 'phasebox.yaml'), 'utf8');
     const [, ...lines] = text.split('\n');
-    const { python, redis_url, notify, ...shown } = parse(lines.map((line) => line.replace(/^# /, '')).join('\n'));
-    expect([python, redis_url, notify]).not.to.include(undefined);
+    const { python, redis_url, notify, until, ...shown } = parse(
+      lines.map((line) => line.replace(/^# /, '')).join('\n'),
+    );
+    expect([python, redis_url, notify, until]).not.to.include(undefined);
     expect(shown).to.eql(workspaceConfig.parse({}));
     expect(Object.keys(workspaceConfig.shape)).to.have.members([
       ...Object.keys(shown),
-      ...['python', 'redis_url', 'notify'],
+      ...['python', 'redis_url', 'notify', 'until'],
     ]);
   });
 

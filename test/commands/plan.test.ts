@@ -96,7 +96,10 @@ describe('commands/plan', () => {
     expect(text)
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
-    expect(text).to.contain('unknown until a first run').and.contain('27 prompts');
+    expect(text)
+      .to.match(/^ {4}time {6}about .+ \(.+ - .+\), estimated from rule of thumb$/m)
+      .and.contain('27 prompts');
+    expect(text).to.match(/^night: 3 runs, 3 trainings\. Over at about /m);
     expect(text).to.match(/^ {4}examples {2}not checked: the model is not on this machine$/m);
     expect(text).to.match(/^ {2}warning {5}It is not known which suite baseline "33b" was measured on/m);
     expect(await state(root)).to.deep.equal(before);

@@ -118,6 +118,7 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     started: at(0),
     ended: at(50),
     seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 },
+    estimate: null,
     bytes: { temp_peak: 2 ** 30, estimated_peak: null, final: 20 * 2 ** 30 },
     eval_identity: 'e'.repeat(64),
     eval_parts: null,

@@ -74,6 +74,7 @@ describe('every stage', () => {
     const workspace = await openWorkspace(root, 'create');
     broker = await openBroker(workspace, () => undefined);
     runtime = await openRuntime({
+      until: null,
       workspace,
       broker,
       log: pino({ level: 'silent' }),

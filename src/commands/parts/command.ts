@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { didYouMean } from '../../core/closest.ts';
+import { timeOfDay } from '../../events/workspace.ts';
 import { packageRoot } from '../../io/host/package-root.ts';
 import { logLevels } from '../../io/workspace/logger.ts';
 import { openWorkspace, type Workspace } from '../../io/workspace/workspace.ts';
@@ -69,6 +70,12 @@ export const oneOf =
     if (found !== undefined) return found;
     throw new InvalidArgumentError(`${didYouMean(text, words)}Allowed: ${words.join(', ')}.`);
   };
+
+/** Reads an option that is a time of day. */
+export function aTimeOfDay(text: string): string {
+  if (timeOfDay.test(text)) return text;
+  throw new InvalidArgumentError('Give a local time of day, such as 07:00.');
+}
 
 /** Reads an option that is a whole number. */
 export const wholeNumber =

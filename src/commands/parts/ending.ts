@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { plural } from '../../core/format.ts';
+import { holdsOf, holdText } from '../../core/run/control.ts';
 import { toolThatContinues } from '../../io/claim/machine-slot.ts';
 import type { Inbox } from '../../producers/inbox.ts';
 import type { Workers } from '../../workers/index.ts';
@@ -46,6 +48,18 @@ export async function leaving(
   return Promise.race([again, delay<Leaving>(secondThought_ms, 'detach', { ref: false })]);
 }
 
+/** A person requested that this `up` stops together with its tools. */
+export async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
+  if (!stopAsked.signal.aborted) await once(stopAsked.signal, 'abort');
+  return 'stop';
+}
+
+/** What pauses keep from continuing. */
+export function heldText({ runStore, rows, control }: Runtime): string {
+  const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
+  return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+}
+
 /** Changes without a step, such as a pause, are noticed after at most the time of one pass of the reconciler. */
 const longestWait_ms = 5000;
 
@@ -68,10 +82,26 @@ export function openSteps() {
   };
 }
 
+/**
+ * Waits until the deadline leaves nothing to do: no run works, no file waits in the inbox, and no run would be finished
+ * by then. Before the deadline, an empty queue is waited for: a config may still come.
+ */
+export async function outOfTime({ runtime, inbox, workers, steps }: Progress): Promise<'late'> {
+  for (;;) {
+    const step = steps.next();
+    if (await workers.isOutOfTime()) {
+      const runs = runtime.runStore.all().length;
+      await inbox.settled();
+      if (runtime.runStore.all().length === runs && (await workers.isOutOfTime())) return 'late';
+    }
+    await Promise.race([step, delay(longestWait_ms, undefined, { ref: false })]);
+  }
+}
+
 interface Progress {
   readonly runtime: Pick<Runtime, 'runStore' | 'rows'>;
   readonly inbox: Pick<Inbox, 'settled' | 'isEmpty'>;
-  readonly workers: Pick<Workers, 'isHeldBack'>;
+  readonly workers: Pick<Workers, 'isHeldBack' | 'isOutOfTime'>;
   readonly steps: Steps;
 }
 

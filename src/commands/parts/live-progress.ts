@@ -10,7 +10,7 @@ import { candidateFolder } from '../../events/stages/select.ts';
 import { completeTrain, savedIterations } from '../../events/stages/train.ts';
 import type { StageName } from '../../events/stages.ts';
 import { readText } from '../../io/disk/files.ts';
-import { suiteOf } from '../../io/thread/off-thread.ts';
+import { promptsIn } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
 import type { Progress } from '../../workers/stages/stage.ts';
 
@@ -25,7 +25,6 @@ export async function liveProgress(dir: string, run: Run, stage: StageName): Pro
 async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const { by, suite: path, prompts } = run.settings.select;
   if (by === 'val_loss' || path === undefined) return measuring(dir);
-  const folder = join(dir, files.candidates);
   const train = completeTrain(run);
   const saved = train === null ? [] : savedIterations(train);
   const texts = await Promise.all(
@@ -78,12 +77,6 @@ async function answering(dir: string, run: Run): Promise<Progress | null> {
   const of = each === null ? null : each * run.settings.eval.repeats;
   const taken = secondsOf(answers);
   return { iteration: taken.length, of, loss: null, eta_s: timeLeft(taken, of, run) };
-}
-
-/** Prompts of a suite. Null if it cannot be read. */
-export async function promptsIn(path: string): Promise<number | null> {
-  const read = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
-  return 'suite' in read ? read.suite.prompts.length : null;
 }
 
 /** The time of each answer. A line that is not whole yet is none. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { openKeyedLock } from '../../core/keyed-lock.ts';
+import type { Until } from '../../core/plan/night-text.ts';
 import { replacedText } from '../../core/run/row-words.ts';
 import { sortRows } from '../../io/artifacts/removed-runs.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
@@ -27,6 +28,7 @@ export interface OwnerParts {
 export interface RuntimeParts extends OwnerParts {
   readonly broker: Broker;
   readonly signal: AbortSignal;
+  readonly until: Until | null;
   /** Aborted when the runtime is no longer needed. Its reason is then thrown, and nothing is left open. */
   readonly stop?: AbortSignal;
 }
@@ -36,7 +38,9 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
   const runStore = openRunStore(workspace.artifacts);
   await runStore.refresh();
   reportMoved({ log, notice }, await clearResults(workspace.artifacts));
-  const { taken } = await takeHeads(workspace.artifacts, ({ run, status, overall }) => ({ run, status, overall }));
+  const { taken } = await takeHeads(workspace.artifacts, ({ run, status, overall, seconds }) => ({
+    ...{ run, status, overall, seconds },
+  }));
   const { own, replaced } = await sortRows([...taken.values()], runStore);
   // Before a run starts: afterwards its journal would no longer show that the row is not its own.
   for (const warning of await retireRows(workspace.artifacts, replaced)) log.warn(warning);
@@ -45,7 +49,7 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
     workspace,
     runStore,
     log,
-    rows: new Set(own.keys()),
+    rows: new Map(own),
     pages: openPageWriter({ workspace, log, notice }),
     notifier: openNotifier(workspace.config.notify, workspace.root, log),
     control: await openControl(workspace.state, (text) => {
@@ -60,7 +64,7 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
 
 /** What the workers share. Throws CommandError 3 if there is no Python with mlx_lm, or no broker. */
 export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
-  const { workspace, log, broker, signal, stop, notice } = parts;
+  const { workspace, log, broker, signal, until, stop, notice } = parts;
   const python = await findPython(workspace);
   const { versions } = await readFacts(python);
   const id = await workspaceId(workspace.state);
@@ -75,6 +79,7 @@ export async function openRuntime(parts: RuntimeParts): Promise<Runtime> {
     python,
     versions: { ...versions, phasebox: root.version },
     signal,
+    until,
     stopAsked: new AbortController(),
   };
 }

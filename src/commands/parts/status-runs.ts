@@ -18,8 +18,10 @@ import { nearestFolder } from '../../io/host/file-system-facts.ts';
 import { findBaseModel } from '../../io/model/models.ts';
 import { hasLiveTool } from '../../io/tool/tool-folders.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
+import type { NightPlace } from '../../workers/queue/night.ts';
 import { leftOutText } from '../../workers/queue/report-store.ts';
 import { liveProgress } from './live-progress.ts';
+import { progressOnDisk } from './night.ts';
 
 /** A run. `said` replaces its state for people: how it finished, or that no `up` manages it. */
 export interface ShownRun {
@@ -73,13 +75,20 @@ export async function showRuns(workspace: Workspace, now: Now) {
   ];
   const shown: readonly ShownRun[] = [...(await inParallel(runStore.all(), orDamaged)), ...damaged];
   const isKnown = (run: string): boolean => taken.has(run) || runStore.get(run) !== undefined;
-  return { shown, copies, oldRows, isKnown };
+  const night: NightPlace = {
+    workspace,
+    runStore,
+    control: now.control,
+    rows: own,
+    progress: progressOnDisk(workspace),
+  };
+  return { shown, copies, oldRows, isKnown, night };
 }
 
 const finishedRun = (row: RowHead) => {
-  const { run, status, overall } = row;
+  const { run, status, overall, seconds } = row;
   const said = status === 'done' ? `${wide(status)}  ${resultText(row)}` : null;
-  return { run, status, overall, shown: { status: finishedStatus(row), said } };
+  return { run, status, overall, seconds, shown: { status: finishedStatus(row), said } };
 };
 
 /** A state, padded to the width of the widest. */

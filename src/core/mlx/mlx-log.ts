@@ -1,5 +1,4 @@
-import type { TrainSettings } from '../../events/stages/train.ts';
-import { completeTrain, type Trained } from '../../events/stages/train-defaults.ts';
+import { completeTrain, type Trained, type TrainSettings } from '../../events/stages/train.ts';
 import { StageError } from '../errors.ts';
 
 /** One message of `mlx_lm lora`. Losses are as printed, NaN and infinity too. Unknown values are null. */
@@ -130,7 +129,8 @@ function eta(points: readonly Point[], plan: TrainPlan, validated: readonly numb
   if (plan.iters === null || !first || !last || last.iteration === first.iteration) return null;
   const perIteration = (last.seconds - first.seconds) / (last.iteration - first.iteration);
   const every = plan.steps_per_eval ?? Number.POSITIVE_INFINITY;
-  const coming = validations(plan.iters, every) - validations(last.iteration, every) + (plan.iters % every === 0 ? 0 : 1);
+  const coming =
+    validations(plan.iters, every) - validations(last.iteration, every) + (plan.iters % every === 0 ? 0 : 1);
   const each = validated.reduce((sum, seconds) => sum + seconds, 0) / Math.max(1, validated.length);
   const left = Math.max(0, plan.iters - last.iteration);
   return left === 0 ? 0 : Math.round(left * perIteration + coming * each);

@@ -1,13 +1,14 @@
 import type { Phase } from '../../events/phase.ts';
-import { type SectionName, type StageName, sectionNames, stageFolder } from '../../events/stages.ts';
+import { type SectionName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
 import { duration, plural, sizeText } from '../format.ts';
 import { type ChangedValue, get, withoutUnset } from '../mapping.ts';
 import type { RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
 import { shellLine } from '../shell.ts';
+import type { RunTime } from './night.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
-import type { StageCommands, StageTimes } from './planned-stages.ts';
+import type { StageCommands } from './planned-stages.ts';
 import type { TrainSetting } from './settings-shown.ts';
 
 /** One run as in `plan`. Unknown values are null. */
@@ -18,7 +19,8 @@ export interface PlannedRun {
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
   readonly sizeSource: string | null;
-  readonly times: StageTimes;
+  /** What it takes, and how many earlier runs of its model are known. */
+  readonly times: Pick<RunTime, 'stages' | 'total'> & { readonly earlier: number };
 }
 
 /** One config as in `plan`. */
@@ -32,7 +34,7 @@ export interface PlannedPhase {
   readonly runs: readonly PlannedRun[];
 }
 
-const unknownTime = 'unknown until a first run';
+const unknownTime = 'unknown: the size of the model is not known';
 
 function headLines({ phase, missing, warnings, file, runs }: PlannedPhase): string[] {
   const data = dataFindings(runs.map((run) => run.data));
@@ -123,11 +125,11 @@ const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): st
 function stageLines(run: PlannedRun): string[] {
   return run.stages.flatMap(({ stage, files, commands }) => {
     const disk = run.disk?.stages.find((one) => one.stage === stage);
-    const time = run.times.seconds[stage];
+    const time = run.times.stages?.[stage];
     const facts = [
       ...(disk !== undefined && disk.writes > 0 ? [`writes ${sizeText(disk.writes)}`] : []),
       ...(disk !== undefined && disk.frees > 0 ? [`frees ${sizeText(disk.frees)}`] : []),
-      ...(time === undefined ? [] : [`about ${duration(time)}`]),
+      ...(time === undefined ? [] : [`about ${duration(time.seconds)} (${time.from})`]),
     ];
     return [
       `    ${stageFolder(stage).padEnd(11)} ${facts.join(', ')}`.trimEnd(),
@@ -155,12 +157,11 @@ export function diskText(disk: RunDisk | null, source: string | null): string {
   return `${parts.join(', ')}${source === null ? '' : `; estimated from ${source}`}`;
 }
 
-function timeText({ draft, times }: PlannedRun): string {
-  const known = draft.chain.flatMap((stage: StageName) => times.seconds[stage] ?? []);
-  if (known.length === 0) return unknownTime;
-  const all = known.reduce((sum, seconds) => sum + seconds, 0);
-  const part = known.length < draft.chain.length ? ` for ${known.length} of ${draft.chain.length} stages` : '';
-  return `about ${duration(all)}${part}, estimated from ${plural(times.runs, 'earlier run')} of this model`;
+function timeText({ times: { total, earlier } }: PlannedRun): string {
+  if (total === null) return unknownTime;
+  const { seconds, low, high, from } = total;
+  const source = from === 'history' && earlier > 0 ? `${plural(earlier, 'earlier run')} of this model` : from;
+  return `about ${duration(seconds)} (${duration(low)} - ${duration(high)}), estimated from ${source}`;
 }
 
 function runLines(run: PlannedRun, prompts: number): string[] {

@@ -1,9 +1,6 @@
 import { dirname, join } from 'node:path';
-import type { Row } from '../../events/row.ts';
-import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
-import type { Command, Places, Programs, Work } from '../../events/stages/stage-row.ts';
-import { withDefaults } from '../../events/stages/train.ts';
+import type { Command, Places, Programs } from '../../events/stages/stage-row.ts';
 import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf, placesOf } from '../run/lineage.ts';
@@ -72,46 +69,4 @@ export function stageCommands(run: CommandRun, tools: PlannedTools): StageComman
       commands: argvs.filter((argv, nth) => !isAgain(argv, nth)),
     };
   });
-}
-
-/** A run, as far as it decides how long its stages take. */
-type TimedRun = Pick<Run, 'model' | 'settings' | 'chain' | 'train_defaults'>;
-
-export interface Finished {
-  readonly row: Pick<Row, 'status' | 'seconds'>;
-  readonly run: TimedRun;
-}
-
-/** Seconds that stages may take, as far as known, by this number of earlier runs of the same model. */
-export interface StageTimes {
-  readonly runs: number;
-  readonly seconds: Partial<Record<StageName, number>>;
-}
-
-function median(values: readonly number[]): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
-}
-
-function workOf({ settings, train_defaults }: TimedRun): Work<Run['settings']> {
-  const { iters, batch_size } = withDefaults(settings.train ?? {}, train_defaults);
-  return { settings, steps: iters * batch_size };
-}
-
-/** From done runs of the same model. The time of a training run is scaled by iters x batch_size. */
-export function stageTimes(run: TimedRun, finished: readonly Finished[]): StageTimes {
-  const alike = finished.filter(
-    (one) => one.row.status === 'done' && one.run.model !== null && one.run.model.source === run.model?.source,
-  );
-  const seconds: Partial<Record<StageName, number>> = {};
-  for (const stage of run.chain) {
-    const known = alike.flatMap((one) => {
-      const spent = one.row.seconds[stage];
-      const factor = stages[stage].timeFactor(workOf(run), workOf(one.run));
-      return spent === undefined || factor === null || !one.run.chain.includes(stage) ? [] : [spent * factor];
-    });
-    const middle = median(known);
-    if (middle !== null) seconds[stage] = middle;
-  }
-  return { runs: alike.length, seconds };
 }

@@ -46,6 +46,7 @@ export function makeRow(input: RowInput): Row {
     started: input.state.journal.find((line) => line.event === 'started')?.at ?? null,
     ended: input.ended,
     seconds: secondsOf(input),
+    estimate: estimateOf(input),
     bytes: bytesOf(input),
     eval_identity: made(input, 'eval')?.eval_identity ?? null,
     eval_parts: made(input, 'eval')?.eval_parts ?? null,
@@ -141,6 +142,24 @@ function secondsOf(input: RowInput): Record<string, number> {
     if (!isNoted) add(stage, value);
   }
   return Object.fromEntries([...seconds].sort(([a], [b]) => stageNames.indexOf(a) - stageNames.indexOf(b)));
+}
+
+/** The first estimate, which was made before anything of the run was known. */
+function estimateOf(input: RowInput): Row['estimate'] {
+  const line = input.state.journal.find((one) => one.event === 'started');
+  if (line?.event !== 'started' || line.estimate === undefined) return null;
+  const taken = secondsOf(input);
+  const { seconds, from } = line.estimate;
+  const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
+  const stages = Object.entries(seconds).map(
+    ([stage, value]) => [stage, { seconds: value, taken: taken[stage] ?? null }] as const,
+  );
+  return {
+    seconds: sum(Object.values(seconds)),
+    taken: sum(Object.values(taken)),
+    stages: Object.fromEntries(stages),
+    from,
+  };
 }
 
 function bytesOf(input: RowInput): Row['bytes'] {

@@ -6,7 +6,9 @@ import { files, layChosen, loaded, rowKeys } from './mlx.ts';
 import {
   type Absolute,
   answerBytes,
+  answerSeconds,
   type Command,
+  type Pace,
   type Places,
   type Programs,
   type RunCommand,
@@ -133,6 +135,13 @@ export const evaluation = {
   wanted: () => true,
   resolve: (settings: EvalSettings, absolute: Absolute) => ({ ...settings, suite: absolute(settings.suite) }),
   bytes: () => answerBytes,
+  seconds(run: Examined & { readonly chain: readonly string[] }, pace: Pace): number {
+    const { eval: settings } = run.settings;
+    const answers = pace.load + answerSeconds(pace.prompts * settings.repeats, settings, pace);
+    const measuresCost = settings.cost && run.chain.includes('fuse');
+    // The cost is measured on the answers, with the base model and the final one.
+    return answers * (pace.asksBase ? 2 : 1) + (measuresCost ? 2 * pace.load + 0.5 * answers : 0);
+  },
   commands(run: Examined, at: Places): Command[] {
     const { engine } = run.settings.eval;
     const { model, adapter } = at.judged;

@@ -1,10 +1,13 @@
 import * as z from 'zod';
 import { inside, path } from '../paths.ts';
+import type { EvalSettings } from './eval.ts';
 import { checkpointFile, files, layAdapter, remoteCode, rowKeys } from './mlx.ts';
 import {
   type Absolute,
   answerBytes,
+  answerSeconds,
   type Command,
+  type Pace,
   type Places,
   type Programs,
   type RunCommand,
@@ -111,6 +114,15 @@ export const select = {
   resolve: (settings: SelectSettings, absolute: Absolute): SelectSettings =>
     settings.suite === undefined ? settings : { ...settings, suite: absolute(settings.suite) },
   bytes: (_run: unknown, { adapter, saved }: Sizes) => adapter + answerBytes * saved,
+  seconds(run: Choice & { readonly settings: { readonly eval: EvalSettings } }, pace: Pace): number {
+    const settings = completeTrain(run);
+    const saved = settings === null ? 0 : savedIterations(settings).length;
+    const { load, validation, validRows, choosing } = pace;
+    if (run.settings.select.by === 'val_loss')
+      return load + (saved * validRows * validation) / (settings?.batch_size ?? 1);
+    const asked = run.settings.eval;
+    return saved * (load + answerSeconds(choosing * asked.repeats, asked, pace));
+  },
   /** Measures every checkpoint. Only then is it known which of them becomes `adapter`. */
   commands(run: Choice, at: Places): Command[] {
     const { data } = run;

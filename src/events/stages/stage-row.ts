@@ -24,10 +24,27 @@ export interface Sizes {
   readonly saved: number;
 }
 
-/** What the time of a stage depends on. `steps` is the number of rows that the training processes. */
-export interface Work<S = unknown> {
-  readonly settings: S;
-  readonly steps: number;
+/**
+ * What the time of a stage follows from: how fast a machine is with a model (seconds), and how much there is to do. Only
+ * ratios count where a stage was measured before; without a measurement the speeds are a rule of thumb.
+ */
+export interface Pace {
+  /** Starting a tool that loads the base model. */
+  readonly load: number;
+  /** One iteration of the training, with its batch, and one batch of a validation. */
+  readonly iteration: number;
+  readonly validation: number;
+  /** One token of an answer. */
+  readonly token: number;
+  /** Parameters of the model, in 10^9. */
+  readonly billions: number;
+  /** Prompts of the suite, and of the suite that chooses a checkpoint. */
+  readonly prompts: number;
+  readonly choosing: number;
+  /** Rows of valid.jsonl. */
+  readonly validRows: number;
+  /** The eval asks the base model too, because no earlier run of these settings did. */
+  readonly asksBase: boolean;
 }
 
 /** A program of a stage. `name` is the folder of its log. The main tool has none: its log is in the stage's folder. */
@@ -74,6 +91,15 @@ export interface Places extends Programs {
 
 /** Config, profile and log of a tool, with one log line per report. */
 export const logBytes = 16 * 2 ** 10;
+/** Tokens of an answer that ends on its own, as far as nothing is known. */
+const usualAnswer = 256;
+/** Seconds of the answers to so many questions. A server that answers several at once gains less than their number. */
+export const answerSeconds = (
+  questions: number,
+  { max_tokens, concurrency }: { readonly max_tokens: number; readonly concurrency: number },
+  { token }: Pace,
+): number => (questions * Math.min(max_tokens, usualAnswer) * token) / Math.sqrt(concurrency);
+
 /** The answers to a suite. */
 export const answerBytes = 48 * 2 ** 10;
 
@@ -106,8 +132,8 @@ export interface StageRow {
   frees(run: never, sizes: Sizes): number;
   /** What it does, step by step. */
   commands(run: never, at: Places): Command[];
-  /** The factor between the time of another run and that of this one. Null if they cannot be compared. */
-  timeFactor(own: never, other: never): number | null;
+  /** The seconds that it takes at a pace. */
+  seconds(run: never, pace: Pace): number;
 }
 
 const nothingCarried: Carried | null = null;
@@ -122,5 +148,5 @@ export const usual = {
   bytes: (_run: unknown, _sizes: Sizes): number => 0,
   frees: (_run: unknown, _sizes: Sizes): number => 0,
   commands: (_run: unknown, _at: Places): Command[] => [],
-  timeFactor: (_own: unknown, _other: unknown): number | null => 1,
+  seconds: (_run: unknown, _pace: Pace): number => 1,
 };

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { dataProfile } from '../data-report.ts';
 import { inside, path } from '../paths.ts';
 import { files, remoteCode, rowKeys } from './mlx.ts';
-import { type Absolute, type Command, logBytes, type Places, type Sizes, usual, type Work } from './stage-row.ts';
+import { type Absolute, type Command, logBytes, type Pace, type Places, type Sizes, usual } from './stage-row.ts';
 
 /**
  * The train settings with which phasebox calculates. Each value in `catch` is the default of mlx_lm 0.30.7 to 0.32.2,
@@ -170,8 +170,16 @@ export const train = {
     return file === undefined ? settings : { ...settings, resume_adapter_file: absolute(file) };
   },
   bytes: (_run: unknown, { adapter, checkpoints }: Sizes) => adapter * (1 + checkpoints) + logBytes,
-  /** It grows with the rows of data that the training processes. */
-  timeFactor: (own: Work, other: Work): number => own.steps / other.steps,
+  seconds(run: Trained<TrainSettings>, { load, iteration, validation, validRows }: Pace): number {
+    const settings = completeTrain(run);
+    if (settings === null) return 0;
+    const { iters, batch_size, steps_per_eval, val_batches } = settings;
+    const all = Math.max(1, Math.floor(validRows / batch_size));
+    const batches = val_batches < 0 ? all : Math.min(val_batches, all);
+    // At iteration 1, every steps_per_eval, and the last.
+    const validations = 1 + Math.ceil(iters / steps_per_eval);
+    return load + iters * iteration + validations * batches * validation;
+  },
   /** The user's own checks, the data check, and the training. */
   commands(training: Training, at: Places): Command[] {
     const { run, seed, data, preflight, min_rows: minRows, settings: given } = training;

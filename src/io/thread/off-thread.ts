@@ -5,7 +5,7 @@ import { StageError } from '../../core/errors.ts';
 import { type SuiteScore, scoreSuite } from '../../core/score/score.ts';
 import { checkOf } from '../../events/assertion.ts';
 import type { ScorableAnswer, Suite } from '../../events/suite.ts';
-import { hasCode } from '../disk/files.ts';
+import { hasCode, readText } from '../disk/files.ts';
 import { runTask, TaskTimeout } from './run-task.ts';
 
 /**
@@ -37,6 +37,12 @@ export async function suiteOf(bytes: Uint8Array, file: string): Promise<SuiteRes
   if (latest?.text !== text || latest.file !== file)
     latest = { text, file, result: runTask('suite', { bytes, file }).catch(tooMuch(file)) };
   return latest.result;
+}
+
+/** The number of prompts of a suite. Null if it cannot be read. */
+export async function promptsIn(path: string): Promise<number | null> {
+  const read = await suiteOf(Buffer.from((await readText(path)) ?? ''), path);
+  return 'suite' in read ? read.suite.prompts.length : null;
 }
 
 /** For `.catch`: a file that takes too much time or memory is refused. Unlike a disk error, it is not retried. */

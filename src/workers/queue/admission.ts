@@ -1,12 +1,16 @@
+import type * as z from 'zod';
+import { endsBy, type RunTime } from '../../core/plan/night.ts';
 import { isPausedItself, isPausing, lineUp } from '../../core/run/control.ts';
 import { due, isStarted, readiness, standing } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
+import type { estimated } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { type Consumer, PutBack } from '../../io/broker/consumer.ts';
 import { sourceOf } from '../attempt/inputs.ts';
 import { emitDue, isHeld } from '../attempt/run-stage.ts';
 import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
 import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
+import { placeOf, readNight, readTimes } from './night.ts';
 
 /** Starts queued runs, one at a time: the next when the previous one has its row. */
 export type Admission = ReturnType<typeof startAdmission>;
@@ -27,7 +31,8 @@ export function startAdmission(runtime: Runtime) {
     const next = await runtime.turn(sharedStages, async () => {
       const line = await queueOfRuns(runtime, fetcher);
       if (!isFree(line) || line.next === null) throw new PutBack();
-      await runStore.append(line.next, { event: 'started', at: now() });
+      const estimate = await estimateOf(runtime, line.next);
+      await runStore.append(line.next, { event: 'started', at: now(), ...(estimate === null ? {} : { estimate }) });
       return line.next;
     });
     runtime.notice({ kind: 'started', stored: next });
@@ -53,6 +58,8 @@ export function startAdmission(runtime: Runtime) {
     ensure: () => openBy(bus.ensureAdmission),
     /** True if there are runs without a row, and only pauses keep them from continuing. */
     isHeldBack: () => heldBack(runtime, fetcher),
+    /** True if the deadline of this `up` leaves nothing to do: no run works, and none would be finished by then. */
+    isOutOfTime: () => outOfTime(runtime, fetcher),
     /** A run has its row: the next one may start after this pause, in seconds. */
     async openAfter(pause_s: number): Promise<void> {
       if (pause_s === 0) return open();
@@ -74,6 +81,8 @@ interface Line {
   /** The number of admissions, which numbers the next one's job. */
   readonly admissions: number;
   readonly next: StoredRun | null;
+  /** How many runs could start, but would not be finished by the deadline. */
+  readonly late: number;
   readonly lost: readonly { readonly stored: StoredRun; readonly why: string }[];
   /** Runs that continue on their own: a stage may begin or works, a row comes, a model is fetched. */
   readonly moving: number;
@@ -84,7 +93,8 @@ const mayStart = ({ control }: Runtime, busy: boolean): boolean => control.now()
 async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
   const { runStore, rows } = runtime;
   const control = runtime.control.now();
-  let [busy, moving] = [false, 0];
+  let [busy, moving, late] = [false, 0, 0];
+  const isInTime = openDeadline(runtime);
   let admissions = control.retried;
   let next: StoredRun | null = null;
   const lost: Line['lost'][number][] = [];
@@ -106,11 +116,52 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     const ready = await readinessOf(runtime, stored);
     if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
     if (ready.kind !== 'ready' || isPausedItself(control, stored.run)) continue;
+    if (!(await isInTime(stored))) {
+      late++;
+      continue;
+    }
     // Called for every run, so that the models of later ones are fetched while earlier ones work.
     if (!(await models.ready(stored))) moving++;
     else next ??= stored;
   }
-  return { busy, admissions, next, lost, moving };
+  return { busy, admissions, next, late, lost, moving };
+}
+
+/** Whether a run that starts now is finished by the deadline, if there is one. The night is read once, when needed. */
+function openDeadline(runtime: Runtime): (stored: StoredRun) => Promise<boolean> {
+  const { until } = runtime;
+  let times: Promise<ReadonlyMap<string, RunTime>> | null = null;
+  const read = async (): Promise<ReadonlyMap<string, RunTime>> => {
+    const night = await readNight(placeOf(runtime));
+    return new Map(night.times.map((one) => [one.run, one]));
+  };
+  return async ({ run }) => {
+    if (until === null) return true;
+    times ??= read();
+    const time = (await times).get(run.run);
+    return time !== undefined && endsBy(time, Date.now(), until.at);
+  };
+}
+
+async function outOfTime(runtime: Runtime, models: Fetcher): Promise<boolean> {
+  const { until } = runtime;
+  if (until === null) return false;
+  const { next, late, lost, moving } = await queueOfRuns(runtime, models);
+  if (moving > 0 || lost.length > 0 || next !== null) return false;
+  return late > 0 || Date.now() >= until.at;
+}
+
+/** What the run is estimated to take, for its row. A run starts without it too. */
+async function estimateOf(runtime: Runtime, { run }: StoredRun): Promise<z.infer<typeof estimated> | null> {
+  try {
+    const { stages, total } = (await readTimes(placeOf(runtime), [run])).get(run.run) ?? { stages: null, total: null };
+    if (stages === null || total === null) return null;
+    const seconds = Object.entries(stages).map(([stage, one]) => [stage, one.seconds]);
+    return { seconds: Object.fromEntries(seconds), from: total.from };
+  } catch (error) {
+    runtime.log.warn({ err: error, run: run.run }, 'the time of the run could not be estimated');
+    return null;
+  }
 }
 
 /** Whether an admitted run continues without a person. */

@@ -69,11 +69,11 @@ export function recordRow(owner: Owner, stored: StoredRun): Promise<Row | null> 
 /** Writes the row, and notices rows that were removed from results.jsonl meanwhile: they are due again. */
 async function writeOwnRow(owner: Owner, row: Row, order: (run: string) => number): Promise<void> {
   // From before the writing: a row that is written meanwhile is not missing.
-  const before = [...owner.rows];
+  const before = [...owner.rows.keys()];
   reportMoved(owner, await upsertRow(owner.workspace.artifacts, row, order));
   const there = writtenRuns(owner.workspace.artifacts);
   for (const run of before) if (there?.has(run) === false) owner.rows.delete(run);
-  owner.rows.add(row.run);
+  owner.rows.set(row.run, { status: row.status, seconds: row.seconds });
 }
 
 /** Reports what of results.jsonl could not be read and was moved. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { KeyedLock } from '../../core/keyed-lock.ts';
+import type { Until } from '../../core/plan/night-text.ts';
 import type { Row } from '../../events/row.ts';
 import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
 import type { Bus } from '../../io/broker/bus.ts';
@@ -11,13 +12,16 @@ import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { Progress } from '../stages/stage.ts';
 import type { PageWriter } from './page-writer.ts';
 
+/** How a run finished, and the seconds that each of its stages took. */
+export type Finished = Pick<Row, 'status' | 'seconds'>;
+
 /** What the owner of a workspace works with, also if no `up` runs and a command owns it for a moment. */
 export interface Owner {
   readonly workspace: Workspace;
   readonly runStore: RunStore;
   readonly log: Logger;
-  /** Runs that have their row. */
-  readonly rows: Set<string>;
+  /** Runs that have their row, and what estimates need of it. */
+  readonly rows: Map<string, Finished>;
   readonly pages: PageWriter;
   readonly notifier: Notifier;
   readonly control: ControlStore;
@@ -41,6 +45,8 @@ export interface Runtime extends Owner {
   readonly clock: RetryClock;
   readonly python: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** No run starts that would not be finished by then. Null without a deadline. */
+  readonly until: Until | null;
   /** Aborted when `up` stops. Its reason is a `Leaving`. */
   readonly signal: AbortSignal;
   /** Aborted when a person requested that `up` stops together with its tools. */

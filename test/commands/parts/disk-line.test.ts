@@ -14,7 +14,7 @@ describe('commands/status: the disk', () => {
     );
     const { status, ...forPeople } = await readStatus(workspace);
     expect(statusText(status, forPeople)).to.match(/^disk: [^\n;]* free; phasebox never uses the last [^\n;]* of it$/m);
-    expect(Object.keys(status)).to.eql(['up', 'paused', 'broker', 'inbox', 'rejected', 'runs', 'warnings']);
+    expect(Object.keys(status)).to.eql(['up', 'paused', 'broker', 'inbox', 'rejected', 'runs', 'night', 'warnings']);
   });
 
   it('takes what is reserved from the journal, of the attempt that runs', () => {

@@ -17,7 +17,12 @@ describe('commands/ending', () => {
     };
     const steps = openSteps();
     let ended = false;
-    const done = allDone({ runtime, inbox, workers: { isHeldBack: async () => false }, steps }).finally(() => {
+    const done = allDone({
+      runtime,
+      inbox,
+      workers: { isOutOfTime: async () => false, isHeldBack: async () => false },
+      steps,
+    }).finally(() => {
       ended = true;
     });
     const step = async (change: () => void = () => undefined): Promise<void> => {

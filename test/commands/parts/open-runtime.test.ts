@@ -20,7 +20,7 @@ describe('commands/open-runtime', () => {
     await journal.append({ event: 'started', at: new Date().toISOString() });
     await journal.close();
     const place = await openOwner({ workspace, log: pino({ enabled: false }), notice: () => undefined });
-    expect([...place.rows]).to.deep.equal(['a-s1']);
+    expect([...place.rows.keys()]).to.deep.equal(['a-s1']);
     expect((await readRows(workspace.artifacts)).map(({ run }) => run)).to.deep.equal(['a-s1', 'gone-s0']);
     await place.runStore.close();
   });

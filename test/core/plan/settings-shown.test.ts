@@ -1,9 +1,7 @@
 import { expect } from 'chai';
 import { withoutUnset } from '../../../src/core/mapping.ts';
-import { stageTimes } from '../../../src/core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../../../src/core/plan/settings-shown.ts';
 import { valueText } from '../../../src/core/printable.ts';
-import { demoRun, quickTrain } from '../../helpers/real-stage.ts';
 
 const defaults = {
   iters: 1000,
@@ -38,36 +36,5 @@ describe('core/settings-shown', () => {
       { path: 'env.X', before: null, after: '1' },
     ]);
     expect(settingDifferences(a, { ...a, phase: 'c', notes: 'n' }, defaults)).to.deep.equal([]);
-  });
-});
-
-describe('core/planned-stages: times', () => {
-  const run = demoRun('B', { chain: ['train', 'fuse', 'eval'] });
-  const row = (train: number, fuse: number, status: 'done' | 'failed' = 'done') => ({
-    status,
-    seconds: { train, fuse },
-  });
-
-  it('takes the middle of earlier runs of the same model, a training by its length', () => {
-    const longer = demoRun('B', { chain: ['train', 'fuse', 'eval'], train: { ...quickTrain, iters: 20 } });
-    const finished = [
-      { row: row(10, 1), run: longer },
-      { row: row(30, 3), run: longer },
-      { row: row(20, 2), run: longer },
-    ];
-    expect(stageTimes(run, finished)).to.deep.equal({ runs: 3, seconds: { train: 10, fuse: 2 } });
-  });
-
-  it('knows nothing from another model, a failed run or another way to fuse', () => {
-    const two = demoRun('B', {
-      chain: ['train', 'fuse', 'eval'],
-      fuse: { mode: 'two_step', q_bits: 5, q_group_size: 64 },
-    });
-    const finished = [
-      { row: row(10, 1), run: demoRun('A') },
-      { row: row(10, 1, 'failed'), run },
-      { row: row(10, 1), run: two },
-    ];
-    expect(stageTimes(run, finished)).to.deep.equal({ runs: 1, seconds: { train: 10 } });
   });
 });

@@ -160,6 +160,7 @@ describe('makeRow', () => {
       ended: at(50),
       // eval: the crash fell between commit and journal, so the manifest tells
       seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 11 },
+      estimate: null,
       // fuse at work: 60 + 300; what stays: 30 + 208 + 5
       bytes: { temp_peak: 117, estimated_peak: 0, final: 201 },
       eval_identity: 'e'.repeat(64),

@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { diffRuns } from '../../../src/core/compare/diff.ts';
 import { runDisk } from '../../../src/core/mlx/estimate.ts';
 import { shapeOfName } from '../../../src/core/mlx/model-shape.ts';
-import { type PlannedTools, stageCommands, stageTimes } from '../../../src/core/plan/planned-stages.ts';
+import { type PlannedTools, stageCommands } from '../../../src/core/plan/planned-stages.ts';
+import { openEstimator } from '../../../src/core/plan/stage-seconds.ts';
 import type { Run } from '../../../src/events/run.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
 import { makeRow, noCustody } from '../../helpers/rows.ts';
@@ -52,8 +53,9 @@ describe("mlx_lm's own training defaults", () => {
     const shape = shapeOfName('mlx-community/Qwen3-14B-4bit');
     if (shape === null) throw new Error('not known');
     expect(runDisk(shape, by)).to.eql(runDisk(shape, same));
-    const finished = [{ run: same, row: { status: 'done' as const, seconds: { train: 60 } } }];
-    expect(stageTimes(by, finished).seconds.train).to.equal(60);
+    const facts = { shape, prompts: null, choosing: null, validRows: null, rehearsed: null };
+    const estimator = openEstimator([{ recipe: { run: same, ...facts }, seconds: { train: 60 } }]);
+    expect(estimator.next({ run: by, ...facts })?.train).to.deep.include({ seconds: 60, from: 'history' });
   });
 
   it('are not written into the file that mlx_lm reads', () => {

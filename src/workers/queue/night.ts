@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import type { RunDraft } from '../../core/config/lookups.ts';
+import { DamagedFile } from '../../core/errors.ts';
+import { type LeftOut, type NightRun, type NightView, nightOf, type RunTime } from '../../core/plan/night.ts';
+import type { Past } from '../../core/plan/stage-seconds.ts';
+import { lineUp } from '../../core/run/control.ts';
+import { currentLines, isStarted, type RunState } from '../../core/run/due.ts';
+import { ownModelStage } from '../../core/run/lineage.ts';
+import { type RunStatus, runStatus } from '../../core/run/status.ts';
+import type { Control } from '../../events/request.ts';
+import { attemptFolder, isStage, type StageName } from '../../events/stages.ts';
+import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
+import { inParallel } from '../../io/disk/in-parallel.ts';
+import { folderBytes, freeBytes } from '../../io/host/disk-usage.ts';
+import { nearestFolder } from '../../io/host/file-system-facts.ts';
+import { hostFacts } from '../../io/host/process-facts.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
+import type { Finished, Owner } from '../runtime/runtime.ts';
+import { type NightFacts, openNightFacts } from './night-facts.ts';
+
+/** A stage of a run that is running. */
+export interface RunningStage {
+  readonly stage: StageName;
+  readonly attempt: number;
+}
+
+/** What the sum of a night is read from. */
+export interface NightPlace {
+  readonly workspace: Workspace;
+  readonly runStore: RunStore;
+  readonly control: Control;
+  /** Runs that have their row. */
+  readonly rows: ReadonlyMap<string, Finished>;
+  /** How long the stage has worked, and what is left by its reports. Null if nothing works. */
+  progress(
+    stored: StoredRun,
+    state: RunState,
+    at: RunningStage,
+  ): Promise<{ spent_s: number; left_s: number | null } | null>;
+}
+
+/** The same for the owner of a workspace, who knows what is running. */
+export const placeOf = ({ workspace, runStore, control, rows, busyRuns }: Owner): NightPlace => ({
+  ...{ workspace, runStore, rows, control: control.now() },
+  async progress({ run }) {
+    const live = busyRuns.get(run.run);
+    if (live === undefined || live.waits !== null) return null;
+    return { spent_s: (Date.now() - live.since) / 1000, left_s: live.progress?.eta_s ?? null };
+  },
+});
+
+/** So many finished runs count as history, the newest. */
+const mostPast = 200;
+
+/** The sum of the night: runs without a row in the order of the queue, then `planned` ones. */
+export async function readNight(place: NightPlace, planned: readonly RunDraft[] = []): Promise<NightView> {
+  const { workspace, runStore, control, rows } = place;
+  const facts = openNightFacts(workspace.root);
+  const open = lineUp(control, runStore.all()).filter(({ run }) => !rows.has(run.run));
+  const found = await inParallel(open, (stored) => orDamaged(stored, openRun(place, stored, facts)));
+  const fresh = planned.filter(({ run }) => runStore.get(run) === undefined);
+  const runs = [
+    ...found.filter((one) => 'recipe' in one),
+    ...(await inParallel(fresh, (draft) => plannedRun(draft, facts))),
+  ];
+  const { artifacts, config } = workspace;
+  const free = await freeBytes(await nearestFolder(artifacts));
+  return nightOf({
+    now: Date.now(),
+    runs,
+    left: [...found.filter((one) => 'why' in one), ...leftBefore(place, runs)],
+    past: await pastOf(place, facts),
+    space: {
+      usable: Math.max(0, free - config.disk_reserve_gb * 2 ** 30),
+      kept: await keptModels(place, runs, facts),
+    },
+    memory: hostFacts().memory_bytes,
+  });
+}
+
+/** What each of these runs would take, whatever is in the queue. */
+export async function readTimes(place: NightPlace, drafts: readonly RunDraft[]): Promise<ReadonlyMap<string, RunTime>> {
+  const facts = openNightFacts(place.workspace.root);
+  const runs = await inParallel(drafts, (draft) => plannedRun(draft, facts));
+  const nothing = { left: [], space: { usable: null, kept: new Map() }, memory: null };
+  const { times } = nightOf({ now: 0, runs, past: await pastOf(place, facts), ...nothing });
+  return new Map(times.map((one) => [one.run, one]));
+}
+
+const orDamaged = ({ run }: StoredRun, reading: Promise<NightRun | LeftOut>): Promise<NightRun | LeftOut> =>
+  reading.catch((error: unknown) => {
+    if (error instanceof DamagedFile) return { run: run.run, why: 'damaged' };
+    throw error;
+  });
+
+/** A run without a row: as it works, or why it does not. */
+async function openRun(place: NightPlace, stored: StoredRun, facts: NightFacts): Promise<NightRun | LeftOut> {
+  const { runStore, control } = place;
+  const journal = await runStore.journal(stored);
+  // Only a run that has worked before has committed stages, and reading them is a step on the disk.
+  const hasWorked = isStarted(journal) || currentLines(journal).length < journal.length;
+  const state = hasWorked
+    ? await runStore.state(stored)
+    : { run: stored.run, journal, committed: new Set<StageName>() };
+  const status = runStatus(state, { now: Date.now(), control });
+  if (!['waiting', 'running', 'retrying'].includes(status.state)) return { run: stored.run.run, why: status.state };
+  const shape = await facts.shape(stored.run, await facts.folder(stored.run, journal));
+  return {
+    recipe: { ...(await facts.recipe(stored.run, shape)), run: stored.run },
+    committed: state.committed,
+    taken: Object.fromEntries(
+      journal.flatMap((line) => (line.event === 'committed' ? [[line.stage, line.seconds]] : [])),
+    ),
+    started: isStarted(journal),
+    current: await currentOf(place, stored, { state, status }),
+    disk: facts.disk(stored.run, shape),
+  };
+}
+
+async function plannedRun(draft: RunDraft, facts: NightFacts): Promise<NightRun> {
+  const shape = await facts.shape(draft, draft.model?.folder ?? null);
+  const recipe = { ...(await facts.recipe(draft, shape)), run: draft };
+  return { recipe, committed: new Set(), taken: {}, started: false, current: null, disk: facts.disk(draft, shape) };
+}
+
+async function currentOf(
+  place: NightPlace,
+  stored: StoredRun,
+  { state, status }: { readonly state: RunState; readonly status: RunStatus },
+): Promise<NightRun['current']> {
+  const { stage, attempt } = status;
+  if (status.state !== 'running' || !isStage(stage) || attempt === null) return null;
+  const progress = await place.progress(stored, state, { stage, attempt });
+  if (progress === null) return null;
+  return { stage, ...progress, written: await folderBytes(join(stored.folder, attemptFolder(stage, attempt))) };
+}
+
+/** Runs of the night's phases that failed before it, and runs whose files cannot be read. */
+function leftBefore({ runStore, rows }: NightPlace, runs: readonly NightRun[]): LeftOut[] {
+  const phases = new Set(runs.map(({ recipe }) => recipe.run.phase));
+  const failed = runStore
+    .all()
+    .filter(({ run }) => phases.has(run.phase) && rows.get(run.run)?.status === 'failed')
+    .map(({ run }) => ({ run: run.run, why: 'failed' }));
+  const damaged = runStore
+    .leftOut()
+    .flatMap((one) => (one.kind === 'damaged' ? [{ run: one.run, why: 'damaged' }] : []));
+  return [...failed, ...damaged];
+}
+
+async function pastOf({ runStore, rows }: NightPlace, facts: NightFacts): Promise<Past[]> {
+  const done = runStore.all().filter(({ run }) => rows.get(run.run)?.status === 'done');
+  return inParallel(done.slice(-mostPast), async ({ run }) => {
+    const shape = await facts.shape(run, run.model?.folder ?? null);
+    return { recipe: await facts.recipe(run, shape), seconds: rows.get(run.run)?.seconds ?? {} };
+  });
+}
+
+/** The model that a phase with `keep_model: best` keeps now: one of those that its done runs made. */
+async function keptModels(
+  { runStore, rows }: NightPlace,
+  runs: readonly NightRun[],
+  facts: NightFacts,
+): Promise<Map<string, number>> {
+  const phases = new Set(runs.map(({ recipe }) => recipe.run.phase));
+  const kept = new Map<string, number>();
+  for (const { run } of runStore.all()) {
+    const { keep_model: keep } = run.settings.cleanup;
+    if (!phases.has(run.phase) || keep !== 'best' || rows.get(run.run)?.status !== 'done') continue;
+    if (ownModelStage(run.chain) === null) continue;
+    const final = facts.disk(run, await facts.shape(run, run.model?.folder ?? null))?.final ?? 0;
+    kept.set(run.phase, Math.max(final, kept.get(run.phase) ?? 0));
+  }
+  return kept;
+}
