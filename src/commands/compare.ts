@@ -88,7 +88,9 @@ function sideText(summary: Summary): string[] {
   return [
     `${group.name}: ${meanText(summary)} (${runs.length} of ${plural(group.accepted, 'run')} done)`,
     ...(range === '' ? [] : [`  95 % confidence interval of the mean: ${range}`]),
-    ...(thisModel === null ? [] : [`  95 % interval on new prompts (this model): ${span(thisModel)}`]),
+    ...(thisModel === null
+      ? []
+      : [`  95 % interval of the score of this one model on new prompts: ${span(thisModel)}`]),
     ...(gate === null ? [] : [`  gate: ${gateText(gate)}${gate.because === null ? '' : ` (${gate.because})`}`]),
     ...(group.judgement.outcome === null ? [] : [`  outcome: ${group.judgement.outcome}`]),
   ];

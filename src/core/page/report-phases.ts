@@ -79,7 +79,7 @@ export function phaseTable(summaries: readonly Summary[]): string {
     atOnce === null ? 'outcome' : `outcome (criteria set ${atOnce})`,
     '95 % confidence interval of the mean',
     '95 % interval on new prompts',
-    '95 % interval on new prompts (this model)',
+    '95 % interval on new prompts (its only model)',
     'lowest - highest',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
@@ -111,6 +111,6 @@ export function rangeNotes(summaries: readonly Summary[]): string {
 function oneRunNote(one: readonly Summary[]): string {
   const subject = one.length === 1 ? 'One phase has' : `${one.length === 2 ? 'Two' : one.length} phases have`;
   const shown = one.some(({ thisModel }) => thisModel !== null);
-  const what = shown ? 'An interval on new prompts describes the one model that was trained, and' : 'One score';
+  const what = shown ? 'Its interval on new prompts describes only the model of that run, and' : 'One score';
   return `${subject} only one done run. ${what} does not predict the score of another seed.`;
 }

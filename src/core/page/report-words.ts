@@ -83,7 +83,7 @@ export function findingWords(finding: ContrastFinding, { a, b }: Names): string 
       const [single, several] = finding.single === 'a' ? [a, b] : [b, a];
       return finding.p < 0.05
         ? `The only run of ${single} is not a typical run of ${several}`
-        : `${inconclusive}, because the score of the only run of ${single} is in the range where another run of ${several} could be`;
+        : `${inconclusive}, because ${single} has only one run, and its score is within the range expected of another run of ${several}`;
     }
     case 'models':
       return finding.p !== null && finding.p < 0.05
