@@ -116,7 +116,11 @@ const refused: readonly (readonly [name: string, train: object, told: RegExp])[]
 const doubted: readonly (readonly [name: string, train: object, warnings: readonly RegExp[]])[] = [
   ['0 layers, which mean all', { num_layers: 0 }, [/num_layers is 0, which mlx_lm reads as all layers/]],
   ['all layers', { num_layers: -1 }, []],
-  ['checkpoints rarer than iterations: the last is saved anyway', { num_layers: 4, iters: 20, save_every: 100 }, []],
+  [
+    'checkpoints rarer than iterations: the last is saved anyway',
+    { num_layers: 4, iters: 20, save_every: 100 },
+    [/save_every \(100\) is more than iters \(20\)/],
+  ],
   ['as many accumulated as there are iterations', { num_layers: 4, iters: 8, grad_accumulation_steps: 8 }, []],
   [
     'a rest that makes no step',

@@ -5,6 +5,7 @@ import { configSections, keptSections, sectionNames, stages } from '../../events
 import { plural } from '../format.ts';
 import type { ModelReader } from './base-model.ts';
 import { weightsProblem } from './check-adapter.ts';
+import { trainDoubts } from './check-doubts.ts';
 import { checkTrain } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
 import type { Checked, Finding, Path, Problem } from './problem.ts';
@@ -65,7 +66,9 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
     const layers = await scope.models.layers();
     const train = checkTrain(given.train, { defaults, schedules, layers, path: [...path, 'train'] });
     findings.push(...train.findings);
-    warnings.push(...train.warnings);
+    const folder = (await scope.models.base())?.folder;
+    const config = folder?.whole === true ? folder.config : null;
+    warnings.push(...train.warnings, ...trainDoubts(given.train, { defaults, versions: facts.versions, config }));
   }
   const resume = given.train?.resume_adapter_file;
   if (resume !== undefined) findings.push(...(await checkResume(resume, scope)));

@@ -161,6 +161,38 @@ export function namesIn(formula: string): readonly string[] {
   }
 }
 
+const comparing: ReadonlySet<string> = new Set(['<', '<=', '>', '>=', '==', '!=']);
+
+/** Each name that a formula compares with a number, such as `overall >= 80`. Empty if the formula cannot be read. */
+export function comparisons(formula: string): { readonly name: string; readonly number: number }[] {
+  const nameOf = (node: ASTNode): string[] => {
+    if (node.op === 'id') return [node.args];
+    return node.op === '.' && node.args[0].op === 'id' ? [`${node.args[0].args}.${node.args[1]}`] : [];
+  };
+  const numberOf = ({ op, args }: ASTNode): number[] =>
+    op === 'value' && (typeof args === 'number' || typeof args === 'bigint') ? [Number(args)] : [];
+  const read = (node: ASTNode): { name: string; number: number }[] => {
+    const parts: readonly unknown[] = [node.args].flat(3);
+    const [left, right, ...others] = parts.filter(isNode);
+    const inner = parts.filter(isNode).flatMap(read);
+    if (!comparing.has(node.op) || left === undefined || right === undefined || others.length > 0) return inner;
+    const pairs = [
+      [left, right],
+      [right, left],
+    ] as const;
+    const found = pairs.flatMap(([a, b]) =>
+      nameOf(a).flatMap((name) => numberOf(b).map((number) => ({ name, number }))),
+    );
+    return [...found, ...inner];
+  };
+  try {
+    return read(open.parse(formula).ast);
+  } catch (error) {
+    if (error instanceof ParseError) return [];
+    throw error;
+  }
+}
+
 /** Absent from its group, or undefined, means unknown. */
 export type Context = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
 

@@ -1,6 +1,7 @@
 import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
 import type { Mapping } from '../mapping.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
+import { percentDoubts } from './check-doubts.ts';
 import { checkPrompts } from './check-prompts.ts';
 import { baselineDoubts, checkScores } from './check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from './check-settings.ts';
@@ -116,6 +117,7 @@ async function check(config: Config): Promise<CheckedConfig> {
   const now = [...renamed, ...toFetch(start.value), ...unasked];
   const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
+  doubts.push(...percentDoubts(phase));
   const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
   const transient = [...now, ...prompts.transient];
   const isRefused = prompts.findings.length > 0;
