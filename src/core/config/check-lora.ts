@@ -1,5 +1,6 @@
 import { isMapping, type Mapping } from '../mapping.ts';
 import type { ModelLayers } from '../mlx/adapted-layers.ts';
+import { foreignLora } from './foreign-keys.ts';
 import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';
 import { notAllowed } from './validate.ts';
 
@@ -11,16 +12,6 @@ export interface LoraScope {
   /** Of the base model. Null if it is not on this machine yet. */
   readonly layers: ModelLayers | null;
 }
-
-/** Names that other libraries use for mlx_lm's settings. */
-const renamed: Readonly<Record<string, string>> = {
-  alpha: 'scale',
-  lora_alpha: 'scale',
-  r: 'rank',
-  lora_rank: 'rank',
-  lora_dropout: 'dropout',
-  target_modules: 'keys',
-};
 
 /** Which layers the training adapts, and whether what it adds to them can be other than zero. */
 export function checkLora(train: Mapping, scope: LoraScope): Checked {
@@ -75,7 +66,7 @@ function missing(given: Mapping, usual: Mapping, path: Path): Finding[] {
 }
 
 function ignored(key: string, given: Mapping, allowed: readonly string[]) {
-  const name = renamed[key];
+  const name = foreignLora[key];
   if (name === undefined) return notAllowed('mlx_lm ignores this key', key, allowed);
   const message = `mlx_lm ignores ${key}; its own key is ${name}`;
   const [alpha, rank] = [given[key], given.rank ?? given.r];

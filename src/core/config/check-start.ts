@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import type { From } from '../../events/phase.ts';
 import type { Run } from '../../events/run.ts';
 import { modelSections, type SectionName, type StageName, sectionsUntil, stages } from '../../events/stages.ts';
 import { get, type Mapping } from '../mapping.ts';
 import { faultFinding, faultOf, type ModelReader } from './base-model.ts';
 import { checkAdapter, noAdapter } from './check-adapter.ts';
+import { checkData } from './check-data.ts';
 import type { Lookups, RunPlan } from './lookups.ts';
 import type { Start } from './plan-runs.ts';
 import type { Finding, Looked } from './problem.ts';
@@ -80,24 +80,6 @@ async function checkModel(phase: UsablePhase, lookups: Lookups, models: ModelRea
   if (fault?.kind === 'missing' && found.revision !== null && download) return { value: absent, findings: [] };
   const value = { source, folder: found.folder, revision: found.revision ?? revision, download };
   return { value, findings: fault === null ? [] : [faultFinding(fault, named, ['model'])] };
-}
-
-async function checkData({ data: source }: UsablePhase, lookups: Lookups): Promise<Looked<NonNullable<Run['data']>>> {
-  if (source === undefined) return nothing();
-  const folder = lookups.absolute(source);
-  const value = { source, folder };
-  const at = { path: ['data'], seen: source, absent: true } as const;
-  if ((await lookups.look(folder))?.kind !== 'folder') {
-    const message = `the folder ${folder} does not exist; a folder with train.jsonl and valid.jsonl is expected`;
-    return { value, findings: [{ ...at, message, hint: 'relative paths are resolved from the workspace' }] };
-  }
-  const findings: Finding[] = [];
-  for (const name of ['train.jsonl', 'valid.jsonl']) {
-    const file = await lookups.look(join(folder, name));
-    if (file?.kind !== 'file') findings.push({ ...at, message: `${join(folder, name)} does not exist` });
-    else if (file.bytes === 0) findings.push({ ...at, message: `${join(folder, name)} is empty` });
-  }
-  return { value, findings };
 }
 
 /** Checks a `from` that its schema refuses: a mistake in a key must not hide that the run or folder is missing. */

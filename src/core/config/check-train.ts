@@ -4,6 +4,7 @@ import { plural } from '../format.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
 import { checkSchedule } from './check-schedule.ts';
+import { foreignKeyHint } from './foreign-keys.ts';
 import { type Checked, type Finding, nothingFound, type Path, together } from './problem.ts';
 import { oddSpaceHint } from './slips.ts';
 import { findIssues, notAllowed, suggestion, typeWord } from './validate.ts';
@@ -81,8 +82,10 @@ export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[]
   // Without any defaults there is no mlx_lm to compare with.
   if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
   const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
-  const hint = oddSpaceHint(key, 'this key');
-  return [{ ...at, ...notAllowed('the installed mlx_lm does not know this key', key, allowed.toSorted()), hint }];
+  const message = 'the installed mlx_lm does not know this key';
+  const foreign = foreignKeyHint(key);
+  if (foreign !== undefined) return [{ ...at, message, hint: foreign }];
+  return [{ ...at, ...notAllowed(message, key, allowed.toSorted()), hint: oddSpaceHint(key, 'this key') }];
 }
 
 function checkValue(key: string, value: unknown, { defaults, at }: { defaults: Mapping; at: At }): Finding[] {

@@ -1,4 +1,6 @@
+import { stageNames } from '../../events/stages.ts';
 import { printable, visible } from '../printable.ts';
+import type { Path } from './problem.ts';
 
 /** `1,000`, `12,345.6`: groups of three. */
 const thousands = /^[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/;
@@ -27,6 +29,18 @@ function lineEndHint(text: string): string | undefined {
 export function listHint(seen: unknown): string | undefined {
   if (typeof seen !== 'string' || !/^\d+(\s*,\s*\d+)+$/.test(seen)) return undefined;
   return `write a list: [${seen.split(',').map(Number).join(', ')}]`;
+}
+
+/** A list of values for a setting that has one: each of the others is a variant. `path` is that of the setting. */
+export function valuesHint(seen: readonly unknown[], path: Path): string | undefined {
+  const [section, ...keys] = path;
+  const [, other] = seen;
+  if (section === undefined || seen.length < 2 || !seen.every((one) => typeof one !== 'object')) return undefined;
+  if (keys.length === 0) return 'a phase has one: write a config for each of the others';
+  if (section === 'variants') return 'a variant has one: write a variant for each of the others';
+  if (!(stageNames as readonly string[]).includes(String(section))) return undefined;
+  const inner = [...path].reverse().reduce<string>((text, key) => `{ ${key}: ${text} }`, JSON.stringify(other));
+  return `a run has one value: write a variant for each of the others, such as \`variants: { b: ${inner} }\``;
 }
 
 /** The parts of `iters:800`, where YAML sees one word. Null for any other word. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { closest } from '../closest.ts';
 import { getAt, isMapping, type Mapping, without } from '../mapping.ts';
 import type { Finding, Path } from './problem.ts';
-import { listHint, oddSpaceHint, wordHint } from './slips.ts';
+import { listHint, oddSpaceHint, valuesHint, wordHint } from './slips.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -98,7 +98,7 @@ function explain(issue: Issue, scope: Scope): Finding[] {
     ];
   const none =
     issue.code === 'invalid_value' && z.safeParse(placeIn(scope.schema, inner), null).success ? ' or null' : '';
-  return [{ path, seen, message: `${expectation(issue)}${none}`, hint: hintFor(issue, seen) }];
+  return [{ path, seen, message: `${expectation(issue)}${none}`, hint: hintFor(issue, seen, path) }];
 }
 
 interface UnionScope extends Scope {
@@ -159,7 +159,8 @@ function atLeast({ origin, minimum, inclusive }: Extract<Issue, { code: 'too_sma
   return inclusive === false ? `more than ${minimum}` : `at least ${minimum}`;
 }
 
-function hintFor(issue: Issue, seen: unknown): string | undefined {
+function hintFor(issue: Issue, seen: unknown, path: Path): string | undefined {
+  if (Array.isArray(seen)) return valuesHint(seen, path);
   if (issue.code === 'invalid_value') return suggestion(seen, issue.values.map(String));
   if (issue.code !== 'invalid_type') return undefined;
   if (issue.expected === 'string' && (typeof seen === 'number' || typeof seen === 'boolean')) {
