@@ -112,8 +112,8 @@ export async function configWorkspace(): Promise<ConfigWorkspace> {
     await writeFile(join(root, path), text);
   };
   await tinyModel(join(root, 'models/tiny'), { isMlx: false });
-  await write('data/rows/train.jsonl', '{"text": "a"}\n');
-  await write('data/rows/valid.jsonl', '{"text": "b"}\n');
+  await write('data/rows/train.jsonl', '{"text": "a"}\n'.repeat(8));
+  await write('data/rows/valid.jsonl', '{"text": "b"}\n'.repeat(8));
   await write('suites/small.yaml', smallSuite);
   const lookups: Lookups = {
     ...openLookups({ root, artifacts, python: 'python' }),

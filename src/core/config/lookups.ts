@@ -7,6 +7,7 @@ import type { Tensor } from '../mlx/safetensors.ts';
 import type { Rendered, RenderJob } from '../score/rendering.ts';
 import type { SuiteResult } from './read-suite.ts';
 import type { Yaml } from './read-yaml.ts';
+import type { ScannedFile, Wanted } from './scan-rows.ts';
 
 /** The output of python/facts.py: versions by name, mlx_lm's own table of training settings, and what it can load. */
 export const facts = z.looseObject({
@@ -61,6 +62,18 @@ export type FileBytes =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly message: string };
 
+export interface RowsCall extends Wanted {
+  /** Absolute paths of .jsonl files, in the order in which they are read. */
+  readonly paths: readonly string[];
+  /** Milliseconds after which reading stops, for all files together. */
+  readonly limit_ms: number;
+}
+
+/** A file that was read. `whole` is false if the time was over before its end. */
+export interface ReadRows extends ScannedFile {
+  readonly whole: boolean;
+}
+
 /** Everything that a config may refer to outside of itself. Paths are absolute unless stated otherwise. */
 export interface Lookups {
   /** A path as written in a config: relative to the workspace, `~` for the home folder. */
@@ -82,6 +95,8 @@ export interface Lookups {
   inspectTensors(file: string): Promise<InspectedTensors>;
   /** Prompts rendered with the chat templates of these models, one result per job. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
+  /** Files of training examples as far as they can be read within the limit. `message` says why one cannot be opened. */
+  rows(call: RowsCall): Promise<readonly ReadRows[] | { readonly message: string }>;
   /** Content hash of a file or folder. `message` says why it cannot be read completely. */
   hash(path: string): Promise<{ readonly sha256: string } | { readonly message: string }>;
   /** What was accepted under a name, in any case, or null. */

@@ -3,6 +3,7 @@ import type { Mapping } from '../mapping.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
 import { percentDoubts } from './check-doubts.ts';
 import { checkPrompts } from './check-prompts.ts';
+import { checkRows } from './check-rows.ts';
 import { baselineDoubts, checkScores } from './check-scores.ts';
 import { checkSettings, resolveSettings, type SuiteReader, suiteReader } from './check-settings.ts';
 import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts';
@@ -116,12 +117,18 @@ async function check(config: Config): Promise<CheckedConfig> {
   const unasked = await unchecked(read.value, lookups);
   const now = [...renamed, ...toFetch(start.value), ...unasked];
   const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
+  const rows = await checkRows(planRuns(resolved), lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
   doubts.push(...percentDoubts(phase));
   const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
   const transient = [...now, ...prompts.transient];
   const isRefused = prompts.findings.length > 0;
-  return { findings: [...findings, ...prompts.findings], warnings, transient, resolved: isRefused ? null : resolved };
+  return {
+    findings: [...findings, ...rows.findings, ...prompts.findings],
+    warnings: [...warnings, ...rows.warnings],
+    transient,
+    resolved: isRefused ? null : resolved,
+  };
 }
 
 /** The phase by its schema, under the already accepted name if only the case differs. */

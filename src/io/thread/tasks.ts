@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import type { RowsCall } from '../../core/config/lookups.ts';
 import type { ScorableAnswer, Suite } from '../../events/suite.ts';
 
 /** Reports what the task works on, which is named if the task does not end. */
@@ -53,6 +54,10 @@ export const tasks = {
   async shardNames(index: string) {
     const { parseShardNames } = await import('./parse-model.ts');
     return parseShardNames(index);
+  },
+  async rows(call: RowsCall) {
+    const { readRows } = await import('./read-rows.ts');
+    return readRows(call);
   },
   async tensorFile(path: string) {
     const { parseTensorFile } = await import('./parse-tensors.ts');

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import type { Entry, FileBytes, Lookups } from '../../core/config/lookups.ts';
+import type { Entry, FileBytes, Lookups, RowsCall } from '../../core/config/lookups.ts';
 import { phaseOfRun } from '../../core/config/plan-runs.ts';
 import { maxConfigBytes } from '../../core/config/read-yaml.ts';
 import { CommandError, messageOf } from '../../core/errors.ts';
@@ -18,6 +18,7 @@ import { renderedFolder, renderPrompts } from '../model/render-prompts.ts';
 import { inspectTensors } from '../model/tensor-file.ts';
 import { contentHash } from '../thread/content-hash.ts';
 import { suiteOf, yamlOf } from '../thread/off-thread.ts';
+import { rowsOf } from '../thread/rows-of.ts';
 
 export interface LookupPlaces {
   /** The workspace and its artifacts folder, as absolute paths. */
@@ -62,6 +63,7 @@ export function openLookups({ root, artifacts, python, state, pythonOptional }: 
     resolveModel: (source, revision) => resolveModel(source, revision, root),
     inspectModel: readModelFolder,
     inspectTensors,
+    rows: readExamples,
     hash: hashOf,
     async phaseRecord(name) {
       if (!isName(name)) return null;
@@ -92,12 +94,21 @@ async function hashOf(path: string): ReturnType<Lookups['hash']> {
   try {
     return { sha256: await contentHash(path) };
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EFBIG', 'EACCES', 'EPERM')) {
-      return { message: `something in ${path} cannot be read: ${error instanceof Error ? error.message : ''}` };
-    }
-    throw error;
+    if (!hasCode(error, ...unreadable)) throw error;
+    return { message: `something in ${path} cannot be read: ${messageOf(error)}` };
   }
 }
+
+async function readExamples(call: RowsCall): ReturnType<Lookups['rows']> {
+  try {
+    return await rowsOf(call);
+  } catch (error) {
+    if (!hasCode(error, ...unreadable)) throw error;
+    return { message: `the examples cannot be read: ${messageOf(error)}` };
+  }
+}
+
+const unreadable = ['ENOENT', 'ENOTDIR', 'ELOOP', 'EFBIG', 'EACCES', 'EPERM'] as const;
 
 async function look(path: string): Promise<Entry> {
   const entry = await stat(path).catch(ifCode(null, ...unreachable));
