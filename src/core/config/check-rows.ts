@@ -58,7 +58,7 @@ async function checkRun(
   const { data } = run;
   if (data === null) return nothingFound;
   const files = await presentFiles(data.folder, lookups);
-  // A missing or empty file is reported by itself.
+  // A missing or empty file is reported elsewhere.
   if (files.length < 2) return nothingFound;
   const found = await suites.read(run.settings.eval.suite);
   const suite = 'suite' in found && run.settings.eval.engine === undefined ? found.suite : null;

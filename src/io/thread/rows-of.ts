@@ -15,7 +15,7 @@ export async function rowsOf(call: RowsCall): Promise<readonly ReadRows[]> {
   if (found.reduce((sum, { size }) => sum + size, 0) <= smallFiles) return readRows(call);
   const key = JSON.stringify([call, found.map(({ size, mtimeMs, ino }) => [size, mtimeMs, ino])]);
   if (latest?.key !== key) {
-    // It ends by itself, except for the time that a slow disk takes.
+    // It has a limit of its own, and only waits for a slow disk.
     latest = { key, result: runTask('rows', call, null) };
     latest.result.catch(() => {
       latest = null;
