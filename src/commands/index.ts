@@ -4,6 +4,7 @@ import type { Register } from './parts/command.ts';
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   init: async () => (await import('./init.ts')).registerInit,
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
+  import: async () => (await import('./import.ts')).registerImport,
   plan: async () => (await import('./plan.ts')).registerPlan,
   submit: async () => (await import('./submit.ts')).registerSubmit,
   up: async () => (await import('./up.ts')).registerUp,

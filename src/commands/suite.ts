@@ -1,11 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { CommandError } from '../core/errors.ts';
 import { plural } from '../core/format.ts';
 import { suiteFrom, suiteYaml } from '../core/score/suite-from.ts';
-import { atPath, hasCode, readText } from '../io/disk/files.ts';
+import { readText } from '../io/disk/files.ts';
 import { documented, oneOf, type Register } from './parts/command.ts';
 import { printError, printFile } from './parts/output.ts';
+import { writeNew } from './parts/write-new.ts';
 
 interface Flags {
   /** Path of the suite to write. If absent, it is printed. */
@@ -37,17 +37,6 @@ export async function suiteFromData(path: string, options: SuiteOptions): Promis
     `${place}${plural(made.suite.prompts.length, 'prompt')} out of ${plural(made.rows, 'example')} of ${path}`,
   );
   if (left.length > 0) options.tell(['skipped:', ...left].join('\n'));
-}
-
-/** An existing suite may be in use, so it is never overwritten. */
-async function writeNew(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text, { flag: 'wx' }).catch(atPath(path));
-  } catch (error) {
-    if (hasCode(error, 'EEXIST')) throw new CommandError(2, `${path} already exists. Give -o another name.`);
-    if (hasCode(error, 'ENOENT', 'EISDIR')) throw new CommandError(2, `${path} cannot be written: no such folder.`);
-    throw error;
-  }
 }
 
 export const registerSuite: Register = (program) => {

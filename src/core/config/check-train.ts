@@ -23,6 +23,9 @@ const ours: Readonly<Record<string, string>> = {
   report_to: 'figures are kept in artifacts/',
 };
 
+/** Keys of mlx_lm that a phase cannot set in `train`. */
+export const ownTrainKeys: readonly string[] = Object.keys(ours);
+
 /** mlx_lm's table of training defaults without the keys that a phase cannot set. */
 export const phaseDefaults = (defaults: Mapping): Mapping =>
   Object.fromEntries(Object.entries(defaults).filter(([key]) => !Object.hasOwn(ours, key)));

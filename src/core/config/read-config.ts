@@ -1,5 +1,7 @@
 import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
 import type { Mapping } from '../mapping.ts';
+import { printableLines } from '../printable.ts';
+import { shellWord } from '../shell.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
 import { percentDoubts } from './check-doubts.ts';
 import { checkPrompts } from './check-prompts.ts';
@@ -11,6 +13,7 @@ import { phaseDefaults } from './check-train.ts';
 import { checkVariants } from './check-variants.ts';
 import { merged, readBase } from './extend.ts';
 import type { EarlierPhase, Lookups } from './lookups.ts';
+import { isLoraConfig, phaseOfLora } from './lora-config.ts';
 import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
 import {
@@ -45,6 +48,7 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const yaml = await lookups.yaml(bytes, file);
   if (!yaml.ok) return { ok: false, problems: yaml.problems, plan: null };
   const own = asWritten(yaml.source);
+  if (isLoraConfig(own)) return { ok: false, problems: [loraProblem(own, file)], plan: null };
   const [base, nulls] = await Promise.all([readBase(own, lookups), readPhaseNulls(yaml.source, lookups)]);
   const raw = merged(inheritable(base.value, own), own);
   const config = { raw, own, lookups, suites: suiteReader(lookups) };
@@ -61,6 +65,15 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
     ? { phase: resolved.phase.phase, config: resolved.phase, runs: planRuns(resolved), ...doubts, warnings }
     : null;
   return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, plan };
+}
+
+/** A config of mlx_lm that was dropped as it is. */
+function loraProblem(own: Mapping, file: string): Problem {
+  const name = file.replace(/\.[^.]*$/, '');
+  const phase = phaseOfLora(own, { name, from: file }).replaceAll(/^(?=.)/gm, '    ');
+  const message = 'this is a config of `mlx_lm lora`, not of a phase, which also has a name and a suite';
+  const hint = `\`phasebox import ${shellWord(file)}\` writes this phase file:\n\n${phase.slice(0, 4000)}`;
+  return { file, line: null, path: '', seen: null, message, hint: printableLines(hint) };
 }
 
 const isAbsent = (finding: Finding): boolean => finding.absent === true;

@@ -6,6 +6,7 @@ import { get, getAt, isMapping, type Mapping } from '../mapping.ts';
 import { sections } from './check-settings.ts';
 import { checkTrainKey } from './check-train.ts';
 import { knownTrainSettings, type Lookups } from './lookups.ts';
+import { isTrainKey } from './lora-config.ts';
 import { type NullsRead, readNulls } from './nulls.ts';
 import type { Finding, Path } from './problem.ts';
 import type { YamlSource } from './read-yaml.ts';
@@ -47,7 +48,22 @@ export function fromKind(raw: Mapping): FromKind | null {
 /** Checks a merged config with its schema. `own` is what the file itself says, without what it extends. */
 export function readPhase(raw: Mapping, own: Mapping): { readonly value: UsablePhase; readonly findings: Finding[] } {
   const { value, findings } = validate(usable, raw);
-  return { value: value ?? usable.parse({}), findings: [...findings, ...missing(raw), ...unwanted(raw, own)] };
+  return {
+    value: value ?? usable.parse({}),
+    findings: [...findings.map(withPlace), ...missing(raw), ...unwanted(raw, own)],
+  };
+}
+
+/** A training setting outside of `train` is an unknown key. */
+function withPlace(finding: Finding): Finding {
+  const [key, ...rest] = finding.path;
+  if (rest.length > 0 || typeof key !== 'string' || !isTrainKey(key)) return finding;
+  return {
+    ...finding,
+    message: 'unknown key',
+    hint: 'it is a training setting: write it in `train:`',
+    allowed: undefined,
+  };
 }
 
 function missing(raw: Mapping): Finding[] {
