@@ -42,7 +42,7 @@ export function foreignKeyHint(key: string): string | undefined {
     return 'it is part of the schedule: `lr_schedule: { name: cosine_decay, warmup: STEPS, arguments: [...] }`';
   if (key === 'weight_decay')
     return 'it is a setting of the optimizer: `optimizer_config: { adamw: { weight_decay: N } }`';
-  if (key === 'hf_dataset') return `phasebox reads data from a folder: ${folderOfRows}`;
+  if (key === 'hf_dataset') return `data is read from a folder: ${folderOfRows}`;
   const lora = Object.hasOwn(loraKeys, key) ? loraKeys[key] : undefined;
   if (lora !== undefined) return loraHint(key, lora);
   const own = Object.hasOwn(trainKeys, key) ? trainKeys[key] : undefined;
