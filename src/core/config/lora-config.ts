@@ -13,7 +13,7 @@ const loraKeys: readonly string[] = [
 export const isTrainKey = (key: string): boolean =>
   loraKeys.includes(key) && !['adapter_path', 'hf_dataset'].includes(key);
 
-/** Whether a file is a config of `mlx_lm lora` as it is, or an adapter_config.json. */
+/** Whether a file is a config of `mlx_lm lora`, or an adapter_config.json. */
 export function isLoraConfig(value: Mapping): boolean {
   if (value.phase !== undefined || value.extends !== undefined || value.eval !== undefined) return false;
   const found = loraKeys.filter((key) => Object.hasOwn(value, key)).length;

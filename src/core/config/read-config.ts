@@ -67,7 +67,7 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, plan };
 }
 
-/** A config of mlx_lm that was dropped as it is. */
+/** A config of mlx_lm in the inbox. */
 function loraProblem(own: Mapping, file: string): Problem {
   const name = file.replace(/\.[^.]*$/, '');
   const phase = phaseOfLora(own, { name, from: file }).replaceAll(/^(?=.)/gm, '    ');
