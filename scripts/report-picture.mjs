@@ -1,5 +1,5 @@
 // `npm run docs:picture FILE`: makes docs/report.png from a report.html, with an installed Chromium (CHROMIUM names
-// it). The one in the repository shows three seeds of the demo, with a 4-bit variant of A.
+// it). The one in the repository shows the demo.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
