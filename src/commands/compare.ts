@@ -102,7 +102,7 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
   const line = (name: string, ...cells: readonly string[]) => `${name.padEnd(width)}  ${cells.join('  ')}`;
   const head = line(
     'category',
-    ...['a', 'b', 'impr.', 'regr.', 'same'].map((cell) => cell.padStart(5)),
+    ...['a', 'b', 'a > b', 'a < b', 'same'].map((cell) => cell.padStart(5)),
     'p (Holm-adjusted)',
   );
   return [
@@ -139,7 +139,12 @@ function asText(found: Contrast): string {
     ...(categories.length === 0 ? [] : ['', ...categoryLines(found)]),
     ...(prompts.differences.size === 0
       ? []
-      : ['', `improved: ${ids(prompts.fixed)}`, `regressed: ${ids(prompts.regressed)}`, `same: ${prompts.same}`]),
+      : [
+          '',
+          `${names.a} scores higher: ${ids(prompts.fixed)}`,
+          `${names.a} scores lower: ${ids(prompts.regressed)}`,
+          `same: ${prompts.same}`,
+        ]),
   ];
   return `${lines.join('\n')}\n`;
 }

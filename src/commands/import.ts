@@ -42,7 +42,7 @@ function nameOf(path: string): string {
 
 export const registerImport: Register = (program) => {
   documented(program.command('import'), {
-    does: 'Make a config from one of mlx_lm',
+    does: 'Make a phasebox config from an mlx_lm config',
     notes: [
       'It reads the YAML file of `mlx_lm lora -c`, or an adapter_config.json, and writes a config with the same model, data, seed and training settings. The suite is a placeholder.',
     ],

@@ -222,7 +222,7 @@ export const registerUp: Register = (program, exit) => {
     does: 'Run everything that is queued, until Ctrl-C',
     notes: [
       'It watches the inbox, executes one run at a time and serves the dashboard.',
-      'With --until, a run is started only if it will be finished by then, according to the upper end of its estimate. A run that has started is finished. The command ends when no run works and no other fits, and says which runs are left. They are the first of the next night.',
+      'With --until, a run is started only if it will be finished by then, according to the upper end of its estimate. A run that has already started continues until it is finished, even after this time. The command ends when no run is active and none of the queued runs would be finished in time, and says which runs are left. They are the first of the next night.',
     ],
     examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {

@@ -30,7 +30,7 @@ describe('the night in a chain', () => {
     const shown = await chain.phasebox('status');
     const said = sentence(planned.out);
     expect(said).to.match(
-      /^2 runs, 1 training\. Over at about T, by a rule of thumb for all of them\. Disk: [\d.]+ GB stay/,
+      /^2 runs, 1 training\. Over at about T, estimated by a rule of thumb for all runs\. Disk: [\d.]+ GB stay/,
     );
     expect(sentence(submitted.out)).to.equal(said);
     expect(sentence(shown.out)).to.equal(said);

@@ -265,7 +265,7 @@ describe('what is taught of calls', () => {
   it('says that a call is never taught where only the last message is', () => {
     expect(reports[0]?.warnings).to.deep.equal([
       '4 of 4 training examples (100 %) end in text without a tool call. Check that this is intended.',
-      '4 of 4 calls are never trained on. With mask_prompt, only the last message of an example is trained on. `phasebox data --split DIR` writes an example for each of them.',
+      '4 of 4 calls are never trained on. With mask_prompt, only the last message of an example is trained on. `phasebox data --split DIR` writes an example for each assistant turn.',
     ]);
     expect(reports[0]?.profile?.taught).to.deep.equal({
       masked: true,

@@ -163,7 +163,7 @@ function conclude(differences: readonly DiffLine[], unknown: number): string {
     return `Only the outputs${known} differ: the same recipe and seed made other weights, which is noise of the machine.`;
   const first = differences.find(({ kind }) => kind === 'jumper');
   return first === undefined
-    ? 'phasebox checks settings that are known to change scores on their own, and none of them differs. The differences above may still change the score.'
+    ? 'phasebox has a list of settings that are known to change scores even if nothing else differs. None of these differs here. The differences above may still change the score.'
     : `Check this first: ${first.name}. A difference there alone is known to change scores.`;
 }
 

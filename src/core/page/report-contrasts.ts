@@ -6,7 +6,7 @@ import { findingText, findingWords, type Names, pValue, signed, spreadText } fro
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
   return table(
-    ['category', names.a, names.b, 'prompts improved / regressed / same', 'p (Holm-adjusted)'],
+    ['category', names.a, names.b, `prompts: ${names.a} higher / lower / same`, 'p (Holm-adjusted)'],
     categories.map((one) => [
       asText(one.name),
       percent(one.a),
@@ -17,11 +17,11 @@ function categoryTable(categories: readonly CategoryContrast[], names: Names): s
   );
 }
 
-function promptLists({ prompts }: Contrast): string {
+function promptLists({ prompts }: Contrast, name: string): string {
   const shown = (ids: readonly string[]) => (ids.length === 0 ? 'none' : ids.map(asText).join(', '));
   return [
-    `- improved (${prompts.fixed.length}): ${shown(prompts.fixed)}`,
-    `- regressed (${prompts.regressed.length}): ${shown(prompts.regressed)}`,
+    `- ${name} scores higher (${prompts.fixed.length}): ${shown(prompts.fixed)}`,
+    `- ${name} scores lower (${prompts.regressed.length}): ${shown(prompts.regressed)}`,
     `- same: ${prompts.same}`,
   ].join('\n');
 }
@@ -47,7 +47,7 @@ export function contrastText(contrast: Contrast): string {
   const caveats = measured.unrecorded.map((one) => `${asText(unrecordedText(one))}.`);
   const behind = [
     ...(categories.length === 0 ? [] : [categoryTable(categories, names)]),
-    ...(prompts.differences.size === 0 ? [] : [promptLists(contrast)]),
+    ...(prompts.differences.size === 0 ? [] : [promptLists(contrast, names.a)]),
   ];
   const summary = `${a.group.name} vs. ${b.group.name}: categories and prompts`;
   return [

@@ -79,7 +79,7 @@ export function phaseTable(summaries: readonly Summary[]): string {
     atOnce === null ? 'outcome' : `outcome (criteria set ${atOnce})`,
     '95 % confidence interval of the mean',
     '95 % interval on new prompts',
-    '95 % interval on new prompts (its only model)',
+    '95 % interval on new prompts (phase with one run: only this model)',
     'lowest - highest',
   ];
   const rows = summaries.flatMap(({ group }) => group.rows);
@@ -100,7 +100,7 @@ export function rangeNotes(summaries: readonly Summary[]): string {
   return [
     ...(few.length > 0
       ? [
-          'With fewer than 5 runs, the interval can miss the mean in 1 of 4 cases if the scores form two clusters. If one of the clusters is rare, it can miss the mean in 1 of 3 cases, even with 5 runs.',
+          'If the scores form two clusters, the 95 % confidence interval of the mean can miss the mean in 1 of 4 cases with fewer than 5 runs. If few runs fall into one of the clusters, this interval can miss the mean in 1 of 3 cases, even with 5 runs.',
         ]
       : []),
     ...(one.length === 0 ? [] : [oneRunNote(one)]),

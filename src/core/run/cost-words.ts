@@ -31,7 +31,7 @@ function divergence({ kl, top1, tokens }: Cost): string | null {
   if (kl === null || kl <= measured.apart.kl) return null;
   const share = top1 === null ? '' : `, top-1 ${(100 * top1).toFixed(1)} %`;
   const figures = `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens`;
-  return `the final model answers differently from base + adapter: ${figures}. In phasebox's own measurements, 168 models had a KL above 0.02, and 150 of them lost more than 5 points`;
+  return `the final model answers differently from base + adapter, ${figures}; 168 models in phasebox's own measurements had a KL above 0.02, and 150 of them lost more than 5 points`;
 }
 
 /** `4 bits on a 4-bit base`: the base has 4 bits and the final model is quantized to 4 bits. */
