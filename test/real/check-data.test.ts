@@ -127,7 +127,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     const stops = messages(found).join('\n');
     expect(stops).to.match(/train\.jsonl, lines 3, 13: not JSON: .* at character 15 \(seen: \{"messages": \[\)/);
     expect(stops).to.match(/line 4: empty, .* remove it/);
-    expect(stops).to.match(/line 5: a row must be a JSON object .*\(seen: \[1, 2\]\)/);
+    expect(stops).to.match(/line 5: an example must be a JSON object .*\(seen: \[1, 2\]\)/);
     expect(stops).to.match(/line 6: `messages` must be a list of messages \(seen: \[\]\)/);
     expect(stops).to.match(/line 7: message 1 has the role human, which is of another format; write user/);
     expect(stops).to.match(/line 8: message 1 has the role robot/);
@@ -177,10 +177,14 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(messages(sure)[0]).to.match(/train\.jsonl, line 5: in these batches no token of an answer is left/);
     const maybe = await check({ data, flags, settings: { iters: 2 } });
     expect(maybe.stops).to.deep.equal([]);
-    expect(maybe.warnings.join('\n')).to.match(/line 5: mask_prompt .* the chance .* meets such a batch is 40 %/);
+    expect(maybe.warnings.join('\n')).to.match(
+      /line 5: in these batches no token of an answer is left .* with a probability of 40 %/,
+    );
     const likely = await check({ data, flags, settings: { iters: 4 } });
     expect(messages(likely)).to.have.length(1);
-    expect(messages(likely)[0]).to.match(/line 5: mask_prompt .* the chance .* meets such a batch is 80 %/);
+    expect(messages(likely)[0]).to.match(
+      /line 5: in these batches no token of an answer is left .* with a probability of 80 %/,
+    );
     const unmasked = await check({ data, settings: { iters: 5 } });
     expect(unmasked.stops).to.deep.equal([]);
     expect(unmasked.profile.rows_answer_lost).to.equal(1);
@@ -192,7 +196,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(stops).to.deep.equal([]);
     expect(profile).to.include({ rows_over_max_seq_length: 1, rows_answer_cut: 1, rows_answer_lost: 0 });
     expect(warnings[0]).to.match(
-      /1 of 6 rows are longer than max_seq_length 128 and are cut \(the longest: line 4, \d+/,
+      /1 of 6 examples are longer than max_seq_length 128 and are cut \(the longest: line 4, \d+/,
     );
     expect(warnings[1]).to.match(/train\.jsonl, line 4: 1 answer is cut off at the end$/);
   });
@@ -239,7 +243,7 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(messages(masked).join('\n')).to.match(/examples with `text` have no prompt to mask; remove mask_prompt/);
     const unknown = await check({ data: { train: [{ question: 'q' }], valid: rows(1) } });
     expect(messages(unknown)[0]).to.match(
-      /a row needs `messages`, or `prompt` and `completion`, or `text` \(seen: question\)/,
+      /an example needs `messages`, or `prompt` and `completion`, or `text` \(seen: question\)/,
     );
   });
 
