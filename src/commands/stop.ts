@@ -51,7 +51,11 @@ export const registerStop: Register = (program) => {
       3: 'this folder is not a workspace, or `up` belongs to another user',
     },
   })
-    .option('--tools', 'also stop the tools that are running, and the tools and the broker that a killed `up` left behind', false)
+    .option(
+      '--tools',
+      'also stop the tools that are running, and the tools and the broker that a killed `up` left behind',
+      false,
+    )
     .action(async (options: { tools: boolean }, command) => {
       await stop(await workspaceOf(command, 'read'), options);
     });

@@ -81,7 +81,11 @@ function erased(summaries: readonly Summary[]): string[] {
     group.done.flatMap(({ run, cost }) => (cost === null ? [] : costWarnings(cost).map((text) => ({ run, text })))),
   );
   const [first] = warned;
-  return first === undefined ? [] : [`Read the warning of ${asText(first.run)} (${asText(first.text)}), and compare this run with a \`raw\` variant.`];
+  return first === undefined
+    ? []
+    : [
+        `Read the warning of ${asText(first.run)} (${asText(first.text)}), and compare this run with a \`raw\` variant.`,
+      ];
 }
 
 /** At most three things to do. What invalidates a figure comes before what makes it more precise. */

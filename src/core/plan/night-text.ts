@@ -41,7 +41,8 @@ function endText({ now, night, times }: NightView): string {
     return `When they are finished is not known: nothing is known of the model of ${plural(unknown, 'run')}.`;
   const [at, low, high] = [night.ends, night.ends_low, night.ends_high].map((iso) => clock(Date.parse(iso), now));
   const guessed = times.filter(({ total }) => total?.from === 'rule of thumb').length;
-  const rule = guessed === 0 ? '' : `, estimated by a rule of thumb for ${guessed === times.length ? 'all runs' : `${guessed} of the runs`}`;
+  const which = guessed === times.length ? 'all runs' : `${guessed} of the runs`;
+  const rule = guessed === 0 ? '' : `, estimated by a rule of thumb for ${which}`;
   return `Over at about ${at} (${low}-${high})${rule}.`;
 }
 
