@@ -20,7 +20,7 @@ describe('a config that comes again', () => {
 
   it('with the same content is the same run, and said so', async () => {
     await chain.write('inbox/p.yaml', config('p', { seeds: [0] }));
-    await up.says(/p\.yaml: phase p\. Already known: p-s0 \(done\)/);
+    await up.says(/p\.yaml: phase p, no new run\. Already known: p-s0 \(done\)/);
     await waitFor('the file to be moved', async () =>
       (await readdir(join(chain.root, 'inbox/accepted'))).includes('p.2.yaml'),
     );

@@ -55,7 +55,7 @@ describe('producers/accept', () => {
     const again = await accept(`{"notes": "as 33b", "seeds": 2, "train": {"iters": 8e2}, "phase": "43a"}`, context);
     expect(newRuns(again)).to.deep.equal([]);
     expect(context.runs).to.deep.equal([]);
-    expect(again).to.include({ summary: 'phase 43a. Already known: 43a-s0 (done), 43a-s1 (waiting)' });
+    expect(again).to.include({ summary: 'phase 43a, no new run. Already known: 43a-s0 (done), 43a-s1 (waiting)' });
   });
 
   it('adds seeds and variants to a known phase: only the new runs', async () => {
@@ -149,7 +149,7 @@ describe('producers/accept', () => {
     expect((await recordOf('43a')).config.seeds).to.deep.equal([0, 1]);
     expect(await rowNames()).to.deep.equal(['43a-s1']);
     const again = await accept(`phase: 43a\nseeds: [0, 1]\n${settings}`);
-    expect(again).to.include({ summary: 'phase 43a. Already known: 43a-s0 (waiting), 43a-s1 (done)' });
+    expect(again).to.include({ summary: 'phase 43a, no new run. Already known: 43a-s0 (waiting), 43a-s1 (done)' });
   });
 
   it('under the name of a removed phase begins it again: none of its rows is counted with the new ones', async () => {

@@ -241,7 +241,7 @@ async function sabotages(): Promise<Sabotage[]> {
     {
       name: 'cut-answers',
       train: { max_seq_length: 16 },
-      expected: ['no_answer_left', 'BAD_DATA', /no row keeps its whole answer/, /max_seq_length/],
+      expected: ['no_answer_left', 'BAD_DATA', /no answer is complete/, /max_seq_length/],
     },
     { name: 'val-batches', train: { val_batches: 0 }, expected: ['val_batches', 'BAD_SETTINGS', /NaN/, /-1/] },
     {

@@ -37,7 +37,8 @@ export function additionText(
   phase: string,
   { fresh, replaced, known }: Readonly<Record<'fresh' | 'replaced' | 'known', readonly string[]>>,
 ): string {
-  const added = fresh.length === 0 ? ', no new run' : `, ${plural(fresh.length, 'new run')} (${some(fresh)})`;
+  const none = replaced.length === 0 ? ', no new run' : '';
+  const added = fresh.length === 0 ? none : `, ${plural(fresh.length, 'new run')} (${some(fresh)})`;
   const unchanged = known.length === 0 ? [] : [`Already known: ${some(known)}`];
   return [`phase ${phase}${added}`, ...replaced, ...unchanged].join('. ');
 }
