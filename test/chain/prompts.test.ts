@@ -85,7 +85,7 @@ describe('the suite and the chat template', () => {
     const same = await chain.phasebox('diff', 'dated-s0', 'dated-s1');
     expect(same.out).to.contain('seed').and.not.contain('rendered prompts');
     expect((await chain.phasebox('diff', 'dated-s0', 'today-s0')).out).to.match(
-      /rendered prompts .*: rendered prompts comes first/s,
+      /rendered prompts .*Check this first: rendered prompts/s,
     );
     const compared = await chain.phasebox('compare', 'dated', 'today', '--json');
     expect(JSON.parse(compared.out)).to.deep.include({
