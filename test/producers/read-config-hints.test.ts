@@ -35,6 +35,11 @@ const refused: readonly (readonly [what: string, change: object, expected: reado
     ['variants.b.train.iters: a number is expected | a variant has one: write a variant for each of the others'],
   ],
   [
+    'a list that may be one, and is too long',
+    { seeds: Array.from({ length: 1001 }, (_, seed) => seed) },
+    ['seeds: allowed: at most 1000'],
+  ],
+  [
     'a file of data',
     { data: 'data/rows/train.jsonl' },
     [

@@ -58,7 +58,7 @@ describe("a config of mlx_lm's own", () => {
     expect(first).to.equal(
       'a.yaml: this is a config of `mlx_lm lora`, not of a phase, which also has a name and a suite',
     );
-    expect(rest[0]).to.equal('    `phasebox import a.yaml` writes this phase file:');
+    expect(rest[0]).to.equal('    `phasebox import` writes this phase file from it:');
     const shown = rest.slice(2).map((line) => line.replace(/^ {4}/, ''));
     expect(`${shown.join('\n')}\n`).to.equal(
       phase.replaceAll('lora_config', 'a').replace('from a.yaml', 'from a.yaml'),

@@ -158,6 +158,32 @@ describe('a suite beside the examples', () => {
   });
 });
 
+describe('prompts that say the same, or bring their own system message', () => {
+  const ask = (id: string, messages: readonly object[]): object => ({ id, category: 'a', messages, expect: ['x'] });
+  const user = { role: 'user', content: 'yes' };
+  const own = (content: string): object[] => [{ role: 'system', content }, user];
+  const warnings = async (train: string, prompts: readonly object[]): Promise<readonly string[]> => {
+    const workspace = await workspaceWith({ 'train.jsonl': train });
+    await workspace.write('suites/small.yaml', JSON.stringify({ suite: 's', system: 'unused', prompts }));
+    return (await workspace.plan(plainConfig)).warnings;
+  };
+
+  it('are all named where the model was trained on them', async () => {
+    const prompts = [ask('one', own('a')), ask('two', own('a'))];
+    expect(await warnings(chat('yes', 'a').repeat(4), prompts)).to.eql([
+      'eval.suite: train.jsonl asks 2 of its 2 prompts (one on line 1, two on line 1), so their scores may show what was memorized',
+    ]);
+  });
+
+  it('are compared by what the eval sends: not by a system prompt of the suite that none of them has', async () => {
+    const rows = chat('no', 'a').repeat(4);
+    expect(await warnings(rows, [ask('one', own('a'))])).to.eql([]);
+    expect((await warnings(rows, [ask('one', own('a')), ask('two', own('b'))])).join()).to.contain(
+      'no example in train.jsonl has the system prompt',
+    );
+  });
+});
+
 describe('examples of any size', () => {
   it('are read in a thread, with the same result', async () => {
     const workspace = await workspaceWith({ 'train.jsonl': chat('x'.repeat(1000), 'a').repeat(1200) });

@@ -1,9 +1,11 @@
 import { basename, join } from 'node:path';
 import { completeTrain } from '../../events/stages/train.ts';
+import type { Settings } from '../../events/stages.ts';
 import type { Suite } from '../../events/suite.ts';
 import { plural } from '../format.ts';
 import { canonicalJson } from '../json.ts';
 import { visible } from '../printable.ts';
+import { messagesOf, systemPrompt } from '../score/chat.ts';
 import type { SuiteReader } from './check-settings.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
 import { type Checked, type Finding, nothingFound, together } from './problem.ts';
@@ -77,8 +79,8 @@ async function checkRun(
   });
   const [train] = read;
   if (suite === null || train === undefined) return { findings, warnings: [] };
-  const system = run.settings.eval.system ?? suite.system ?? '';
-  return { findings, warnings: [...known(suite, train), ...(train.whole ? unknownSystem(system, train) : [])] };
+  const sent = systemsSent(suite, run.settings.eval);
+  return { findings, warnings: [...known(suite, train), ...(train.whole ? unknownSystem(sent, train) : [])] };
 }
 
 async function presentFiles(folder: string, lookups: Pick<Lookups, 'look'>): Promise<string[]> {
@@ -123,8 +125,17 @@ function known({ prompts }: Suite, { asked }: ScannedFile): string[] {
   ];
 }
 
-function unknownSystem(system: string, { systems }: ScannedFile): string[] {
-  if (system === '' || systems === null || systems.includes(squeezed(system))) return [];
+/** The system prompts that the eval sends: the prompts' own, or that of the phase or suite. */
+function systemsSent(suite: Suite, settings: Settings<'eval'>): string[] {
+  const system = systemPrompt(suite, settings);
+  const firsts = suite.prompts.map((prompt) => messagesOf(prompt, system)[0]);
+  return firsts.flatMap((first) =>
+    first?.role === 'system' && typeof first.content === 'string' ? squeezed(first.content) : [],
+  );
+}
+
+function unknownSystem(sent: readonly string[], { systems }: ScannedFile): string[] {
+  if (systems === null || sent.every((system) => systems.includes(system))) return [];
   const seen = systems.length === 0 ? 'they have none' : `they have ${plural(systems.length, 'other')}`;
   return [
     `eval.suite: no example in train.jsonl has the system prompt that the eval sends; ${seen}. The model may answer differently than it was trained`,

@@ -1,7 +1,6 @@
 import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
 import type { Mapping } from '../mapping.ts';
 import { printableLines } from '../printable.ts';
-import { shellWord } from '../shell.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
 import { percentDoubts } from './check-doubts.ts';
 import { checkPrompts } from './check-prompts.ts';
@@ -72,7 +71,7 @@ function loraProblem(own: Mapping, file: string): Problem {
   const name = file.replace(/\.[^.]*$/, '');
   const phase = phaseOfLora(own, { name, from: file }).replaceAll(/^(?=.)/gm, '    ');
   const message = 'this is a config of `mlx_lm lora`, not of a phase, which also has a name and a suite';
-  const hint = `\`phasebox import ${shellWord(file)}\` writes this phase file:\n\n${phase.slice(0, 4000)}`;
+  const hint = `\`phasebox import\` writes this phase file from it:\n\n${phase.slice(0, 4000)}`;
   return { file, line: null, path: '', seen: null, message, hint: printableLines(hint) };
 }
 

@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 
 /** The keys of a data row, by what they hold: mlx_lm's own, or those that a config names (`chat_feature`, ...). */
@@ -40,7 +41,7 @@ export function rowScanner({ names, prompts }: Wanted): {
   line(bytes: Uint8Array): void;
   result(): ScannedFile;
 } {
-  const places = new Map(prompts.map((text, index) => [squeezed(text), index]));
+  const places = groupBy(prompts.keys(), (index) => squeezed(prompts[index] ?? ''));
   // A prompt that is no text.
   places.delete('');
   const asked = new Map<number, number>();
@@ -65,8 +66,7 @@ export function rowScanner({ names, prompts }: Wanted): {
       return;
     }
     for (const user of said.users) {
-      const place = places.get(squeezed(user));
-      if (place !== undefined && !asked.has(place)) asked.set(place, lines);
+      for (const place of places.get(squeezed(user)) ?? []) if (!asked.has(place)) asked.set(place, lines);
     }
     for (const system of said.systems) if (systems.size <= mostSystems) systems.add(squeezed(system));
   };

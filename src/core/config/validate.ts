@@ -160,7 +160,8 @@ function atLeast({ origin, minimum, inclusive }: Extract<Issue, { code: 'too_sma
 }
 
 function hintFor(issue: Issue, seen: unknown, path: Path): string | undefined {
-  if (Array.isArray(seen)) return valuesHint(seen, path);
+  const isForm = issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union';
+  if (isForm && Array.isArray(seen)) return valuesHint(seen, path);
   if (issue.code === 'invalid_value') return suggestion(seen, issue.values.map(String));
   if (issue.code !== 'invalid_type') return undefined;
   if (issue.expected === 'string' && (typeof seen === 'number' || typeof seen === 'boolean')) {

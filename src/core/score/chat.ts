@@ -33,7 +33,7 @@ export function maxTokens(prompt: Prompt, settings: Settings<'eval'>): number {
 }
 
 /** The whole conversation. A system message of the prompt replaces that of the suite or the phase. */
-function messagesOf({ prompt, messages }: Prompt, system: string | null): readonly Message[] {
+export function messagesOf({ prompt, messages }: Prompt, system: string | null): readonly Message[] {
   const given: readonly Message[] = messages ?? [{ role: 'user', content: prompt ?? '' }];
   return system === null || given[0]?.role === 'system' ? given : [{ role: 'system', content: system }, ...given];
 }
