@@ -22,7 +22,7 @@ import {
   sourcePlans,
   suiteOf,
 } from '../producers/plan-context.ts';
-import { type NightPlace, readNight, readTimes } from '../workers/queue/night.ts';
+import { type NightPlace, openNightReader } from '../workers/queue/night.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { print, warn, warnOutsideOutput } from './parts/output.ts';
@@ -49,9 +49,10 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     const check = dataChecks(context.python, context.lookups);
     const drafts = reads.flatMap(({ runs }) => runs);
     const place = await openNight(workspace);
-    const timed = { ...context, times: await readTimes(place, drafts), earlier: earlierRuns(place) };
+    const reader = openNightReader(place);
+    const timed = { ...context, times: await reader.times(drafts), earlier: earlierRuns(place) };
     const planned = await Promise.all(reads.map((read) => planPhase(read, timed, check)));
-    const view = await readNight(place, drafts);
+    const view = await reader.night(drafts);
     const text = await saidNight(place, view);
     const phases = planned.map(planJson);
     print(

@@ -19,7 +19,7 @@ import type { Workspace } from '../io/workspace/workspace.ts';
 import { intakeFolders } from '../producers/intake.ts';
 import { keptFiles } from '../producers/kept-files.ts';
 import { look } from '../producers/look.ts';
-import { readNight } from '../workers/queue/night.ts';
+import { openNightReader } from '../workers/queue/night.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { nightLine, saidNight } from './parts/night.ts';
 import { print } from './parts/output.ts';
@@ -69,7 +69,7 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
   const warnings = [...general, ...(await phaseWarnings(workspace.artifacts, shown, isKnown))];
   const paused = control.paused !== null;
-  const view = await readNight(place);
+  const view = await openNightReader(place).night();
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, night: view.night, warnings };
   const disk = await diskLine(
     workspace,

@@ -11,7 +11,7 @@ import { mostSubmittedBytes } from '../io/claim/requests.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { lookAt, readContent } from '../producers/look.ts';
-import { readNight } from '../workers/queue/night.ts';
+import { openNightReader } from '../workers/queue/night.ts';
 import { askOwner } from './parts/ask.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { nightLine, openNight, saidNight } from './parts/night.ts';
@@ -137,7 +137,7 @@ export const registerSubmit: Register = (program, exit) => {
       const send = (submission: Submission): Promise<RequestAnswer> => askOwner(workspace, submission);
       const night = async (): Promise<string | null> => {
         const place = await openNight(workspace);
-        return saidNight(place, await readNight(place));
+        return saidNight(place, await openNightReader(place).night());
       };
       exit(await submit(files, { ...options, workspace, night, send, out: printLine, err: printError }));
     });

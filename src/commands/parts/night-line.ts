@@ -1,7 +1,7 @@
 import { lateRuns } from '../../core/plan/night.ts';
 import { lateText, nightText } from '../../core/plan/night-text.ts';
 import { removeDeadline, writeDeadline } from '../../io/workspace/deadline.ts';
-import { placeOf, readNight } from '../../workers/queue/night.ts';
+import { openNightReader, placeOf } from '../../workers/queue/night.ts';
 import type { Runtime } from '../../workers/runtime/runtime.ts';
 import { nightLine } from './night.ts';
 
@@ -22,7 +22,7 @@ export function openNightLine(runtime: Runtime, say: (line: string) => void): Ni
   const failed = (error: unknown): void => log.warn({ err: error }, 'the sum of the night could not be made');
   void writeDeadline(workspace.state, until).catch(failed);
   const sum = async (): Promise<void> => {
-    const text = nightText(await readNight(placeOf(runtime)), until);
+    const text = nightText(await openNightReader(placeOf(runtime)).night(), until);
     if (text !== null && !signal.aborted) say(nightLine(text));
   };
   return {
@@ -42,6 +42,6 @@ export function openNightLine(runtime: Runtime, say: (line: string) => void): Ni
 /** What the deadline of a running `up` leaves for the next night. */
 export async function leftForTheNextNight(runtime: Runtime): Promise<string> {
   const { until } = runtime;
-  const late = until === null ? [] : lateRuns(await readNight(placeOf(runtime)), until.at);
+  const late = until === null ? [] : lateRuns(await openNightReader(placeOf(runtime)).night(), until.at);
   return until === null || late.length === 0 ? 'the deadline is reached, and no run is left' : lateText(late, until);
 }

@@ -11,9 +11,9 @@ import { type CheckedStart, checkBrokenFrom, checkStart } from './check-start.ts
 import { phaseDefaults } from './check-train.ts';
 import { checkVariants } from './check-variants.ts';
 import { merged, readBase } from './extend.ts';
-import type { EarlierPhase, Lookups } from './lookups.ts';
+import type { EarlierPhase, Lookups, RunDraft } from './lookups.ts';
 import { isLoraConfig, phaseOfLora } from './lora-config.ts';
-import { planRuns, type ResolvedPhase, seedList } from './plan-runs.ts';
+import { planRuns, seedList } from './plan-runs.ts';
 import { type Finding, locate, type Problem, pathText } from './problem.ts';
 import {
   asWritten,
@@ -61,7 +61,7 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const warnings = [...nulls.warnings, ...base.warnings, ...(await config.suites.warnings()), ...doubts.warnings];
   const isPlain = resolved !== null && isWhole && nulls.findings.length === 0;
   const plan = isPlain
-    ? { phase: resolved.phase.phase, config: resolved.phase, runs: planRuns(resolved), ...doubts, warnings }
+    ? { phase: resolved.phase.phase, config: resolved.phase, runs: resolved.runs, ...doubts, warnings }
     : null;
   return problems.length > 0 || plan === null ? { ok: false, problems, plan } : { ok: true, plan };
 }
@@ -91,7 +91,7 @@ type Doubts = Required<Pick<ReadPlan, 'warnings' | 'transient'>>;
 interface CheckedConfig extends Doubts {
   readonly findings: readonly Finding[];
   /** Null if there are findings other than what this machine lacks. */
-  readonly resolved: ResolvedPhase | null;
+  readonly resolved: { readonly phase: Phase; readonly runs: readonly RunDraft[] } | null;
 }
 
 async function check(config: Config): Promise<CheckedConfig> {
@@ -123,13 +123,13 @@ async function check(config: Config): Promise<CheckedConfig> {
   const { phase, renamed } = await named(raw, lookups);
   const installed = settings.train === null ? {} : phaseDefaults((await lookups.facts()).defaults);
   const trainDefaults = start.value.trainDefaults ?? installed;
-  const runs = { settings, variants: variants.variants };
-  const baseline = await baselineDoubts(phase, runs, config);
-  const resolved = { phase, start: start.value, ...runs, trainDefaults, comparable: baseline.comparable };
+  const settled = { settings, variants: variants.variants };
+  const baseline = await baselineDoubts(phase, settled, config);
   const unasked = await unchecked(read.value, lookups);
   const now = [...renamed, ...toFetch(start.value), ...unasked];
-  const prompts = await checkPrompts(unasked.length > 0 ? [] : planRuns(resolved), lookups, config.suites);
-  const rows = await checkRows(planRuns(resolved), lookups, config.suites);
+  const drafts = planRuns({ phase, start: start.value, ...settled, trainDefaults, comparable: baseline.comparable });
+  const prompts = await checkPrompts(unasked.length > 0 ? [] : drafts, lookups, config.suites);
+  const rows = await checkRows(drafts, lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
   doubts.push(...percentDoubts(phase));
   const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
@@ -139,7 +139,7 @@ async function check(config: Config): Promise<CheckedConfig> {
     findings: [...findings, ...rows.findings, ...prompts.findings],
     warnings: [...warnings, ...rows.warnings],
     transient,
-    resolved: isRefused ? null : resolved,
+    resolved: isRefused ? null : { phase, runs: drafts },
   };
 }
 

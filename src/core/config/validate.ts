@@ -32,14 +32,18 @@ export function notAllowed(what: string, word: string, allowed: readonly string[
 
 /** Everything that a schema has against a value, in words for people who write configs. */
 export function findIssues(schema: Schema, value: unknown, prefix: Path = []): Finding[] {
-  const result = z.safeParse(schema, value);
-  if (result.success) return [];
-  // Unknown keys first: zod reports them last, and they explain the rest.
-  const issues = result.error.issues.toSorted((a, b) => rank(a) - rank(b));
-  const findings = issues.slice(0, mostFindings).flatMap((issue) => explain(issue, { schema, value, prefix }));
-  const more = issues.length - mostFindings;
-  return more > 0 ? [...findings, { path: prefix, message: `and ${more} problems more` }] : findings;
+  return inWords(issuesOf(z.safeParse(schema, value)), { schema, value, prefix });
 }
+
+function inWords(issues: readonly Issue[], scope: Scope): Finding[] {
+  const findings = issues.slice(0, mostFindings).flatMap((issue) => explain(issue, scope));
+  const more = issues.length - mostFindings;
+  return more > 0 ? [...findings, { path: scope.prefix, message: `and ${more} problems more` }] : findings;
+}
+
+/** Unknown keys first: zod reports them last, and they explain the rest. */
+const issuesOf = ({ error }: z.ZodSafeParseResult<unknown>): Issue[] =>
+  (error?.issues ?? []).toSorted((a, b) => rank(a) - rank(b));
 
 const rank = ({ code }: Issue): number => (code === 'unrecognized_keys' ? 0 : 1);
 
@@ -49,16 +53,25 @@ export function validate<S extends z.ZodType>(
   value: Mapping,
   prefix: Path = [],
 ): { readonly value: z.output<S> | null; readonly findings: readonly Finding[] } {
-  const findings = findIssues(schema, value, prefix);
-  let [rest, wrong, result] = [value, findings, schema.safeParse(value)];
+  let [rest, result] = [value, schema.safeParse(value)];
+  const findings = inWords(issuesOf(result), { schema, value, prefix });
   for (let round = 0; round < 4 && !result.success; round++) {
-    const places = wrong.map(({ path }) => path.slice(prefix.length));
+    const places = wrongPlaces(issuesOf(result), { schema, value: rest, prefix: [] });
     rest = without(rest, round > 1 ? places.map((place) => place.slice(0, 1)) : places);
-    wrong = findIssues(schema, rest, prefix);
     result = schema.safeParse(rest);
   }
   return { value: result.success ? result.data : null, findings };
 }
+
+/** All unknown keys, also those that are only counted in the findings, and what the other findings are about. */
+const wrongPlaces = (issues: readonly Issue[], scope: Scope): Path[] =>
+  issues
+    .slice(0, mostFindings)
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => [...issue.path.map(keyOf), key])
+        : explain(issue, scope).map(({ path }) => path),
+    );
 
 const keyOf = (key: PropertyKey): string | number => (typeof key === 'number' ? key : String(key));
 

@@ -4,7 +4,7 @@ import type { RunDisk } from '../mlx/estimate.ts';
 import { branchOf } from '../run/lineage.ts';
 import { type FreeSpace, nightDisk } from './night-disk.ts';
 import type { Recipe } from './pace.ts';
-import { bySlope, type Estimate, openEstimator, type Past } from './stage-seconds.ts';
+import { bySlope, type Estimate, openEstimator, type Past, type StageTimes } from './stage-seconds.ts';
 
 /** A stage that is running. */
 export interface Current {
@@ -67,8 +67,12 @@ export interface Night {
 export interface RunTime {
   readonly run: string;
   readonly started: boolean;
-  readonly stages: Readonly<Partial<Record<StageName, Estimate>>> | null;
+  readonly stages: StageTimes | null;
   readonly total: Estimate | null;
+  /** The total if none of the runs before it works: then it asks the base model itself. */
+  readonly alone: Estimate | null;
+  /** Runs with the same key share the score of a base model. Null if none is asked. */
+  readonly base: string | null;
   readonly cooldown_s: number;
   /** The run that it starts from, if that one works in the same night. */
   readonly source: string | null;
@@ -145,11 +149,14 @@ function timesOf(runs: readonly NightRun[], past: readonly Past[]): RunTime[] {
     const { run } = one.recipe;
     const whole = estimator.next(one.recipe);
     const open = run.chain.filter((stage) => !one.committed.has(stage));
-    const stages =
-      whole === null ? null : Object.fromEntries(open.flatMap((stage) => remaining(stage, whole, one.current)));
+    const left = (times: StageTimes): StageTimes =>
+      Object.fromEntries(open.flatMap((stage) => remaining(stage, times, one.current)));
     const branch = branchOf(run)?.run;
     const source = branch !== undefined && names.has(branch) ? branch : null;
-    return { run: run.run, started: one.started, stages, total: total(stages), cooldown_s: run.cooldown_s, source };
+    const at = { run: run.run, started: one.started, cooldown_s: run.cooldown_s, source };
+    if (whole === null) return { ...at, stages: null, total: null, alone: null, base: null };
+    const stages = left(whole.stages);
+    return { ...at, stages, total: total(stages), alone: total(left(whole.alone)), base: whole.base };
   });
 }
 
@@ -159,11 +166,7 @@ function measured(current: Current | null): Past['seconds'] {
   return { [current.stage]: current.spent_s + current.left_s };
 }
 
-function remaining(
-  stage: StageName,
-  whole: Readonly<Partial<Record<StageName, Estimate>>>,
-  current: Current | null,
-): [StageName, Estimate][] {
+function remaining(stage: StageName, whole: StageTimes, current: Current | null): [StageName, Estimate][] {
   const estimate = whole[stage];
   if (estimate === undefined) return [];
   if (current?.stage !== stage) return [[stage, estimate]];
@@ -175,8 +178,7 @@ function remaining(
   return [[stage, stage === 'eval' && rest.seconds > left_s ? rest : bySlope(left_s)]];
 }
 
-function total(stages: RunTime['stages']): Estimate | null {
-  if (stages === null) return null;
+function total(stages: StageTimes): Estimate {
   const all = Object.values(stages);
   const sum = (key: 'seconds' | 'low' | 'high'): number => all.reduce((seconds, one) => seconds + one[key], 0);
   return { seconds: sum('seconds'), low: sum('low'), high: sum('high'), from: weakest(all) };
@@ -200,18 +202,26 @@ function endAt(times: readonly RunTime[], now: number, key: 'seconds' | 'low' | 
   return new Date(at).toISOString();
 }
 
-/** Whether a run that starts now is finished by then, at the upper end of its estimate. */
-export const endsBy = ({ total }: Pick<RunTime, 'total'>, now: number, until: number): boolean =>
-  total !== null && now + 1000 * total.high <= until;
+/** Whether a run that starts now, before all others, is finished by then, at the upper end of its estimate. */
+export const endsBy = ({ alone }: Pick<RunTime, 'alone'>, now: number, until: number): boolean =>
+  fits(alone, now, until);
+
+const fits = (takes: Estimate | null, now: number, until: number): boolean =>
+  takes !== null && now + 1000 * takes.high <= until;
 
 /** The runs of a night that do not start, since they would not be finished by then. */
 export function lateRuns({ times, now }: Pick<NightView, 'times' | 'now'>, until: number): RunTime[] {
   const late = new Map<string, RunTime>();
+  const asked = new Set<string>();
   let at = now;
   for (const one of times) {
     const waits = one.source !== null && late.has(one.source);
-    if (!one.started && (waits || !endsBy(one, at, until))) late.set(one.run, one);
-    else at += 1000 * ((one.total?.seconds ?? 0) + one.cooldown_s);
+    const takes = one.base !== null && asked.has(one.base) ? one.total : one.alone;
+    if (!one.started && (waits || !fits(takes, at, until))) late.set(one.run, one);
+    else {
+      at += 1000 * ((takes?.seconds ?? 0) + one.cooldown_s);
+      if (one.base !== null) asked.add(one.base);
+    }
   }
   return [...late.values()];
 }

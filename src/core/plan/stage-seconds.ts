@@ -38,11 +38,19 @@ export const bySlope = (seconds: number): Estimate => within(seconds, spreads.sl
 
 /** Estimates the stages of runs. */
 export interface Estimator {
-  /**
-   * The stages of the next run of a night. A base model is asked once, by the first run that needs its score. Null if
-   * nothing is known of the model's size.
-   */
-  next(recipe: Recipe): Readonly<Partial<Record<StageName, Estimate>>> | null;
+  /** The stages of the next run of a night. Null if nothing is known of the model's size. */
+  next(recipe: Recipe): NextStages | null;
+}
+
+export type StageTimes = Readonly<Partial<Record<StageName, Estimate>>>;
+
+/** The stages of a run of a night. A base model is asked once, by the first run that needs its score. */
+export interface NextStages {
+  readonly stages: StageTimes;
+  /** The same if none of the runs before it in this night works. */
+  readonly alone: StageTimes;
+  /** Runs with the same key share the score of a base model. Null if none is asked. */
+  readonly base: string | null;
 }
 
 /** So many earlier times count, the newest. */
@@ -76,19 +84,25 @@ export function openEstimator(past: readonly Past[]): Estimator {
       note(ratios, stages[stage].loadsModel ? keys : keys.slice(0, -1), spent / ruleOf(recipe.run, stage, pace));
     }
   }
-  const known = new Map<string, ReturnType<Estimator['next']>>();
+  const askedBefore: ReadonlySet<string> = new Set(asked);
+  const known = new Map<string, StageTimes | null>();
+  const estimated = (recipe: Recipe, asks: boolean): StageTimes | null => {
+    const key = recipeKey(recipe, asks);
+    const found = known.get(key) ?? estimates(recipe, asks, ratios);
+    known.set(key, found);
+    return found;
+  };
   return {
     next(recipe) {
-      const asks = asksBase(recipe);
-      const key = recipeKey(recipe, asks);
-      const found = known.get(key) ?? estimates(recipe, asks, ratios);
-      known.set(key, found);
-      return found;
+      const base = baseKey(recipe.run);
+      const stages = estimated(recipe, asksBase(recipe));
+      const alone = estimated(recipe, base !== null && !askedBefore.has(base));
+      return stages === null || alone === null ? null : { stages, alone, base };
     },
   };
 }
 
-function estimates(recipe: Recipe, asksBase: boolean, ratios: Ratios): ReturnType<Estimator['next']> {
+function estimates(recipe: Recipe, asksBase: boolean, ratios: Ratios): StageTimes | null {
   const pace = paceOf(recipe, asksBase);
   if (pace === null) return null;
   return Object.fromEntries(

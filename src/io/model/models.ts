@@ -114,7 +114,7 @@ export function baseRevision(model: NonNullable<Run['model']>, journal: readonly
 
 /** Where a run's base model is now: as at acceptance, or by name at one commit if it was fetched later. */
 export async function findBaseModel(
-  { model }: Run,
+  { model }: Pick<Run, 'model'>,
   journal: readonly JournalLine[],
   root: string,
 ): Promise<FoundModel | null> {

@@ -10,7 +10,7 @@ import { sourceOf } from '../attempt/inputs.ts';
 import { emitDue, isHeld } from '../attempt/run-stage.ts';
 import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
 import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
-import { placeOf, readNight, readTimes } from './night.ts';
+import { openNightReader, placeOf } from './night.ts';
 
 /** Starts queued runs, one at a time: the next when the previous one has its row. */
 export type Admission = ReturnType<typeof startAdmission>;
@@ -116,24 +116,29 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     const ready = await readinessOf(runtime, stored);
     if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
     if (ready.kind !== 'ready' || isPausedItself(control, stored.run)) continue;
-    if (!(await isInTime(stored))) {
+    if (isOver(runtime)) {
       late++;
       continue;
     }
     // Called for every run, so that the models of later ones are fetched while earlier ones work.
     if (!(await models.ready(stored))) moving++;
-    else next ??= stored;
+    // Started runs come first in the queue. While one works, no other starts.
+    else if (busy || next !== null) next ??= stored;
+    else if (await isInTime(stored)) next = stored;
+    else late++;
   }
   return { busy, admissions, next, late, lost, moving };
 }
+
+const isOver = ({ until }: Runtime): boolean => until !== null && Date.now() >= until.at;
 
 /** Whether a run that starts now is finished by the deadline, if there is one. The night is read once, when needed. */
 function openDeadline(runtime: Runtime): (stored: StoredRun) => Promise<boolean> {
   const { until } = runtime;
   let times: Promise<ReadonlyMap<string, RunTime>> | null = null;
   const read = async (): Promise<ReadonlyMap<string, RunTime>> => {
-    const night = await readNight(placeOf(runtime));
-    return new Map(night.times.map((one) => [one.run, one]));
+    const { times } = await openNightReader(placeOf(runtime)).night();
+    return new Map(times.map((one) => [one.run, one]));
   };
   return async ({ run }) => {
     if (until === null) return true;
@@ -148,13 +153,16 @@ async function outOfTime(runtime: Runtime, models: Fetcher): Promise<boolean> {
   if (until === null) return false;
   const { next, late, lost, moving } = await queueOfRuns(runtime, models);
   if (moving > 0 || lost.length > 0 || next !== null) return false;
-  return late > 0 || Date.now() >= until.at;
+  return late > 0 || isOver(runtime);
 }
 
 /** What the run is estimated to take, for its row. A run starts without it too. */
 async function estimateOf(runtime: Runtime, { run }: StoredRun): Promise<z.infer<typeof estimated> | null> {
   try {
-    const { stages, total } = (await readTimes(placeOf(runtime), [run])).get(run.run) ?? { stages: null, total: null };
+    const { stages, total } = (await openNightReader(placeOf(runtime)).times([run])).get(run.run) ?? {
+      stages: null,
+      total: null,
+    };
     if (stages === null || total === null) return null;
     const seconds = Object.entries(stages).map(([stage, one]) => [stage, one.seconds]);
     return { seconds: Object.fromEntries(seconds), from: total.from };

@@ -4,7 +4,7 @@ import type { RunDraft } from '../../core/config/lookups.ts';
 import { type RunDisk, runDisk } from '../../core/mlx/estimate.ts';
 import type { ModelShape } from '../../core/mlx/model-shape.ts';
 import type { Recipe } from '../../core/plan/pace.ts';
-import type { JournalLine, Run } from '../../events/run.ts';
+import type { JournalLine } from '../../events/run.ts';
 import { ifAbsent, readText } from '../../io/disk/files.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
 import { baseRevision, findBaseModel } from '../../io/model/models.ts';
@@ -12,9 +12,8 @@ import { promptsIn } from '../../io/thread/off-thread.ts';
 
 /** What the runs of a night refer to, read once. */
 export interface NightFacts {
-  /** Where the base model of a run is. Null if it is not on this machine, or if it has none. */
-  folder(run: Run, journal: readonly JournalLine[]): Promise<string | null>;
-  shape(run: RunDraft, folder: string | null): Promise<ModelShape | null>;
+  /** The model of a run. Its journal says where it is if it was fetched after the run was accepted. */
+  shape(run: RunDraft, journal: () => Promise<readonly JournalLine[]>): Promise<ModelShape | null>;
   recipe(run: RunDraft, shape: ModelShape | null): Promise<Recipe>;
   disk(run: RunDraft, shape: ModelShape | null): RunDisk | null;
 }
@@ -27,19 +26,21 @@ export function openNightFacts(root: string): NightFacts {
     once(found, path, () => countOf(path, how));
   const shapes = new Map<string, Promise<ModelShape | null>>();
   const disks = new Map<ModelShape, Map<unknown, Map<string, RunDisk>>>();
+  /** Where the base model of a run is. Null if it is not on this machine, or if the run has none. */
+  const folderOf = async ({ model }: RunDraft, read: Parameters<NightFacts['shape']>[1]): Promise<string | null> => {
+    if (model === null || model.folder !== null) return model?.folder ?? null;
+    const journal = await read();
+    return once(folders, `${model.source} ${baseRevision(model, journal)}`, async () => {
+      const base = await findBaseModel({ model }, journal, root);
+      return base?.found ? base.folder : null;
+    });
+  };
   return {
-    folder(run, journal) {
-      const { model } = run;
-      if (model === null || model.folder !== null) return Promise.resolve(model?.folder ?? null);
-      return once(folders, `${model.source} ${baseRevision(model, journal)}`, async () => {
-        const base = await findBaseModel(run, journal, root);
-        return base?.found ? base.folder : null;
-      });
-    },
-    shape({ model, from }, folder) {
+    async shape(run, journal) {
+      const { model, from } = run;
       const whole = from !== null && 'model' in from ? from.model : null;
-      const source = model?.source ?? '';
-      return once(shapes, `${source}\0${folder ?? whole}`, () => readModelShape(source, folder ?? whole));
+      const [source, folder] = [model?.source ?? '', (await folderOf(run, journal)) ?? whole];
+      return once(shapes, `${source}\0${folder}`, () => readModelShape(source, folder));
     },
     async recipe(run, shape) {
       const { select, eval: asked } = run.settings;

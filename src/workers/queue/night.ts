@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { RunDraft } from '../../core/config/lookups.ts';
 import { DamagedFile } from '../../core/errors.ts';
+import type { ModelShape } from '../../core/mlx/model-shape.ts';
 import { type LeftOut, type NightRun, type NightView, nightOf, type RunTime } from '../../core/plan/night.ts';
 import type { Past } from '../../core/plan/stage-seconds.ts';
 import { lineUp } from '../../core/run/control.ts';
@@ -52,38 +53,54 @@ export const placeOf = ({ workspace, runStore, control, rows, busyRuns }: Owner)
 /** So many finished runs count as history, the newest. */
 const mostPast = 200;
 
-/** The sum of the night: runs without a row in the order of the queue, then `planned` ones. */
-export async function readNight(place: NightPlace, planned: readonly RunDraft[] = []): Promise<NightView> {
-  const { workspace, runStore, control, rows } = place;
-  const facts = openNightFacts(workspace.root);
+/** A place, with what is read once for all its sums. */
+interface Reading extends NightPlace {
+  readonly facts: NightFacts;
+  readonly past: Promise<readonly Past[]>;
+}
+
+export type NightReader = ReturnType<typeof openNightReader>;
+
+/** Sums up the night as the place shows it now. What has happened before is read once. */
+export function openNightReader(place: NightPlace) {
+  const facts = openNightFacts(place.workspace.root);
+  const reading = { ...place, facts, past: pastOf(place, facts) };
+  return {
+    /** The sum of the night: runs without a row in the order of the queue, then `planned` ones. */
+    night: (planned: readonly RunDraft[] = []) => readNight(reading, planned),
+    /** What each of these runs would take, whatever is in the queue. */
+    times: (drafts: readonly RunDraft[]) => readTimes(reading, drafts),
+  };
+}
+
+async function readNight(reading: Reading, planned: readonly RunDraft[]): Promise<NightView> {
+  const { workspace, runStore, control, rows } = reading;
   const open = lineUp(control, runStore.all()).filter(({ run }) => !rows.has(run.run));
-  const found = await inParallel(open, (stored) => orDamaged(stored, openRun(place, stored, facts)));
+  const found = await inParallel(open, (stored) => orDamaged(stored, openRun(reading, stored)));
   const fresh = planned.filter(({ run }) => runStore.get(run) === undefined);
   const runs = [
     ...found.filter((one) => 'recipe' in one),
-    ...(await inParallel(fresh, (draft) => plannedRun(draft, facts))),
+    ...(await inParallel(fresh, (draft) => plannedRun(reading, draft))),
   ];
   const { artifacts, config } = workspace;
   const free = await freeBytes(await nearestFolder(artifacts));
   return nightOf({
     now: Date.now(),
     runs,
-    left: [...found.filter((one) => 'why' in one), ...leftBefore(place, runs)],
-    past: await pastOf(place, facts),
+    left: [...found.filter((one) => 'why' in one), ...leftBefore(reading, runs)],
+    past: await reading.past,
     space: {
       usable: Math.max(0, free - config.disk_reserve_gb * 2 ** 30),
-      kept: await keptModels(place, runs, facts),
+      kept: await keptModels(reading, runs),
     },
     memory: hostFacts().memory_bytes,
   });
 }
 
-/** What each of these runs would take, whatever is in the queue. */
-export async function readTimes(place: NightPlace, drafts: readonly RunDraft[]): Promise<ReadonlyMap<string, RunTime>> {
-  const facts = openNightFacts(place.workspace.root);
-  const runs = await inParallel(drafts, (draft) => plannedRun(draft, facts));
+async function readTimes(reading: Reading, drafts: readonly RunDraft[]): Promise<ReadonlyMap<string, RunTime>> {
+  const runs = await inParallel(drafts, (draft) => plannedRun(reading, draft));
   const nothing = { left: [], space: { usable: null, kept: new Map() }, memory: null };
-  const { times } = nightOf({ now: 0, runs, past: await pastOf(place, facts), ...nothing });
+  const { times } = nightOf({ now: 0, runs, past: await reading.past, ...nothing });
   return new Map(times.map((one) => [one.run, one]));
 }
 
@@ -94,8 +111,8 @@ const orDamaged = ({ run }: StoredRun, reading: Promise<NightRun | LeftOut>): Pr
   });
 
 /** A run without a row: as it works, or why it does not. */
-async function openRun(place: NightPlace, stored: StoredRun, facts: NightFacts): Promise<NightRun | LeftOut> {
-  const { runStore, control } = place;
+async function openRun(reading: Reading, stored: StoredRun): Promise<NightRun | LeftOut> {
+  const { runStore, control, facts } = reading;
   const journal = await runStore.journal(stored);
   // Only a run that has worked before has committed stages, and reading them is a step on the disk.
   const hasWorked = isStarted(journal) || currentLines(journal).length < journal.length;
@@ -104,7 +121,7 @@ async function openRun(place: NightPlace, stored: StoredRun, facts: NightFacts):
     : { run: stored.run, journal, committed: new Set<StageName>() };
   const status = runStatus(state, { now: Date.now(), control });
   if (!['waiting', 'running', 'retrying'].includes(status.state)) return { run: stored.run.run, why: status.state };
-  const shape = await facts.shape(stored.run, await facts.folder(stored.run, journal));
+  const shape = await facts.shape(stored.run, async () => journal);
   return {
     recipe: { ...(await facts.recipe(stored.run, shape)), run: stored.run },
     committed: state.committed,
@@ -112,15 +129,24 @@ async function openRun(place: NightPlace, stored: StoredRun, facts: NightFacts):
       journal.flatMap((line) => (line.event === 'committed' ? [[line.stage, line.seconds]] : [])),
     ),
     started: isStarted(journal),
-    current: await currentOf(place, stored, { state, status }),
+    current: await currentOf(reading, stored, { state, status }),
     disk: facts.disk(stored.run, shape),
   };
 }
 
-async function plannedRun(draft: RunDraft, facts: NightFacts): Promise<NightRun> {
-  const shape = await facts.shape(draft, draft.model?.folder ?? null);
+async function plannedRun(reading: Reading, draft: RunDraft): Promise<NightRun> {
+  const { facts } = reading;
+  const shape = await shapeOf(reading, draft);
   const recipe = { ...(await facts.recipe(draft, shape)), run: draft };
   return { recipe, committed: new Set(), taken: {}, started: false, current: null, disk: facts.disk(draft, shape) };
+}
+
+function shapeOf(
+  { runStore, facts }: Pick<Reading, 'runStore' | 'facts'>,
+  draft: RunDraft,
+): Promise<ModelShape | null> {
+  const stored = runStore.get(draft.run);
+  return facts.shape(draft, async () => (stored === undefined ? [] : runStore.journal(stored)));
 }
 
 async function currentOf(
@@ -151,24 +177,21 @@ function leftBefore({ runStore, rows }: NightPlace, runs: readonly NightRun[]): 
 async function pastOf({ runStore, rows }: NightPlace, facts: NightFacts): Promise<Past[]> {
   const done = runStore.all().filter(({ run }) => rows.get(run.run)?.status === 'done');
   return inParallel(done.slice(-mostPast), async ({ run }) => {
-    const shape = await facts.shape(run, run.model?.folder ?? null);
+    const shape = await shapeOf({ runStore, facts }, run);
     return { recipe: await facts.recipe(run, shape), seconds: rows.get(run.run)?.seconds ?? {} };
   });
 }
 
 /** The model that a phase with `keep_model: best` keeps now: one of those that its done runs made. */
-async function keptModels(
-  { runStore, rows }: NightPlace,
-  runs: readonly NightRun[],
-  facts: NightFacts,
-): Promise<Map<string, number>> {
+async function keptModels(reading: Reading, runs: readonly NightRun[]): Promise<Map<string, number>> {
+  const { runStore, rows, facts } = reading;
   const phases = new Set(runs.map(({ recipe }) => recipe.run.phase));
   const kept = new Map<string, number>();
   for (const { run } of runStore.all()) {
     const { keep_model: keep } = run.settings.cleanup;
     if (!phases.has(run.phase) || keep !== 'best' || rows.get(run.run)?.status !== 'done') continue;
     if (ownModelStage(run.chain) === null) continue;
-    const final = facts.disk(run, await facts.shape(run, run.model?.folder ?? null))?.final ?? 0;
+    const final = facts.disk(run, await shapeOf(reading, run))?.final ?? 0;
     kept.set(run.phase, Math.max(final, kept.get(run.phase) ?? 0));
   }
   return kept;

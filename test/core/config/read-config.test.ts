@@ -157,6 +157,14 @@ describe('readConfig', () => {
     expect(reasons.split('\n\n')).to.have.lengthOf.below(200);
   });
 
+  it('checks the rest of a file that has more unknown keys than are listed', async () => {
+    const workspace = await configWorkspace();
+    const unknown = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`k${n}`, 1]));
+    const reasons = await workspace.reasons({ ...plainConfig, ...unknown, model: './nowhere' });
+    expect(reasons).to.contain('and 180 unknown keys more');
+    expect(reasons, 'the model is checked too').to.match(/nowhere does not exist/);
+  });
+
   it('never throws, whatever the mapping', async () => {
     const workspace = await configWorkspace();
     await workspace.accept(plainConfig);

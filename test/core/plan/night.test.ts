@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { adapterBytes, modelBytes } from '../../../src/core/mlx/estimate.ts';
-import { lateRuns, nightOf } from '../../../src/core/plan/night.ts';
+import { endsBy, lateRuns, nightOf } from '../../../src/core/plan/night.ts';
 import { nightText } from '../../../src/core/plan/night-text.ts';
 import { openEstimator } from '../../../src/core/plan/stage-seconds.ts';
 import type { Run } from '../../../src/events/run.ts';
@@ -173,7 +173,7 @@ describe('core/night: the end', () => {
       peak_bytes: 21 * gb,
     };
     const { recipe } = nightRun(a);
-    const stagesOf = (past: Parameters<typeof openEstimator>[0], one = recipe) => openEstimator(past).next(one);
+    const stagesOf = (past: Parameters<typeof openEstimator>[0], one = recipe) => openEstimator(past).next(one)?.stages;
     expect(stagesOf([])?.train?.from).to.equal('rule of thumb');
     const byRehearsal = stagesOf([], { ...recipe, rehearsed });
     // 800 iterations, 17 validations of 10 batches.
@@ -197,7 +197,10 @@ describe('core/night: the end', () => {
       estimator.next(nightRun(a).recipe),
       estimator.next(nightRun(run('a', { seed: 1 })).recipe),
     ];
-    expect(first?.eval?.seconds).to.be.above(1.5 * (second?.eval?.seconds ?? 0));
+    expect(first?.stages.eval?.seconds).to.be.above(1.5 * (second?.stages.eval?.seconds ?? 0));
+    expect(second?.alone.eval?.seconds, 'if the first does not run').to.equal(first?.stages.eval?.seconds);
+    const answered = openEstimator([{ recipe: nightRun(a).recipe, seconds: { eval: 100 } }]).next(nightRun(a).recipe);
+    expect(answered?.alone, 'a done run has asked it').to.eql(answered?.stages);
   });
 });
 
@@ -226,6 +229,20 @@ describe('core/night: the deadline and the sentence', () => {
       first.ended.map(({ run: name }) => name),
       'a prioritized run is considered first',
     ).to.eql(['a-s1', 'a-s0']);
+  });
+
+  it('counts the score of a base model for the first run that starts, and not for one that the deadline leaves out', () => {
+    const seed = (nth: number, iters: number) =>
+      nightRun(run('a', { seed: nth, settings: { train: { iters, batch_size: 1, save_every: 200 } } }));
+    const view = nightOf(input([seed(0, 100_000), seed(1, 400), seed(2, 400)]));
+    const [, second, third] = view.times;
+    const withBase = second?.alone?.high ?? 0;
+    expect(withBase).to.be.above(second?.total?.high ?? 0);
+    const until = 1000 * (withBase - 1);
+    expect(endsBy(second!, 0, until)).to.equal(false);
+    expect(lateRuns(view, until).map(({ run: name }) => name)).to.eql(['a-s0', 'a-s1', 'a-s2']);
+    const both = 1000 * ((second?.alone?.seconds ?? 0) + (third?.total?.high ?? 0) + 1);
+    expect(lateRuns(view, Math.max(both, until + 1001)).map(({ run: name }) => name)).to.eql(['a-s0']);
   });
 
   it('says runs, end, disk, memory, what is left out and what the deadline leaves', () => {

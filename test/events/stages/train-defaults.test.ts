@@ -55,7 +55,7 @@ describe("mlx_lm's own training defaults", () => {
     expect(runDisk(shape, by)).to.eql(runDisk(shape, same));
     const facts = { shape, prompts: null, choosing: null, validRows: null, rehearsed: null };
     const estimator = openEstimator([{ recipe: { run: same, ...facts }, seconds: { train: 60 } }]);
-    expect(estimator.next({ run: by, ...facts })?.train).to.deep.include({ seconds: 60, from: 'history' });
+    expect(estimator.next({ run: by, ...facts })?.stages.train).to.deep.include({ seconds: 60, from: 'history' });
   });
 
   it('are not written into the file that mlx_lm reads', () => {
