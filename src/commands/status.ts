@@ -5,6 +5,7 @@ import { groupBy } from '../core/group-by.ts';
 import type { Night } from '../core/plan/night.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
+import { rehearsalText } from '../core/run/rehearsal-words.ts';
 import { missingRunText } from '../core/run/row-words.ts';
 import type { RunStatus } from '../core/run/status.ts';
 import { readPhaseRecord } from '../io/artifacts/phase-store.ts';
@@ -123,7 +124,8 @@ export function statusText(status: Status, { said, disk, night, ignored }: ForPe
   const width = Math.max(0, ...status.runs.map(({ run }) => run.length));
   for (const run of status.runs)
     lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
-  const open = status.runs.filter(({ state }) => !['done', 'failed', 'cancelled', 'damaged'].includes(state)).length;
+  const isOpen = ({ state }: RunStatus): boolean => !['done', 'failed', 'cancelled', 'damaged', 'held'].includes(state);
+  const open = status.runs.filter(isOpen).length;
   if (open > 0) lines.push(`${plural(open, 'run')} to go`);
   if (night !== null) lines.push(nightLine(night));
   for (const { phase, text } of status.warnings) if (phase !== null) lines.push(`warning: ${phase}: ${text}`);
@@ -137,6 +139,7 @@ function detail(run: RunStatus): string {
     run.loss === null ? null : `loss ${run.loss}`,
     run.eta_s === null ? null : `ETA ${duration(run.eta_s)}`,
     run.not_before === null ? null : `not before ${run.not_before}`,
+    run.state === 'waiting' && run.rehearsed !== undefined ? `rehearsed: ${rehearsalText(run.rehearsed)}` : null,
     run.state === 'cancelled' ? (run.why?.replace(/^cancelled /, '') ?? null) : run.why,
   ];
   return parts.filter((part) => part !== null).join('  ');

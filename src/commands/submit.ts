@@ -7,6 +7,7 @@ import { rowLine } from '../core/run/row-words.ts';
 import type { RequestAnswer, Submission, SubmissionResult, SubmittedFile } from '../events/request.ts';
 import type { Row } from '../events/row.ts';
 import { readRows } from '../io/artifacts/results-file.ts';
+import { openRunStore } from '../io/artifacts/run-store.ts';
 import { mostSubmittedBytes } from '../io/claim/requests.ts';
 import { hasCode } from '../io/disk/files.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
@@ -14,6 +15,7 @@ import { lookAt, readContent } from '../producers/look.ts';
 import { openNightReader } from '../workers/queue/night.ts';
 import { askOwner } from './parts/ask.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
+import { heldAmong } from './parts/held-runs.ts';
 import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { printError, printLine } from './parts/output.ts';
 
@@ -87,18 +89,26 @@ function report(files: readonly SubmissionResult[], { workspace, out, err }: Sub
 }
 
 const pollEvery_ms = 200;
+/** Every so many polls it looks for held runs, since that reads a file of each run. */
+const heldEvery = 5;
 
 async function waitForRows(runs: ReadonlySet<string>, { workspace, out, signal }: SubmitOptions): Promise<number> {
   const open = new Set(runs);
   const newRows = changedRows(workspace.artifacts);
+  const runStore = openRunStore(workspace.artifacts);
   let bad = false;
-  for (;;) {
+  for (let poll = 1; ; poll++) {
     for (const row of (await newRows()).filter(({ run }) => open.has(run))) {
       open.delete(row.run);
       bad ||= row.status !== 'done';
       out(`${row.run}: ${rowLine(row)}`);
     }
     if (open.size === 0) return bad ? 1 : 0;
+    const held = poll % heldEvery === 0 ? await heldAmong(runStore, open) : null;
+    if (held !== null && held.size === open.size) {
+      for (const [run, why] of held) out(`${run}: ${why}`);
+      return 1;
+    }
     await setTimeout(pollEvery_ms, undefined, signal === undefined ? {} : { signal });
   }
 }
@@ -124,7 +134,7 @@ export const registerSubmit: Register = (program, exit) => {
     examples: ['phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'],
     exits: {
       0: 'all files were submitted; with --watch, all runs are done',
-      1: 'with --watch: a run failed or was cancelled',
+      1: 'with --watch: a run failed or was cancelled, or only held runs are left',
       2: 'a config is not valid, and nothing was submitted',
       3: 'this folder is not a workspace, the environment is not ready, or the running `up` has another version or belongs to another user',
     },

@@ -9,6 +9,7 @@ import { openLogger } from '../io/workspace/logger.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import { openInbox } from '../producers/open-inbox.ts';
 import { startWorkers } from '../workers/index.ts';
+import type { Stuck } from '../workers/queue/admission.ts';
 import type { Leaving, Notice, Runtime } from '../workers/runtime/runtime.ts';
 import { aTimeOfDay, documented, globals, type Register, workspaceOf } from './parts/command.ts';
 import { detach } from './parts/detach.ts';
@@ -16,10 +17,11 @@ import {
   AskedToLeave,
   allDone,
   catchSignals,
-  heldText,
+  heldRunsText,
   leaving,
   openSteps,
   outOfTime,
+  pausedText,
   type Steps,
   stopRequest,
 } from './parts/ending.ts';
@@ -131,7 +133,8 @@ async function watch(setting: Setting): Promise<number> {
     await runtime.runStore.close();
   }
   log.info({ broker: broker.where }, 'down');
-  if (how === 'held') throw new CommandError(3, heldText(runtime));
+  if (how === 'paused') throw new CommandError(3, pausedText(runtime));
+  if (how === 'held') throw new CommandError(1, await heldRunsText(runtime));
   if (!options.once) return 0;
   return tally.failed > 0 ? 1 : tally.rejected > 0 ? 2 : 0;
 }
@@ -146,7 +149,7 @@ async function closeBus({ bus, busyRuns, log }: Runtime): Promise<void> {
     log.warn(`the broker at ${bus.where} did not answer when the workers signed off`);
 }
 
-type Ending = Leaving | 'done' | 'held' | 'late';
+type Ending = Leaving | Stuck | 'done' | 'late';
 
 interface Work {
   readonly runtime: Runtime;
@@ -227,12 +230,12 @@ export const registerUp: Register = (program, exit) => {
     examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {
       0: 'stopped, for example by Ctrl-C; with --once, every run is done; with --until, no other run would be finished by then',
-      1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written',
+      1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written, or held runs are left',
       2: 'with --once: a config was rejected, and no case of exit code 1 applies',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
     },
   })
-    .option('--once', 'stop when the inbox is empty and every run is finished or paused')
+    .option('--once', 'stop when the inbox is empty and every run is finished, paused or held')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
     .option('--until <time>', 'start no run that would not be finished by this local time, such as 07:00', aTimeOfDay)

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { folderName, inside } from './paths.ts';
 import { criteria } from './phase.ts';
+import { rehearsalResult } from './rehearsal.ts';
 import { keptSections, stageName } from './stages.ts';
 
 /** Where a run begins if not at train. Folders are absolute and hashed at acceptance. */
@@ -102,6 +103,8 @@ export const journalLine = z.discriminatedUnion('event', [
     event: z.literal('fetched'),
     ...{ at, revision: z.string().nullable(), warnings: z.array(z.string()).optional() },
   }),
+  /** The training was rehearsed before the run starts. If an error was found, the run is held until it is retried. */
+  z.strictObject({ event: z.literal('rehearsed'), at, key: z.string(), result: rehearsalResult }),
   /** `estimate`: seconds by stage, as they were estimated then. Lines of 0.1.0 lack it. */
   z.strictObject({ event: z.literal('started'), at, estimate: estimated.optional() }),
   /** The run waits for disk space and keeps its place in the queue until it is `reserved`. */

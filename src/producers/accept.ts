@@ -4,7 +4,7 @@ import { changedLines } from '../core/config/phase-changes.ts';
 import { formatProblems } from '../core/config/problem.ts';
 import { type PhasePlan, readConfig } from '../core/config/read-config.ts';
 import { CommandError, DamagedFile, messageOf } from '../core/errors.ts';
-import { ending, isStarted } from '../core/run/due.ts';
+import { ending, heldBy, isStarted } from '../core/run/due.ts';
 import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
@@ -184,6 +184,7 @@ export async function stateOf(folder: string): Promise<string | null> {
   const end = ending(journal)?.event;
   if (end !== undefined) return end === 'cancelled' ? 'cancelled' : 'failed';
   if (journal.findLast(({ event }) => event === 'row' || event === 'retried')?.event === 'row') return 'done';
+  if (heldBy(journal) !== null) return 'held';
   return isStarted(journal) ? 'running' : 'waiting';
 }
 

@@ -68,7 +68,7 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
       reconciler.soon();
       return outcomes;
     },
-    isHeldBack: () => admission.isHeldBack(),
+    whyStuck: () => admission.whyStuck(),
     isOutOfTime: () => admission.isOutOfTime(),
     async close(): Promise<void> {
       await tidied;

@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { plural } from '../../core/format.ts';
 import { holdsOf, holdText } from '../../core/run/control.ts';
+import { heldBy } from '../../core/run/due.ts';
+import { heldText } from '../../core/run/rehearsal-words.ts';
 import { toolThatContinues } from '../../io/claim/machine-slot.ts';
 import type { Inbox } from '../../producers/inbox.ts';
 import type { Workers } from '../../workers/index.ts';
+import type { Stuck } from '../../workers/queue/admission.ts';
 import type { Leaving, Runtime } from '../../workers/runtime/runtime.ts';
 import type { Screen } from './screen.ts';
 
@@ -55,9 +58,20 @@ export async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
 }
 
 /** What pauses keep from continuing. */
-export function heldText({ runStore, rows, control }: Runtime): string {
+export function pausedText({ runStore, rows, control }: Runtime): string {
   const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
   return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+}
+
+/** Which runs are held, and why. */
+export async function heldRunsText({ runStore, rows }: Pick<Runtime, 'runStore' | 'rows'>): Promise<string> {
+  const left = runStore.all().filter(({ run }) => !rows.has(run.run));
+  const lines: string[] = [];
+  for (const stored of left) {
+    const held = heldBy(await runStore.journal(stored));
+    if (held !== null) lines.push(`${stored.run.run}: held. ${heldText(held)}`);
+  }
+  return [`${plural(left.length, 'run')} left that cannot start:`, ...lines].join('\n  ');
 }
 
 /** Changes without a step, such as a pause, are noticed after at most the time of one pass of the reconciler. */
@@ -101,23 +115,23 @@ export async function outOfTime({ runtime, inbox, workers, steps }: Progress): P
 interface Progress {
   readonly runtime: Pick<Runtime, 'runStore' | 'rows'>;
   readonly inbox: Pick<Inbox, 'settled' | 'isEmpty'>;
-  readonly workers: Pick<Workers, 'isHeldBack' | 'isOutOfTime'>;
+  readonly workers: Pick<Workers, 'whyStuck' | 'isOutOfTime'>;
   readonly steps: Steps;
 }
 
-/** Waits until no file waits and every run has its row (`done`), or only pauses hold the others back (`held`). */
-export async function allDone({ runtime, inbox, workers, steps }: Progress): Promise<'done' | 'held'> {
+/** Waits until no file waits and every run has its row (`done`), or no other continues until a person acts. */
+export async function allDone({ runtime, inbox, workers, steps }: Progress): Promise<'done' | Stuck> {
   const isOpen = (): boolean => runtime.runStore.all().some(({ run }) => !runtime.rows.has(run.run));
   for (;;) {
     const step = steps.next();
-    const over = !isOpen() ? 'done' : (await workers.isHeldBack()) ? 'held' : null;
+    const over = isOpen() ? await workers.whyStuck() : 'done';
     if (over === null) {
       await Promise.race([step, delay(longestWait_ms, undefined, { ref: false })]);
       continue;
     }
     const runs = runtime.runStore.all().length;
     await inbox.settled();
-    const isSame = isOpen() === (over === 'held') && runtime.runStore.all().length === runs;
+    const isSame = runtime.runStore.all().length === runs && (isOpen() ? await workers.whyStuck() : 'done') === over;
     if (isSame && (await inbox.isEmpty())) return over;
     await delay(100);
   }

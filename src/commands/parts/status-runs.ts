@@ -1,7 +1,8 @@
 import { join, sep } from 'node:path';
 import { sizeText } from '../../core/format.ts';
-import type { RunState } from '../../core/run/due.ts';
+import { heldBy, type RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
+import { heldText } from '../../core/run/rehearsal-words.ts';
 import { removedText, replacedText, resultText } from '../../core/run/row-words.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
 import type { Control } from '../../events/request.ts';
@@ -28,7 +29,7 @@ export interface ShownRun {
   readonly status: RunStatus;
   readonly said: string | null;
   readonly reserved?: string | null;
-  /** Doubtful facts about its model, if that was fetched after acceptance. */
+  /** What was doubtful after acceptance: about its model, if that was fetched, and in its rehearsal. */
   readonly warnings?: readonly string[];
 }
 
@@ -51,7 +52,7 @@ export async function showRuns(workspace: Workspace, now: Now) {
   const { own, replaced, removed } = await sortRows([...taken.values()], runStore);
   const show = async (stored: StoredRun): Promise<ShownRun> => {
     const state = await runStore.state(stored);
-    const status = runStatus(state, { now: Date.now(), control: now.control });
+    const status = await withHeldSource(runStore, state, runStatus(state, { now: Date.now(), control: now.control }));
     if (status.state === 'waiting' && (status.why === null || (await hasItsSource(runStore, state))))
       return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
     return { ...(await showStarted(stored, status, now)), reserved: reservation(state, status) };
@@ -59,7 +60,7 @@ export async function showRuns(workspace: Workspace, now: Now) {
   const orDamaged = async (stored: StoredRun): Promise<ShownRun> => {
     try {
       const shown = own.get(stored.run.run)?.shown ?? (await show(stored));
-      return { ...shown, warnings: await runStore.fetchedWarnings(stored) };
+      return { ...shown, warnings: await runStore.laterWarnings(stored) };
     } catch (error) {
       return { status: damagedStatus(stored.run.run, stored.run.phase, damageOf(error).message), said: null };
     }
@@ -99,6 +100,15 @@ async function hasItsSource(runStore: RunStore, { run }: RunState): Promise<bool
   const branch = branchOf(run);
   const source = branch === null ? undefined : runStore.get(branch.run);
   return branch !== null && source !== undefined && (await runStore.committed(source, branch.after)) !== null;
+}
+
+/** A run that waits for a held one says so. */
+async function withHeldSource(runStore: RunStore, { run }: RunState, status: RunStatus): Promise<RunStatus> {
+  const branch = branchOf(run);
+  const source = branch === null ? undefined : runStore.get(branch.run);
+  if (status.state !== 'waiting' || source === undefined) return status;
+  const held = heldBy(await runStore.journal(source));
+  return held === null ? status : { ...status, why: `${status.why}, which is held: ${heldText(held)}` };
 }
 
 async function showStarted(stored: StoredRun, status: RunStatus, { up }: Now): Promise<ShownRun> {

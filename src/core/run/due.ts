@@ -1,4 +1,5 @@
 import type { DueEvent, StageEvent } from '../../events/events.ts';
+import type { FoundCause, RehearsalResult } from '../../events/rehearsal.ts';
 import type { JournalLine, Run } from '../../events/run.ts';
 import { type StageName, stageFolder } from '../../events/stages.ts';
 import type { Branch } from './lineage.ts';
@@ -28,7 +29,7 @@ export function isStarted(journal: readonly JournalLine[]): boolean {
 
 /** It has done nothing yet, so a row under its name is of an earlier run. A journal without lines proves nothing. */
 export const isUntouched = (journal: readonly JournalLine[]): boolean =>
-  journal.length > 0 && journal.every(({ event }) => event === 'accepted' || event === 'fetched');
+  journal.length > 0 && journal.every(({ event }) => ['accepted', 'fetched', 'rehearsed'].includes(event));
 
 type Ending = Extract<JournalLine, { event: 'failed' | 'cancelled' | 'source_failed' }>;
 
@@ -42,9 +43,21 @@ export function ending(journal: readonly JournalLine[]): Ending | undefined {
   );
 }
 
-/** Doubtful facts about a model that was fetched after acceptance. */
-export const fetchedWarnings = (journal: readonly JournalLine[]): readonly string[] =>
-  journal.flatMap((line) => (line.event === 'fetched' ? (line.warnings ?? []) : []));
+/** What the rehearsal of a run's training found. Null if there was none since the last retry. */
+export function rehearsedIn(journal: readonly JournalLine[]): RehearsalResult | null {
+  const line = currentLines(journal).findLast((one) => one.event === 'rehearsed');
+  return line?.event === 'rehearsed' ? line.result : null;
+}
+
+/** Why a run is held: its rehearsal found that it would fail. Null if it is not, or if it has already started. */
+export const heldBy = (journal: readonly JournalLine[]): FoundCause | null =>
+  isStarted(journal) || ending(journal) !== undefined ? null : (rehearsedIn(journal)?.error ?? null);
+
+/** What was doubtful after acceptance: about a model that was fetched, and in the rehearsal. */
+export const laterWarnings = (journal: readonly JournalLine[]): readonly string[] => [
+  ...journal.flatMap((line) => (line.event === 'fetched' ? (line.warnings ?? []) : [])),
+  ...(rehearsedIn(journal)?.warnings ?? []),
+];
 
 /** 1 + the last finished attempt of a stage: it failed, or a retry came after it. A number is never used twice. */
 export function nextAttempt(journal: readonly JournalLine[], stage: StageName): number {

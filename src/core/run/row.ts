@@ -3,7 +3,7 @@ import type { JournalLine, Manifest } from '../../events/run.ts';
 import { type Made, type StageName, stageNames, stages } from '../../events/stages.ts';
 import { judge } from '../config/criteria.ts';
 import { custodyOf, type Manifests, ownManifests, versionsOf } from './custody.ts';
-import { currentLines, ending, fetchedWarnings, type RunState } from './due.ts';
+import { currentLines, ending, laterWarnings, type RunState } from './due.ts';
 import { baselineOf, figuresOf } from './figures.ts';
 import { finalModelOf, type Outside, type PartStage } from './lineage.ts';
 import { peakBytes } from './outputs.ts';
@@ -193,7 +193,7 @@ function warningsOf(input: RowInput): string[] {
   const unread = own(input).filter(({ stage }) => made(input, stage) === null);
   const warnings = [
     ...(input.accepted ?? []),
-    ...fetchedWarnings(input.state.journal),
+    ...laterWarnings(input.state.journal),
     ...(made(input, 'train')?.warm_restart
       ? ['warm start: training began with given weights, a new optimizer state and iteration 1']
       : []),

@@ -1,12 +1,17 @@
+import type { RehearsalResult } from '../../events/rehearsal.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { holdOf, holdOfStage, holdText } from './control.ts';
-import { diskWait, due, ending, isStarted, type RunState } from './due.ts';
+import { diskWait, due, ending, heldBy, isStarted, type RunState, rehearsedIn } from './due.ts';
 import { branchOf } from './lineage.ts';
+import { heldText } from './rehearsal-words.ts';
 
-/** `damaged`: a file of the run cannot be read. `why` says which one, and what to do. */
-export type RunPhase = 'waiting' | 'running' | 'retrying' | 'paused' | 'damaged' | RowHead['status'];
+/**
+ * `held`: the rehearsal found that the run would fail, so it does not start. `damaged`: a file of the run cannot be read.
+ * `why` says why, and what to do.
+ */
+export type RunPhase = 'waiting' | 'held' | 'running' | 'retrying' | 'paused' | 'damaged' | RowHead['status'];
 
 /** One run as in `status --json`. Unknown values are null. */
 export interface RunStatus {
@@ -22,6 +27,8 @@ export interface RunStatus {
   /** ISO 8601: the next attempt does not start before. */
   readonly not_before: string | null;
   readonly why: string | null;
+  /** Of a run that has not started: what its rehearsal found. `error` has the cause of a held run, and its remedy. */
+  readonly rehearsed?: RehearsalResult;
 }
 
 const unknown = {
@@ -54,8 +61,12 @@ export function runStatus(state: RunState, { now, control }: { now: number; cont
   if (end !== undefined) return { ...own, state: 'failed', why: end.message };
   const hold = holdOf(control, state.run);
   if (!isStarted(state.journal)) {
-    if (hold !== null) return { ...own, state: 'paused', why: holdText(hold) };
-    return { ...own, state: 'waiting', why: waitsFor(state) };
+    const rehearsed = rehearsedIn(state.journal);
+    const fresh = rehearsed === null ? own : { ...own, rehearsed };
+    const held = heldBy(state.journal);
+    if (held !== null) return { ...fresh, state: 'held', why: heldText(held) };
+    if (hold !== null) return { ...fresh, state: 'paused', why: holdText(hold) };
+    return { ...fresh, state: 'waiting', why: waitsFor(state) };
   }
   const next = due(state, false);
   if (next === null || next.event.stage === 'results') return { ...own, state: 'running', stage: 'results' };

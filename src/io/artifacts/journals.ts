@@ -1,4 +1,4 @@
-import { fetchedWarnings, isUntouched } from '../../core/run/due.ts';
+import { isUntouched, laterWarnings } from '../../core/run/due.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { type JournalWriter, lookAtJournal, openJournal, readJournal } from './run-folder.ts';
 
@@ -38,7 +38,7 @@ export function openJournals() {
     },
     read,
     warnings: async (folder: string): Promise<readonly string[]> =>
-      finished.has(folder) ? [] : fetchedWarnings(await read(folder)),
+      finished.has(folder) ? [] : laterWarnings(await read(folder)),
     isUntouched: async (folder: string): Promise<boolean> => !finished.has(folder) && isUntouched(await read(folder)),
     async append(folder: string, line: JournalLine): Promise<void> {
       finished.delete(folder);
@@ -59,7 +59,7 @@ export function openJournals() {
         return;
       }
       known.delete(folder);
-      if (fetchedWarnings(lines).length === 0) finished.add(folder);
+      if (laterWarnings(lines).length === 0) finished.add(folder);
       await closeWriter(folder);
     },
     /** The folder is gone, so nothing of it is kept. */

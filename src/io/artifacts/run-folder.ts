@@ -12,6 +12,7 @@ import { type OwnFile, parseOwn, readOwn, withRemedy } from '../disk/own-file.ts
 const decisions: ReadonlySet<JournalLine['event']> = new Set([
   'accepted',
   'fetched',
+  'rehearsed',
   'started',
   'failed',
   'source_failed',
@@ -68,7 +69,10 @@ const parseJournal = (text: string, where: OwnFile): JournalLine[] =>
 /** Whether every line looks like one of ours, the last is the row, and none may have warnings. */
 const looksFinished = (lines: readonly string[]): boolean =>
   (lines.at(-1)?.startsWith('{"event":"row"') ?? false) &&
-  lines.every((line) => line.startsWith('{"event":"') && line.endsWith('}') && !line.startsWith('{"event":"fetched"'));
+  lines.every((line) => line.startsWith('{"event":"') && line.endsWith('}') && !mayWarn(line));
+
+const mayWarn = (line: string): boolean =>
+  line.startsWith('{"event":"fetched"') || (line.startsWith('{"event":"rehearsed"') && line.includes('"warnings":'));
 
 const planRemedy =
   'Restore it from a backup, or move the folder of the run away and submit its config again: other runs are not affected.';

@@ -43,8 +43,8 @@ export interface RunStore {
   state(stored: StoredRun): Promise<RunState>;
   /** Kept in memory until the run has its row: only the owner of the workspace writes journals. */
   journal(stored: StoredRun): Promise<readonly JournalLine[]>;
-  /** Doubtful facts about a model that was fetched after acceptance. */
-  fetchedWarnings(stored: StoredRun): Promise<readonly string[]>;
+  /** What was doubtful after acceptance. */
+  laterWarnings(stored: StoredRun): Promise<readonly string[]>;
   /** Whether the run has done nothing yet. */
   isUntouched(stored: StoredRun): Promise<boolean>;
   append(stored: StoredRun, line: JournalLine): Promise<void>;
@@ -109,7 +109,7 @@ export function openRunStore(artifacts: string): RunStore {
     },
     journal: ({ folder }) => journals.read(folder),
     isUntouched: ({ folder }) => journals.isUntouched(folder),
-    fetchedWarnings: ({ folder }) => journals.warnings(folder),
+    laterWarnings: ({ folder }) => journals.warnings(folder),
     append: ({ folder }, line) => journals.append(folder, line),
     close: journals.close,
     lineage,

@@ -1,5 +1,5 @@
 import { sentBack } from '../../core/run/control.ts';
-import { ending, type RunState, readiness, standing } from '../../core/run/due.ts';
+import { ending, heldBy, type RunState, readiness, standing } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
 import { isRemoved } from '../../core/run/outputs.ts';
 import type { Outcome } from '../../events/request.ts';
@@ -75,7 +75,8 @@ async function refusal(
 ): Promise<Outcome | null> {
   const { run, chain } = stored.run;
   const stand = standing(state.journal, owner.rows.has(run));
-  if (stand === 'waiting' || stand === 'started') return { about: run, did: 'not_over', detail: stand };
+  const isHeld = heldBy(state.journal) !== null;
+  if ((stand === 'waiting' && !isHeld) || stand === 'started') return { about: run, did: 'not_over', detail: stand };
   if (stage !== null && !chain.includes(stage)) return { about: run, did: 'no_stage', detail: chain.join(', ') };
   if (stage === null && chain.every((one) => state.committed.has(one)))
     return { about: run, did: 'done', detail: chain.join(', ') };

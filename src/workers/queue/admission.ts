@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import { endsBy, type RunTime } from '../../core/plan/night.ts';
 import { isPausedItself, isPausing, lineUp } from '../../core/run/control.ts';
-import { due, isStarted, readiness, standing } from '../../core/run/due.ts';
+import { due, heldBy, isStarted, readiness, standing } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
 import type { estimated } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
@@ -56,8 +56,8 @@ export function startAdmission(runtime: Runtime) {
     open,
     /** The same, and checks that the job that admits the next run still exists. Throws the broker's error. */
     ensure: () => openBy(bus.ensureAdmission),
-    /** True if there are runs without a row, and only pauses keep them from continuing. */
-    isHeldBack: () => heldBack(runtime, fetcher),
+    /** Why no run without a row continues until a person acts. Null if one does, or if there is none. */
+    whyStuck: () => whyStuck(runtime, fetcher),
     /** True if the deadline of this `up` leaves nothing to do: no run works, and none would be finished by then. */
     isOutOfTime: () => outOfTime(runtime, fetcher),
     /** A run has its row: the next one may start after this pause, in seconds. */
@@ -74,6 +74,9 @@ export function startAdmission(runtime: Runtime) {
   };
 }
 
+/** Only pauses keep runs from continuing, or only held runs and those that start from them are left. */
+export type Stuck = 'paused' | 'held';
+
 /** The queue as the disk shows it. */
 interface Line {
   /** Whether a started run has no row yet. */
@@ -83,6 +86,9 @@ interface Line {
   readonly next: StoredRun | null;
   /** How many runs could start, but would not be finished by the deadline. */
   readonly late: number;
+  /** How many runs are held by their rehearsal, and how many by a pause of their own. */
+  readonly held: number;
+  readonly paused: number;
   readonly lost: readonly { readonly stored: StoredRun; readonly why: string }[];
   /** Runs that continue on their own: a stage may begin or works, a row comes, a model is fetched. */
   readonly moving: number;
@@ -93,7 +99,7 @@ const mayStart = ({ control }: Runtime, busy: boolean): boolean => control.now()
 async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
   const { runStore, rows } = runtime;
   const control = runtime.control.now();
-  let [busy, moving, late] = [false, 0, 0];
+  let [busy, moving, late, held, paused] = [false, 0, 0, 0, 0];
   const isInTime = openDeadline(runtime);
   let admissions = control.retried;
   let next: StoredRun | null = null;
@@ -111,11 +117,20 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     }
     if (standing(journal, hasRow) !== 'waiting') {
       if (await continuesAlone(runtime, stored)) moving++;
+      else paused++;
       continue;
     }
     const ready = await readinessOf(runtime, stored);
     if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
-    if (ready.kind !== 'ready' || isPausedItself(control, stored.run)) continue;
+    if (ready.kind !== 'ready') continue;
+    if (heldBy(journal) !== null) {
+      held++;
+      continue;
+    }
+    if (isPausedItself(control, stored.run)) {
+      paused++;
+      continue;
+    }
     if (isOver(runtime)) {
       late++;
       continue;
@@ -127,7 +142,7 @@ async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
     else if (await isInTime(stored)) next = stored;
     else late++;
   }
-  return { busy, admissions, next, late, lost, moving };
+  return { busy, admissions, next, late, held, paused, lost, moving };
 }
 
 const isOver = ({ until }: Runtime): boolean => until !== null && Date.now() >= until.at;
@@ -180,10 +195,19 @@ async function continuesAlone(runtime: Runtime, stored: StoredRun): Promise<bool
   return next !== null && !isHeld(runtime, state, next);
 }
 
-async function heldBack(runtime: Runtime, models: Fetcher): Promise<boolean> {
-  if (!isPausing(runtime.control.now())) return false;
-  const { busy, next, lost, moving } = await queueOfRuns(runtime, models);
-  return moving === 0 && lost.length === 0 && (next === null || !mayStart(runtime, busy));
+async function whyStuck(runtime: Runtime, models: Fetcher): Promise<Stuck | null> {
+  const isPaused = isPausing(runtime.control.now());
+  if (!isPaused && !(await hasHeld(runtime))) return null;
+  const { busy, next, lost, moving, held, paused } = await queueOfRuns(runtime, models);
+  if (moving > 0 || lost.length > 0 || (next !== null && mayStart(runtime, busy))) return null;
+  if (held > 0 && paused === 0 && next === null) return 'held';
+  return isPaused ? 'paused' : null;
+}
+
+async function hasHeld({ runStore, rows }: Runtime): Promise<boolean> {
+  for (const stored of runStore.all())
+    if (!rows.has(stored.run.run) && heldBy(await runStore.journal(stored)) !== null) return true;
+  return false;
 }
 
 async function readinessOf(runtime: Runtime, stored: StoredRun): Promise<ReturnType<typeof readiness>> {

@@ -20,7 +20,7 @@ describe('commands/ending', () => {
     const done = allDone({
       runtime,
       inbox,
-      workers: { isOutOfTime: async () => false, isHeldBack: async () => false },
+      workers: { isOutOfTime: async () => false, whyStuck: async () => null },
       steps,
     }).finally(() => {
       ended = true;

@@ -75,7 +75,7 @@ describe('runStore', () => {
     await appendFile(join(workspace.artifacts, 'notes/mine.txt'), 'mine');
     const runStore = openRunStore(workspace.artifacts);
     await runStore.refresh();
-    const warnings = await Promise.all(runStore.all().map((stored) => runStore.fetchedWarnings(stored)));
+    const warnings = await Promise.all(runStore.all().map((stored) => runStore.laterWarnings(stored)));
     expect(warnings).to.eql([[], ['no chat template']]);
   });
 });
