@@ -67,11 +67,14 @@ interface Models {
 
 /** Final models while a night passes: of a phase with `best`, the largest stays, since no score is known yet. */
 function openModels(runs: readonly WritingRun[], kept: ReadonlyMap<string, number>): Models {
-  const readers = new Map<string, Set<string>>();
+  /** How many runs still read the model of a run, and which model each of these reads. */
+  const readers = new Map<string, number>();
+  const reads = new Map<string, string>();
   for (const { recipe } of runs) {
     const branch = branchOf(recipe.run);
     if (branch === null || branch.after === 'train' || branch.after === 'select') continue;
-    readers.set(branch.run, (readers.get(branch.run) ?? new Set()).add(recipe.run.run));
+    readers.set(branch.run, (readers.get(branch.run) ?? 0) + 1);
+    reads.set(recipe.run.run, branch.run);
   }
   const best = new Map(kept);
   let waiting: Model[] = [];
@@ -83,9 +86,10 @@ function openModels(runs: readonly WritingRun[], kept: ReadonlyMap<string, numbe
   };
   return {
     finish(run, model) {
-      for (const reading of readers.values()) reading.delete(run);
+      const source = reads.get(run);
+      if (source !== undefined) readers.set(source, (readers.get(source) ?? 0) - 1);
       if (model !== null && model.keep !== 'all') waiting.push(model);
-      const free = waiting.filter((one) => (readers.get(one.run)?.size ?? 0) === 0);
+      const free = waiting.filter((one) => (readers.get(one.run) ?? 0) === 0);
       waiting = waiting.filter((one) => !free.includes(one));
       return free.reduce((sum, one) => sum + freed(one), 0);
     },

@@ -85,7 +85,7 @@ export interface NightView {
   /** In the order in which they work. */
   readonly times: readonly RunTime[];
   readonly left: readonly LeftOut[];
-  /** GB that would stay with `cleanup.keep_model: best`. Null if that is not less. */
+  /** GB that would stay with `cleanup.keep_model: best`. Null if that is not less, or if the disk is large enough. */
   readonly best_gb: number | null;
 }
 
@@ -98,7 +98,7 @@ export function nightOf(input: NightInput): NightView {
   const works = runs.length > 0;
   const ends = (key: 'seconds' | 'low' | 'high'): string | null => endAt(times, input.now, key);
   const disk = nightDisk(runs, input.space, null);
-  const best = nightDisk(runs, input.space, 'best');
+  const best = disk.shortFrom === null ? null : nightDisk(runs, input.space, 'best').stays;
   const peaks = runs.flatMap(({ recipe }) => recipe.rehearsed?.peak_bytes ?? []);
   const night: Night = {
     runs: runs.length,
@@ -108,8 +108,8 @@ export function nightOf(input: NightInput): NightView {
     disk: { stay_gb: gb(disk.stays), usable_gb: gb(input.space.usable), short_from: works ? disk.shortFrom : null },
     memory: { peak_gb: gb(peaks.length === 0 ? null : Math.max(...peaks)), limit_gb: gb(input.memory) },
   };
-  const saves = disk.stays !== null && best.stays !== null && best.stays < disk.stays;
-  return { now: input.now, night, times, left, best_gb: saves ? gb(best.stays) : null };
+  const saves = disk.stays !== null && best !== null && best < disk.stays;
+  return { now: input.now, night, times, left, best_gb: saves ? gb(best) : null };
 }
 
 const noRuns: ReadonlySet<NightRun> = new Set();
