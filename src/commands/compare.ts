@@ -153,7 +153,7 @@ export const registerCompare: Register = (program, exit) => {
   documented(program.command('compare'), {
     does: 'Compare two phases or variants',
     notes: [
-      'It shows how far the scores differ, whether the difference is larger than the noise, and how many runs are needed to detect it.',
+      'It shows how far the scores differ, and whether the difference is larger than the noise. If both sides have at least two runs and the difference is not significant, it also shows how many runs are needed to detect a difference of this size.',
     ],
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
     exits: {

@@ -27,7 +27,7 @@ export const registerCancel = requesting('cancel', {
   request: (target: string) => ({ kind: 'cancel', target }),
   does: 'Cancel a run, or the rest of a phase',
   notes: [
-    'Stops the affected runs and deletes their temporary files. Their results then have the status `cancelled`. Finished runs keep their results.',
+    'It stops the affected runs and deletes their temporary files. Their results then have the status `cancelled`. Finished runs keep their results.',
   ],
   examples: ['phasebox cancel 43a-s0', 'phasebox cancel 43a   # its queued and active runs'],
   exits: { 0: 'cancelled, or already finished', ...refusals },
@@ -62,7 +62,7 @@ export const registerPrioritize = requesting('prioritize', {
   request: (target: string) => ({ kind: 'prioritize', target }),
   does: 'Move runs to the front of the queue',
   notes: [
-    'The runs of the latest call come first. Runs of a phase keep their order. If a run starts from another queued run, that run moves too. Runs that have already started are not interrupted.',
+    'The runs of the latest call come first. Runs of a phase keep their order. If a moved run starts from another queued run, that other run is moved to the front as well. Runs that have already started are not interrupted.',
   ],
   examples: ['phasebox prioritize 43b'],
   exits: { 0: 'moved', ...refusals },
@@ -72,13 +72,13 @@ export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry'), {
     does: 'Queue a failed or cancelled run again',
     notes: [
-      'It resumes at the stage that failed, and its new result replaces the old one. Runs that start from this run, and failed only because it failed, are also queued again.',
+      'It resumes at the stage that failed, and its new result replaces the old one. Runs that start from this run, and that failed only because this run failed, are also queued again.',
       'With --stage, that stage and all later ones are repeated, even if the run is done.',
     ],
     examples: ['phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again'],
     exits: {
       0: 'queued again',
-      2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; an input of the stage was removed; or another run that has already started uses the files that this would replace',
+      2: 'there is no such run or phase; the run is done and --stage is missing; the run has no such stage; an input of the stage was removed; or another run that has already started uses the files that the retry would replace',
       3: 'this folder is not a workspace',
     },
   })

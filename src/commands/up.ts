@@ -225,11 +225,11 @@ export const registerUp: Register = (program, exit) => {
     does: 'Run everything that is queued, until Ctrl-C',
     notes: [
       'It watches the inbox, executes one run at a time and serves the dashboard.',
-      'With --until, a run is started only if it will be finished by then, according to the upper end of its estimate. A run that has already started continues until it is finished, even after this time. The command ends when no run is active and none of the queued runs would be finished in time, and says which runs are left. They are the first of the next night.',
+      'With --until, a run is started only if it will be finished by the given time, according to the upper end of its estimate. A run that has already started continues until it is finished, even after this time. The command ends when no run is active and none of the queued runs would be finished in time, and says which runs are left. These runs are the first of the next night.',
     ],
     examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {
-      0: 'stopped, for example by Ctrl-C; with --once, every run is done; with --until, no other run would be finished by then',
+      0: 'stopped, for example by Ctrl-C; with --once, every run is done; with --until, no other run would be finished by the given time',
       1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written, or held runs are left',
       2: 'with --once: a config was rejected, and no case of exit code 1 applies',
       3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',

@@ -141,7 +141,7 @@ export const registerVerify: Register = (program, exit) => {
   documented(program.command('verify'), {
     does: 'Check that finished stages are complete',
     notes: [
-      'It checks manifests, file sizes, safetensors headers and shards. Without a run it checks all runs, base model scores and the files of phasebox itself, and looks for copies of run folders.',
+      'It checks manifests, file sizes, safetensors headers and shards. If you name no run, it checks all runs, the scores of base models, and the files that phasebox keeps outside the stage folders (such as `results.jsonl`), and it looks for copies of run folders.',
     ],
     examples: ['phasebox verify', 'phasebox verify 43a-s0 --deep'],
     exits: {

@@ -97,12 +97,12 @@ export const catalogue = {
   DAMAGED_FILE: {
     retry: 'never',
     what: 'A file that phasebox wrote can no longer be read',
-    next: 'Restore the file, or delete the run it belongs to. `phasebox verify` lists every damaged file.',
+    next: 'Restore the file, or delete the run that it belongs to. `phasebox verify` lists every damaged file.',
   },
   INPUT_CHANGED: {
     retry: 'never',
     what: 'An input of the stage was changed after phasebox recorded it',
-    next: 'Restore it, or repeat the stage that produced it with `phasebox retry RUN --stage STAGE`.',
+    next: 'Restore it, or run `phasebox retry RUN --stage STAGE` to repeat the stage that produced it.',
   },
   CALL_SWALLOWED: {
     retry: 'never',
@@ -132,7 +132,7 @@ export const catalogue = {
   SOURCE_FAILED: {
     retry: 'never',
     what: 'The run that this run starts from cannot provide its model or adapter',
-    next: 'This run needs a stage of another run, which failed, was cancelled, was deleted or is damaged. The message says which. Fix the cause and `phasebox retry` the other run. This run is then queued again too.',
+    next: 'This run needs a stage of another run, and that other run failed, was cancelled, was deleted or is damaged. The message says which run it is and what happened to it. Fix the cause and `phasebox retry` the other run. This run is then queued again as well.',
   },
   CANCELLED: { retry: 'never', what: 'The run was cancelled', next: '`phasebox retry RUN` resumes it.' },
   INTERNAL: { retry: 'once', what: 'phasebox itself failed', next: 'Report this with the log in .phasebox/log/.' },

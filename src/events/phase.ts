@@ -88,7 +88,7 @@ export const phase = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Download the model from the Hugging Face Hub if it is not cached. The download starts after the config is accepted. Without this, a missing model is an error.',
+      'Download the model from the Hugging Face Hub if it is not cached. The download starts after the config is accepted. Without `download: true`, a missing model is an error.',
     ),
   data: path.optional().describe('Folder with `train.jsonl` and `valid.jsonl`.'),
   min_rows: z

@@ -36,9 +36,9 @@ export const workspaceConfig = z.strictObject({
     .regex(timeOfDay, 'not a time of day such as 07:00')
     .optional()
     .describe(
-      'The default of `phasebox up --until`: a local time such as `07:00`, after which no run is started that would not be finished by then.',
+      'The default of `phasebox up --until`: a local time such as `07:00`. A run is started only if it will be finished by this time.',
     ),
-  stage_retries: z.int().min(0).default(3).describe('How often a stage is retried after a transient error.'),
+  stage_retries: z.int().min(0).default(3).describe('How many times a stage is retried after transient errors.'),
   retry_pause_s: z
     .array(z.number().min(0))
     .min(1)

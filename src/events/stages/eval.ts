@@ -23,7 +23,9 @@ export const evalSettings = z.strictObject({
   system: z
     .string()
     .optional()
-    .describe("System prompt. If omitted, the suite's system prompt is used. An empty string disables it."),
+    .describe(
+      "System prompt. If omitted, the suite's system prompt is used. With an empty string, no system prompt is added.",
+    ),
   temperature: z
     .number()
     .min(0)
@@ -34,7 +36,7 @@ export const evalSettings = z.strictObject({
     .describe('Maximum number of tokens per answer. A prompt of the suite can set its own.'),
   timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
   retries: z.int().min(0).default(2).describe('How many times a timed-out prompt is retried.'),
-  repeats: count.default(1).describe('How many times each prompt is asked. Its score is the mean.'),
+  repeats: count.default(1).describe('How many times each prompt is asked. The score of the prompt is the mean.'),
   concurrency: count.default(1).describe('Number of prompts that are asked at the same time.'),
   score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that `criteria` reads as `overall`.'),
   stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
