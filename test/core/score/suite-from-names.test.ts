@@ -17,7 +17,7 @@ const table: readonly (readonly [string, readonly string[]])[] = [
   ['', []],
 ];
 
-describe('core/called-names', () => {
+describe('core/suite-from, names that code calls', () => {
   for (const [code, names] of table)
     it(JSON.stringify(code).slice(0, 70), () => {
       expect(calledNames(code)).to.eql(names);

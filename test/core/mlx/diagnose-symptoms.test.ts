@@ -55,7 +55,7 @@ const cases: readonly (readonly [ErrorCode, string, RegExp])[] = [
   ['MISSING_INPUT', "ModuleNotFoundError: No module named 'datasets'", /datasets/],
 ];
 
-describe('what the last line of a traceback means', () => {
+describe('core/diagnose, the last line of a traceback', () => {
   for (const [code, line, told] of cases) {
     it(`${code}: ${line.slice(0, 70)}`, () => {
       const error = diagnose(1, traceback(line));
