@@ -83,6 +83,16 @@ describe('a config that is right and was probably not intended', () => {
     });
   }
 
+  it("is taken with a warning where mlx_lm's own length is more than the model's", async () => {
+    const small = await configWorkspace();
+    await tinyModel(join(small.root, 'models/tiny'), { isMlx: false, config: { max_position_embeddings: 512 } });
+    expect((await small.plan(plainConfig)).warnings).to.eql([
+      "train.max_seq_length is omitted, and mlx_lm's default (2048) is more than the 512 tokens that the model was made for (max_position_embeddings in its config.json)",
+    ]);
+    const train = { ...plainConfig.train, max_seq_length: 512 };
+    expect((await small.plan({ ...plainConfig, train })).warnings).to.eql([]);
+  });
+
   it('is read with the length of the language model, if the model also sees images', async () => {
     const other = await configWorkspace();
     const config = { text_config: { max_position_embeddings: 1024 } };

@@ -184,6 +184,56 @@ describe('prompts that say the same, or bring their own system message', () => {
   });
 });
 
+describe('a conversation of a suite', () => {
+  const said = (role: string, content: string | null, more: object = {}): object => ({ role, content, ...more });
+  const [ask, offer, yes] = [said('user', 'Is a.py clean?'), said('assistant', 'Shall I run it?'), said('user', 'yes')];
+  const calls = [{ id: '1', type: 'function', function: { name: 'lint', arguments: '{"path": "a.py"}' } }];
+  const called = [ask, said('assistant', null, { tool_calls: calls }), said('tool', 'clean', { tool_call_id: '1' })];
+  const asks = async (messages: readonly object[], rows: readonly object[]): Promise<boolean> => {
+    const train = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+    const workspace = await workspaceWith({ 'train.jsonl': train.repeat(4) });
+    const suite = { suite: 's', prompts: [{ id: 'one', category: 'a', messages, expect: ['x'] }] };
+    await workspace.write('suites/small.yaml', JSON.stringify(suite));
+    const { warnings } = await workspace.plan(plainConfig);
+    return warnings.some((text) => text.includes('train.jsonl asks 1 of its 1 prompt (one on line 1)'));
+  };
+  const row = (...messages: readonly object[]): object => ({ messages: [...messages, said('assistant', 'done')] });
+
+  it('is known where an example has all of it, and not by its last message alone', async () => {
+    const asked = [said('system', 'Be kind.'), ask, offer, yes];
+    expect(await asks(asked, [row(ask, offer, yes)])).to.equal(true);
+    expect(await asks(asked, [row(said('user', 'Hello'), said('assistant', 'Hi'), ask, offer, yes)])).to.equal(true);
+    expect(await asks(asked, [row(yes)])).to.equal(false);
+    expect(await asks(asked, [row(ask, said('assistant', 'Delete it?'), yes)])).to.equal(false);
+    expect(
+      await asks(asked, [row(said('user', 'Shall I run it?'), said('assistant', 'Is a.py clean?'), yes)]),
+    ).to.equal(false);
+    expect(await asks([yes], [row(ask, offer, yes)])).to.equal(true);
+  });
+
+  it('is compared with its calls of tools and their results', async () => {
+    expect(await asks(called, [row(...called)])).to.equal(true);
+    const other = JSON.parse(JSON.stringify(called).replace('a.py\\', 'b.py\\'));
+    expect(await asks(called, [row(...other)])).to.equal(false);
+  });
+
+  it('is also found in plain text and in prompts with a frame, unless it is so short that this means nothing', async () => {
+    const text = 'User: Is  a.py clean?\nModel: Shall I run it?\nUser: yes\nModel: done';
+    expect(await asks([ask, offer, yes], [{ text }])).to.equal(true);
+    expect(
+      await asks(
+        [offer, ask, yes].map((one) => ({ ...one, role: 'user' })),
+        [{ text }],
+      ),
+    ).to.equal(false);
+    expect(await asks([yes], [{ text }])).to.equal(false);
+    const long = said('user', 'Is the file a.py clean?');
+    const framed = { prompt: 'Task: Is the file a.py clean?\nResult:', completion: 'x' };
+    expect(await asks([long], [framed])).to.equal(true);
+    expect(await asks([long], [{ prompt: 'Task: Is the file b.py clean?', completion: 'x' }])).to.equal(false);
+  });
+});
+
 describe('examples of any size', () => {
   it('are read in a thread, with the same result', async () => {
     const workspace = await workspaceWith({ 'train.jsonl': chat('x'.repeat(1000), 'a').repeat(1200) });

@@ -186,6 +186,16 @@ describe('a training that would do nothing', () => {
     expect(warnings[1]).to.match(/^variants\.high: train: the last 4 iterations change nothing/);
   });
 
+  it('is refused once for a value that is no number, which is not an omitted one', async () => {
+    const two = { num_layers: 'two', iters: 20 };
+    const once = (key: string): RegExp => new RegExp(`^a\\.yaml:\\d+: ${key}\\.num_layers: [^\\n]*\\n +seen: "two"$`);
+    expect(await workspace.reasons(config(two))).to.match(once('train'));
+    const variants = { few: { train: two } };
+    expect(await workspace.reasons({ ...config({ num_layers: 4, iters: 20 }), variants })).to.match(
+      once('variants\\.few\\.train'),
+    );
+  });
+
   it('is refused for DoRA on experts', async () => {
     const other = await configWorkspace();
     await tinyModel(join(other.root, 'models/tiny'), { shapes: { ...layerShapes(1), ...experts } });
