@@ -238,7 +238,7 @@ describe('examples of any size', () => {
   it('are read in a thread, with the same result', async () => {
     const workspace = await workspaceWith({ 'train.jsonl': chat('x'.repeat(1000), 'a').repeat(1200) });
     const paths = [join(workspace.root, 'data/rows/train.jsonl')];
-    const call = { paths, names, prompts: ['x'.repeat(1000)], limit_ms: 60_000 };
+    const call = { paths, names, prompts: [[{ role: 'user', text: 'x'.repeat(1000) }]], limit_ms: 60_000 };
     const seen = { lines: 1200, broken: 0, first: null, asked: [{ prompt: 0, line: 1 }], systems: ['a'], whole: true };
     expect(await rowsOf(call)).to.eql([seen]);
     expect(await readRows(call)).to.eql([seen]);

@@ -17,8 +17,8 @@ export interface DoubtScope {
 
 /** Train settings that mlx_lm accepts, and that probably do not do what was intended. One warning each. */
 export function trainDoubts(train: Mapping, { defaults, versions, config }: DoubtScope): string[] {
-  const { save_every: every, max_seq_length: length, clear_cache_threshold: threshold = null } = train;
-  const { iters } = withDefaults(train, defaults);
+  const { save_every: every, clear_cache_threshold: threshold = null } = train;
+  const { iters, max_seq_length: length } = withDefaults(train, defaults);
   const most = config === null ? null : positionsOf(config);
   const { mlx_lm: version = '' } = versions;
   const doubts: string[] = [];
@@ -28,7 +28,7 @@ export function trainDoubts(train: Mapping, { defaults, versions, config }: Doub
     );
   if (typeof length === 'number' && most !== null && length > most)
     doubts.push(
-      `train.max_seq_length (${length}) is more than the ${most} tokens that the model was made for (max_position_embeddings in its config.json)`,
+      `${lengthText(length, train)} is more than the ${most} tokens that the model was made for (max_position_embeddings in its config.json)`,
     );
   if (threshold !== null && threshold !== 0 && unusedThreshold.includes(version))
     doubts.push(
@@ -36,6 +36,11 @@ export function trainDoubts(train: Mapping, { defaults, versions, config }: Doub
     );
   return doubts;
 }
+
+const lengthText = (length: number, { max_seq_length: own }: Mapping): string =>
+  own === undefined
+    ? `train.max_seq_length is omitted, and mlx_lm's default (${length})`
+    : `train.max_seq_length (${length})`;
 
 /** The longest text that a model was made for, in tokens. Null if its config.json does not say. */
 function positionsOf(config: Mapping): number | null {

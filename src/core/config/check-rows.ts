@@ -9,7 +9,7 @@ import { messagesOf, systemPrompt } from '../score/chat.ts';
 import type { SuiteReader } from './check-settings.ts';
 import type { Lookups, RunDraft } from './lookups.ts';
 import { type Checked, type Finding, nothingFound, together } from './problem.ts';
-import { type RowNames, type ScannedFile, squeezed } from './scan-rows.ts';
+import { type RowNames, type ScannedFile, squeezed, type Turn, turnOf } from './scan-rows.ts';
 
 /** Milliseconds for the data of a phase. The check before training reads all of it. */
 const limit_ms = 1000;
@@ -64,7 +64,7 @@ async function checkRun(
   if (files.length < 2) return nothingFound;
   const found = await suites.read(run.settings.eval.suite);
   const suite = 'suite' in found && run.settings.eval.engine === undefined ? found.suite : null;
-  const prompts = suite === null ? [] : suite.prompts.map(userText);
+  const prompts = suite === null ? [] : suite.prompts.map(turnsOf);
   const read = await lookups.rows({ paths: files, names: namesOf(run), prompts, limit_ms });
   const at = { path: ['data'], seen: data.source, absent: true } as const;
   if ('message' in read) return { findings: [{ ...at, message: read.message }], warnings: [] };
@@ -109,10 +109,12 @@ function tooFew(path: string, rows: number, batch: number): Pick<Finding, 'messa
   return { message, hint: `add examples, or write \`batch_size: ${rows}\` or less` };
 }
 
-/** What the user says last in a prompt. Empty if that is no text. */
-function userText({ prompt, messages = [] }: Suite['prompts'][number]): string {
-  const content = prompt ?? messages.findLast(({ role }) => role === 'user')?.content;
-  return typeof content === 'string' ? content : '';
+/** A prompt's whole conversation without its system prompt. Empty if it is not only text. */
+function turnsOf(prompt: Suite['prompts'][number]): Turn[] {
+  const turns = messagesOf(prompt, null)
+    .filter(({ role }) => role !== 'system')
+    .map(turnOf);
+  return turns.includes(null) ? [] : turns.filter((turn) => turn !== null);
 }
 
 /** A prompt that the model was trained on measures its memory. */

@@ -6,7 +6,7 @@ import { keepsOne } from './check-start.ts';
 import { overlay } from './extend.ts';
 import type { Lookups } from './lookups.ts';
 import { effective, firstDifference, type Variant } from './plan-runs.ts';
-import { type Checked, type Finding, pathText, together } from './problem.ts';
+import { type Checked, type Finding, pathText, together, unlessRefused } from './problem.ts';
 import { validate } from './validate.ts';
 
 export interface VariantsScope extends Omit<SettingsScope, 'path'> {
@@ -47,7 +47,8 @@ async function checkVariant([name, over]: [string, unknown], scope: VariantsScop
   const { value, findings } = validate(sections, overlay(base, own), path);
   const used = await checkSettings(value ?? {}, { ...scope, path });
   const known = new Set(scope.known.map((finding) => said(finding, [])));
-  const fresh = [...findings, ...used.findings].filter((finding) => !known.has(said(finding, path)));
+  const found = [...findings, ...unlessRefused(used.findings, findings)];
+  const fresh = found.filter((finding) => !known.has(said(finding, path)));
   const all = [...misplaced, ...fresh];
   const settings = value === null || all.length > 0 ? null : resolveSettings(value, scope.lookups);
   if (settings === null || scope.plain === null) return { variants: [], findings: all, warnings: [] };

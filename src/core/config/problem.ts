@@ -70,6 +70,15 @@ export function pathText(path: Path): string {
   }, '');
 }
 
+/**
+ * Leaves out findings about a key whose value `refused` already refuses. Such a value is removed before the other checks,
+ * which then take the key for omitted.
+ */
+export function unlessRefused(findings: readonly Finding[], refused: readonly Finding[]): Finding[] {
+  const paths = new Set(refused.map(({ path }) => pathText(path)));
+  return findings.filter(({ path }) => !paths.has(pathText(path)));
+}
+
 /** A value on one short line, or null if there is none. */
 export function seenText(value: unknown): string | null {
   if (value === undefined) return null;

@@ -14,7 +14,7 @@ import { merged, readBase } from './extend.ts';
 import type { EarlierPhase, Lookups, RunDraft } from './lookups.ts';
 import { isLoraConfig, phaseOfLora } from './lora-config.ts';
 import { planRuns, seedList } from './plan-runs.ts';
-import { type Finding, locate, type Problem, pathText } from './problem.ts';
+import { type Finding, locate, type Problem, pathText, unlessRefused } from './problem.ts';
 import {
   asWritten,
   fromKind,
@@ -104,7 +104,13 @@ async function check(config: Config): Promise<CheckedConfig> {
     checkSettings(read.value, { ...config, models, path: [] }),
     checkScores(read.value, config),
   ]);
-  const found = [...read.findings, ...start.findings, ...broken, ...used.findings, ...scores];
+  const found = [
+    ...read.findings,
+    ...start.findings,
+    ...broken,
+    ...unlessRefused(used.findings, read.findings),
+    ...scores,
+  ];
   const plain = resolveSettings(read.value, lookups);
   const inherited = start.value?.inherited ?? {};
   const settings = plain === null ? null : { ...plain, ...inherited };

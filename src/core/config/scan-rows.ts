@@ -1,5 +1,6 @@
 import { groupBy } from '../group-by.ts';
-import { isMapping, type Mapping } from '../mapping.ts';
+import { canonicalJson } from '../json.ts';
+import { get, isMapping, type Mapping } from '../mapping.ts';
 
 /** The keys of a data row, by what they hold: mlx_lm's own, or those that a config names (`chat_feature`, ...). */
 export interface RowNames {
@@ -9,11 +10,17 @@ export interface RowNames {
   readonly text: string;
 }
 
+/** What one side says in a conversation, without differences in white space. */
+export interface Turn {
+  readonly role: string;
+  readonly text: string;
+}
+
 /** What is looked for in the training examples. */
 export interface Wanted {
   readonly names: RowNames;
-  /** What the user says in each prompt of a suite. */
-  readonly prompts: readonly string[];
+  /** Each prompt of a suite as a conversation without its system prompt. Empty if it is not only text. */
+  readonly prompts: readonly (readonly Turn[])[];
 }
 
 /** One file of data as far as it was read. Lines count from 1. */
@@ -23,7 +30,7 @@ export interface ScannedFile {
   readonly broken: number;
   /** The first of them. `why` is the parser's message. */
   readonly first: { readonly line: number; readonly seen: string; readonly why: string } | null;
-  /** By the place of a prompt in `Wanted`: the first line that asks the same. */
+  /** By the place of a prompt in `Wanted`: the first line that asks the same, after the same conversation. */
   readonly asked: readonly { readonly prompt: number; readonly line: number }[];
   /** The system prompts of the examples. Null if that is not known: other kinds of rows, or too many to keep. */
   readonly systems: readonly string[] | null;
@@ -41,9 +48,7 @@ export function rowScanner({ names, prompts }: Wanted): {
   line(bytes: Uint8Array): void;
   result(): ScannedFile;
 } {
-  const places = groupBy(prompts.keys(), (index) => squeezed(prompts[index] ?? ''));
-  // A prompt that is no text.
-  places.delete('');
+  const open = openPrompts(prompts);
   const asked = new Map<number, number>();
   const systems = new Set<string>();
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -61,14 +66,9 @@ export function rowScanner({ names, prompts }: Wanted): {
       return;
     }
     const said = sayings(parsed.value, names);
-    if (said === null) {
-      isOther = true;
-      return;
-    }
-    for (const user of said.users) {
-      for (const place of places.get(squeezed(user)) ?? []) if (!asked.has(place)) asked.set(place, lines);
-    }
-    for (const system of said.systems) if (systems.size <= mostSystems) systems.add(squeezed(system));
+    if (said?.systems === undefined) isOther = true;
+    for (const place of said === null ? [] : open.takeAsked(said)) asked.set(place, lines);
+    for (const system of said?.systems ?? []) if (systems.size <= mostSystems) systems.add(squeezed(system));
   };
   return {
     line(bytes) {
@@ -111,18 +111,96 @@ function parseRow(text: string): Parsed {
   }
 }
 
-/** What users and system prompts say in an example. Null if it is none of the kinds that have both. */
-function sayings(
-  row: unknown,
-  names: RowNames,
-): { readonly users: readonly string[]; readonly systems: readonly string[] } | null {
-  if (!isMapping(row)) return null;
-  const { [names.prompt]: prompt, [names.completion]: completion, [names.chat]: chat } = row;
-  if (typeof prompt === 'string' && completion !== undefined) return { users: [prompt], systems: [] };
-  if (!Array.isArray(chat)) return null;
-  const by = (role: string): string[] => chat.filter(isMapping).flatMap((message) => textOf(message, role));
-  return { users: by('user'), systems: by('system') };
+/** What an example says. */
+interface Said {
+  /** Its turns without system prompts. Empty if they are not separate. */
+  readonly turns: readonly Turn[];
+  /** Text in which a prompt may stand among others. */
+  readonly text?: string;
+  /** Absent if they cannot be told from the rest. */
+  readonly systems?: readonly string[];
 }
 
-const textOf = (message: Mapping, role: string): string[] =>
-  message.role === role && typeof message.content === 'string' ? [message.content] : [];
+/** Reads an example of mlx_lm's three kinds. Null if it is none of them. */
+function sayings(row: unknown, names: RowNames): Said | null {
+  if (!isMapping(row)) return null;
+  const { [names.prompt]: prompt, [names.completion]: completion, [names.chat]: chat, [names.text]: text } = row;
+  if (typeof prompt === 'string' && completion !== undefined) {
+    const [user, assistant] = [
+      turnOf({ role: 'user', content: prompt }),
+      turnOf({ role: 'assistant', content: completion }),
+    ];
+    return { turns: [user, assistant].filter((turn) => turn !== null), text: prompt, systems: [] };
+  }
+  if (Array.isArray(chat)) {
+    const messages = chat.filter(isMapping);
+    const systems = messages.flatMap(({ role, content }) =>
+      role === 'system' && typeof content === 'string' ? [content] : [],
+    );
+    return { turns: messages.filter(({ role }) => role !== 'system').map((one) => turnOf(one) ?? otherTurn), systems };
+  }
+  return typeof text === 'string' ? { turns: [], text } : null;
+}
+
+/** A turn that is not only text, which is never the same as another. */
+const otherTurn: Turn = { role: '', text: '' };
+
+/** A message as a turn. Calls of tools belong to what it says. Null if it has anything else than text. */
+export function turnOf({ role, content, tool_calls: calls }: Mapping): Turn | null {
+  if (typeof role !== 'string' || !(typeof content === 'string' || (content == null && Array.isArray(calls))))
+    return null;
+  const called = Array.isArray(calls) ? calls.map((call) => canonicalJson(get(call, 'function') ?? null)) : [];
+  return { role, text: squeezed([content ?? '', ...called].join(' ')) };
+}
+
+/** Characters of a prompt from which on it is not found in another text by chance. */
+const leastFound = 20;
+
+/** The prompts that were not found yet, and how they are found. */
+function openPrompts(prompts: Wanted['prompts']): { takeAsked(said: Said): number[] } {
+  const known = prompts.map((turns, place) => ({ place, turns, last: turns.at(-1)?.text ?? '' }));
+  const open = new Map(known.filter(({ last }) => last !== '').map((one) => [one.place, one]));
+  const byLast = groupBy([...open.values()], ({ last }) => last);
+  const long = [...open.values()].filter(
+    ({ turns }) => turns.reduce((sum, { text }) => sum + text.length, 0) >= leastFound,
+  );
+  return {
+    takeAsked({ turns, text }) {
+      const same = turns.flatMap((turn, at) =>
+        (byLast.get(turn.text) ?? []).filter((one) => endsWith(turns.slice(0, at + 1), one.turns)),
+      );
+      const inside =
+        text === undefined
+          ? []
+          : standingIn(
+              text,
+              long.filter(({ place }) => open.has(place)),
+            );
+      const places = new Set([...same, ...inside].map(({ place }) => place).filter((place) => open.has(place)));
+      for (const place of places) open.delete(place);
+      return [...places];
+    },
+  };
+}
+
+/** Whether a conversation so far ends in these turns. */
+function endsWith(said: readonly Turn[], turns: readonly Turn[]): boolean {
+  const end = said.slice(-turns.length);
+  return (
+    end.length === turns.length && turns.every(({ role, text }, at) => end[at]?.role === role && end[at]?.text === text)
+  );
+}
+
+/** The prompts whose turns a text has, one after the other. */
+function standingIn<P extends { readonly turns: readonly Turn[] }>(text: string, prompts: readonly P[]): P[] {
+  if (prompts.length === 0) return [];
+  const whole = squeezed(text);
+  return prompts.filter(({ turns }) => {
+    let from = 0;
+    return turns.every((turn) => {
+      const at = whole.indexOf(turn.text, from);
+      from = at + turn.text.length;
+      return at >= 0;
+    });
+  });
+}
