@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { phaseDefaults } from '../core/config/check-train.ts';
 import type { RunDraft, RunPlan } from '../core/config/lookups.ts';
 import { phaseOfRun } from '../core/config/plan-runs.ts';
-import { runDisk } from '../core/mlx/estimate.ts';
+import { layerCounts, runDisk } from '../core/mlx/estimate.ts';
 import type { RunTime } from '../core/plan/night.ts';
 import { differencesText, type PlannedPhase, type PlannedRun, planText } from '../core/plan/plan-text.ts';
 import { type PlannedTools, stageCommands } from '../core/plan/planned-stages.ts';
 import { settingDifferences, trainSettings } from '../core/plan/settings-shown.ts';
 import { printableJson } from '../core/printable.ts';
+import { completeTrain } from '../events/stages/train.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { driverPath } from '../io/host/package-root.ts';
-import { readModelShape } from '../io/model/model-folder.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import {
   type DataCheck,
@@ -23,6 +23,7 @@ import {
   suiteOf,
 } from '../producers/plan-context.ts';
 import { type NightPlace, openNightReader } from '../workers/queue/night.ts';
+import { type NightFacts, openNightFacts } from '../workers/queue/night-facts.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { print, warn, warnOutsideOutput } from './parts/output.ts';
@@ -49,8 +50,9 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     const check = dataChecks(context.python, context.lookups);
     const drafts = reads.flatMap(({ runs }) => runs);
     const place = await openNight(workspace);
+    const facts = openNightFacts(workspace.root);
     const reader = openNightReader(place);
-    const timed = { ...context, times: await reader.times(drafts), earlier: earlierRuns(place) };
+    const timed = { ...context, times: await reader.times(drafts), earlier: earlierRuns(place), facts };
     const planned = await Promise.all(reads.map((read) => planPhase(read, timed, check)));
     const view = await reader.night(drafts);
     const text = await saidNight(place, view);
@@ -70,6 +72,7 @@ interface Timed extends PlanContext {
   readonly times: ReadonlyMap<string, RunTime>;
   /** Done runs by their base model. */
   readonly earlier: ReadonlyMap<string, number>;
+  readonly facts: Pick<NightFacts, 'shape'>;
 }
 
 function earlierRuns({ runStore, rows }: NightPlace): Map<string, number> {
@@ -85,8 +88,8 @@ function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhas
   const { criteria = null, baseline = null } = phase;
   return {
     ...{ file, phase: phase.phase, title: phase.title ?? null, missing, warnings, prompts, criteria, baseline },
-    runs: runs.map(({ draft, train, data, stages, disk, sizeSource, times }) => ({
-      ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train },
+    runs: runs.map(({ draft, train, layers, data, stages, disk, sizeSource, times }) => ({
+      ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train, layers },
       data_check: data === null ? null : data.checked ? { checked: true, ...data.report } : data,
       stages: stages.map((one) => ({ ...one, ...(times.stages?.[one.stage] ?? unknownTime) })),
       ...{ disk, size_source: sizeSource, earlier_runs: times.earlier },
@@ -107,9 +110,10 @@ async function planRun(
   plans: ReadonlyMap<string, RunPlan>,
   context: Timed & { readonly check: DataCheck },
 ): Promise<PlannedRun> {
-  const { train } = draft.settings;
+  const train = draft.chain.includes('train') ? draft.settings.train : null;
+  const complete = train === null ? null : completeTrain(draft);
   const source = draft.model?.source ?? '';
-  const shape = await readModelShape(source, draft.model?.folder ?? null);
+  const shape = await context.facts.shape(draft, async () => []);
   const tools: PlannedTools = {
     python: context.python,
     driver: driverPath,
@@ -119,7 +123,8 @@ async function planRun(
   };
   return {
     draft,
-    train: train === null || !draft.chain.includes('train') ? [] : trainSettings(train, draft.train_defaults ?? null),
+    train: train === null ? [] : trainSettings(train, draft.train_defaults ?? null),
+    layers: shape === null || complete === null ? null : layerCounts(shape, complete),
     stages: stageCommands(draft, tools),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,

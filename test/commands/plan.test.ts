@@ -178,11 +178,28 @@ describe('commands/plan', () => {
     ]);
     expect(phases[0].runs[1].stages[0].commands[0]).to.include(join(root, 'artifacts/B/B-s0/1-train/adapter'));
     expect(phases[0].runs[0].size_source).to.contain('headers');
+    expect(phases[0].runs[0].layers).to.have.all.keys('count', 'adapted');
     const [trained, ...others] = phases[0].runs.map((run: { data_check: unknown }) => run.data_check);
     expect(others).to.deep.equal([null, null]);
     expect(trained).to.deep.include({ checked: true, stops: [] });
     expect(trained.profile.taught.answers).to.include({ total: 300, call: 282, prose: 18 });
     expect(trained.warnings.join('\n')).to.contain('18 of 300 training examples (6 %) end in text without a tool call');
+  });
+
+  it('reads the size of a complete model from its folder, and names each stage apart from what it writes', async () => {
+    const root = await workspaceFolder();
+    await cp(demoFolder, join(root, 'demo'), { recursive: true });
+    const file = join(root, 'm.yaml');
+    const suite = 'eval: { suite: demo/suite/demo-27.yaml }\n';
+    await writeFile(file, `phase: m\nfrom: { model: demo/models/B-base }\n${suite}`);
+    const text = await planned(root, [file]);
+    expect(text).to.match(/^ {4}disk {6}\d.* at the peak.*; estimated from the headers of the model's files$/m);
+    expect(text).to.match(/^ {4}6-eval {6}writes \d/m);
+    const two = 'model: demo/models/B-base\ndata: demo/data\ntrain: { num_layers: 1, iters: 20, max_seq_length: 64 }\n';
+    await writeFile(file, `phase: two\n${two}fuse: { mode: two_step, q_bits: 4, q_group_size: 32 }\n${suite}`);
+    const trained = await planned(root, [file]);
+    expect(trained).to.match(/^ {4}4-quantize {2}writes \d/m);
+    expect(trained).to.match(/^ {4}layers {4}\d+ layers, 1 with an adapter$/m);
   });
 
   it('checks the data that several files share once', async () => {

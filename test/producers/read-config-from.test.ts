@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { contentHash } from '../../src/io/thread/content-hash.ts';
-import { configWorkspace, plainConfig } from '../helpers/config-workspace.ts';
+import { configWorkspace, plainConfig, smallSuite } from '../helpers/config-workspace.ts';
 import { tinyAdapter } from '../helpers/tiny-model.ts';
 
 const { train: _train, data: _data, model: _model, ...bare } = plainConfig;
@@ -30,6 +30,24 @@ describe('a config that begins elsewhere', () => {
     const { runs } = await workspace.plan({ ...evalOnly, from: { run: '43a-s0', after: 'fuse' } });
     expect(runs[0]?.chain).to.deep.equal(['eval']);
     expect(runs[0]?.settings.fuse).to.deep.equal({ mode: 'direct', q_bits: 4, q_group_size: 64 });
+  });
+
+  it('with a run: its suite too, where the eval has none, and that is said', async () => {
+    const workspace = await configWorkspace();
+    await workspace.accept(plainConfig);
+    const suite = `${workspace.root}/suites/small.yaml`;
+    const warm = { phase: '44', from: { run: '43a-s0', after: 'train' }, eval: { temperature: 0.7 } };
+    const { runs, warnings, transient, config } = await workspace.plan(warm);
+    expect(runs[0]?.settings.eval).to.include({ suite, temperature: 0.7 });
+    expect(config.eval?.suite).to.equal(suite);
+    expect(warnings).to.deep.equal([`eval.suite is omitted, so the suite of 43a-s0 is used: ${suite}`]);
+    expect(transient).to.deep.equal(warnings);
+    await workspace.write('suites/other.yaml', smallSuite);
+    const own = { ...warm, eval: { suite: 'suites/other.yaml' } };
+    expect((await workspace.plan(own)).runs[0]?.settings.eval.suite).to.equal(`${workspace.root}/suites/other.yaml`);
+    const gone = await workspace.reasons({ ...warm, from: { run: '43x-s0', after: 'train' } });
+    expect(gone).to.contain('there is no such run').and.not.contain('eval.suite');
+    expect(await workspace.reasons({ ...warm, from: { model: 'models/tiny' } })).to.contain('eval.suite');
   });
 
   it('with a run of the same drop', async () => {

@@ -24,6 +24,7 @@ import {
   type UsablePhase,
   unusedKeys,
 } from './read-phase.ts';
+import { withSourceSuite } from './source-suite.ts';
 
 /** A config that was read without problems: the resolved phase and the runs it asks for, in order. */
 export interface PhasePlan extends EarlierPhase {
@@ -49,11 +50,11 @@ export async function readConfig(bytes: Uint8Array, file: string, lookups: Looku
   const own = asWritten(yaml.source);
   if (isLoraConfig(own)) return { ok: false, problems: [loraProblem(own, file)], plan: null };
   const [base, nulls] = await Promise.all([readBase(own, lookups), readPhaseNulls(yaml.source, lookups)]);
-  const raw = merged(inheritable(base.value, own), own);
-  const config = { raw, own, lookups, suites: suiteReader(lookups) };
+  const { raw, said, found } = await withSourceSuite(merged(inheritable(base.value, own), own), lookups);
+  const config = { raw, own, said, lookups, suites: suiteReader(lookups) };
   const { findings, resolved, ...doubts } = await check(config);
-  // If nothing is inherited, the keys that the base would have given are not missing: the base is.
-  const isWhole = base.findings.length + base.problems.length === 0;
+  // If nothing is inherited, the keys that the base or the run would have given are not missing: they are.
+  const isWhole = found && base.findings.length + base.problems.length === 0;
   const empty = new Set(nulls.findings.map(({ path }) => pathText(path)));
   const reported = findings.filter((one) => (isWhole || !isMissing(one)) && !empty.has(pathText(one.path)));
   const located = locate([...base.findings, ...nulls.findings, ...reported], [yaml.source, ...base.sources]);
@@ -82,6 +83,8 @@ interface Config {
   /** Merged with what it extends. `own` is what the file itself says. */
   readonly raw: Mapping;
   readonly own: Mapping;
+  /** What it takes from the run that it starts from, in words. */
+  readonly said: readonly string[];
   readonly lookups: Lookups;
   readonly suites: SuiteReader;
 }
@@ -132,7 +135,7 @@ async function check(config: Config): Promise<CheckedConfig> {
   const settled = { settings, variants: variants.variants };
   const baseline = await baselineDoubts(phase, settled, config);
   const unasked = await unchecked(read.value, lookups);
-  const now = [...renamed, ...toFetch(start.value), ...unasked];
+  const now = [...renamed, ...config.said, ...toFetch(start.value), ...unasked];
   const drafts = planRuns({ phase, start: start.value, ...settled, trainDefaults, comparable: baseline.comparable });
   const prompts = await checkPrompts(unasked.length > 0 ? [] : drafts, lookups, config.suites);
   const rows = await checkRows(drafts, lookups, config.suites);

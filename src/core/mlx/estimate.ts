@@ -69,22 +69,49 @@ function loraParameters(settings: CompleteTrain): { rank: number; keys: readonly
   return { rank, keys };
 }
 
-/** Trainable parameters: rank x (inputs + outputs) of each linear layer and expert in the last `num_layers` blocks. */
-export function trainableParameters(weights: readonly Weight[], settings: CompleteTrain): number {
-  const { rank, keys } = loraParameters(settings);
-  const layers = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));
+/** Blocks of a model, and how many of them get an adapter. */
+export interface LayerCounts {
+  readonly count: number;
+  readonly adapted: number;
+}
+
+interface AdaptedWeight {
+  readonly layer: number;
+  readonly shape: readonly number[];
+}
+
+/** Each linear layer and stack of experts that gets an adapter, with its block, and the number of all blocks. */
+function adaptedWeights(weights: readonly Weight[], settings: CompleteTrain) {
+  const { keys } = loraParameters(settings);
+  const count = Math.max(0, ...weights.map((weight) => (layerOf(weight.path) ?? -1) + 1));
   const wanted = settings.num_layers;
   // 0 and -1 mean all blocks: mlx_lm slices `layers[-max(n, 0):]`.
-  const first = wanted <= 0 ? 0 : layers - wanted;
-  return weights.reduce((sum, { path, shape }) => {
+  const first = wanted <= 0 ? 0 : count - wanted;
+  const adapted = weights.flatMap(({ path, shape }): AdaptedWeight[] => {
     const layer = layerOf(path);
-    if (shape.length < 2 || layer === null || layer < first) return sum;
-    if (keys !== null && !keys.some((key) => path.endsWith(`.layers.${layer}.${key}`))) return sum;
+    if (shape.length < 2 || layer === null || layer < first) return [];
+    if (keys !== null && !keys.some((key) => path.endsWith(`.layers.${layer}.${key}`))) return [];
+    return [{ layer, shape }];
+  });
+  return { count, adapted };
+}
+
+/** Trainable parameters: rank x (inputs + outputs) of each linear layer and expert in the last `num_layers` blocks. */
+export function trainableParameters(weights: readonly Weight[], settings: CompleteTrain): number {
+  const { rank } = loraParameters(settings);
+  return adaptedWeights(weights, settings).adapted.reduce((sum, { shape }) => {
     const [outputs = 0, inputs = 0] = shape.slice(-2);
     const experts = shape.length > 2 ? (shape[0] ?? 1) : 1;
     const magnitudes = settings.fine_tune_type === 'dora' ? outputs : 0;
     return sum + experts * (rank * (inputs + outputs) + magnitudes);
   }, 0);
+}
+
+/** What `num_layers` means for a model. Null if its blocks are not known. */
+export function layerCounts(shape: ModelShape, settings: CompleteTrain): LayerCounts | null {
+  if (shape.about) return null;
+  const { count, adapted } = adaptedWeights(shape.weights, settings);
+  return count === 0 ? null : { count, adapted: new Set(adapted.map(({ layer }) => layer)).size };
 }
 
 /** Bytes of one adapter file, which is always float32. 0 if only the model's name is known. */

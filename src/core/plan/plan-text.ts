@@ -3,7 +3,7 @@ import { type SectionName, sectionNames, stageFolder } from '../../events/stages
 import type { RunDraft } from '../config/lookups.ts';
 import { duration, plural, sizeText } from '../format.ts';
 import { type ChangedValue, get, withoutUnset } from '../mapping.ts';
-import type { RunDisk } from '../mlx/estimate.ts';
+import type { LayerCounts, RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
 import { shellLine } from '../shell.ts';
 import type { RunTime } from './night.ts';
@@ -15,6 +15,8 @@ import type { TrainSetting } from './settings-shown.ts';
 export interface PlannedRun {
   readonly draft: RunDraft;
   readonly train: readonly TrainSetting[];
+  /** Null if nothing is trained, or if the layers of the model are not known. */
+  readonly layers: LayerCounts | null;
   readonly data: PlannedData | null;
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
@@ -73,7 +75,7 @@ function wrapped(label: string, items: readonly string[]): string[] {
   return lines.map((line, index) => `    ${(index === 0 ? label : '').padEnd(10)}${line}`);
 }
 
-function settingLines({ draft, train, data }: PlannedRun, prompts: number): string[] {
+function settingLines({ draft, train, layers, data }: PlannedRun, prompts: number): string[] {
   const differing = train.filter(({ differs }) => differs);
   const kept = train
     .filter(({ differs, value }) => !differs && withoutUnset(value) !== undefined)
@@ -84,6 +86,7 @@ function settingLines({ draft, train, data }: PlannedRun, prompts: number): stri
   };
   return [
     ...(draft.model === null ? [] : wrapped('model', [draft.model.source])),
+    ...(layers === null ? [] : wrapped('layers', [plural(layers.count, 'layer'), `${layers.adapted} with an adapter`])),
     ...(draft.data === null ? [] : wrapped('data', [draft.data.source])),
     ...(data === null ? [] : wrapped('examples', taughtItems(data))),
     ...(train.length === 0 ? [] : wrapped('train', [`seed ${draft.seed}`, ...differing.map(settingText)])),

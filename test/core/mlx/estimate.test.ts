@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { sizeText } from '../../../src/core/format.ts';
-import { modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
+import { layerCounts, modelBytes, runDisk, trainableParameters } from '../../../src/core/mlx/estimate.ts';
 import { elements, type ModelShape, shapeOfName } from '../../../src/core/mlx/model-shape.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
 import { withDefaults } from '../../../src/events/stages/train.ts';
@@ -58,6 +58,14 @@ describe('core/estimate', () => {
     expect(
       trainableParameters(coder.weights, { ...train, lora_parameters: { rank: 16, keys: ['self_attn.q_proj'] } }),
     ).to.equal(8 * 16 * (4096 + 2048));
+  });
+
+  it('counts the layers of a model, and those that get an adapter', () => {
+    expect(layerCounts(coder, train)).to.deep.equal({ count: 48, adapted: 8 });
+    expect(layerCounts(coder, { ...train, num_layers: 0 })).to.deep.equal({ count: 48, adapted: 48 });
+    const keys = { rank: 8, keys: ['mlp.gate'] };
+    expect(layerCounts(dense, { ...train, lora_parameters: keys })).to.deep.equal({ count: 40, adapted: 0 });
+    expect(layerCounts({ about: true, parameters: 7e9, source: 'its name' }, train)).to.equal(null);
   });
 
   it('tells the 57 GB that `direct` avoids, and 20 GB that stay', () => {
