@@ -117,7 +117,7 @@ interface Said {
   readonly turns: readonly Turn[];
   /** Text in which a prompt may stand among others. */
   readonly text?: string;
-  /** Absent if they cannot be told from the rest. */
+  /** Absent if they are not marked as such. */
   readonly systems?: readonly string[];
 }
 
