@@ -1,5 +1,6 @@
 """Puts the rows of a file through mlx_lm's own dataset classes: lengths, what is taught, batches."""
 
+import alive
 import data_rows
 import data_tokens
 from data_part import grouped
@@ -67,6 +68,7 @@ def measure(part, tokenizer, keys, args):
         return
     encoder, renderer, problems = Encoder(part, tokenizer, keys, args), Renderer(tokenizer), []
     for index, (line, _) in enumerate(part.rows):
+        alive.beat()
         if index % AHEAD == 0 and part.kind != "text":
             encoder.prepare(range(index, min(index + AHEAD, len(part.rows))))
         problem, failure = data_tokens.attempt(measure_row, part, index, encoder, renderer, keys, args)

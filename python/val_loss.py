@@ -18,6 +18,7 @@ import sys
 import time
 from pathlib import Path
 
+import alive
 import data_rows
 import data_tokens
 
@@ -35,7 +36,11 @@ def read_rows(path, keys):
 def tokenized(tokenizer, rows, keys, mask_prompt):
     """(tokens, offset) of each row through mlx_lm's own dataset classes."""
     data = data_tokens.dataset(rows, tokenizer, keys, mask_prompt)
-    return [data.process(data[index]) for index in range(len(data))]
+    items = []
+    for index in range(len(data)):
+        alive.beat()
+        items.append(data.process(data[index]))
+    return items
 
 
 def groups(items, size):
@@ -58,6 +63,7 @@ def mean_loss(model, items, max_seq_length, batch_size=1, tell=lambda rows: None
     for part, size in groups(used, batch_size):
         for batch, lengths in iterate_batches(part, size, max_seq_length):
             loss, tokens = (value.item() for value in default_loss(model, batch, lengths))
+            alive.beat()
             losses.append(loss * tokens)
             counts.append(tokens)
             rows += size

@@ -29,6 +29,11 @@ export const catalogue = {
     what: 'The tool was killed by something other than phasebox',
     next: 'If it keeps happening, the usual cause is too little memory: the system kills processes when it runs out. Use a smaller batch_size or max_seq_length, under a new phase name.',
   },
+  STALLED: {
+    retry: 'transient',
+    what: 'The tool showed no progress for too long, so phasebox stopped it',
+    next: 'A training resumes at its last saved state. If it keeps happening, read the log (`phasebox logs RUN STAGE`) and update mlx and mlx-lm. If the tool is only slow, raise `stall_minutes` in phasebox.yaml.',
+  },
   NOT_STARTED: {
     retry: 'transient',
     what: 'The system did not start the tool',

@@ -44,6 +44,13 @@ export const workspaceConfig = z.strictObject({
     .min(1)
     .default([30, 60, 120])
     .describe('Seconds before each further attempt. The last value repeats.'),
+  stall_minutes: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe(
+      'After how many minutes without progress a tool of phasebox is stopped and its stage is tried again. A slow tool has more time: 20 times its usual step. 0 means never.',
+    ),
   notify: z
     .array(z.string())
     .min(1)

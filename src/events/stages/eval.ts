@@ -151,7 +151,7 @@ export const evaluation = {
     return [
       ...(adapter === null ? [] : layChosen(adapter)),
       ...(engine?.server === false ? [] : [serve]),
-      ...(engine === undefined ? [] : [{ does: 'run' as const, name: 'engine', argv: engine.command }]),
+      ...(engine === undefined ? [] : [{ does: 'run' as const, name: 'engine', argv: engine.command, ofUser: true }]),
       ...costCommands(run, at),
     ];
   },

@@ -54,6 +54,8 @@ export interface RunCommand {
   readonly argv: readonly string[];
   /** Only one such tool runs on a machine at a time. */
   readonly loadsModel?: boolean;
+  /** The user's own program: it may be silent for as long as it takes. */
+  readonly ofUser?: boolean;
 }
 
 /** One step of a stage, in its folder. `plan` prints it, and the worker runs it. */

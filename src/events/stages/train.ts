@@ -189,7 +189,7 @@ export const train = {
     const call = { model: at.baseModel, data: data.folder };
     const check = { ...call, settings: complete, minRows };
     return [
-      ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv })),
+      ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv, ofUser: true })),
       { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), check) },
       { does: 'write', name: files.trainConfig, text: trainYaml(settings, { ...call, seed }) },
       { does: 'run', argv: trainArgv(at.python, settings), loadsModel: true },

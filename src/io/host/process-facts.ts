@@ -50,22 +50,36 @@ export async function commandLine(pid: number): Promise<string | null> {
 const allPids = async (): Promise<number[]> =>
   (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 
+interface Member {
+  readonly pid: number;
+  /** As `ps` prints it: its first letter is `T` if the process is suspended. */
+  readonly state: string;
+}
+
 /** Processes of a group that are not zombies. */
-export async function groupMembers(group: number): Promise<readonly number[]> {
+export const groupMembers = async (group: number): Promise<readonly number[]> =>
+  (await membersOf(group)).map(({ pid }) => pid);
+
+/** Whether a person has suspended a process of the group (SIGSTOP, Ctrl-Z). */
+export const isSuspended = async (group: number): Promise<boolean> =>
+  (await membersOf(group)).some(({ state }) => state.startsWith('T'));
+
+async function membersOf(group: number): Promise<readonly Member[]> {
   if (!isLinux) {
     const text = await ps(['-A', '-o', 'pid=', '-o', 'pgid=', '-o', 'stat=']);
     return text
       .split('\n')
       .map((line) => line.trim().split(/\s+/))
-      .filter(([, pgid, state]) => Number(pgid) === group && state !== undefined && !state.startsWith('Z'))
-      .map(([pid]) => Number(pid));
+      .flatMap(([pid, pgid, state]) =>
+        Number(pgid) === group && state !== undefined && !state.startsWith('Z') ? [{ pid: Number(pid), state }] : [],
+      );
   }
   const found = await Promise.all(
     (await allPids()).map(async (pid) => {
       const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
       // pid (name, which may contain spaces and brackets) state ppid pgrp ...
-      const [state, , pgid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [pid] : [];
+      const [state = '', , pgid] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      return Number(pgid) === group && state !== 'Z' && state !== 'X' ? [{ pid, state }] : [];
     }),
   );
   return found.flat();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
+import { slowestLoad_bytes_s } from '../../core/run/stall.ts';
 import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
 import { filesBytes } from '../host/disk-usage.ts';
 import { pause, settled } from '../tool/settled.ts';
@@ -54,8 +55,6 @@ const taken = /Address already in use|EADDRINUSE|\[Errno (?:48|98)\]/;
 
 /** Python with mlx_lm may need a minute from a cold disk, but never five. */
 const startSilence_ms = 5 * 60_000;
-/** A model that loads more slowly than this cannot be used anyway. */
-const slowestLoad_bytes_s = 20e6;
 /** How long another server may answer on our port while our child neither reports that it lost the port nor gets it. */
 const strangerPatience_ms = 60_000;
 

@@ -2,13 +2,18 @@ import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
 import { toolEnv } from '../../core/mlx/python.ts';
+import { type StallLimits, slowestLoad_bytes_s } from '../../core/run/stall.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { readText } from '../../io/disk/files.ts';
 import { removeInside } from '../../io/disk/inside.ts';
+import { filesBytes } from '../../io/host/disk-usage.ts';
 import { expandWords } from '../../io/host/home.ts';
 import { followLog, logTail } from '../../io/tool/follow-log.ts';
+import { settled } from '../../io/tool/settled.ts';
 import { watchStrays } from '../../io/tool/strays.ts';
 import { findTool, isAlive, type RunningTool, startTool } from '../../io/tool/tool-process.ts';
+import { watchStall } from '../../io/tool/watch-stall.ts';
+import type { Workspace } from '../../io/workspace/workspace.ts';
 import { isDetaching, now, type Runtime } from '../runtime/runtime.ts';
 import type { Tool } from '../stages/stage.ts';
 import { type Attempt, holdMachine, tellWait } from './attempt.ts';
@@ -16,8 +21,24 @@ import { type Attempt, holdMachine, tellWait } from './attempt.ts';
 /** Lines of a failed tool's log for the journal, the row and the dashboard. */
 export const tailLines = 20;
 
+/** A tool, and how long it may show no progress. Null if it is not watched. */
+export interface WatchedTool extends Tool {
+  readonly stall: StallLimits | null;
+}
+
+/** `base`: the folder of the run's base model. */
+export async function watched(tool: Tool, { config }: Workspace, base: string | null): Promise<WatchedTool> {
+  const least_ms = config.stall_minutes * 60_000;
+  if (least_ms === 0 || tool.ofUser === true) return { ...tool, stall: null };
+  const bytes = base === null ? 0 : largestForm * (await filesBytes(base));
+  return { ...tool, stall: { least_ms, load_ms: (bytes / slowestLoad_bytes_s) * 1000 } };
+}
+
+/** A tool may load a model that was dequantized: from 4 bits to 16. */
+const largestForm = 4;
+
 /** Runs a tool to its end, alone on the machine if it loads a model. */
-export async function runTool(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+export async function runTool(runtime: Runtime, attempt: Attempt, tool: WatchedTool): Promise<void> {
   const dir = folderOf(attempt, tool);
   if (tool.loadsModel !== true || (tool.fresh !== true && (await isOver(dir)))) return runToEnd(runtime, attempt, tool);
   const slot = await holdMachine(runtime, attempt, { dir, server: false });
@@ -36,7 +57,7 @@ const isOver = async (dir: string): Promise<boolean> =>
   (await readText(join(dir, 'command.json'))) !== null && !(await isAlive(dir));
 
 /** Runs a tool, or resumes one that this attempt started under an earlier process of phasebox. */
-async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise<void> {
+async function runToEnd(runtime: Runtime, attempt: Attempt, tool: WatchedTool): Promise<void> {
   const { stored, event, dir, notes } = attempt;
   if (runtime.signal.aborted) throw new StageError('STOPPED', event.stage);
   const folder = folderOf(attempt, tool);
@@ -52,7 +73,10 @@ async function runToEnd(runtime: Runtime, attempt: Attempt, tool: Tool): Promise
   watchStrays(folder, running.ended, (text) => tellWait(runtime, attempt, text)).catch((error: unknown) =>
     runtime.log.warn({ err: error, run: event.run }, 'what the tool left running could not be looked up'),
   );
-  const code = await watchTool(running, runtime.signal, tool.onLine);
+  const { onLine, stall } = tool;
+  const stalled = async (over: AbortSignal): Promise<void> =>
+    stall === null ? undefined : watchStall({ tool: folder, files: dir }, stall, over);
+  const code = await watchTool(running, runtime.signal, { onLine, stalled });
   const live = runtime.busyRuns.get(event.run);
   if (live !== undefined) live.waits = null;
   if (!known.ended) await runtime.runStore.append(stored, { event: 'tool_ended', ...line, at: now(), code });
@@ -76,11 +100,20 @@ function toolLines(
   return { started: true, ended: own.slice(start).some(({ event }) => event === 'tool_ended') };
 }
 
+interface Watch extends Pick<Tool, 'onLine'> {
+  /** Throws STALLED if the tool stands still. */
+  stalled(over: AbortSignal): Promise<void>;
+}
+
 /**
- * The exit code. If `onLine` throws, the tool is stopped and the error is thrown to the caller. When `up` stops, the
+ * The exit code. If `onLine` or `stalled` throws, the tool is stopped and the error is thrown to the caller. When `up` stops, the
  * tool is stopped, or (detach) continues: then this throws, and the next `up` resumes the tool in the same folder.
  */
-async function watchTool(running: RunningTool, signal: AbortSignal, onLine: Tool['onLine']): Promise<number | null> {
+async function watchTool(
+  running: RunningTool,
+  signal: AbortSignal,
+  { onLine, stalled }: Watch,
+): Promise<number | null> {
   let leave: () => void = () => undefined;
   const left = new Promise<never>((_resolve, reject) => {
     leave = () => {
@@ -92,9 +125,10 @@ async function watchTool(running: RunningTool, signal: AbortSignal, onLine: Tool
   // It may have been aborted while the tool was starting.
   if (signal.aborted) leave();
   try {
+    const stands = stalled(settled(Promise.race([running.ended, left]))).then(() => left);
     const lines = onLine === undefined ? null : followLog(running.log, running.ended, onLine);
-    await Promise.race([lines, left]);
-    return (await Promise.race([running.ended, left])).code;
+    await Promise.race([lines, left, stands]);
+    return (await Promise.race([running.ended, left, stands])).code;
   } catch (error) {
     if (isDetaching(signal)) throw error;
     await running.stop();

@@ -15,7 +15,7 @@ import { scoreOrThrow, suiteOf } from '../../io/thread/off-thread.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
 import type { OwnFiles, Proofs, Reports, StageContext, Tools } from '../stages/stage.ts';
 import { type Attempt, warnOnce } from './attempt.ts';
-import { runTool } from './run-tool.ts';
+import { runTool, watched } from './run-tool.ts';
 import { promptDateOf, serveModel } from './serve-model.ts';
 import { makeShared } from './shared-folder.ts';
 
@@ -24,7 +24,7 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
   const { workspace, signal } = runtime;
   const { stored, event, dir } = attempt;
   return {
-    ...toolsOf(runtime, attempt),
+    ...toolsOf(runtime, attempt, base),
     ...ownFilesOf(attempt),
     ...proofs,
     ...reportsOf(runtime, attempt),
@@ -40,14 +40,14 @@ export function stageContext(runtime: Runtime, attempt: Attempt, base: FoundMode
   };
 }
 
-function toolsOf(runtime: Runtime, attempt: Attempt): Tools {
+function toolsOf(runtime: Runtime, attempt: Attempt, base: FoundModel | null): Tools {
   const { python, versions, workspace } = runtime;
   const { stored } = attempt;
   return {
     python,
     versions,
     driver: driverPath,
-    tool: (tool) => runTool(runtime, attempt, tool),
+    tool: async (tool) => runTool(runtime, attempt, await watched(tool, workspace, base?.found ? base.folder : null)),
     serve: (options) => serveModel(runtime, attempt, options),
     async render(jobs) {
       const date = await promptDateOf(stored, (text) => warnOnce(runtime, attempt, text));
