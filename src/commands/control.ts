@@ -68,6 +68,27 @@ export const registerPrioritize = requesting('prioritize', {
   exits: { 0: 'moved', ...refusals },
 });
 
+export const registerForget: Register = (program, exit) => {
+  documented(program.command('forget'), {
+    does: 'Take a finished phase off the report',
+    notes: [
+      'The phase no longer appears in `phasebox status` and in the report, and its name can be used again. Nothing is deleted: its folder moves to artifacts/.forgotten/, and its results stay in results.jsonl. `phasebox gc` shows how much space it takes.',
+      'With --undo, the phase that was forgotten last under this name returns, unless another phase has the name now.',
+    ],
+    examples: ['phasebox forget 43a', 'phasebox forget 43a --undo'],
+    exits: {
+      0: 'forgotten, or restored',
+      2: 'there is no such phase; one of its runs is queued or running; a run of another phase starts from it; or, with --undo, the name is used again',
+      3: 'this folder is not a workspace',
+    },
+  })
+    .argument('<phase>', 'a phase, such as 43a')
+    .option('--undo', 'bring it back', false)
+    .action(async (target: string, { undo }: { undo: boolean }, command) => {
+      exit(await ask(await workspaceOf(command, 'read'), { kind: 'forget', target, undo }));
+    });
+};
+
 export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry'), {
     does: 'Queue a failed or cancelled run again',

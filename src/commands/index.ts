@@ -15,6 +15,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   pause: async () => (await import('./control.ts')).registerPause,
   resume: async () => (await import('./control.ts')).registerResume,
   prioritize: async () => (await import('./control.ts')).registerPrioritize,
+  forget: async () => (await import('./control.ts')).registerForget,
   stop: async () => (await import('./stop.ts')).registerStop,
   report: async () => (await import('./report.ts')).registerReport,
   compare: async () => (await import('./compare.ts')).registerCompare,

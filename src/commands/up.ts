@@ -174,6 +174,7 @@ async function work(setting: Setting, { runtime, down, tally, steps, night }: Wo
     say: (line) => screen.line(timed(line)),
     warn: await warnOutsideOutput(),
     onRejected: () => tally.rejected++,
+    alone: workers.alone,
     onAccepted: (runs) => {
       workers
         .accepted(runs)

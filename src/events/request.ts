@@ -5,7 +5,7 @@ import { stageName } from './stages.ts';
 const target = z.string().min(1);
 
 /**
- * What a command writes to the owner's socket, one JSON document per line. Handling one of the first six twice has no
+ * What a command writes to the owner's socket, one JSON document per line. Handling one of the first seven twice has no
  * further effect. `stage` is the first stage to run again, or null for the one that failed. A submission is followed by
  * its files. The owner then sends `ready` and waits for `go`, so that a command that was stopped leaves nothing behind.
  */
@@ -15,6 +15,8 @@ export const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('pause'), target: target.nullable() }),
   z.strictObject({ kind: z.literal('resume'), target: target.nullable() }),
   z.strictObject({ kind: z.literal('prioritize'), target }),
+  /** The name of a phase. `undo` brings it back. */
+  z.strictObject({ kind: z.literal('forget'), target, undo: z.boolean() }),
   z.strictObject({ kind: z.literal('stop') }),
   z.strictObject({ kind: z.literal('submit'), files: z.int().min(1), again: z.boolean() }),
   z.strictObject({ kind: z.literal('file'), name: z.string(), base64: z.base64(), problem: z.string().nullable() }),
@@ -49,7 +51,7 @@ const name = z.string();
 export const outcome = z.discriminatedUnion('did', [
   z.strictObject({
     about: name,
-    did: z.enum(['unknown', 'cancelled', 'over', 'prioritized', 'nothing_waits']),
+    did: z.enum(['unknown', 'cancelled', 'over', 'prioritized', 'nothing_waits', 'restored', 'not_forgotten']),
     detail: z.null(),
   }),
   z.strictObject({
@@ -64,10 +66,13 @@ export const outcome = z.discriminatedUnion('did', [
   z.strictObject({ about: name, did: z.enum(['finishes', 'input_removed']), detail: stageName }),
   /** `detail`: the run or phase that is paused, or null for the workspace. */
   z.strictObject({ about: name, did: z.literal('still_paused'), detail: name.nullable() }),
-  /** `detail`: for people, the names of folders, runs or stages, with commas. */
+  /** `detail`: for people, the names of folders, phases, runs or stages, with commas. */
   z.strictObject({
     about: name,
-    did: z.enum(['held', 'returned', 'done', 'no_stage', 'needed', 'source_over']),
+    did: z.enum([
+      ...['held', 'returned', 'done', 'no_stage', 'needed', 'source_over'],
+      ...['forgotten', 'only_phase', 'not_over_yet', 'read_by', 'name_used', 'source_forgotten'],
+    ] as const),
     detail: z.string(),
   }),
   /** `detail`: what went wrong. */
@@ -110,7 +115,7 @@ export const control = z.strictObject({
   pauses: z.array(z.strictObject({ kind: z.enum(['run', 'phase']), name: z.string(), at: z.iso.datetime() })),
   /** Waiting runs that start before all others, in this order. */
   first: z.array(z.string()),
-  /** How many rows `retry` removed: keeps the numbers of admissions increasing. */
+  /** How many rows `retry` and `forget` took out of the count: keeps the numbers of admissions increasing. */
   retried: z.int().min(0),
 });
 export type Control = z.infer<typeof control>;

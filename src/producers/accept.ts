@@ -8,14 +8,15 @@ import { ending, heldBy, isStarted } from '../core/run/due.ts';
 import { additionText, replacedTexts } from '../core/run/row-words.ts';
 import type { Row } from '../events/row.ts';
 import type { Run } from '../events/run.ts';
-import { type Numbers, type StoreFs, syncPhase, writePhaseRecord, writeRun } from '../io/artifacts/phase-store.ts';
+import { type Numbers, syncPhase, writePhaseRecord, writeRun } from '../io/artifacts/phase-store.ts';
 import { oldRows } from '../io/artifacts/removed-runs.ts';
 import { readPhaseRows } from '../io/artifacts/results-file.ts';
 import { retireRows } from '../io/artifacts/results-store.ts';
 import { readJournal, readRun } from '../io/artifacts/run-folder.ts';
 import { hasCode } from '../io/disk/files.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
-import { checkPlan, knownPhase, recordOf } from './check-plan.ts';
+import { recordOf } from './check-plan.ts';
+import { earlierText, makeWay, type Replacing } from './make-way.ts';
 
 /** A plan, or everything that is wrong, as text for people. */
 export type PlanResult =
@@ -52,13 +53,11 @@ export interface Accepted {
 
 export type Acceptance = Accepted | { readonly kind: 'rejected'; readonly reasons: string };
 
-export interface AcceptContext {
-  readonly artifacts: string;
+export interface AcceptContext extends Replacing {
   readonly read: PlanReader;
   readonly numbers: Numbers;
   /** Called once the runs are on the disk (again after a crash or a disk error, so it may know them already). */
   readonly onAccepted: (accepted: Accepted, file: ConfigFile) => void;
-  readonly store?: StoreFs;
 }
 
 /** Turns a config into run folders, or says why not. Can be repeated after a crash. Throws errors of the disk. */
@@ -76,9 +75,7 @@ export async function acceptConfig(file: ConfigFile, context: AcceptContext): Pr
 }
 
 async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptContext): Promise<Acceptance> {
-  const before = await knownPhase(context.artifacts, plan.phase);
-  const { folder, record } = before;
-  const checked = checkPlan(plan, before, file.name);
+  const { folder, record, checked } = await makeWay(plan, file.name, context);
   if (!checked.ok) return { kind: 'rejected', reasons: checked.reasons };
   if (basename(folder) !== plan.phase) return { kind: 'rejected', reasons: otherCase(file.name, plan.phase, folder) };
   const made = await makeRuns(checked.fresh, { file, folder, context });
@@ -87,7 +84,8 @@ async function acceptPlan(plan: PhasePlan, file: ConfigFile, context: AcceptCont
   // Before anything reads the runs: once they have started, a row would count as theirs.
   const replaced = await retireOld(context.artifacts, { phase, made, isNew: record === null });
   const warnings = [...plan.warnings, ...replaced.warnings];
-  const summary = await summaryOf(phase, made, { known: checked.known, folder, replaced: replaced.rows });
+  const earlier = record === null ? await earlierText(context.artifacts, plan) : [];
+  const summary = await summaryOf(phase, made, { known: checked.known, folder, replaced: replaced.rows, earlier });
   const accepted: Accepted = { kind: 'accepted', phase, newRuns: made, knownRuns: checked.known, warnings, summary };
   // Published before phase.json is written: the runs are complete, and doing this again would find them.
   context.onAccepted(accepted, file);
@@ -157,22 +155,30 @@ async function retireOld(artifacts: string, { phase, made, isNew }: NewRuns) {
   return { rows, warnings: await retireRows(artifacts, rows) };
 }
 
+interface Before {
+  readonly known: readonly string[];
+  readonly folder: string;
+  readonly replaced: readonly Row[];
+  /** About the phase that had this name. Empty if there was none. */
+  readonly earlier: readonly string[];
+}
+
 async function summaryOf(
   phase: string,
   made: readonly Run[],
-  { known, folder, replaced }: { known: readonly string[]; folder: string; replaced: readonly Row[] },
+  { known, folder, replaced, earlier }: Before,
 ): Promise<string> {
-  const again = replaced.filter((row) => made.some(({ run }) => run === row.run));
+  const again = earlier.length > 0 ? [] : replaced.filter((row) => made.some(({ run }) => run === row.run));
   const fresh = made.filter(({ run }) => !again.some((row) => row.run === run));
   const states = await inParallel(
     known,
     async (run) => `${run} (${(await stateOf(join(folder, run))) ?? 'its folder was removed'})`,
   );
-  const removed = replaced.filter((row) => !again.includes(row));
+  const removed = earlier.length > 0 ? [] : replaced.filter((row) => !again.includes(row));
   const kept = replaced.length > 0 ? ['Old rows are kept in results.jsonl.old'] : [];
   return additionText(phase, {
     fresh: fresh.map(({ run }) => run),
-    replaced: [...replacedTexts(again, removed), ...kept],
+    replaced: [...earlier, ...replacedTexts(again, removed), ...kept],
     known: states,
   });
 }

@@ -9,22 +9,40 @@ import type { PhaseRecord } from '../events/run.ts';
 import { phaseFolder, readPhaseRecord } from '../io/artifacts/phase-store.ts';
 import { readRun } from '../io/artifacts/run-folder.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
+import { isNameOf } from './claim.ts';
+import { whyItStays } from './replace.ts';
 
 /** What a plan means for an accepted phase of its name: the runs to make and those that exist, or why not. */
 export type PlanCheck =
-  | { readonly ok: true; readonly fresh: readonly RunDraft[]; readonly known: readonly string[] }
+  | {
+      readonly ok: true;
+      /** The accepted phase makes way: all runs are new. */
+      readonly replaces: boolean;
+      readonly fresh: readonly RunDraft[];
+      readonly known: readonly string[];
+    }
   | { readonly ok: false; readonly reasons: string };
 
-/** More seeds or variants mean new runs, an earlier file none. Other changes are refused. Removed runs return. */
-export function checkPlan(plan: PhasePlan, { record, batches, removed }: KnownPhase, file: string): PlanCheck {
-  if (record === null) return { ok: true, fresh: plan.runs, known: [] };
+/**
+ * More seeds or variants mean new runs, an earlier file none. Removed runs return. Other changes replace the phase, or are
+ * refused if it must stay.
+ */
+export async function checkPlan(plan: PhasePlan, before: KnownPhase, file: string): Promise<PlanCheck> {
+  const { record, batches, removed } = before;
+  if (record === null) return { ok: true, replaces: false, fresh: plan.runs, known: [] };
   const { changed, missing } = phaseChanges(record.config, plan.config);
   const asBefore = changed.length === 0 && batches.some((batch) => isSameSet(batch, plan.runs));
-  if (!asBefore && changed.length + missing.length > 0)
-    return { ok: false, reasons: changedPhase(file, record, [...changed, ...missing]) };
+  if (!asBefore && changed.length + missing.length > 0) {
+    // A copy in which `phase` was not changed yet must not replace what it was copied from.
+    const isCorrected = record.phase === plan.phase && isNameOf(file, record.file);
+    const why = isCorrected ? await before.whyItStays() : `Only a file of the name ${record.file} with \`phase: ${record.phase}\` can replace it.`;
+    if (why === null) return { ok: true, replaces: true, fresh: plan.runs, known: [] };
+    return { ok: false, reasons: changedPhase(file, record, { changes: [...changed, ...missing], why }) };
+  }
   const known = new Set(record.runs.filter((run) => !removed.has(run)));
   return {
     ok: true,
+    replaces: false,
     fresh: plan.runs.filter(({ run }) => !known.has(run)),
     known: plan.runs.map(({ run }) => run).filter((run) => known.has(run)),
   };
@@ -38,6 +56,8 @@ export interface KnownPhase {
   readonly batches: readonly ReadonlySet<string>[];
   /** Runs whose folder was removed since. */
   readonly removed: ReadonlySet<string>;
+  /** A sentence if a changed file may not replace the phase, else null. */
+  readonly whyItStays: () => Promise<string | null>;
 }
 
 function isSameSet(batch: ReadonlySet<string>, runs: readonly RunDraft[]): boolean {
@@ -58,6 +78,7 @@ export async function knownPhase(artifacts: string, phase: string): Promise<Know
     record,
     batches: runs.flatMap((_, index) => (isLast(index) ? [new Set(runs.slice(0, index + 1))] : [])),
     removed: new Set(runs.filter((_, index) => plans[index] === null)),
+    whyItStays: async () => (record === null ? null : whyItStays(artifacts, record)),
   };
 }
 
@@ -85,13 +106,19 @@ function criteriaHash(config: Mapping): string {
   return createHash('sha256').update(canonicalJson({ criteria, baseline })).digest('hex');
 }
 
-function changedPhase(file: string, record: PhaseRecord, changes: readonly string[]): string {
+interface Refused {
+  readonly changes: readonly string[];
+  readonly why: string;
+}
+
+function changedPhase(file: string, record: PhaseRecord, { changes, why }: Refused): string {
   return [
     `${file}: phase ${record.phase} was accepted before (${record.file}, ${record.accepted.slice(0, 16)}Z), and this file changes it:`,
     ...changes.map((line) => `  ${line}`),
-    'The settings of an accepted phase cannot be changed, so that results stay comparable. Submit the changed config',
-    'under a new phase name (`phase: ...`), or add the change as a variant, such as another suite or temperature.',
-    'Seeds and variants can be added to a phase if nothing else changes.',
+    why,
+    'A changed file replaces a phase only as long as nothing of it has run, so that results stay comparable. Otherwise',
+    'submit the changed config under a new phase name (`phase: ...`), or add the change as a variant, such as another',
+    'suite or temperature. Seeds and variants can be added to a phase if nothing else changes.',
     '',
   ].join('\n');
 }

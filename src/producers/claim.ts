@@ -16,6 +16,12 @@ export function numbered(name: string, n: number): string {
   return `${shortened(stem)}${n === 1 ? '' : `.${n}`}${ext}`;
 }
 
+/** Whether a file of this name may have been given the other name because its own was taken. */
+export function isNameOf(name: string, other: string): boolean {
+  const n = /\.(\d+)(?:\.[^.]*)?$/.exec(other)?.[1];
+  return other === numbered(name, 1) || (n !== undefined && Number(n) > 1 && other === numbered(name, Number(n)));
+}
+
 /** Leaves room in the 255 bytes of a file name for additions (`.reasons.txt`, a dot and `.copy`). */
 function shortened(stem: string): string {
   let text = stem;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type FSWatcher, watch } from 'chokidar';
 import { inboxName, isConfigName } from '../core/config/inbox-names.ts';
 import { messageOf } from '../core/errors.ts';
-import { additionText, replacedTexts } from '../core/run/row-words.ts';
+import { additionText, correctedText, replacedTexts } from '../core/run/row-words.ts';
 import type { RequestAnswer, Submission, SubmissionResult } from '../events/request.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
 import { stateOf } from './accept.ts';
@@ -167,11 +167,12 @@ function stateAfter(attempted: Attempted | undefined): Pick<SubmissionResult, 's
 }
 
 /** `43a.yaml: phase 43a, 1 new run (43a-s1). Already known: 43a-s0 (done)`. */
-async function intention({ name, plan, known, old, ...of }: Prepared, artifacts: string): Promise<string> {
+async function intention({ name, plan, known, old, replaces, ...of }: Prepared, artifacts: string): Promise<string> {
   const states = await inParallel(known, async (run) => {
     const state = await stateOf(join(artifacts, plan.phase, run));
     return `${run} (${state ?? 'submitted before'})`;
   });
   const fresh = of.fresh.filter((run) => !old.some((row) => row.run === run));
-  return `${name}: ${additionText(plan.phase, { fresh, replaced: replacedTexts(old, []), known: states })}`;
+  const replaced = replaces === null ? replacedTexts(old, []) : [correctedText(replaces)];
+  return `${name}: ${additionText(plan.phase, { fresh, replaced, known: states })}`;
 }

@@ -23,16 +23,18 @@ export interface OpenInbox {
   /** Runs are on the disk. Called before their file is moved. */
   readonly onAccepted: (runs: readonly Run[]) => void;
   readonly onRejected: () => void;
+  readonly alone: AcceptContext['alone'];
 }
 
 /** The inbox of a workspace: watched, each file read, planned and turned into runs. */
 export function openInbox(parts: OpenInbox): Inbox {
-  const { workspace, log, python, runStore, say, warn, onAccepted, onRejected } = parts;
+  const { workspace, log, python, runStore, say, warn, onAccepted, onRejected, alone } = parts;
   const read = planReader(openLookups({ ...workspace, python }));
   const context: AcceptContext = {
     artifacts: workspace.artifacts,
     numbers: acceptanceNumbers(workspace.artifacts, highestNumber(runStore)),
     read,
+    ...(alone && { alone }),
     onAccepted({ newRuns, summary, warnings }, file) {
       // Reported first, before the next steps of the runs.
       say(`accepted ${printable(file.name)}: ${summary}`);

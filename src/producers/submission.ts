@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import type { EarlierPhase } from '../core/config/lookups.ts';
-import { phaseChanges } from '../core/config/phase-changes.ts';
+import { changedLines, phaseChanges } from '../core/config/phase-changes.ts';
 import { seedList } from '../core/config/plan-runs.ts';
 import type { PhasePlan } from '../core/config/read-config.ts';
 import { seedsAgain, withSeeds } from '../core/config/seeds-again.ts';
@@ -22,6 +22,8 @@ export interface Prepared extends Given {
   readonly plan: PhasePlan;
   readonly fresh: readonly string[];
   readonly known: readonly string[];
+  /** What it changes of the accepted phase, which it replaces. Null if it replaces none. */
+  readonly replaces: readonly string[] | null;
   /** Rows that runs of `fresh` left, and whose folders were removed. */
   readonly old: readonly Row[];
 }
@@ -74,18 +76,21 @@ async function enter(file: Given, ledger: Ledger): Promise<Preparation> {
   if (!result.ok) return result;
   const { plan } = result;
   const known = await phaseIn(ledger, plan.phase);
-  const checked = checkPlan(plan, known, file.name);
+  const checked = await checkPlan(plan, known, file.name);
   if (!checked.ok) return checked;
   if (checked.fresh.length > 0) {
-    const next = recordOf(plan, known.record, { acceptedAs: file.name });
-    const batches = [...known.batches, new Set(next.runs)];
-    ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches, removed: new Set() });
+    const before = checked.replaces ? null : known.record;
+    const next = recordOf(plan, before, { acceptedAs: file.name });
+    const batches = [...(before === null ? [] : known.batches), new Set(next.runs)];
+    const whyItStays = async (): Promise<string> => 'Another file of this submission, or one before it, has that name.';
+    ledger.phases.set(plan.phase.toLowerCase(), { record: next, batches, removed: new Set(), whyItStays });
     ledger.earlier.push(plan);
   }
   const fresh = checked.fresh.map(({ run }) => run);
+  const replaces = checked.replaces && known.record !== null ? changedLines(known.record.config, plan.config) : null;
   const rows = (await readPhaseRows(ledger.artifacts, plan.phase)).filter(({ run }) => fresh.includes(run));
-  const old = await oldRows(ledger.artifacts, rows);
-  return { ok: true, prepared: { ...file, plan, fresh, known: checked.known, old } };
+  const old = replaces === null ? await oldRows(ledger.artifacts, rows) : [];
+  return { ok: true, prepared: { ...file, plan, fresh, known: checked.known, replaces, old } };
 }
 
 /** The same file with every seed once more, in addition to those that are accepted or wait. Nothing else may differ. */

@@ -9,7 +9,7 @@ import { openBrokerTrouble } from './queue/broker-trouble.ts';
 import { startReconciler } from './queue/reconcile.ts';
 import { writeRow } from './queue/results.ts';
 import { openWithoutQueue } from './queue/without-queue.ts';
-import type { Runtime } from './runtime/runtime.ts';
+import { type Runtime, sharedStages } from './runtime/runtime.ts';
 import type { Stage } from './stages/stage.ts';
 
 /** The worker of every stage in the table, which `workers/stages/<name>.ts` exports as `stage`. */
@@ -61,6 +61,12 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
       // If a run folder is gone, the number of the next admission may already be used: the reconciler replaces its job.
       await (isAgain ? reconciler.now() : admission.open());
     },
+    /** Does something with the folders of queued runs: meanwhile no run is admitted or retried. */
+    alone: (work: () => Promise<void>): Promise<void> =>
+      runtime.turn(sharedStages, async () => {
+        await work();
+        await runtime.runStore.refresh();
+      }),
     /** Handles a command's request. */
     async handle(request: ControlRequest): Promise<readonly Outcome[]> {
       const outcomes = await handleRequest(runtime, request, () => runtime.stopAsked.abort());

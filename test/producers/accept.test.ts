@@ -1,15 +1,15 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { phaseRecord, run as runSchema } from '../../src/events/run.ts';
-import { acceptanceNumbers, diskStore, type StoreFs } from '../../src/io/artifacts/phase-store.ts';
+import { acceptanceNumbers } from '../../src/io/artifacts/phase-store.ts';
 import { readRows } from '../../src/io/artifacts/results-file.ts';
 import { upsertRow } from '../../src/io/artifacts/results-store.ts';
 import { openJournal, readJournal } from '../../src/io/artifacts/run-folder.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { type Acceptance, acceptConfig } from '../../src/producers/accept.ts';
 import { makeRow } from '../helpers/rows.ts';
-import { acceptInto, freshWorkspace } from './setting.ts';
+import { acceptInto, dyingAt, freshWorkspace } from './setting.ts';
 
 const settings = 'train: { iters: 800 }\nnotes: as 33b\n';
 
@@ -94,6 +94,7 @@ describe('producers/accept', () => {
   for (const [what, [text, lines]] of Object.entries(refused)) {
     it(`refuses ${what} under a used name, line by line`, async () => {
       await accept(`phase: 43a\n${settings}`);
+      await mkdir(folder('43a', '43a-s0', '1-train'));
       const context = acceptInto(workspace);
       const reasons = reasonsOf(await accept(`phase: 43a\nseeds: [0, 1]\n${text}`, context));
       for (const line of lines) expect(reasons).to.contain(`  ${line}\n`);
@@ -106,6 +107,7 @@ describe('producers/accept', () => {
   it('refuses seeds and variants that are taken away or changed, and other criteria', async () => {
     const criteria = 'criteria: { outcomes: [{ when: a, then: b }, { then: c }] }\n';
     await accept(`phase: 43a\nseeds: [0, 1]\nvariants: { q4: { fuse: { q_bits: 4 } } }\n${criteria}`);
+    await mkdir(folder('43a', '43a-s0', '1-train'));
     expect(reasonsOf(await accept(`phase: 43a\nvariants: { q4: { fuse: { q_bits: 4 } } }\n${criteria}`))).to.contain(
       'seeds: 1 removed',
     );
@@ -228,20 +230,3 @@ describe('producers/accept', () => {
     expect(reasons).to.contain('settings.train.iters: 800 -> 900');
   });
 });
-
-/** Does what the disk does, but dies before its n-th call and at every one after. */
-function dyingAt(n: number): StoreFs {
-  let calls = 0;
-  const step = async (work: () => Promise<void>): Promise<void> => {
-    calls += 1;
-    if (calls >= n) throw Object.assign(new Error('the power went out'), { code: 'EIO' });
-    await work();
-  };
-  return {
-    remove: (path) => step(() => diskStore.remove(path)),
-    makeFolder: (path) => step(() => diskStore.makeFolder(path)),
-    write: (path, text) => step(() => diskStore.write(path, text)),
-    rename: (from, to) => step(() => diskStore.rename(from, to)),
-    syncFolder: (path) => step(() => diskStore.syncFolder(path)),
-  };
-}

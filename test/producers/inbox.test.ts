@@ -184,6 +184,7 @@ describe('producers/inbox', () => {
     expect(await inbox.names('accepted')).to.deep.equal(['a.2.yaml', 'a.yaml']);
     expect(inbox.runs).to.deep.equal(['a-s0']);
     expect(inbox.log.join('\n')).to.contain('Already known: a-s0 (waiting)');
+    await mkdir(join(workspace.artifacts, 'a/a-s0/1-train'));
     await writeFile(inInbox('a.yaml'), config('a').replace('800', '900'));
     await inbox.settled();
     expect(await inbox.reasons('a.yaml')).to.contain('train.iters: 800 -> 900');

@@ -9,7 +9,7 @@ import { evalSettings } from '../../src/events/stages/eval.ts';
 import { fuseSettings } from '../../src/events/stages/fuse.ts';
 import { selectSettings } from '../../src/events/stages/select.ts';
 import { workspaceConfig } from '../../src/events/workspace.ts';
-import { acceptanceNumbers } from '../../src/io/artifacts/phase-store.ts';
+import { acceptanceNumbers, diskStore, type StoreFs } from '../../src/io/artifacts/phase-store.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import {
   type Acceptance,
@@ -179,4 +179,21 @@ export async function namesIn(folder: string): Promise<string[]> {
 /** Called in `afterEach` of the tests that open inboxes. */
 export async function closeInboxes(): Promise<void> {
   for (const inbox of open.splice(0)) await inbox.close();
+}
+
+/** Does what the disk does, but dies before its n-th call and at every one after. */
+export function dyingAt(n: number): StoreFs {
+  let calls = 0;
+  const step = async (work: () => Promise<void>): Promise<void> => {
+    calls += 1;
+    if (calls >= n) throw Object.assign(new Error('the power went out'), { code: 'EIO' });
+    await work();
+  };
+  return {
+    remove: (path) => step(() => diskStore.remove(path)),
+    makeFolder: (path) => step(() => diskStore.makeFolder(path)),
+    write: (path, text) => step(() => diskStore.write(path, text)),
+    rename: (from, to) => step(() => diskStore.rename(from, to)),
+    syncFolder: (path) => step(() => diskStore.syncFolder(path)),
+  };
 }

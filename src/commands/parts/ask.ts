@@ -13,6 +13,7 @@ import {
 } from '../../core/run/control.ts';
 import type { ControlRequest, Outcome, Request, RequestAnswer } from '../../events/request.ts';
 import type { Run } from '../../events/run.ts';
+import { putAwayNames } from '../../io/artifacts/forgotten.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
 import { claimWorkspace, findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
 import { sendRequest } from '../../io/claim/requests.ts';
@@ -34,7 +35,9 @@ const mostNamed = 5;
 
 /** Sends a request, prints its result and returns the exit code. Throws CommandError 2 (no such run or phase). */
 export async function ask(workspace: Workspace, request: ControlRequest): Promise<number> {
-  if ('target' in request && request.target !== null) await refuseUnknown(workspace, request.target);
+  const known = request.kind === 'forget' ? await putAwayNames(workspace.artifacts) : [];
+  if ('target' in request && request.target !== null && !known.includes(request.target))
+    await refuseUnknown(workspace, request.target);
   const outcomes = await outcomesOf(workspace, request);
   for (const outcome of outcomes) {
     const say = isRefused(outcome) ? printError : print;

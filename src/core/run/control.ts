@@ -106,6 +106,17 @@ export const sentBack = (control: Control, names: readonly string[]): Control =>
   retried: control.retried + names.length,
 });
 
+/** Pauses and priorities do not outlive their phase: another one may get its name. Admissions keep their numbers. */
+export const forgotten = (
+  control: Control,
+  gone: { readonly phase: string; readonly runs: readonly string[] },
+): Control => ({
+  ...control,
+  pauses: control.pauses.filter(({ kind, name }) => (kind === 'run' ? !gone.runs.includes(name) : name !== gone.phase)),
+  first: control.first.filter((name) => !gone.runs.includes(name)),
+  retried: control.retried + gone.runs.length,
+});
+
 type Sentence = (about: string, detail: string) => string;
 
 /** The results of requests. `refused`: it was not done, so the command ends with 2, or with 1 for `error`. */
@@ -162,6 +173,34 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   not_paused: { say: (about) => (about === '' ? 'The workspace was not paused.' : `${about}: was not paused`) },
   prioritized: { say: (about) => `${about}: moved before all other queued runs` },
   nothing_waits: { say: (about) => `${about}: not queued, so nothing was changed` },
+  forgotten: {
+    say: (about, detail) =>
+      `${about}: forgotten; kept in ${detail}. \`phasebox forget ${about} --undo\` brings it back.`,
+  },
+  only_phase: {
+    say: (about, detail) => `${about}: is a run. Only its whole phase ${detail} can be forgotten.`,
+    refused: true,
+  },
+  not_over_yet: {
+    say: (about, detail) =>
+      `${about}: not forgotten, since it is not finished: ${detail}. \`phasebox cancel ${about}\` finishes it.`,
+    refused: true,
+  },
+  read_by: {
+    say: (about, detail) => `${about}: not forgotten, since it is read by ${detail}. Forget that phase first.`,
+    refused: true,
+  },
+  restored: { say: (about) => `${about}: restored` },
+  not_forgotten: { say: (about) => `${about}: there is no forgotten phase of this name`, refused: true },
+  name_used: {
+    say: (about, detail) => `${about}: not restored, since another phase has this name now. It stays in ${detail}.`,
+    refused: true,
+  },
+  source_forgotten: {
+    say: (about, detail) =>
+      `${about}: not restored, since it starts from ${detail}, which is forgotten too. Restore that one first.`,
+    refused: true,
+  },
   stopped: {
     say: (about) =>
       about === '' ? 'asked to stop' : `${about}: its tool was stopped; \`phasebox up\` starts the stage from scratch`,

@@ -58,6 +58,12 @@ export function withSources<R extends Pick<Run, 'from'>>(run: R, find: Find<R>):
   return runs;
 }
 
+/** The runs of other phases that start from runs of this one. What they make would be lost or change with it. */
+export const readersOf = <R extends Pick<Run, 'run' | 'phase' | 'from'>>(runs: readonly R[], phase: string): R[] => {
+  const own = new Set(runs.filter((run) => run.phase === phase).map(({ run }) => run));
+  return runs.filter((run) => run.phase !== phase && own.has(branchOf(run)?.run ?? ''));
+};
+
 const isAfter = (a: StageName, b: StageName): boolean => stageNames.indexOf(a) > stageNames.indexOf(b);
 
 /** Each stage that a run reads, with what `at` says of the run that makes it. */

@@ -29,7 +29,7 @@ const most = 10;
 /** `43a-s0 (done, 82.4 %)`, at most ten of them. */
 export function rowNames(rows: readonly Named[]): string {
   const score = (overall: number | null): string => (overall === null ? '' : `, ${overall.toFixed(1)} %`);
-  return some(rows.map(({ run, status, overall }) => `${run} (${status}${score(overall)})`));
+  return someOf(rows.map(({ run, status, overall }) => `${run} (${status}${score(overall)})`));
 }
 
 /** `phase 43a, 2 new runs (43a-s0, 43a-s1). Already known: 43a-s2 (done)`: what a config adds to its phase. */
@@ -38,12 +38,13 @@ export function additionText(
   { fresh, replaced, known }: Readonly<Record<'fresh' | 'replaced' | 'known', readonly string[]>>,
 ): string {
   const none = replaced.length === 0 ? ', no new run' : '';
-  const added = fresh.length === 0 ? none : `, ${plural(fresh.length, 'new run')} (${some(fresh)})`;
-  const unchanged = known.length === 0 ? [] : [`Already known: ${some(known)}`];
+  const added = fresh.length === 0 ? none : `, ${plural(fresh.length, 'new run')} (${someOf(fresh)})`;
+  const unchanged = known.length === 0 ? [] : [`Already known: ${someOf(known)}`];
   return [`phase ${phase}${added}`, ...replaced, ...unchanged].join('. ');
 }
 
-const some = (texts: readonly string[]): string =>
+/** The texts with commas, at most ten of them. */
+export const someOf = (texts: readonly string[]): string =>
   [...texts.slice(0, most), ...(texts.length > most ? [`${texts.length - most} more`] : [])].join(', ');
 
 /** What an accepted config replaces: `again` is made again, and the runs of the `others` are all gone. */
@@ -54,6 +55,10 @@ export function replacedTexts(again: readonly Named[], others: readonly Named[])
     ...(others.length === 0 ? [] : [`No longer counted, because the phase was removed: ${rowNames(others)}`]),
   ];
 }
+
+/** What a corrected config changes of the phase that it replaces: `train.iters: 900 -> 800`, at most ten lines. */
+export const correctedText = (changes: readonly string[]): string =>
+  `It replaces the phase as accepted before, of which nothing has run: ${someOf(changes)}`;
 
 /** For `status`: rows that are kept although nothing else of their runs is left. */
 export const removedText = (rows: readonly Named[]): string =>

@@ -1,11 +1,13 @@
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir, open, rename, rmdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { holdsSecrets } from '../../core/secrets.ts';
 import { type JournalLine, type PhaseRecord, phaseRecord, type Run } from '../../events/run.ts';
-import { listNames, privateMode, readTextNow, sync, useFile } from '../disk/files.ts';
+import { ifCode, listNames, privateMode, readTextNow, sync, useFile } from '../disk/files.ts';
+import { inParallel } from '../disk/in-parallel.ts';
 import { inSlices } from '../disk/in-slices.ts';
 import { removeInside } from '../disk/inside.ts';
 import { ifDamaged, readOwn } from '../disk/own-file.ts';
+import { forgottenFolder, putAwayFolders, putAwayNames } from './forgotten.ts';
 import { runFolders } from './run-folder.ts';
 
 /** The calls that decide what a crash leaves. A parameter, so that a test can crash between any two of them. */
@@ -84,19 +86,43 @@ export async function writePhaseRecord(folder: string, record: PhaseRecord, fs: 
   await fs.syncFolder(folder);
 }
 
+/** Puts the folder of a phase away, by one rename. Returns where it is now. */
+export async function putAwayPhase(artifacts: string, phase: string, fs: StoreFs = diskStore): Promise<string> {
+  const own = join(forgottenFolder(artifacts), phase);
+  await fs.makeFolder(own);
+  const last = (await putAwayFolders(artifacts, phase)).at(-1);
+  const target = join(own, String(last === undefined ? 1 : Number(basename(last)) + 1));
+  await fs.rename(join(artifacts, phase), target);
+  for (const folder of [own, dirname(own), artifacts]) await fs.syncFolder(folder);
+  return target;
+}
+
+/** Brings back what `putAwayPhase` made `folder` of. Nothing else may have the name. */
+export async function bringPhaseBack(artifacts: string, folder: string): Promise<void> {
+  const own = dirname(folder);
+  await rename(folder, join(artifacts, basename(own)));
+  for (const changed of [own, artifacts]) await sync(changed);
+  await rmdir(own).catch(ifCode(undefined, 'ENOTEMPTY', 'EEXIST')); // it has others that were put away before
+}
+
 export type Numbers = ReturnType<typeof acceptanceNumbers>;
 
-/** Assigns acceptance numbers, 1 + the highest. Without `known`, the highest so far, the run folders are read once. */
+/**
+ * Assigns acceptance numbers, 1 + the highest. Without `known`, the highest so far, the run folders are read once. Runs
+ * that were put away keep their numbers, since they may come back.
+ */
 export function acceptanceNumbers(artifacts: string, known: number | null = null) {
-  let highest = known;
+  let [highest, seen] = [known, false];
   return {
     async next(): Promise<number> {
-      highest = (highest ?? (await highestNumber(artifacts))) + 1;
+      if (!seen) highest = Math.max(highest ?? (await highestNumber(artifacts)), await highestPutAway(artifacts));
+      seen = true;
+      highest = (highest ?? 0) + 1;
       return highest;
     },
     /** After a failed write, the disk is read again, so that no number is given twice and none is lost. */
     forget(): void {
-      highest = null;
+      [highest, seen] = [null, false];
     },
   };
 }
@@ -108,6 +134,13 @@ function numberNow(folder: string): number {
   } catch (error) {
     return ifDamaged(0)(error);
   }
+}
+
+async function highestPutAway(artifacts: string): Promise<number> {
+  const numbers = await inParallel(await putAwayNames(artifacts), (name) =>
+    highestNumber(join(forgottenFolder(artifacts), name)),
+  );
+  return Math.max(0, ...numbers);
 }
 
 async function highestNumber(artifacts: string): Promise<number> {

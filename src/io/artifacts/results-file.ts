@@ -5,6 +5,7 @@ import { messageOf } from '../../core/errors.ts';
 import { type Row, type RowHead, rowHead, row as rowSchema } from '../../events/row.ts';
 import { openText } from '../disk/files.ts';
 import { withRemedy } from '../disk/own-file.ts';
+import { forgottenPhases } from './forgotten.ts';
 
 /** A line of results.jsonl that is not a row. `text` has its bytes, read as latin1. */
 export interface DamagedLine {
@@ -67,7 +68,8 @@ async function eachLine(artifacts: string, use: (line: Buffer, number: number) =
 }
 
 /**
- * Reads results.jsonl in parts and keeps what `take` returns, since complete rows of 10,000 runs take 100 MB.
+ * Reads results.jsonl in parts and keeps what `take` returns, since complete rows of 10,000 runs take 100 MB. It has the
+ * rows of forgotten phases too, for those who write the file.
  * `concerns` selects the lines (read as latin1) that are parsed, which takes most of the time.
  */
 export function takeRows<T>(
@@ -78,9 +80,20 @@ export function takeRows<T>(
   return takeLines(artifacts, { read: readRow, take, concerns });
 }
 
-/** The same for the head of each row. Its other fields are not checked here: `verify` and the pages check them. */
-export function takeHeads<T>(artifacts: string, take: (head: RowHead) => T): Promise<Taken<T>> {
-  return takeLines(artifacts, { read: (value) => rowHead.safeParse(value), take });
+/** The heads of the rows. Their other fields are not checked here: `verify` and the pages check them. */
+export async function takeHeads<T>(artifacts: string, take: (head: RowHead) => T): Promise<Taken<T>> {
+  return remembered(artifacts, { read: (value) => rowHead.safeParse(value), take });
+}
+
+/** Without the rows of forgotten phases. */
+async function remembered<R extends { readonly run: string; readonly phase: string }, T>(
+  artifacts: string,
+  { take, ...taking }: Taking<R, T>,
+): Promise<Taken<T>> {
+  const forgotten = await forgottenPhases(artifacts);
+  const keep = (row: R, line: Buffer): T | null => (forgotten.has(row.phase) ? null : take(row, line));
+  const { taken, damaged } = await takeLines(artifacts, { ...taking, take: keep });
+  return { taken: new Map([...taken].filter((entry): entry is [string, T] => entry[1] !== null)), damaged };
 }
 
 interface Taken<T> {
@@ -110,9 +123,9 @@ async function takeLines<R extends { readonly run: string }, T>(
   return { taken, damaged };
 }
 
-/** Reads results.jsonl without changing it. A run that occurs twice counts once, with its last line. */
+/** Reads results.jsonl without changing it, and without forgotten phases. A run that occurs twice counts once, with its last line. */
 export async function readResults(artifacts: string): Promise<{ rows: Row[]; damaged: readonly DamagedLine[] }> {
-  const { taken, damaged } = await takeRows(artifacts, (row) => row);
+  const { taken, damaged } = await remembered(artifacts, { read: readRow, take: (row) => row });
   return { rows: [...taken.values()], damaged };
 }
 
@@ -132,6 +145,6 @@ function mayBeOf(text: string, name: string): boolean {
 export async function readPhaseRows(artifacts: string, phase: string): Promise<Row[]> {
   const name = phase.toLowerCase();
   const concerns = (text: string): boolean => mayBeOf(text, name);
-  const { taken } = await takeRows(artifacts, (row) => row, concerns);
+  const { taken } = await remembered(artifacts, { read: readRow, take: (row) => row, concerns });
   return [...taken.values()].filter((row) => row.phase.toLowerCase() === name);
 }

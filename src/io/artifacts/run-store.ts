@@ -6,7 +6,9 @@ import type { RunState } from '../../core/run/due.ts';
 import { type Lineage, lineageOf } from '../../core/run/lineage.ts';
 import type { JournalLine, Manifest, Run } from '../../events/run.ts';
 import { type StageName, stageFolder, stageNames } from '../../events/stages.ts';
+import { inParallel } from '../disk/in-parallel.ts';
 import { inSlices } from '../disk/in-slices.ts';
+import { isPutAway } from './forgotten.ts';
 import { type Journals, openJournals } from './journals.ts';
 import { committedStages, planGone, readManifest, readRunNow, runFolders } from './run-folder.ts';
 
@@ -31,7 +33,10 @@ export type LeftOut =
 
 /** All runs of a workspace. Plans never change, so they are read once. What is committed is read each time. */
 export interface RunStore {
-  /** Looks for run folders that appeared or disappeared since the last call. Returns the runs whose folder is gone. */
+  /**
+   * Looks for run folders that appeared or disappeared since the last call. Returns the runs whose folder is gone, but
+   * not those that were put away with their phase.
+   */
   refresh(): Promise<readonly StoredRun[]>;
   /** Ignored folders, as of the last `refresh`. */
   leftOut(): readonly LeftOut[];
@@ -89,7 +94,7 @@ export function openRunStore(artifacts: string): RunStore {
       const gone = before.filter(({ folder }) => !there.has(folder));
       for (const stored of gone) drop(stored);
       order();
-      return gone;
+      return notPutAway(artifacts, gone);
     },
     leftOut: () => left,
     add(runs) {
@@ -110,7 +115,7 @@ export function openRunStore(artifacts: string): RunStore {
     journal: ({ folder }) => journals.read(folder),
     isUntouched: ({ folder }) => journals.isUntouched(folder),
     laterWarnings: ({ folder }) => journals.warnings(folder),
-    append: ({ folder }, line) => journals.append(folder, line),
+    append: async (stored, line) => journals.append(folderOf(stored, byName), line),
     close: journals.close,
     lineage,
     async committed(stored, stage) {
@@ -120,6 +125,18 @@ export function openRunStore(artifacts: string): RunStore {
       return { folder: join(owner.folder, stageFolder(stage)), manifest };
     },
   };
+}
+
+async function notPutAway(artifacts: string, gone: readonly StoredRun[]): Promise<StoredRun[]> {
+  const away = await inParallel(gone, ({ run }) => isPutAway(artifacts, run));
+  return gone.filter((_, index) => away[index] !== true);
+}
+
+/** Throws if a corrected config has replaced the run: what was found out about the old one is not true of the new one. */
+function folderOf({ run, folder }: StoredRun, runs: ReadonlyMap<string, StoredRun>): string {
+  const known = runs.get(run.run);
+  if (known !== undefined && known.run.accepted !== run.accepted) throw new Error(`${run.run} was replaced`);
+  return folder;
 }
 
 /** Seeds have the same settings and defaults, which are half of the memory of ten thousand plans. */

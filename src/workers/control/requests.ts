@@ -21,6 +21,7 @@ import { leftRequests } from '../../io/workspace/state-files.ts';
 import { closeAttempt } from '../attempt/failure.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
+import { forgetPhase, restorePhase } from './forget-phase.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
 type Leave = (() => void) | null;
@@ -46,6 +47,7 @@ export async function handleLeft(owner: Owner): Promise<void> {
 async function outcomesOf(owner: Owner, request: ControlRequest, leave: Leave): Promise<readonly Outcome[]> {
   try {
     await owner.runStore.refresh();
+    if (request.kind === 'forget') return [await (request.undo ? restorePhase : forgetPhase)(owner, request.target)];
     if (request.kind !== 'stop') return await meet(owner, request);
     if (leave === null) return await endLeftTools(owner);
     leave();
@@ -57,7 +59,10 @@ async function outcomesOf(owner: Owner, request: ControlRequest, leave: Leave): 
   }
 }
 
-async function meet(owner: Owner, request: Exclude<ControlRequest, { kind: 'stop' }>): Promise<readonly Outcome[]> {
+async function meet(
+  owner: Owner,
+  request: Exclude<ControlRequest, { kind: 'stop' | 'forget' }>,
+): Promise<readonly Outcome[]> {
   const runs = owner.runStore.all().map(({ run }) => run);
   const target = request.target === null ? null : findTarget(request.target, runs);
   if (request.target !== null && target === null) return [{ about: request.target, did: 'unknown', detail: null }];
