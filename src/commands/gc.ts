@@ -10,12 +10,14 @@ import { leftOutText } from '../workers/queue/report-store.ts';
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { bulkOf, freeUp, type Garbage, leftoversOf, neededStages, type StoredRows } from './parts/garbage.ts';
 import { printLine } from './parts/output.ts';
-import { sharedGarbage } from './parts/shared-garbage.ts';
+import { forgottenGarbage, sharedGarbage } from './parts/shared-garbage.ts';
 
 export interface GcOptions {
   readonly models: boolean;
   /** Include the checkpoints of done runs. The final adapter always stays. */
   readonly checkpoints: boolean;
+  /** Include what lies in artifacts/.forgotten/. */
+  readonly forgotten: boolean;
   readonly yes: boolean;
   readonly out: (line: string) => void;
 }
@@ -25,7 +27,9 @@ export async function gc(workspace: Workspace, options: GcOptions): Promise<numb
   const { yes, out } = options;
   const { found: all, damaged } = await findGarbage(workspace);
   const wanted = all.filter(
-    ({ kind }) => kind === 'leftover' || (kind === 'model' ? options.models : options.checkpoints),
+    ({ kind }) =>
+      kind === 'leftover' ||
+      { model: options.models, checkpoints: options.checkpoints, forgotten: options.forgotten }[kind],
   );
   const serving = await isServing(workspace);
   let bytes = 0;
@@ -68,20 +72,20 @@ async function findGarbage(workspace: Workspace) {
   if (damaged.length > 0)
     damaged.push('Models, checkpoints and base scores stay while a run cannot be read: it may need them.');
   const rest = damaged.length > 0 ? [] : [...bulk, ...(await sharedGarbage(workspace, storedRows))];
-  return { found: [...found, ...rest], damaged };
+  return { found: [...found, ...rest, ...(await forgottenGarbage(workspace))], damaged };
 }
 
-function withheld(all: readonly Garbage[], { models, checkpoints }: GcOptions): string[] {
+function withheld(all: readonly Garbage[], { models, checkpoints, forgotten }: GcOptions): string[] {
+  const done = ' of runs that are done';
   const kinds = [
-    ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: '' }]),
-    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', one: 'set', of: ' of checkpoints' }]),
+    ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: done }]),
+    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', one: 'set', of: ` of checkpoints${done}` }]),
+    ...(forgotten ? [] : [{ kind: 'forgotten', flag: '--forgotten', one: 'phase', of: ' in artifacts/.forgotten/' }]),
   ];
   return kinds.flatMap(({ kind, flag, one, of }) => {
     const some = all.filter((garbage) => garbage.kind === kind);
     const bytes = some.reduce((sum, garbage) => sum + garbage.bytes, 0);
-    return some.length === 0
-      ? []
-      : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, one)}${of} of runs that are done`];
+    return some.length === 0 ? [] : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, one)}${of}`];
   });
 }
 
@@ -100,6 +104,7 @@ export const registerGc: Register = (program) => {
       false,
     )
     .option('--checkpoints', 'include checkpoints of runs that are done; the final adapter is kept', false)
+    .option('--forgotten', 'include phases that were forgotten or replaced; they cannot be restored afterwards', false)
     .option('--yes', 'delete what is shown', false)
     .action(async (options: Omit<GcOptions, 'out'>, command) => {
       await gc(await workspaceOf(command, 'read'), { ...options, out: printLine });

@@ -52,7 +52,7 @@ export const catalogue = {
   OUT_OF_MEMORY: {
     retry: 'once',
     what: 'Not enough memory',
-    next: 'Use a smaller batch_size or max_seq_length, fewer num_layers, or grad_checkpoint: true, under a new phase name.',
+    next: 'Use a smaller batch_size or max_seq_length, fewer num_layers, or grad_checkpoint: true. Submit the changed config again, under a new phase name if a run of the phase has finished a stage.',
   },
   TOOL_FAILED: {
     retry: 'once',
@@ -67,7 +67,7 @@ export const catalogue = {
   BAD_SETTINGS: {
     retry: 'never',
     what: 'The tool rejects the settings',
-    next: 'Correct the config and submit it under a new phase name.',
+    next: 'Correct the config and submit it again, under a new phase name if a run of the phase has finished a stage.',
   },
   BAD_MODEL: {
     retry: 'never',
@@ -92,7 +92,7 @@ export const catalogue = {
   NAN_LOSS: {
     retry: 'never',
     what: 'The loss is no longer a finite number',
-    next: 'Lower learning_rate, or check that max_seq_length does not cut off answers. Submit the change under a new phase name.',
+    next: 'Lower learning_rate, or check that max_seq_length does not cut off answers. Submit the changed config again, under a new phase name if a run of the phase has finished a stage.',
   },
   MISSING_INPUT: {
     retry: 'never',

@@ -35,7 +35,9 @@ export async function checkPlan(plan: PhasePlan, before: KnownPhase, file: strin
   if (!asBefore && changed.length + missing.length > 0) {
     // A copy in which `phase` was not changed yet must not replace what it was copied from.
     const isCorrected = record.phase === plan.phase && isNameOf(file, record.file);
-    const why = isCorrected ? await before.whyItStays() : `Only a file of the name ${record.file} with \`phase: ${record.phase}\` can replace it.`;
+    const why = isCorrected
+      ? await before.whyItStays()
+      : `Only a file of the name ${record.file} with \`phase: ${record.phase}\` can replace it.`;
     if (why === null) return { ok: true, replaces: true, fresh: plan.runs, known: [] };
     return { ok: false, reasons: changedPhase(file, record, { changes: [...changed, ...missing], why }) };
   }

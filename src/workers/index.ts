@@ -1,3 +1,4 @@
+import { uncounted } from '../core/run/control.ts';
 import type { ControlRequest, Outcome } from '../events/request.ts';
 import type { Run } from '../events/run.ts';
 import { stageNames } from '../events/stages.ts';
@@ -64,8 +65,11 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
     /** Does something with the folders of queued runs: meanwhile no run is admitted or retried. */
     alone: (work: () => Promise<void>): Promise<void> =>
       runtime.turn(sharedStages, async () => {
+        const counted = runtime.runStore.all().filter(({ run }) => runtime.rows.has(run.run));
         await work();
         await runtime.runStore.refresh();
+        const gone = counted.filter(({ run }) => runtime.runStore.get(run.run) === undefined);
+        await runtime.control.set(uncounted(runtime.control.now(), gone.length));
       }),
     /** Handles a command's request. */
     async handle(request: ControlRequest): Promise<readonly Outcome[]> {

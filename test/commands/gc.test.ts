@@ -5,6 +5,8 @@ import { type GcOptions, gc } from '../../src/commands/gc.ts';
 import { verify } from '../../src/commands/verify.ts';
 import type { Row } from '../../src/events/row.ts';
 import type { JournalLine, Run } from '../../src/events/run.ts';
+import { putAwayPhase } from '../../src/io/artifacts/phase-store.ts';
+import { readRows } from '../../src/io/artifacts/results-file.ts';
 import { askMachine } from '../../src/io/claim/machine-slot.ts';
 import { startTool } from '../../src/io/tool/tool-process.ts';
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
@@ -45,7 +47,14 @@ async function attempt(folder: string, name: string, ...files: readonly string[]
 async function collect(options: Partial<GcOptions> = {}): Promise<{ bytes: number; lines: string }> {
   const lines: string[] = [];
   const out = (line: string): void => void lines.push(line);
-  const bytes = await gc(workspace, { models: false, checkpoints: false, yes: false, ...options, out });
+  const bytes = await gc(workspace, {
+    models: false,
+    checkpoints: false,
+    forgotten: false,
+    yes: false,
+    ...options,
+    out,
+  });
   return { bytes, lines: lines.join('\n') };
 }
 
@@ -180,5 +189,21 @@ describe('gc', () => {
     await rm(base, { recursive: true });
     await collect({ yes: true });
     expect(await readdir(join(workspace.artifacts, 'base'))).to.eql([]);
+  });
+
+  it('says how large forgotten phases are, and deletes them only when asked; their rows stay out of sight', async () => {
+    const done = await runOf({}, { status: 'done' });
+    await attempt(done, 'extra', 'file');
+    await putAwayPhase(workspace.artifacts, '43a');
+    expect((await collect({ yes: true, models: true, checkpoints: true })).lines).to.match(
+      /KB more with --forgotten: 1 phase in artifacts\/\.forgotten\//,
+    );
+    expect((await collect({ forgotten: true })).lines).to.match(
+      /43a: forgotten or replaced {2}\(artifacts\/\.forgotten\/43a\/1\)/,
+    );
+    expect(await readdir(join(workspace.artifacts, '.forgotten/43a/1'))).to.eql(['43a-s0']);
+    expect((await collect({ forgotten: true, yes: true })).lines).to.contain('KB freed');
+    expect(await readdir(join(workspace.artifacts, '.forgotten/43a'))).to.eql([]);
+    expect(await readRows(workspace.artifacts)).to.eql([]);
   });
 });

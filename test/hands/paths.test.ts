@@ -29,9 +29,13 @@ async function fused(change: (manifest: Manifest) => unknown = (manifest) => man
 
 async function collect(): Promise<string> {
   const lines: string[] = [];
-  await gc(workspace, { models: true, checkpoints: true, yes: true, out: (line) => lines.push(line) }).catch(
-    (error: Error) => lines.push(error.message),
-  );
+  await gc(workspace, {
+    models: true,
+    checkpoints: true,
+    forgotten: true,
+    yes: true,
+    out: (line) => lines.push(line),
+  }).catch((error: Error) => lines.push(error.message));
   return lines.join('\n');
 }
 

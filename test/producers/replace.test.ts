@@ -9,6 +9,7 @@ import { openJournal, readJournal, readRun } from '../../src/io/artifacts/run-fo
 import type { Workspace } from '../../src/io/workspace/workspace.ts';
 import { type Acceptance, type AcceptContext, type Accepted, acceptConfig } from '../../src/producers/accept.ts';
 import { isNameOf, numbered } from '../../src/producers/claim.ts';
+import { cause, rehearsedLine } from '../helpers/rehearsals.ts';
 import { makeRow, makeRun } from '../helpers/rows.ts';
 import { acceptInto, dyingAt, freshWorkspace } from './setting.ts';
 
@@ -53,6 +54,7 @@ describe('producers/replace', () => {
   it('replaces a phase of which nothing has run; what it replaces is kept, its rows too, and the difference is said', async () => {
     await accept(before);
     await fail('43a-s0');
+    await write('43a-s1', rehearsedLine({ error: cause }));
     const acceptance = await accept(corrected);
     expect(acceptance).to.include({
       kind: 'accepted',

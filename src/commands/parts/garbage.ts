@@ -22,7 +22,7 @@ import { carriedFiles } from '../../workers/attempt/carry-over.ts';
 /** Something that is no longer needed. */
 export interface Garbage {
   /** What is no leftover is only freed with a flag of its own. */
-  readonly kind: 'leftover' | 'checkpoints' | 'model';
+  readonly kind: 'leftover' | 'checkpoints' | 'model' | 'forgotten';
   readonly what: string;
   /** Absolute path. Nothing in it is touched while a tool works there. */
   readonly folder: string;

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parsedOrNull } from '../../core/json.ts';
+import { putAwayFolders, putAwayNames } from '../../io/artifacts/forgotten.ts';
 import { notedBases, sharedFolder } from '../../io/artifacts/run-store.ts';
 import { ownerOf } from '../../io/claim/ownership.ts';
 import { listNames, readText } from '../../io/disk/files.ts';
@@ -21,6 +22,18 @@ export async function sharedGarbage(workspace: Workspace, storedRows: StoredRows
     ...(await oldPrompts(workspace)),
   ];
   return found.filter(({ bytes }) => bytes > 0);
+}
+
+/**
+ * What `forget` and corrected configs put away. The folder with the name stays: as long as it does, the rows of the phase
+ * are left out.
+ */
+export async function forgottenGarbage({ artifacts }: Workspace): Promise<Garbage[]> {
+  const found: Garbage[] = [];
+  for (const phase of await putAwayNames(artifacts))
+    for (const folder of await putAwayFolders(artifacts, phase))
+      found.push({ ...(await wholeFolder(folder, `${phase}: forgotten or replaced`)), kind: 'forgotten' });
+  return found;
 }
 
 /** Hashes of base models that runs have read, and whether the model still exists on this machine. */

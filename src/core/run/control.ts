@@ -101,20 +101,21 @@ export function prioritized(control: Control, names: ReadonlySet<string>, waitin
 
 /** Retried runs return to their own place in the queue. */
 export const sentBack = (control: Control, names: readonly string[]): Control => ({
-  ...control,
+  ...uncounted(control, names.length),
   first: control.first.filter((name) => !names.includes(name)),
-  retried: control.retried + names.length,
 });
 
-/** Pauses and priorities do not outlive their phase: another one may get its name. Admissions keep their numbers. */
+/** So many rows are no longer counted. The numbers of admissions continue, since their jobs are kept for a while. */
+export const uncounted = (control: Control, rows: number): Control => ({ ...control, retried: control.retried + rows });
+
+/** Pauses and priorities do not outlive their phase: another one may get its name. */
 export const forgotten = (
   control: Control,
   gone: { readonly phase: string; readonly runs: readonly string[] },
 ): Control => ({
-  ...control,
+  ...uncounted(control, gone.runs.length),
   pauses: control.pauses.filter(({ kind, name }) => (kind === 'run' ? !gone.runs.includes(name) : name !== gone.phase)),
   first: control.first.filter((name) => !gone.runs.includes(name)),
-  retried: control.retried + gone.runs.length,
 });
 
 type Sentence = (about: string, detail: string) => string;

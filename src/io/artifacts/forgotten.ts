@@ -5,7 +5,7 @@ import { readRun, subfolders } from './run-folder.ts';
 
 /**
  * Phases that were put away: `artifacts/.forgotten/<phase>/<n>`, each by one rename of the phase's folder, so that a kill
- * leaves it here or there. Their rows stay in results.jsonl, and whoever reads rows leaves them out.
+ * leaves it here or there. Their rows stay in results.jsonl, and the readers of rows leave them out.
  */
 export const forgottenFolder = (artifacts: string): string => join(artifacts, '.forgotten');
 

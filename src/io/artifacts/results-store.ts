@@ -98,7 +98,8 @@ async function append(artifacts: string, row: Row, comesAfter: (run: string) => 
 export function upsertRow(artifacts: string, row: Row, orderOf: (run: string) => number): Promise<string[]> {
   const place = (run: string): number => {
     const order = orderOf(run);
-    return Number.isNaN(order) ? Number.POSITIVE_INFINITY : order;
+    // Of a removed or forgotten run. At the end of the file, it would keep every later row from being appended.
+    return Number.isNaN(order) ? Number.NEGATIVE_INFINITY : order;
   };
   return inTurn(artifacts, async () => {
     if (await append(artifacts, row, (last) => place(last) <= place(row.run))) return [];

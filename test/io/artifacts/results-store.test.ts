@@ -54,11 +54,14 @@ describe('results store', () => {
     );
   });
 
-  it('puts a run without a number last, and keeps such ones in the order they came', async () => {
+  it('puts runs without a number first, in the order they came: the rows after them are appended', async () => {
     const folder = await tempDir();
     const foreign = ['x', 'y'].map((run) => makeRow({ run }));
     for (const one of [...foreign, row(1), row(0)]) await upsertRow(folder, one, order);
-    expect((await readRows(folder)).map(({ run }) => run)).to.deep.equal(['43a-s0', '43a-s1', 'x', 'y']);
+    expect((await readRows(folder)).map(({ run }) => run)).to.deep.equal(['x', 'y', '43a-s0', '43a-s1']);
+    const { ino } = await stat(join(folder, 'results.jsonl'));
+    await upsertRow(folder, row(2), order);
+    expect((await stat(join(folder, 'results.jsonl'))).ino, 'not written again').to.equal(ino);
   });
 
   it('takes a row out, so that the next one takes its place', async () => {
