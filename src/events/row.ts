@@ -6,6 +6,7 @@ import { estimateSources, host, servedBy } from './run.ts';
 import { modeCounts } from './score.ts';
 import { candidate } from './stages/select.ts';
 import { stageName } from './stages.ts';
+import { trainingFacts } from './training.ts';
 
 const percent = z.number().nullable();
 const categories = z.record(z.string(), z.number()).nullable();
@@ -64,6 +65,8 @@ export const row = z.strictObject({
   cost: cost.nullable().default(null),
   /** The adapter adds zero, so the model is the base. Null if there is none, or it was not checked. */
   idle_adapter: z.boolean().nullable().default(null),
+  /** What happened in the training besides its losses. Null without a training of this run, and in rows of 0.1.0. */
+  training: trainingFacts.nullable().default(null),
   metrics: z.strictObject({ val_loss: z.number().nullable(), train_loss: z.number().nullable() }),
   verdict: z.enum(['pass', 'fail']).nullable(),
   outcome: z.string().nullable(),

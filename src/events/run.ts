@@ -112,6 +112,8 @@ export const journalLine = z.discriminatedUnion('event', [
   z.strictObject({ event: z.literal('reserved'), ...ofStage, bytes: z.int().nullable() }),
   /** Another `up` resumed the attempt, which had worked for `seconds` until then, without waiting. */
   z.strictObject({ event: z.literal('resumed'), ...ofStage, seconds: z.number() }),
+  /** The training continued after this iteration, from a state that an earlier process had saved. */
+  z.strictObject({ event: z.literal('training_resumed'), ...ofStage, iteration: z.int() }),
   z.strictObject({ event: z.literal('tool_started'), ...ofStage, argv: z.array(z.string()) }),
   z.strictObject({ event: z.literal('tool_ended'), ...ofStage, code: z.int().nullable() }),
   z.strictObject({ event: z.literal('verified'), ...ofStage }),

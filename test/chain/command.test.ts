@@ -145,7 +145,9 @@ describe('the command around a chain', () => {
     const [tool] = await chain.calls('lora');
     expect(await up.stop()).to.equal(0);
     expect(up.out()).to.match(/\d\d:\d\d:\d\d stopping train of p-s0 \(8 s at most\) \.\.\.\n/);
-    expect(up.out()).to.contain('p-s0: train stopped; starts from scratch at the next up\n').and.not.contain('failed');
+    expect(up.out())
+      .to.contain('p-s0: train stopped; resumes from its last saved state at the next up\n')
+      .and.not.contain('failed');
     const lines = up
       .out()
       .split('\n')

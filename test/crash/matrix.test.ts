@@ -25,7 +25,7 @@ const boundaries = {
   reserved: { at: 'append \\S+/p-s0/\\S+ .*"event":"reserved"' },
   'command written': { at: 'write \\S+/\\.1-train\\.a1/command\\.json$' },
   spawned: { at: 'spawn sh \\S+/wrap\\.sh \\S+ \\S+/\\.1-train\\.a1 ' },
-  'tool started': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_started".*"lora"' },
+  'tool started': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_started".*train\\.py"' },
   'tool ended': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_ended"', nth: 2 },
   verified: { at: 'append \\S+/p-s0/\\S+ .*"event":"verified"' },
   manifest: { at: 'write \\S+/p-s0/\\.1-train\\.a1/manifest\\.json\\.tmp$' },

@@ -5,7 +5,7 @@ import { costCommand } from '../../src/events/stages/eval.ts';
 import { checkpointFile, checkpointIteration } from '../../src/events/stages/mlx.ts';
 import { lossCommand } from '../../src/events/stages/select.ts';
 import type { Places } from '../../src/events/stages/stage-row.ts';
-import { checkArgv, trainArgv, trainYaml, withDefaults } from '../../src/events/stages/train.ts';
+import { checkArgv, trainCommand, trainYaml, withDefaults } from '../../src/events/stages/train.ts';
 import { type Settings, stages } from '../../src/events/stages.ts';
 
 const places: Places = {
@@ -31,11 +31,21 @@ describe('events/stages, commands', () => {
   it('passes as flags what mlx_lm does not read from the file', () => {
     const settings = { iters: 5, clear_cache_threshold: '4GB', trust_remote_code: true };
     expect(trainYaml(settings, { model: 'm', data: 'd', seed: 0 })).to.not.match(/clear_cache|trust/);
-    expect(trainArgv('py', settings)).to.deep.equal([
-      ...['py', '-m', 'mlx_lm', 'lora', '-c', 'train.yaml'],
-      ...['--clear-cache-threshold', '4GB', '--trust-remote-code'],
+    const { argv, plain } = trainCommand(settings, places);
+    const flags = ['--clear-cache-threshold', '4GB', '--trust-remote-code'];
+    expect(plain).to.deep.equal(['py', '-m', 'mlx_lm', 'lora', '-c', 'train.yaml', ...flags]);
+    expect(argv.slice(-3)).to.deep.equal(flags);
+    expect(argv.slice(0, 8)).to.deep.equal([
+      'py',
+      'train.py',
+      '-c',
+      'train.yaml',
+      '--state-dir',
+      'states',
+      '--resume',
+      'states',
     ]);
-    expect(trainArgv('py', { iters: 5, trust_remote_code: false })).to.have.length(6);
+    expect(trainCommand({ iters: 5, trust_remote_code: false }, places).plain).to.have.length(6);
   });
 
   it('checks the data with the settings that training will use, defaults included', () => {

@@ -14,7 +14,7 @@ import { proveInput, proveModel } from '../../src/io/model/model-folder.ts';
 import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { scoreOrThrow, suiteOf } from '../../src/io/thread/off-thread.ts';
 import { followLog, logTail } from '../../src/io/tool/follow-log.ts';
-import { startTool } from '../../src/io/tool/tool-process.ts';
+import { clearControl, startTool } from '../../src/io/tool/tool-process.ts';
 import type { Progress, Stage, StageContext } from '../../src/workers/stages/stage.ts';
 import { plainRendering } from './config-workspace.ts';
 
@@ -68,13 +68,14 @@ export interface Seen {
   readonly warnings: string[];
   readonly lines: string[];
   readonly progress: Progress[];
+  readonly resumed: number[];
   readonly removed: [StageName, readonly string[]][];
   readonly argv: (readonly string[])[];
 }
 
 /** A context that runs the real tools under the real wrapper in `dir`; the runner's own part (manifest, journal) is noted in `seen`. */
 export function realContext(run: Run, dir: string, folders: Partial<Record<StageName, string>> = {}) {
-  const seen: Seen = { inputs: {}, warnings: [], lines: [], progress: [], removed: [], argv: [] };
+  const seen: Seen = { inputs: {}, warnings: [], lines: [], progress: [], resumed: [], removed: [], argv: [] };
   const unused = (): never => {
     throw new Error('not used by the model stages');
   };
@@ -86,20 +87,24 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     },
     absolute: absolutePath,
     driver: (name) => join(repository, 'python', `${name}.py`),
-    async tool({ name, argv, env, onLine, cwd, fresh }) {
+    async tool({ name, argv, env, onLine, events, codes = [], cwd, fresh, again }) {
       seen.argv.push(argv);
       const owner = name === undefined ? dir : join(dir, name);
       if (fresh === true) await rm(owner, { recursive: true, force: true });
+      if (again === true) await clearControl(owner);
       const tool = await startTool({ dir: owner, argv, env: { ...toolEnv(run.env), ...env }, cwd: cwd ?? dir });
       try {
-        if (onLine) await followLog(tool.log, tool.ended, onLine);
+        const read = onLine === undefined ? [] : [followLog(tool.log, tool.ended, onLine)];
+        if (events !== undefined) read.push(followLog(join(owner, events.file), tool.ended, events.onLine));
+        await Promise.all(read);
       } catch (error) {
         await tool.stop();
         await tool.ended;
         throw error;
       }
       const { code } = await tool.ended;
-      if (code !== 0) throw diagnose(code ?? 137, await logTail(tool.log, 20));
+      if (code === 0 || (code !== null && codes.includes(code))) return code;
+      throw diagnose(code ?? 137, await logTail(tool.log, 20));
     },
     suite: (text, file) => suiteOf(Buffer.from(text), file),
     score: scoreOrThrow,
@@ -109,6 +114,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     warn: (text) => void seen.warnings.push(text),
     progress: (progress) => void seen.progress.push(progress),
     log: (line) => void seen.lines.push(line),
+    resumed: async (iteration) => void seen.resumed.push(iteration),
     write: (name, text) => writeFile(resolve(dir, name), text),
     append: (name, text) => appendFile(resolve(dir, name), text),
     list: (folder) => readdir(folder),

@@ -109,6 +109,7 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     baseline: null,
     checkpoint: 800,
     idle_adapter: null,
+    training: null,
     selection: null,
     cost: null,
     metrics: { val_loss: 0.21, train_loss: 0.1 },

@@ -51,7 +51,7 @@ describe('kill -9 of up with the real mlx_lm', () => {
     expect(row).to.include({ run: 'A-s0', status: 'done' });
 
     const journal = await chain.journal('A-s0');
-    const trained = journal.filter((line) => line.event === 'tool_started' && line.argv.includes('lora'));
+    const trained = journal.filter((line) => line.event === 'tool_started' && line.argv.join(' ').includes('train.py'));
     expect(trained.length).to.equal(1);
     expect(journal.filter(({ event }) => event === 'failed')).to.eql([]);
     const kept = await readFile(join(run(), '6-eval/answers.jsonl'), 'utf8');

@@ -8,6 +8,7 @@ import { isAmong, keptOutputs } from '../../core/run/outputs.ts';
 import type { Row } from '../../events/row.ts';
 import type { Manifest } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
+import { isCarried } from '../../events/stages/stage-row.ts';
 import { attemptFolder, type Made, type StageName, stageFolder, stageNames, stages } from '../../events/stages.ts';
 import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
 import { readManifest } from '../../io/artifacts/run-folder.ts';
@@ -73,14 +74,14 @@ export async function leftoversOf({ runStore, rows }: StoredRows, stored: Stored
   return found;
 }
 
-const logFiles: readonly string[] = ['log.txt', 'command.json'];
+const logFiles: readonly string[] = ['log.txt', 'command.json', files.progress];
 
 /** A failed attempt without its logs and what the next one resumes from: left if a crash came before the cleanup. */
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
   const kept = [...logFiles, ...carriedFiles(of.stage)];
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const names = entries
-    .filter((entry) => entry.isFile() && !kept.includes(entry.name))
+    .filter((entry) => entry.isFile() && !isCarried(kept, entry.name))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
   return filesIn(folder, `${of.run}: files of an unfinished attempt of ${of.stage} (its logs are kept)`, names);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readLogLine, trainPlan, trainProgress } from '../../core/mlx/mlx-log.ts';
+import { openCourse, trainPlan } from '../../core/mlx/train-progress.ts';
+import { trainingSteps } from '../../core/mlx/training.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
 import { answersLeft } from '../../core/slope.ts';
@@ -9,6 +10,7 @@ import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import { completeTrain, savedIterations } from '../../events/stages/train.ts';
 import type { StageName } from '../../events/stages.ts';
+import { readTraining } from '../../io/artifacts/training-files.ts';
 import { readText } from '../../io/disk/files.ts';
 import { promptsIn } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
@@ -49,14 +51,12 @@ async function measuring(dir: string): Promise<Progress | null> {
   return latest === null ? null : withEta(latest, join(dir, files.loss, 'command.json'));
 }
 
-function training(dir: string, run: Run): Promise<Progress | null> {
-  const advance = trainProgress(trainPlan(run));
-  return logged(dir, (line) => {
-    const event = readLogLine(line);
-    if (event === null) return null;
-    const { iteration, of, loss, eta_s } = advance(event);
-    return { iteration, of, loss, eta_s };
-  });
+async function training(dir: string, run: Run): Promise<Progress | null> {
+  const steps = trainingSteps(await readTraining(dir));
+  const course = openCourse(trainPlan(run));
+  for (const step of steps) course.take(step);
+  const { iteration, of, loss, eta_s, part } = course.progress();
+  return steps.length === 0 ? null : { iteration, of, loss, eta_s, ...(part === null ? {} : { part }) };
 }
 
 /** What the last line of a tool's log says of its progress. */

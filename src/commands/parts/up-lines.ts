@@ -1,6 +1,4 @@
 import { duration } from '../../core/format.ts';
-import { isStage } from '../../events/stages.ts';
-import { keptFor } from '../../workers/attempt/carry-over.ts';
 import type { Live, Notice, Runtime } from '../../workers/runtime/runtime.ts';
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
@@ -27,6 +25,7 @@ export function noticeLine(notice: Notice): string {
       return `${clock()} ${name}: ${notice.stage} done in ${duration(notice.seconds)}`;
     case 'failed':
       return `${clock()} ${name}: ${notice.stage} ${failureText(notice)}`;
+    case 'note':
     case 'waits':
       return `${clock()} ${name}: ${notice.stage} ${notice.text}`;
     case 'row':
@@ -34,14 +33,12 @@ export function noticeLine(notice: Notice): string {
   }
 }
 
-function failureText({ stage, code, retryAt, message }: Extract<Notice, { kind: 'failed' }>): string {
-  if (code === 'STOPPED')
-    return `stopped; ${handsOn(stage) ? 'resumes from its answers' : 'starts from scratch'} at the next up`;
+function failureText({ resumesFrom, code, retryAt, message }: Extract<Notice, { kind: 'failed' }>): string {
+  const next = resumesFrom === null ? 'starts from scratch' : `resumes from its ${resumesFrom}`;
+  if (code === 'STOPPED') return `stopped; ${next} at the next up`;
   if (retryAt === null) return `failed, not retried. ${message}`;
   return `failed, tried again in ${duration(Math.max(0, (retryAt - Date.now()) / 1000))}. ${message}`;
 }
-
-const handsOn = (stage: string): boolean => isStage(stage) && keptFor(stage, 'STOPPED').length > 0;
 
 /** The changing lines of a terminal: one for each busy run. */
 export function liveLines({ busyRuns, runStore }: Runtime, now: number): string[] {

@@ -1,6 +1,6 @@
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
-import { count, none, percent, plural, sizeText, time } from '../format.ts';
+import { count, duration, none, percent, plural, sizeText, time } from '../format.ts';
 import { asText, code, table } from './markdown.ts';
 
 type Custody = Row['custody'];
@@ -33,6 +33,22 @@ function adapterLine({ adapter, iteration, resume }: Custody): string[] {
   return [`adapter${iteration === null ? '' : ` of iteration ${iteration}`}: ${code(adapter)}${from}`];
 }
 
+/** What happened in the training besides its losses. */
+function trainingLine({ training, seconds }: Row): string[] {
+  if (training === null) return [];
+  const { resumed, stopped, fallback, trainable, peak_memory_gb: peak } = training;
+  const share = trainable?.share === null || trainable === null ? '' : ` (${(100 * trainable.share).toFixed(3)} %)`;
+  const parts = [
+    ...(seconds.train === undefined ? [] : [duration(seconds.train)]),
+    ...(trainable === null ? [] : [`${count(trainable.parameters)} trainable parameters${share}`]),
+    ...(peak === null ? [] : [`peak memory ${peak.toFixed(1)} GB`]),
+    ...(resumed.length === 0 ? [] : [`resumed after iteration ${resumed.join(', ')}`]),
+    ...(stopped === null ? [] : [`stopped early at iteration ${stopped.iteration}: ${asText(stopped.why)}`]),
+    ...(fallback === null ? [] : ['by plain `mlx_lm lora`, without saved states']),
+  ];
+  return parts.length === 0 ? [] : [`training: ${parts.join(', ')}`];
+}
+
 /** What was verified about the server that answered, and the log that shows it. */
 function serverLine({ run, phase, custody: { server } }: Row): string {
   if (server === null) return 'server: not verified';
@@ -59,6 +75,7 @@ function section(row: Row): string {
     `${row.status}, ended ${time(row.ended)}${row.seed === null ? '' : `, seed ${row.seed}`}`,
     ...(row.model === null ? [] : [`base model (as given in the config): ${asText(row.model)}`]),
     ...contents.flatMap(([name, hash]) => (hash === null ? [] : [`${name}: ${code(hash)}`])),
+    ...trainingLine(row),
     ...adapterLine(custody),
     serverLine(row),
     ...(tools.length === 0 ? [] : [`versions: ${tools.join(', ')}`]),

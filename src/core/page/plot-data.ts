@@ -3,7 +3,7 @@ import type { JournalLine } from '../../events/run.ts';
 import { type Mode, modes } from '../../events/score.ts';
 import type { StageName } from '../../events/stages.ts';
 import { figure, type Summary } from '../compare/summary.ts';
-import { plainLines, readLogLine } from '../mlx/mlx-log.ts';
+import { openCourse, type TrainStep } from '../mlx/train-progress.ts';
 import { meanTable } from '../run/figures.ts';
 
 /** A phase or variant with the overall scores of its done runs, percent. No interval below two runs. */
@@ -86,15 +86,16 @@ export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
     return counts !== null && modes.some((mode) => counts[mode] > 0) ? [{ run, overall: figure(row), counts }] : [];
   });
 
-/** The losses in a training log, and the checkpoint scores where `select` measured them. */
-export function trainingCurve(row: Row, log: string): TrainingCurve {
-  const events = plainLines(log).flatMap((line) => readLogLine(line) ?? []);
+/** The losses of a training, and the checkpoint scores where `select` measured them. */
+export function trainingCurve(row: Row, steps: readonly TrainStep[]): TrainingCurve {
+  const course = openCourse({ iters: null, steps_per_eval: null });
+  for (const step of steps) course.take(step);
   const at = (iteration: number, value: number | null): AtIteration[] =>
     value !== null && Number.isFinite(value) ? [{ iteration, value }] : [];
   return {
     run: row.run,
-    train: events.flatMap((event) => (event.kind === 'train' ? at(event.iteration, event.train_loss) : [])),
-    val: events.flatMap((event) => (event.kind === 'val' ? at(event.iteration, event.val_loss) : [])),
+    train: course.train().flatMap(({ iteration, value }) => at(iteration, value)),
+    val: course.val().flatMap(({ iteration, value }) => at(iteration, value)),
     scores: (row.selection?.candidates ?? []).flatMap(({ iteration, overall }) => at(iteration, overall)),
   };
 }

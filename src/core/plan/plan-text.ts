@@ -126,7 +126,7 @@ const selectItems = ({ by, suite, prompts }: RunDraft['settings']['select']): st
     : [`by ${by}: measures each checkpoint on all validation examples`];
 
 function stageLines(run: PlannedRun): string[] {
-  return run.stages.flatMap(({ stage, files, commands }) => {
+  return run.stages.flatMap(({ stage, files, commands, plain }) => {
     const disk = run.disk?.stages.find((one) => one.stage === stage);
     const time = run.times.stages?.[stage];
     const facts = [
@@ -137,6 +137,7 @@ function stageLines(run: PlannedRun): string[] {
     return [
       `    ${stageFolder(stage).padEnd(11)} ${facts.join(', ')}`.trimEnd(),
       ...commands.map((argv) => `      $ ${shellLine(argv)}`),
+      ...(plain === null ? [] : [`      the same without phasebox: ${shellLine(plain)}`]),
       ...files.flatMap(({ name, text }) => [
         `      with ${name}:`,
         ...text

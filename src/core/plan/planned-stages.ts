@@ -20,6 +20,8 @@ export interface StageCommands {
   readonly folder: string;
   readonly files: readonly { readonly name: string; readonly text: string }[];
   readonly commands: readonly (readonly string[])[];
+  /** A command of mlx_lm alone with the same result as the last one. Null if there is none. */
+  readonly plain: readonly string[] | null;
 }
 
 /** Each part of a run by the folder that it is in or will be in. */
@@ -67,6 +69,7 @@ export function stageCommands(run: CommandRun, tools: PlannedTools): StageComman
       folder: join(tools.run(run.run), stageFolder(stage)),
       files: steps.flatMap((step) => (step.does === 'write' ? [{ name: step.name, text: step.text }] : [])),
       commands: argvs.filter((argv, nth) => !isAgain(argv, nth)),
+      plain: steps.flatMap((step) => (step.does === 'run' ? [step.plain ?? null] : [])).at(-1) ?? null,
     };
   });
 }

@@ -43,6 +43,7 @@ export function makeRow(input: RowInput): Row {
     cost: made(input, 'eval')?.cost ?? null,
     idle_adapter: isIdle(made(input, 'eval')),
     metrics: { val_loss: made(input, 'train')?.val_loss ?? null, train_loss: made(input, 'train')?.train_loss ?? null },
+    training: made(input, 'train')?.training ?? null,
     started: input.state.journal.find((line) => line.event === 'started')?.at ?? null,
     ended: input.ended,
     seconds: secondsOf(input),

@@ -133,7 +133,7 @@ export const evaluation = {
     /** The adapter adds zero to every layer. Null if the run has no adapter. Old manifests lack it. */
     idle_adapter: z.boolean().nullable().optional(),
   }),
-  carries: { moved: ['asked.json', 'answers.jsonl'], files: ['asked.json', 'answers.jsonl'] },
+  carries: { called: 'answers', moved: ['asked.json', 'answers.jsonl'], files: ['asked.json', 'answers.jsonl'] },
   wanted: () => true,
   resolve: (settings: EvalSettings, absolute: Absolute) => ({ ...settings, suite: absolute(settings.suite) }),
   bytes: () => answerBytes,

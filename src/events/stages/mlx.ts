@@ -8,6 +8,12 @@ export const files = {
   weights: 'adapters.safetensors',
   adapterConfig: 'adapter_config.json',
   profile: 'profile.json',
+  /** What the training driver reports, one JSON line each: events/training.ts. */
+  progress: 'progress.jsonl',
+  /** What a training needs to continue exactly: python/train_state.py. They are removed when it is finished. */
+  states: 'states',
+  /** Its existence asks the training to save a state and to end. */
+  pause: 'pause',
   model: 'model',
   prepared: 'chosen-adapter',
   candidates: 'candidates',

@@ -109,7 +109,11 @@ export const select = {
   }),
   branches: true,
   makesModel: true,
-  carries: { moved: ['asked.json', 'candidates'], files: ['asked.json', 'base.json', 'answers.jsonl', 'losses.jsonl'] },
+  carries: {
+    called: 'answers',
+    moved: ['asked.json', 'candidates'],
+    files: ['asked.json', 'base.json', 'answers.jsonl', 'losses.jsonl'],
+  },
   wanted: ({ select: { by } }: { readonly select: SelectSettings }) => by !== 'last',
   resolve: (settings: SelectSettings, absolute: Absolute): SelectSettings =>
     settings.suite === undefined ? settings : { ...settings, suite: absolute(settings.suite) },

@@ -3,11 +3,23 @@ import type { Driver } from '../drivers.ts';
 
 /** What a failed attempt passes to the next one, apart from its logs. Everything else is made again. */
 export interface Carried {
+  /** What it is, after `resumes from its`. */
+  readonly called: string;
   /** Files and folders. The last has the results. Those before it say what it was made from, so they move first. */
   readonly moved: readonly string[];
-  /** Names of the files in them, at any depth. */
+  /** Names of the files in them, at any depth. A `*` stands for any text. */
   readonly files: readonly string[];
+  /** Codes of failures (core/errors.ts) after which nothing of it can be used, in addition to those of every stage. */
+  readonly spoiledBy?: readonly string[];
 }
+
+/** Whether a name is one of `files`. */
+export const isCarried = (files: readonly string[], name: string): boolean =>
+  files.some((pattern) => {
+    const [start = '', end] = pattern.split('*');
+    if (end === undefined) return name === pattern;
+    return name.length >= start.length + end.length && name.startsWith(start) && name.endsWith(end);
+  });
 
 /** The absolute path of a path as a person wrote it. */
 export type Absolute = (path: string) => string;
@@ -56,6 +68,8 @@ export interface RunCommand {
   readonly loadsModel?: boolean;
   /** The user's own program: it may be silent for as long as it takes. */
   readonly ofUser?: boolean;
+  /** A command of mlx_lm alone that gives the same result, for `plan`. */
+  readonly plain?: readonly string[];
 }
 
 /** One step of a stage, in its folder. `plan` prints it, and the worker runs it. */
@@ -130,7 +144,7 @@ export interface StageRow {
   resolve(settings: never, absolute: Absolute): unknown;
   /** The most bytes that it writes into its folder, at its end: reserved before it starts. */
   bytes(run: never, sizes: Sizes): number;
-  /** Bytes of earlier stages that it deletes. */
+  /** Bytes that it deletes at its end, of its own and of earlier stages. */
   frees(run: never, sizes: Sizes): number;
   /** What it does, step by step. */
   commands(run: never, at: Places): Command[];

@@ -2,8 +2,18 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { dataProfile } from '../data-report.ts';
 import { inside, path } from '../paths.ts';
+import { trainingFacts } from '../training.ts';
 import { files, remoteCode, rowKeys } from './mlx.ts';
-import { type Absolute, type Command, logBytes, type Pace, type Places, type Sizes, usual } from './stage-row.ts';
+import {
+  type Absolute,
+  type Command,
+  logBytes,
+  type Pace,
+  type Places,
+  type RunCommand,
+  type Sizes,
+  usual,
+} from './stage-row.ts';
 
 /**
  * The train settings with which phasebox calculates. Each value in `catch` is the default of mlx_lm 0.30.7 to 0.32.2,
@@ -91,15 +101,24 @@ export function trainYaml(settings: TrainSettings, ours: { model: string; data: 
   return stringify({ ...own, ...Object.fromEntries(rest) }, { version: '1.1', lineWidth: 0 });
 }
 
-/** `mlx_lm lora`, in the folder with train.yaml. */
-export function trainArgv(python: string, settings: TrainSettings): string[] {
+/** The training in the folder with train.yaml: python/train.py, which resumes from its states. */
+export function trainCommand(
+  settings: TrainSettings,
+  { python, driver }: Pick<Places, 'python' | 'driver'>,
+): RunCommand {
   const { clear_cache_threshold: threshold } = settings;
   const flags = [
     ...(threshold === undefined || threshold === null ? [] : ['--clear-cache-threshold', String(threshold)]),
     ...remoteCode(settings),
   ];
-  return [python, '-m', 'mlx_lm', 'lora', '-c', files.trainConfig, ...flags];
+  const config = ['-c', files.trainConfig];
+  const own = ['--state-dir', files.states, '--resume', files.states, '--pause-file', files.pause];
+  const argv = [python, driver('train'), ...config, ...own, '--progress', files.progress, ...flags];
+  return { does: 'run', argv, loadsModel: true, plain: [python, '-m', 'mlx_lm', 'lora', ...config, ...flags] };
 }
+
+/** The newest state, the one before it, and one that is being written, each with the weights and two moments. */
+const stateAdapters = 3 * 3;
 
 export interface CheckCall {
   readonly model: string;
@@ -141,7 +160,7 @@ interface Training extends Trained<TrainSettings> {
   readonly min_rows: Readonly<Record<string, number>>;
 }
 
-/** Learns an adapter with `mlx_lm lora`. */
+/** Learns an adapter with mlx_lm's LoRA training. */
 export const train = {
   ...usual,
   place: 1,
@@ -161,15 +180,24 @@ export const train = {
     profile: dataProfile.nullable(),
     /** Started with the weights of `resume_adapter_file`, without the optimizer state, at iteration 1. */
     warm_restart: z.boolean(),
+    /** Manifests of 0.1.0 lack it. Null if the training driver wrote nothing. */
+    training: trainingFacts.nullable().optional(),
   }),
   branches: true,
   makesModel: true,
+  carries: {
+    called: 'last saved state',
+    moved: [files.adapter, files.progress, files.states],
+    files: ['*_adapters.safetensors', 'state-*.safetensors', files.progress],
+    spoiledBy: ['NAN_LOSS', 'OUTPUT_DAMAGED', 'BAD_DATA', 'BAD_MODEL', 'MISSING_INPUT', 'INPUT_CHANGED'],
+  },
   wanted: () => true,
   resolve(settings: TrainSettings, absolute: Absolute): TrainSettings {
     const file = settings.resume_adapter_file;
     return file === undefined ? settings : { ...settings, resume_adapter_file: absolute(file) };
   },
-  bytes: (_run: unknown, { adapter, checkpoints }: Sizes) => adapter * (1 + checkpoints) + logBytes,
+  bytes: (_run: unknown, { adapter, checkpoints }: Sizes) => adapter * (1 + checkpoints + stateAdapters) + logBytes,
+  frees: (_run: unknown, { adapter }: Sizes) => adapter * stateAdapters,
   seconds(run: Trained<TrainSettings>, { load, iteration, validation, validRows }: Pace): number {
     const settings = completeTrain(run);
     if (settings === null) return 0;
@@ -192,7 +220,7 @@ export const train = {
       ...preflight.map((argv, index): Command => ({ does: 'run', name: `preflight-${index + 1}`, argv, ofUser: true })),
       { does: 'run', name: 'check', argv: checkArgv(at.python, at.driver('check_data'), check) },
       { does: 'write', name: files.trainConfig, text: trainYaml(settings, { ...call, seed }) },
-      { does: 'run', argv: trainArgv(at.python, settings), loadsModel: true },
+      trainCommand(settings, at),
     ];
   },
 };

@@ -4,6 +4,7 @@ import { basename, dirname, join, relative, sep } from 'node:path';
 import { DamagedFile, messageOf } from '../../core/errors.ts';
 import { keptOutputs } from '../../core/run/outputs.ts';
 import { type Manifest, manifest, type OutputFile } from '../../events/run.ts';
+import { files } from '../../events/stages/mlx.ts';
 import { hasCode, ifAbsent, sync, useFile } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { fileInside } from '../disk/inside.ts';
@@ -85,7 +86,7 @@ async function syncTree(dir: string, fs: CommitFs): Promise<void> {
 /** Not outputs: they record how a tool ran, and grow or disappear at the commit. */
 const notOutputs: ReadonlySet<string> = new Set([
   ...controlFiles,
-  ...['command.json', 'log.txt', 'manifest.json', draftName],
+  ...['command.json', 'log.txt', files.progress, 'manifest.json', draftName],
 ]);
 
 /** All outputs of an attempt folder, hashed in parallel (one processor per shard). Paths are relative, with `/`. */

@@ -1,11 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isCarried } from '../../events/stages/stage-row.ts';
 import { ifAbsent, isOddFile } from './files.ts';
 
 /** Names with what belongs below them, at any depth. Below all other names there are files and folders. */
 export interface Expected {
   readonly fifos: readonly string[];
-  /** Names that must be files. */
+  /** Names that must be files. A `*` stands for any text. */
   readonly files?: readonly string[];
 }
 
@@ -14,7 +15,7 @@ export async function oddEntry(folder: string, expected: Expected): Promise<stri
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
-      const below = expected.files?.includes(entry.name) === true ? path : await oddEntry(path, expected);
+      const below = isCarried(expected.files ?? [], entry.name) ? path : await oddEntry(path, expected);
       if (below !== null) return below;
     } else if (entry.isSymbolicLink()) {
       if (await isLoop(path)) return path;

@@ -1,6 +1,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Summary } from '../../core/compare/summary.ts';
+import { trainingSteps } from '../../core/mlx/training.ts';
 import { lastNight } from '../../core/page/plot-course.ts';
 import {
   categoryData,
@@ -15,6 +16,7 @@ import { mostShown } from '../../core/page/shown.ts';
 import type { Row } from '../../events/row.ts';
 import { stageFolder } from '../../events/stages.ts';
 import { readJournal } from '../artifacts/run-folder.ts';
+import { readTraining } from '../artifacts/training-files.ts';
 import { readText, writeWhole } from '../disk/files.ts';
 import { inParallel } from '../disk/in-parallel.ts';
 import { removeInside } from '../disk/inside.ts';
@@ -76,8 +78,8 @@ const folderOf = (artifacts: string, { phase, run }: Row): string => join(artifa
 async function curvesOf(artifacts: string, rows: readonly Row[]): Promise<TrainingCurve[]> {
   const curves: TrainingCurve[] = [];
   for (const row of rows.filter(({ seconds }) => seconds.train !== undefined).slice(-mostShown)) {
-    const log = await readText(join(folderOf(artifacts, row), stageFolder('train'), 'log.txt')).catch(ifDamaged(null));
-    if (log !== null) curves.push(trainingCurve(row, log));
+    const steps = trainingSteps(await readTraining(join(folderOf(artifacts, row), stageFolder('train'))));
+    if (steps.length > 0) curves.push(trainingCurve(row, steps));
   }
   return curves;
 }

@@ -1,8 +1,9 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../core/errors.ts';
+import type { Carried } from '../../events/stages/stage-row.ts';
 import { attemptFolder, type StageName, stageFolder, stages } from '../../events/stages.ts';
-import { ifAbsent } from '../../io/disk/files.ts';
+import { ifAbsent, listNames } from '../../io/disk/files.ts';
 import { oddEntry } from '../../io/disk/odd-entry.ts';
 import { ownFifos } from '../../io/tool/tool-process.ts';
 
@@ -12,16 +13,26 @@ const poison: ReadonlySet<ErrorCode> = new Set(['WRONG_SERVER', 'CALL_SWALLOWED'
 /** False if the answers of a failed attempt may be wrong. */
 export const answersHold = (code: ErrorCode): boolean => !poison.has(code);
 
+const carriedBy = (stage: StageName): Carried | null => stages[stage].carries;
+
 /** Names of all files that a failed attempt of the stage may pass to the next one. */
-export const carriedFiles = (stage: StageName): readonly string[] => stages[stage].carries?.files ?? [];
+export const carriedFiles = (stage: StageName): readonly string[] => carriedBy(stage)?.files ?? [];
 
 /** Names (in the attempt's folder) that stay after an attempt of this stage has failed with `code`. */
 export const keptFor = (stage: StageName, code: ErrorCode): readonly string[] =>
-  answersHold(code) ? carriedFiles(stage) : [];
+  answersHold(code) && carriedBy(stage)?.spoiledBy?.includes(code) !== true ? carriedFiles(stage) : [];
+
+/** What the next attempt resumes from after a failure with `code`, after `resumes from its`. Null if there is nothing. */
+export async function keptWork(dir: string, stage: StageName, code: ErrorCode): Promise<string | null> {
+  const carries = carriedBy(stage);
+  const main = carries?.moved.at(-1);
+  if (carries === null || main === undefined || keptFor(stage, code).length === 0) return null;
+  return (await listNames(dir)).includes(main) ? carries.called : null;
+}
 
 /** Moves what the latest intact attempt left to a new one's folder. Returns its number. Twice is harmless. */
 export async function carryOver(run: string, stage: StageName, attempt: number): Promise<number | null> {
-  const names = stages[stage].carries?.moved ?? [];
+  const names = carriedBy(stage)?.moved ?? [];
   const main = names.at(-1);
   if (main === undefined) return null;
   const target = join(run, attemptFolder(stage, attempt));

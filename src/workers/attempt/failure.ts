@@ -4,6 +4,8 @@ import { StageError } from '../../core/errors.ts';
 import { attemptDue, failuresOf } from '../../core/run/due.ts';
 import { retryPause } from '../../core/run/retry.ts';
 import { secretValues, textWithoutSecrets } from '../../core/secrets.ts';
+import { files } from '../../events/stages/mlx.ts';
+import { isCarried } from '../../events/stages/stage-row.ts';
 import { attemptFolder } from '../../events/stages.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { ifAbsent } from '../../io/disk/files.ts';
@@ -14,7 +16,7 @@ import { endTools } from '../../io/tool/tool-folders.ts';
 import { controlFiles } from '../../io/tool/tool-process.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { type Attempt, workedSoFar } from './attempt.ts';
-import { keptFor } from './carry-over.ts';
+import { keptFor, keptWork } from './carry-over.ts';
 import { tailLines } from './run-tool.ts';
 
 /** A failure that is in the journal. It makes the job fail on the dashboard. */
@@ -54,7 +56,8 @@ export async function recordFailure(
   if (error.code === 'CANCELLED') owner.log.info(where, error.message);
   else {
     owner.log.error({ ...where, err: error }, error.message);
-    owner.notice({ kind: 'failed', stored, stage: event.stage, code, message, retryAt });
+    const resumesFrom = await keptWork(dir, stage, code);
+    owner.notice({ kind: 'failed', stored, stage, code, message, retryAt, resumesFrom });
   }
   await keepOnly(dir, kept);
   const shown = new JournaledFailure(`${error.code}: ${error.message}`, { cause: error });
@@ -67,7 +70,7 @@ function shownError(error: StageError, hidden: readonly string[]): StageError {
   return detail === error.detail ? error : new StageError(error.code, detail);
 }
 
-const logFiles: readonly string[] = ['log.txt', 'command.json'];
+const logFiles: readonly string[] = ['log.txt', 'command.json', files.progress];
 
 /** A failed attempt frees its space at once. The records of its tools stay readable. */
 async function keepOnly(folder: string, names: readonly string[]): Promise<void> {
@@ -75,7 +78,7 @@ async function keepOnly(folder: string, names: readonly string[]): Promise<void>
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(ifAbsent([]))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) await keepOnly(path, names);
-    else if (!names.includes(entry.name)) await removeInside(folder, entry.name);
+    else if (!isCarried(names, entry.name)) await removeInside(folder, entry.name);
   }
 }
 

@@ -5,7 +5,7 @@ import { stageBytes } from '../../core/mlx/estimate.ts';
 import { hasBegun } from '../../core/run/control.ts';
 import { diskWait } from '../../core/run/due.ts';
 import { hasCode } from '../../io/disk/files.ts';
-import { freeBytes } from '../../io/host/disk-usage.ts';
+import { folderBytes, freeBytes } from '../../io/host/disk-usage.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
 import { pause } from '../../io/tool/settled.ts';
 import { now, type Runtime } from '../runtime/runtime.ts';
@@ -27,7 +27,10 @@ export async function reserve(runtime: Runtime, attempt: Attempt, base: FoundMod
   const bytes = shape === null ? null : stageBytes(shape, run, event.stage);
   // Resumed: what its tool has written since is no longer free.
   if (hasBegun({ journal: await runtime.runStore.journal(stored) }, event)) return bytes;
-  const wanting = (): Promise<string | null> => shortage(runtime, event.stage, bytes);
+  // What an earlier attempt left is on the disk already.
+  const there = await folderBytes(attempt.dir);
+  const open = bytes === null ? null : Math.max(0, bytes - there);
+  const wanting = (): Promise<string | null> => shortage(runtime, event.stage, open);
   if ((await wanting()) !== null)
     await waiting(runtime, attempt, (tell) => untilFree(runtime, attempt, { wanting, tell }));
   const { stage, attempt: nth } = event;

@@ -81,7 +81,7 @@ const proofs: Proofs = {
 };
 
 function reportsOf(runtime: Runtime, attempt: Attempt): Reports {
-  const { event, board, notes } = attempt;
+  const { stored, event, board, notes } = attempt;
   return {
     input(name, sha256) {
       notes.inputs[name] = sha256;
@@ -93,5 +93,20 @@ function reportsOf(runtime: Runtime, attempt: Attempt): Reports {
       board.progress(progress);
     },
     log: (line) => board.log(line),
+    async resumed(iteration, at) {
+      const time = new Date(at * 1000).toISOString();
+      const line = {
+        event: 'training_resumed',
+        at: time,
+        stage: event.stage,
+        attempt: event.attempt,
+        iteration,
+      } as const;
+      // The events of the training are read again by each `up`, and by the attempts after this one.
+      const known = await runtime.runStore.journal(stored);
+      if (known.some((one) => one.event === line.event && one.at === time)) return;
+      await runtime.runStore.append(stored, line);
+      runtime.notice({ kind: 'note', stored, stage: event.stage, text: `resumes after iteration ${iteration}` });
+    },
   };
 }

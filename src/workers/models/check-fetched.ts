@@ -117,7 +117,7 @@ export async function giveUp(runtime: Runtime, stored: StoredRun, { error, tail 
   const { code, message } = error;
   const line = { at: now(), stage, attempt, code, message, log: [...tail], seconds: 0, retry_at: null };
   await runtime.runStore.append(stored, { event: 'failed', ...line });
-  runtime.notice({ kind: 'failed', stored, stage, code, message, retryAt: null });
+  runtime.notice({ kind: 'failed', stored, stage, code, message, retryAt: null, resumesFrom: null });
   await emitDue(runtime, stored);
 }
 

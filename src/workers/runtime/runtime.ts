@@ -89,7 +89,11 @@ export type Notice =
       readonly code: ErrorCode;
       readonly message: string;
       readonly retryAt: number | null;
+      /** What the next attempt resumes from. Null if it starts from scratch. */
+      readonly resumesFrom: string | null;
     }
+  /** Something about a running stage that a person wants to know. */
+  | { readonly kind: 'note'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
   | { readonly kind: 'page'; readonly text: string }

@@ -44,6 +44,12 @@ export interface Tool extends Omit<RunCommand, 'does'> {
   readonly fresh?: boolean;
   /** Called for each line of the log, also split at \r. If it throws, the tool is stopped and the attempt fails. */
   readonly onLine?: (line: string) => void;
+  /** A file next to the log to which the tool appends lines, which are read in the same way. */
+  readonly events?: { readonly file: string; readonly onLine: (line: string) => void };
+  /** Exit codes besides 0 that are results and not failures. */
+  readonly codes?: readonly number[];
+  /** Starts once more in the folder of a call that has ended, whose files stay. */
+  readonly again?: boolean;
 }
 
 /** A model server of our own that was verified to be the process we started. */
@@ -72,8 +78,8 @@ export interface Tools {
   readonly versions: Readonly<Record<string, string>>;
   /** Absolute path of one of phasebox's own drivers around mlx_lm. */
   driver(name: Driver): string;
-  /** Runs a tool to its end. A non-zero exit throws the StageError that its log shows. */
-  tool(tool: Tool): Promise<void>;
+  /** Runs a tool to its end, and returns its exit code. One that is not expected throws the StageError that its log shows. */
+  tool(tool: Tool): Promise<number>;
   serve(options: ServeOptions): Promise<ModelServer>;
   /** Renders prompts with chat templates, for the date of the run's phase as in `serve`. Never throws. */
   render(jobs: readonly RenderJob[]): Promise<readonly Rendered[]>;
@@ -119,6 +125,8 @@ export interface Reports {
   /** A warning for the log, the manifest and the row. */
   warn(text: string): void;
   progress(progress: Progress): void;
+  /** Notes where a training resumed, once for each `at` (seconds since 1970). */
+  resumed(iteration: number, at: number): Promise<void>;
   /** A line for the job's log on the dashboard. */
   log(line: string): void;
 }
@@ -180,7 +188,8 @@ export async function runCommand(
   switch (command.does) {
     case 'run': {
       const { does: _does, ...tool } = command;
-      return context.tool({ ...tool, ...more });
+      await context.tool({ ...tool, ...more });
+      return;
     }
     case 'link':
       return context.link(command.target, command.name);

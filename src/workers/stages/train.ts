@@ -2,19 +2,14 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
-import {
-  isProgressBar,
-  readLogLine,
-  refuseNanLoss,
-  type TrainProgress,
-  trainPlan,
-  trainProgress,
-} from '../../core/mlx/mlx-log.ts';
+import type { TrainProgress } from '../../core/mlx/train-progress.ts';
+import { factsOf } from '../../core/mlx/training.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport, type DataProfile } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import { type Made, stages } from '../../events/stages.ts';
+import { learn } from './learn.ts';
 import { placesIn } from './served-model.ts';
 import { readOutput, runCommand, type Stage, type StageContext } from './stage.ts';
 
@@ -42,27 +37,6 @@ async function checkData(context: StageContext, command: Command): Promise<DataP
   return profile;
 }
 
-/** Runs the training and reads its log meanwhile. Returns the last values in the log. */
-async function learn(context: StageContext, command: Command): Promise<TrainProgress | null> {
-  const advance = trainProgress(trainPlan(context.run));
-  let last: TrainProgress | null = null;
-  const onLine = (line: string): void => {
-    const event = readLogLine(line);
-    if (event === null) {
-      // mlx_lm warns for every batch with a long row, and the data check has counted those.
-      if (!isProgressBar(line) && !line.startsWith('[WARNING] Some sequences')) context.log(line);
-      return;
-    }
-    context.log(line.trim());
-    refuseNanLoss(event);
-    last = advance(event);
-    const { iteration, of, loss, eta_s } = last;
-    context.progress({ iteration, of, loss, eta_s });
-  };
-  await runCommand(command, context, { onLine });
-  return last;
-}
-
 const readAdapterConfig = (context: StageContext): Promise<z.infer<typeof adapterConfig>> =>
   readOutput(context, join(context.dir, files.adapter, files.adapterConfig), adapterConfig);
 
@@ -77,7 +51,7 @@ async function checkpoints(context: StageContext, iters: number): Promise<Made<'
   return complete ? numbered : [...numbered, { iteration: iters, file: join(files.adapter, files.weights) }];
 }
 
-/** Data check, then `mlx_lm lora`. Leaves `adapter/` with the final weights and every checkpoint. */
+/** Data check, then the training. Leaves `adapter/` with the final weights and every checkpoint. */
 export const stage: Stage<'train', never> = {
   name: 'train',
   needs: [],
@@ -102,6 +76,7 @@ export const stage: Stage<'train', never> = {
     }
     const used = await readAdapterConfig(context);
     const { iters } = used;
+    const training = factsOf(await context.read(join(context.dir, files.progress)));
     const changed = changedDefaults(run, used);
     if (changed !== null) context.warn(changed);
     if (await context.addsNothing(join(context.dir, files.adapter, files.weights))) context.warn(idleAdapter);
@@ -113,6 +88,7 @@ export const stage: Stage<'train', never> = {
       val_loss: last?.val_loss ?? null,
       profile,
       warm_restart: resumed !== undefined,
+      training,
     };
   },
   async verify(made, context) {
@@ -129,5 +105,7 @@ export const stage: Stage<'train', never> = {
       const problem = `${files.weights} does not have the weights of ${last.file}, the last one saved`;
       throw new StageError('OUTPUT_DAMAGED', problem);
     }
+    // Not before the outputs are whole: until then, the next attempt may need them.
+    await context.remove(files.states);
   },
 };

@@ -1,17 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { type LogEvent, plainLines, readLogLine } from '../../../src/core/mlx/mlx-log.ts';
 import {
-  type LogEvent,
-  plainLines,
-  readLogLine,
+  openCourse,
   type TrainPlan,
-  trainProgress,
-} from '../../../src/core/mlx/mlx-log.ts';
+  type TrainProgress,
+  type TrainStep,
+} from '../../../src/core/mlx/train-progress.ts';
 
 /** A report after `tokens` in all, at 100 tokens a second unless given. */
 const report = (iteration: number, tokens: number, tokens_per_s = 100): LogEvent => ({
   ...{ kind: 'train', iteration, train_loss: 1, tokens, tokens_per_s },
 });
+const trainProgress = (of: TrainPlan): ((step: TrainStep) => TrainProgress) => openCourse(of).take;
 const plan = (iters: number | null, steps_per_eval: number | null = null): TrainPlan => ({ iters, steps_per_eval });
 
 describe('core/mlx-log, progress of a training', () => {

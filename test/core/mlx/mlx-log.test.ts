@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { isProgressBar, type LogEvent, plainLines, readLogLine, refuseNanLoss } from '../../../src/core/mlx/mlx-log.ts';
+import { isProgressBar, type LogEvent, plainLines, readLogLine } from '../../../src/core/mlx/mlx-log.ts';
+import { refuseNanLoss } from '../../../src/core/mlx/train-progress.ts';
 
 const log = (name: string): Promise<string> =>
   readFile(new URL(`../../fixtures/logs/${name}.log`, import.meta.url), 'utf8');

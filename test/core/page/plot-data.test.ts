@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import type { TrainStep } from '../../../src/core/mlx/train-progress.ts';
+import { trainingSteps } from '../../../src/core/mlx/training.ts';
 import { lastNight } from '../../../src/core/page/plot-course.ts';
 import { modeData, stageSpans, trainingCurve } from '../../../src/core/page/plot-data.ts';
 import { makeRow, modeCounts } from '../../helpers/rows.ts';
 
+const logSteps = async (name: string): Promise<TrainStep[]> =>
+  trainingSteps({ progress: null, log: await readFile(`test/fixtures/logs/${name}.log`, 'utf8') });
+
 describe('the data of the plots', () => {
   it('has the losses of both log formats of mlx_lm', async () => {
     for (const version of ['0.30.7', '0.32.2']) {
-      const curve = trainingCurve(makeRow(), await readFile(`test/fixtures/logs/lora-${version}.log`, 'utf8'));
+      const curve = trainingCurve(makeRow(), await logSteps(`lora-${version}`));
       expect(
         curve.train.map(({ iteration }) => iteration),
         version,
@@ -18,7 +23,7 @@ describe('the data of the plots', () => {
   });
 
   it('leaves out a loss that is no number', async () => {
-    const { train } = trainingCurve(makeRow(), await readFile('test/fixtures/logs/nan-0.30.7.log', 'utf8'));
+    const { train } = trainingCurve(makeRow(), await logSteps('nan-0.30.7'));
     expect(train.every(({ value }) => Number.isFinite(value))).to.equal(true);
   });
 
@@ -28,7 +33,7 @@ describe('the data of the plots', () => {
       { iteration: 400, overall: null, strict: null, val_loss: 0.2 },
     ];
     const selection = { by: 'suite' as const, suite_sha256: null, same_suite: false, candidates, optimism: null };
-    expect(trainingCurve(makeRow({ selection }), '').scores).to.eql([{ iteration: 200, value: 40 }]);
+    expect(trainingCurve(makeRow({ selection }), []).scores).to.eql([{ iteration: 200, value: 40 }]);
   });
 
   it('has every attempt of a stage with its time', () => {

@@ -152,6 +152,7 @@ describe('makeRow', () => {
       selection: null,
       cost: null,
       idle_adapter: null,
+      training: null,
       metrics: { val_loss: 0.21, train_loss: 0.1 },
       verdict: null,
       outcome: null,

@@ -1,7 +1,8 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { carryOver, keptFor } from '../../../src/workers/attempt/carry-over.ts';
+import { isCarried } from '../../../src/events/stages/stage-row.ts';
+import { carryOver, keptFor, keptWork } from '../../../src/workers/attempt/carry-over.ts';
 import { tempDir } from '../../helpers/temp.ts';
 
 /** A run folder with attempts of eval: number -> names of its files. */
@@ -55,6 +56,26 @@ describe('what a failed eval passes on', () => {
     expect(keptFor('eval', 'CONNECTION_RESET')).to.eql(['asked.json', 'answers.jsonl']);
     for (const code of ['WRONG_SERVER', 'CALL_SWALLOWED', 'ADAPTER_IGNORED'] as const)
       expect(keptFor('eval', code), code).to.eql([]);
-    expect(keptFor('train', 'GPU_FAULT')).to.eql([]);
+    expect(keptFor('fuse', 'GPU_FAULT')).to.eql([]);
+  });
+
+  it('is the states and checkpoints of a training, unless they may be the cause of the failure', async () => {
+    const run = await tempDir('carry');
+    const first = join(run, '.1-train.a1');
+    for (const name of ['.1-train.a2', '.1-train.a1/states', '.1-train.a1/adapter'])
+      await mkdir(join(run, name), { recursive: true });
+    for (const name of ['states/state-0000010-ab.safetensors', 'adapter/0000010_adapters.safetensors', 'log.txt'])
+      await writeFile(join(first, name), name);
+    for (const code of ['GPU_FAULT', 'TOOL_LOST', 'DISK_FULL', 'STOPPED', 'CANCELLED'] as const)
+      expect(await keptWork(first, 'train', code), code).to.equal('last saved state');
+    for (const code of ['NAN_LOSS', 'OUTPUT_DAMAGED', 'BAD_SETTINGS'] as const)
+      expect(await keptWork(first, 'train', code), code).to.equal(null);
+    expect(await carryOver(run, 'train', 2)).to.equal(1);
+    expect((await readdir(join(run, '.1-train.a2'))).sort()).to.eql(['adapter', 'states']);
+    expect(await readdir(first)).to.eql(['log.txt']);
+    expect(await keptWork(first, 'train', 'GPU_FAULT'), 'nothing is left').to.equal(null);
+    expect(isCarried(keptFor('train', 'GPU_FAULT'), 'state-0000010-ab.safetensors')).to.equal(true);
+    for (const name of ['state.partial', 'adapters.safetensors', 'train.yaml', 'state-.safetensorsx'])
+      expect(isCarried(keptFor('train', 'GPU_FAULT'), name), name).to.equal(false);
   });
 });

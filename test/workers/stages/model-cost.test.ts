@@ -49,6 +49,7 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
     async tool(asked) {
       tools.push(asked);
       await tool(asked, dir);
+      return 0;
     },
   };
   const context = Object.defineProperties(own, {

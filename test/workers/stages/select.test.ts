@@ -122,6 +122,7 @@ describe('workers/select', () => {
         await mkdir(join(own.context.dir, 'candidates'), { recursive: true });
         const line = (iteration: number) => ({ iteration, loss: null, tokens: 9, rows: 3, left_out: 1 });
         await writeFile(losses, [10, 20, 25].map((one) => `${JSON.stringify(line(one))}\n`).join(''));
+        return 0;
       },
     };
     expect((await stageErrorOf(select.run({ train: await trained() }, context))).code).to.equal('NAN_LOSS');
