@@ -47,9 +47,18 @@ describe('core/estimate', () => {
     const adapter = 4 * 70_459_392;
     const select = runDisk(coder, chosen).stages.find(({ stage }) => stage === 'select');
     expect(select?.writes).to.be.within(adapter, adapter + 2 ** 20);
-    const frees = (run: typeof chosen): number => Math.max(...runDisk(coder, run).stages.map((one) => one.frees));
+    const frees = (run: typeof chosen): number =>
+      Math.max(...runDisk(coder, run).stages.map((one) => (one.stage === 'train' ? 0 : one.frees)));
     expect(frees(plan('direct', 'selected'))).to.equal(4 * adapter);
     expect(frees(chosen), 'the selected one stays').to.equal(3 * adapter);
+  });
+
+  it('reserves room for three states of a training, which it frees itself', () => {
+    const adapter = 4 * 70_459_392;
+    const [train] = runDisk(coder, plan('direct')).stages;
+    expect(train?.stage).to.equal('train');
+    expect((train?.writes ?? 0) - (train?.frees ?? 0)).to.be.within(5 * adapter, 5 * adapter + 2 ** 20);
+    expect(train?.frees).to.equal(3 * 3 * adapter);
   });
 
   it("counts the user's trainable parameters: 70.459M of experiment A", () => {
