@@ -39,6 +39,22 @@ export const trainingEvent = z.discriminatedUnion('event', [
 ]);
 export type TrainingEvent = z.infer<typeof trainingEvent>;
 
+/** When a training ends before its last iteration: python/train_stop.py, as JSON of this form. */
+export const stopRules = z
+  .strictObject({
+    val_loss: z
+      .strictObject({
+        patience: z.int().min(1).describe('Number of validations in a row without improvement.'),
+        min_delta: z.number().min(0).default(0).describe('How much lower the loss must be to count as an improvement.'),
+      })
+      .optional()
+      .describe('Stop when the validation loss no longer falls. It is measured every `steps_per_eval` iterations.'),
+    train_minutes: z.number().positive().optional().describe('Stop after so many minutes of training.'),
+  })
+  .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
+    message: 'it needs val_loss or train_minutes',
+  });
+
 /** What is known of a training besides its losses. Null or an empty list where nothing of this kind happened. */
 export const trainingFacts = z.strictObject({
   /** The iterations after which it was resumed, in order. */

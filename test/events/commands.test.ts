@@ -48,6 +48,14 @@ describe('events/stages, commands', () => {
     expect(trainCommand({ iters: 5, trust_remote_code: false }, places).plain).to.have.length(6);
   });
 
+  it('keeps an early stop from mlx_lm, which does not know it', () => {
+    const settings = { iters: 5, stop: { val_loss: { patience: 3, min_delta: 0 } } };
+    expect(trainYaml(settings, { model: 'm', data: 'd', seed: 0 })).to.not.contain('stop');
+    const { argv, plain } = trainCommand(settings, places);
+    expect(argv.slice(-2)).to.eql(['--stop', '{"val_loss":{"patience":3,"min_delta":0}}']);
+    expect(plain, 'no other command has the same result').to.equal(undefined);
+  });
+
   it('checks the data with the settings that training will use, defaults included', () => {
     const call = {
       model: 'M',

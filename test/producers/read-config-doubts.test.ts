@@ -61,6 +61,29 @@ const doubted: readonly (readonly [what: string, change: object, warnings: reado
   ],
   ['the same setting at its default', { train: { iters: 20, clear_cache_threshold: 0 } }, []],
   [
+    'an early stop that uses the weights after the best ones',
+    { train: { iters: 20, steps_per_eval: 5, stop: { val_loss: { patience: 2 } } } },
+    [
+      'train.stop.val_loss ends the training 2 validations after its best one, and select.by: last uses the weights at its end: `select: { by: val_loss }` uses the best checkpoint',
+    ],
+  ],
+  [
+    'an early stop with a selection, and one by time',
+    {
+      train: { iters: 20, steps_per_eval: 5, save_every: 5, stop: { val_loss: { patience: 2, min_delta: 0.01 } } },
+      select: { by: 'val_loss' },
+      variants: { short: { train: { stop: { train_minutes: 0.5, val_loss: null } } } },
+    },
+    [],
+  ],
+  [
+    'an early stop that never comes',
+    { train: { iters: 20, steps_per_eval: 10, stop: { val_loss: { patience: 2 } } } },
+    [
+      'train.stop.val_loss never ends this training: patience is 2, and the val loss is compared 2 times (steps_per_eval 10, iters 20)',
+    ],
+  ],
+  [
     'a variant',
     { variants: { often: { train: { save_every: 50 } } } },
     [

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openCourse, trainPlan } from '../../core/mlx/train-progress.ts';
 import { trainingSteps } from '../../core/mlx/training.ts';
 import { readAnswers } from '../../core/score/answers.ts';
@@ -9,7 +9,8 @@ import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import { completeTrain, savedIterations } from '../../events/stages/train.ts';
-import type { StageName } from '../../events/stages.ts';
+import { type StageName, stages } from '../../events/stages.ts';
+import { readManifest } from '../../io/artifacts/run-folder.ts';
 import { readTraining } from '../../io/artifacts/training-files.ts';
 import { readText } from '../../io/disk/files.ts';
 import { promptsIn } from '../../io/thread/off-thread.ts';
@@ -27,8 +28,7 @@ export async function liveProgress(dir: string, run: Run, stage: StageName): Pro
 async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const { by, suite: path, prompts } = run.settings.select;
   if (by === 'val_loss' || path === undefined) return measuring(dir);
-  const train = completeTrain(run);
-  const saved = train === null ? [] : savedIterations(train);
+  const saved = await savedOf(dir, run);
   const texts = await Promise.all(
     saved.map((iteration) => readText(join(dir, candidateFolder(iteration), 'answers.jsonl'))),
   );
@@ -41,6 +41,14 @@ async function choosing(dir: string, run: Run): Promise<Progress | null> {
   const iteration = counts.reduce((sum, count) => sum + count, 0);
   const part = `checkpoint ${saved[at]}, ${at + 1} of ${saved.length}`;
   return { iteration, of, loss: null, eta_s: timeLeft(taken.flat(), of, run), part };
+}
+
+/** The checkpoints to choose from. A training that stopped early has saved fewer than planned. */
+async function savedOf(dir: string, run: Run): Promise<number[]> {
+  const made = stages.train.makes.safeParse((await readManifest(dirname(dir), 'train').catch(() => null))?.made);
+  if (made.success) return made.data.checkpoints.map(({ iteration }) => iteration);
+  const train = completeTrain(run);
+  return train === null ? [] : savedIterations(train);
 }
 
 async function measuring(dir: string): Promise<Progress | null> {

@@ -1,6 +1,7 @@
 import type { Phase } from '../../events/phase.ts';
 import { withDefaults } from '../../events/stages/train.ts';
-import { isMapping, type Mapping } from '../mapping.ts';
+import { plural } from '../format.ts';
+import { get, isMapping, type Mapping } from '../mapping.ts';
 import { comparisons } from './formula.ts';
 
 /** Versions of mlx-lm whose `lora` accepts clear_cache_threshold, and does not pass it to the training. */
@@ -13,10 +14,12 @@ export interface DoubtScope {
   readonly versions: Readonly<Record<string, string>>;
   /** config.json of the base model. Null if the model is not on this machine. */
   readonly config: Mapping | null;
+  /** The rule by which a checkpoint is selected. */
+  readonly by: string;
 }
 
 /** Train settings that mlx_lm accepts, and that probably do not do what was intended. One warning each. */
-export function trainDoubts(train: Mapping, { defaults, versions, config }: DoubtScope): string[] {
+export function trainDoubts(train: Mapping, { defaults, versions, config, by }: DoubtScope): string[] {
   const { save_every: every, clear_cache_threshold: threshold = null } = train;
   const { iters, max_seq_length: length } = withDefaults(train, defaults);
   const most = config === null ? null : positionsOf(config);
@@ -34,7 +37,27 @@ export function trainDoubts(train: Mapping, { defaults, versions, config }: Doub
     doubts.push(
       `train.clear_cache_threshold has no effect: mlx-lm ${version} accepts it and does not pass it to the training`,
     );
-  return doubts;
+  return [...doubts, ...stopDoubts(withDefaults(train, defaults), by)];
+}
+
+/** An early stop that can never happen, or that uses the weights after the best ones. */
+function stopDoubts(
+  train: Mapping & { readonly iters: number; readonly steps_per_eval: number },
+  by: string,
+): string[] {
+  const patience = get(get(train.stop, 'val_loss'), 'patience');
+  if (typeof patience !== 'number') return [];
+  const { iters, steps_per_eval: every } = train;
+  // At iteration 1, every steps_per_eval, and the last. The first one only sets what the others are compared with.
+  const compared = Math.ceil(iters / every);
+  if (patience >= compared)
+    return [
+      `train.stop.val_loss never ends this training: patience is ${patience}, and the val loss is compared ${plural(compared, 'time')} (steps_per_eval ${every}, iters ${iters})`,
+    ];
+  if (by !== 'last') return [];
+  return [
+    `train.stop.val_loss ends the training ${plural(patience, 'validation')} after its best one, and select.by: last uses the weights at its end: \`select: { by: val_loss }\` uses the best checkpoint`,
+  ];
 }
 
 const lengthText = (length: number, { max_seq_length: own }: Mapping): string =>

@@ -68,7 +68,10 @@ export async function checkSettings(given: Sections, scope: SettingsScope): Prom
     findings.push(...train.findings);
     const folder = (await scope.models.base())?.folder;
     const config = folder?.whole === true ? folder.config : null;
-    warnings.push(...train.warnings, ...trainDoubts(given.train, { defaults, versions: facts.versions, config }));
+    warnings.push(
+      ...train.warnings,
+      ...trainDoubts(given.train, { defaults, versions: facts.versions, config, by: given.select?.by ?? 'last' }),
+    );
   }
   const resume = given.train?.resume_adapter_file;
   if (resume !== undefined) findings.push(...(await checkResume(resume, scope)));

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { trainSettings, withDefaults } from '../../events/stages/train.ts';
+import { driverSettings, trainSettings, withDefaults } from '../../events/stages/train.ts';
 import { plural } from '../format.ts';
 import { isMapping, type Mapping } from '../mapping.ts';
 import { checkLora, type LoraScope } from './check-lora.ts';
@@ -82,9 +82,10 @@ type At = Pick<Finding, 'path' | 'seen'>;
 /** A key that mlx_lm does not know, or that a phase may not set. */
 export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[] {
   if (Object.hasOwn(ours, key)) return [{ ...at, message: 'phasebox sets this', hint: ours[key] }];
+  if (driverSettings.some((name) => name === key)) return [];
   // Without any defaults there is no mlx_lm to compare with.
   if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
-  const allowed = Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name));
+  const allowed = [...Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name)), ...driverSettings];
   const message = 'the installed mlx_lm does not know this key';
   const foreign = foreignKeyHint(key);
   if (foreign !== undefined) return [{ ...at, message, hint: foreign }];

@@ -40,6 +40,7 @@ export function foreignKeyHint(key: string): string | undefined {
     return 'mlx_lm counts iterations: write `iters`, which is epochs x examples / batch_size';
   if (/^warmup(_steps|_ratio)?$/.test(key))
     return 'it is part of the schedule: `lr_schedule: { name: cosine_decay, warmup: STEPS, arguments: [...] }`';
+  if (/^early_stopping/.test(key)) return 'write `stop: { val_loss: { patience: N } }`';
   if (key === 'weight_decay')
     return 'it is a setting of the optimizer: `optimizer_config: { adamw: { weight_decay: N } }`';
   if (key === 'hf_dataset') return `data is read from a folder: ${folderOfRows}`;

@@ -14,7 +14,7 @@ const scoreCell = (overall: number | null, strict: number | null): string =>
   strict === null ? percent(overall) : `${percent(overall)} (${percent(strict)})`;
 
 function checkpointCell(row: Row): string {
-  const { checkpoint, metrics, selection } = row;
+  const { checkpoint, metrics, selection, training } = row;
   if (checkpoint === null) return none;
   if (selection !== null) {
     const chosen = selection.candidates.find(({ iteration }) => iteration === checkpoint);
@@ -25,7 +25,11 @@ function checkpointCell(row: Row): string {
         : `val loss, ${loss(chosen?.val_loss ?? null)}`;
     return `${checkpoint}, best of ${selection.candidates.length} (${figure})`;
   }
-  return metrics.val_loss === null ? String(checkpoint) : `${checkpoint} (val ${loss(metrics.val_loss)})`;
+  const facts = [
+    ...(metrics.val_loss === null ? [] : [`val ${loss(metrics.val_loss)}`]),
+    ...(training?.stopped ? ['stopped early'] : []),
+  ];
+  return facts.length === 0 ? String(checkpoint) : `${checkpoint} (${facts.join(', ')})`;
 }
 
 const total = (row: Row): number => Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0);

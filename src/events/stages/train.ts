@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import * as z from 'zod';
 import { dataProfile } from '../data-report.ts';
 import { inside, path } from '../paths.ts';
-import { trainingFacts } from '../training.ts';
+import { stopRules, trainingFacts } from '../training.ts';
 import { files, remoteCode, rowKeys } from './mlx.ts';
 import {
   type Absolute,
@@ -60,6 +60,9 @@ export const knownDefaults = ({ train_defaults }: Pick<Trained<unknown>, 'train_
 
 const count = z.int().min(1);
 
+/** Settings of the train section that mlx_lm does not know: they belong to phasebox's training driver. */
+export const driverSettings = ['stop'] as const;
+
 /** mlx_lm's own keys. Those that phasebox does not read are checked against the installed mlx_lm. */
 export const trainSettings = z.looseObject({
   iters: count.optional().describe('Number of iterations.'),
@@ -84,19 +87,23 @@ export const trainSettings = z.looseObject({
   resume_adapter_file: path
     .optional()
     .describe('Adapter weights to start from (a warm start; the optimizer state is not restored).'),
+  stop: stopRules
+    .optional()
+    .describe('End the training before `iters` iterations. The checkpoints until then can be selected.'),
 });
 export type TrainSettings = z.infer<typeof trainSettings>;
 export type CompleteTrain = Complete<TrainSettings>;
 
 /** mlx_lm gives these an argparse default, so it never reads them from the YAML file: they become flags. */
 const flagsOnly = ['clear_cache_threshold', 'trust_remote_code'] as const;
+const notInYaml: readonly string[] = [...flagsOnly, ...driverSettings];
 
 /** What `mlx_lm lora -c` reads: the train section and our own keys. YAML 1.1, since PyYAML reads `no` as false. */
 export function trainYaml(settings: TrainSettings, ours: { model: string; data: string; seed: number }): string {
   const { seed, ...paths } = ours;
   const own = { ...paths, train: true, seed, adapter_path: files.adapter };
   const rest = Object.entries(settings).filter(
-    ([key, value]) => value !== undefined && value !== null && !flagsOnly.some((flag) => flag === key),
+    ([key, value]) => value !== undefined && value !== null && !notInYaml.includes(key),
   );
   return stringify({ ...own, ...Object.fromEntries(rest) }, { version: '1.1', lineWidth: 0 });
 }
@@ -106,15 +113,18 @@ export function trainCommand(
   settings: TrainSettings,
   { python, driver }: Pick<Places, 'python' | 'driver'>,
 ): RunCommand {
-  const { clear_cache_threshold: threshold } = settings;
+  const { clear_cache_threshold: threshold, stop } = settings;
   const flags = [
     ...(threshold === undefined || threshold === null ? [] : ['--clear-cache-threshold', String(threshold)]),
     ...remoteCode(settings),
   ];
   const config = ['-c', files.trainConfig];
   const own = ['--state-dir', files.states, '--resume', files.states, '--pause-file', files.pause];
-  const argv = [python, driver('train'), ...config, ...own, '--progress', files.progress, ...flags];
-  return { does: 'run', argv, loadsModel: true, plain: [python, '-m', 'mlx_lm', 'lora', ...config, ...flags] };
+  const rules = stop === undefined ? [] : ['--stop', JSON.stringify(stop)];
+  const argv = [python, driver('train'), ...config, ...own, '--progress', files.progress, ...rules, ...flags];
+  const tool: RunCommand = { does: 'run', argv, loadsModel: true };
+  // mlx_lm alone does not stop early.
+  return stop === undefined ? { ...tool, plain: [python, '-m', 'mlx_lm', 'lora', ...config, ...flags] } : tool;
 }
 
 /** The newest state, the one before it, and one that is being written, each with the weights and two moments. */
@@ -142,8 +152,11 @@ export function checkArgv(python: string, driver: string, { model, data, setting
   ];
 }
 
-/** The iterations that a training saves, in order: every `save_every`, and the last. */
-export function savedIterations({ iters, save_every }: CompleteTrain): number[] {
+/**
+ * The iterations that a training saves, in order: every `save_every`, and the last. One that stops early saves those
+ * before its last iteration, and that one.
+ */
+export function savedIterations({ iters, save_every }: Pick<CompleteTrain, 'iters' | 'save_every'>): number[] {
   const numbered = Array.from({ length: Math.floor(iters / save_every) }, (_, index) => (index + 1) * save_every);
   return numbered.at(-1) === iters ? numbered : [...numbered, iters];
 }
@@ -201,12 +214,13 @@ export const train = {
   seconds(run: Trained<TrainSettings>, { load, iteration, validation, validRows }: Pace): number {
     const settings = completeTrain(run);
     if (settings === null) return 0;
-    const { iters, batch_size, steps_per_eval, val_batches } = settings;
+    const { iters, batch_size, steps_per_eval, val_batches, stop } = settings;
     const all = Math.max(1, Math.floor(validRows / batch_size));
     const batches = val_batches < 0 ? all : Math.min(val_batches, all);
     // At iteration 1, every steps_per_eval, and the last.
     const validations = 1 + Math.ceil(iters / steps_per_eval);
-    return load + iters * iteration + validations * batches * validation;
+    const most = 60 * (stop?.train_minutes ?? Number.POSITIVE_INFINITY);
+    return load + Math.min(most, iters * iteration + validations * batches * validation);
   },
   /** The user's own checks, the data check, and the training. */
   commands(training: Training, at: Places): Command[] {

@@ -8,6 +8,7 @@ import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport, type DataProfile } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
+import { savedIterations } from '../../events/stages/train.ts';
 import { type Made, stages } from '../../events/stages.ts';
 import { learn } from './learn.ts';
 import { placesIn } from './served-model.ts';
@@ -41,14 +42,17 @@ const readAdapterConfig = (context: StageContext): Promise<z.infer<typeof adapte
   readOutput(context, join(context.dir, files.adapter, files.adapterConfig), adapterConfig);
 
 /** In order, the final weights last: under their own name if the last step was no multiple of save_every. */
-async function checkpoints(context: StageContext, iters: number): Promise<Made<'train'>['checkpoints']> {
+async function checkpoints(context: StageContext, last: number): Promise<Made<'train'>['checkpoints']> {
   const names = await context.list(join(context.dir, files.adapter));
   const numbered = names
     .map((name) => ({ iteration: checkpointIteration(name), file: join(files.adapter, name) }))
     .filter((one): one is { iteration: number; file: string } => one.iteration !== null)
     .sort((a, b) => a.iteration - b.iteration);
-  const complete = numbered.at(-1)?.iteration === iters;
-  return complete ? numbered : [...numbered, { iteration: iters, file: join(files.adapter, files.weights) }];
+  const own = numbered.filter(({ iteration }) => iteration <= last);
+  // A process that was killed may have come further than the one that resumed and then stopped.
+  for (const { iteration, file } of numbered) if (iteration > last) await context.remove(file);
+  const complete = own.at(-1)?.iteration === last;
+  return complete ? own : [...own, { iteration: last, file: join(files.adapter, files.weights) }];
 }
 
 /** Data check, then the training. Leaves `adapter/` with the final weights and every checkpoint. */
@@ -75,8 +79,8 @@ export const stage: Stage<'train', never> = {
       else if (step.does === 'run' && step.name === undefined) last = await learn(context, step);
     }
     const used = await readAdapterConfig(context);
-    const { iters } = used;
     const training = factsOf(await context.read(join(context.dir, files.progress)));
+    const iters = training?.stopped?.iteration ?? used.iters;
     const changed = changedDefaults(run, used);
     if (changed !== null) context.warn(changed);
     if (await context.addsNothing(join(context.dir, files.adapter, files.weights))) context.warn(idleAdapter);
@@ -92,10 +96,11 @@ export const stage: Stage<'train', never> = {
     };
   },
   async verify(made, context) {
-    const { iters, save_every } = await readAdapterConfig(context);
+    const { save_every } = await readAdapterConfig(context);
     const weights = join(context.dir, files.adapter, files.weights);
     await context.prove(weights);
-    for (let iteration = save_every; iteration <= iters; iteration += save_every) {
+    const { iterations: iters } = made;
+    for (const iteration of savedIterations({ iters, save_every })) {
       if (made.checkpoints.some((one) => one.iteration === iteration)) continue;
       throw new StageError('OUTPUT_DAMAGED', `${join(files.adapter, checkpointFile(iteration))}: does not exist`);
     }

@@ -53,6 +53,27 @@ describe('workers/train with the real mlx_lm', () => {
     expect((await stageErrorOf(Promise.resolve(train.verify?.(made, context)))).code).to.equal('OUTPUT_DAMAGED');
   });
 
+  it('stops early: the last checkpoint is that of the stop, and what another process saved after it is gone', async () => {
+    const stop = { val_loss: { patience: 1, min_delta: 100 } };
+    const run = demoRun('B', { train: { ...quickTrain, stop } });
+    const dir = await tempDir('train');
+    await mkdir(join(dir, 'adapter'));
+    await writeFile(join(dir, 'adapter/0000008_adapters.safetensors'), 'of a process that was killed');
+    const { made, seen } = await runStage(train, {}, { run, dir });
+    expect(made.checkpoints).to.deep.equal([
+      { iteration: 4, file: 'adapter/0000004_adapters.safetensors' },
+      { iteration: 5, file: 'adapter/adapters.safetensors' },
+    ]);
+    expect(made).to.include({ iterations: 5 });
+    expect(made.training?.stopped).to.include({ iteration: 5, reason: 'val_loss' });
+    expect(made.training?.stopped?.why).to.match(/1 validations? in a row brought no improvement/);
+    expect(made.training?.trainable?.parameters).to.be.greaterThan(100);
+    expect(made.training?.peak_memory_gb).to.be.greaterThan(0).and.lessThan(4);
+    expect(await readdir(join(dir, 'adapter'))).to.not.include('0000008_adapters.safetensors');
+    expect(await readdir(dir)).to.not.include('states');
+    expect(seen.lines.join()).to.contain('the training stops early at iteration 5');
+  });
+
   it('names the last checkpoint, not a second copy, when training ends on one', async () => {
     const train_defaults = { optimizer: 'sgd', num_layers: 16 };
     const run = demoRun('B', { train: { ...quickTrain, iters: 4, save_every: 2 }, train_defaults });
