@@ -49,7 +49,7 @@ def read_answers(path, tokenizer):
     return read
 
 
-def likeliest(model, answers):
+def likeliest(model, answers, tell=lambda tokens: None):
     """For each answer: (token ids, their log-probabilities), most likely first, one row per token of the answer."""
     import mlx.core as mx
 
@@ -59,6 +59,7 @@ def likeliest(model, answers):
         count = min(LIKELIEST, found.shape[-1])
         ids = mx.argsort(-found, axis=-1)[:, :count]
         kept.append((np.array(ids), np.array(mx.take_along_axis(found, ids, axis=-1))))
+        tell(len(tokens))
     return kept
 
 
@@ -74,7 +75,7 @@ def divergence(first, second, whole):
     return inside + rest, outside
 
 
-def agreement(model, answers, kept):
+def agreement(model, answers, kept, tell=lambda tokens: None):
     """{top1, kl, tokens, outside}: shares 0..1 and nats, means over all tokens of the answers. None without tokens."""
     import mlx.core as mx
 
@@ -86,6 +87,7 @@ def agreement(model, answers, kept):
         same.append(np.array(mx.argmax(found, axis=-1)) == ids[:, 0])
         apart.append(kl)
         outside.append(share)
+        tell(len(tokens))
     if not same:
         return {"top1": None, "kl": None, "tokens": 0, "outside": None}
     joined = [np.concatenate(values) for values in (same, apart, outside)]

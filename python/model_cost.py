@@ -1,13 +1,17 @@
 """Measures what fusing and quantizing cost an adapter: from the weights, and from the models' answers.
 
-usage: python model_cost.py --base DIR --adapter DIR --final DIR --out FILE
+usage: python model_cost.py --base DIR --adapter DIR --final DIR --out FILE [--seconds N]
        [--weights adapters.safetensors] [--answers FILE] [--data DIR --max-seq-length N]
        [--chat-key messages] [--prompt-key prompt] [--completion-key completion] [--text-key text]
 
 Writes {"bits": {base, final}, "step", "kept", "snr", "layers"    cost_weights.py
         "top1", "kl", "tokens", "outside"                         cost_answers.py: base + adapter against the final model
-        "loss": {base, adapter, final}, "gain_kept", "rows"       answer_loss.py: on all rows of the data's valid.jsonl
+        "answers", "answers_of"                                   on so many of so many answers
+        "loss": {base, adapter, final}, "gain_kept"               answer_loss.py: on rows of the data's valid.jsonl
+        "rows", "rows_of"                                         on so many of so many rows
         "peak_gb": {weights, adapter, final}, "seconds"}
+With --seconds the rows and answers are a sample (cost_sample.py) that is probably measured in this time, and never fewer
+than its smallest. What is read of the weights, and loading the models, take the time that they take.
 gain_kept = (loss.base - loss.final) / (loss.base - loss.adapter), null when the training lowered no loss. Without
 --answers or --data those figures are null. One model is in memory at a time; for the weights, one layer of two.
 """
@@ -19,7 +23,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import cost_sample
+import cost_watch
 import data_rows
+from cost_watch import say
 
 ADAPTER_FILE = "adapters.safetensors"
 
@@ -31,6 +38,7 @@ def arguments():
     parser.add_argument("--weights", default=ADAPTER_FILE, help="file in --adapter with the adapter's weights")
     parser.add_argument("--answers", help="file of answers, see cost_answers.py")
     parser.add_argument("--data", help="folder with valid.jsonl")
+    parser.add_argument("--seconds", type=float, help="about how long the measurement may take; without it: all rows")
     parser.add_argument("--max-seq-length", type=int, default=2048)
     data_rows.add_key_arguments(parser)
     return parser.parse_args()
@@ -54,10 +62,6 @@ def bits_of(folder):
     config = json.loads(Path(folder, "config.json").read_text(encoding="utf-8"))
     found = config.get("quantization") or config.get("quantization_config") or {}
     return found.get("bits")
-
-
-def say(text):
-    print(text, flush=True)
 
 
 def peak_gb():
@@ -102,39 +106,94 @@ def share_kept(loss):
     return (loss["base"] - loss["final"]) / gain if gain > 0 else None
 
 
-def from_models(args):
-    """The figures that need the models to run, one after the other."""
+def read_texts(args, tokenizer):
+    """All rows and all answers, in the order in which they are measured."""
     import answer_loss
     import cost_answers
-    import data_tokens
 
-    tokenizer = data_tokens.load_tokenizer(args.base, trust_remote_code=False)
-    model = load_model(args.base)
     rows, answers = [], []
     if args.data is not None:
         file, keys = Path(args.data, "valid.jsonl"), data_rows.keys_of(args)
         rows = answer_loss.answer_rows(file, keys, tokenizer, args.max_seq_length)
     if args.answers is not None:
         answers = cost_answers.read_answers(args.answers, tokenizer)
-    losses = {}
+    return cost_sample.in_order(rows), cost_sample.answers_in_order(answers)
 
-    def measure(name, model):
-        if rows:
-            losses[name] = answer_loss.answer_loss(model, rows)
-            say(f"{name}: loss {losses[name]:.4f} on the answers of {len(rows)} rows")
 
-    measure("base", model)
-    model = add_adapter(model, args)
-    measure("adapter", model)
-    kept = cost_answers.likeliest(model, answers)
-    del model
-    peaks = {"adapter": peak_gb()}
-    model = load_model(args.final)
-    measure("final", model)
-    agreed = cost_answers.agreement(model, answers, kept)
-    peaks["final"] = peak_gb()
-    loss = losses or None
-    return {**agreed, "loss": loss, "gain_kept": loss and share_kept(loss), "rows": len(rows), "peak_gb": peaks}
+# passes over the rows (base, adapter, final) and over the answers (adapter, final)
+ROW_PASSES, ANSWER_PASSES = 3, 2
+
+
+class Measurement:
+    """The figures that need the models to run. One model after the other is measured, and each of them only once."""
+
+    def __init__(self, args, watch):
+        self.args, self.watch = args, watch
+        self.losses, self.peaks = {}, {}
+
+    def loss(self, name, model, rows, known=(0.0, 0)):
+        """Notes the loss of a model, with what is known of it from other rows. Without rows there is none."""
+        total, count = (one + other for one, other in zip(self.loss_sum(model, rows), known))
+        if count:
+            self.losses[name] = total / count
+            say(f"{name}: loss {self.losses[name]:.4f} on the answers of {len(self.rows)} of {len(self.all_rows)} rows")
+
+    def loss_sum(self, model, rows):
+        import answer_loss
+
+        return answer_loss.loss_sum(model, rows, self.watch.tell)
+
+    def plan(self, answers):
+        rows, answers = cost_sample.tokens_of(self.rows), cost_sample.tokens_of(answers)
+        self.watch.plan(ROW_PASSES * rows + ANSWER_PASSES * answers)
+
+    def base(self):
+        """Measures the base, and chooses the rows by how long the first of them take."""
+        import data_tokens
+
+        tokenizer = data_tokens.load_tokenizer(self.args.base, trust_remote_code=False)
+        model, self.load = cost_watch.timed(lambda: load_model(self.args.base))
+        self.rows, self.all_answers = read_texts(self.args, tokenizer)
+        self.all_rows, first = self.rows, cost_sample.first_of(self.rows)
+        self.plan(self.all_answers)
+        sums, seconds = cost_watch.timed(lambda: self.loss_sum(model, first))
+        left = self.watch.left(self.load)
+        share = left / 2 if left is not None and self.all_answers else left
+        self.rows = cost_sample.sample(self.rows, ROW_PASSES * cost_sample.pace(first, seconds), share)
+        self.plan(self.all_answers)
+        self.loss("base", model, self.rows[len(first) :], sums)
+        return model
+
+    def adapter(self, model):
+        """Measures base + adapter, and chooses the answers in the same way. Returns what is kept of them."""
+        import cost_answers
+
+        model, first = add_adapter(model, self.args), cost_sample.first_of(self.all_answers)
+        _, passed = cost_watch.timed(lambda: self.loss("adapter", model, self.rows))
+        kept, seconds = cost_watch.timed(lambda: cost_answers.likeliest(model, first, self.watch.tell))
+        left = self.watch.left(self.load + passed)
+        self.answers = cost_sample.sample(self.all_answers, ANSWER_PASSES * cost_sample.pace(first, seconds), left)
+        self.plan(self.answers)
+        kept += cost_answers.likeliest(model, self.answers[len(first) :], self.watch.tell)
+        return kept
+
+    def final(self, kept):
+        import cost_answers
+
+        model = load_model(self.args.final)
+        self.loss("final", model, self.rows)
+        return cost_answers.agreement(model, self.answers, kept, self.watch.tell)
+
+    def figures(self):
+        kept = self.adapter(self.base())
+        # The model is no longer referenced, so its memory is freed here.
+        self.peaks["adapter"] = peak_gb()
+        agreed = self.final(kept)
+        self.peaks["final"] = peak_gb()
+        rows = {"rows": len(self.rows), "rows_of": len(self.all_rows)}
+        answers = {"answers": len(self.answers), "answers_of": len(self.all_answers)}
+        gain_kept = share_kept(self.losses) if self.losses else None
+        return {**agreed, **rows, **answers, "loss": self.losses or None, "gain_kept": gain_kept, "peak_gb": self.peaks}
 
 
 def main():
@@ -143,14 +202,14 @@ def main():
     if wrong:
         print("\n".join(wrong), file=sys.stderr)
         return 2
-    start = time.monotonic()
+    watch = cost_watch.Watch(args.seconds)
     weights = from_weights(args)
     weights_peak = peak_gb()
     say(f"weights: {json.dumps(weights)}")
-    models = from_models(args)
+    models = Measurement(args, watch).figures()
     models["peak_gb"] = {"weights": weights_peak, **models["peak_gb"]}
     bits = {"base": bits_of(args.base), "final": bits_of(args.final)}
-    result = {"bits": bits, **weights, **models, "seconds": time.monotonic() - start}
+    result = {"bits": bits, **weights, **models, "seconds": time.monotonic() - watch.start}
     Path(args.out).write_text(json.dumps(result), encoding="utf-8")
     say(f"answers: {json.dumps({name: models[name] for name in ('top1', 'kl', 'tokens')})}")
     return 0

@@ -5,6 +5,7 @@ import { groupBy } from '../core/group-by.ts';
 import type { Night } from '../core/plan/night.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
+import { countText } from '../core/run/eval-progress.ts';
 import { rehearsalText } from '../core/run/rehearsal-words.ts';
 import { missingRunText } from '../core/run/row-words.ts';
 import type { RunStatus } from '../core/run/status.ts';
@@ -135,7 +136,7 @@ export function statusText(status: Status, { said, disk, night, ignored }: ForPe
 function detail(run: RunStatus): string {
   const parts = [
     run.stage === null ? null : `${run.stage}${(run.attempt ?? 1) > 1 ? ` (attempt ${run.attempt})` : ''}`,
-    run.iteration === null ? null : `${run.iteration}${run.of === null ? '' : `/${run.of}`}`,
+    countText(run),
     run.loss === null ? null : `loss ${run.loss}`,
     run.eta_s === null ? null : `ETA ${duration(run.eta_s)}`,
     run.not_before === null ? null : `not before ${run.not_before}`,
@@ -149,7 +150,7 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'For the active run it shows the iteration, loss and remaining time. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
+      'For the active run it shows the iteration, loss and remaining time, and of an eval what it does: `base 12/27`, `answers 8/27` or `cost 40 %`. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
     exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },

@@ -23,10 +23,15 @@ export const cost = z.strictObject({
   kl: figure,
   /** Number of tokens in these two means. */
   tokens: z.int(),
-  /** Mean loss (nats per token) on the answers of all rows of valid.jsonl. */
+  /** They are measured on so many of so many answers. Absent in figures of 0.1.0, which used all. */
+  answers: z.int().optional(),
+  answers_of: z.int().optional(),
+  /** Mean loss (nats per token) on the answers of rows of valid.jsonl. */
   loss: z.strictObject({ base: z.number(), adapter: z.number(), final: z.number() }).nullable(),
   /** (loss.base - loss.final) / (loss.base - loss.adapter): 1 means all that the training gained. */
   gain_kept: figure,
+  /** The losses are measured on so many of so many rows. Figures of 0.1.0 lack the latter, and used all. */
   rows: z.int(),
+  rows_of: z.int().optional(),
 });
 export type Cost = z.infer<typeof cost>;

@@ -94,6 +94,8 @@ export const row = z.strictObject({
     estimated_peak: z.int().nullable(),
     final: z.int().nullable(),
   }),
+  /** How many answers were asked again because they took too long. Null if not known, as in rows of 0.1.0. */
+  asked_again: z.int().nullable().default(null),
   eval_identity: z.string().nullable(),
   /** The parts of the identity, sha256 each: core/score/measured.ts. Null in rows of 0.1.0. */
   eval_parts: z.record(z.string(), z.string()).nullable().default(null),

@@ -146,6 +146,9 @@ export const answer = z.strictObject({
   error: z.string().nullable(),
   seconds: z.number(),
   attempt: z.int(),
+  /** Of the last try. */
   max_tokens: z.int(),
+  /** How often it was asked again because it took too long. Absent if it was not, and in answers of 0.1.0. */
+  asked_again: z.int().optional(),
 });
 export type Answer = z.infer<typeof answer>;

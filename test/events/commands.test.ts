@@ -76,7 +76,7 @@ describe('events/stages, commands', () => {
     const tools = { python: 'py', driver: (name: string) => `${name}.py`, baseModel: 'B' };
     const loss = lossCommand({ data: 'D', adapter: 'A', checkpoints: [], settings }, tools).argv;
     const paths = { adapter: 'A', weights: 'w', final: 'F' };
-    const cost = (data: string | null) => costCommand({ ...paths, data, train: settings }, tools).argv;
+    const cost = (data: string | null) => costCommand({ ...paths, data, train: settings, seconds: 60 }, tools).argv;
     for (const argv of [check, loss, cost('D')]) expect(argv.join(' ')).to.contain(keys);
     expect(cost(null).join(' ')).not.to.contain('-key');
   });

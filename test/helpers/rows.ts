@@ -121,6 +121,7 @@ export function makeRow(changed: Partial<Row> = {}): Row {
     seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 },
     estimate: null,
     bytes: { temp_peak: 2 ** 30, estimated_peak: null, final: 20 * 2 ** 30 },
+    asked_again: null,
     eval_identity: 'e'.repeat(64),
     eval_parts: null,
     custody: noCustody,

@@ -54,7 +54,7 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
       await writeFile(at('cost-answers.jsonl'), text);
       const call = { adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final') };
       const tools = { python: testPython, driver: () => driver, baseModel: at('base') };
-      const { argv } = costCommand({ ...call, data: demoData, train: withDefaults({}) }, tools);
+      const { argv } = costCommand({ ...call, data: demoData, train: withDefaults({}), seconds: 600 }, tools);
       const [python = '', ...rest] = argv;
       await execa(python, rest, { env, cwd: join(folder, kind) });
       measured.set(kind, JSON.parse(await readFile(at('cost/cost.json'), 'utf8')));
@@ -82,6 +82,23 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
       expect(found.loss?.base).to.not.equal(found.loss?.adapter);
     });
   }
+
+  it('a sample where there is little time: the same rows for every model, and how many of how many', async () => {
+    const figuresOf = async (kind: Kind, seconds: number): Promise<Cost> => {
+      const at = (name: string): string => join(folder, kind, name);
+      const call = { adapter: at('adapter'), weights: 'adapters.safetensors', final: at('final'), data: demoData };
+      const tools = { python: testPython, driver: () => driver, baseModel: at('base') };
+      const [python = '', ...rest] = costCommand({ ...call, train: withDefaults({}), seconds }, tools).argv;
+      await execa(python, rest, { env, cwd: join(folder, kind) });
+      return cost.strip().parse(JSON.parse(await readFile(at('cost/cost.json'), 'utf8')));
+    };
+    const whole = measured.get('dense-float');
+    const [one, two] = [await figuresOf('dense-float', 0), await figuresOf('dense-float', 1)];
+    expect(one).to.include({ rows: 8, rows_of: whole?.rows, answers: 3, answers_of: 3 });
+    expect(two).to.deep.include({ rows: 8, loss: one.loss });
+    expect(one.loss?.base).to.not.equal(whole?.loss?.base);
+    expect(one).to.include({ top1: whole?.top1, tokens: whole?.tokens });
+  });
 
   it('experts one after the other, as in a large model, give the same', () => {
     for (const [kind, { pieces }] of plain)

@@ -1,18 +1,21 @@
 import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { openCourse, trainPlan } from '../../core/mlx/train-progress.ts';
 import { trainingSteps } from '../../core/mlx/training.ts';
+import { evalLeft, readCostLine } from '../../core/run/eval-progress.ts';
 import { readAnswers } from '../../core/score/answers.ts';
 import { readLossLine } from '../../core/select/loss-log.ts';
 import { answersLeft } from '../../core/slope.ts';
 import type { Run } from '../../events/run.ts';
+import { measuresCost } from '../../events/stages/eval.ts';
 import { files } from '../../events/stages/mlx.ts';
 import { candidateFolder } from '../../events/stages/select.ts';
 import { completeTrain, savedIterations } from '../../events/stages/train.ts';
 import { type StageName, stages } from '../../events/stages.ts';
 import { readManifest } from '../../io/artifacts/run-folder.ts';
+import { sharedFolder } from '../../io/artifacts/run-store.ts';
 import { readTraining } from '../../io/artifacts/training-files.ts';
-import { readText } from '../../io/disk/files.ts';
+import { listNames, readText } from '../../io/disk/files.ts';
 import { promptsIn } from '../../io/thread/off-thread.ts';
 import { followLog } from '../../io/tool/follow-log.ts';
 import type { Progress } from '../../workers/stages/stage.ts';
@@ -77,14 +80,40 @@ async function logged(dir: string, read: (line: string) => Progress | null): Pro
 }
 
 async function answering(dir: string, run: Run): Promise<Progress | null> {
+  const started = join(dir, files.cost, 'command.json');
+  if ((await readText(started)) !== null) return measuringCost(dir, started);
   // An engine writes all results at once, and shows its progress only in its own log.
   if (run.settings.eval.engine !== undefined) return null;
-  const answers = await readText(join(dir, 'answers.jsonl'));
+  const isBase = (await isThere(join(dir, 'base'))) && !(await isThere(join(dir, 'server')));
+  const answers = await readText(isBase ? await baseAnswers(dir) : join(dir, 'answers.jsonl'));
   if (answers === null) return null;
-  const each = await promptsIn(run.settings.eval.suite);
-  const of = each === null ? null : each * run.settings.eval.repeats;
+  const prompts = await promptsIn(run.settings.eval.suite);
+  const of = prompts === null ? null : prompts * run.settings.eval.repeats;
   const taken = secondsOf(answers);
-  return { iteration: taken.length, of, loss: null, eta_s: timeLeft(taken, of, run) };
+  const [left, each] = [timeLeft(taken, of, run), answersLeft(taken, 1, run.settings.eval.concurrency)];
+  const later = { answers: isBase, cost: measuresCost(run) };
+  const eta_s = left === null || each === null || of === null ? null : Math.round(evalLeft({ left, each, of }, later));
+  return { iteration: taken.length, of, loss: null, eta_s, doing: isBase ? 'base' : 'answers' };
+}
+
+const isThere = async (folder: string): Promise<boolean> => (await stat(folder).catch(() => null)) !== null;
+
+/** The answers of the base that is being scored, in a folder that runs share: the latest that is not committed. */
+async function baseAnswers(dir: string): Promise<string> {
+  const bases = sharedFolder(resolve(dir, '../../..'), '');
+  const open = (await listNames(bases)).filter((name) => name.startsWith('.'));
+  const paths = open.map((name) => join(bases, name, 'answers.jsonl'));
+  const times = await Promise.all(paths.map(async (path) => (await stat(path).catch(() => null))?.mtimeMs ?? 0));
+  return paths[times.indexOf(Math.max(...times))] ?? join(dir, 'none');
+}
+
+async function measuringCost(dir: string, started: string): Promise<Progress> {
+  const begun = { iteration: 0, of: 100, loss: null, eta_s: null, doing: 'cost' } as const;
+  const latest = await logged(join(dir, files.cost), (line) => {
+    const percent = readCostLine(line);
+    return percent === null ? null : { ...begun, iteration: percent };
+  });
+  return withEta(latest ?? begun, started);
 }
 
 /** The time of each answer. A line that is not whole yet is none. */

@@ -1,4 +1,5 @@
 import { duration } from '../../core/format.ts';
+import { countText } from '../../core/run/eval-progress.ts';
 import type { Live, Notice, Runtime } from '../../workers/runtime/runtime.ts';
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
@@ -53,7 +54,7 @@ function progressText({ progress, waits }: Live): string {
   if (waits !== null) return waits;
   if (progress === null) return '';
   const parts = [
-    progress.iteration === null ? null : `${progress.iteration}${progress.of === null ? '' : `/${progress.of}`}`,
+    countText(progress),
     progress.loss === null ? null : `loss ${progress.loss.toFixed(3)}`,
     progress.eta_s === null ? null : `ETA ${duration(progress.eta_s)}`,
     progress.part ?? null,

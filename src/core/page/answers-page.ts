@@ -128,7 +128,8 @@ function answered(run: AnsweredRun, id: string): string[] {
   return repeats.map(({ repeat, score, strict, mode }) => {
     const which = repeats.length > 1 ? `, repeat ${repeat + 1} of ${repeats.length}` : '';
     const answer = run.answers.findLast((one) => one.prompt === id && one.repeat === repeat);
-    const took = answer === undefined ? '' : `, ${duration(answer.seconds)}`;
+    const again = answer?.asked_again === undefined ? '' : `, asked again with ${count(answer.max_tokens)} tokens`;
+    const took = answer === undefined ? '' : `, ${duration(answer.seconds)}${again}`;
     const heading = `**${asText(run.run)}**${which}: ${points(score, strict)}${mode === null ? '' : `, ${mode}`}${took}`;
     return `${heading}\n\n${answer === undefined ? '*the answer is not kept*' : replyText(answer, run.run)}`;
   });

@@ -91,7 +91,7 @@ function otherParts(rows: readonly Row[]): string[] {
     ...differ.map(
       (part) =>
         `- **Not measured alike**: the ${partText(part)} of one base model differ between ${sets(part)}, although suite and ` +
-        'settings are the same. A chat template that prints the date does that.',
+        `settings are the same.${part === 'prompts' ? ' A chat template that prints the date does that.' : ''}`,
     ),
     ...unrecorded.map(
       ({ part, runs }) =>
@@ -170,6 +170,10 @@ function profileText(profile: DataProfile): string {
 
 const two = (value: number | null): string => (value === null ? none : value.toFixed(2));
 
+/** ` (32 of 168 examples)`, or nothing if all were measured. */
+const sampled = (some: number | undefined, of: number | undefined, what: string): string =>
+  some === undefined || of === undefined || some === of ? '' : ` (${count(some)} of ${plural(of, what)})`;
+
 function costLine({ run, cost }: Row): string[][] {
   if (cost === null) return [];
   const bits = (value: number | null): string => (value === null ? 'float' : String(value));
@@ -179,8 +183,10 @@ function costLine({ run, cost }: Row): string[][] {
       `${bits(cost.bits.base)} -> ${bits(cost.bits.final)}`,
       ...[cost.step, cost.kept, cost.snr].map(two),
       cost.top1 === null ? none : `${percent(100 * cost.top1)} %`,
-      cost.kl === null ? none : cost.kl.toFixed(4),
-      cost.gain_kept === null ? none : `${Math.round(100 * cost.gain_kept)} %`,
+      cost.kl === null ? none : `${cost.kl.toFixed(4)}${sampled(cost.answers, cost.answers_of, 'answer')}`,
+      cost.gain_kept === null
+        ? none
+        : `${Math.round(100 * cost.gain_kept)} %${sampled(cost.rows, cost.rows_of, 'example')}`,
     ],
   ];
 }

@@ -40,6 +40,13 @@ function modesCell(counts: Readonly<Partial<Record<Mode, number>>> | null | unde
   return seen.length === 0 ? none : seen.join(', ');
 }
 
+/** The modes of all answers, and how many of them were asked again. */
+function answersCell({ modes: counts, asked_again: again }: Row): string {
+  const seen = modesCell(counts);
+  if (again === null || again === 0) return seen;
+  return [...(seen === none ? [] : [seen]), `${again} asked again`].join('; ');
+}
+
 /** One line per scored run: the modes of the answers in each category. It is empty if no row has them. */
 export function categoryModeTable(rows: readonly Row[]): string {
   const counted = rows.flatMap(({ run, category_modes: by }) => (by === null ? [] : [{ run, by }]));
@@ -69,7 +76,7 @@ function runLine(row: Row, categories: readonly string[]): string[] {
     row.status,
     scoreCell(row.overall, row.strict),
     ...categories.map((category) => percent(row.categories?.[category])),
-    modesCell(row.modes),
+    answersCell(row),
     row.verdict ?? none,
     row.outcome === null ? none : asText(row.outcome),
     checkpointCell(row),

@@ -9,7 +9,8 @@ export interface Part {
 }
 
 /** An answer as pages keep it: without what no page shows, however long the model's text is. */
-export interface ShownAnswer extends Pick<Answer, 'prompt' | 'repeat' | 'seconds' | 'max_tokens' | 'error'> {
+export interface ShownAnswer
+  extends Pick<Answer, 'prompt' | 'repeat' | 'seconds' | 'max_tokens' | 'error' | 'asked_again'> {
   /** It is null if the response is not a chat completion. */
   readonly reply: ReturnType<typeof replyOf>;
   /** The response, if there is no reply to show. It is null if there is a reply, or if nothing arrived. */
@@ -45,11 +46,13 @@ function replyOf(response: unknown) {
 }
 
 /** What a page keeps of an answer. */
-export function shownAnswer({ prompt, repeat, seconds, max_tokens, error, response }: Answer): ShownAnswer {
+export function shownAnswer(answer: Answer): ShownAnswer {
+  const { prompt, repeat, seconds, max_tokens, error, response, asked_again } = answer;
   const reply = replyOf(response);
   const isRaw = reply === null && response !== null && response !== undefined;
   return {
     ...{ prompt, repeat, seconds, max_tokens, reply },
+    ...(asked_again !== undefined && { asked_again }),
     error: error === null ? null : partOf(error).text,
     raw: isRaw ? partOf(JSON.stringify(response, null, 2)) : null,
   };

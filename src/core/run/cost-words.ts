@@ -27,10 +27,11 @@ function noise({ bits, snr }: Cost): string | null {
   return `${grid(bits)}, snr ${two(snr)}: rounding changes the weights more than the adapter does${advice(bits)}`;
 }
 
-function divergence({ kl, top1, tokens }: Cost): string | null {
+function divergence({ kl, top1, tokens, answers, answers_of: of }: Cost): string | null {
   if (kl === null || kl <= measured.apart.kl) return null;
   const share = top1 === null ? '' : `, top-1 ${(100 * top1).toFixed(1)} %`;
-  const figures = `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens`;
+  const sample = answers === undefined || of === undefined || answers === of ? '' : ` of ${answers} of ${of} answers`;
+  const figures = `KL ${kl.toPrecision(2)}${share} on ${tokens} tokens${sample}`;
   return `the final model answers differently from base + adapter, ${figures}; 168 models in phasebox's own measurements had a KL above 0.02, and 150 of them lost more than 5 points`;
 }
 

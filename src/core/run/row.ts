@@ -49,6 +49,7 @@ export function makeRow(input: RowInput): Row {
     seconds: secondsOf(input),
     estimate: estimateOf(input),
     bytes: bytesOf(input),
+    asked_again: made(input, 'eval')?.asked_again ?? null,
     eval_identity: made(input, 'eval')?.eval_identity ?? null,
     eval_parts: made(input, 'eval')?.eval_parts ?? null,
     custody: custodyOf({ run, manifests: input.manifests, iteration: checkpointOf(input) }),

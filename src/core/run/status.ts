@@ -4,6 +4,7 @@ import type { RowHead } from '../../events/row.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { holdOf, holdOfStage, holdText } from './control.ts';
 import { diskWait, due, ending, heldBy, isStarted, type RunState, rehearsedIn } from './due.ts';
+import type { EvalPart } from './eval-progress.ts';
 import { branchOf } from './lineage.ts';
 import { heldText } from './rehearsal-words.ts';
 
@@ -22,6 +23,8 @@ export interface RunStatus {
   readonly attempt: number | null;
   readonly iteration: number | null;
   readonly of: number | null;
+  /** What an eval counts now: `iteration` is a number of answers, or for `cost` percent. Absent for other stages. */
+  readonly doing?: EvalPart;
   readonly loss: number | null;
   readonly eta_s: number | null;
   /** ISO 8601: the next attempt does not start before. */

@@ -47,6 +47,10 @@ export function answerText(answer: Answer): string {
   return `${JSON.stringify(answer)}\n`;
 }
 
+/** How many of the answers were asked again because they took too long. */
+export const countAskedAgain = (answers: readonly Answer[]): number =>
+  answers.filter(({ asked_again: times = 0 }) => times > 0).length;
+
 /** Why a prompt has no answer. */
 export type AnswerFault =
   | { readonly kind: 'timeout' }

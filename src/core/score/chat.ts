@@ -6,9 +6,25 @@ export interface ChatRequest {
   /** The JSON document of the request. */
   readonly body: Readonly<Record<string, unknown>>;
   readonly timeout_s: number;
-  /** How often it is sent again after a time-out or a broken connection. */
+  /** How often it is sent again after a broken connection, or after a time-out with `tokensAfterTimeout`. */
   readonly retries: number;
 }
+
+/** A longer answer is halved after a time-out. A shorter one that times out is not slow because of its length. */
+const leastHalved = 256;
+
+/** How many tokens an answer may have after it took too long with this many. */
+export const tokensAfterTimeout = (tokens: number): number =>
+  Math.max(Math.min(tokens, leastHalved), Math.floor(tokens / 2));
+
+/** The rule for time-outs as it enters eval identities. */
+export const timeoutRule = { tokens: 'half', least: leastHalved } as const;
+
+/** Whether a time-out would change the tokens of any of these answers. Otherwise scores do not depend on the rule. */
+export const isHalved = ({ prompts }: Suite, settings: Settings<'eval'>): boolean =>
+  settings.retries > 0 &&
+  settings.engine === undefined &&
+  prompts.some((prompt) => tokensAfterTimeout(maxTokens(prompt, settings)) < maxTokens(prompt, settings));
 
 export interface ChatReply {
   /** Null if there is an error. */
@@ -17,6 +33,10 @@ export interface ChatReply {
   readonly error: string | null;
   /** Of the last try, without the time that the machine slept. */
   readonly seconds: number;
+  /** How often it was sent again because it took too long. */
+  readonly asked_again: number;
+  /** `max_tokens` of the last try. Undefined if the request has none. */
+  readonly max_tokens: number | undefined;
 }
 
 /** The model name in every request. For any other name, mlx_lm's server loads the model of that name. */

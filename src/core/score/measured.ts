@@ -5,9 +5,10 @@ import { canonicalJson } from '../json.ts';
 /**
  * The parts of an eval identity, in the order in which versions of phasebox began to record them. A new part is added
  * at the end. `exam`: suite, settings and versions (eval-identity.ts), which is all that 0.1.0 recorded. `prompts`:
- * what the chat template made of the suite.
+ * what the chat template made of the suite. `timeouts`: with how many tokens an answer is asked again that took too long,
+ * where that can change scores; 0.1.0 asked with as many.
  */
-export const partNames = ['exam', 'prompts'] as const;
+export const partNames = ['exam', 'prompts', 'timeouts'] as const;
 export type PartName = (typeof partNames)[number];
 
 /** sha256 by part. An absent part was not recorded, and does not count as different. */
@@ -43,10 +44,13 @@ export interface Measured {
   readonly unrecorded: readonly { readonly part: PartName; readonly runs: readonly string[] }[];
 }
 
-/** `ofModel`: each base model has its own (chat template, tokens), so only rows of one model can differ in it. */
-const kinds: Readonly<Record<PartName, { text: string; ofModel: boolean }>> = {
-  exam: { text: 'suite, prompts or settings of the evaluation', ofModel: false },
-  prompts: { text: 'rendered prompts', ofModel: true },
+/** `within`: only rows for which this is the same can differ in the part. */
+const kinds: Readonly<Record<PartName, { text: string; within: (row: MeasuredRow) => string }>> = {
+  exam: { text: 'suite, prompts or settings of the evaluation', within: () => '' },
+  // Each base model has its own chat template and tokens.
+  prompts: { text: 'rendered prompts', within: (row) => templateOf(row) },
+  // Only suites with long answers have it.
+  timeouts: { text: 'rule for answers that take too long', within: (row) => partsOf(row).exam ?? '' },
 };
 
 export const partText = (part: PartName): string => kinds[part].text;
@@ -70,8 +74,9 @@ export function measuredAlike(rows: readonly MeasuredRow[]): Measured {
 }
 
 /** The rows that can be compared in this part. */
-const groupsOf = (rows: readonly MeasuredRow[], part: PartName): MeasuredRow[][] =>
-  kinds[part].ofModel ? [...groupBy(rows, templateOf).values()] : [[...rows]];
+const groupsOf = (rows: readonly MeasuredRow[], part: PartName): MeasuredRow[][] => [
+  ...groupBy(rows, kinds[part].within).values(),
+];
 
 const recordedIn = (rows: readonly MeasuredRow[], part: PartName): string[] =>
   rows.flatMap((row) => partsOf(row)[part] ?? []);

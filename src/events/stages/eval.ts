@@ -35,7 +35,11 @@ export const evalSettings = z.strictObject({
     .default(512)
     .describe('Maximum number of tokens per answer. A prompt of the suite can set its own.'),
   timeout_s: z.number().positive().default(120).describe('Seconds after which an answer times out.'),
-  retries: z.int().min(0).default(2).describe('How many times a timed-out prompt is retried.'),
+  retries: z
+    .int()
+    .min(0)
+    .default(2)
+    .describe('How many times a timed-out prompt is retried, each time with half of its tokens, but at least 256.'),
   repeats: count.default(1).describe('How many times each prompt is asked. The score of the prompt is the mean.'),
   concurrency: count.default(1).describe('Number of prompts that are asked at the same time.'),
   score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that `criteria` reads as `overall`.'),
@@ -80,14 +84,24 @@ export interface CostCall {
   /** Folder with valid.jsonl. Null if no loss is measured. */
   readonly data: string | null;
   readonly train: CompleteTrain | null;
+  /** How long the measurement may take, or in a plan a word for it. */
+  readonly seconds: number | 'SECONDS';
 }
 
+/** Of the time of an eval, the measurement of the cost takes at most this share. Where that is too little, it samples. */
+const costShare = 1 / 4;
+
+/** The seconds of the cost's measurement for answers that took so long. */
+export const costSeconds = (answers: number): number => (answers * costShare) / (1 - costShare);
+
 /** What fusing and quantizing cost: python/model_cost.py, in the folder with `files.costAnswers`. */
-export function costCommand({ adapter, weights, final, data, train }: CostCall, at: Programs): RunCommand {
+export function costCommand(call: CostCall, at: Programs): RunCommand {
+  const { adapter, weights, final, data, train, seconds } = call;
   const argv = [
     ...[at.python, at.driver('model_cost'), '--base', at.baseModel],
     ...['--adapter', adapter, '--weights', weights, '--final', final],
     ...['--answers', files.costAnswers, '--out', `${files.cost}/${files.cost}.json`],
+    ...['--seconds', String(seconds)],
     ...(data === null || train === null
       ? []
       : ['--data', data, '--max-seq-length', String(train.max_seq_length), ...rowKeys(train)]),
@@ -101,11 +115,21 @@ interface Examined extends Trained<TrainSettings> {
   readonly settings: { readonly train: TrainSettings | null; readonly eval: EvalSettings };
 }
 
+/** Whether the cost of fusing is measured, as far as a plan shows it: a run has a base, and something is fused. */
+export const measuresCost = ({ model, settings }: Costing): boolean =>
+  settings.eval.cost && settings.fuse.mode !== 'none' && model !== null;
+
+interface Costing {
+  readonly model: object | null;
+  readonly settings: { readonly eval: EvalSettings; readonly fuse: { readonly mode: string } };
+}
+
 /** The measurement after the answers, if there is an adapter that was fused. */
 function costCommands(run: Examined, at: Places): Command[] {
   const { fused } = at;
   if (!run.settings.eval.cost || fused === null) return [];
-  return [costCommand({ ...fused, data: run.data?.folder ?? null, train: completeTrain(run) }, at)];
+  const data = run.data?.folder ?? null;
+  return [costCommand({ ...fused, data, train: completeTrain(run), seconds: 'SECONDS' }, at)];
 }
 
 /** Sends the prompts of a suite and scores the answers. */
@@ -126,6 +150,8 @@ export const evaluation = {
     /** The date in the prompts, or null if the chat template prints none. Old manifests lack it. */
     prompts_date: z.string().nullable().optional(),
     suite_sha256: z.string(),
+    /** How many answers were asked again because they took too long. Null with an engine. Old manifests lack it. */
+    asked_again: z.int().nullable().optional(),
     /** Null if turned off or not measured (a warning says why). Old manifests lack strict_categories. */
     base: baseScore.partial({ strict_categories: true }).nullable(),
     /** Null if nothing was fused, or it was not measured (a warning says why). Old manifests lack it. */
@@ -137,12 +163,10 @@ export const evaluation = {
   wanted: () => true,
   resolve: (settings: EvalSettings, absolute: Absolute) => ({ ...settings, suite: absolute(settings.suite) }),
   bytes: () => answerBytes,
-  seconds(run: Examined & { readonly chain: readonly string[] }, pace: Pace): number {
+  seconds(run: Examined & Costing, pace: Pace): number {
     const { eval: settings } = run.settings;
     const answers = pace.load + answerSeconds(pace.prompts * settings.repeats, settings, pace);
-    const measuresCost = settings.cost && run.chain.includes('fuse');
-    // The cost is measured on the answers, with the base model and the final one.
-    return answers * (pace.asksBase ? 2 : 1) + (measuresCost ? 2 * pace.load + 0.5 * answers : 0);
+    return answers * (pace.asksBase ? 2 : 1) + (measuresCost(run) ? costSeconds(answers) : 0);
   },
   commands(run: Examined, at: Places): Command[] {
     const { engine } = run.settings.eval;

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { StageError } from '../../core/errors.ts';
 import { faultText } from '../../core/score/answers.ts';
-import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
+import { type ChatReply, type ChatRequest, requestModel, tokensAfterTimeout } from '../../core/score/chat.ts';
 import { asObject, parseTolerant } from '../../core/score/tolerant-json.ts';
 import { watchSleep } from '../host/sleep-watch.ts';
 
@@ -16,6 +16,8 @@ export interface ChatServer {
   readonly now?: () => number;
 }
 
+type Answered = Pick<ChatReply, 'response' | 'error' | 'seconds'>;
+
 type TryResult =
   | { readonly kind: 'answered'; readonly status: number; readonly text: string; readonly seconds: number }
   | { readonly kind: 'slept' }
@@ -23,25 +25,37 @@ type TryResult =
   | { readonly kind: 'broken'; readonly error: Error };
 
 /**
- * Requests one chat completion. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER,
+ * Requests one chat completion. After a time-out it is sent again with `tokensAfterTimeout`. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER,
  * CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status, STOPPED.
  */
 export async function askModel(request: ChatRequest, server: ChatServer): Promise<ChatReply> {
+  let { body } = request;
+  let late = 0;
   for (let failures = 0; ; ) {
-    const tried = await tryOnce(request, server);
-    if (tried.kind === 'answered') return replyOf(tried);
+    const tried = await tryOnce({ ...request, body }, server);
+    const sent = { asked_again: late, max_tokens: tokensOf(body) };
+    if (tried.kind === 'answered') return { ...replyOf(tried), ...sent };
     // The machine slept, so the server could not answer: this is retried any number of times.
     if (tried.kind === 'slept') continue;
     if (tried.kind === 'broken') await server.broken();
     failures += 1;
-    if (failures <= request.retries) continue;
+    if (failures <= request.retries) {
+      if (tried.kind === 'broken') continue;
+      late += 1;
+      const tokens = tokensOf(body);
+      if (tokens !== undefined) body = { ...body, max_tokens: tokensAfterTimeout(tokens) };
+      continue;
+    }
     if (tried.kind === 'timeout')
-      return { response: null, error: faultText({ kind: 'timeout' }), seconds: tried.seconds };
+      return { response: null, error: faultText({ kind: 'timeout' }), seconds: tried.seconds, ...sent };
     throw new StageError('CONNECTION_RESET', `${tried.error.message} (${server.url}, tried ${failures} times)`, {
       cause: tried.error,
     });
   }
 }
+
+const tokensOf = ({ max_tokens: tokens }: ChatRequest['body']): number | undefined =>
+  typeof tokens === 'number' ? tokens : undefined;
 
 async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: ChatServer): Promise<TryResult> {
   const limit = new AbortController();
@@ -63,7 +77,7 @@ async function tryOnce(request: ChatRequest, { url, signal, now = Date.now }: Ch
   }
 }
 
-function replyOf({ status, text, seconds }: Extract<TryResult, { kind: 'answered' }>): ChatReply {
+function replyOf({ status, text, seconds }: Extract<TryResult, { kind: 'answered' }>): Answered {
   if (status === 400)
     return { response: null, error: faultText({ kind: 'refused', complaint: complaint(text) }), seconds };
   if (status !== 200)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StageError } from '../../core/errors.ts';
 import { openQueue } from '../../core/keyed-lock.ts';
-import { type AnswerFault, answerFault, answerText, readAnswers } from '../../core/score/answers.ts';
+import { type AnswerFault, answerFault, answerText, countAskedAgain, readAnswers } from '../../core/score/answers.ts';
 import { chatRequest, maxTokens } from '../../core/score/chat.ts';
 import { asObject } from '../../core/score/tolerant-json.ts';
 import { openSlope } from '../../core/slope.ts';
@@ -92,7 +92,9 @@ async function ask(context: StageContext, suiteRun: SuiteRun, { prompt, repeat }
   const seed = settings.temperature > 0 ? answerSeed(suiteRun.seed, prompt.id, repeat) : null;
   const reply = await server.ask(chatRequest({ prompt, seed }, suite, settings));
   await server.check();
-  return { prompt: prompt.id, repeat, ...reply, attempt: context.attempt, max_tokens: maxTokens(prompt, settings) };
+  const { response, error, seconds, asked_again, max_tokens = maxTokens(prompt, settings) } = reply;
+  const answer = { prompt: prompt.id, repeat, response, error, seconds, attempt: context.attempt, max_tokens };
+  return asked_again > 0 ? { ...answer, asked_again } : answer;
 }
 
 /** 32 bits from run seed, prompt and repeat, so that the order of the answers does not matter. */
@@ -153,6 +155,7 @@ export function tellOfErrors(context: StageContext, setup: EvalSetup, answers: r
   // A single refusal may be the prompt's fault. If all are refused, the fault is in what they have in common.
   if (refused.length === answers.length && setup.suite.prompts.length > 1)
     throw new StageError('BAD_SETTINGS', `the model server refuses every prompt: ${refused[0]?.error}`);
+  tellOfAskedAgain(context, setup, answers);
   const late = withFault('timeout').length;
   if (late > 0)
     context.warn(
@@ -160,4 +163,15 @@ export function tellOfErrors(context: StageContext, setup: EvalSetup, answers: r
     );
   if (refused.length > 0)
     context.warn(`${refused.length} of ${answers.length} prompts were refused and score 0 (${refused[0]?.error})`);
+}
+
+function tellOfAskedAgain(context: StageContext, { suite, settings }: EvalSetup, answers: readonly Answer[]): void {
+  const again = countAskedAgain(answers);
+  if (again === 0) return;
+  const first = new Map(suite.prompts.map((prompt) => [prompt.id, maxTokens(prompt, settings)]));
+  const fewer = answers.some(({ prompt, max_tokens: last }) => last < (first.get(prompt) ?? 0));
+  const how = fewer ? 'asked again with half of the tokens (at least 256)' : 'asked again';
+  context.warn(
+    `${again} of ${answers.length} answers took longer than timeout_s: ${settings.timeout_s} and were ${how}`,
+  );
 }

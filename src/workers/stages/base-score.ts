@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { parsedOrNull } from '../../core/json.ts';
+import { answerFault, readAnswers } from '../../core/score/answers.ts';
 import { probeRequest } from '../../core/score/chat.ts';
 import { type Probe, probe, probeOf } from '../../core/score/probe.ts';
 import { baseScore } from '../../events/score.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { type Pinned, pinSetup, sha256 } from './eval-parts.ts';
-import { scoreModel, withServer } from './score-model.ts';
+import { answersFile, scoreModel, withServer } from './score-model.ts';
 import type { ModelServer, StageContext } from './stage.ts';
 
 /** score.json next to the base's answers. */
@@ -34,7 +35,7 @@ export async function measureBase(context: StageContext, setup: EvalSetup): Prom
     const key = keyOf(pinned.identity);
     const folder = await context.shared(key, {
       make: (dir) => make(context, setup, { dir, key, model, pinned }),
-      holds: async (dir) => (await readScore(context, dir)) !== null,
+      holds: (dir) => isUsable(context, dir, pinned),
       older: pinned.olderIdentities.map(keyOf),
     });
     const found = await readScore(context, folder);
@@ -46,6 +47,14 @@ export async function measureBase(context: StageContext, setup: EvalSetup): Prom
     context.warn(`the base model's own score could not be measured: ${asStageError(error).message}`);
     return null;
   }
+}
+
+/** False for a base that timed out under another rule for time-outs: its score would be another one now. */
+async function isUsable(context: StageContext, dir: string, { parts, identity }: Pinned): Promise<boolean> {
+  const found = await readScore(context, dir);
+  if (found === null || found.eval_identity === identity || parts.timeouts === undefined) return found !== null;
+  const { answers } = readAnswers((await context.read(join(dir, answersFile))) ?? '');
+  return !answers.some(({ error }) => error !== null && answerFault(error).kind === 'timeout');
 }
 
 /** Without a clock, model and suite determine the prompts. With one, the day would have to be known. */

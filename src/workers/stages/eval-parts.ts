@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/json.ts';
+import { type EvalPart, evalLeft, type Later } from '../../core/run/eval-progress.ts';
+import { isHalved, timeoutRule } from '../../core/score/chat.ts';
 import { evalIdentity, wordsOfCommand } from '../../core/score/eval-identity.ts';
 import { type EvalParts, identitiesOf } from '../../core/score/measured.ts';
 import {
@@ -11,7 +13,22 @@ import {
   templateRefusalText,
 } from '../../core/score/rendering.ts';
 import type { EvalSetup } from './ask-suite.ts';
-import type { StageContext } from './stage.ts';
+import { reporting, type StageContext } from './stage.ts';
+
+/** The context of a part of an eval: its progress says which part it is, and when the whole eval ends. */
+export function inPart(context: StageContext, doing: EvalPart, later: Later): StageContext {
+  let each = 0;
+  return reporting(context, {
+    warn: (text) => context.warn(doing === 'base' ? `base model: ${text}` : text),
+    progress(progress) {
+      const { iteration, of, eta_s } = progress;
+      const open = (of ?? 0) - (iteration ?? 0);
+      if (eta_s !== null && open > 0) each = eta_s / open;
+      const left = eta_s === null ? null : evalLeft({ left: eta_s, each, of: of ?? 0 }, later);
+      context.progress({ ...progress, doing, eta_s: left });
+    },
+  });
+}
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -32,6 +49,7 @@ export async function pinSetup(context: StageContext, setup: EvalSetup, model: s
   const parts: EvalParts = {
     exam: sha256(evalIdentity({ ...setup, versions: context.versions, files })),
     ...(rendering !== null && rendering.sha256 !== null && { prompts: rendering.sha256 }),
+    ...(isHalved(setup.suite, setup.settings) && { timeouts: sha256(canonicalJson(timeoutRule)) }),
   };
   const [identity = '', ...olderIdentities] = identitiesOf(parts, sha256);
   return { parts, identity, olderIdentities, rendering };

@@ -3,14 +3,15 @@ import { formatProblems } from '../../core/config/problem.ts';
 import { StageError } from '../../core/errors.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { adapterFiles, adapterOf } from '../../core/run/lineage.ts';
-import { readAnswers } from '../../core/score/answers.ts';
+import { countAskedAgain, readAnswers } from '../../core/score/answers.ts';
 import { type Probe, sameProbe } from '../../core/score/probe.ts';
 import { scoreByCommand } from '../../core/score/scorer.ts';
-import type { Suite } from '../../events/suite.ts';
+import type { Settings } from '../../events/stages.ts';
+import type { Answer, Suite } from '../../events/suite.ts';
 import type { EvalSetup } from './ask-suite.ts';
 import { askProbe, measureBase, probeBase } from './base-score.ts';
-import { identitiesUnderWay, type Pinned, pinFacts, pinSetup } from './eval-parts.ts';
-import { measureCost } from './model-cost.ts';
+import { identitiesUnderWay, inPart, type Pinned, pinFacts, pinSetup } from './eval-parts.ts';
+import { hasCost, measureCost } from './model-cost.ts';
 import { answersFile, readEngine, scoreModel, scoresFile } from './score-model.ts';
 import { type Makings, partsOf, type Served, servedModel, tidyServed } from './served-model.ts';
 import type { ModelServer, Stage, StageContext } from './stage.ts';
@@ -64,8 +65,10 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     const { identity, parts, rendering } = pinned;
     if (parts.prompts !== undefined) context.input('prompts', parts.prompts);
     await pinAnswers(context, pinned, served);
+    const cost = hasCost(made, context);
     // One model in memory at a time: the base is unloaded before the run's own is loaded.
-    const measured = settings.base && context.run.model !== null ? await measureBase(context, setup) : null;
+    const asksBase = settings.base && context.run.model !== null;
+    const measured = asksBase ? await measureBase(inPart(context, 'base', { answers: true, cost }), setup) : null;
     const idle = await idleOf(made, context);
     const proves = served.adapter !== null && idle !== true;
     const base = proves ? (measured?.probe ?? (await probeBase(context, setup))) : null;
@@ -73,11 +76,14 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     const asked = { ...setup, tokens: rendering?.tokens };
     const seat = { server: 'server', prefix: '', dir: context.dir, seed: context.run.seed };
     const { model, adapter } = served;
-    const score = await scoreModel(context, asked, { ...seat, model, adapter, first: proves ? first : null });
+    const own = inPart(context, 'answers', { answers: false, cost });
+    const score = await scoreModel(own, asked, { ...seat, model, adapter, first: proves ? first : null });
     await tidyServed(served, context);
-    const cost = await measureCost(context, made, { setup, file: join(context.dir, answersFile) });
+    const answers = await answersOf(context, settings);
     return {
-      ...{ answers: answersFile, score, suite_sha256, base: measured?.base ?? null, cost },
+      ...{ answers: answersFile, score, suite_sha256, base: measured?.base ?? null },
+      ...{ asked_again: answers === null ? null : countAskedAgain(answers) },
+      cost: await measureCost(context, made, { setup, answers }),
       ...{ eval_identity: identity, eval_parts: { ...parts } },
       ...{ prompts_date: rendering?.dated ?? null, idle_adapter: idle },
     };
@@ -89,6 +95,12 @@ export const stage: Stage<'eval', 'train' | 'select' | 'fuse' | 'quantize'> = {
     throw new StageError('OUTPUT_DAMAGED', `${path} does not give the score that was made from it`);
   },
 };
+
+/** The answers of the run's model. Null with an engine, which leaves scores instead. */
+async function answersOf(context: StageContext, { engine }: Settings<'eval'>): Promise<readonly Answer[] | null> {
+  if (engine !== undefined) return null;
+  return readAnswers((await context.read(join(context.dir, answersFile))) ?? '').answers;
+}
 
 /** `overall` from the files alone: answers, scorer's output or engine's output. Null if they give none. */
 async function scoreAgain(context: StageContext, path: string): Promise<number | null> {

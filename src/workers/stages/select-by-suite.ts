@@ -16,7 +16,7 @@ import { refuseIdleAdapter, suiteAt } from './eval.ts';
 import { identitiesUnderWay, pinSetup } from './eval-parts.ts';
 import { answersFile, scoreKept, scoreModel } from './score-model.ts';
 import { type Choices, type Measurement, pinMeasures, type Saved } from './select-by-loss.ts';
-import { type ModelServer, runCommands, type StageContext } from './stage.ts';
+import { type ModelServer, reporting, runCommands, type StageContext } from './stage.ts';
 
 const probeFile = `${files.candidates}/base.json`;
 
@@ -121,8 +121,7 @@ async function answered(file: string, { suite, settings }: EvalSetup, context: S
 function partOf(context: StageContext, { saved }: Choices, index: number): StageContext {
   const { iteration } = saved[index] ?? { iteration: 0 };
   const part = `checkpoint ${iteration}, ${index + 1} of ${saved.length}`;
-  return {
-    ...context,
+  return reporting(context, {
     warn: (text) => context.warn(`select, checkpoint ${iteration}: ${text}`),
     progress({ iteration: done, of, loss, eta_s }) {
       if (done === null || of === null) return context.progress({ iteration: done, of, loss, eta_s, part });
@@ -131,7 +130,7 @@ function partOf(context: StageContext, { saved }: Choices, index: number): Stage
       const eta = eta_s === null || left === 0 ? null : (eta_s / left) * all;
       context.progress({ iteration: index * of + done, of: saved.length * of, loss, eta_s: eta, part });
     },
-  };
+  });
 }
 
 /** Points of each prompt, 0-100, the mean of its repeats. */

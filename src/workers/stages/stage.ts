@@ -3,6 +3,7 @@ import type { SuiteResult } from '../../core/config/read-suite.ts';
 import { StageError } from '../../core/errors.ts';
 import { jsonOrNull } from '../../core/json.ts';
 import { isProgressBar } from '../../core/mlx/mlx-log.ts';
+import type { EvalPart } from '../../core/run/eval-progress.ts';
 import type { Outside } from '../../core/run/lineage.ts';
 import type { ChatReply, ChatRequest } from '../../core/score/chat.ts';
 import type { Rendered, RenderJob } from '../../core/score/rendering.ts';
@@ -33,6 +34,8 @@ export interface Progress {
   readonly eta_s: number | null;
   /** The current part of the stage: `checkpoint 200, 2 of 4`. Absent if it has no parts. */
   readonly part?: string;
+  /** What an eval counts now. */
+  readonly doing?: EvalPart;
 }
 
 /** A call of a program, detached, with its output in log.txt. In its argv, `~` and `~/x` mean the home folder. */
@@ -209,3 +212,7 @@ export async function runCommands(commands: readonly Command[], context: StageCo
   };
   for (const command of commands) await runCommand(command, context, { onLine });
 }
+
+/** The same context for a part of a stage, with other reports. Not spread: a run without a base model has no `baseModel`. */
+export const reporting = (context: StageContext, reports: Partial<Reports>): StageContext =>
+  Object.assign(Object.create(context) as StageContext, reports);

@@ -284,6 +284,20 @@ describe('renderComparison', () => {
     expect(page([run(0, { category_modes }), run(1)])).to.contain('| 43a-s0 | 6 thinking, 3 prose | 3 wrapped |');
   });
 
+  it('tells how many answers were asked again, and on how much the cost was measured', () => {
+    const cost = {
+      ...{ bits: { base: 4, final: 5 }, step: 1, kept: 1, snr: 2, layers: 4, top1: 0.99, kl: 0.002, tokens: 90 },
+      ...{ loss: { base: 2, adapter: 1, final: 1.05 }, gain_kept: 0.95, rows: 32, rows_of: 168 },
+      ...{ answers: 8, answers_of: 27 },
+    };
+    const made = page([run(0, { asked_again: 3, cost }), run(1, { cost: { ...cost, rows_of: 32, answers_of: 8 } })]);
+    expect(made)
+      .to.contain('| 25 wrapped, 2 direct_call; 3 asked again |')
+      .and.contain('| 25 wrapped, 2 direct_call |');
+    expect(made).to.contain('| 99.0 % | 0.0020 (8 of 27 answers) | 95 % (32 of 168 examples) |');
+    expect(made).to.contain('| 99.0 % | 0.0020 | 95 % |');
+  });
+
   it('says when val loss does not predict the score', () => {
     const runs = [0.21, 0.26, 0.18].map((val_loss, seed) =>
       run(seed, { metrics: { val_loss, train_loss: 0.1 }, overall: 82 - 20 * seed }),

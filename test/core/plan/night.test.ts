@@ -258,10 +258,10 @@ describe('core/night: the deadline and the sentence', () => {
       ];
       const past = [{ recipe: runs[0]!.recipe, seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 } }];
       const view = nightOf(input(runs, { now, past, left, space: { usable: 41 * gb, kept: new Map() } }));
-      expect(nightText(view, { at: now + 100 * 60_000, text: '22:40' })).to.equal(
+      expect(nightText(view, { at: now + 95 * 60_000, text: '22:35' })).to.equal(
         '3 runs, 3 trainings. Over at about 23:19 (23:05-23:40). Disk: 63 GB stay, 41 GB usable: NOT ENOUGH from run 2 (a-s1); ' +
           '`keep_model: best` would need 24 GB. Left out: x-s0 and x-s1 (paused) and y-s0 (held). ' +
-          'Until 22:40: a-s1 (46 min 39 s) and a-s2 (46 min 39 s) do not fit and come first in the next night.',
+          'Until 22:35: a-s1 (46 min 25 s) and a-s2 (46 min 25 s) do not fit and come first in the next night.',
       );
       const unknown = nightOf(input([{ ...nightRun(a), recipe: { ...nightRun(a).recipe, shape: null }, disk: null }]));
       expect(unknown.night).to.deep.include({ ends: null, disk: { stay_gb: null, usable_gb: null, short_from: null } });

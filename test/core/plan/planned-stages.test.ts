@@ -72,7 +72,7 @@ describe('core/planned-stages', () => {
     const told = (run: RunDraft, plans: readonly RunPlan[] = []) =>
       lines({ ...run, settings: { ...run.settings, eval: evaluation } }, plans).filter((one) => one.includes('cost'));
     expect(told(plain)).to.deep.equal([
-      'eval: py /drivers/model_cost.py --base /base --adapter /artifacts/B-s0/1-train/adapter --weights adapters.safetensors --final /artifacts/B-s0/4-quantize/model --answers cost-answers.jsonl --out cost/cost.json --data ' +
+      'eval: py /drivers/model_cost.py --base /base --adapter /artifacts/B-s0/1-train/adapter --weights adapters.safetensors --final /artifacts/B-s0/4-quantize/model --answers cost-answers.jsonl --out cost/cost.json --seconds SECONDS --data ' +
         `${plain.data?.folder} --max-seq-length 128`,
     ]);
     const checkpoint = { adapter: '/a', checkpoint: 600, sha256: '' };

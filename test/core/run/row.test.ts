@@ -166,6 +166,7 @@ describe('makeRow', () => {
       bytes: { temp_peak: 117, estimated_peak: 0, final: 201 },
       eval_identity: 'e'.repeat(64),
       eval_parts: null,
+      asked_again: null,
       custody: {
         ...{ data: 'd', base: 'b', adapter: 'a', iteration: 800, resume: null, model: 'm', suite: 's' },
         ...{ prompts: null, prompts_date: null, config: null, server: null, host: null },

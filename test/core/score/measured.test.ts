@@ -11,6 +11,12 @@ const rowOf = (run: string, prompts: string | null, changed: { exam?: string; ba
   return makeRow({ run, custody, eval_identity: `${exam}${prompts}`, eval_parts: { exam, prompts } });
 };
 
+/** A row whose answers could have taken too long, which a rule is for. */
+const late = (run: string, timeouts: string): Row => {
+  const row = rowOf(run, 'p');
+  return { ...row, eval_parts: { exam: 'x', prompts: 'p', timeouts } };
+};
+
 const hash = (text: string): string => `#${text}`;
 
 describe('evaluations, part by part', () => {
@@ -42,6 +48,9 @@ describe('evaluations, part by part', () => {
     ],
     ['not recorded of another model', [rowOf('old', null, { base: 'c' }), rowOf('b', 'p')], [], []],
     ['one row', [rowOf('a', 'p')], [], []],
+    ['a rule for late answers that one did not record', [rowOf('old', 'p'), late('b', 'r')], [], ['old']],
+    ['two rules for late answers', [late('a', 'r'), late('b', 's')], ['timeouts'], []],
+    ['a rule that another exam does not need', [rowOf('a', 'p', { exam: 'y' }), late('b', 'r')], ['exam'], []],
   ];
   for (const [what, rows, differ, unrecorded] of cases)
     it(what, () => {

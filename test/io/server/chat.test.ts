@@ -64,6 +64,31 @@ describe('io/chat', () => {
     expect(asked).to.equal(3);
   });
 
+  it('asks with half of the tokens after each time-out, with 256 at least, and with the same after anything else', async () => {
+    const asked = async (max_tokens: number, first: 'silent' | 'reset'): Promise<readonly number[]> => {
+      const tokens: number[] = [];
+      const listener: RequestListener = async (incoming, response) => {
+        let text = '';
+        for await (const part of incoming) text += part;
+        tokens.push(JSON.parse(text).max_tokens);
+        if (tokens.length === 4) response.end(answer);
+        else if (first === 'reset') incoming.socket.resetAndDestroy();
+      };
+      const body = { ...request.body, max_tokens };
+      const reply = await withServer(listener, (url) =>
+        askModel(
+          { body, timeout_s: first === 'reset' ? 20 : 0.2, retries: 3 },
+          { url, signal, broken: async () => undefined },
+        ),
+      );
+      expect(reply).to.deep.include({ error: null, max_tokens: tokens.at(-1), asked_again: first === 'reset' ? 0 : 3 });
+      return tokens;
+    };
+    expect(await asked(900, 'silent')).to.deep.equal([900, 450, 256, 256]);
+    expect(await asked(100, 'silent')).to.deep.equal([100, 100, 100, 100]);
+    expect(await asked(900, 'reset')).to.deep.equal([900, 900, 900, 900]);
+  });
+
   it('asks why a connection broke before it tries again', async () => {
     let broken = 0;
     const listener: RequestListener = (incoming) => incoming.socket.resetAndDestroy();

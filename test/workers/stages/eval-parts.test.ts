@@ -1,8 +1,14 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { canonicalJson } from '../../../src/core/json.ts';
+import { answerText } from '../../../src/core/score/answers.ts';
 import type { Rendering } from '../../../src/core/score/rendering.ts';
+import { contentHash } from '../../../src/io/thread/content-hash.ts';
 import { stage as evaluate } from '../../../src/workers/stages/eval.ts';
+import { sha256 } from '../../../src/workers/stages/eval-parts.ts';
 import type { StageContext } from '../../../src/workers/stages/stage.ts';
-import { suiteOf } from '../../helpers/answers.ts';
+import { said, suiteOf } from '../../helpers/answers.ts';
 import { plainRendering } from '../../helpers/config-workspace.ts';
 import { type ExamOptions, prepareExam } from '../../helpers/exam.ts';
 import { demoBase, stageErrorOf } from '../../helpers/real-stage.ts';
@@ -68,6 +74,34 @@ describe('the rendered prompts of an eval', () => {
     const { runStore } = first;
     expect((await evaluated({ settings, runStore, render: rendered(prompts('1')) })).served).to.eql(['server']);
     expect((await evaluated({ settings, runStore, render: rendered(prompts('2')) })).served).to.eql(['base', 'server']);
+  });
+
+  it('have a rule for answers that take too long, where it can change a score', async () => {
+    const long = await evaluated({ render: rendered(prompts('1')), settings: { max_tokens: 512 } });
+    expect(long.made.eval_parts).to.have.all.keys('exam', 'prompts', 'timeouts');
+    const never = await evaluated({ render: rendered(prompts('1')), settings: { max_tokens: 512, retries: 0 } });
+    const short = await evaluated({ render: rendered(prompts('1')), settings: { max_tokens: 256 } });
+    for (const { made } of [never, short]) expect(made.eval_parts).to.have.all.keys('exam', 'prompts');
+  });
+
+  it('have a base measured again that timed out under the rule of earlier versions, and no other', async () => {
+    const settings = { base: true, max_tokens: 512, timeout_s: 0.5 };
+    const first = await evaluated({ settings, render: rendered(prompts('1')) });
+    const { runStore } = first;
+    const folder = join(runStore, first.made.base?.key ?? '');
+    const { timeouts: _timeouts, ...older } = first.made.eval_parts ?? {};
+    const identity = sha256(canonicalJson(older));
+    const old = sha256((await contentHash(demoBase('A'))) + identity).slice(0, 12);
+    await rename(folder, join(runStore, old));
+    const score = JSON.parse(await readFile(join(runStore, old, 'score.json'), 'utf8'));
+    const base = { ...score.base, key: old };
+    await writeFile(join(runStore, old, 'score.json'), JSON.stringify({ ...score, base, eval_identity: identity }));
+    const again = async () => (await evaluated({ settings, runStore, render: rendered(prompts('1')) })).served;
+    expect(await again()).to.eql(['server']);
+    const late = { ...said(''), prompt: 'right', response: null, error: 'TIMEOUT' };
+    await writeFile(join(runStore, old, 'answers.jsonl'), answerText(late));
+    expect(await again()).to.eql(['base', 'server']);
+    expect(await again()).to.eql(['server']);
   });
 
   it('are counted by the server: others than those recorded are a warning', async () => {

@@ -169,6 +169,22 @@ describe('workers/eval', () => {
     expect(seen.warnings[0]).to.contain('1 of 3');
   });
 
+  it('asks again with half of the tokens what took too long, scores that answer, and says so', async () => {
+    const { made, seen, answers } = await evaluated({
+      suite: withPrompts('[long] read_file', 'read_file'),
+      settings: { timeout_s: 0.5, retries: 1, max_tokens: 600 },
+    });
+    expect(made.score.modes).to.include({ timeout: 0, wrapped: 2 });
+    expect(made.asked_again).to.equal(1);
+    expect((await answers()).map(({ max_tokens, asked_again }) => [max_tokens, asked_again])).to.deep.equal([
+      [300, 1],
+      [600, undefined],
+    ]);
+    expect(seen.warnings).to.deep.equal([
+      '1 of 2 answers took longer than timeout_s: 0.5 and were asked again with half of the tokens (at least 256)',
+    ]);
+  });
+
   it('fails on what is no answer, and never scores it', async () => {
     const codes: [string, string][] = [
       ['[404]', 'TOOL_FAILED'],
@@ -219,6 +235,9 @@ describe('workers/eval', () => {
   it('scores the base once for all runs of the same identity', async () => {
     const first = await evaluated({ suite: easy, settings: { base: true } });
     expect(first.served).to.deep.equal(['base', 'server']);
+    expect(first.seen.progress.map(({ doing, iteration, of }) => `${doing} ${iteration}/${of}`)).to.deep.equal([
+      ...['base 0/2', 'base 1/2', 'base 2/2', 'answers 0/2', 'answers 1/2', 'answers 2/2'],
+    ]);
     const { base } = first.made;
     expect(base?.overall).to.be.closeTo(55, 1e-9);
     expect(base?.categories).to.deep.equal({ git: 100, lsp: 10 });

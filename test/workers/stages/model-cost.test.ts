@@ -2,7 +2,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { StageError } from '../../../src/core/errors.ts';
-import { answerText } from '../../../src/core/score/answers.ts';
 import type { Cost } from '../../../src/events/cost.ts';
 import { evalSettings } from '../../../src/events/stages/eval.ts';
 import { measureCost } from '../../../src/workers/stages/model-cost.ts';
@@ -56,11 +55,10 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
     ...Object.getOwnPropertyDescriptors(plain),
     ...Object.getOwnPropertyDescriptors(own),
   }) as StageContext;
-  const file = join(dir, 'answers.jsonl');
-  await writeFile(file, answerText({ ...said('hello'), prompt: 'a' }));
+  const answers = [{ ...said('hello'), prompt: 'a', seconds: 60 }];
   const outside = { adapter: trained, checkpoint: 600, sha256: '' };
   const fuse = { folder: '/made', made: { model: 'model' } };
-  const found = await measureCost(context, made ?? { outside, fuse }, { setup: { suite, settings }, file });
+  const found = await measureCost(context, made ?? { outside, fuse }, { setup: { suite, settings }, answers });
   return { found, seen, tools, trained, dir };
 }
 
@@ -79,6 +77,7 @@ describe('workers/model-cost', () => {
     expect(option('--base')).to.equal(demoBase('A'));
     expect(option('--final')).to.equal('/made/model');
     expect([option('--adapter'), option('--weights')]).to.deep.equal([trained, '0000600_adapters.safetensors']);
+    expect(option('--seconds'), 'a quarter of an eval whose answers took 60 s').to.equal('20');
     expect(await readFile(join(dir, 'cost-answers.jsonl'), 'utf8')).to.contain('"content":"hello"');
     expect(seen.inputs).to.have.all.keys('base', 'adapter', 'valid');
   });
