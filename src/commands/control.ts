@@ -33,18 +33,27 @@ export const registerCancel = requesting('cancel', {
   exits: { 0: 'cancelled, or already finished', ...refusals },
 });
 
-export const registerPause = requesting('pause', {
-  argument: '[run-or-phase]',
-  request: (target?: string) => ({ kind: 'pause', target: target ?? null }),
+export const registerPause: Register = (program, exit) => {
+  documented(program.command('pause'), pauseUsage)
+    .argument('[run-or-phase]', runOrPhase)
+    .option('--now', 'interrupt the stage that is running')
+    .action(async (target: string | undefined, { now }: { readonly now?: true }, command) => {
+      const request = { kind: 'pause', target: target ?? null, ...(now === true ? { now } : {}) } as const;
+      exit(await ask(await workspaceOf(command, 'read'), request));
+    });
+};
+
+const pauseUsage: Usage = {
   does: 'Start no new stages',
   notes: [
     'Without an argument it pauses the whole workspace; with one, only that run or phase. A stage that is running finishes.',
+    'With --now, a stage that is running is interrupted, so that the machine is free within seconds. A training saves its state after the current iteration, and continues exactly from there. An eval keeps its answers. Other stages start again.',
     'A queued run that is paused is skipped. A run that has already started stops before its next stage. It keeps its place, so no other run starts until you resume or cancel it.',
     'A pause survives restarts. `phasebox resume` ends it.',
   ],
-  examples: ['phasebox pause', 'phasebox pause 43b'],
+  examples: ['phasebox pause', 'phasebox pause 43b', 'phasebox pause --now   # I need my computer'],
   exits: { 0: 'paused', ...refusals },
-});
+};
 
 export const registerResume = requesting('resume', {
   argument: '[run-or-phase]',

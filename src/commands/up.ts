@@ -39,6 +39,8 @@ export interface UpOptions {
   readonly logLevel: string;
   /** A time of day. No run starts that would not be finished by then. */
   readonly until?: string | undefined;
+  /** What works at that time is paused. Else it is finished. */
+  readonly pauseAtEnd?: boolean | undefined;
 }
 
 /** Exit code of `up --once`: what happened in this call, and only in this call. */
@@ -204,7 +206,7 @@ async function work(setting: Setting, { runtime, down, tally, steps, night }: Wo
     how = await Promise.race([
       ...[leaving(runtime, screen, asked), stopRequest(runtime)],
       ...(options.once ? [allDone(progress)] : []),
-      ...(runtime.until === null ? [] : [outOfTime(progress)]),
+      ...(runtime.until === null ? [] : [outOfTime(progress, { pauses: options.pauseAtEnd === true, screen })]),
     ]);
     if (how === 'late') screen.line(timed(await leftForTheNextNight(runtime)));
   } finally {
@@ -226,7 +228,7 @@ export const registerUp: Register = (program, exit) => {
     does: 'Run everything that is queued, until Ctrl-C',
     notes: [
       'It watches the inbox, executes one run at a time and serves the dashboard.',
-      'With --until, a run is started only if it will be finished by the given time, according to the upper end of its estimate. A run that has already started continues until it is finished, even after this time. The command ends when no run is active and none of the queued runs would be finished in time, and says which runs are left. These runs are the first of the next night.',
+      'With --until, a run is started only if it will be finished by the given time, according to the upper end of its estimate. A run that has already started continues until it is finished, even after this time. With --pause-at-end its stage is interrupted at this time, as by `phasebox pause --now`, and the next `phasebox up` continues it. The command ends when no run is active and none of the queued runs would be finished in time, and says which runs are left. These runs are the first of the next night.',
     ],
     examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {
@@ -240,10 +242,16 @@ export const registerUp: Register = (program, exit) => {
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
     .option('--until <time>', 'start no run that would not be finished by this local time, such as 07:00', aTimeOfDay)
+    .option('--pause-at-end', 'with --until: at that time, pause the stage that is running')
     .action(async (options: Partial<UpOptions> & { detach?: boolean; dashboard: boolean }, command) => {
       const workspace = await workspaceOf(command, 'write');
       if (options.detach) return detach(workspace, process.argv);
-      const { once = false, dashboard, until = workspace.config.until } = options;
-      exit(await up(workspace, { once, dashboard, until, logLevel: globals(command).logLevel }));
+      const { once = false, dashboard, until = workspace.config.until, pauseAtEnd } = options;
+      if (pauseAtEnd === true && until === undefined)
+        throw new CommandError(
+          2,
+          '--pause-at-end needs a time: give `--until 07:00`, or `until: 07:00` in phasebox.yaml',
+        );
+      exit(await up(workspace, { once, dashboard, until, pauseAtEnd, logLevel: globals(command).logLevel }));
     });
 };

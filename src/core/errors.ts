@@ -49,6 +49,11 @@ export const catalogue = {
     what: 'phasebox was stopped while the tool ran',
     next: 'The run resumes at the next `phasebox up`.',
   },
+  PAUSED: {
+    retry: 'resume',
+    what: 'The stage was interrupted by `phasebox pause --now`, or at the end of the night',
+    next: '`phasebox resume` lifts the pause. The run then continues.',
+  },
   OUT_OF_MEMORY: {
     retry: 'once',
     what: 'Not enough memory',

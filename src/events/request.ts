@@ -12,7 +12,8 @@ const target = z.string().min(1);
 export const request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cancel'), target }),
   z.strictObject({ kind: z.literal('retry'), target, stage: stageName.nullable() }),
-  z.strictObject({ kind: z.literal('pause'), target: target.nullable() }),
+  /** `now`: a stage that works is interrupted. 0.1.0 does not know the key, which is absent if it is not asked for. */
+  z.strictObject({ kind: z.literal('pause'), target: target.nullable(), now: z.literal(true).optional() }),
   z.strictObject({ kind: z.literal('resume'), target: target.nullable() }),
   z.strictObject({ kind: z.literal('prioritize'), target }),
   /** The name of a phase. `undo` brings it back. */
@@ -62,8 +63,12 @@ export const outcome = z.discriminatedUnion('did', [
   /** `detail`: the stage at which the run resumes, or null if none is left. */
   z.strictObject({ about: name, did: z.literal('retried'), detail: stageName.nullable() }),
   z.strictObject({ about: name, did: z.literal('not_over'), detail: z.enum(['waiting', 'started']) }),
-  /** `detail`: the stage that finishes, or the one to retry. */
-  z.strictObject({ about: name, did: z.enum(['finishes', 'input_removed']), detail: stageName }),
+  /** `detail`: the stage that finishes, that saves its state and ends, that is interrupted, or that is to be retried. */
+  z.strictObject({
+    about: name,
+    did: z.enum(['finishes', 'saves', 'interrupted', 'input_removed']),
+    detail: stageName,
+  }),
   /** `detail`: the run or phase that is paused, or null for the workspace. */
   z.strictObject({ about: name, did: z.literal('still_paused'), detail: name.nullable() }),
   /** `detail`: for people, the names of folders, phases, runs or stages, with commas. */

@@ -36,6 +36,7 @@ export function noticeLine(notice: Notice): string {
 
 function failureText({ resumesFrom, code, retryAt, message }: Extract<Notice, { kind: 'failed' }>): string {
   const next = resumesFrom === null ? 'starts from scratch' : `resumes from its ${resumesFrom}`;
+  if (code === 'PAUSED') return `paused; ${next}`;
   if (code === 'STOPPED') return `stopped; ${next} at the next up`;
   if (retryAt === null) return `failed, not retried. ${message}`;
   return `failed, tried again in ${duration(Math.max(0, (retryAt - Date.now()) / 1000))}. ${message}`;

@@ -164,6 +164,8 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
         : `${about}: paused. \`phasebox resume ${about}\` lifts it.`,
   },
   finishes: { say: (about, detail) => `${about}: finishes ${detail} first` },
+  saves: { say: (about, detail) => `${about}: ${detail} saves its state after the current iteration, and ends` },
+  interrupted: { say: (about, detail) => `${about}: ${detail} is interrupted` },
   resumed: { say: (about) => (about === '' ? 'resumed' : `${about}: resumed`) },
   still_paused: {
     say: (about, detail) =>

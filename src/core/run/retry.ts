@@ -9,7 +9,7 @@ export interface RetryPolicy {
 /** After a full disk. The last one repeats without limit, since the disk may be full of other files. */
 const disk_pause_s = [30, 60, 120, 300, 600];
 /** These say nothing about the stage. */
-const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'CANCELLED', 'DISK_FULL']);
+const uncounted: ReadonlySet<string> = new Set<ErrorCode>(['STOPPED', 'PAUSED', 'CANCELLED', 'DISK_FULL']);
 
 const nth = (pauses: readonly number[], index: number): number => pauses[Math.min(index, pauses.length - 1)] ?? 0;
 

@@ -138,6 +138,8 @@ export interface StageRow {
   /** It loads a model, so it waits while another run of this machine does. */
   readonly loadsModel: boolean;
   readonly carries: Carried | null;
+  /** A file in the attempt's folder whose existence asks the main tool to save its state and to end. */
+  readonly pauseFile: string | null;
   /** Whether a run has it. `before` has the earlier stages of its chain. */
   wanted(settings: never, before: readonly string[]): boolean;
   /** The settings with absolute paths. */
@@ -153,6 +155,7 @@ export interface StageRow {
 }
 
 const nothingCarried: Carried | null = null;
+const noPauseFile: string | null = null;
 
 /** Defaults for rows, which only set what differs. */
 export const usual = {
@@ -160,6 +163,7 @@ export const usual = {
   makesModel: false,
   loadsModel: true,
   carries: nothingCarried,
+  pauseFile: noPauseFile,
   resolve: <S>(settings: S, _absolute: Absolute): S => settings,
   bytes: (_run: unknown, _sizes: Sizes): number => 0,
   frees: (_run: unknown, _sizes: Sizes): number => 0,

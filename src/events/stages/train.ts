@@ -204,6 +204,7 @@ export const train = {
     files: ['*_adapters.safetensors', 'state-*.safetensors', files.progress],
     spoiledBy: ['NAN_LOSS', 'OUTPUT_DAMAGED', 'BAD_DATA', 'BAD_MODEL', 'MISSING_INPUT', 'INPUT_CHANGED'],
   },
+  pauseFile: files.pause,
   wanted: () => true,
   resolve(settings: TrainSettings, absolute: Absolute): TrainSettings {
     const file = settings.resume_adapter_file;

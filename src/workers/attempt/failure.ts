@@ -94,7 +94,11 @@ async function newestTail(dir: string): Promise<string[]> {
  * Ends the current attempt of a run that is not busy: its tools are stopped, its bytes freed, and its end is journaled
  * with `code`, so that its number is not used again. Returns the folders of tools that were not verified to be ours.
  */
-export async function closeAttempt(owner: Owner, stored: StoredRun, code: 'CANCELLED' | 'STOPPED'): Promise<string[]> {
+export async function closeAttempt(
+  owner: Owner,
+  stored: StoredRun,
+  code: 'CANCELLED' | 'STOPPED' | 'PAUSED',
+): Promise<string[]> {
   const state = await owner.runStore.state(stored);
   const next = attemptDue(state);
   if (next === null) return [];

@@ -19,7 +19,7 @@ import { hostFacts } from '../../io/host/process-facts.ts';
 import { findBaseModel } from '../../io/model/models.ts';
 import { endTools } from '../../io/tool/tool-folders.ts';
 import { ownFifos } from '../../io/tool/tool-process.ts';
-import { isCancelled, isDetaching, markBusy, now, type Runtime } from '../runtime/runtime.ts';
+import { isDetaching, markBusy, now, type Runtime } from '../runtime/runtime.ts';
 import type { Stage } from '../stages/stage.ts';
 import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
 import { carriedFiles, carryOver } from './carry-over.ts';
@@ -35,7 +35,7 @@ export async function runStage(runtime: Runtime, stage: Stage, delivery: Deliver
   if (stored === undefined) return 'no such run on the disk';
   if (runtime.busyRuns.has(event.run)) return 'already busy';
   const hand = markBusy(runtime, event);
-  // Everything that works for this run stops when `up` stops and when the run is cancelled.
+  // Everything that works for this run stops when `up` stops and when the run is cancelled or paused at once.
   const own: Runtime = { ...runtime, signal: AbortSignal.any([runtime.signal, hand.cancelled]) };
   let outcome: AttemptEnd;
   const isGone = (): boolean => runtime.runStore.get(event.run) === undefined;
@@ -111,18 +111,24 @@ async function attemptStage(
     const made = await work(runtime, stage, attempt);
     const facts = { made, began, seconds: seconds(), peak_bytes: await peak.stop() };
     const manifest = await describe(runtime, attempt, facts);
-    if (isCancelled(runtime.signal)) throw new StageError('CANCELLED', event.stage);
+    if (interruption(runtime.signal, event.stage)?.code === 'CANCELLED') throw new StageError('CANCELLED', event.stage);
     await commit(dir, join(stored.folder, stageFolder(event.stage)), manifest);
   } catch (error) {
     await peak.stop();
     if (isDetaching(runtime.signal)) return { kind: 'detached' };
     // It was deleted or renamed a moment ago, so a failure cannot be written anywhere.
     if ((await lstat(stored.folder).catch(ifAbsent(null))) === null) return { kind: 'gone' };
-    const why = isCancelled(runtime.signal) ? new StageError('CANCELLED', event.stage) : failureOf(error, dir);
+    const why = interruption(runtime.signal, event.stage) ?? failureOf(error, dir);
     const shown = await recordFailure(runtime, attempt, { error: why, seconds: seconds() });
     return { kind: 'failed', shown };
   }
   return tellCommitted(runtime, attempt, seconds());
+}
+
+/** What a person has asked for this run, or null. */
+function interruption({ aborted, reason }: AbortSignal, stage: StageName): StageError | null {
+  if (!aborted || (reason !== 'cancel' && reason !== 'pause')) return null;
+  return new StageError(reason === 'cancel' ? 'CANCELLED' : 'PAUSED', stage);
 }
 
 /** Foreign entries in an attempt's folder must not block the tools that open them. */

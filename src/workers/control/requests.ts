@@ -22,6 +22,7 @@ import { closeAttempt } from '../attempt/failure.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
 import { forgetPhase, restorePhase } from './forget-phase.ts';
+import { pauseNow } from './pause-now.ts';
 import { retryRun, returnDependants } from './retry-run.ts';
 
 type Leave = (() => void) | null;
@@ -73,7 +74,7 @@ async function meet(
     case 'retry':
       return retryAll(owner, own, request.stage);
     case 'pause':
-      return pause(owner, target, own);
+      return pause(owner, own, { target, isNow: request.now === true });
     case 'resume':
       return resume(owner, target, own);
     case 'prioritize':
@@ -100,11 +101,20 @@ async function retryAll(owner: Owner, own: readonly StoredRun[], stage: StageNam
   return [...outcomes.filter(({ about }) => !back.some((one) => one.about === about)), ...back];
 }
 
-async function pause(owner: Owner, target: Target | null, own: readonly StoredRun[]): Promise<Outcome[]> {
+async function pause(
+  owner: Owner,
+  own: readonly StoredRun[],
+  { target, isNow }: { readonly target: Target | null; readonly isNow: boolean },
+): Promise<Outcome[]> {
   await owner.control.set(paused(owner.control.now(), target, now()));
   const outcomes: Outcome[] = [{ about: target?.name ?? null, did: 'paused', detail: null }];
   for (const stored of own) {
     if (owner.rows.has(stored.run.run)) continue;
+    if (isNow) {
+      const outcome = await pauseNow(owner, stored);
+      if (outcome !== null) outcomes.push(outcome);
+      continue;
+    }
     const state = await owner.runStore.state(stored);
     const next = attemptDue(state);
     if (next === null || standing(state.journal, false) !== 'started') continue;

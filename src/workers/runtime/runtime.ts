@@ -59,16 +59,13 @@ export type Leaving = 'detach' | 'stop';
 /** True if work that has begun continues in the background: nothing of it has failed. */
 export const isDetaching = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'detach';
 
-/** True if a person cancelled the run of this signal. */
-export const isCancelled = (signal: AbortSignal): boolean => signal.aborted && signal.reason === 'cancel';
-
 /** What is running now. */
 export interface Live {
   readonly stage: string;
   readonly attempt: number;
   /** When the stage began, in milliseconds since 1970. Waiting and the hours without `up` move it to a later time. */
   since: number;
-  /** Aborted with `cancel`: the run must end now. */
+  /** Aborted with `cancel` or `pause`: what works for the run must end now. */
   readonly cancel: AbortController;
   /** Settles when the run is no longer busy. */
   readonly over: Promise<void>;
@@ -106,7 +103,7 @@ export const now = (): string => new Date().toISOString();
 
 /**
  * Marks a run as busy that is not: until `leave`, nothing else in this process works on it, and no job for it is emitted.
- * `stage` is what is done with it, for display. `cancelled` is aborted with `cancel` when a person cancels the run.
+ * `stage` is what is done with it, for display. `cancelled` is aborted with `cancel` or `pause` when a person asks for that.
  */
 export function markBusy(
   { busyRuns }: Pick<Owner, 'busyRuns'>,

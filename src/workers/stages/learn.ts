@@ -36,7 +36,7 @@ export async function learn(context: StageContext, command: RunCommand): Promise
 function failureOf(code: number, latest: TrainingEvent | null): StageError {
   switch (code) {
     case trainExit.paused:
-      return new StageError('STOPPED', 'the training was paused');
+      return new StageError('PAUSED', 'train');
     case trainExit.overMemory:
       return new StageError('OUT_OF_MEMORY', memoryText(latest));
     default:
