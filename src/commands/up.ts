@@ -30,16 +30,15 @@ import { greet, openDashboard } from './parts/greet.ts';
 import { leftForTheNextNight, type NightLine, openNightLine } from './parts/night-line.ts';
 import { openRuntime } from './parts/open-runtime.ts';
 import { warnOutsideOutput } from './parts/output.ts';
-import { openScreen, type Screen } from './parts/screen.ts';
+import { openStandardOutput, type Screen } from './parts/screen.ts';
 import { endingLine, liveLines, noticeLine, timed } from './parts/up-lines.ts';
 
 export interface UpOptions {
   readonly once: boolean;
   readonly dashboard: boolean;
   readonly logLevel: string;
-  /** A time of day. No run starts that would not be finished by then. */
+  /** A time of day. No run starts that would not be finished by then. What works then is finished, or paused. */
   readonly until?: string | undefined;
-  /** What works at that time is paused. Else it is finished. */
   readonly pauseAtEnd?: boolean | undefined;
 }
 
@@ -79,12 +78,7 @@ async function owning(workspace: Workspace, options: UpOptions, asked: AbortSign
     level: options.logLevel,
     pretty: isWatched(options.logLevel),
   });
-  const screen = openScreen(process.stdout, (error, gone) => {
-    log.warn(
-      { err: error },
-      gone ? 'the output has no reader left: it continues without output' : 'the output is not written',
-    );
-  });
+  const screen = openStandardOutput(log);
   try {
     const broker = await openBroker(workspace, (line) => screen.line(line), asked);
     try {
@@ -248,10 +242,7 @@ export const registerUp: Register = (program, exit) => {
       if (options.detach) return detach(workspace, process.argv);
       const { once = false, dashboard, until = workspace.config.until, pauseAtEnd } = options;
       if (pauseAtEnd === true && until === undefined)
-        throw new CommandError(
-          2,
-          '--pause-at-end needs a time: give `--until 07:00`, or `until: 07:00` in phasebox.yaml',
-        );
+        throw new CommandError(2, '--pause-at-end needs a time: `--until 07:00`, or `until:` in phasebox.yaml');
       exit(await up(workspace, { once, dashboard, until, pauseAtEnd, logLevel: globals(command).logLevel }));
     });
 };

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import type { Logger } from 'pino';
 import { printable, printableLines } from '../../core/printable.ts';
 import { hasCode } from '../../io/disk/files.ts';
 
@@ -53,3 +54,10 @@ export function openScreen(
     },
   };
 }
+
+/** The screen on standard output. What goes wrong with it is in the log. */
+export const openStandardOutput = (log: Logger): Screen =>
+  openScreen(process.stdout, (error, gone) => {
+    const what = gone ? 'the output has no reader left: it continues without output' : 'the output is not written';
+    log.warn({ err: error }, what);
+  });
