@@ -34,7 +34,8 @@ export function openScreen(
   };
   const isTerminal = 'isTTY' in output && output.isTTY === true;
   let shown: readonly string[] = [];
-  const width = (): number => ('columns' in output && typeof output.columns === 'number' ? output.columns : 80);
+  const width = (): number =>
+    'columns' in output && typeof output.columns === 'number' && output.columns > 0 ? output.columns : 80;
   const draw = (lines: readonly string[], above: string): void => {
     const cut = lines.map((line) => printable(line).slice(0, Math.max(10, width() - 1)));
     write(`${up(shown.length)}${clearBelow}${above}${cut.map((line) => `${line}\n`).join('')}`);
