@@ -21,7 +21,7 @@ interface Attempted {
 }
 
 /**
- * Asks everything that works to save its state and to end by itself, also after this process. `saves` and `stops` name
+ * Asks everything that works to save its state and to end on its own, also after this process. `saves` and `stops` name
  * stages: those that were asked, and those that have no state, which lose nothing but time when they are stopped.
  * `continues`: trainings that would start from scratch.
  */
@@ -40,8 +40,8 @@ export async function askAllToPause({ busyRuns, runStore }: Pick<Owner, 'busyRun
 }
 
 /**
- * Interrupts the stage that works for a run, so that the machine is free. Its next attempt begins when no pause holds it
- * any more. A training saves its state first and ends by itself. Null if no stage of the run has begun.
+ * Interrupts the stage that works for a run, so that the machine is free. Its next attempt begins when the pause is lifted.
+ * A training saves its state first and ends on its own. Null if no stage of the run has begun.
  */
 export async function pauseNow(owner: Owner, stored: StoredRun): Promise<Outcome | null> {
   const about = stored.run.run;
