@@ -7,7 +7,7 @@ const floors = {
     ...['disk', 'host', 'thread', 'model', 'tool', 'claim', 'artifacts', 'workspace', 'broker', 'server'],
     ...['page', 'board'],
   ],
-  'src/workers': ['stages', 'runtime', 'attempt', 'models', 'queue', 'control', '.'],
+  'src/workers': ['stages', 'runtime', 'attempt', 'models', 'rehearsal', 'queue', 'control', '.'],
   src: ['events', 'core', 'io', 'producers', 'workers', 'commands', '.'],
 };
 

@@ -66,4 +66,5 @@ def device_info(mx):
 
 
 def gb(size):
-    return f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    """A size in words: GB are 2^30 bytes, as everywhere in phasebox."""
+    return f"{size / 2**30:.2f} GB" if size >= 0.1 * 2**30 else f"{size / 2**20:.1f} MB"

@@ -38,6 +38,12 @@ export const workspaceConfig = z.strictObject({
     .describe(
       'The default of `phasebox up --until`: a local time such as `07:00`. A run is started only if it will be finished by this time.',
     ),
+  rehearsal: z
+    .enum(['auto', 'always', 'off'])
+    .default('auto')
+    .describe(
+      'Which trainings are rehearsed for a minute or two before the first one starts: `auto` means those that are estimated at 10 minutes or more.',
+    ),
   stage_retries: z.int().min(0).default(3).describe('How many times a stage is retried after transient errors.'),
   retry_pause_s: z
     .array(z.number().min(0))

@@ -10,6 +10,7 @@ import { openBrokerTrouble } from './queue/broker-trouble.ts';
 import { startReconciler } from './queue/reconcile.ts';
 import { writeRow } from './queue/results.ts';
 import { openWithoutQueue } from './queue/without-queue.ts';
+import { endRehearsals } from './rehearsal/rehearse.ts';
 import { type Runtime, sharedStages } from './runtime/runtime.ts';
 import type { Stage } from './stages/stage.ts';
 
@@ -49,6 +50,8 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
   // No other process works in this workspace: active jobs belong to an `up` that has ended.
   await runtime.bus.dropActive();
   await handleLeft(runtime);
+  // An `up` that was killed may have left its rehearsal.
+  await endRehearsals(runtime.workspace);
   await reconciler.now();
   for (const worker of [...workers, results]) worker.open();
   await admission.open();

@@ -297,7 +297,7 @@ async function sabotages(): Promise<Sabotage[]> {
     {
       name: 'memory',
       flags: ['--memory-limit', '1500000'],
-      expected: ['out_of_memory', 'OUT_OF_MEMORY', /the limit is 1\.5 MB/, /grad_checkpoint/],
+      expected: ['out_of_memory', 'OUT_OF_MEMORY', /the limit is 1\.4 MB/, /grad_checkpoint/],
     },
     {
       name: 'router',

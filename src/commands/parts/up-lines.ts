@@ -15,7 +15,7 @@ export function endingLine({ busyRuns }: Pick<Runtime, 'busyRuns'>): string {
 
 export function noticeLine(notice: Notice): string {
   if (notice.kind === 'model') return `${clock()} ${notice.model}: ${notice.text}`;
-  if (notice.kind === 'page' || notice.kind === 'broker' || notice.kind === 'store') return `${clock()} ${notice.text}`;
+  if (!('stored' in notice)) return `${clock()} ${notice.text}`;
   const name = notice.stored.run.run;
   switch (notice.kind) {
     case 'started':

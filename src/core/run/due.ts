@@ -49,6 +49,12 @@ export function rehearsedIn(journal: readonly JournalLine[]): RehearsalResult | 
   return line?.event === 'rehearsed' ? line.result : null;
 }
 
+/** What the latest rehearsal of a training that works measured, also before a retry. Null if there was none. */
+export function measuredIn(journal: readonly JournalLine[]): RehearsalResult | null {
+  const line = journal.findLast((one) => one.event === 'rehearsed');
+  return line?.event === 'rehearsed' && line.result.error === null ? line.result : null;
+}
+
 /** Why a run is held: its rehearsal found that it would fail. Null if it is not, or if it has already started. */
 export const heldBy = (journal: readonly JournalLine[]): FoundCause | null =>
   isStarted(journal) || ending(journal) !== undefined ? null : (rehearsedIn(journal)?.error ?? null);

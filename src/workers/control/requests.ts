@@ -19,6 +19,7 @@ import { inParallel } from '../../io/disk/in-parallel.ts';
 import { endTools, hasLiveTool } from '../../io/tool/tool-folders.ts';
 import { leftRequests } from '../../io/workspace/state-files.ts';
 import { closeAttempt } from '../attempt/failure.ts';
+import { endRehearsals } from '../rehearsal/rehearse.ts';
 import { now, type Owner } from '../runtime/runtime.ts';
 import { cancelRun } from './cancel-run.ts';
 import { forgetPhase, restorePhase } from './forget-phase.ts';
@@ -175,6 +176,7 @@ export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
     else outcomes.push({ about: run, did: 'stopped', detail: null });
   }
   await endTools(join(owner.workspace.state, 'downloads'));
+  await endRehearsals(owner.workspace);
   if (await endServer(owner.workspace.state)) outcomes.push({ about: null, did: 'broker_stopped', detail: null });
   return outcomes;
 }

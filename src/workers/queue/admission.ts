@@ -1,15 +1,15 @@
 import type * as z from 'zod';
-import { endsBy, type RunTime } from '../../core/plan/night.ts';
-import { isPausedItself, isPausing, lineUp } from '../../core/run/control.ts';
-import { due, heldBy, isStarted, readiness, standing } from '../../core/run/due.ts';
-import { branchOf } from '../../core/run/lineage.ts';
+import type { RunDraft } from '../../core/config/lookups.ts';
+import { isPausing } from '../../core/run/control.ts';
+import { heldBy } from '../../core/run/due.ts';
 import type { estimated } from '../../events/run.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { type Consumer, PutBack } from '../../io/broker/consumer.ts';
-import { sourceOf } from '../attempt/inputs.ts';
-import { emitDue, isHeld } from '../attempt/run-stage.ts';
-import { type Fetcher, startFetcher } from '../models/fetch-models.ts';
+import { emitDue } from '../attempt/run-stage.ts';
+import { startFetcher } from '../models/fetch-models.ts';
+import { startRehearser } from '../rehearsal/rehearser.ts';
 import { now, type Runtime, sharedStages } from '../runtime/runtime.ts';
+import { isOver, type Line, mayStart, type Preparations, queueOfRuns } from './line.ts';
 import { openNightReader, placeOf } from './night.ts';
 
 /** Starts queued runs, one at a time: the next when the previous one has its row. */
@@ -22,14 +22,18 @@ export type Admission = ReturnType<typeof startAdmission>;
 export function startAdmission(runtime: Runtime) {
   const { bus, runStore } = runtime;
   let consumer: Consumer | null = null;
-  const fetcher = startFetcher(runtime, () => open());
+  const before: Preparations = {
+    models: startFetcher(runtime, () => open()),
+    rehearser: startRehearser(runtime, { onChange: () => open(), trainSeconds: (runs) => trainSeconds(runtime, runs) }),
+  };
   let coolUntil = 0;
   let cooling: NodeJS.Timeout | undefined;
-  const isFree = ({ busy }: Line): boolean => mayStart(runtime, busy) && performance.now() >= coolUntil;
+  const isFree = ({ busy, unrehearsed }: Line): boolean =>
+    mayStart(runtime, busy) && unrehearsed.length === 0 && performance.now() >= coolUntil;
   const admit = async (): Promise<string> => {
     await consumer?.pause();
     const next = await runtime.turn(sharedStages, async () => {
-      const line = await queueOfRuns(runtime, fetcher);
+      const line = await queueOfRuns(runtime, before);
       if (!isFree(line) || line.next === null) throw new PutBack();
       const estimate = await estimateOf(runtime, line.next);
       await runStore.append(line.next, { event: 'started', at: now(), ...(estimate === null ? {} : { estimate }) });
@@ -41,8 +45,9 @@ export function startAdmission(runtime: Runtime) {
   };
   const openBy = async (addJob: (nth: number) => Promise<void>): Promise<void> => {
     if (runtime.signal.aborted) return;
-    const line = await queueOfRuns(runtime, fetcher);
+    const line = await queueOfRuns(runtime, before);
     for (const lost of line.lost) await endWithoutSource(runtime, lost);
+    await before.rehearser.begin(line.unrehearsed, runtime.control.now().paused === null);
     if (line.next === null || !isFree(line)) return;
     await addJob(line.admissions + 1);
     consumer?.open();
@@ -57,9 +62,9 @@ export function startAdmission(runtime: Runtime) {
     /** The same, and checks that the job that admits the next run still exists. Throws the broker's error. */
     ensure: () => openBy(bus.ensureAdmission),
     /** Why no run without a row continues until a person acts. Null if one does, or if there is none. */
-    whyStuck: () => whyStuck(runtime, fetcher),
+    whyStuck: () => whyStuck(runtime, before),
     /** True if the deadline of this `up` leaves nothing to do: no run works, and none would be finished by then. */
-    isOutOfTime: () => outOfTime(runtime, fetcher),
+    isOutOfTime: () => outOfTime(runtime, before),
     /** A run has its row: the next one may start after this pause, in seconds. */
     async openAfter(pause_s: number): Promise<void> {
       if (pause_s === 0) return open();
@@ -67,9 +72,9 @@ export function startAdmission(runtime: Runtime) {
       clearTimeout(cooling);
       cooling = setTimeout(openSoon, pause_s * 1000);
     },
-    close(): Promise<void> {
+    async close(): Promise<void> {
       clearTimeout(cooling);
-      return fetcher.close();
+      await Promise.all([before.models.close(), before.rehearser.close()]);
     },
   };
 }
@@ -77,96 +82,10 @@ export function startAdmission(runtime: Runtime) {
 /** Only pauses keep runs from continuing, or only held runs and those that start from them are left. */
 export type Stuck = 'paused' | 'held';
 
-/** The queue as the disk shows it. */
-interface Line {
-  /** Whether a started run has no row yet. */
-  readonly busy: boolean;
-  /** The number of admissions, which numbers the next one's job. */
-  readonly admissions: number;
-  readonly next: StoredRun | null;
-  /** How many runs could start, but would not be finished by the deadline. */
-  readonly late: number;
-  /** How many runs are held by their rehearsal, and how many by a pause of their own. */
-  readonly held: number;
-  readonly paused: number;
-  readonly lost: readonly { readonly stored: StoredRun; readonly why: string }[];
-  /** Runs that continue on their own: a stage may begin or works, a row comes, a model is fetched. */
-  readonly moving: number;
-}
-
-const mayStart = ({ control }: Runtime, busy: boolean): boolean => control.now().paused === null && !busy;
-
-async function queueOfRuns(runtime: Runtime, models: Fetcher): Promise<Line> {
-  const { runStore, rows } = runtime;
-  const control = runtime.control.now();
-  let [busy, moving, late, held, paused] = [false, 0, 0, 0, 0];
-  const isInTime = openDeadline(runtime);
-  let admissions = control.retried;
-  let next: StoredRun | null = null;
-  const lost: Line['lost'][number][] = [];
-  for (const stored of lineUp(control, runStore.all())) {
-    const hasRow = rows.has(stored.run.run);
-    if (hasRow) {
-      admissions++;
-      continue;
-    }
-    const journal = await runStore.journal(stored);
-    if (isStarted(journal)) {
-      admissions++;
-      busy = true;
-    }
-    if (standing(journal, hasRow) !== 'waiting') {
-      if (await continuesAlone(runtime, stored)) moving++;
-      else paused++;
-      continue;
-    }
-    const ready = await readinessOf(runtime, stored);
-    if (ready.kind === 'lost') lost.push({ stored, why: ready.why });
-    if (ready.kind !== 'ready') continue;
-    if (heldBy(journal) !== null) {
-      held++;
-      continue;
-    }
-    if (isPausedItself(control, stored.run)) {
-      paused++;
-      continue;
-    }
-    if (isOver(runtime)) {
-      late++;
-      continue;
-    }
-    // Called for every run, so that the models of later ones are fetched while earlier ones work.
-    if (!(await models.ready(stored))) moving++;
-    // Started runs come first in the queue. While one works, no other starts.
-    else if (busy || next !== null) next ??= stored;
-    else if (await isInTime(stored)) next = stored;
-    else late++;
-  }
-  return { busy, admissions, next, late, held, paused, lost, moving };
-}
-
-const isOver = ({ until }: Runtime): boolean => until !== null && Date.now() >= until.at;
-
-/** Whether a run that starts now is finished by the deadline, if there is one. The night is read once, when needed. */
-function openDeadline(runtime: Runtime): (stored: StoredRun) => Promise<boolean> {
-  const { until } = runtime;
-  let times: Promise<ReadonlyMap<string, RunTime>> | null = null;
-  const read = async (): Promise<ReadonlyMap<string, RunTime>> => {
-    const { times } = await openNightReader(placeOf(runtime)).night();
-    return new Map(times.map((one) => [one.run, one]));
-  };
-  return async ({ run }) => {
-    if (until === null) return true;
-    times ??= read();
-    const time = (await times).get(run.run);
-    return time !== undefined && endsBy(time, Date.now(), until.at);
-  };
-}
-
-async function outOfTime(runtime: Runtime, models: Fetcher): Promise<boolean> {
+async function outOfTime(runtime: Runtime, before: Preparations): Promise<boolean> {
   const { until } = runtime;
   if (until === null) return false;
-  const { next, late, lost, moving } = await queueOfRuns(runtime, models);
+  const { next, late, lost, moving } = await queueOfRuns(runtime, before);
   if (moving > 0 || lost.length > 0 || next !== null) return false;
   return late > 0 || isOver(runtime);
 }
@@ -187,20 +106,12 @@ async function estimateOf(runtime: Runtime, { run }: StoredRun): Promise<z.infer
   }
 }
 
-/** Whether an admitted run continues without a person. */
-async function continuesAlone(runtime: Runtime, stored: StoredRun): Promise<boolean> {
-  if (runtime.busyRuns.has(stored.run.run) || !isPausing(runtime.control.now())) return true;
-  const state = await runtime.runStore.state(stored);
-  const next = due(state, false);
-  return next !== null && !isHeld(runtime, state, next);
-}
-
-async function whyStuck(runtime: Runtime, models: Fetcher): Promise<Stuck | null> {
+async function whyStuck(runtime: Runtime, before: Preparations): Promise<Stuck | null> {
   const isPaused = isPausing(runtime.control.now());
   if (!isPaused && !(await hasHeld(runtime))) return null;
-  const { busy, next, lost, moving, held, paused } = await queueOfRuns(runtime, models);
+  const { busy, next, lost, moving, held, paused, unrehearsed } = await queueOfRuns(runtime, before);
   if (moving > 0 || lost.length > 0 || (next !== null && mayStart(runtime, busy))) return null;
-  if (held > 0 && paused === 0 && next === null) return 'held';
+  if (held > 0 && paused === 0 && next === null && unrehearsed.length === 0) return 'held';
   return isPaused ? 'paused' : null;
 }
 
@@ -210,13 +121,14 @@ async function hasHeld({ runStore, rows }: Runtime): Promise<boolean> {
   return false;
 }
 
-async function readinessOf(runtime: Runtime, stored: StoredRun): Promise<ReturnType<typeof readiness>> {
-  const branch = branchOf(stored.run);
-  return branch === null ? { kind: 'ready' } : readiness(branch, await sourceOf(runtime, branch));
-}
-
 /** A run whose source will never exist gets its row at once. */
 async function endWithoutSource(runtime: Runtime, { stored, why }: Line['lost'][number]): Promise<void> {
   await runtime.runStore.append(stored, { event: 'source_failed', at: now(), message: why });
   await emitDue(runtime, stored);
+}
+
+/** The estimated seconds of each training. Runs of whose model nothing is known are left out. */
+async function trainSeconds(runtime: Runtime, runs: readonly RunDraft[]): Promise<Map<string, number>> {
+  const times = await openNightReader(placeOf(runtime)).times(runs);
+  return new Map([...times].flatMap(([run, { stages }]) => (stages?.train ? [[run, stages.train.seconds]] : [])));
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RunDraft } from '../../core/config/lookups.ts';
 import { type RunDisk, runDisk } from '../../core/mlx/estimate.ts';
 import type { ModelShape } from '../../core/mlx/model-shape.ts';
-import type { Recipe } from '../../core/plan/pace.ts';
+import type { Recipe, Rehearsed } from '../../core/plan/pace.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { ifAbsent, readText } from '../../io/disk/files.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
@@ -14,7 +14,7 @@ import { promptsIn } from '../../io/thread/off-thread.ts';
 export interface NightFacts {
   /** The model of a run. Its journal says where it is if it was fetched after the run was accepted. */
   shape(run: RunDraft, journal: () => Promise<readonly JournalLine[]>): Promise<ModelShape | null>;
-  recipe(run: RunDraft, shape: ModelShape | null): Promise<Recipe>;
+  recipe(run: RunDraft, shape: ModelShape | null, rehearsed: Rehearsed | null): Promise<Recipe>;
   disk(run: RunDraft, shape: ModelShape | null): RunDisk | null;
 }
 
@@ -42,14 +42,14 @@ export function openNightFacts(root: string): NightFacts {
       const [source, folder] = [model?.source ?? '', (await folderOf(run, journal)) ?? whole];
       return once(shapes, `${source}\0${folder}`, () => readModelShape(source, folder));
     },
-    async recipe(run, shape) {
+    async recipe(run, shape, rehearsed) {
       const { select, eval: asked } = run.settings;
       const choosing = select.by === 'suite' && select.suite !== undefined ? select.suite : null;
       return {
         ...{ run, shape, prompts: await count(asked.suite, promptsIn) },
         choosing: select.prompts ?? (choosing === null ? null : await count(choosing, promptsIn)),
         validRows: run.data === null ? null : await count(join(run.data.folder, 'valid.jsonl'), linesIn),
-        rehearsed: null,
+        rehearsed,
       };
     },
     disk(run, shape) {

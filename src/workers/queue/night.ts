@@ -3,9 +3,10 @@ import type { RunDraft } from '../../core/config/lookups.ts';
 import { DamagedFile } from '../../core/errors.ts';
 import type { ModelShape } from '../../core/mlx/model-shape.ts';
 import { type LeftOut, type NightRun, type NightView, nightOf, type RunTime } from '../../core/plan/night.ts';
+import type { Rehearsed } from '../../core/plan/pace.ts';
 import type { Past } from '../../core/plan/stage-seconds.ts';
 import { lineUp } from '../../core/run/control.ts';
-import { currentLines, isStarted, type RunState } from '../../core/run/due.ts';
+import { currentLines, isStarted, measuredIn, type RunState } from '../../core/run/due.ts';
 import { ownModelStage } from '../../core/run/lineage.ts';
 import { type RunStatus, runStatus } from '../../core/run/status.ts';
 import type { Control } from '../../events/request.ts';
@@ -38,6 +39,8 @@ export interface NightPlace {
     state: RunState,
     at: RunningStage,
   ): Promise<{ spent_s: number; left_s: number | null } | null>;
+  /** What a rehearsal measured for a run that is not in the queue. Absent if no such run is asked about. */
+  rehearsed?(draft: RunDraft): Promise<Rehearsed | null>;
 }
 
 /** The same for the owner of a workspace, who knows what is running. */
@@ -123,7 +126,7 @@ async function openRun(reading: Reading, stored: StoredRun): Promise<NightRun | 
   if (!['waiting', 'running', 'retrying'].includes(status.state)) return { run: stored.run.run, why: status.state };
   const shape = await facts.shape(stored.run, async () => journal);
   return {
-    recipe: { ...(await facts.recipe(stored.run, shape)), run: stored.run },
+    recipe: { ...(await facts.recipe(stored.run, shape, measuredIn(journal))), run: stored.run },
     committed: state.committed,
     taken: Object.fromEntries(
       journal.flatMap((line) => (line.event === 'committed' ? [[line.stage, line.seconds]] : [])),
@@ -137,8 +140,15 @@ async function openRun(reading: Reading, stored: StoredRun): Promise<NightRun | 
 async function plannedRun(reading: Reading, draft: RunDraft): Promise<NightRun> {
   const { facts } = reading;
   const shape = await shapeOf(reading, draft);
-  const recipe = { ...(await facts.recipe(draft, shape)), run: draft };
+  const recipe = { ...(await facts.recipe(draft, shape, await measuredFor(reading, draft))), run: draft };
   return { recipe, committed: new Set(), taken: {}, started: false, current: null, disk: facts.disk(draft, shape) };
+}
+
+/** By the journal of a run, or by the recipe of a planned one. */
+async function measuredFor({ runStore, rehearsed }: NightPlace, draft: RunDraft): Promise<Rehearsed | null> {
+  const stored = runStore.get(draft.run);
+  const own = stored === undefined ? null : measuredIn(await runStore.journal(stored));
+  return own ?? (await rehearsed?.(draft)) ?? null;
 }
 
 function shapeOf(
@@ -178,7 +188,7 @@ async function pastOf({ runStore, rows }: NightPlace, facts: NightFacts): Promis
   const done = runStore.all().filter(({ run }) => rows.get(run.run)?.status === 'done');
   return inParallel(done.slice(-mostPast), async ({ run }) => {
     const shape = await shapeOf({ runStore, facts }, run);
-    return { recipe: await facts.recipe(run, shape), seconds: rows.get(run.run)?.seconds ?? {} };
+    return { recipe: await facts.recipe(run, shape, null), seconds: rows.get(run.run)?.seconds ?? {} };
   });
 }
 

@@ -93,6 +93,7 @@ export type Notice =
   | { readonly kind: 'note'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'waits'; readonly stored: StoredRun; readonly stage: string; readonly text: string }
   | { readonly kind: 'model'; readonly model: string; readonly text: string }
+  | { readonly kind: 'rehearsal'; readonly text: string }
   | { readonly kind: 'page'; readonly text: string }
   | { readonly kind: 'broker'; readonly text: string }
   /** Something in artifacts/ was changed. `failed` means that a run will not get its row because of it. */

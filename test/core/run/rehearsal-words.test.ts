@@ -4,12 +4,11 @@ import { rehearsal } from '../../helpers/rehearsals.ts';
 
 describe('rehearsalText', () => {
   it('says what was measured, as far as it was', () => {
-    expect(rehearsalText(rehearsal())).to.equal(
-      'fits (21 of 32 GB of memory), 3.1 s per iteration, 52 tokens per second',
-    );
+    expect(rehearsalText(rehearsal())).to.equal('fits (21 GB of 32 GB), 3.1 s per iteration, 52 tokens per second');
     expect(rehearsalText(rehearsal({ verdict: null, limit_bytes: null, eval_tokens_per_s: 4.25 }))).to.equal(
-      '21 GB of memory, 3.1 s per iteration, 4.3 tokens per second',
+      'memory 21 GB, 3.1 s per iteration, 4.3 tokens per second',
     );
+    expect(rehearsalText(rehearsal({ seconds_per_iteration: 0.0488 }))).to.include('49 ms per iteration');
     const nothing = { verdict: null, peak_bytes: null, seconds_per_iteration: null, eval_tokens_per_s: null };
     expect(rehearsalText(rehearsal(nothing))).to.equal('no result');
   });
