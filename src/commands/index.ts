@@ -6,6 +6,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   doctor: async () => (await import('./doctor.ts')).registerDoctor,
   import: async () => (await import('./import.ts')).registerImport,
   plan: async () => (await import('./plan.ts')).registerPlan,
+  rehearse: async () => (await import('./rehearse.ts')).registerRehearse,
   submit: async () => (await import('./submit.ts')).registerSubmit,
   up: async () => (await import('./up.ts')).registerUp,
   status: async () => (await import('./status.ts')).registerStatus,

@@ -27,6 +27,7 @@ import { type NightFacts, openNightFacts } from '../workers/queue/night-facts.ts
 import { documented, type Register, workspaceOf } from './parts/command.ts';
 import { nightLine, openNight, saidNight } from './parts/night.ts';
 import { print, warn, warnOutsideOutput } from './parts/output.ts';
+import { openRehearsed, type RehearsedByRecipe } from './parts/rehearsed.ts';
 
 export interface PlanOptions {
   readonly workspace: Workspace;
@@ -49,10 +50,11 @@ export async function plan(files: readonly string[], options: PlanOptions): Prom
     // One for all files: it runs one check at a time, and none twice.
     const check = dataChecks(context.python, context.lookups);
     const drafts = reads.flatMap(({ runs }) => runs);
-    const place = await openNight(workspace);
+    const rehearsed = await openRehearsed(context);
+    const place = { ...(await openNight(workspace)), rehearsed };
     const facts = openNightFacts(workspace.root);
     const reader = openNightReader(place);
-    const timed = { ...context, times: await reader.times(drafts), earlier: earlierRuns(place), facts };
+    const timed = { ...context, rehearsed, times: await reader.times(drafts), earlier: earlierRuns(place), facts };
     const planned = await Promise.all(reads.map((read) => planPhase(read, timed, check)));
     const view = await reader.night(drafts);
     const text = await saidNight(place, view);
@@ -70,6 +72,7 @@ const unknownTime = { seconds: null, low: null, high: null, from: null };
 /** A plan's context with what is known about times. */
 interface Timed extends PlanContext {
   readonly times: ReadonlyMap<string, RunTime>;
+  readonly rehearsed: RehearsedByRecipe;
   /** Done runs by their base model. */
   readonly earlier: ReadonlyMap<string, number>;
   readonly facts: Pick<NightFacts, 'shape'>;
@@ -88,11 +91,11 @@ function planJson({ file, phase, missing, warnings, prompts, runs }: PlannedPhas
   const { criteria = null, baseline = null } = phase;
   return {
     ...{ file, phase: phase.phase, title: phase.title ?? null, missing, warnings, prompts, criteria, baseline },
-    runs: runs.map(({ draft, train, layers, data, stages, disk, sizeSource, times }) => ({
+    runs: runs.map(({ draft, train, layers, data, stages, disk, sizeSource, rehearsed, times }) => ({
       ...{ run: draft.run, from: draft.from, chain: draft.chain, settings: draft.settings, train, layers },
       data_check: data === null ? null : data.checked ? { checked: true, ...data.report } : data,
       stages: stages.map((one) => ({ ...one, ...(times.stages?.[one.stage] ?? unknownTime) })),
-      ...{ disk, size_source: sizeSource, earlier_runs: times.earlier },
+      ...{ disk, size_source: sizeSource, rehearsed, earlier_runs: times.earlier },
     })),
   };
 }
@@ -128,6 +131,7 @@ async function planRun(
     stages: stageCommands(draft, tools),
     disk: shape === null ? null : runDisk(shape, draft),
     sizeSource: shape?.source ?? null,
+    rehearsed: await context.rehearsed(draft),
     times: {
       stages: context.times.get(draft.run)?.stages ?? null,
       total: context.times.get(draft.run)?.total ?? null,

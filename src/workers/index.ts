@@ -39,6 +39,8 @@ async function forgetEarlier({ runStore, rows, bus }: Runtime, runs: readonly Ru
 /** Starts a worker per stage, admission and reconciler. Queues are rebuilt from the disk before anything is taken. */
 export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
   const list = given ?? (await loadStages());
+  // An `up` that was killed may have left its rehearsal. Admission begins the next one, at the first doubt of the bus.
+  await endRehearsals(runtime.workspace);
   const admission = startAdmission(runtime);
   const workers = list.map((stage) =>
     runtime.bus.consume(stage.name, (delivery) => runStage(runtime, stage, delivery)),
@@ -50,8 +52,6 @@ export async function startWorkers(runtime: Runtime, given?: readonly Stage[]) {
   // No other process works in this workspace: active jobs belong to an `up` that has ended.
   await runtime.bus.dropActive();
   await handleLeft(runtime);
-  // An `up` that was killed may have left its rehearsal.
-  await endRehearsals(runtime.workspace);
   await reconciler.now();
   for (const worker of [...workers, results]) worker.open();
   await admission.open();

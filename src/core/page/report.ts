@@ -9,6 +9,7 @@ import { nextSteps } from './report-next.ts';
 import { costs, failures, taught, warnings } from './report-notes.ts';
 import { phaseTable, rangeNotes } from './report-phases.ts';
 import { promptNotes, type Quote, quoted } from './report-prompts.ts';
+import { type RehearsedRun, rehearsals } from './report-rehearsals.ts';
 import { categoryModeTable, runTable, timeTable } from './report-runs.ts';
 import { registered, title, verdicts } from './report-verdicts.ts';
 import { selectForPage, shownText } from './shown.ts';
@@ -28,6 +29,8 @@ export interface Comparison {
   readonly damaged: readonly string[];
   /** Accepted runs that have neither their folder nor a row. */
   readonly missing: readonly string[];
+  /** Runs that were rehearsed and have not started. */
+  readonly rehearsed?: readonly RehearsedRun[];
   /** Why no new run starts, as `up` last reported it. */
   readonly trouble?: { readonly since: string; readonly message: string } | null;
 }
@@ -72,6 +75,7 @@ export function renderComparison(page: Comparison): string {
     ['', categoryModeTable(runs)],
     ['', page.plots.map(({ file, title: name }) => `![${name}](${file})`).join('\n\n')],
     ['## Failed and cancelled', failures(rows, page.missing)],
+    ['## Rehearsals', rehearsals(page.rehearsed ?? [])],
     ['## Warnings', warnings(shown, damaged)],
     ['## Prompts', [promptNotes(groups), quoted(page.quote)].filter((text) => text !== '').join('\n\n')],
     ['## Cost of fusing and quantizing', costs(runs)],

@@ -1,10 +1,12 @@
 import type { Phase } from '../../events/phase.ts';
+import type { RehearsalResult } from '../../events/rehearsal.ts';
 import { type SectionName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
 import { duration, plural, sizeText } from '../format.ts';
 import { type ChangedValue, get, withoutUnset } from '../mapping.ts';
 import type { LayerCounts, RunDisk } from '../mlx/estimate.ts';
 import { valueText } from '../printable.ts';
+import { rehearsalText } from '../run/rehearsal-words.ts';
 import { shellLine } from '../shell.ts';
 import type { RunTime } from './night.ts';
 import { dataFindings, type PlannedData, taughtItems } from './planned-data.ts';
@@ -21,6 +23,8 @@ export interface PlannedRun {
   readonly stages: readonly StageCommands[];
   readonly disk: RunDisk | null;
   readonly sizeSource: string | null;
+  /** What an earlier rehearsal of the same training found. */
+  readonly rehearsed: RehearsalResult | null;
   /** What it takes, and how many earlier runs of its model are known. */
   readonly times: Pick<RunTime, 'stages' | 'total'> & { readonly earlier: number };
 }
@@ -182,6 +186,7 @@ function runLines(run: PlannedRun, prompts: number): string[] {
     ...settingLines(run, prompts),
     ...wrapped('disk', [diskText(run.disk, run.sizeSource)]),
     ...wrapped('time', [timeText(run)]),
+    ...(run.rehearsed === null ? [] : wrapped('rehearsed', [rehearsalText(run.rehearsed)])),
     ...stageLines(run),
   ];
 }

@@ -19,6 +19,7 @@ import { packageRoot } from '../host/package-root.ts';
 import { livingBrokerNote } from '../workspace/state-files.ts';
 import { captionsOf, drawPlots, planPlots } from './draw-plots.ts';
 import { readPhases, readScores } from './page-input.ts';
+import { rehearsedRuns } from './rehearsed-runs.ts';
 import { writeHtml } from './write-html.ts';
 
 /** What was written, and what could not be shown. */
@@ -113,6 +114,7 @@ async function writeTexts({ artifacts, state }: Workspace, known: PageRows) {
     ...scores,
     answers,
     missing: missing.flat(),
+    rehearsed: state === undefined ? [] : await rehearsedRuns(artifacts, state, { phases, withRow }),
     trouble: state === undefined ? null : await livingBrokerNote(state),
     quote: await readQuote(artifacts, groups),
     plots: captionsOf(plots),

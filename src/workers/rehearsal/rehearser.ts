@@ -72,8 +72,9 @@ export function startRehearser(runtime: Runtime, { onChange, trainSeconds }: Hoo
         if (standing(journal, rows.has(stored.run.run)) !== 'waiting') return;
         await runStore.append(stored, { event: 'rehearsed', at: now(), key, result });
       });
-      runtime.pages.changed(stored.run.phase);
     }
+    await addRuns(runtime, key, names);
+    for (const { run } of same) runtime.pages.changed(run.phase);
     tell(runtime, same, result);
   };
   return {
@@ -131,11 +132,21 @@ async function rehearseRun(
   log.info({ run: run.run, key, seconds, result }, 'rehearsed');
   say(`rehearsal done in ${duration(seconds)}`);
   // A cache: where it cannot be written, the next start rehearses again.
-  if (result.verdict !== null || result.error !== null)
+  if (result.seconds_per_iteration !== null || result.error !== null)
     await writeRehearsal(workspace.state, { version: 1, key, at: now(), seconds, runs: [run.run], result }).catch(
       (error: unknown) => log.warn({ err: error }, 'the result of a rehearsal could not be kept'),
     );
   return result;
+}
+
+/** Adds runs to the record of their recipe, where the page finds them. */
+async function addRuns({ workspace, log }: Runtime, key: string, names: ReadonlySet<string>): Promise<void> {
+  const record = await readRehearsal(workspace.state, key);
+  if (record === null) return;
+  const runs = [...new Set([...record.runs, ...names])];
+  await writeRehearsal(workspace.state, { ...record, runs }).catch((error: unknown) =>
+    log.warn({ err: error, key }, 'the result of a rehearsal could not be kept'),
+  );
 }
 
 function tell(runtime: Runtime, runs: readonly StoredRun[], result: RehearsalResult): void {
