@@ -32,6 +32,15 @@ describe('rehearsals', () => {
     expect(tools.indexOf('lora')).to.be.greaterThan(tools.lastIndexOf('rehearse'));
     expect((await chain.calls('lora')).map(({ run }) => run)).to.eql(['p-s0', 'p-s1']);
     expect((await status(chain)).of('q-s0')).to.include({ state: 'held', why });
+    const page = await waitFor('the page', async () => {
+      const text = await chain.read('artifacts/COMPARISON.md');
+      return text.includes('## Rehearsals') ? text : null;
+    });
+    expect(page).to.include('- q-s0: **held**. train.jsonl, line 9: not JSON.');
+    expect(JSON.parse(await fine(chain, 'plan', '--json', 'p.yaml')).phases[0].runs[0].rehearsed).to.include({
+      verdict: 'fits',
+      seconds_per_iteration: 2.5,
+    });
   });
 
   it('are not repeated by a restart, and are by a retry', async () => {
