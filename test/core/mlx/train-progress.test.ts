@@ -15,7 +15,7 @@ const report = (iteration: number, tokens: number, tokens_per_s = 100): LogEvent
 const trainProgress = (of: TrainPlan): ((step: TrainStep) => TrainProgress) => openCourse(of).take;
 const plan = (iters: number | null, steps_per_eval: number | null = null): TrainPlan => ({ iters, steps_per_eval });
 
-describe('core/mlx-log, progress of a training', () => {
+describe('core/train-progress', () => {
   it('knows the total from the plan, or from the log', () => {
     const first: LogEvent = { kind: 'val', iteration: 1, val_loss: 2, took_s: 3 };
     expect(trainProgress(plan(800))(first)).to.include({ iteration: 1, of: 800, loss: null, eta_s: null });
