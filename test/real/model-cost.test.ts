@@ -100,6 +100,22 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
     expect(one).to.include({ top1: whole?.top1, tokens: whole?.tokens });
   });
 
+  it('samples of which each is a part of the next larger one, whatever the order of the file', async () => {
+    const script = [
+      'import sys, random, json',
+      `sys.path.insert(0, ${JSON.stringify(resolve(here, '../../python'))})`,
+      'import cost_sample as s',
+      'rows = [([n, n + 1, n * 7], 1) for n in range(100)]',
+      'other = list(rows)',
+      'random.shuffle(other)',
+      'one, two = s.in_order(rows), s.in_order(other)',
+      'sizes = [len(s.sample(one, 1, seconds)) for seconds in (0, 95, 96, 299, 300)]',
+      'print(json.dumps([one == two, one == rows, sizes, len(s.sample(one, 1, None)), len(s.sample([], 1, 0))]))',
+    ];
+    const { stdout } = await execa(testPython, ['-c', script.join('\n')], { env });
+    expect(JSON.parse(stdout)).to.deep.equal([true, false, [8, 8, 32, 32, 100], 100, 0]);
+  });
+
   it('experts one after the other, as in a large model, give the same', () => {
     for (const [kind, { pieces }] of plain)
       for (const name of ['step', 'kept', 'snr'] as const)

@@ -69,13 +69,16 @@ async function dataOf(context: StageContext): Promise<string | null> {
   return folder;
 }
 
+/** So long it may take in any case: a small model is measured as a whole, and a minute is not worth less. */
+const leastSeconds = 60;
+
 /**
  * How long the measurement may take, by how long the answers took. By their own times, so that a restart changes nothing.
- * An engine gives no times: then it takes no longer than a small sample.
+ * An engine gives no times.
  */
 function secondsFor({ setup, answers }: Answered): number {
   const taken = (answers ?? []).reduce((sum, { seconds }) => sum + seconds, 0);
-  return Math.round(costSeconds(taken / setup.settings.concurrency));
+  return Math.max(leastSeconds, Math.round(costSeconds(taken / setup.settings.concurrency)));
 }
 
 /** Reports the share that is done, and logs the other lines. */

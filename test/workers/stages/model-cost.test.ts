@@ -24,6 +24,7 @@ interface Options {
   readonly cost?: boolean;
   readonly aborted?: boolean;
   readonly data?: string;
+  readonly seconds?: number;
 }
 
 const writes = (text: string) => async (_tool: Tool, dir: string) => {
@@ -55,7 +56,7 @@ async function measured({ tool = writes(JSON.stringify(figures)), made, mode = '
     ...Object.getOwnPropertyDescriptors(plain),
     ...Object.getOwnPropertyDescriptors(own),
   }) as StageContext;
-  const answers = [{ ...said('hello'), prompt: 'a', seconds: 60 }];
+  const answers = [{ ...said('hello'), prompt: 'a', seconds: options.seconds ?? 360 }];
   const outside = { adapter: trained, checkpoint: 600, sha256: '' };
   const fuse = { folder: '/made', made: { model: 'model' } };
   const found = await measureCost(context, made ?? { outside, fuse }, { setup: { suite, settings }, answers });
@@ -77,7 +78,9 @@ describe('workers/model-cost', () => {
     expect(option('--base')).to.equal(demoBase('A'));
     expect(option('--final')).to.equal('/made/model');
     expect([option('--adapter'), option('--weights')]).to.deep.equal([trained, '0000600_adapters.safetensors']);
-    expect(option('--seconds'), 'a quarter of an eval whose answers took 60 s').to.equal('20');
+    expect(option('--seconds'), 'a quarter of an eval whose answers took 6 minutes').to.equal('120');
+    const short = (await measured({ seconds: 9 })).tools[0]?.argv ?? [];
+    expect(short[short.indexOf('--seconds') + 1], 'a minute at least').to.equal('60');
     expect(await readFile(join(dir, 'cost-answers.jsonl'), 'utf8')).to.contain('"content":"hello"');
     expect(seen.inputs).to.have.all.keys('base', 'adapter', 'valid');
   });
