@@ -192,7 +192,7 @@ async function work(setting: Setting, { runtime, down, tally, steps, night }: Wo
       return { kind: 'error', message: await errorText(error, workspace.root) };
     }
   });
-  greet({ ...setting, runtime, dashboard });
+  await greet({ ...setting, runtime, dashboard });
   const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
   let how: Ending = 'detach';
   try {

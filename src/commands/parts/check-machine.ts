@@ -1,6 +1,8 @@
 import { isAtLeast, oldestNode } from '../../core/version.ts';
+import { keepsAwake } from '../../io/host/keep-awake.ts';
 import { commandLine, groupMembers } from '../../io/host/process-facts.ts';
-import { isExecutable, which } from '../../io/host/which.ts';
+import { which } from '../../io/host/which.ts';
+import { awakeText } from './awake-text.ts';
 import { type Check, checked, missing, ok, warn } from './checks.ts';
 
 /** The facts that the checks of the machine use: those of this process, except in tests. */
@@ -45,10 +47,10 @@ async function checkPs(): Promise<Check> {
 }
 
 async function checkCaffeinate({ platform }: Machine): Promise<Check[]> {
-  if (platform !== 'darwin') return [];
-  const path = '/usr/bin/caffeinate';
-  if (await isExecutable(path)) return [ok('caffeinate', 'keeps the Mac awake while a tool works')];
-  return [warn('caffeinate', `${path} does not exist`, 'Turn off sleep in the system settings for the night.')];
+  const how = await keepsAwake(platform);
+  if (how === 'no') return [];
+  if (how === 'caffeinate') return [ok('caffeinate', awakeText[how])];
+  return [warn('caffeinate', awakeText[how], 'Turn off sleep in the system settings for the night.')];
 }
 
 /** With a compiler on PATH, mlx first builds CPU kernels: a minute per model, where the work takes seconds. */

@@ -3,9 +3,11 @@ import { untilText } from '../../core/plan/night-text.ts';
 import { holdsOf, holdText } from '../../core/run/control.ts';
 import type { Dashboard } from '../../io/board/dashboard.ts';
 import type { Broker } from '../../io/broker/broker.ts';
+import { keepsAwake } from '../../io/host/keep-awake.ts';
 import { readBrokerNote } from '../../io/workspace/state-files.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { Runtime } from '../../workers/runtime/runtime.ts';
+import { awakeText } from './awake-text.ts';
 import { reportUp } from './detach.ts';
 import type { Screen } from './screen.ts';
 
@@ -28,9 +30,11 @@ interface Greeting {
 }
 
 /** What `up` says when it is ready. */
-export function greet({ workspace, screen, broker, log, runtime, dashboard }: Greeting): void {
+export async function greet({ workspace, screen, broker, log, runtime, dashboard }: Greeting): Promise<void> {
+  const awake = await keepsAwake(process.platform);
   for (const hold of holdsOf(runtime.control.now())) screen.line(holdText(hold));
   screen.line(`watching ${workspace.inbox}`);
+  screen.line(`sleep: ${awakeText[awake]}`);
   if (runtime.until !== null) screen.line(untilText(runtime.until, Date.now()));
   reportUp();
   if (dashboard !== null) screen.line(`dashboard ${dashboard.url}`);

@@ -4,16 +4,19 @@ const jump_ms = 5000;
 
 /**
  * Measures how long the machine slept, by the wall clock between two ticks of a timer. The monotonic clock continues on
- * macOS while the machine sleeps, and a timer that expired meanwhile fires at waking.
+ * macOS while the machine sleeps, and a timer that expired meanwhile fires at waking. `onWake` gets the milliseconds of
+ * each sleep.
  */
-export function watchSleep(now: () => number = Date.now) {
+export function watchSleep(now: () => number = Date.now, onWake: (slept_ms: number) => void = () => undefined) {
   let last = now();
   let total = 0;
   const look = (): void => {
     const time = now();
     const late = time - last - beat_ms;
-    if (late > jump_ms) total += late;
     last = time;
+    if (late <= jump_ms) return;
+    total += late;
+    onWake(late);
   };
   const timer = setInterval(look, beat_ms);
   timer.unref();
