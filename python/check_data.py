@@ -129,7 +129,8 @@ def check(args):
     ]
     found = [*data_part.warnings(train, args), *data_part.warnings(valid, args), *notes(train, valid, args, facts)]
     coded = [{"code": "BAD_DATA", "message": stop} for stop in stops]
-    report = {"profile": facts, "stops": coded, "warnings": [*unmasked, *found]}
+    blind = [sentence for part in (train, valid) for sentence in data_part.blind(part, args)]
+    report = {"profile": facts, "stops": coded, "warnings": [*unmasked, *found], "blind": blind}
     if args.show or args.show_line:
         report["shown"] = [row for part in (train, valid) for row in data_show.rows(part, tokenizer, keys, args)]
     return report

@@ -61,6 +61,13 @@ def blindness(part, args):
     )
 
 
+def blind(part, args):
+    """The sentence on batches whose loss is NaN, if the training will probably not meet one. Above that it is a stop."""
+    chance, sentence = blindness(part, args)
+    if 0 < chance <= 0.5:
+        yield sentence
+
+
 def percent(chance):
     """A chance in percent; `100 %` only for what is certain to the last digit."""
     return "100 %" if chance == 1 else f"{min(100 * chance, 99.99):.{2 if chance > 0.99 else 0}f} %"
@@ -117,7 +124,5 @@ def warnings(part, args):
     if cut or lost:
         lines = where(sorted(line for line, _, _ in cut + lost))
         yield f"{part.name}, {lines}: {not_whole(len(cut), len(lost))}"
-    chance, sentence = blindness(part, args)
-    if 0 < chance <= 0.5:
-        yield sentence
+    yield from blind(part, args)
     yield from data_findings.warnings(part)

@@ -93,6 +93,7 @@ describe('the package', () => {
         'answer_loss',
         'train',
         'rehearse',
+        'measure_blas',
       ].map((name) => `python/${name}.py`),
     ]);
   });

@@ -106,6 +106,7 @@ function underName(report: CheckReport, { draft, folder }: { draft: string; fold
     ...report,
     stops: report.stops.map((stop) => ({ ...stop, message: placed(stop.message) })),
     warnings: report.warnings.map(placed),
+    blind: report.blind.map(placed),
   };
 }
 

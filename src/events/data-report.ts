@@ -57,6 +57,8 @@ export const checkReport = z.object({
   profile: dataProfile.nullable(),
   stops: z.array(z.object({ code: z.string(), message: z.string() })),
   warnings: z.array(z.string()),
+  /** Those of the warnings that are about batches whose loss is NaN. */
+  blind: z.array(z.string()).default([]),
   shown: z.array(shownRow).default([]),
 });
 export type CheckReport = z.infer<typeof checkReport>;

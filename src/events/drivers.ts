@@ -11,6 +11,7 @@ export const drivers = [
   'model_cost',
   'train',
   'rehearse',
+  'measure_blas',
 ] as const;
 
 export type Driver = (typeof drivers)[number];

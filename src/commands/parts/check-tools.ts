@@ -8,6 +8,7 @@ import type { WorkspaceConfig } from '../../events/workspace.ts';
 import { driverPath } from '../../io/host/package-root.ts';
 import { askFacts, getMlx, type NoFacts } from '../../io/model/facts.ts';
 import { findPython } from '../../io/model/pythons.ts';
+import { checkBlas, measureBlas } from './check-blas.ts';
 import { type Check, checked, missing, ok, reasonOf, warn } from './checks.ts';
 
 const limit_ms = 120_000;
@@ -23,8 +24,14 @@ export async function checkPython(at: { root: string; config: WorkspaceConfig })
     checked('mlx', at.root, () => checkMlx(path, versions)),
     checked('drivers', at.root, () => checkDrivers(path)),
   ]);
+  // Not at the same time as the programs above, which would slow it down.
+  const works = runs.flat().every(({ status }) => status !== 'missing');
+  const blas =
+    works && process.platform === 'linux'
+      ? await checked('blas', at.root, async () => checkBlas(await measureBlas(path)))
+      : [];
   const known = [checkVersion(path, versions), checkMlxLm(path, versions), checkTransformers(versions)];
-  return [...known, ...checkPairs(path, versions), ...runs.flat()];
+  return [...known, ...checkPairs(path, versions), ...runs.flat(), ...blas];
 }
 
 const advice = '`phasebox init` in a new folder looks for one; or set `python` in phasebox.yaml.';

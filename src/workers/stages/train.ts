@@ -5,7 +5,7 @@ import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import type { TrainProgress } from '../../core/mlx/train-progress.ts';
 import { factsOf } from '../../core/mlx/training.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
-import { checkReport, type DataProfile } from '../../events/data-report.ts';
+import { checkReport } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
 import type { Command, RunCommand } from '../../events/stages/stage-row.ts';
 import { savedIterations } from '../../events/stages/train.ts';
@@ -29,13 +29,26 @@ async function preflight(context: StageContext, command: RunCommand): Promise<vo
   }
 }
 
+type Checked = Pick<z.infer<typeof checkReport>, 'profile' | 'blind'>;
+
 /** Checks the data with the model's own tokenizer. All reasons not to train are reported at once. */
-async function checkData(context: StageContext, command: Command): Promise<DataProfile | null> {
+async function checkData(context: StageContext, command: Command): Promise<Checked> {
   await runCommand(command, context);
-  const { profile, stops, warnings } = await readOutput(context, join(context.dir, files.profile), checkReport);
+  const { profile, stops, warnings, blind } = await readOutput(context, join(context.dir, files.profile), checkReport);
   for (const warning of warnings) context.warn(warning);
   if (stops.length > 0) throw new StageError('BAD_DATA', stops.map((stop) => stop.message).join('; '));
-  return profile;
+  return { profile, blind };
+}
+
+/** Trains. A loss that is not finite may be that of a batch of which the data check has warned. */
+async function learnFrom({ blind }: Checked, context: StageContext, command: RunCommand): Promise<TrainProgress> {
+  try {
+    return await learn(context, command);
+  } catch (error) {
+    if (!(error instanceof StageError) || error.code !== 'NAN_LOSS' || blind.length === 0) throw error;
+    const detail = `${error.detail}. Before the training, the data check warned: ${blind.join('; ')}`;
+    throw new StageError('NAN_LOSS', detail, { cause: error });
+  }
 }
 
 const readAdapterConfig = (context: StageContext): Promise<z.infer<typeof adapterConfig>> =>
@@ -71,12 +84,12 @@ export const stage: Stage<'train', never> = {
     context.input('base', await context.hash(context.baseModel));
     const resumed = settings.resume_adapter_file;
     if (resumed !== undefined) context.input('resume_adapter_file', await context.hash(resumed));
-    let profile: DataProfile | null = null;
+    let checked: Checked = { profile: null, blind: [] };
     let last: TrainProgress | null = null;
     for (const step of steps) {
       if (step.does === 'write') await runCommand(step, context);
-      else if (step.does === 'run' && step.name === 'check') profile = await checkData(context, step);
-      else if (step.does === 'run' && step.name === undefined) last = await learn(context, step);
+      else if (step.does === 'run' && step.name === 'check') checked = await checkData(context, step);
+      else if (step.does === 'run' && step.name === undefined) last = await learnFrom(checked, context, step);
     }
     const used = await readAdapterConfig(context);
     const training = factsOf(await context.read(join(context.dir, files.progress)));
@@ -90,7 +103,7 @@ export const stage: Stage<'train', never> = {
       iterations: iters,
       train_loss: last?.loss ?? null,
       val_loss: last?.val_loss ?? null,
-      profile,
+      profile: checked.profile,
       warm_restart: resumed !== undefined,
       training,
     };

@@ -55,6 +55,7 @@ const shown = (row: Partial<ShownRow>): ShownRow => ({
 const found = (more: Partial<CheckReport> = {}): CheckReport => ({
   profile,
   stops: [],
+  blind: [],
   warnings: [],
   shown: [],
   ...more,

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, cp, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { contentHash } from '../../../src/io/thread/content-hash.ts';
@@ -86,10 +86,22 @@ describe('workers/train with the real mlx_lm', () => {
   });
 
   it('stops at the first loss that is not a number, with the tool ended', async () => {
-    const run = demoRun('B', { train: { ...quickTrain, learning_rate: 1e30, iters: 400 } });
+    const plain = demoRun('B', { train: { ...quickTrain, learning_rate: 1e30, iters: 20 } });
+    const data = await tempDir('data');
+    await cp(plain.data!.folder, data, { recursive: true });
+    const messages = [
+      { role: 'user', content: 'word '.repeat(2000) },
+      { role: 'assistant', content: 'ok' },
+    ];
+    // Two of the same length are one batch, of which nothing is left to train on.
+    await appendFile(join(data, 'train.jsonl'), `${JSON.stringify({ messages })}\n`.repeat(2));
+    const run = { ...plain, data: { source: data, folder: data } };
     const error = await stageErrorOf(runStage(train, {}, { run, dir: await tempDir('train') }));
     expect(error.code).to.equal('NAN_LOSS');
     expect(error.message).to.match(/(train|val) loss is (NaN|Infinity) at iteration \d+/);
+    expect(error.message, 'with what may be its cause').to.match(
+      /\. Before the training, the data check warned: train\.jsonl, lines 301, 302: in these batches no token of an answer/,
+    );
   });
 
   it('tells all reasons not to train on the data, before any training', async () => {
