@@ -99,9 +99,10 @@ def run_plain(options, rest, progress, why):
 def set_memory_limit(limit):
     import mlx.core as mx
 
-    # A guideline for mlx, which then frees its caches earlier. The driver itself compares the peak with the limit.
+    # A guideline for mlx, which then frees its caches earlier. The driver itself compares the peak with the limit. The
+    # limit that mlx chose for the device may be lower, and must not be raised.
     if limit is not None:
-        mx.set_memory_limit(limit)
+        mx.set_memory_limit(min(limit, mx.set_memory_limit(limit)))
 
 
 def memory_text(error, loop):

@@ -10,6 +10,7 @@ import { settingDifferences, trainSettings } from '../core/plan/settings-shown.t
 import { printableJson } from '../core/printable.ts';
 import { completeTrain } from '../events/stages/train.ts';
 import { inParallel } from '../io/disk/in-parallel.ts';
+import { memoryLimit } from '../io/host/memory-limit.ts';
 import { driverPath } from '../io/host/package-root.ts';
 import type { Workspace } from '../io/workspace/workspace.ts';
 import {
@@ -120,6 +121,7 @@ async function planRun(
   const tools: PlannedTools = {
     python: context.python,
     driver: driverPath,
+    memoryLimit: memoryLimit(draft.memory_gb ?? context.workspace.config.memory_gb),
     baseModel: draft.model?.folder ?? source,
     run: (id) => join(context.workspace.artifacts, phaseOfRun(id) ?? '', id),
     plans,

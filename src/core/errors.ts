@@ -156,11 +156,14 @@ export class StageError extends Error {
   readonly code: ErrorCode;
   /** The case at hand, without the meaning of the code. */
   readonly detail: string;
+  /** Another attempt would end in the same way, whatever the catalogue says. */
+  readonly isFinal: boolean;
 
-  constructor(code: ErrorCode, detail: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail: string, options?: ErrorOptions & { readonly isFinal?: boolean }) {
     super(`${catalogue[code].what}: ${detail}`, options);
     this.code = code;
     this.detail = detail;
+    this.isFinal = options?.isFinal === true;
   }
 }
 

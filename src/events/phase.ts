@@ -117,6 +117,13 @@ export const phase = z.strictObject({
     .record(variableName, z.string())
     .default({})
     .describe('Environment variables of the tools. `PHASEBOX_*` and `HF_HUB_*` are rejected.'),
+  memory_gb: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'Memory that the training may use, in GB (2^30 bytes). A training that uses more ends with OUT_OF_MEMORY. If omitted, `memory_gb` of phasebox.yaml is used.',
+    ),
   preflight: z
     .array(command)
     .default([])

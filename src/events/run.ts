@@ -60,6 +60,8 @@ export const run = z.strictObject({
   env: z.record(z.string(), z.string()),
   preflight: z.array(z.array(z.string())),
   cooldown_s: z.number(),
+  /** The limit of the training's memory (2^30 bytes). Absent if the phase has none. */
+  memory_gb: z.number().optional(),
 });
 export type Run = z.infer<typeof run>;
 

@@ -26,6 +26,7 @@ export const trainingEvent = z.discriminatedUnion('event', [
   z.object({ event: z.literal('damaged_state'), time, iteration }),
   z.object({
     event: z.literal('report'),
+    /** mlx_lm's GB are 10^9 bytes. */
     ...{ time, iteration, train_loss: figure, iterations_per_second: figure, peak_memory_gb: figure },
   }),
   z.object({ event: z.literal('validation'), time, iteration, val_loss: figure, val_seconds: figure }),
@@ -64,7 +65,7 @@ export const trainingFacts = z.strictObject({
   /** Why plain `mlx_lm lora` trained. */
   fallback: z.string().nullable(),
   trainable: z.strictObject({ parameters: z.int(), share: z.number().nullable() }).nullable(),
-  /** In 10^9 bytes, as mlx measured it. */
-  peak_memory_gb: z.number().nullable(),
+  /** The most memory of mlx, in bytes. */
+  peak_bytes: z.int().nullable(),
 });
 export type TrainingFacts = z.infer<typeof trainingFacts>;

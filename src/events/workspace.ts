@@ -31,6 +31,13 @@ export const workspaceConfig = z.strictObject({
     .min(0)
     .default(10)
     .describe('Disk space that always stays free, in GB. 1 GB is 2^30 bytes, as in `du -h`.'),
+  memory_gb: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'Memory that a training may use, in GB. A training that uses more ends with OUT_OF_MEMORY, before the machine swaps. If omitted, it is the memory of the machine, or on a Mac the part that the GPU may use, less a reserve.',
+    ),
   until: z
     .string()
     .regex(timeOfDay, 'not a time of day such as 07:00')

@@ -44,7 +44,7 @@ async function expectWhole(): Promise<void> {
     ...['adapter/adapters.safetensors', 'adapter/0000200_adapters.safetensors', 'adapter/adapter_config.json'],
   ]);
   expect(manifest.commands.at(-1)?.slice(1).join(' ')).to.match(
-    /\/python\/train\.py -c train\.yaml --state-dir states --resume states --pause-file pause --progress progress\.jsonl$/,
+    /\/python\/train\.py -c train\.yaml --state-dir states --resume states --pause-file pause --progress progress\.jsonl --memory-limit \d+$/,
   );
   const lines = (await chain.read(`${folder}/journal.jsonl`))
     .trim()

@@ -24,7 +24,7 @@ const callOf = async (run: string, nth = 0) => (await chain.calls('lora')).filte
 async function expectResumed(run: string): Promise<void> {
   const row = await chain.row(run);
   expect(row, run).to.deep.include({ status: 'done', error: null });
-  expect(row.training).to.deep.include({ resumed: [10], stopped: null, fallback: null, peak_memory_gb: 0.5 });
+  expect(row.training).to.deep.include({ resumed: [10], stopped: null, fallback: null, peak_bytes: 5e8 });
   expect(row.training?.trainable).to.eql({ parameters: 512, share: 0.01 });
   const stage = join(folder(chain, run), '1-train');
   expect(await readdir(stage))
@@ -79,6 +79,16 @@ describe('a training that was interrupted', () => {
       (await chain.rows()).some((row) => row.run === 'back-s0' && row.status === 'done'),
     );
     await expectResumed('back-s0');
+  });
+
+  it('is not tried again above the memory limit of its phase, and the error says what to change', async () => {
+    await chain.write('inbox/large.yaml', config('large', { memory_gb: 3, scene: { lora: { memory: 7 } } }));
+    const { error } = await chain.row('large-s0');
+    expect(error).to.include({ code: 'OUT_OF_MEMORY', stage: 'train', attempt: 1 });
+    expect(error?.message).to.contain('the peak is 6.0 GB at iteration 7, and the limit (memory_gb) is 3.0 GB. Change');
+    expect(error?.message).to.contain('batch_size (now 2), max_seq_length (now 128) or grad_checkpoint (now false)');
+    const failed = (await chain.journal('large-s0')).find((line) => line.event === 'failed');
+    expect(failed).to.include({ retry_at: null });
   });
 
   it('says so if the driver does not fit: plain mlx_lm trains, and its log is read', async () => {

@@ -9,7 +9,7 @@ import { checkArgv, trainCommand, trainYaml, withDefaults } from '../../src/even
 import { type Settings, stages } from '../../src/events/stages.ts';
 
 const places: Places = {
-  ...{ python: 'py', driver: (name) => `${name}.py`, baseModel: 'M', made: () => 'F' },
+  ...{ python: 'py', driver: (name) => `${name}.py`, baseModel: 'M', memoryLimit: 2 ** 34, made: () => 'F' },
   adapter: { folder: 'A', file: 'adapters.safetensors', checkpoint: null },
   ...{ judged: { model: 'F', adapter: null }, fused: null },
 };

@@ -9,6 +9,7 @@ import { readText } from '../../src/io/disk/files.ts';
 import { copyInto, linkInto, removeInside } from '../../src/io/disk/inside.ts';
 import { folderBytes } from '../../src/io/host/disk-usage.ts';
 import { absolutePath } from '../../src/io/host/home.ts';
+import { memoryLimit } from '../../src/io/host/memory-limit.ts';
 import { addsNothing } from '../../src/io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../../src/io/model/model-folder.ts';
 import { contentHash } from '../../src/io/thread/content-hash.ts';
@@ -87,6 +88,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     },
     absolute: absolutePath,
     driver: (name) => join(repository, 'python', `${name}.py`),
+    memoryLimit: memoryLimit(run.memory_gb),
     async tool({ name, argv, env, onLine, events, codes = [], cwd, fresh, again }) {
       seen.argv.push(argv);
       const owner = name === undefined ? dir : join(dir, name);

@@ -118,6 +118,7 @@ function draft(resolved: ResolvedPhase, { seed, k, variant }: Place): RunDraft {
     env: phase.env,
     preflight: phase.preflight,
     cooldown_s: phase.cooldown_s,
+    ...(phase.memory_gb !== undefined && { memory_gb: phase.memory_gb }),
   };
 }
 

@@ -54,14 +54,19 @@ export function factsOf(progress: string | null): TrainingFacts | null {
   const last = <E extends TrainingEvent['event']>(name: E) =>
     events.findLast((one): one is Extract<TrainingEvent, { event: E }> => one.event === name);
   const [trainable, stopped] = [last('trainable'), last('stopped')];
-  const peaks = events.flatMap((one) => (one.event === 'report' ? [one.peak_memory_gb] : [])).filter(Number.isFinite);
+  const peaks = events.flatMap(peakOf).filter(Number.isFinite);
   return {
     resumed: resumedAt(events),
     stopped: stopped === undefined ? null : { iteration: stopped.iteration, reason: stopped.reason, why: stopped.why },
     fallback: isPlain(events) ? (last('fallback')?.why ?? null) : null,
     trainable: trainable === undefined ? null : { parameters: trainable.parameters, share: trainable.share },
-    peak_memory_gb: peaks.length === 0 ? null : Math.max(...peaks),
+    peak_bytes: peaks.length === 0 ? null : Math.max(...peaks),
   };
+}
+
+function peakOf(event: TrainingEvent): number[] {
+  if (event.event === 'report') return [Math.round(event.peak_memory_gb * 1e9)];
+  return event.event === 'memory' ? [event.peak_bytes] : [];
 }
 
 /** A process that trained without a state began the training again: what was resumed before it no longer counts. */

@@ -36,12 +36,12 @@ function adapterLine({ adapter, iteration, resume }: Custody): string[] {
 /** What happened in the training besides its losses. */
 function trainingLine({ training, seconds }: Row): string[] {
   if (training === null) return [];
-  const { resumed, stopped, fallback, trainable, peak_memory_gb: peak } = training;
+  const { resumed, stopped, fallback, trainable, peak_bytes: peak } = training;
   const share = trainable?.share === null || trainable === null ? '' : ` (${(100 * trainable.share).toFixed(3)} %)`;
   const parts = [
     ...(seconds.train === undefined ? [] : [duration(seconds.train)]),
     ...(trainable === null ? [] : [`${count(trainable.parameters)} trainable parameters${share}`]),
-    ...(peak === null ? [] : [`peak memory ${peak.toFixed(1)} GB`]),
+    ...(peak === null ? [] : [`peak memory ${sizeText(peak)}`]),
     ...(resumed.length === 0 ? [] : [`resumed after iteration ${resumed.join(', ')}`]),
     ...(stopped === null ? [] : [`stopped early at iteration ${stopped.iteration}: ${asText(stopped.why)}`]),
     ...(fallback === null ? [] : ['by plain `mlx_lm lora`, without saved states']),

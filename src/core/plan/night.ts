@@ -18,7 +18,9 @@ export interface Current {
 
 /** A run that has no result yet and may work in the night. */
 export interface NightRun {
-  readonly recipe: Recipe & { readonly run: Pick<Run, 'run' | 'phase' | 'from' | 'cooldown_s'> & Recipe['run'] };
+  readonly recipe: Recipe & {
+    readonly run: Pick<Run, 'run' | 'phase' | 'from' | 'cooldown_s' | 'memory_gb'> & Recipe['run'];
+  };
   readonly committed: ReadonlySet<StageName>;
   /** Seconds that its committed stages took, as far as known. */
   readonly taken: Past['seconds'];

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { files } from '../../events/stages/mlx.ts';
-import type { Command, Places, Programs } from '../../events/stages/stage-row.ts';
+import type { Command, Machine, Places, Programs } from '../../events/stages/stage-row.ts';
 import { type StageName, stageFolder, stages } from '../../events/stages.ts';
 import type { RunPlan } from '../config/lookups.ts';
 import { lineageOf, placesOf } from '../run/lineage.ts';
@@ -8,7 +8,7 @@ import { lineageOf, placesOf } from '../run/lineage.ts';
 export type CommandRun = RunPlan & { readonly seed: number; readonly preflight: readonly (readonly string[])[] };
 
 /** The programs that the commands of planned runs call, and where the runs are. */
-export interface PlannedTools extends Programs {
+export interface PlannedTools extends Machine {
   run(id: string): string;
   /** Runs that others start from. */
   readonly plans: ReadonlyMap<string, RunPlan>;

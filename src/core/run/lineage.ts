@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Origin, Run } from '../../events/run.ts';
 import { checkpointFile, files } from '../../events/stages/mlx.ts';
-import type { Places, Programs } from '../../events/stages/stage-row.ts';
+import type { Machine, Places } from '../../events/stages/stage-row.ts';
 import { type StageName, stageNames } from '../../events/stages.ts';
 
 /** A run that begins after a stage of another one. */
@@ -145,7 +145,7 @@ export const ownModelStage = (chain: readonly StageName[]): ModelStage | null =>
   chain.includes('quantize') ? 'quantize' : chain.includes('fuse') ? 'fuse' : null;
 
 /** The location of each part of a run, for the commands of its stages. Reading a part that it lacks throws. */
-export function placesOf(run: string, parts: Parts<string>, programs: Programs): Places {
+export function placesOf(run: string, parts: Parts<string>, programs: Machine): Places {
   const given = <T>(part: T | null | undefined, what: string): T => {
     if (part === null || part === undefined) throw new Error(`run ${run} has no ${what}`);
     return part;
@@ -153,6 +153,7 @@ export function placesOf(run: string, parts: Parts<string>, programs: Programs):
   return {
     python: programs.python,
     driver: (name) => programs.driver(name),
+    memoryLimit: programs.memoryLimit,
     // A run that starts from a whole model may have no base model.
     get baseModel() {
       return programs.baseModel;

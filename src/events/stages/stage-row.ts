@@ -87,6 +87,12 @@ export interface Programs {
   readonly baseModel: string;
 }
 
+/** The programs, and what the machine gives them. */
+export interface Machine extends Programs {
+  /** Bytes that a training may use. */
+  readonly memoryLimit: number;
+}
+
 /** An adapter. `checkpoint` is one of several from outside, or null if `file` has the name that mlx_lm loads. */
 export interface AdapterAt {
   readonly folder: string;
@@ -95,7 +101,7 @@ export interface AdapterAt {
 }
 
 /** Paths for a stage's commands, of the run and of those it comes from. Reading one that it lacks throws. */
-export interface Places extends Programs {
+export interface Places extends Machine {
   /** The adapter of a training, or the model of a fuse. */
   made(stage: 'train' | 'fuse'): string;
   readonly adapter: AdapterAt;

@@ -111,8 +111,9 @@ export function trainYaml(settings: TrainSettings, ours: { model: string; data: 
 /** The training in the folder with train.yaml: python/train.py, which resumes from its states. */
 export function trainCommand(
   settings: TrainSettings,
-  { python, driver }: Pick<Places, 'python' | 'driver'>,
+  at: Pick<Places, 'python' | 'driver' | 'memoryLimit'>,
 ): RunCommand {
+  const { python, driver, memoryLimit } = at;
   const { clear_cache_threshold: threshold, stop } = settings;
   const flags = [
     ...(threshold === undefined || threshold === null ? [] : ['--clear-cache-threshold', String(threshold)]),
@@ -120,8 +121,9 @@ export function trainCommand(
   ];
   const config = ['-c', files.trainConfig];
   const own = ['--state-dir', files.states, '--resume', files.states, '--pause-file', files.pause];
+  const limit = ['--memory-limit', String(memoryLimit)];
   const rules = stop === undefined ? [] : ['--stop', JSON.stringify(stop)];
-  const argv = [python, driver('train'), ...config, ...own, '--progress', files.progress, ...rules, ...flags];
+  const argv = [python, driver('train'), ...config, ...own, '--progress', files.progress, ...limit, ...rules, ...flags];
   const tool: RunCommand = { does: 'run', argv, loadsModel: true };
   // mlx_lm alone does not stop early.
   return stop === undefined ? { ...tool, plain: [python, '-m', 'mlx_lm', 'lora', ...config, ...flags] } : tool;

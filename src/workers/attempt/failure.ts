@@ -43,7 +43,9 @@ export async function recordFailure(
   const log = tail.map((line) => textWithoutSecrets(line, hidden));
   const kept = [...logFiles, ...keptFor(event.stage, error.code)];
   const state = await owner.runStore.state(stored);
-  const pause = retryPause(error.code, failuresOf(state, event.stage), owner.workspace.config);
+  const pause = failure.error.isFinal
+    ? null
+    : retryPause(error.code, failuresOf(state, event.stage), owner.workspace.config);
   const retryAt = pause === null ? null : Date.now() + pause * 1000;
   // Before anything is written: this attempt's own outputs may have filled the disk.
   if (error.code === 'DISK_FULL') await keepOnly(dir, [...kept, ...controlFiles]);

@@ -6,6 +6,7 @@ import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
 import { readText } from '../../io/disk/files.ts';
 import { copyInto, linkInto, removeInside } from '../../io/disk/inside.ts';
 import { absolutePath } from '../../io/host/home.ts';
+import { memoryLimit } from '../../io/host/memory-limit.ts';
 import { driverPath } from '../../io/host/package-root.ts';
 import { addsNothing } from '../../io/model/idle-adapter.ts';
 import { proveInput, proveModel } from '../../io/model/model-folder.ts';
@@ -47,6 +48,7 @@ function toolsOf(runtime: Runtime, attempt: Attempt, base: FoundModel | null): T
     python,
     versions,
     driver: driverPath,
+    memoryLimit: memoryLimit(stored.run.memory_gb ?? workspace.config.memory_gb),
     tool: async (tool) => runTool(runtime, attempt, await watched(tool, workspace, base?.found ? base.folder : null)),
     serve: (options) => serveModel(runtime, attempt, options),
     async render(jobs) {

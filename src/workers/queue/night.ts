@@ -15,7 +15,7 @@ import type { RunStore, StoredRun } from '../../io/artifacts/run-store.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { folderBytes, freeBytes } from '../../io/host/disk-usage.ts';
 import { nearestFolder } from '../../io/host/file-system-facts.ts';
-import { hostFacts } from '../../io/host/process-facts.ts';
+import { memoryLimit } from '../../io/host/memory-limit.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import type { Finished, Owner } from '../runtime/runtime.ts';
 import { type NightFacts, openNightFacts } from './night-facts.ts';
@@ -96,8 +96,14 @@ async function readNight(reading: Reading, planned: readonly RunDraft[]): Promis
       usable: Math.max(0, free - config.disk_reserve_gb * 2 ** 30),
       kept: await keptModels(reading, runs),
     },
-    memory: hostFacts().memory_bytes,
+    memory: smallestLimit(runs, config),
   });
+}
+
+/** The limit of the training that may use the least. */
+function smallestLimit(runs: readonly NightRun[], { memory_gb }: Workspace['config']): number {
+  const own = runs.map(({ recipe }) => recipe.run.memory_gb ?? memory_gb);
+  return Math.min(...(own.length === 0 ? [memory_gb] : own).map((gb) => memoryLimit(gb)));
 }
 
 async function readTimes(reading: Reading, drafts: readonly RunDraft[]): Promise<ReadonlyMap<string, RunTime>> {

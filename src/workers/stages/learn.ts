@@ -1,4 +1,6 @@
 import { StageError } from '../../core/errors.ts';
+import { sizeText } from '../../core/format.ts';
+import { get } from '../../core/mapping.ts';
 import { isProgressBar, readLogLine } from '../../core/mlx/mlx-log.ts';
 import {
   openCourse,
@@ -8,8 +10,10 @@ import {
   trainPlan,
 } from '../../core/mlx/train-progress.ts';
 import { readTrainingEvent, stepOf } from '../../core/mlx/training.ts';
+import type { Run } from '../../events/run.ts';
 import { files } from '../../events/stages/mlx.ts';
 import type { RunCommand } from '../../events/stages/stage-row.ts';
+import { completeTrain, knownDefaults } from '../../events/stages/train.ts';
 import { type TrainingEvent, trainExit } from '../../events/training.ts';
 import type { StageContext } from './stage.ts';
 
@@ -27,27 +31,31 @@ export async function learn(context: StageContext, command: RunCommand): Promise
       .finally(watch.noted);
     if (code === trainExit.refused && !again) await startOver(context);
     else if (code === 0) return watch.last();
-    else throw failureOf(code, watch.latest());
+    else throw failureOf(code, watch.latest(), context.run);
   }
   throw new Error('a training that has no states cannot refuse them');
 }
 
 /** What the exit code of a training means that has not finished. */
-function failureOf(code: number, latest: TrainingEvent | null): StageError {
+function failureOf(code: number, latest: TrainingEvent | null, run: Run): StageError {
   switch (code) {
     case trainExit.paused:
       return new StageError('PAUSED', 'train');
     case trainExit.overMemory:
-      return new StageError('OUT_OF_MEMORY', memoryText(latest));
+      return new StageError('OUT_OF_MEMORY', memoryText(latest, run), { isFinal: true });
     default:
       return new StageError('INTERNAL', `the training refused states that do not exist (exit code ${code})`);
   }
 }
 
-function memoryText(latest: TrainingEvent | null): string {
-  if (latest?.event !== 'memory') return 'the training needs more than its limit';
-  const [peak, limit] = [latest.peak_bytes, latest.limit_bytes].map((bytes) => (bytes / 1e9).toFixed(1));
-  return `the peak is ${peak} GB at iteration ${latest.iteration}, and the limit is ${limit} GB`;
+/** The peak, the limit, and what takes less memory. */
+function memoryText(latest: TrainingEvent | null, run: Run): string {
+  const train = completeTrain(run);
+  const now = (name: string): string => `${name} (now ${get(train, name) ?? get(knownDefaults(run), name) ?? 'off'})`;
+  const todo = `Change ${now('batch_size')}, ${now('max_seq_length')} or ${now('grad_checkpoint')}`;
+  if (latest?.event !== 'memory') return `the training used more than its limit. ${todo}`;
+  const [peak, limit] = [sizeText(latest.peak_bytes), sizeText(latest.limit_bytes)];
+  return `the peak is ${peak} at iteration ${latest.iteration}, and the limit (memory_gb) is ${limit}. ${todo}`;
 }
 
 /** Removes what the next start must not use: the states, and the checkpoints of the same training. */

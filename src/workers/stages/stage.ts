@@ -79,6 +79,8 @@ export interface Tools {
   readonly python: string;
   /** Versions of the tools: `python`, `mlx`, `mlx_lm` ... -> version. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Bytes that a training may use. */
+  readonly memoryLimit: number;
   /** Absolute path of one of phasebox's own drivers around mlx_lm. */
   driver(name: Driver): string;
   /** Runs a tool to its end, and returns its exit code. One that is not expected throws the StageError that its log shows. */

@@ -47,7 +47,7 @@ describe('core/training', () => {
     const again = [line('start'), line('start'), line('resumed', { iteration: 30 }), report(32, 1)];
     expect(factsOf(text(...resumed, report(30, 1), ...again))?.resumed).to.eql([24, 30]);
     expect(factsOf(text(...resumed))).to.deep.equal({
-      ...{ resumed: [24], stopped: null, fallback: null, trainable: null, peak_memory_gb: 3 },
+      ...{ resumed: [24], stopped: null, fallback: null, trainable: null, peak_bytes: 3e9 },
     });
     expect(factsOf(null)).to.equal(null);
   });

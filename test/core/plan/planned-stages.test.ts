@@ -6,7 +6,7 @@ import { shellLine } from '../../../src/core/shell.ts';
 import { demoRun } from '../../helpers/real-stage.ts';
 
 const places = (plans: readonly RunPlan[] = []): PlannedTools => ({
-  ...{ python: 'py', baseModel: '/base' },
+  ...{ python: 'py', baseModel: '/base', memoryLimit: 2 ** 34 },
   driver: (name) => `/drivers/${name}.py`,
   run: (id) => join('/artifacts', id),
   plans: new Map(plans.map((plan) => [plan.run, plan])),

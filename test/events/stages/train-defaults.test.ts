@@ -21,7 +21,7 @@ const plan = (train: NonNullable<Run['settings']['train']>, train_defaults?: Rec
   return { ...run, settings: measured, ...(train_defaults && { train_defaults }) };
 };
 const tools: PlannedTools = {
-  ...{ python: 'py', baseModel: '/base', plans: new Map() },
+  ...{ python: 'py', baseModel: '/base', memoryLimit: 2 ** 34, plans: new Map() },
   driver: (name) => `/${name}.py`,
   run: (id) => join('/artifacts', id),
 };
