@@ -5,7 +5,7 @@ import { canonicalJson } from '../json.ts';
 /** A run that trains, as far as a rehearsal depends on it. */
 export type Rehearsable = Pick<
   RunDraft,
-  'model' | 'data' | 'settings' | 'chain' | 'env' | 'min_rows' | 'train_defaults'
+  'model' | 'data' | 'settings' | 'chain' | 'env' | 'min_rows' | 'train_defaults' | 'memory_gb'
 >;
 
 /** With `auto`, a training is rehearsed if it is estimated to take so many seconds: a rehearsal takes one or two minutes. */
@@ -42,7 +42,7 @@ export function recipeText(run: Rehearsable, { versions, ...files }: RecipeFiles
   const { suite, system, chat_template_args, temperature, stop, timeout_s, engine } = asked;
   return canonicalJson({
     ...{ model: run.model?.source, data: run.data?.folder, train, defaults: run.train_defaults },
-    ...{ env: run.env, min_rows: run.min_rows, valid: needsValid(run), files },
+    ...{ env: run.env, min_rows: run.min_rows, valid: needsValid(run), memory_gb: run.memory_gb, files },
     eval: { suite, system, chat_template_args, temperature, stop, timeout_s, server: engine?.server ?? true },
     versions: {
       mlx: versions.mlx ?? null,

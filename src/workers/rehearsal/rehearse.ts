@@ -23,7 +23,7 @@ import { askFirstPrompt } from './ask-first-prompt.ts';
 
 /** What a rehearsal works with. */
 export interface RehearsalMeans {
-  readonly workspace: Pick<Workspace, 'root' | 'state'>;
+  readonly workspace: Pick<Workspace, 'root' | 'state' | 'config'>;
   readonly python: string;
   /** Stops the rehearsal, and its tools. */
   readonly signal: AbortSignal;
@@ -162,10 +162,10 @@ async function rehearseTraining(what: Rehearsing, means: RehearsalMeans): Promis
   if (train === null || run.data === null) throw new Error(`run ${run.run} has no training`);
   const ours = { model: baseModel, data: run.data.folder, seed: run.seed };
   await writeFile(join(dir, files.trainConfig), trainYaml(train, ours));
-  const limit = memoryLimit();
+  const limit = memoryLimit(run.memory_gb ?? means.workspace.config.memory_gb);
   const argv = [
     ...[means.python, driverPath('rehearse'), '-c', files.trainConfig, '--seconds', String(measure_s)],
-    ...['--scratch', dir, ...(limit === null ? [] : ['--memory-limit', String(limit)])],
+    ...['--scratch', dir, '--memory-limit', String(limit)],
     ...(needsValid(run) ? ['--needs-valid'] : []),
     ...remoteCode(train),
   ];
