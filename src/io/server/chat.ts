@@ -12,6 +12,8 @@ export interface ChatServer {
   readonly signal: AbortSignal;
   /** Called when the connection broke. Throws if the server's process says why, and returns if it is alive. */
   readonly broken: () => Promise<void>;
+  /** Called before a time-out counts as the answer. Throws if the server no longer answers at all. */
+  readonly late?: (timeout_s: number) => Promise<void>;
   /** The wall clock, in ms. It is Date.now unless a test simulates sleep. */
   readonly now?: () => number;
 }
@@ -25,8 +27,9 @@ type TryResult =
   | { readonly kind: 'broken'; readonly error: Error };
 
 /**
- * Requests one chat completion. After a time-out it is sent again with `tokensAfterTimeout`. A time-out after all retries and HTTP 400 are replies. Throws WRONG_SERVER,
- * CONNECTION_RESET after all retries, TOOL_FAILED for any other HTTP status, STOPPED.
+ * Requests one chat completion. After a time-out it is sent again with `tokensAfterTimeout`. A time-out after all
+ * retries and HTTP 400 are replies. Throws WRONG_SERVER, CONNECTION_RESET after all retries, TOOL_FAILED for any other
+ * HTTP status, STOPPED, and what `late` throws.
  */
 export async function askModel(request: ChatRequest, server: ChatServer): Promise<ChatReply> {
   let { body } = request;
@@ -46,8 +49,10 @@ export async function askModel(request: ChatRequest, server: ChatServer): Promis
       if (tokens !== undefined) body = { ...body, max_tokens: tokensAfterTimeout(tokens) };
       continue;
     }
-    if (tried.kind === 'timeout')
+    if (tried.kind === 'timeout') {
+      await server.late?.(request.timeout_s);
       return { response: null, error: faultText({ kind: 'timeout' }), seconds: tried.seconds, ...sent };
+    }
     throw new StageError('CONNECTION_RESET', `${tried.error.message} (${server.url}, tried ${failures} times)`, {
       cause: tried.error,
     });

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageError } from '../../core/errors.ts';
+import { duration } from '../../core/format.ts';
 import { slowestLoad_bytes_s } from '../../core/run/stall.ts';
+import { answerFault } from '../../core/score/answers.ts';
 import { type ChatReply, type ChatRequest, requestModel } from '../../core/score/chat.ts';
 import { filesBytes } from '../host/disk-usage.ts';
 import { pause, settled } from '../tool/settled.ts';
@@ -34,7 +36,7 @@ export async function startModelServer(start: ServerStart): Promise<RunningServe
         return {
           url: child.url,
           nonce,
-          ask: (request) => askModel(request, { url: child.url, signal: child.signal, broken: child.broken }),
+          ask: (request) => askModel(request, { ...child, late: (timeout_s) => stillAnswers(child, start, timeout_s) }),
           check: child.check,
           close: () => closeServer(child, start),
         };
@@ -100,14 +102,33 @@ async function proveIdentity(child: Child): Promise<{ readonly nonce: string } |
   return (await child.log.text()).includes(nonce) ? { nonce } : 'stranger';
 }
 
+const oneToken = {
+  model: requestModel,
+  messages: [{ role: 'user', content: 'Hello' }],
+  max_tokens: 1,
+  temperature: 0,
+};
+
+/**
+ * An answer that times out may be a long one, and mlx_lm may first finish what nobody waits for any longer. A server that
+ * gives no single token for longer than both stands still: its answers would all be time-outs, which score 0.
+ */
+async function stillAnswers(child: Child, { stall_ms }: ServerStart, timeout_s: number): Promise<void> {
+  if (stall_ms === undefined) return;
+  const limit_s = Math.max(stall_ms / 1000, timeout_s);
+  const { error } = await askModel({ body: oneToken, timeout_s: limit_s, retries: 0 }, child);
+  if (error === null || answerFault(error).kind !== 'timeout') return;
+  throw new StageError(
+    'STALLED',
+    `the model server did not answer a request for one token within ${duration(limit_s)}`,
+  );
+}
+
 /** The server answers before its model is loaded (0.30 and 0.32), so one token is requested without a time limit. */
 async function warmUp(child: Child, look: Look, wait: Wait): Promise<void> {
   const loaded = new AbortController();
-  const body = { model: requestModel, messages: [{ role: 'user', content: 'Hello' }], max_tokens: 1, temperature: 0 };
-  const asked = askModel(
-    { body, timeout_s: Number.POSITIVE_INFINITY, retries: 0 },
-    { url: child.url, signal: AbortSignal.any([child.signal, loaded.signal]), broken: child.broken },
-  );
+  const request = { body: oneToken, timeout_s: Number.POSITIVE_INFINITY, retries: 0 };
+  const asked = askModel(request, { ...child, signal: AbortSignal.any([child.signal, loaded.signal]) });
   const answered = settled(asked);
   try {
     while (!answered.aborted) {

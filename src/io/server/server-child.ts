@@ -24,6 +24,8 @@ export interface ServerStart {
   readonly signal: AbortSignal;
   /** Gives the next port: a free one of the system, unless a test needs a certain one. */
   readonly nextPort?: () => Promise<number>;
+  /** How long an answer of one token may take. Absent if that is not checked. */
+  readonly stall_ms?: number;
   /** After how much silence the server counts as failed, in ms. By default it follows from the model's size. */
   readonly silence_ms?: number;
 }

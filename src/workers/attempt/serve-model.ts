@@ -21,6 +21,7 @@ export async function serveModel(runtime: Runtime, attempt: Attempt, options: Se
     await clearTool(dir);
     await mkdir(dir, { recursive: true });
     const date = await promptDateOf(attempt.stored, (text) => warnOnce(runtime, attempt, text));
+    const { stall_minutes } = runtime.workspace.config;
     const server = await startModelServer({
       python: runtime.python,
       driver: driverPath('serve'),
@@ -29,6 +30,7 @@ export async function serveModel(runtime: Runtime, attempt: Attempt, options: Se
       dir,
       env: { ...toolEnv(attempt.stored.run.env), [promptDateVariable]: date },
       signal: runtime.signal,
+      ...(stall_minutes === 0 ? {} : { stall_ms: stall_minutes * 60_000 }),
     });
     return { ...server, ask: noted(attempt, options.name, server), close: () => server.close().finally(slot.release) };
   } catch (error) {

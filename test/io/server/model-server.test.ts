@@ -143,6 +143,14 @@ describe('io/model-server', () => {
     expect(contentOf((await server.ask(chat('[reset-once]'))).response)).to.contain('[reset-once]');
   });
 
+  it('throws STALLED if it no longer answers anything, since all other answers would be time-outs', async () => {
+    const server = await start({ stall_ms: 1000 });
+    expect(await server.ask(chat('[hang]', { timeout_s: 0.2 })), 'one answer').to.include({ error: 'TIMEOUT' });
+    const error = await stageErrorOf(server.ask(chat('[stuck]', { timeout_s: 0.2 })));
+    expect(error.code).to.equal('STALLED');
+    expect(error.message).to.contain('did not answer a request for one token within 1 s');
+  });
+
   it('throws what is no answer', async () => {
     const server = await start();
     const codeOf = async (text: string) => (await stageErrorOf(server.ask(chat(text, { retries: 0 })))).code;
