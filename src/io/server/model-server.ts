@@ -110,7 +110,7 @@ const oneToken = {
 };
 
 /**
- * An answer that times out may be a long one, and mlx_lm may first finish what nobody waits for any longer. A server that
+ * An answer that times out may be a long one, and mlx_lm may first finish one that is no longer waited for. A server that
  * gives no single token for longer than both stands still: its answers would all be time-outs, which score 0.
  */
 async function stillAnswers(child: Child, { stall_ms }: ServerStart, timeout_s: number): Promise<void> {
