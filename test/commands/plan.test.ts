@@ -97,7 +97,7 @@ describe('commands/plan', () => {
       .to.contain('optimizer adam')
       .and.not.match(/optimizer_config|null/);
     expect(text)
-      .to.match(/^ {4}time {6}about .+ \(.+ - .+\), estimated from rule of thumb$/m)
+      .to.match(/^ {4}time {6}about .+ \(.+ - .+\), estimated from a rule of thumb$/m)
       .and.contain('27 prompts');
     expect(text).to.match(/^night: 3 runs, 3 trainings\. Over at about /m);
     expect(text).to.match(/^ {4}examples {2}not checked: the model is not on this machine$/m);

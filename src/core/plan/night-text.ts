@@ -47,7 +47,8 @@ function endText({ now, night, times }: NightView): string {
 }
 
 /** 192.6 -> `193`, 4.24 -> `4.2`. */
-const gigabytes = (value: number): string => value.toFixed(value < 9.95 ? 1 : 0);
+const gigabytes = (value: number): string =>
+  value > 0 && value < 0.05 ? 'less than 0.1' : value.toFixed(value < 9.95 ? 1 : 0);
 
 function diskText({ night: { disk }, times, best_gb }: NightView): string {
   if (disk.stay_gb === null) return 'Disk: not known, because the size of a model is not known.';

@@ -1,5 +1,6 @@
 import type { Phase } from '../../events/phase.ts';
 import type { RehearsalResult } from '../../events/rehearsal.ts';
+import type { EstimateSource } from '../../events/run.ts';
 import { type SectionName, sectionNames, stageFolder } from '../../events/stages.ts';
 import type { RunDraft } from '../config/lookups.ts';
 import { duration, plural, sizeText } from '../format.ts';
@@ -165,10 +166,17 @@ export function diskText(disk: RunDisk | null, source: string | null): string {
   return `${parts.join(', ')}${source === null ? '' : `; estimated from ${source}`}`;
 }
 
+const sources: Readonly<Record<EstimateSource, string>> = {
+  'measured slope': 'the speed of its last reports',
+  rehearsal: 'its rehearsal',
+  history: 'earlier runs on this machine',
+  'rule of thumb': 'a rule of thumb',
+};
+
 function timeText({ times: { total, earlier } }: PlannedRun): string {
   if (total === null) return unknownTime;
   const { seconds, low, high, from } = total;
-  const source = from === 'history' && earlier > 0 ? `${plural(earlier, 'earlier run')} of this model` : from;
+  const source = from === 'history' && earlier > 0 ? `${plural(earlier, 'earlier run')} of this model` : sources[from];
   return `about ${duration(seconds)} (${duration(low)} - ${duration(high)}), estimated from ${source}`;
 }
 
