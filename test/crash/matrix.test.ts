@@ -26,6 +26,9 @@ const boundaries = {
   'command written': { at: 'write \\S+/\\.1-train\\.a1/command\\.json$' },
   spawned: { at: 'spawn sh \\S+/wrap\\.sh \\S+ \\S+/\\.1-train\\.a1 ' },
   'tool started': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_started".*train\\.py"' },
+  // Only where the training was killed after its state: the next attempt takes the states, and resumes.
+  'state carried over': { at: 'rename \\S+/\\.1-train\\.a1/states \\S+/\\.1-train\\.a2/states$' },
+  resumed: { at: 'append \\S+/p-s0/\\S+ .*"event":"training_resumed"' },
   'tool ended': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_ended"', nth: 2 },
   verified: { at: 'append \\S+/p-s0/\\S+ .*"event":"verified"' },
   manifest: { at: 'write \\S+/p-s0/\\.1-train\\.a1/manifest\\.json\\.tmp$' },
@@ -41,6 +44,8 @@ const boundaries = {
 } satisfies Record<string, Pick<Plan, 'at' | 'nth'>>;
 type Boundary = keyof typeof boundaries;
 const all = Object.keys(boundaries) as Boundary[];
+/** Places that are reached only after the training was killed. */
+const afterKill: readonly Boundary[] = ['state carried over', 'resumed'];
 
 /** The boundaries that an actor does not live at, each with the reason. */
 function never(lives: (name: Boundary) => boolean, why: string, more: Partial<Record<Boundary, string>> = {}) {
@@ -48,7 +53,7 @@ function never(lives: (name: Boundary) => boolean, why: string, more: Partial<Re
   return { ...Object.fromEntries(rest), ...more } as Partial<Record<Boundary, string>>;
 }
 
-const gone = { 'tool ended': 'its end is what is journaled: it is gone' };
+const gone = { 'tool ended': 'its end is what is journaled: it is gone', resumed: 'it runs to its end meanwhile' };
 /** Why an actor cannot be killed at a boundary. What is not here is run. */
 const impossible: Record<Actor, Partial<Record<Boundary, string>>> = {
   up: {},
@@ -91,7 +96,7 @@ const cells: Cell[] = (Object.keys(impossible) as Actor[]).flatMap((actor) =>
 
 /** Tools that must have started exactly once a run: all but the one that was killed, and what its attempt begins with. */
 function onceOf({ actor, boundary }: Cell): string[] {
-  if (actor === 'wrapper' || actor === 'tool') return ['fuse_direct'];
+  if (actor === 'wrapper' || actor === 'tool' || afterKill.includes(boundary)) return ['fuse_direct'];
   // Between its record and its start a tool is revoked: the attempt is given up, and the next one checks the data anew.
   if (actor === 'up' && (boundary === 'command written' || boundary === 'spawned')) return ['lora', 'fuse_direct'];
   return ['check_data', 'lora', 'fuse_direct'];
@@ -103,7 +108,8 @@ async function play(cell: Cell): Promise<void> {
   // Else the tool may be over by itself between the look for its pid and the kill.
   const held = cell.actor === 'wrapper' || cell.actor === 'tool';
   try {
-    await chain.write('inbox/p.yaml', config('p', held ? { scene: { lora: { hold: 'go' } } } : {}));
+    const lora = { ...(held ? { hold: 'go' } : {}), ...(afterKill.includes(cell.boundary) ? { killed: 10 } : {}) };
+    await chain.write('inbox/p.yaml', config('p', { scene: { lora } }));
     await chain.write('inbox/q.yaml', config('q'));
     const first = await chain.startUnder(hooked(chain, cell), 'up', '--once', '--no-dashboard');
     if (held) await waitFor('the kill', () => hitOf(chain, cell));
@@ -113,6 +119,9 @@ async function play(cell: Cell): Promise<void> {
     const last = cell.actor === 'up' ? await chain.phasebox('up', '--once', '--no-dashboard') : ended;
     expect([last.code, last.err], last.out).to.eql([0, '']);
     await expectNothingLost(chain, ['p-s0', 'q-s0'], onceOf(cell));
+    if (!afterKill.includes(cell.boundary)) return;
+    const resumed = (await chain.journal('p-s0')).filter(({ event }) => event === 'training_resumed');
+    expect(resumed.map((line) => 'iteration' in line && line.iteration)).to.eql([10]);
   } finally {
     await chain.remove();
   }

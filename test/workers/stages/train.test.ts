@@ -1,6 +1,7 @@
-import { appendFile, copyFile, cp, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, cp, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { parse } from 'yaml';
 import { contentHash } from '../../../src/io/thread/content-hash.ts';
 import { stage as train } from '../../../src/workers/stages/train.ts';
 import {
@@ -11,8 +12,10 @@ import {
   realContext,
   runStage,
   stageErrorOf,
+  testPython,
 } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
+import { iterationOf, Training, Trainings } from '../../helpers/trainings.ts';
 
 describe('workers/train with the real mlx_lm', () => {
   it('trains: checkpoints, losses, profile, progress, what it read', async () => {
@@ -51,6 +54,25 @@ describe('workers/train with the real mlx_lm', () => {
     expect(gone.message).to.contain('0000004_adapters.safetensors: does not exist');
     await truncate(weights, 5000);
     expect((await stageErrorOf(Promise.resolve(train.verify?.(made, context)))).code).to.equal('OUTPUT_DAMAGED');
+  });
+
+  it('resumes from the states that it finds in its folder, to the same bytes as without the interruption', async () => {
+    const run = demoRun('B');
+    const whole = await runStage(train, {}, { run, dir: await tempDir('train') });
+    const trainings = new Trainings(testPython);
+    const settings = parse(await readFile(join(whole.folder, 'train.yaml'), 'utf8'), { version: '1.1' });
+    const killed = await Training.make(trainings, settings);
+    expect(await killed.killAt(iterationOf(7))).to.equal(-9);
+    await trainings.end();
+    const dir = await tempDir('train');
+    for (const name of ['states', 'adapter', 'progress.jsonl'])
+      await cp(join(killed.folder, name), join(dir, name), { recursive: true });
+    const { made, seen } = await runStage(train, {}, { run, dir });
+    expect([made.training?.resumed, seen.resumed]).to.eql([[4], [4]]);
+    expect(await contentHash(join(dir, 'adapter'))).to.equal(await contentHash(join(whole.folder, 'adapter')));
+    expect([made.train_loss, made.val_loss]).to.eql([whole.made.train_loss, whole.made.val_loss]);
+    expect(seen.progress.at(-1)).to.include({ iteration: 10, of: 10 });
+    expect(await readdir(dir)).to.not.include('states');
   });
 
   it('stops early: the last checkpoint is that of the stop, and what another process saved after it is gone', async () => {
