@@ -14,7 +14,7 @@ import { forgottenGarbage, sharedGarbage } from './parts/shared-garbage.ts';
 
 export interface GcOptions {
   readonly models: boolean;
-  /** Include the checkpoints of done runs. The final adapter always stays. */
+  /** Include the checkpoints of done runs, and what failed or cancelled trainings could resume from. */
   readonly checkpoints: boolean;
   /** Include what lies in artifacts/.forgotten/. */
   readonly forgotten: boolean;
@@ -77,9 +77,12 @@ async function findGarbage(workspace: Workspace) {
 
 function withheld(all: readonly Garbage[], { models, checkpoints, forgotten }: GcOptions): string[] {
   const done = ' of runs that are done';
+  const states = ', or of saved states of trainings that failed or were cancelled';
   const kinds = [
     ...(models ? [] : [{ kind: 'model', flag: '--models', one: 'final model', of: done }]),
-    ...(checkpoints ? [] : [{ kind: 'checkpoints', flag: '--checkpoints', one: 'set', of: ` of checkpoints${done}` }]),
+    ...(checkpoints
+      ? []
+      : [{ kind: 'checkpoints', flag: '--checkpoints', one: 'set', of: ` of checkpoints${done}${states}` }]),
     ...(forgotten ? [] : [{ kind: 'forgotten', flag: '--forgotten', one: 'phase', of: ' in artifacts/.forgotten/' }]),
   ];
   return kinds.flatMap(({ kind, flag, one, of }) => {
@@ -103,7 +106,11 @@ export const registerGc: Register = (program) => {
       'include final models of runs that are done; they can be rebuilt from adapter and config',
       false,
     )
-    .option('--checkpoints', 'include checkpoints of runs that are done; the final adapter is kept', false)
+    .option(
+      '--checkpoints',
+      'include checkpoints of runs that are done (the final adapter is kept), and saved states of trainings that failed or were cancelled',
+      false,
+    )
     .option('--forgotten', 'include phases that were forgotten or replaced; they cannot be restored afterwards', false)
     .option('--yes', 'delete what is shown', false)
     .action(async (options: Omit<GcOptions, 'out'>, command) => {

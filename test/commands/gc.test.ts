@@ -100,6 +100,25 @@ describe('gc', () => {
     expect((await readdir(join(over, '.6-eval.a1'))).sort()).to.eql(['answers.jsonl', 'command.json', 'log.txt']);
   });
 
+  it('frees what a cancelled training could resume from only with --checkpoints', async () => {
+    const run = await runOf({ chain: ['train', 'fuse', 'eval'] }, { status: 'cancelled' }, [
+      { ...failed, stage: 'train', code: 'CANCELLED', retry_at: null },
+    ]);
+    const dir = await attempt(run, '.1-train.a1', 'log.txt', 'progress.jsonl');
+    await attempt(dir, 'states', 'state-0000010-ab.safetensors', 'state.partial');
+    await attempt(dir, 'adapter', '0000010_adapters.safetensors');
+    const usual = await collect({ yes: true });
+    expect(usual.bytes, 'the half of a state').to.equal(1000);
+    expect(usual.lines).to.match(/2\.0 KB more with --checkpoints: 1 set of checkpoints .*, or of saved states of/);
+    const all = await collect({ yes: true, checkpoints: true });
+    expect(all.bytes).to.equal(2000);
+    expect(all.lines).to.contain(
+      '43a-s0: saved states of its training (without them, a retry trains from iteration 1)',
+    );
+    expect((await readdir(dir)).sort()).to.include.members(['log.txt', 'progress.jsonl']);
+    expect([...(await readdir(join(dir, 'states'))), ...(await readdir(join(dir, 'adapter')))]).to.eql([]);
+  });
+
   it('never touches a folder that a tool works in', async () => {
     const done = await runOf({}, { status: 'done' });
     const dir = join(done, '.3-fuse.a1');

@@ -70,6 +70,7 @@ export async function leftoversOf({ runStore, rows }: StoredRows, stored: Stored
     // When a failed run is retried, it resumes where it was, so its logs and answers stay.
     if (row?.status === 'done') found.push(await wholeFolder(path, `${run.run}: failed attempt of ${stage}`));
     else found.push(await tracesOf(path, { run: run.run, stage }));
+    if (row !== undefined && row.status !== 'done' && stage === 'train') found.push(await statesOf(path, run.run));
   }
   return found;
 }
@@ -79,11 +80,23 @@ const logFiles: readonly string[] = ['log.txt', 'command.json', files.progress];
 /** A failed attempt without its logs and what the next one resumes from: left if a crash came before the cleanup. */
 async function tracesOf(folder: string, of: { run: string; stage: StageName }): Promise<Garbage> {
   const kept = [...logFiles, ...carriedFiles(of.stage)];
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const names = entries
-    .filter((entry) => entry.isFile() && !isCarried(kept, entry.name))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  const names = await namesIn(folder, (name) => !isCarried(kept, name));
   return filesIn(folder, `${of.run}: files of an unfinished attempt of ${of.stage} (its logs are kept)`, names);
+}
+
+/** What a retry of a failed or cancelled training would resume from. It is as large as several adapters. */
+async function statesOf(folder: string, run: string): Promise<Garbage> {
+  const names = await namesIn(folder, (name) => isCarried(carriedFiles('train'), name) && !logFiles.includes(name));
+  const what = `${run}: saved states of its training (without them, a retry trains from iteration 1)`;
+  return { ...(await filesIn(folder, what, names)), kind: 'checkpoints' };
+}
+
+/** The files at any depth whose names are wanted, relative to the folder. */
+async function namesIn(folder: string, isWanted: (name: string) => boolean): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && isWanted(entry.name))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
 /** Stages (`run stage`) that may be read by a run without a row, or by one that can be retried. */
