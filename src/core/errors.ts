@@ -27,7 +27,7 @@ export const catalogue = {
   TOOL_LOST: {
     retry: 'transient',
     what: 'The tool was killed by something other than phasebox',
-    next: 'If it keeps happening, the usual cause is too little memory: the system kills processes when it runs out. Use a smaller batch_size or max_seq_length, under a new phase name.',
+    next: 'If it keeps happening, the usual cause is too little memory: the system kills processes when it runs out. Use a smaller batch_size or max_seq_length. Submit the changed config again, under a new phase name if a run of the phase has finished a stage.',
   },
   STALLED: {
     retry: 'transient',
@@ -82,7 +82,7 @@ export const catalogue = {
   BAD_DATA: {
     retry: 'never',
     what: 'The data cannot be trained on',
-    next: 'Correct the data and submit the config again under a new phase name.',
+    next: 'Correct the data, then `phasebox retry RUN`. If the config is wrong, correct it and submit it again, under a new phase name if a run of the phase has finished a stage.',
   },
   BUFFER_LIMIT: {
     retry: 'never',
