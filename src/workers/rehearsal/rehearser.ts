@@ -30,7 +30,7 @@ interface Current {
 
 export function startRehearser(runtime: Runtime, { onChange, trainSeconds }: Hooks) {
   const { isDue, keyOf } = openRecipes(runtime, trainSeconds);
-  const { runStore, rows, signal, log, workspace } = runtime;
+  const { runStore, signal, log, workspace } = runtime;
   let wanted: readonly StoredRun[] = [];
   let current: Current | null = null;
   let working: Promise<void> | null = null;
@@ -66,13 +66,7 @@ export function startRehearser(runtime: Runtime, { onChange, trainSeconds }: Hoo
     for (const stored of wanted) if ((await keyOf(stored)) === key) same.push(stored);
     const names = new Set(same.map(({ run }) => run.run));
     wanted = wanted.filter(({ run }) => !names.has(run.run));
-    for (const stored of same) {
-      await runtime.turn(stored.run.run, async () => {
-        const journal = await runStore.journal(stored);
-        if (standing(journal, rows.has(stored.run.run)) !== 'waiting') return;
-        await runStore.append(stored, { event: 'rehearsed', at: now(), key, result });
-      });
-    }
+    for (const stored of same) await noteIn(runtime, stored, { key, result });
     await addRuns(runtime, key, names);
     for (const { run } of same) runtime.pages.changed(run.phase);
     tell(runtime, same, result);
@@ -96,6 +90,21 @@ export function startRehearser(runtime: Runtime, { onChange, trainSeconds }: Hoo
       await working;
     },
   };
+}
+
+/** Writes the result into the journal of a run that still waits. */
+function noteIn(
+  { runStore, rows, turn }: Runtime,
+  stored: StoredRun,
+  found: { readonly key: string; readonly result: RehearsalResult },
+): Promise<void> {
+  const { run, accepted } = stored.run;
+  return turn(run, async () => {
+    // A corrected file may have replaced the run meanwhile.
+    if (runStore.get(run)?.run.accepted !== accepted) return;
+    if (standing(await runStore.journal(stored), rows.has(run)) !== 'waiting') return;
+    await runStore.append(stored, { event: 'rehearsed', at: now(), ...found });
+  });
 }
 
 async function inUse(
