@@ -105,7 +105,7 @@ export const sabotages: readonly Sabotage[] = [
     config: async (own) => ({ model: await own.model(), eval: { ...eval_, system: '' } }),
     later: (own) => template(own, onlySystem),
     found: ['suite_refused'],
-    says: /refuses every prompt.*It needs a system message/,
+    says: /It needs a system message/,
   },
   {
     name: 'rows-broken',
@@ -133,8 +133,8 @@ export const sabotages: readonly Sabotage[] = [
     ['lora_keys'],
     /attn\.q/,
   ]),
-  settings('dora', { fine_tune_type: 'dora' }, [['fine_tune_type'], /DoRA/]),
-  settings('schedule', { lr_schedule: { name: 'cosine', arguments: [1] } }, [['lr_schedule'], /cosine/]),
+  settings('dora', { fine_tune_type: 'dora' }, ['inbox', /DoRA/]),
+  settings('schedule', { lr_schedule: { name: 'cosine', arguments: [1] } }, ['inbox', /cosine/]),
   settings('betas', { optimizer_config: { adam: { beta: 1 } } }, [['optimizer_config'], /beta/]),
   {
     name: 'resume',
@@ -143,9 +143,14 @@ export const sabotages: readonly Sabotage[] = [
       await cp(join(own.root, 'demo/models/A-base/model.safetensors'), own.at('adapters.safetensors'));
       return { train: { ...train, resume_adapter_file: join(own.folder, 'adapters.safetensors') } };
     },
-    later: (own) => writeFile(own.at('adapters.safetensors'), 'cut'),
-    found: ['resume_adapter'],
-    says: /adapters\.safetensors|cut off/,
+    found: 'inbox',
+    says: /not a tensor of an mlx_lm adapter/,
+  },
+  {
+    name: 'memory',
+    config: async () => ({ memory_gb: 0.002 }),
+    found: ['out_of_memory'],
+    says: /the limit is 2\.0 MB/,
   },
   {
     name: 'pair',

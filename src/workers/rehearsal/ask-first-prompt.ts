@@ -29,7 +29,6 @@ interface Asking {
 const fewTokens = 32;
 
 const nothing: EvalFindings = { tokens_per_s: null, error: null, warnings: [] };
-const refused = 'suite_refused';
 
 /**
  * Sends the suite's first prompt to the base model, through the server that eval uses. If it is refused, the others are
@@ -46,15 +45,20 @@ export async function askFirstPrompt(asking: Asking): Promise<EvalFindings> {
     }
   } catch (error) {
     if (asking.signal.aborted) throw new StageError('STOPPED', 'rehearsal', { cause: error });
-    const { code, message } = asStageError(error);
-    const cause = code === 'TOOL_FAILED' ? refused : 'eval';
-    if (isLasting(code) && code !== 'INTERNAL') return { ...nothing, error: found(cause, code, message) };
+    const { code, message, detail } = asStageError(error);
+    // Any other status than 400, with which a server answers what its chat template refuses.
+    if (code === 'TOOL_FAILED') return { ...nothing, error: refusal(code, detail) };
+    if (isLasting(code) && code !== 'INTERNAL') return { ...nothing, error: found('eval', code, message) };
     return { ...nothing, warnings: [`the rehearsal of the eval itself failed: ${message}`] };
   }
 }
 
 const found = (cause: string, code: keyof typeof catalogue, message: string): FoundCause => ({
   ...{ cause, code, message, remedy: catalogue[code].next },
+});
+
+const refusal = (code: keyof typeof catalogue, message: string): FoundCause => ({
+  ...{ cause: 'suite_refused', code, message, remedy: 'Correct the suite, or the settings of `eval`.' },
 });
 
 async function readSuite(path: string): Promise<Suite> {
@@ -92,8 +96,7 @@ async function askAll(server: RunningServer, suite: Suite, { run }: Asking): Pro
   // As in eval: a single prompt may be refused for its own sake, and an engine may send others.
   if (suite.prompts.length < 2 || settings.engine !== undefined)
     return { ...nothing, warnings: [`the model server refuses the prompt: ${complaint}`] };
-  const error = found(refused, 'BAD_SETTINGS', `the model server refuses every prompt: ${complaint}`);
-  return { ...nothing, error: { ...error, remedy: 'Correct the suite, or the settings of `eval`.' } };
+  return { ...nothing, error: refusal('BAD_SETTINGS', `the model server refuses every prompt: ${complaint}`) };
 }
 
 function speedOf(first: ChatReply, second: ChatReply): number | null {
