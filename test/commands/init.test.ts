@@ -57,14 +57,14 @@ describe('init', () => {
     await init(root, await bareEnv());
     const text = await readFile(join(root, 'phasebox.yaml'), 'utf8');
     const [, ...lines] = text.split('\n');
-    const { python, redis_url, notify, until, ...shown } = parse(
+    const { python, redis_url, notify, until, memory_gb, ...shown } = parse(
       lines.map((line) => line.replace(/^# /, '')).join('\n'),
     );
-    expect([python, redis_url, notify, until]).not.to.include(undefined);
+    expect([python, redis_url, notify, until, memory_gb]).not.to.include(undefined);
     expect(shown).to.eql(workspaceConfig.parse({}));
     expect(Object.keys(workspaceConfig.shape)).to.have.members([
       ...Object.keys(shown),
-      ...['python', 'redis_url', 'notify', 'until'],
+      ...['python', 'redis_url', 'notify', 'until', 'memory_gb'],
     ]);
   });
 
