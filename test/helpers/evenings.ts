@@ -129,10 +129,7 @@ export const sabotages: readonly Sabotage[] = [
     says: /valid/,
   },
   settings('cut-answers', { max_seq_length: 16 }, [['data_check', 'no_answer_left'], /max_seq_length|answer/]),
-  settings('keys', { lora_parameters: { rank: 8, scale: 20, dropout: 0, keys: ['attn.q'] } }, [
-    ['lora_keys'],
-    /attn\.q/,
-  ]),
+  settings('keys', { lora_parameters: { rank: 8, scale: 20, dropout: 0, keys: ['attn.q'] } }, ['inbox', /attn\.q/]),
   settings('dora', { fine_tune_type: 'dora' }, ['inbox', /DoRA/]),
   settings('schedule', { lr_schedule: { name: 'cosine', arguments: [1] } }, ['inbox', /cosine/]),
   settings('betas', { optimizer_config: { adam: { beta: 1 } } }, [['optimizer_config'], /beta/]),
