@@ -81,6 +81,7 @@ describe('a rehearsal that is interrupted', () => {
     await fine(chain, 'submit', 'p.yaml');
     const first = await chain.up();
     await rehearsals(1);
+    expect((await status(chain)).of('p-s0')).to.include({ state: 'waiting', why: 'is rehearsed now' });
     expect(await first.stop('SIGINT')).to.equal(0);
     expect(await processesOf(chain.root)).to.eql([]);
     const second = await chain.up();

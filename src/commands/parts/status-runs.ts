@@ -2,7 +2,7 @@ import { join, sep } from 'node:path';
 import { sizeText } from '../../core/format.ts';
 import { heldBy, type RunState } from '../../core/run/due.ts';
 import { branchOf } from '../../core/run/lineage.ts';
-import { heldText } from '../../core/run/rehearsal-words.ts';
+import { heldText, rehearsalName } from '../../core/run/rehearsal-words.ts';
 import { removedText, replacedText, resultText } from '../../core/run/row-words.ts';
 import { damagedStatus, finishedStatus, type RunStatus, runStatus } from '../../core/run/status.ts';
 import type { Control } from '../../events/request.ts';
@@ -50,11 +50,17 @@ export async function showRuns(workspace: Workspace, now: Now) {
     return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
   });
   const { own, replaced, removed } = await sortRows([...taken.values()], runStore);
+  const holder = await machineHolder();
+  const isRehearsed = ({ run }: StoredRun): boolean =>
+    holder?.workspace === workspace.root && holder.what === rehearsalName(run.run);
   const show = async (stored: StoredRun): Promise<ShownRun> => {
     const state = await runStore.state(stored);
     const status = await withHeldSource(runStore, state, runStatus(state, { now: Date.now(), control: now.control }));
     if (status.state === 'waiting' && (status.why === null || (await hasItsSource(runStore, state))))
-      return { status: { ...status, why: await modelToCome(workspace, state) }, said: null };
+      return {
+        status: { ...status, why: isRehearsed(stored) ? 'is rehearsed now' : await modelToCome(workspace, state) },
+        said: null,
+      };
     return { ...(await showStarted(stored, status, now)), reserved: reservation(state, status) };
   };
   const orDamaged = async (stored: StoredRun): Promise<ShownRun> => {

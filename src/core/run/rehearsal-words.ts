@@ -7,6 +7,9 @@ export function heldText({ message, remedy }: Pick<FoundCause, 'message' | 'reme
   return `${message}${end} ${remedy}`;
 }
 
+/** How a rehearsal is called while it has the machine. */
+export const rehearsalName = (run: string): string => `rehearsal of ${run}`;
+
 const verdicts = { fits: 'fits', tight: 'tight', does_not_fit: 'does not fit' } as const;
 
 /** Iterations of tiny models take milliseconds. */

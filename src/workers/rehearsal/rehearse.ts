@@ -6,6 +6,7 @@ import { parsedOrNull } from '../../core/json.ts';
 import { toolEnv } from '../../core/mlx/python.ts';
 import { needsValid } from '../../core/plan/rehearsal-recipe.ts';
 import { failedRehearsal, nothingMeasured, readReport, withEval } from '../../core/run/rehearsal-report.ts';
+import { rehearsalName } from '../../core/run/rehearsal-words.ts';
 import { checkReport } from '../../events/data-report.ts';
 import type { RehearsalResult } from '../../events/rehearsal.ts';
 import { files, remoteCode } from '../../events/stages/mlx.ts';
@@ -110,7 +111,7 @@ async function onMachine<T>(
   { workspace, signal, onWait }: RehearsalMeans,
   { clock, name, work }: { readonly clock: Clock; readonly name: string; readonly work: () => Promise<T> },
 ): Promise<T> {
-  const claim = { dir: join(dir, name), server: true, what: `rehearsal of ${run.run}`, workspace: workspace.root };
+  const claim = { dir: join(dir, name), server: true, what: rehearsalName(run.run), workspace: workspace.root };
   const slot = await clock.waiting(acquireMachine(claim, { signal, onWait }));
   try {
     return await work();
