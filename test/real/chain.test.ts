@@ -32,6 +32,7 @@ const pairs: readonly (readonly [string, string])[] = [
   ['dense-s0', 'dense-two-s0'],
 ];
 const directs = ['moe-s0', 'moe-s0-q4', 'dense-s0'];
+const trained = ['moe-s0', 'dense-s0', 'dense-two-s0'];
 
 describe('the chain with the real mlx_lm, one `up --once`', () => {
   let lived: Night;
@@ -126,10 +127,12 @@ describe('the chain with the real mlx_lm, one `up --once`', () => {
 
   it('variants share one training: the tool started once', async () => {
     const journals = await Promise.all(runs.map(async (run) => [run, await workspace.journal(run)] as const));
-    const trained = journals.flatMap(([run, lines]) =>
-      lines.flatMap((line) => (line.event === 'tool_started' && line.argv.includes('lora') ? [run] : [])),
+    const started = journals.flatMap(([run, lines]) =>
+      lines.flatMap((line) =>
+        line.event === 'tool_started' && line.argv.some((arg) => arg.endsWith('/train.py')) ? [run] : [],
+      ),
     );
-    expect(trained).to.deep.equal(['moe-s0', 'dense-s0', 'dense-two-s0']);
+    expect(started).to.deep.equal(trained);
     const adapter = row('moe-s0').custody.adapter;
     expect(adapter).to.match(/^[0-9a-f]{64}$/);
     for (const variant of ['moe-s0-two', 'moe-s0-q4', 'moe-s0-raw']) {
@@ -175,14 +178,25 @@ describe('the chain with the real mlx_lm, one `up --once`', () => {
     }
   });
 
+  /** Three states, each with the weights of an adapter and two moments. */
+  const statesOf = async (run: string): Promise<number> => {
+    if (!trained.includes(run)) return 0;
+    const { outputs } = await workspace.manifest(run, 'train');
+    return 9 * (outputs.find(({ path }) => path === 'adapter/adapters.safetensors')?.bytes ?? 0);
+  };
+
   it('the temporary bytes of a row are what was there in addition to what stays, near what was reserved', async () => {
     for (const run of runs) {
       const { temp_peak, estimated_peak } = row(run).bytes;
       if (temp_peak === null || estimated_peak === null) throw new Error(`${run} has no peak`);
       const allowed = Math.max(0.1 * temp_peak, 64 * 1024);
-      expect(Math.abs(temp_peak - estimated_peak), `${run}: ${temp_peak}, ${estimated_peak}`).to.be.at.most(allowed);
+      // A short training makes fewer states than are reserved, and the folder is only looked at every second.
+      const states = await statesOf(run);
+      const least = estimated_peak - states - allowed;
+      expect(temp_peak, `${run}: ${temp_peak}, ${estimated_peak}`).to.be.within(least, estimated_peak + allowed);
     }
-    for (const run of [...directs, 'moe-s0-raw']) expect(row(run).bytes.temp_peak, run).to.be.lessThan(32 * 1024);
+    for (const run of [...directs, 'moe-s0-raw'])
+      expect(row(run).bytes.temp_peak, run).to.be.lessThan(32 * 1024 + (await statesOf(run)));
     const { outputs, removed } = await workspace.manifest('moe-s0-two', 'fuse');
     const floats = outputs.filter(({ path }) => removed?.paths.includes(path));
     const bytes = floats.reduce((sum, output) => sum + output.bytes, 0);
