@@ -30,6 +30,7 @@ export const trainingEvent = z.discriminatedUnion('event', [
     ...{ time, iteration, train_loss: figure, iterations_per_second: figure, peak_memory_gb: figure },
   }),
   z.object({ event: z.literal('validation'), time, iteration, val_loss: figure, val_seconds: figure }),
+  z.object({ event: z.literal('state'), time, iteration, bytes: z.int() }),
   z.object({ event: z.literal('state_failed'), time, iteration, why: z.string() }),
   z.object({ event: z.literal('stopped'), time, iteration, reason: z.string(), why: z.string() }),
   z.object({ event: z.literal('memory'), time, iteration, peak_bytes: z.number(), limit_bytes: z.number() }),

@@ -116,6 +116,7 @@ export function realContext(run: Run, dir: string, folders: Partial<Record<Stage
     warn: (text) => void seen.warnings.push(text),
     progress: (progress) => void seen.progress.push(progress),
     log: (line) => void seen.lines.push(line),
+    held: async () => undefined,
     resumed: async (iteration) => void seen.resumed.push(iteration),
     write: (name, text) => writeFile(resolve(dir, name), text),
     append: (name, text) => appendFile(resolve(dir, name), text),

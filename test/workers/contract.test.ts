@@ -163,7 +163,15 @@ describe('every stage', () => {
           await cp(join(stored.folder, stageFolder(name)), dir, { recursive: true });
           const attempt: Attempt = {
             ...{ stored, dir, board, event: { run: stored.run.run, stage: name, attempt: 9 } },
-            notes: { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 },
+            notes: {
+              inputs: {},
+              commands: [],
+              warnings: [],
+              servers: [],
+              estimated_bytes: null,
+              peak_bytes: 0,
+              waited_ms: 0,
+            },
           };
           const context = stageContext(runtime, attempt, null);
           const made = stages[name].makes.parse(manifest?.made) as never;

@@ -64,6 +64,15 @@ export function factsOf(progress: string | null): TrainingFacts | null {
   };
 }
 
+/** The newest two states stay, and a third is on the disk while it is written. */
+const keptStates = 2;
+
+/** Bytes of a state that was on the disk only while it was written: 0 if none of the states was removed. */
+export function passingState(progress: string | null): number {
+  const sizes = eventsOf(progress).flatMap((event) => (event.event === 'state' ? [event.bytes] : []));
+  return sizes.length > keptStates ? Math.max(...sizes) : 0;
+}
+
 function peakOf(event: TrainingEvent): number[] {
   if (event.event === 'report') return [Math.round(event.peak_memory_gb * 1e9)];
   return event.event === 'memory' ? [event.peak_bytes] : [];

@@ -14,6 +14,8 @@ export interface Notes {
   readonly warnings: string[];
   readonly servers: ServedBy[];
   estimated_bytes: number | null;
+  /** The largest size of its folder that the stage itself knows, in bytes. */
+  peak_bytes: number;
   /** Time that the attempt waited for the machine or the disk. */
   waited_ms: number;
 }

@@ -99,7 +99,15 @@ async function attemptStage(
   await mkdir(dir).catch(ifThere(undefined));
   const from = await carryOver(stored.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`resumes with what attempt ${from} left`);
-  const notes: Notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
+  const notes: Notes = {
+    inputs: {},
+    commands: [],
+    warnings: [],
+    servers: [],
+    estimated_bytes: null,
+    peak_bytes: 0,
+    waited_ms: 0,
+  };
   const attempt: Attempt = { ...given, dir, notes };
   const { began, worked } = await takeOver(runtime, attempt);
   const since = performance.now();
@@ -109,7 +117,7 @@ async function attemptStage(
   try {
     await refuseOdd(dir, event.stage);
     const made = await work(runtime, stage, attempt);
-    const facts = { made, began, seconds: seconds(), peak_bytes: await peak.stop() };
+    const facts = { made, began, seconds: seconds(), peak_bytes: Math.max(await peak.stop(), notes.peak_bytes) };
     const manifest = await describe(runtime, attempt, facts);
     if (interruption(runtime.signal, event.stage)?.code === 'CANCELLED') throw new StageError('CANCELLED', event.stage);
     await commit(dir, join(stored.folder, stageFolder(event.stage)), manifest);

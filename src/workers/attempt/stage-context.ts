@@ -5,6 +5,7 @@ import { StageError } from '../../core/errors.ts';
 import { removeOutputs } from '../../io/artifacts/remove-outputs.ts';
 import { readText } from '../../io/disk/files.ts';
 import { copyInto, linkInto, removeInside } from '../../io/disk/inside.ts';
+import { folderBytes } from '../../io/host/disk-usage.ts';
 import { absolutePath } from '../../io/host/home.ts';
 import { memoryLimit } from '../../io/host/memory-limit.ts';
 import { driverPath } from '../../io/host/package-root.ts';
@@ -95,6 +96,9 @@ function reportsOf(runtime: Runtime, attempt: Attempt): Reports {
       board.progress(progress);
     },
     log: (line) => board.log(line),
+    async held(more) {
+      notes.peak_bytes = Math.max(notes.peak_bytes, (await folderBytes(attempt.dir)) + more);
+    },
     async resumed(iteration, at) {
       const time = new Date(at * 1000).toISOString();
       const line = {

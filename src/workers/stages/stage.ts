@@ -130,6 +130,8 @@ export interface Reports {
   /** A warning for the log, the manifest and the row. */
   warn(text: string): void;
   progress(progress: Progress): void;
+  /** Notes that the folder has held what it holds now and `more` bytes, which a look every second may have missed. */
+  held(more: number): Promise<void>;
   /** Notes where a training resumed, once for each `at` (seconds since 1970). */
   resumed(iteration: number, at: number): Promise<void>;
   /** A line for the job's log on the dashboard. */

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { asStageError, StageError } from '../../core/errors.ts';
 import { changedDefaults } from '../../core/mlx/changed-defaults.ts';
 import type { TrainProgress } from '../../core/mlx/train-progress.ts';
-import { factsOf } from '../../core/mlx/training.ts';
+import { factsOf, passingState } from '../../core/mlx/training.ts';
 import { idleAdapter } from '../../core/run/cost-words.ts';
 import { checkReport } from '../../events/data-report.ts';
 import { checkpointFile, checkpointIteration, files } from '../../events/stages/mlx.ts';
@@ -124,6 +124,7 @@ export const stage: Stage<'train', never> = {
       throw new StageError('OUTPUT_DAMAGED', problem);
     }
     // Not before the outputs are whole: until then, the next attempt may need them.
+    await context.held(passingState(await context.read(join(context.dir, files.progress))));
     await context.remove(files.states);
   },
 };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { openCourse } from '../../../src/core/mlx/train-progress.ts';
-import { factsOf, readTrainingEvent, trainingSteps } from '../../../src/core/mlx/training.ts';
+import { factsOf, passingState, readTrainingEvent, trainingSteps } from '../../../src/core/mlx/training.ts';
 
 const line = (event: string, fields: object = {}): string => JSON.stringify({ event, time: 1, ...fields });
 const report = (iteration: number, train_loss: number | string, speed = 2): string =>
@@ -70,6 +70,13 @@ describe('core/training', () => {
     expect(courseOf(text(line('start'), beat('training', 1))).progress()).to.include({ part: null, iteration: null });
     const later = text(line('start'), beat('training', 8), beat('validation', 8));
     expect(courseOf(later).progress()).to.include({ part: 'validation', iteration: 7 });
+  });
+
+  it('knows the state that lay next to the two newest ones while it was written', () => {
+    const state = (iteration: number) => line('state', { iteration, bytes: 1000 + iteration, seconds: 0.1 });
+    expect(passingState(text(state(10), state(20)))).to.equal(0);
+    expect(passingState(text(state(10), state(20), state(30)))).to.equal(1030);
+    expect(passingState(null)).to.equal(0);
   });
 
   it('reads losses that are no number, and nothing of a line that is torn or not known', () => {

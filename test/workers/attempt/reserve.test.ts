@@ -35,7 +35,15 @@ async function started() {
     ...{ busyRuns: new Map([['43a-s0', live]]), notice: (notice: Notice) => void told.push(notice) },
   } as Partial<Runtime> as Runtime;
   const board = { log: () => undefined, progress: () => undefined };
-  const notes = { inputs: {}, commands: [], warnings: [], servers: [], estimated_bytes: null, waited_ms: 0 };
+  const notes = {
+    inputs: {},
+    commands: [],
+    warnings: [],
+    servers: [],
+    estimated_bytes: null,
+    peak_bytes: 0,
+    waited_ms: 0,
+  };
   const attempt: Attempt = { stored, event, dir: folder, board, notes };
   const journal = async (): Promise<JournalLine[]> =>
     (await readFile(join(folder, 'journal.jsonl'), 'utf8'))
