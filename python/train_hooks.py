@@ -7,6 +7,7 @@ DoesNotFit is raised, always before the first iteration, and the driver starts p
 import functools
 import importlib
 import inspect
+import os
 import sys
 
 import train_identity
@@ -170,7 +171,8 @@ class Hooks:
         """Puts the newest whole state into model and optimizer. Raises Refused if it belongs to another training."""
         state = self._newest_whole(self.loop.options.resume)
         if state is None:
-            say(f"there is no state in {self.loop.options.resume}: training starts at iteration 1")
+            folder = os.path.join(self.loop.options.resume, "")
+            say(f"the folder {folder} holds no saved state, so the training starts at iteration 1")
             return
         try:
             info = state.info()

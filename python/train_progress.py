@@ -66,6 +66,13 @@ def say(text):
 class HookClock:
     """Measures the seconds that the hooks add to a training, by what they do."""
 
+    WORDS = {
+        "beats": "heartbeats",
+        "resume": "resuming",
+        "rows": "order of the rows",
+        "states": "saving states",
+    }
+
     def __init__(self):
         self.seconds = {}
         self._inner = []
@@ -89,6 +96,7 @@ class HookClock:
     def summary(self, wall_seconds):
         """One sentence: the time inside the hooks, its share of the wall time, and its parts."""
         parts = sorted(self.seconds.items(), key=lambda item: -item[1])
-        each = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in parts)
+        each = ", ".join(f"{self.WORDS.get(name, name)} {seconds:.3f} s" for name, seconds in parts)
         share = 100 * self.total() / wall_seconds if wall_seconds > 0 else 0.0
-        return f"the hooks took {self.total():.3f} s of {wall_seconds:.1f} s ({share:.2f} %): {each}"
+        took = f"{self.total():.3f} s of {wall_seconds:.1f} s ({share:.2f} %)"
+        return f"its own code in the training took {took}: {each}"

@@ -5,11 +5,11 @@ import { type Summary, summarise } from '../core/compare/summary.ts';
 import { CommandError } from '../core/errors.ts';
 import { none, percent, plural } from '../core/format.ts';
 import {
+  categoryP,
   findingText,
   findingWords,
   gateText,
   meanText,
-  pValue,
   rangeText,
   signed,
   span,
@@ -112,7 +112,7 @@ function categoryLines({ categories, prompts }: Contrast): string[] {
         one.name,
         ...[percent(one.a), percent(one.b)].map((cell) => cell.padStart(5)),
         ...[one.fixed, one.regressed, one.same].map((count) => (asked ? String(count) : none).padStart(5)),
-        one.p === null ? 'too few to test' : pValue(one.p),
+        categoryP(one),
       ),
     ),
   ];

@@ -104,7 +104,7 @@ const modelOf = ({ model }: Run) => (model === null ? null : { source: model.sou
 
 /** The message after an export, with what to do next. */
 export function exportText({ folder, kind, files, bytes, cloned }: Exported, run: string): string {
-  const how = cloned ? 'cloned, so that it takes no space of its own' : 'copied';
+  const [how, note] = cloned ? ['cloned', ' (it takes no space of its own)'] : ['copied', ''];
   const shown = relative(process.cwd(), folder) || folder;
   const path = shown.startsWith('..') ? folder : shown;
   const use =
@@ -113,9 +113,9 @@ export function exportText({ folder, kind, files, bytes, cloned }: Exported, run
       : ['--model', join(path, parts.base), '--adapter-path', join(path, parts.adapter)];
   const what =
     kind === 'model'
-      ? `the final model of ${run}`
-      : `base and adapter of ${run} (fuse.mode: none), each in its own folder`;
-  return `${folder}: ${what}, ${files} files, ${sizeText(bytes)}, complete (${how})\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
+      ? `the final model of ${run} to ${folder}`
+      : `base and adapter of ${run} (fuse.mode: none) to ${folder}, each in a folder of its own`;
+  return `${how} ${what}: ${files} files, ${sizeText(bytes)}, complete${note}\nuse it: ${shellLine(['python', '-m', 'mlx_lm', 'chat', ...use])}\n`;
 }
 
 export const registerExport: Register = (program) => {

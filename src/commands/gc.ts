@@ -40,8 +40,10 @@ export async function gc(workspace: Workspace, options: GcOptions): Promise<numb
     if (freed) bytes += garbage.bytes;
   }
   const can = yes ? `${sizeText(bytes)} freed` : `${sizeText(bytes)} can be freed: add --yes`;
-  out(wanted.length === 0 ? 'nothing to free' : can);
-  for (const line of withheld(all, options)) out(line);
+  const more = withheld(all, options, wanted.length === 0 ? '' : ' more');
+  const nothing = more.length === 0 ? 'nothing to free' : 'nothing to free without further options';
+  out(wanted.length === 0 ? nothing : can);
+  for (const line of more) out(line);
   for (const line of damaged) out(line);
   return bytes;
 }
@@ -75,7 +77,11 @@ async function findGarbage(workspace: Workspace) {
   return { found: [...found, ...rest, ...(await forgottenGarbage(workspace))], damaged };
 }
 
-function withheld(all: readonly Garbage[], { models, checkpoints, forgotten }: GcOptions): string[] {
+function withheld(
+  all: readonly Garbage[],
+  { models, checkpoints, forgotten }: GcOptions,
+  also: '' | ' more',
+): string[] {
   const done = ' of runs that are done';
   const states = ', or of saved states of trainings that failed or were cancelled';
   const kinds = [
@@ -88,7 +94,7 @@ function withheld(all: readonly Garbage[], { models, checkpoints, forgotten }: G
   return kinds.flatMap(({ kind, flag, one, of }) => {
     const some = all.filter((garbage) => garbage.kind === kind);
     const bytes = some.reduce((sum, garbage) => sum + garbage.bytes, 0);
-    return some.length === 0 ? [] : [`${sizeText(bytes)} more with ${flag}: ${plural(some.length, one)}${of}`];
+    return some.length === 0 ? [] : [`${flag} would free ${sizeText(bytes)}${also}: ${plural(some.length, one)}${of}`];
   });
 }
 

@@ -125,12 +125,20 @@ export function statusText(status: Status, { said, disk, night, ignored }: ForPe
   const width = Math.max(0, ...status.runs.map(({ run }) => run.length));
   for (const run of status.runs)
     lines.push(`  ${run.run.padEnd(width)}  ${said.get(run.run) ?? wide(run.state)}  ${detail(run)}`.trimEnd());
-  const isOpen = ({ state }: RunStatus): boolean => !['done', 'failed', 'cancelled', 'damaged', 'held'].includes(state);
-  const open = status.runs.filter(isOpen).length;
-  if (open > 0) lines.push(`${plural(open, 'run')} to go`);
+  lines.push(...toGo(status.runs));
   if (night !== null) lines.push(nightLine(night));
   for (const { phase, text } of status.warnings) if (phase !== null) lines.push(`warning: ${phase}: ${text}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** `4 runs to go, 1 of them paused and 2 held`. */
+function toGo(runs: readonly RunStatus[]): string[] {
+  const open = runs.filter(({ state }) => !['done', 'failed', 'cancelled', 'damaged'].includes(state));
+  const stopped = (['paused', 'held'] as const).flatMap((state) => {
+    const count = open.filter((run) => run.state === state).length;
+    return count === 0 ? [] : [`${count} of them ${state}`];
+  });
+  return open.length === 0 ? [] : [[`${plural(open.length, 'run')} to go`, ...stopped].join(', ')];
 }
 
 function detail(run: RunStatus): string {

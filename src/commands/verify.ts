@@ -57,7 +57,7 @@ export async function verify(workspace: Workspace, { run, deep, out }: VerifyOpt
   const damages = all.filter(({ check }) => check.problems.length > 0).length;
   const bytes = all.reduce((sum, { check }) => sum + check.bytes, 0);
   const others = bases === 0 ? '' : ` and ${plural(bases, 'base score')}`;
-  const of = `${plural(stages, 'finished stage')} of ${plural(runs.length, 'run')}${others}, ${sizeText(bytes)}`;
+  const of = `${plural(stages, 'finished stage')} (of ${plural(runs.length, 'run')})${others}, ${sizeText(bytes)} in total`;
   out(damages === 0 ? `${of}: all complete` : `${of}: ${damages} damaged`);
   return damages;
 }
@@ -102,7 +102,7 @@ async function* basesOf(artifacts: string, deep: boolean): AsyncGenerator<Checke
     if (key.startsWith('.')) continue;
     const folder = sharedFolder(artifacts, key);
     const check = await verifyBase(folder, deep);
-    yield { name: `base ${key}`, check, remedy: `remove ${folder}: it is measured again when a run needs it` };
+    yield { name: `base score ${key}`, check, remedy: `remove ${folder}: it is measured again when a run needs it` };
   }
 }
 

@@ -52,7 +52,7 @@ export const catalogue = {
   PAUSED: {
     retry: 'resume',
     what: 'The stage was interrupted by `phasebox pause --now`, or at the end of the night',
-    next: '`phasebox resume` lifts the pause. The run then continues.',
+    next: '`phasebox resume` ends the pause. The run then continues.',
   },
   OUT_OF_MEMORY: {
     retry: 'once',

@@ -25,7 +25,7 @@ describe('correct and forget', () => {
     );
     const forgotten = await fine(chain, 'forget', 'p');
     expect(forgotten).to.equal(
-      'p: forgotten; kept in artifacts/.forgotten/p/2. `phasebox forget p --undo` brings it back.\n',
+      'p: taken off the report. Its files are kept in artifacts/.forgotten/p/2. `phasebox forget p --undo` brings it back.\n',
     );
     expect((await status(chain)).runs).to.eql([]);
     // The numbers of admissions must not be used again.

@@ -30,7 +30,7 @@ describe('the night in a chain', () => {
     const shown = await chain.phasebox('status');
     const said = sentence(planned.out);
     expect(said).to.match(
-      /^2 runs, 1 training\. Over at about T, estimated by a rule of thumb for all runs\. Disk: [\d.]+ GB stay/,
+      /^2 runs, 1 training\. If phasebox starts now, it finishes at about T\. For all runs, this is only a rule of thumb\. Disk: (?:less than )?[\d.]+ GB stays used/,
     );
     expect(sentence(submitted.out)).to.equal(said);
     expect(sentence(shown.out)).to.equal(said);
@@ -67,7 +67,7 @@ describe('the night in a chain', () => {
     });
     await chain.phasebox('pause', 'b-s1');
     expect(sentence((await chain.phasebox('status')).out)).to.match(
-      /^2 runs, 2 trainings\..* Left out: b-s1 \(paused\)\.$/,
+      /^2 runs, 2 trainings\. Finishes at about .* Left out: b-s1 \(paused\)\.$/,
     );
     await up.says(/night: 3 runs, 3 trainings\./);
     await chain.release('go');

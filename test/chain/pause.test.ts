@@ -32,7 +32,7 @@ describe('pause and resume', () => {
     });
     expect(now).to.include({ paused: true });
     expect(now.of('p-s0')).to.include({ stage: 'fuse', attempt: 1 });
-    expect(now.of('p-s0').why).to.match(/^fuse waits: the workspace is paused since .*phasebox resume/);
+    expect(now.of('p-s0').why).to.match(/^fuse waits: the workspace has been paused since .*phasebox resume/);
     expect(now.of('q-s0')).to.include({ state: 'paused', stage: null });
     const redis = new Redis({ path: join(chain.root, '.phasebox/broker.sock') });
     await redis.flushall();
@@ -41,7 +41,7 @@ describe('pause and resume', () => {
     const once = await chain.phasebox('up', '--once', '--no-dashboard');
     expect(once.code).to.equal(3);
     expect(once.err).to.match(
-      /2 runs left that cannot continue:\n {2}the workspace is paused since .*: phasebox resume/,
+      /2 runs left that cannot continue:\n {2}the workspace has been paused since .*; `phasebox resume` ends the pause/,
     );
     expect(await chain.calls('fuse_direct'), 'nothing began').to.eql([]);
     const again = await chain.up();
@@ -59,14 +59,14 @@ describe('pause and resume', () => {
     await chain.write('inbox/3.yaml', config('r'));
     await trains(chain, 'p-s0');
     await up.says(/phase r, \d+ new run/);
-    expect(await fine(chain, 'pause', 'q')).to.equal('q: paused. `phasebox resume q` lifts it.\n');
+    expect(await fine(chain, 'pause', 'q')).to.equal('q: paused. `phasebox resume q` ends the pause.\n');
     expect(await fine(chain, 'pause', 'p-s0')).to.contain('p-s0: finishes train first');
     await chain.release('go');
     await waitFor('the pause', async () => (await status(chain)).of('p-s0').state === 'paused');
     expect((await status(chain)).of('r-s0'), 'the slot is taken').to.include({ state: 'waiting' });
     expect(await fine(chain, 'resume', 'p-s0')).to.equal('p-s0: resumed\n');
     expect(await chain.row('r-s0'), 'q is passed over').to.include({ status: 'done' });
-    expect((await status(chain)).of('q-s0').why).to.match(/^q is paused since/);
+    expect((await status(chain)).of('q-s0').why).to.match(/^q has been paused since/);
     expect(await up.stop()).to.equal(0);
     expect(await order(chain)).to.eql(['p-s0', 'r-s0']);
     expect(await fine(chain, 'resume', 'q-s0'), 'its phase is paused').to.match(

@@ -21,10 +21,10 @@ describe('verify and gc after a night', () => {
       const { code, out } = await chain.phasebox('verify', ...args);
       expect(code, out).to.equal(0);
       expect(out)
-        .to.match(/\d+ finished stages of 2 runs(?: and \d base scores?)?, .*: all complete\n$/)
+        .to.match(/\d+ finished stages \(of 2 runs\)(?: and \d base scores?)?, .* in total: all complete\n$/)
         .and.not.contain('touched');
       expect(out)
-        .to.match(/base [0-9a-f]{12}: complete/)
+        .to.match(/base score [0-9a-f]{12}: complete/)
         .and.to.match(/b-s0 fuse: complete, .*others removed/);
     }
     expect((await chain.phasebox('verify', 'nobody')).code).to.equal(2);
@@ -39,7 +39,7 @@ describe('verify and gc after a night', () => {
     expect(out)
       .to.contain('a-s0: checkpoints')
       .and.to.match(/ freed\n/)
-      .and.to.contain('more with --models');
+      .and.to.contain('--models would free');
     expect((await chain.phasebox('verify', '--deep')).code).to.equal(0);
   });
 

@@ -109,7 +109,9 @@ describe('gc', () => {
     await attempt(dir, 'adapter', '0000010_adapters.safetensors');
     const usual = await collect({ yes: true });
     expect(usual.bytes, 'the half of a state').to.equal(1000);
-    expect(usual.lines).to.match(/2\.0 KB more with --checkpoints: 1 set of checkpoints .*, or of saved states of/);
+    expect(usual.lines).to.match(
+      /--checkpoints would free 2\.0 KB more: 1 set of checkpoints .*, or of saved states of/,
+    );
     const all = await collect({ yes: true, checkpoints: true });
     expect(all.bytes).to.equal(2000);
     expect(all.lines).to.contain(
@@ -140,8 +142,9 @@ describe('gc', () => {
     const done = await runOf({}, { status: 'done' });
     const dry = await collect();
     expect(dry.bytes).to.equal(0);
-    expect(dry.lines).to.match(/KB more with --models: 1 final model of runs/);
-    expect(dry.lines).to.match(/KB more with --checkpoints: 1 set of checkpoints of runs/);
+    expect(dry.lines).to.match(/^nothing to free without further options\n/);
+    expect(dry.lines).to.match(/--models would free .* KB: 1 final model of runs/);
+    expect(dry.lines).to.match(/--checkpoints would free .* KB: 1 set of checkpoints of runs/);
     expect((await collect({ yes: true, models: true, checkpoints: true })).bytes).to.be.greaterThan(200_000);
     expect(await readdir(join(done, '1-train/adapter'))).to.eql(['adapters.safetensors']);
     expect(await readdir(join(done, '3-fuse'))).to.eql(['manifest.json']);
@@ -154,8 +157,8 @@ describe('gc', () => {
     await runOf({}, { status: 'done' });
     await runOf({ run: '43a-s1', number: 2 }, { status: 'done' });
     const { lines } = await collect();
-    expect(lines).to.match(/KB more with --models: 2 final models of runs/);
-    expect(lines).to.match(/KB more with --checkpoints: 2 sets of checkpoints of runs/);
+    expect(lines).to.match(/--models would free .* KB: 2 final models of runs/);
+    expect(lines).to.match(/--checkpoints would free .* KB: 2 sets of checkpoints of runs/);
   });
 
   it('keeps what a waiting, started or failed run reads, and a model that nothing can make again', async () => {
@@ -215,7 +218,7 @@ describe('gc', () => {
     await attempt(done, 'extra', 'file');
     await putAwayPhase(workspace.artifacts, '43a');
     expect((await collect({ yes: true, models: true, checkpoints: true })).lines).to.match(
-      /KB more with --forgotten: 1 phase in artifacts\/\.forgotten\//,
+      /--forgotten would free .* KB: 1 phase in artifacts\/\.forgotten\//,
     );
     expect((await collect({ forgotten: true })).lines).to.match(
       /43a: forgotten or replaced {2}\(artifacts\/\.forgotten\/43a\/1\)/,

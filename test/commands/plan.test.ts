@@ -99,7 +99,7 @@ describe('commands/plan', () => {
     expect(text)
       .to.match(/^ {4}time {6}about .+ \(.+ - .+\), estimated from a rule of thumb$/m)
       .and.contain('27 prompts');
-    expect(text).to.match(/^night: 3 runs, 3 trainings\. Over at about /m);
+    expect(text).to.match(/^night: 3 runs, 3 trainings\. If phasebox starts now, it finishes at about /m);
     expect(text).to.match(/^ {4}examples {2}not checked: the model is not on this machine$/m);
     expect(text).to.match(/^ {2}warning {5}It is not known which suite baseline "33b" was measured on/m);
     expect(await state(root)).to.deep.equal(before);

@@ -121,7 +121,7 @@ describe('verify', () => {
     expect(damaged).to.equal(0);
     expect(lines[0]).to.match(/^43a-s0 fuse: complete, 7 files, .*; 7 files touched or copied, with the same content$/);
     expect(lines[1]).to.match(/^43a-s1 train: complete, 0 files, .*; others removed on 2026-11-22$/);
-    expect(lines[2]).to.match(/^2 finished stages of 2 runs, .*: all complete$/);
+    expect(lines[2]).to.match(/^2 finished stages \(of 2 runs\), .* in total: all complete$/);
     await utimes(join(target, 'manifest.json'), new Date(0), new Date(0));
     expect((await look(workspace)).damaged).to.equal(0);
   });
@@ -157,7 +157,7 @@ describe('verify', () => {
     const shared = (holds: boolean) =>
       makeShared(workspace.artifacts, 'k', { make, holds: () => Promise.resolve(holds) });
     const folder = await shared(true);
-    expect((await look(workspace)).lines[1]).to.match(/^base k: complete, 2 files, /);
+    expect((await look(workspace)).lines[1]).to.match(/^base score k: complete, 2 files, /);
 
     const path = join(folder, 'score.json');
     const { mtime } = await stat(path);

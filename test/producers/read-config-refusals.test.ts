@@ -39,16 +39,14 @@ const table: readonly (readonly [string, string, string])[] = [
   [
     'unknown key',
     good.replace('model:', 'modle:'),
-    `a.yaml:2: modle: unknown key; did you mean "model"? Allowed here: phase, title, hypothesis, notes, model, revision, download, data, min_rows, seeds, train, select, fuse, cleanup, eval, baseline, criteria, variants, from, extends, env, preflight, cooldown_s
-    seen: "models/tiny"
+    `a.yaml:2: modle: unknown key; did you mean "model"? Allowed here: phase, title, hypothesis, notes, model, revision, download, data, min_rows, seeds, train, select, fuse, cleanup, eval, baseline, criteria, variants, from, extends, env, memory_gb, preflight, cooldown_s
 
 a.yaml: model: required: the base model, a folder or a hub id`,
   ],
   [
     'unknown key in a section',
     `${good}fuse: { q_bit: 4 }\n`,
-    `a.yaml:6: fuse.q_bit: unknown key; did you mean "q_bits"? Allowed here: mode, q_bits, q_group_size
-    seen: 4`,
+    `a.yaml:6: fuse.q_bit: unknown key; did you mean "q_bits"? Allowed here: mode, q_bits, q_group_size`,
   ],
   [
     'value that is none',
@@ -63,8 +61,7 @@ a.yaml:6: fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
   [
     'unknown train key',
     good.replace('iters: 20', 'learning-rate: 1e-4'),
-    `a.yaml:4: train.learning-rate: the installed mlx_lm does not know this key; did you mean "learning_rate"? Allowed here: batch_size, clear_cache_threshold, fine_tune_type, grad_accumulation_steps, grad_checkpoint, iters, learning_rate, lora_parameters, lr_schedule, mask_prompt, max_seq_length, num_layers, optimizer, optimizer_config, project_name, resume_adapter_file, save_every, steps_per_eval, steps_per_report, val_batches
-    seen: 0.0001`,
+    `a.yaml:4: train.learning-rate: the installed mlx_lm does not know this key; did you mean "learning_rate"? Allowed here: batch_size, clear_cache_threshold, fine_tune_type, grad_accumulation_steps, grad_checkpoint, iters, learning_rate, lora_parameters, lr_schedule, mask_prompt, max_seq_length, num_layers, optimizer, optimizer_config, project_name, resume_adapter_file, save_every, steps_per_eval, steps_per_report, stop, val_batches`,
   ],
   [
     'train key that is ours',
@@ -207,7 +204,6 @@ a.yaml:6: select.prompts: says how \`by: suite\` chooses; with \`by: last\` the 
     'outcome without then',
     `${good}criteria:\n  outcomes:\n    - { when: overall > 1, than: x }\n`,
     `a.yaml:8: criteria.outcomes[0].than: unknown key; did you mean "then"? Allowed here: when, then
-    seen: "x"
 
 a.yaml:8: criteria.outcomes[0].then: required: text`,
   ],
@@ -248,8 +244,7 @@ a.yaml:8: env.OTHER: text is expected
   [
     'variant of another section',
     `${good}variants:\n  q4: { model: x }\n`,
-    `a.yaml:7: variants.q4.model: unknown key; allowed here: train, select, fuse, cleanup, eval
-    seen: "x"`,
+    `a.yaml:7: variants.q4.model: unknown key; allowed here: train, select, fuse, cleanup, eval`,
   ],
   [
     'variant with slips',
@@ -257,8 +252,7 @@ a.yaml:8: env.OTHER: text is expected
     `a.yaml:8: variants.q4.fuse.q_bits: allowed: 2, 3, 4, 5, 6, 8 or null
     seen: 9
 
-a.yaml:9: variants.q4.train.itres: the installed mlx_lm does not know this key; did you mean "iters"? Allowed here: batch_size, clear_cache_threshold, fine_tune_type, grad_accumulation_steps, grad_checkpoint, iters, learning_rate, lora_parameters, lr_schedule, mask_prompt, max_seq_length, num_layers, optimizer, optimizer_config, project_name, resume_adapter_file, save_every, steps_per_eval, steps_per_report, val_batches
-    seen: 3
+a.yaml:9: variants.q4.train.itres: the installed mlx_lm does not know this key; did you mean "iters"? Allowed here: batch_size, clear_cache_threshold, fine_tune_type, grad_accumulation_steps, grad_checkpoint, iters, learning_rate, lora_parameters, lr_schedule, mask_prompt, max_seq_length, num_layers, optimizer, optimizer_config, project_name, resume_adapter_file, save_every, steps_per_eval, steps_per_report, stop, val_batches
 
 a.yaml:10: variants.q4.eval.suite: WS/none.yaml does not exist
     seen: "none.yaml"

@@ -25,12 +25,12 @@ export async function measureBlas(python: string): Promise<MeasuredBlas> {
 export function checkBlas(found: MeasuredBlas): Check[] {
   if (!('mlx' in found)) return [];
   const { mlx, numpy, openblas } = found;
-  const speed = `mlx multiplies matrices on the CPU at ${Math.round(mlx)} GFLOP/s`;
+  const speed = `on the CPU, mlx multiplies matrices at ${Math.round(mlx)} GFLOP/s`;
   if (numpy < slow * mlx) return [ok('blas', speed)];
   const set = `env: { LD_PRELOAD: ${openblas ?? 'libopenblas.so.0'} }`;
   const todo =
     openblas === null
       ? `Install OpenBLAS (Debian, Ubuntu: apt install libopenblas0), then write ${set} in the config.`
       : `Write ${set} in the config.`;
-  return [warn('blas', `${speed}, and numpy at ${Math.round(numpy)}: its own BLAS is slow`, todo)];
+  return [warn('blas', `${speed} and numpy at ${Math.round(numpy)}: the BLAS that comes with mlx is slow`, todo)];
 }

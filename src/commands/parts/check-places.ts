@@ -62,7 +62,10 @@ async function checkWrapper(folder: string): Promise<Check> {
     return tool.ended;
   });
   if (code === 0)
-    return ok('tools', 'tool processes can be started, and phasebox gets their exit codes (through sh and a fifo)');
+    return ok(
+      'tools',
+      'processes for stages (mlx_lm, model servers, your own commands) can be started, and phasebox gets their exit codes (through sh and a fifo)',
+    );
   return missing('tools', `a test tool ended with ${code ?? 'no code'}`, 'Report this: sh or mkfifo do not work here.');
 }
 
@@ -107,10 +110,13 @@ async function checkClock({ inbox }: Workspace): Promise<Check> {
 async function checkDashboard({ config }: Workspace, owner: number | null): Promise<Check> {
   const { host, port } = config.dashboard;
   const problem = port === 0 ? null : await listenProblem({ host, port });
-  if (problem === null) return ok('dashboard', port === 0 ? `any free port of ${host}` : `http://${host}:${port}`);
-  if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the running up`);
+  if (problem === null) {
+    const where = port === 0 ? `any free port of ${host}` : `http://${host}:${port} is free`;
+    return ok('dashboard', `${where}: \`phasebox up\` serves the dashboard there`);
+  }
+  if (owner !== null) return ok('dashboard', `port ${port} is in use, most likely by the running \`phasebox up\``);
   if (/EADDRINUSE/.test(problem.message))
-    return ok('dashboard', `port ${port} is taken: up takes the next free one and prints it`);
+    return ok('dashboard', `port ${port} is taken: \`phasebox up\` takes the next free one and prints it`);
   const todo = 'Correct dashboard.host and dashboard.port in phasebox.yaml, or `phasebox up --no-dashboard`.';
   return warn('dashboard', `${host}:${port}: ${problem.message}`, todo);
 }

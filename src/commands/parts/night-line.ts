@@ -27,7 +27,7 @@ export function openNightLine(runtime: Runtime, say: (line: string) => void, now
   const failed = (error: unknown): void => log.warn({ err: error }, 'the sum of the night could not be made');
   void writeDeadline(workspace.state, until).catch(failed);
   const sum = async (): Promise<void> => {
-    const text = nightText(await openNightReader(placeOf(runtime)).night(), until);
+    const text = nightText(await openNightReader(placeOf(runtime)).night(), until, true);
     if (text !== null && !signal.aborted) say(nightLine(text));
   };
   const changed = (): void => {

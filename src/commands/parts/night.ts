@@ -33,7 +33,7 @@ export async function openNight(workspace: Workspace): Promise<NightPlace> {
 
 /** The sum of the night in one sentence, as every command says it. Null if no run is left. */
 export const saidNight = async ({ workspace }: NightPlace, view: NightView): Promise<string | null> =>
-  nightText(view, await deadlineOf(workspace));
+  nightText(view, await deadlineOf(workspace), (await ownerOf(workspace.state)) !== null);
 
 /** The sentence as a line of a command. */
 export const nightLine = (text: string): string => `night: ${text}`;

@@ -13,6 +13,8 @@ export interface CategoryContrast {
   readonly fixed: number;
   readonly regressed: number;
   readonly same: number;
+  /** Runs with this category, of the side that has fewer. */
+  readonly runs: number;
   /** Welch over runs, Holm over the categories. Null with fewer than three runs per side, or no spread. */
   readonly p: number | null;
 }
@@ -30,7 +32,7 @@ export interface Contrast {
   readonly prompts: PromptChanges;
 }
 
-const fewestForCategories = 3;
+export const fewestForCategories = 3;
 
 type Table = Readonly<Record<string, number>>;
 
@@ -48,14 +50,15 @@ function categoriesOf(a: Summary, b: Summary, given: Given): CategoryContrast[] 
   const runsOf = (tables: readonly Table[], name: string): number[] => tables.flatMap((table) => table[name] ?? []);
   const tested = names.map((name) => {
     const [ours, others] = [runsOf(first, name), runsOf(second, name)];
-    const enough = Math.min(ours.length, others.length) >= fewestForCategories;
+    const runs = Math.min(ours.length, others.length);
+    const enough = runs >= fewestForCategories;
     // without any spread every difference would be "p = 0"
     const tested = enough && (!allSame(ours) || !allSame(others) || allSame([...ours, ...others]));
-    return { name, ours, others, p: tested ? (welch(ours, others)?.p ?? null) : null };
+    return { name, ours, others, runs, p: tested ? (welch(ours, others)?.p ?? null) : null };
   });
   const adjusted = holm(tested.flatMap(({ p }) => p ?? []));
   const mean = (runs: readonly number[]) => runs.reduce((sum, run) => sum + run, 0) / runs.length;
-  return tested.map(({ name, ours, others, p }) => {
+  return tested.map(({ name, ours, others, runs, p }) => {
     const own = (ids: readonly string[]) => ids.filter((id) => given.categoryOf(id) === name).length;
     const [fixed, regressed] = [own(given.changes.fixed), own(given.changes.regressed)];
     const all = own([...given.changes.differences.keys()]);
@@ -67,6 +70,7 @@ function categoriesOf(a: Summary, b: Summary, given: Given): CategoryContrast[] 
       fixed,
       regressed,
       same: all - fixed - regressed,
+      runs,
       p: p === null ? null : (adjusted[place] ?? null),
     };
   });

@@ -86,10 +86,11 @@ export function checkTrainKey(key: string, defaults: Mapping, at: At): Finding[]
   // Without any defaults there is no mlx_lm to compare with.
   if (Object.hasOwn(defaults, key) || Object.keys(defaults).length === 0) return [];
   const allowed = [...Object.keys(defaults).filter((name) => !Object.hasOwn(ours, name)), ...driverSettings];
+  const { path } = at;
   const message = 'the installed mlx_lm does not know this key';
   const foreign = foreignKeyHint(key);
-  if (foreign !== undefined) return [{ ...at, message, hint: foreign }];
-  return [{ ...at, ...notAllowed(message, key, allowed.toSorted()), hint: oddSpaceHint(key, 'this key') }];
+  if (foreign !== undefined) return [{ path, message, hint: foreign }];
+  return [{ path, ...notAllowed(message, key, allowed.toSorted()), hint: oddSpaceHint(key, 'this key') }];
 }
 
 function checkValue(key: string, value: unknown, { defaults, at }: { defaults: Mapping; at: At }): Finding[] {

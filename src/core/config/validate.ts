@@ -92,7 +92,6 @@ function explain(issue: Issue, scope: Scope): Finding[] {
     const allowed = keysOf(form);
     const findings: Finding[] = issue.keys.slice(0, mostKeys).map((key) => ({
       path: [...path, key],
-      seen: getAt(seen, [key]),
       ...notAllowed('unknown key', key, allowed),
       hint: oddSpaceHint(key, 'this key'),
     }));

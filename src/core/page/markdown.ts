@@ -22,6 +22,18 @@ export function asText(text: string): string {
   );
 }
 
+/**
+ * A sentence of phasebox as Markdown. Its backticks mark code, everything else in it is shown literally: it may contain
+ * text of a person or a tool. It is not for table cells.
+ */
+export function asSentence(text: string): string {
+  const parts = text.split(/(?<!`)`([^`]+)`(?!`)/).map((part, index) => {
+    if (index % 2 === 1) return part.trim() === '' ? asText(`\`${part}\``) : code(part);
+    return `${part.match(/^\s/) ? ' ' : ''}${asText(part)}${part.match(/\s$/) ? ' ' : ''}`;
+  });
+  return parts.join('').trim();
+}
+
 function longestRun(text: string): number {
   return [...text.matchAll(/`+/g)].reduce((longest, [run]) => Math.max(longest, run.length), 0);
 }

@@ -2,7 +2,7 @@ import type { CategoryContrast, Contrast } from '../compare/contrast.ts';
 import { none, percent } from '../format.ts';
 import { unrecordedText } from '../score/measured.ts';
 import { asText, code, details, table } from './markdown.ts';
-import { findingText, findingWords, type Names, pValue, signed, spreadText } from './report-words.ts';
+import { categoryP, findingText, findingWords, type Names, signed, spreadText } from './report-words.ts';
 
 function categoryTable(categories: readonly CategoryContrast[], names: Names): string {
   return table(
@@ -12,7 +12,7 @@ function categoryTable(categories: readonly CategoryContrast[], names: Names): s
       percent(one.a),
       percent(one.b),
       one.fixed + one.regressed + one.same === 0 ? none : `${one.fixed} / ${one.regressed} / ${one.same}`,
-      one.p === null ? 'too few to test' : pValue(one.p),
+      categoryP(one),
     ]),
   );
 }

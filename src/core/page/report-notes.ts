@@ -6,7 +6,7 @@ import { groupBy } from '../group-by.ts';
 import { missingRunText } from '../run/row-words.ts';
 import { measuredAlike, type PartName, partsOf, partText } from '../score/measured.ts';
 import { taughtText } from '../taught-text.ts';
-import { asText, code, details, fence, table } from './markdown.ts';
+import { asSentence, asText, code, details, fence, table } from './markdown.ts';
 import { mostShown } from './shown.ts';
 
 const names = (rows: readonly Row[]): string => listSome(rows.map(({ run }) => asText(run)));
@@ -136,7 +136,7 @@ function disordered(rows: readonly Row[]): string[] {
 /** What a reader should know before believing a figure. */
 export function warnings(rows: readonly Row[], damaged: readonly string[]): string {
   const own = rows.flatMap((row) =>
-    [...scoreWarnings(row), ...row.warnings.map(asText)].map((text) => [text, row.run] as const),
+    [...scoreWarnings(row), ...row.warnings.map(asSentence)].map((text) => [text, row.run] as const),
   );
   const lines = [
     ...unlike(rows),

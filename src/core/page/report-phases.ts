@@ -111,6 +111,10 @@ export function rangeNotes(summaries: readonly Summary[]): string {
 function oneRunNote(one: readonly Summary[]): string {
   const subject = one.length === 1 ? 'One phase has' : `${one.length === 2 ? 'Two' : one.length} phases have`;
   const shown = one.some(({ thisModel }) => thisModel !== null);
-  const what = shown ? 'Its interval on new prompts describes only the model of that run, and' : 'One score';
-  return `${subject} only one done run. ${what} does not predict the score of another seed.`;
+  const [each, its] =
+    one.length === 1
+      ? ['', 'Its interval on new prompts describes only the model of that run,']
+      : [' each', 'For such a phase, the interval on new prompts describes only the model of its one run,'];
+  const what = shown ? `${its} and` : 'One score';
+  return `${subject} only one done run${each}. ${what} does not predict the score of another seed.`;
 }

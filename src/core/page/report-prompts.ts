@@ -34,12 +34,16 @@ export function promptNotes(groups: readonly Group[]): string {
 
 const longest = 240;
 
-/** One telling answer, on one line. */
+/** One telling answer, on one line. It may be the error of a request that got no answer. */
 export function quoted(quote: Quote | null): string {
   if (quote === null) return '';
   const line = quote.text.replace(/\s+/g, ' ').trim();
   const shown = line.length > longest ? `${line.slice(0, longest)} ...` : line;
-  const wanted = quote.expected === null ? '' : ` (expected ${asText(quote.expected)})`;
+  const about = [
+    ...(quote.mode === null ? [] : [`mode ${quote.mode}`]),
+    ...(quote.expected === null ? [] : [`expected: ${asText(quote.expected)}`]),
+  ];
+  const facts = about.length === 0 ? '' : ` (${about.join('; ')})`;
   const said = shown === '' ? '*nothing*' : asText(shown);
-  return `> ${asText(quote.prompt)}, ${asText(quote.run)}${quote.mode === null ? '' : `, ${quote.mode}`}: ${said}${wanted}`;
+  return `> A missed prompt, ${asText(quote.prompt)}, and the answer of ${asText(quote.run)}${facts}: ${said}`;
 }

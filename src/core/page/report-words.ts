@@ -1,3 +1,4 @@
+import { type CategoryContrast, fewestForCategories } from '../compare/contrast.ts';
 import { type ContrastFinding, margin, type SharedRuns } from '../compare/finding.ts';
 import type { GateSummary, Spread, Summary } from '../compare/summary.ts';
 import { percent, plural, share } from '../format.ts';
@@ -23,6 +24,10 @@ export function pValue(p: number): string {
   const text = p.toFixed(p < 0.1 ? 3 : 2);
   return `p = ${text.replace(/^0/, '')}`;
 }
+
+/** The p value of a category, or why it was not tested. */
+export const categoryP = ({ p, runs }: Pick<CategoryContrast, 'p' | 'runs'>): string =>
+  p !== null ? pValue(p) : `not tested: ${runs < fewestForCategories ? 'too few runs' : 'no spread'}`;
 
 /** `47.8 ± 31.1`; of one run `82.4`. */
 export const meanText = ({ mean, sd }: Summary): string =>

@@ -8,16 +8,17 @@ export interface Until {
 }
 
 /**
- * A night in words: `9 runs, 6 trainings. Over at about 05:20 (04:50-06:10). Disk: 193 GB stay, 61 GB usable: NOT ENOUGH
- * from run 4; ...`. Null if no run is left to work. With a deadline, it says what does not start before it.
+ * A night in words: `9 runs, 6 trainings. Finishes at about 05:20 (04:50-06:10). Disk: 193 GB stays used after the runs,
+ * 61 GB can be used: NOT ENOUGH from run 4; ...`. Null if no run is left to work. With a deadline, it says what does not
+ * start before it. While no `up` works, the end depends on when it starts.
  */
-export function nightText(view: NightView, until: Until | null): string | null {
+export function nightText(view: NightView, until: Until | null, isUp: boolean): string | null {
   const { night, left } = view;
   if (night.runs === 0) return left.length === 0 ? null : leftText(view);
   const late = until === null ? [] : lateRuns(view, until.at);
   const parts = [
     `${plural(night.runs, 'run')}, ${plural(night.trainings, 'training')}.`,
-    endText(view),
+    endText(view, isUp),
     diskText(view),
     memoryText(view),
     ...(left.length === 0 ? [] : [leftText(view)]),
@@ -35,15 +36,15 @@ function clock(at: number, now: number): string {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
 }
 
-function endText({ now, night, times }: NightView): string {
+function endText({ now, night, times }: NightView, isUp: boolean): string {
   const unknown = times.filter(({ total }) => total === null).length;
   if (night.ends === null || night.ends_low === null || night.ends_high === null)
     return `When they are finished is not known: nothing is known of the model of ${plural(unknown, 'run')}.`;
   const [at, low, high] = [night.ends, night.ends_low, night.ends_high].map((iso) => clock(Date.parse(iso), now));
   const guessed = times.filter(({ total }) => total?.from === 'rule of thumb').length;
   const which = guessed === times.length ? 'all runs' : `${guessed} of the runs`;
-  const rule = guessed === 0 ? '' : `, estimated by a rule of thumb for ${which}`;
-  return `Over at about ${at} (${low}-${high})${rule}.`;
+  const rule = guessed === 0 ? '' : ` For ${which}, this is only a rule of thumb.`;
+  return `${isUp ? 'Finishes' : 'If phasebox starts now, it finishes'} at about ${at} (${low}-${high}).${rule}`;
 }
 
 /** 192.6 -> `193`, 4.24 -> `4.2`. */
@@ -52,8 +53,8 @@ const gigabytes = (value: number): string =>
 
 function diskText({ night: { disk }, times, best_gb }: NightView): string {
   if (disk.stay_gb === null) return 'Disk: not known, because the size of a model is not known.';
-  const usable = disk.usable_gb === null ? '' : `, ${gigabytes(disk.usable_gb)} GB usable`;
-  const text = `Disk: ${gigabytes(disk.stay_gb)} GB stay${usable}`;
+  const usable = disk.usable_gb === null ? '' : `, ${gigabytes(disk.usable_gb)} GB can be used`;
+  const text = `Disk: ${gigabytes(disk.stay_gb)} GB stays used after the runs${usable}`;
   if (disk.short_from === null) return `${text}.`;
   const first = times[disk.short_from - 1]?.run ?? '';
   const best = best_gb === null ? '' : `; \`keep_model: best\` would need ${gigabytes(best_gb)} GB`;

@@ -160,8 +160,8 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   paused: {
     say: (about) =>
       about === ''
-        ? 'paused: no new stage starts. `phasebox resume` lifts it.'
-        : `${about}: paused. \`phasebox resume ${about}\` lifts it.`,
+        ? 'paused: no new stage starts. `phasebox resume` ends the pause.'
+        : `${about}: paused. \`phasebox resume ${about}\` ends the pause.`,
   },
   finishes: { say: (about, detail) => `${about}: finishes ${detail} first` },
   saves: { say: (about, detail) => `${about}: ${detail} saves its state after the current iteration, and ends` },
@@ -170,15 +170,15 @@ const sentences: Readonly<Record<Outcome['did'], { readonly say: Sentence; reado
   still_paused: {
     say: (about, detail) =>
       detail === ''
-        ? `${about}: still paused, since the whole workspace is. \`phasebox resume\` lifts that.`
-        : `${detail}: still paused. \`phasebox resume ${detail}\` lifts that.`,
+        ? `${about}: still paused, since the whole workspace is. \`phasebox resume\` ends that pause.`
+        : `${detail}: still paused. \`phasebox resume ${detail}\` ends that pause.`,
   },
   not_paused: { say: (about) => (about === '' ? 'The workspace was not paused.' : `${about}: was not paused`) },
   prioritized: { say: (about) => `${about}: moved before all other queued runs` },
   nothing_waits: { say: (about) => `${about}: not queued, so nothing was changed` },
   forgotten: {
     say: (about, detail) =>
-      `${about}: forgotten; kept in ${detail}. \`phasebox forget ${about} --undo\` brings it back.`,
+      `${about}: taken off the report. Its files are kept in ${detail}. \`phasebox forget ${about} --undo\` brings it back.`,
   },
   only_phase: {
     say: (about, detail) => `${about}: is a run. Only its whole phase ${detail} can be forgotten.`,
@@ -224,11 +224,11 @@ export function requestExitCode(outcomes: readonly Outcome[]): 0 | 1 | 2 {
   return outcomes.length > 0 && outcomes.every(isRefused) ? 2 : 0;
 }
 
-/** `paused since 2026-..., phasebox resume 43a lifts it` */
+/** ``43a has been paused since 2026-...; `phasebox resume 43a` ends the pause`` */
 export const holdText = ({ since, target }: Hold): string =>
   target === null
-    ? `the workspace is paused since ${since}: phasebox resume`
-    : `${target.name} is paused since ${since}: phasebox resume ${target.name}`;
+    ? `the workspace has been paused since ${since}; \`phasebox resume\` ends the pause`
+    : `${target.name} has been paused since ${since}; \`phasebox resume ${target.name}\` ends the pause`;
 
 /** For the line that is shown while a command waits for `up`. */
 export const requestText = (request: Request): string =>

@@ -40,7 +40,7 @@ export async function askAllToPause({ busyRuns, runStore }: Pick<Owner, 'busyRun
 }
 
 /**
- * Interrupts the stage that works for a run, so that the machine is free. Its next attempt begins when the pause is lifted.
+ * Interrupts the stage that works for a run, so that the machine is free. Its next attempt begins when the pause ends.
  * A training saves its state first and ends on its own. Null if no stage of the run has begun.
  */
 export async function pauseNow(owner: Owner, stored: StoredRun): Promise<Outcome | null> {

@@ -7,7 +7,7 @@ describe('commands/check-blas', () => {
     const [check] = checkBlas({ mlx: 1.7, numpy: 20, openblas: 'libopenblas.so.0' });
     expect(check).to.eql({
       ...{ name: 'blas', status: 'warn', todo: 'Write env: { LD_PRELOAD: libopenblas.so.0 } in the config.' },
-      detail: 'mlx multiplies matrices on the CPU at 2 GFLOP/s, and numpy at 20: its own BLAS is slow',
+      detail: 'on the CPU, mlx multiplies matrices at 2 GFLOP/s and numpy at 20: the BLAS that comes with mlx is slow',
     });
     expect(checkBlas({ mlx: 1.7, numpy: 20, openblas: null })[0]?.todo).to.match(/^Install OpenBLAS .*LD_PRELOAD/);
     expect(checkBlas({ mlx: 34, numpy: 20, openblas: null })[0]).to.include({ status: 'ok', todo: null });

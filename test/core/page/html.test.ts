@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { htmlBody, htmlPage, pageLink, pageTitle } from '../../../src/core/page/html-page.ts';
-import { asText, details, fence, table } from '../../../src/core/page/markdown.ts';
+import { asSentence, asText, details, fence, table } from '../../../src/core/page/markdown.ts';
 import { pageStyle } from '../../../src/io/page/write-html.ts';
 
 const none = new Map<string, string>();
@@ -47,10 +47,23 @@ describe('pages as HTML', () => {
     expect(html).to.contain('a\n```\n&lt;b&gt;');
   });
 
+  it('shows the code of a sentence as code, and all else in it literally', () => {
+    const shown = (text: string): string => body(asSentence(text)).trim();
+    expect(shown('Set `val_batches: -1` to *all* of `a_b`.')).to.equal(
+      '<p>Set <code>val_batches: -1</code> to *all* of <code>a_b</code>.</p>',
+    );
+    expect(shown('a ` b'), 'one backtick').to.equal('<p>a ` b</p>');
+    expect(shown('a `` b `` c ` ` d'), 'nothing inside').to.equal('<p>a `` b `` c ` ` d</p>');
+    expect(shown('a\\`b` [x](y)'), 'a backslash before it').to.equal('<p>a\\<code>b</code> [x](y)</p>');
+    expect(shown('- `a`'), 'what opens a list').to.equal('<p>- <code>a</code></p>');
+  });
+
   for (const attack of attacks) {
     it(`shows ${attack.slice(0, 40)} as text, escaped by the page or not`, () => {
       for (const markdown of [
         asText(attack),
+        asSentence(attack),
+        asSentence(`\`${attack}\` ${attack} \``),
         attack,
         `before ${attack} after`,
         `- **${asText(attack)}**`,

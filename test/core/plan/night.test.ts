@@ -258,10 +258,13 @@ describe('core/night: the deadline and the sentence', () => {
       ];
       const past = [{ recipe: runs[0]!.recipe, seconds: { train: 2520, fuse: 115, cleanup: 1, eval: 260 } }];
       const view = nightOf(input(runs, { now, past, left, space: { usable: 41 * gb, kept: new Map() } }));
-      expect(nightText(view, { at: now + 95 * 60_000, text: '22:35' })).to.equal(
-        '3 runs, 3 trainings. Over at about 23:19 (23:05-23:40). Disk: 63 GB stay, 41 GB usable: NOT ENOUGH from run 2 (a-s1); ' +
+      expect(nightText(view, { at: now + 95 * 60_000, text: '22:35' }, true)).to.equal(
+        '3 runs, 3 trainings. Finishes at about 23:19 (23:05-23:40). Disk: 63 GB stays used after the runs, 41 GB can be used: NOT ENOUGH from run 2 (a-s1); ' +
           '`keep_model: best` would need 24 GB. Left out: x-s0 and x-s1 (paused) and y-s0 (held). ' +
           'Until 22:35: a-s1 (46 min 25 s) and a-s2 (46 min 25 s) do not fit and come first in the next night.',
+      );
+      expect(nightText(view, null, false), 'no `up` works').to.match(
+        /^3 runs, 3 trainings\. If phasebox starts now, it finishes at about 23:19 \(23:05-23:40\)\. Disk:/,
       );
       const unknown = nightOf(input([{ ...nightRun(a), recipe: { ...nightRun(a).recipe, shape: null }, disk: null }]));
       expect(unknown.night).to.deep.include({ ends: null, disk: { stay_gb: null, usable_gb: null, short_from: null } });
@@ -269,7 +272,7 @@ describe('core/night: the deadline and the sentence', () => {
         lateRuns(unknown, 1e15).map(({ run: name }) => name),
         'a run of unknown length does not start',
       ).to.eql(['a-s0']);
-      expect(nightText(nightOf(input([])), null)).to.equal(null);
+      expect(nightText(nightOf(input([])), null, true)).to.equal(null);
     } finally {
       if (zone === undefined) delete process.env.TZ;
       else process.env.TZ = zone;

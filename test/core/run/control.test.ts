@@ -86,12 +86,12 @@ describe('pauses', () => {
     expect(holdOfStage(control, state, { stage: 'fuse', attempt: 1 })).not.to.equal(null);
     const status = runStatus(state, { now: 0, control });
     expect(status).to.include({ state: 'running', stage: 'train' });
-    expect(status.why).to.match(/^finishes train first: the workspace is paused/);
+    expect(status.why).to.match(/^finishes train first: the workspace has been paused/);
     const trained = { ...state, committed: new Set<StageName>(['train']) };
     expect(runStatus(trained, { now: 0, control })).to.include({ state: 'paused', stage: 'fuse' });
     const waiting = { ...state, journal: [] };
     expect(runStatus(waiting, { now: 0, control: paused(atRest, phase('a'), at) })).to.include({
-      ...{ state: 'paused', stage: null, why: `a is paused since ${at}: phasebox resume a` },
+      ...{ state: 'paused', stage: null, why: `a has been paused since ${at}; \`phasebox resume a\` ends the pause` },
     });
   });
 });

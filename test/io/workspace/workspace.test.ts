@@ -78,15 +78,13 @@ describe('io/workspace', () => {
 WS/phasebox.yaml:1: stage_retries: allowed: at least 0
     seen: -1
 
-WS/phasebox.yaml:2: inbx: unknown key; did you mean "inbox"? Allowed here: python, inbox, artifacts, redis_url, dashboard, disk_reserve_gb, until, rehearsal, stage_retries, retry_pause_s, stall_minutes, notify
-    seen: "drop"
+WS/phasebox.yaml:2: inbx: unknown key; did you mean "inbox"? Allowed here: python, inbox, artifacts, redis_url, dashboard, disk_reserve_gb, memory_gb, until, rehearsal, stage_retries, retry_pause_s, stall_minutes, notify
 
 WS/phasebox.yaml:4: dashboard.host: text is expected
     seen: 1
     text that looks like something else needs quotes: "1"
 
-WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed here: host, port
-    seen: 3100`,
+WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed here: host, port`,
     );
   });
 

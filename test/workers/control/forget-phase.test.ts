@@ -62,7 +62,7 @@ describe('workers/forget', () => {
   it('takes a phase off status, rows and pages, and brings it back as it was', async () => {
     const before = { results: await readFile(artifacts('results.jsonl'), 'utf8'), shown: await shown() };
     expect(await forget('43A')).to.equal(
-      '43a: forgotten; kept in artifacts/.forgotten/43a/1. `phasebox forget 43a --undo` brings it back.',
+      '43a: taken off the report. Its files are kept in artifacts/.forgotten/43a/1. `phasebox forget 43a --undo` brings it back.',
     );
     expect(await shown()).to.eql(['43b-s0 done']);
     expect(await runs()).to.eql(['43b-s0']);
@@ -72,7 +72,7 @@ describe('workers/forget', () => {
       .to.contain('43b')
       .and.not.contain('43a');
     expect(await readFile(artifacts('results.jsonl'), 'utf8'), 'nothing is deleted').to.equal(before.results);
-    expect(await forget('43a'), 'again').to.contain('43a: forgotten; kept in');
+    expect(await forget('43a'), 'again').to.contain('43a: taken off the report. Its files are kept in');
     expect(await forget('43a', true)).to.equal('43a: restored');
     expect(await shown()).to.eql(before.shown);
     expect(await runs()).to.eql(['43a-s0', '43a-s1', '43b-s0']);
@@ -134,7 +134,7 @@ describe('workers/forget', () => {
     expect(await shown(), 'before the rename').to.include('43a-s0 done');
     await rename(artifacts('43a'), artifacts('.forgotten/43a/1'));
     expect(await shown(), 'after it').to.eql(['43b-s0 done']);
-    expect(await forget('43a'), 'the command sends its request again').to.contain('43a: forgotten');
+    expect(await forget('43a'), 'the command sends its request again').to.contain('43a: taken off the report');
     expect(due, 'the pages may be left to write').to.eql(['43a']);
     await rename(artifacts('.forgotten/43a/1'), artifacts('43a'));
     expect(await shown(), 'and back').to.include('43a-s0 done');
