@@ -63,15 +63,19 @@ export function validate<S extends z.ZodType>(
   return { value: result.success ? result.data : null, findings };
 }
 
-/** All unknown keys, also those that are only counted in the findings, and what the other findings are about. */
 const wrongPlaces = (issues: readonly Issue[], scope: Scope): Path[] =>
-  issues
-    .slice(0, mostFindings)
-    .flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => [...issue.path.map(keyOf), key])
-        : explain(issue, scope).map(({ path }) => path),
-    );
+  issues.slice(0, mostFindings).flatMap((issue) => wrongParts(issue, scope));
+
+/**
+ * All unknown keys, also those that are only counted in the findings, and what the other findings are about. A value with
+ * keys of two forms is wrong as a whole: without some of its keys it would be another value than the one that was written.
+ */
+function wrongParts(issue: Issue, scope: Scope): Path[] {
+  const places = explain(issue, scope).map(({ path }) => path);
+  const inner = issue.path.map(keyOf);
+  if (issue.code !== 'unrecognized_keys' || places[0]?.length === inner.length) return places;
+  return issue.keys.map((key) => [...inner, key]);
+}
 
 const keyOf = (key: PropertyKey): string | number => (typeof key === 'number' ? key : String(key));
 
