@@ -2,7 +2,7 @@ import { catalogue, type Retry } from '../../src/core/errors.ts';
 
 const retries: Readonly<Record<Retry, string>> = {
   transient: 'Retried after a pause.',
-  resume: 'Resumed at the next `phasebox up`.',
+  resume: 'Resumed.',
   once: 'Retried once.',
   wait: 'Retried as soon as there is space.',
   never: 'Not retried.',

@@ -27,7 +27,7 @@ export const registerCancel = requesting('cancel', {
   request: (target: string) => ({ kind: 'cancel', target }),
   does: 'Cancel a run, or the rest of a phase',
   notes: [
-    'It stops the affected runs and deletes their temporary files. Their results then have the status `cancelled`. Finished runs keep their results.',
+    'It stops the affected runs and deletes their temporary files, except those from which `phasebox retry` continues: the saved states and checkpoints of a training, and the answers of an eval. Their results then have the status `cancelled`. Finished runs keep their results.',
   ],
   examples: ['phasebox cancel 43a-s0', 'phasebox cancel 43a   # its queued and active runs'],
   exits: { 0: 'cancelled, or already finished', ...refusals },

@@ -158,7 +158,7 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'For the active run it shows the iteration, loss and remaining time, and of an eval what it does: `base 12/27`, `answers 8/27` or `cost 40 %`. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
+      'For the active run it shows the iteration, the loss and the remaining time. During an eval it shows which part is in progress: `base 12/27`, `answers 8/27` or `cost 40 %`. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
     exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },

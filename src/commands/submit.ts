@@ -134,7 +134,7 @@ export const registerSubmit: Register = (program, exit) => {
     examples: ['phasebox submit 43a.yaml 43b.yaml', 'phasebox submit --again 43a.yaml'],
     exits: {
       0: 'all files were submitted; with --watch, all runs are done',
-      1: 'with --watch: a run failed or was cancelled, or only held runs are left',
+      1: 'with --watch: a run failed or was cancelled, or only held runs, and runs that start from them, are left',
       2: 'a config is not valid, and nothing was submitted',
       3: 'this folder is not a workspace, the environment is not ready, or the running `up` has another version or belongs to another user',
     },

@@ -227,12 +227,12 @@ export const registerUp: Register = (program, exit) => {
     examples: ['phasebox up', 'phasebox up --once', 'phasebox up --until 07:00'],
     exits: {
       0: 'stopped, for example by Ctrl-C; with --once, every run is done; with --until, no other run would be finished by the given time',
-      1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written, or held runs are left',
-      2: 'with --once: a config was rejected, and no case of exit code 1 applies',
-      3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) only paused runs are left',
+      1: 'with --once: a run failed, was cancelled, is damaged, or was deleted before its result was written, or only held runs, and runs that start from them, are left',
+      2: 'with --once: a config was rejected, and no case of exit code 1 or 3 applies',
+      3: 'the environment is not ready, this folder is not a workspace, another `up` runs here, or (with --once) paused runs are left, whatever the results of the other runs are',
     },
   })
-    .option('--once', 'stop when the inbox is empty and every run is finished, paused or held')
+    .option('--once', 'stop when the inbox is empty and every run is finished, paused or held, or waits for such a run')
     .option('--detach', 'run in the background and log to .phasebox/log/')
     .option('--no-dashboard', 'do not serve the dashboard')
     .option('--until <time>', 'start no run that would not be finished by this local time, such as 07:00', aTimeOfDay)

@@ -51,8 +51,8 @@ export const catalogue = {
   },
   PAUSED: {
     retry: 'resume',
-    what: 'The stage was interrupted by `phasebox pause --now`, or at the end of the night',
-    next: '`phasebox resume` ends the pause. The run then continues.',
+    what: 'The stage was interrupted by `phasebox pause --now`, by the key `s` after Ctrl-C, or at the end of the night',
+    next: 'After `phasebox pause --now`, run `phasebox resume`, with the same run or phase if you named one. The run then continues. After the key `s` or the end of the night (`--pause-at-end`), the next `phasebox up` continues it.',
   },
   OUT_OF_MEMORY: {
     retry: 'once',

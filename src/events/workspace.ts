@@ -62,7 +62,7 @@ export const workspaceConfig = z.strictObject({
     .min(0)
     .default(10)
     .describe(
-      'After how many minutes without progress a tool of phasebox is stopped and its stage is tried again. A slow tool has more time: 20 times its usual step. 0 means never.',
+      'After how many minutes without progress a tool of phasebox is stopped and its stage is tried again. A slow tool gets more time: 20 times as long as one of its steps usually takes. 0 means never.',
     ),
   notify: z
     .array(z.string())
