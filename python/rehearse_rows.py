@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import alive
 import data_part
 import data_refusals
 import data_rows
@@ -43,6 +44,7 @@ def read_parts(args):
 def tokenize(dataset, part, args, tokenizer):
     """Makes the tokens of all rows with mlx_lm's own dataset, which keeps them: fills in `part.measured`."""
     for index in range(len(dataset)):
+        alive.beat()
         line = part.rows[index][0] if part.rows else index + 1
         encoded, reason = data_tokens.attempt(dataset.__getitem__, index)
         if reason is not None:

@@ -83,7 +83,9 @@ describe('stop', () => {
   it('ends `up` and leaves its tool, or ends both, or a tool that was left behind', async () => {
     const chain = await makeChain();
     const up = await chain.up();
-    await chain.write('inbox/p.yaml', config('p', held()));
+    // Without a state at iteration 10: from there the second attempt would not be held again.
+    const train = { iters: 20, save_every: 20, batch_size: 2, num_layers: 2, max_seq_length: 128 };
+    await chain.write('inbox/p.yaml', config('p', { ...held(), train }));
     await trains(chain, 'p-s0');
     const dir = (attempt: number): string => join(folder(chain, 'p-s0'), `.1-train.a${attempt}`);
     expect(await fine(chain, 'stop')).to.equal(

@@ -8,11 +8,14 @@ type Failed = Extract<JournalLine, { event: 'failed' }>;
 
 describe('a tool that stands still', () => {
   it('is stopped and tried again, while a command of the user may be silent for longer', async () => {
-    const chain = await makeChain({ stall_minutes: 0.05 });
+    const chain = await makeChain({ stall_minutes: 0.05, rehearsal: 'always' });
     try {
       const up = await chain.up();
       const preflight = [['sleep', '4']];
-      await chain.write('inbox/still.yaml', config('still', { preflight, scene: { fuse_direct: { hold: 'go' } } }));
+      await chain.write(
+        'inbox/still.yaml',
+        config('still', { preflight, scene: { rehearse: { hold: 'never' }, fuse_direct: { hold: 'go' } } }),
+      );
       const failures = async (): Promise<Failed[]> => {
         const lines: readonly JournalLine[] = await chain.journal('still-s0').catch(() => []);
         return lines.filter((line) => line.event === 'failed');
@@ -21,6 +24,9 @@ describe('a tool that stands still', () => {
       await chain.release('go');
       const row = await chain.row('still-s0');
       expect(row).to.deep.include({ status: 'done', error: null });
+      expect(row.warnings.join('\n'), 'a rehearsal must not stop the night').to.match(
+        /the rehearsal itself failed, .*neither its log nor its files have changed for/,
+      );
       expect((await failures())[0]).to.include({ code: 'STALLED', stage: 'fuse', attempt: 1 });
       expect((await failures())[0]?.message).to.match(/neither its log nor its files have changed for/);
       const [first] = await chain.calls('fuse_direct');

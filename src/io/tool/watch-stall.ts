@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { StageError } from '../../core/errors.ts';
 import { duration } from '../../core/format.ts';
-import { openStall, type StallLimits } from '../../core/run/stall.ts';
+import { openStall, type StallLimits, slowestLoad_bytes_s } from '../../core/run/stall.ts';
+import type { WorkspaceConfig } from '../../events/workspace.ts';
 import { ifAbsent } from '../disk/files.ts';
 import { filesBelow } from '../disk/hash.ts';
+import { filesBytes } from '../host/disk-usage.ts';
 import { isSuspended } from '../host/process-facts.ts';
 import { watchSleep } from '../host/sleep-watch.ts';
 import { pause } from './settled.ts';
@@ -14,6 +16,19 @@ export interface Watched {
   /** The folder with the tool's control files, and the folder in which it and its log write. */
   readonly tool: string;
   readonly files: string;
+}
+
+/** A tool may load a model that was dequantized: from 4 bits to 16. */
+const largestForm = 4;
+
+/** For a tool of phasebox that loads this model (a folder), or none. Null if tools are not watched. */
+export async function stallLimits(
+  { stall_minutes }: Pick<WorkspaceConfig, 'stall_minutes'>,
+  model: string | null,
+): Promise<StallLimits | null> {
+  if (stall_minutes === 0) return null;
+  const bytes = model === null ? 0 : largestForm * (await filesBytes(model));
+  return { least_ms: stall_minutes * 60_000, load_ms: (bytes / slowestLoad_bytes_s) * 1000 };
 }
 
 /** Looks are frequent enough for the limit, and rare enough for a night: on macOS each one starts a `ps`. */

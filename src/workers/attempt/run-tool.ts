@@ -2,17 +2,16 @@ import { basename, dirname, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { diagnose } from '../../core/mlx/diagnose.ts';
 import { toolEnv } from '../../core/mlx/python.ts';
-import { type StallLimits, slowestLoad_bytes_s } from '../../core/run/stall.ts';
+import type { StallLimits } from '../../core/run/stall.ts';
 import type { JournalLine } from '../../events/run.ts';
 import { readText } from '../../io/disk/files.ts';
 import { removeInside } from '../../io/disk/inside.ts';
-import { filesBytes } from '../../io/host/disk-usage.ts';
 import { expandWords } from '../../io/host/home.ts';
 import { followLog, logTail } from '../../io/tool/follow-log.ts';
 import { settled } from '../../io/tool/settled.ts';
 import { watchStrays } from '../../io/tool/strays.ts';
 import { clearControl, findTool, isAlive, type RunningTool, startTool } from '../../io/tool/tool-process.ts';
-import { watchStall } from '../../io/tool/watch-stall.ts';
+import { stallLimits, watchStall } from '../../io/tool/watch-stall.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { isDetaching, now, type Runtime } from '../runtime/runtime.ts';
 import type { Tool } from '../stages/stage.ts';
@@ -28,14 +27,8 @@ export interface WatchedTool extends Tool {
 
 /** `base`: the folder of the run's base model. */
 export async function watched(tool: Tool, { config }: Workspace, base: string | null): Promise<WatchedTool> {
-  const least_ms = config.stall_minutes * 60_000;
-  if (least_ms === 0 || tool.ofUser === true) return { ...tool, stall: null };
-  const bytes = base === null ? 0 : largestForm * (await filesBytes(base));
-  return { ...tool, stall: { least_ms, load_ms: (bytes / slowestLoad_bytes_s) * 1000 } };
+  return { ...tool, stall: tool.ofUser === true ? null : await stallLimits(config, base) };
 }
-
-/** A tool may load a model that was dequantized: from 4 bits to 16. */
-const largestForm = 4;
 
 /** Runs a tool to its end, alone on the machine if it loads a model. Returns its exit code: 0, or one of its `codes`. */
 export async function runTool(runtime: Runtime, attempt: Attempt, tool: WatchedTool): Promise<number> {

@@ -16,8 +16,10 @@ import { readText } from '../../io/disk/files.ts';
 import { memoryLimit } from '../../io/host/memory-limit.ts';
 import { driverPath } from '../../io/host/package-root.ts';
 import { logTail } from '../../io/tool/follow-log.ts';
+import { settled } from '../../io/tool/settled.ts';
 import { endTools } from '../../io/tool/tool-folders.ts';
 import { startTool } from '../../io/tool/tool-process.ts';
+import { stallLimits, watchStall } from '../../io/tool/watch-stall.ts';
 import { rehearsingFolder } from '../../io/workspace/rehearsals.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { askFirstPrompt } from './ask-first-prompt.ts';
@@ -120,10 +122,13 @@ async function onMachine<T>(
   }
 }
 
-/** Starts a program in a folder and waits for its end. Throws STOPPED if the signal aborts, when the program has ended. */
+/**
+ * Starts a program in a folder and waits for its end. When the program has ended, throws STOPPED if the signal aborts,
+ * and STALLED if it stands still: the night waits for its rehearsals.
+ */
 async function runTool(
-  { run, dir }: Rehearsing,
-  { signal }: RehearsalMeans,
+  { run, dir, baseModel }: Rehearsing,
+  { signal, workspace }: RehearsalMeans,
   { name, argv }: { readonly name: string; readonly argv: readonly string[] },
 ): Promise<{ readonly code: number | null; readonly log: string }> {
   if (signal.aborted) throw new StageError('STOPPED', 'rehearsal');
@@ -133,9 +138,14 @@ async function runTool(
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   try {
+    const limits = await stallLimits(workspace.config, baseModel);
+    if (limits !== null) await watchStall({ tool: folder, files: dir }, limits, settled(tool.ended));
     const { code } = await tool.ended;
     if (signal.aborted) throw new StageError('STOPPED', 'rehearsal');
     return { code, log: tool.log };
+  } catch (error) {
+    await endTools(folder);
+    throw error;
   } finally {
     signal.removeEventListener('abort', stop);
   }
