@@ -7,7 +7,7 @@ import { stageNames } from '../../src/events/stages.ts';
 import { freePort } from '../../src/io/server/server-child.ts';
 import { startBroker } from '../helpers/broker.ts';
 import { type Chain, config } from '../helpers/chain.ts';
-import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan, pagesAtTheEnd } from '../helpers/crash.ts';
+import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan, withoutPages } from '../helpers/crash.ts';
 import { productCommand } from '../helpers/product.ts';
 import { waitFor } from '../helpers/temp.ts';
 
@@ -51,7 +51,7 @@ const cases: Case[] = acts.flatMap((act) =>
 
 /** Two runs with a wipe in the first; the longest pause in their journals afterwards, seconds. */
 async function play({ act, plan }: Case, url: string): Promise<number> {
-  const chain = await crashChain(await productCommand([pagesAtTheEnd]), act === 'prefix' ? { REDIS_URL: url } : {});
+  const chain = await crashChain(await productCommand([withoutPages]), act === 'prefix' ? { REDIS_URL: url } : {});
   try {
     await chain.write('inbox/p.yaml', config('p'));
     await chain.write('inbox/q.yaml', config('q'));

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { expect } from 'chai';
 import { config } from '../helpers/chain.ts';
-import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan, pagesAtTheEnd } from '../helpers/crash.ts';
+import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan, withoutPages } from '../helpers/crash.ts';
 import { productCommand } from '../helpers/product.ts';
 import { waitFor } from '../helpers/temp.ts';
 
@@ -104,7 +104,7 @@ function onceOf({ actor, boundary }: Cell): string[] {
 
 /** Two configs, one killed `up`, the same command again: what is left to do goes on by itself. */
 async function play(cell: Cell): Promise<void> {
-  const chain = await crashChain(await productCommand([pagesAtTheEnd]));
+  const chain = await crashChain(await productCommand([withoutPages]));
   // Else the tool may be over by itself between the look for its pid and the kill.
   const held = cell.actor === 'wrapper' || cell.actor === 'tool';
   try {

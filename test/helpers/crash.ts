@@ -34,13 +34,13 @@ export interface Hit {
 const patient = { stage_retries: 100, retry_pause_s: [0] };
 
 /**
- * The pages are written once, when `up` ends, and not after each row too: they take a third of the CPU of a short night.
- * For tests whose boundaries are not in the pages.
+ * No pages are written: they take a third of the CPU of a short night. For tests of which neither a boundary nor an
+ * expectation is in the pages. The other crash tests write them beside their kills.
  */
-export const pagesAtTheEnd: Edit = {
+export const withoutPages: Edit = {
   file: 'src/workers/runtime/page-writer.ts',
-  find: 'const quiet_ms = 250;',
-  replace: 'const quiet_ms = 60_000;',
+  find: 'write = writePagesApart }',
+  replace: "write = async () => ({ kind: 'written', warnings: [] }) }",
 };
 
 /** A workspace whose `up` runs the product as the sources are now; `over`: more of phasebox.yaml. */
