@@ -46,11 +46,8 @@ const longest = [
   ...['real/chain', 'real/requantise', 'real/download', 'real/demo', 'real/select', 'real/templates'],
 ].map((name) => `test/${name}.test.ts`);
 const linesOfFailure = 40;
-/**
- * Mocha processes at a time. Each waits for its subprocesses half of the time, so as many as cores would leave cores
- * idle.
- */
-const lanes = Math.min(4, availableParallelism() + 1);
+/** Mocha processes at a time. Each starts processes of its own, so more than cores would only make each of them slower. */
+const lanes = Math.min(4, availableParallelism());
 
 const isLong = process.argv[2] === '--long';
 const offered = isLong ? longSuites : suites;

@@ -47,7 +47,7 @@ const guards: readonly Guard[] = [
   },
   {
     guard: 'admission gate',
-    file: 'src/workers/queue/admission.ts',
+    file: 'src/workers/queue/line.ts',
     find: 'control.now().paused === null && !busy;',
     replace: 'control.now().paused === null;',
     test: ['test/crash/matrix.test.ts', 'up killed after tool started'],

@@ -83,7 +83,11 @@ async function submit(chain: Chain, phases: string[]): Promise<void> {
   );
   phases.push(...fresh);
   const { code, err } = await chain.phasebox('submit', ...files);
-  expect([code, err]).to.eql([0, '']);
+  // After two seconds the command says that it waits for an answer. No test asserts how fast a machine is.
+  const complaints = err
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('submit: waiting for `phasebox up`'));
+  expect([code, complaints]).to.eql([0, []]);
 }
 
 describe(`random kills and wipes for ${minutes} min, seed ${seed}`, function () {

@@ -17,6 +17,7 @@ const report = z.strictObject({
   profile: dataProfile,
   stops: z.array(z.strictObject({ code: z.literal('BAD_DATA'), message: z.string() })),
   warnings: z.array(z.string()),
+  blind: z.array(z.string()),
 });
 type Report = z.infer<typeof report>;
 
@@ -177,9 +178,10 @@ describe('python/check_data.py, with the real tokenizer', () => {
     expect(messages(sure)[0]).to.match(/train\.jsonl, line 5: in these batches no token of an answer is left/);
     const maybe = await check({ data, flags, settings: { iters: 2 } });
     expect(maybe.stops).to.deep.equal([]);
-    expect(maybe.warnings.join('\n')).to.match(
-      /line 5: in these batches no token of an answer is left .* with a probability of 40 %/,
-    );
+    const warning = /line 5: in these batches no token of an answer is left .* with a probability of 40 %/;
+    expect(maybe.warnings.join('\n')).to.match(warning);
+    expect(maybe.blind, 'what a NAN_LOSS would repeat').to.have.length(1);
+    expect(maybe.blind[0]).to.match(warning);
     const likely = await check({ data, flags, settings: { iters: 4 } });
     expect(messages(likely)).to.have.length(1);
     expect(messages(likely)[0]).to.match(
