@@ -48,7 +48,7 @@ KINDS = {
 
 BY_MASK = (
     ". With mask_prompt, only the last message of an example is trained on. `phasebox data --split DIR` writes an example "
-    "for each of them."
+    "for each assistant turn."
 )
 
 SHARE = "; the run stops if more than half of the examples of a file are not trained on their answer"
