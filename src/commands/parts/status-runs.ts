@@ -12,6 +12,7 @@ import { sortRows } from '../../io/artifacts/removed-runs.ts';
 import { takeHeads } from '../../io/artifacts/results-file.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../io/artifacts/run-store.ts';
 import { holderText, machineHolder } from '../../io/claim/machine-slot.ts';
+import { ifCode } from '../../io/disk/files.ts';
 import { inParallel } from '../../io/disk/in-parallel.ts';
 import { damageOf } from '../../io/disk/own-file.ts';
 import { freeBytes } from '../../io/host/disk-usage.ts';
@@ -23,6 +24,9 @@ import type { NightPlace } from '../../workers/queue/night.ts';
 import { leftOutText } from '../../workers/queue/report-store.ts';
 import { liveProgress } from './live-progress.ts';
 import { progressOnDisk } from './night.ts';
+
+/** What has the machine. Of another user's machine slot, which cannot be read, nothing is known. */
+const holderNow = (): ReturnType<typeof machineHolder> => machineHolder().catch(ifCode(null, 'EACCES'));
 
 /** A run. `said` replaces its state for people: how it finished, or that no `up` manages it. */
 export interface ShownRun {
@@ -50,7 +54,7 @@ export async function showRuns(workspace: Workspace, now: Now) {
     return { taken: new Map<string, ReturnType<typeof finishedRun>>() };
   });
   const { own, replaced, removed } = await sortRows([...taken.values()], runStore);
-  const holder = await machineHolder();
+  const holder = await holderNow();
   const isRehearsed = ({ run }: StoredRun): boolean =>
     holder?.workspace === workspace.root && holder.what === rehearsalName(run.run);
   const show = async (stored: StoredRun): Promise<ShownRun> => {
@@ -145,7 +149,7 @@ async function modelToCome({ root }: Workspace, { run, journal }: RunState): Pro
 export async function machineWait(folder: string, status: RunStatus): Promise<string | null> {
   const { stage } = status;
   if (!isStage(stage) || !stages[stage].loadsModel || status.attempt === null) return null;
-  const holder = await machineHolder();
+  const holder = await holderNow();
   const dir = join(folder, attemptFolder(stage, status.attempt));
   if (holder === null || `${holder.dir}${sep}`.startsWith(`${dir}${sep}`) || (await hasLiveTool(dir))) return null;
   return `waits for the machine: ${holderText(holder)}`;

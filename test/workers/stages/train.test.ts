@@ -45,7 +45,7 @@ describe('workers/train with the real mlx_lm', () => {
     const weights = join(folder, 'adapter/adapters.safetensors');
     const { context } = realContext(run, folder);
     await copyFile(join(folder, 'adapter/0000004_adapters.safetensors'), weights);
-    const whole = { ...made, checkpoints: made.checkpoints.slice(0, 2) };
+    const whole = { ...made, iterations: 8, checkpoints: made.checkpoints.slice(0, 2) };
     const swapped = await stageErrorOf(Promise.resolve(train.verify?.(whole, context)));
     expect(swapped.message).to.contain('adapters.safetensors does not have the weights of adapter/0000008');
     const gone = await stageErrorOf(
