@@ -67,7 +67,7 @@ async function signsIn(folder: string): Promise<string> {
   const paths = await filesBelow(folder).catch(ifAbsent([]));
   const signs = await Promise.all(
     paths.map(async (path) => {
-      const { mtimeMs, size } = await stat(path).catch(() => ({ mtimeMs: 0, size: 0 })); // removed meanwhile: a change
+      const { mtimeMs, size } = await stat(path).catch(ifAbsent({ mtimeMs: 0, size: 0 })); // removed meanwhile: a change
       return `${path} ${mtimeMs} ${size}`;
     }),
   );

@@ -126,5 +126,7 @@ export const stage: Stage<'train', never> = {
     // Not before the outputs are whole: until then, the next attempt may need them.
     await context.held(passingState(await context.read(join(context.dir, files.progress))));
     await context.remove(files.states);
+    // A pause that was asked for after the last iteration.
+    await context.remove(files.pause);
   },
 };
