@@ -13,7 +13,7 @@ import { packageRoot } from '../../src/io/host/package-root.ts';
 import { contentHash } from '../../src/io/thread/content-hash.ts';
 import { isAlive } from '../../src/io/tool/tool-process.ts';
 import { openWorkspace } from '../../src/io/workspace/workspace.ts';
-import type { Attempt } from '../../src/workers/attempt/attempt.ts';
+import { type Attempt, openNotes } from '../../src/workers/attempt/attempt.ts';
 import { runStage } from '../../src/workers/attempt/run-stage.ts';
 import { stageContext } from '../../src/workers/attempt/stage-context.ts';
 import { loadStages } from '../../src/workers/index.ts';
@@ -163,15 +163,7 @@ describe('every stage', () => {
           await cp(join(stored.folder, stageFolder(name)), dir, { recursive: true });
           const attempt: Attempt = {
             ...{ stored, dir, board, event: { run: stored.run.run, stage: name, attempt: 9 } },
-            notes: {
-              inputs: {},
-              commands: [],
-              warnings: [],
-              servers: [],
-              estimated_bytes: null,
-              peak_bytes: 0,
-              waited_ms: 0,
-            },
+            notes: openNotes(),
           };
           const context = stageContext(runtime, attempt, null);
           const made = stages[name].makes.parse(manifest?.made) as never;

@@ -20,6 +20,17 @@ export interface Notes {
   waited_ms: number;
 }
 
+/** The notes of an attempt that begins. */
+export const openNotes = (): Notes => ({
+  inputs: {},
+  commands: [],
+  warnings: [],
+  servers: [],
+  estimated_bytes: null,
+  peak_bytes: 0,
+  waited_ms: 0,
+});
+
 /** One try of a stage, while it works. */
 export interface Attempt {
   readonly stored: StoredRun;

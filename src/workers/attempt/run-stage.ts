@@ -21,7 +21,7 @@ import { endTools } from '../../io/tool/tool-folders.ts';
 import { ownFifos } from '../../io/tool/tool-process.ts';
 import { isDetaching, markBusy, now, type Runtime } from '../runtime/runtime.ts';
 import type { Stage } from '../stages/stage.ts';
-import { type Attempt, type Notes, workedSoFar } from './attempt.ts';
+import { type Attempt, openNotes, workedSoFar } from './attempt.ts';
 import { carriedFiles, carryOver } from './carry-over.ts';
 import { recordFailure } from './failure.ts';
 import { readInputs } from './inputs.ts';
@@ -99,15 +99,7 @@ async function attemptStage(
   await mkdir(dir).catch(ifThere(undefined));
   const from = await carryOver(stored.folder, event.stage, event.attempt);
   if (from !== null) given.board.log(`resumes with what attempt ${from} left`);
-  const notes: Notes = {
-    inputs: {},
-    commands: [],
-    warnings: [],
-    servers: [],
-    estimated_bytes: null,
-    peak_bytes: 0,
-    waited_ms: 0,
-  };
+  const notes = openNotes();
   const attempt: Attempt = { ...given, dir, notes };
   const { began, worked } = await takeOver(runtime, attempt);
   const since = performance.now();

@@ -7,7 +7,7 @@ import { runStatus } from '../../../src/core/run/status.ts';
 import type { StageEvent } from '../../../src/events/events.ts';
 import type { JournalLine } from '../../../src/events/run.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../../src/io/artifacts/run-store.ts';
-import type { Attempt } from '../../../src/workers/attempt/attempt.ts';
+import { type Attempt, openNotes } from '../../../src/workers/attempt/attempt.ts';
 import { reserve } from '../../../src/workers/attempt/reserve.ts';
 import type { Live, Notice, Runtime } from '../../../src/workers/runtime/runtime.ts';
 import { stageErrorOf } from '../../helpers/real-stage.ts';
@@ -35,15 +35,7 @@ async function started() {
     ...{ busyRuns: new Map([['43a-s0', live]]), notice: (notice: Notice) => void told.push(notice) },
   } as Partial<Runtime> as Runtime;
   const board = { log: () => undefined, progress: () => undefined };
-  const notes = {
-    inputs: {},
-    commands: [],
-    warnings: [],
-    servers: [],
-    estimated_bytes: null,
-    peak_bytes: 0,
-    waited_ms: 0,
-  };
+  const notes = openNotes();
   const attempt: Attempt = { stored, event, dir: folder, board, notes };
   const journal = async (): Promise<JournalLine[]> =>
     (await readFile(join(folder, 'journal.jsonl'), 'utf8'))

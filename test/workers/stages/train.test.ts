@@ -44,6 +44,9 @@ describe('workers/train with the real mlx_lm', () => {
 
     const weights = join(folder, 'adapter/adapters.safetensors');
     const { context } = realContext(run, folder);
+    await writeFile(join(folder, 'pause'), '');
+    await train.verify?.(made, context);
+    expect(await readdir(folder), 'asked for after the last iteration').to.not.include('pause');
     await copyFile(join(folder, 'adapter/0000004_adapters.safetensors'), weights);
     const whole = { ...made, iterations: 8, checkpoints: made.checkpoints.slice(0, 2) };
     const swapped = await stageErrorOf(Promise.resolve(train.verify?.(whole, context)));
