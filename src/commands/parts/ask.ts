@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { didYouMean } from '../../core/closest.ts';
 import { CommandError } from '../../core/errors.ts';
@@ -15,17 +13,12 @@ import type { ControlRequest, Outcome, Request, RequestAnswer } from '../../even
 import type { Run } from '../../events/run.ts';
 import { putAwayNames } from '../../io/artifacts/forgotten.ts';
 import { openRunStore } from '../../io/artifacts/run-store.ts';
-import { claimWorkspace, findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
+import { findUp, type LivingOwner, ownerOf, understandsUs } from '../../io/claim/ownership.ts';
 import { sendRequest } from '../../io/claim/requests.ts';
-import { openLogger } from '../../io/workspace/logger.ts';
 import type { Workspace } from '../../io/workspace/workspace.ts';
 import { intakeFolders } from '../../producers/intake.ts';
 import { keptFiles } from '../../producers/kept-files.ts';
 import { look } from '../../producers/look.ts';
-import { submitWithoutUp } from '../../producers/open-inbox.ts';
-import { handleRequest } from '../../workers/control/requests.ts';
-import type { Notice } from '../../workers/runtime/runtime.ts';
-import { openOwner } from './open-runtime.ts';
 import { print, printError } from './output.ts';
 
 const poll_ms = 50;
@@ -76,7 +69,7 @@ export async function askOwner(workspace: Workspace, request: Request): Promise<
   try {
     for (;;) {
       const owner = await findUp(workspace.state);
-      const answer = owner === null ? await handleAlone(workspace, request) : await send(owner, request);
+      const answer = owner === null ? await alone(workspace, request) : await send(owner, request);
       if (answer?.kind === 'error') throw new CommandError(3, answer.message);
       if (answer !== null) return answer;
       await delay(poll_ms);
@@ -112,27 +105,8 @@ async function send(owner: LivingOwner, request: Request): Promise<RequestAnswer
   return null;
 }
 
-/** Owns the workspace for as long as the request takes. Null if another process was faster. */
-async function handleAlone(workspace: Workspace, request: Request): Promise<RequestAnswer | null> {
-  await mkdir(workspace.state, { recursive: true });
-  const claim = await claimWorkspace(workspace.state, true);
-  if (claim.kind === 'taken') return null;
-  try {
-    const log = openLogger({ folder: join(workspace.state, 'log'), level: 'info', pretty: false });
-    if (request.kind === 'submit') return await submitWithoutUp(workspace, log, request);
-    const notice = (step: Notice): void => {
-      if (step.kind === 'store') printError(`${step.text}\n`);
-    };
-    const owner = await openOwner({ workspace, log, notice });
-    try {
-      return { kind: 'outcomes', outcomes: await handleRequest(owner, request, null) };
-    } finally {
-      await owner.pages.close();
-      await owner.notifier.silent();
-      await owner.notifier.close();
-      await owner.runStore.close();
-    }
-  } finally {
-    await claim.ownership.release();
-  }
+/** Imported only if no `up` runs: BullMQ and the inbox take as long to load as the rest of the command. */
+async function alone(workspace: Workspace, request: Request): Promise<RequestAnswer | null> {
+  const { handleAlone } = await import('./handle-alone.ts');
+  return handleAlone(workspace, request);
 }
