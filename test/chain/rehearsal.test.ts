@@ -54,11 +54,16 @@ describe('rehearsals', () => {
     expect((await events(chain, 'q-s0')).slice(1, 5)).to.eql(['rehearsed', 'retried', 'rehearsed', 'started']);
   });
 
-  it('only warn if they fail for an unknown cause, and the run works', async () => {
+  it('only warn if they fail for an unknown cause; a held phase is replaced by a corrected file of its name', async () => {
     const scene = { rehearse: { error: { ...error, cause: 'unknown', kind: 'TOOL_FAILED' }, until: 'never' } };
     await chain.write('u.yaml', config('u', { scene }));
-    await fine(chain, 'submit', 'u.yaml');
+    await chain.write('v.yaml', config('v', { memory_gb: 9, scene: { rehearse: { error, until: 'never' } } }));
+    await fine(chain, 'submit', 'u.yaml', 'v.yaml');
+    expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 1 });
+    await chain.write('v.yaml', config('v'));
+    await fine(chain, 'submit', 'v.yaml');
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });
+    expect((await chain.row('v-s0')).status).to.equal('done');
     const row = await chain.row('u-s0');
     expect(row.status).to.equal('done');
     expect(row.warnings.join('\n')).to.include('the rehearsal itself failed, so nothing is known of the training');

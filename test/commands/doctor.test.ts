@@ -95,6 +95,12 @@ describe('doctor', () => {
     expect(named(diagnosis, 'drivers')[0]?.detail).to.contain('download.py does not run').and.to.contain('no libmlx');
   });
 
+  it('gives a Python program that reads its input an empty one', async () => {
+    const workspace = await makeWorkspace(config().replace(testPython, await quickPython('cat')));
+    // Before, each program waited for its time-out of two minutes, and was called broken.
+    expect(statusOf(await doctor(workspace.root), 'drivers')).to.eql(['ok']);
+  });
+
   it('warns of versions that are known to fail together', async () => {
     const python = await quickPython('exit 0', '0.31.3');
     const diagnosis = await doctor((await makeWorkspace(config().replace(testPython, python))).root);

@@ -1,8 +1,8 @@
 import { sabotages } from '../helpers/evenings.ts';
-import { evenings } from '../helpers/evenings-checks.ts';
+import { evening } from '../helpers/evenings-checks.ts';
 
 /** A sample of test/long/evenings.test.ts: one that the rehearsal finds, and one that the inbox refuses. */
-evenings(
-  'two sabotaged evenings',
+evening(
+  'two sabotages of an evening',
   sabotages.filter(({ name }) => ['rate', 'few-rows'].includes(name)),
 );

@@ -17,7 +17,7 @@ const slow = 3;
 
 /** What python/measure_blas.py measures. Throws what it prints instead. */
 export async function measureBlas(python: string): Promise<MeasuredBlas> {
-  const { stdout } = await execa(python, [driverPath('measure_blas')], { timeout: limit_ms });
+  const { stdout } = await execa(python, [driverPath('measure_blas')], { timeout: limit_ms, stdin: 'ignore' });
   return measured.parse(JSON.parse(stdout));
 }
 

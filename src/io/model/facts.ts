@@ -77,7 +77,11 @@ export async function readFacts(python: string): Promise<Facts> {
 
 async function ask(python: string): Promise<Answer> {
   const script = driverPath('facts');
-  const { stdout, stderr, exitCode, failed, code } = await execa(python, [script], { reject: false, timeout: 60_000 });
+  const { stdout, stderr, exitCode, failed, code } = await execa(python, [script], {
+    reject: false,
+    timeout: 60_000,
+    stdin: 'ignore',
+  });
   const not = (why: string): NoFacts => ({ why, todo: next, unfit: false });
   if (exitCode === undefined) return not(`${python} cannot be run (${code ?? 'killed by a signal'})`);
   if (exitCode === noMlx) return withoutMlx(python, stderr);

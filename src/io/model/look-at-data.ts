@@ -42,7 +42,7 @@ export async function splitData(
 async function run(argv: readonly string[], cwd: string, cancelSignal?: AbortSignal): Promise<string> {
   const [program = '', ...words] = argv;
   const canceled = cancelSignal === undefined ? {} : { cancelSignal };
-  const ended = await execa(program, words, { cwd, env: toolEnv({}), reject: false, ...canceled });
+  const ended = await execa(program, words, { cwd, env: toolEnv({}), reject: false, stdin: 'ignore', ...canceled });
   cancelSignal?.throwIfAborted();
   if (!ended.failed) return ended.stdout;
   const said = ended.stderr.trim().split('\n').slice(-5).join('\n');
