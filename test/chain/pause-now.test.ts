@@ -69,6 +69,21 @@ describe('pause --now', () => {
     expect((await chain.row('q-s0')).training?.resumed).to.have.length(1);
   });
 
+  it('of a run without `up`: a training that has finished meanwhile is kept', async () => {
+    const up = await chain.up();
+    await chain.write('inbox/s.yaml', config('s', held('go-s')));
+    await trains(chain, 's-s0');
+    expect(await up.stop('SIGTERM')).to.equal(0);
+    await chain.release('go-s');
+    await waitFor('its end', () => isThere(join(folder(chain, 's-s0'), '.1-train.a1/exit')));
+    expect(await fine(chain, 'pause', 's-s0', '--now')).to.contain('s-s0: finishes train first');
+    await fine(chain, 'resume', 's-s0');
+    await fine(chain, 'up', '--once', '--no-dashboard');
+    expect(await chain.row('s-s0')).to.deep.include({ status: 'done', error: null });
+    expect(await failures('s-s0')).to.eql([]);
+    expect((await chain.calls('lora')).filter(({ run }) => run === 's-s0')).to.have.length(1);
+  });
+
   it('of a phase: an eval is interrupted, and continues with its answers', async () => {
     const up = await chain.up();
     await chain.write(

@@ -1,6 +1,9 @@
+import { access } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
-import { config } from '../helpers/chain.ts';
+import { type Chain, config, type Ended } from '../helpers/chain.ts';
+import { fine, folder, status } from '../helpers/control.ts';
 import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan, withoutPages } from '../helpers/crash.ts';
 import { productCommand } from '../helpers/product.ts';
 import { waitFor } from '../helpers/temp.ts';
@@ -29,6 +32,10 @@ const boundaries = {
   // Only where the training was killed after its state: the next attempt takes the states, and resumes.
   'state carried over': { at: 'rename \\S+/\\.1-train\\.a1/states \\S+/\\.1-train\\.a2/states$' },
   resumed: { at: 'append \\S+/p-s0/\\S+ .*"event":"training_resumed"' },
+  // Only where `pause --now` is sent while the training runs.
+  'pause noted': { at: 'rename \\S+ \\S+/\\.phasebox/control\\.json$' },
+  'pause asked': { at: 'write \\S+/\\.1-train\\.a1/pause$' },
+  'paused noted': { at: 'append \\S+/p-s0/\\S+ .*"event":"failed".*"code":"PAUSED"' },
   'tool ended': { at: 'append \\S+/p-s0/\\S+ .*"event":"tool_ended"', nth: 2 },
   verified: { at: 'append \\S+/p-s0/\\S+ .*"event":"verified"' },
   manifest: { at: 'write \\S+/p-s0/\\.1-train\\.a1/manifest\\.json\\.tmp$' },
@@ -46,6 +53,8 @@ type Boundary = keyof typeof boundaries;
 const all = Object.keys(boundaries) as Boundary[];
 /** Places that are reached only after the training was killed. */
 const afterKill: readonly Boundary[] = ['state carried over', 'resumed'];
+/** Places that are reached only if a person pauses the training. */
+const ofPause: readonly Boundary[] = ['pause noted', 'pause asked', 'paused noted'];
 
 /** The boundaries that an actor does not live at, each with the reason. */
 function never(lives: (name: Boundary) => boolean, why: string, more: Partial<Record<Boundary, string>> = {}) {
@@ -53,11 +62,17 @@ function never(lives: (name: Boundary) => boolean, why: string, more: Partial<Re
   return { ...Object.fromEntries(rest), ...more } as Partial<Record<Boundary, string>>;
 }
 
-const gone = { 'tool ended': 'its end is what is journaled: it is gone', resumed: 'it runs to its end meanwhile' };
+const unqueued = 'the request is handled without the queue';
+const gone = {
+  'tool ended': 'its end is what is journaled: it is gone',
+  resumed: 'it runs to its end meanwhile',
+  'pause noted': 'it has not received the request, and dies as at `tool started`',
+  'pause asked': 'it has not received the request, and dies as at `tool started`',
+};
 /** Why an actor cannot be killed at a boundary. What is not here is run. */
 const impossible: Record<Actor, Partial<Record<Boundary, string>>> = {
   up: {},
-  broker: {},
+  broker: { 'pause noted': unqueued, 'pause asked': unqueued },
   wrapper: never((name) => name === 'tool started' || name === 'spawned', 'no tool runs then', gone),
   tool: never((name) => name === 'tool started', 'no tool runs then', gone),
   server: never((name) => name.endsWith('answer'), 'no model server runs then'),
@@ -96,30 +111,70 @@ const cells: Cell[] = (Object.keys(impossible) as Actor[]).flatMap((actor) =>
 
 /** Tools that must have started exactly once a run: all but the one that was killed, and what its attempt begins with. */
 function onceOf({ actor, boundary }: Cell): string[] {
-  if (actor === 'wrapper' || actor === 'tool' || afterKill.includes(boundary)) return ['fuse_direct'];
+  const isTwice = afterKill.includes(boundary) || ofPause.includes(boundary);
+  if (actor === 'wrapper' || actor === 'tool' || isTwice) return ['fuse_direct'];
   // Between its record and its start a tool is revoked: the attempt is given up, and the next one checks the data anew.
   if (actor === 'up' && (boundary === 'command written' || boundary === 'spawned')) return ['lora', 'fuse_direct'];
   return ['check_data', 'lora', 'fuse_direct'];
 }
 
+/** Sends `pause --now` while the training is held. The command gets its answer, whatever is killed meanwhile. */
+async function pause(chain: Chain): Promise<void> {
+  const isThere = (name: string) =>
+    waitFor(name, () =>
+      access(join(folder(chain, 'p-s0'), '.1-train.a1', name)).then(
+        () => true,
+        () => false,
+      ),
+    );
+  await isThere('states');
+  const asked = chain.phasebox('pause', 'p-s0', '--now');
+  await isThere('pause');
+  await chain.release('go');
+  const { code, out } = await asked;
+  expect([code, out]).to.eql([
+    0,
+    'p-s0: paused. `phasebox resume p-s0` ends the pause.\n' +
+      'p-s0: train saves its state after the current iteration, and ends\n',
+  ]);
+}
+
+/** The training has ended once, with its state, and nothing else has started. */
+async function expectPaused(chain: Chain, { code, err }: Ended): Promise<void> {
+  expect(code).to.equal(3);
+  expect(err).to.contain('2 runs left that cannot continue:\n  p-s0 has been paused since ');
+  const failures = (await chain.journal('p-s0')).filter((line) => line.event === 'failed');
+  expect(failures.map((line) => [line.code, line.attempt])).to.eql([['PAUSED', 1]]);
+  expect((await chain.calls('lora')).map(({ run }) => run)).to.eql(['p-s0']);
+  expect((await status(chain)).of('p-s0')).to.include({ state: 'paused', stage: 'train', attempt: 2 });
+}
+
 /** Two configs, one killed `up`, the same command again: what is left to do goes on by itself. */
 async function play(cell: Cell): Promise<void> {
   const chain = await crashChain(await productCommand([withoutPages]));
+  const [isKilled, isPaused] = [afterKill.includes(cell.boundary), ofPause.includes(cell.boundary)];
   // Else the tool may be over by itself between the look for its pid and the kill.
-  const held = cell.actor === 'wrapper' || cell.actor === 'tool';
+  const held = cell.actor === 'wrapper' || cell.actor === 'tool' || isPaused;
   try {
-    const lora = { ...(held ? { hold: 'go' } : {}), ...(afterKill.includes(cell.boundary) ? { killed: 10 } : {}) };
+    const lora = { ...(held ? { hold: 'go' } : {}), ...(isKilled ? { killed: 10 } : {}) };
     await chain.write('inbox/p.yaml', config('p', { scene: { lora } }));
     await chain.write('inbox/q.yaml', config('q'));
     const first = await chain.startUnder(hooked(chain, cell), 'up', '--once', '--no-dashboard');
-    if (held) await waitFor('the kill', () => hitOf(chain, cell));
+    if (isPaused) await pause(chain);
+    else if (held) await waitFor('the kill', () => hitOf(chain, cell));
     await chain.release('go');
     const ended = await first.ended;
     expect(await hitOf(chain, cell), `nothing was hit:\n${ended.out}${ended.err}`).to.not.equal(undefined);
-    const last = cell.actor === 'up' ? await chain.phasebox('up', '--once', '--no-dashboard') : ended;
+    const again = (): Promise<Ended> => chain.phasebox('up', '--once', '--no-dashboard');
+    let last = cell.actor === 'up' ? await again() : ended;
+    if (isPaused) {
+      await expectPaused(chain, last);
+      await fine(chain, 'resume', 'p-s0');
+      last = await again();
+    }
     expect([last.code, last.err], last.out).to.eql([0, '']);
     await expectNothingLost(chain, ['p-s0', 'q-s0'], onceOf(cell));
-    if (!afterKill.includes(cell.boundary)) return;
+    if (!isKilled && !isPaused) return;
     const resumed = (await chain.journal('p-s0')).filter(({ event }) => event === 'training_resumed');
     expect(resumed.map((line) => 'iteration' in line && line.iteration)).to.eql([10]);
   } finally {

@@ -14,11 +14,13 @@ export async function readTraining(dir: string): Promise<TrainingFiles> {
 }
 
 /**
- * Asks the main tool of an attempt to save its state and to end, by the file that its stage names. False if none runs,
- * or if it cannot do that: plain `mlx_lm lora` has no states.
+ * Asks the main tool of an attempt to save its state and to end, by the file that its stage names. True too if an owner
+ * that was killed had asked, and the tool has ended since. False if none runs, or if it cannot do that: plain
+ * `mlx_lm lora` has no states.
  */
 export async function askToPause(dir: string, pauseFile: string | null): Promise<boolean> {
-  if (pauseFile === null || !(await isAlive(dir))) return false;
+  if (pauseFile === null) return false;
+  if (!(await isAlive(dir))) return (await readText(join(dir, pauseFile))) !== null;
   const { progress } = await readTraining(dir);
   if (factsOf(progress)?.fallback != null) return false;
   await writeFile(join(dir, pauseFile), '');

@@ -6,7 +6,7 @@ import type { Outcome } from '../../events/request.ts';
 import { attemptFolder, isStage, type StageName, stages } from '../../events/stages.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { askToPause } from '../../io/artifacts/training-files.ts';
-import { isAlive } from '../../io/tool/tool-process.ts';
+import { exitCode, isAlive } from '../../io/tool/tool-process.ts';
 import { closeAttempt } from '../attempt/failure.ts';
 import type { Owner } from '../runtime/runtime.ts';
 
@@ -41,7 +41,8 @@ export async function askAllToPause({ busyRuns, runStore }: Pick<Owner, 'busyRun
 
 /**
  * Interrupts the stage that works for a run, so that the machine is free. Its next attempt begins when the pause ends.
- * A training saves its state first and ends on its own. Null if no stage of the run has begun.
+ * A training saves its state first and ends on its own; one that has finished is kept. Null if no stage of the run has
+ * begun.
  */
 export async function pauseNow(owner: Owner, stored: StoredRun): Promise<Outcome | null> {
   const about = stored.run.run;
@@ -52,10 +53,13 @@ export async function pauseNow(owner: Owner, stored: StoredRun): Promise<Outcome
   const live = owner.busyRuns.get(about);
   if (live === undefined && !hasBegun(state, next)) return null;
   const dir = attemptDir(stored, next);
-  const saves = await askToPause(dir, stages[stage].pauseFile);
+  const { pauseFile } = stages[stage];
+  const saves = await askToPause(dir, pauseFile);
+  while (live === undefined && saves && (await isAlive(dir))) await delay(poll_ms);
+  // Its result only has to be committed, which loads no model.
+  if (pauseFile !== null && (await exitCode(dir)) === 0) return { about, did: 'finishes', detail: stage };
   if (live !== undefined && !saves) live.cancel.abort('pause');
   if (live === undefined) {
-    while (saves && (await isAlive(dir))) await delay(poll_ms);
     const held = await closeAttempt(owner, stored, 'PAUSED');
     if (held.length > 0) return { about, did: 'held', detail: held.join(', ') };
   }
