@@ -15,9 +15,9 @@ import { memoryLimit } from '../src/io/host/memory-limit.ts';
 import { packageRoot } from '../src/io/host/package-root.ts';
 
 /*
- * `npm run bench -- training [--model DIR] [--pairs 5] [--iters 200]`: what the training driver, its states and a
- * rehearsal cost, with the real mlx_lm and the other settings of demo/A.yaml. It needs dist/ (`npm run build`), and a
- * quiet machine. PHASEBOX_PYTHON is the Python with mlx_lm, otherwise .venv.
+ * `npm run bench -- training [--model DIR] [--pairs 5] [--iters 200] [--env NAME=VALUE ...]`: what the training driver,
+ * its states and a rehearsal cost, with the real mlx_lm and the other settings of demo/A.yaml. It needs dist/
+ * (`npm run build`), and a quiet machine. PHASEBOX_PYTHON is the Python with mlx_lm, otherwise .venv.
  */
 
 const run = promisify(execFile);
@@ -32,6 +32,8 @@ const { values: options } = parseArgs({
     model: { type: 'string', default: join(demo, 'models/A-base') },
     pairs: { type: 'string', default: '5' },
     iters: { type: 'string', default: '200' },
+    // Of the tools, such as LD_PRELOAD=libopenblas.so.0, which Node itself must not get.
+    env: { type: 'string', multiple: true, default: [] },
   },
 });
 const [model, pairs, iters] = [resolve(options.model), count('pairs'), count('iters')];
@@ -65,11 +67,16 @@ interface Driven extends Trained {
 
 const phase = z.looseObject({ train: trainSettings, env: z.record(z.string(), z.string()) });
 
-/** demo/A.yaml with the model and the number of iterations that were asked for. A quarter of them is between two states. */
+/**
+ * demo/A.yaml with the model, the environment and the number of iterations that were asked for. A quarter of them is
+ * between two states, and validations stay a small part of few iterations too.
+ */
 async function benchPhase() {
   const read = phase.parse(parse(await readFile(join(demo, 'A.yaml'), 'utf8')));
   const quarter = Math.ceil(iters / 4);
-  return { ...read, model, train: { ...read.train, iters, save_every: quarter, steps_per_eval: quarter } };
+  const steps = { iters, save_every: quarter, steps_per_eval: quarter, val_batches: Math.min(10, quarter) };
+  const more = Object.fromEntries(options.env.map((pair) => pair.split(/=(.*)/s, 2)));
+  return { ...read, model, train: { ...read.train, ...steps }, env: { ...read.env, ...more } };
 }
 
 async function trained(
