@@ -28,6 +28,8 @@ export const trainingEvent = z.discriminatedUnion('event', [
     event: z.literal('report'),
     /** mlx_lm's GB are 10^9 bytes. */
     ...{ time, iteration, train_loss: figure, iterations_per_second: figure, peak_memory_gb: figure },
+    /** Seconds of training so far, those before it was resumed included. */
+    seconds: figure.optional(),
   }),
   z.object({ event: z.literal('validation'), time, iteration, val_loss: figure, val_seconds: figure }),
   z.object({ event: z.literal('state'), time, iteration, bytes: z.int() }),

@@ -6,12 +6,13 @@ import type { LogEvent } from './mlx-log.ts';
 /** A step of a training, as its log or its driver reports it. */
 export type TrainStep =
   | LogEvent
-  /** Its speed since the last report, without validations. */
+  /** Its speed since the last report, without validations, and the seconds of training so far, if known. */
   | {
       readonly kind: 'train';
       readonly iteration: number;
       readonly train_loss: number;
       readonly iterations_per_s: number;
+      readonly worked_s: number | null;
     }
   | { readonly kind: 'start' }
   | { readonly kind: 'resumed'; readonly iteration: number }
@@ -47,12 +48,19 @@ export interface TrainCourse {
 export interface TrainPlan {
   readonly iters: number | null;
   readonly steps_per_eval: number | null;
+  /** After so many seconds of training it ends (`train.stop.train_minutes`). Plain `mlx_lm lora` does not do that. */
+  readonly most_s: number | null;
 }
 
 /** The plan of a run's training. */
 export function trainPlan(run: Trained<TrainSettings>): TrainPlan {
   const settings = completeTrain(run);
-  return { iters: settings?.iters ?? null, steps_per_eval: settings?.steps_per_eval ?? null };
+  const minutes = settings?.stop?.train_minutes;
+  return {
+    iters: settings?.iters ?? null,
+    steps_per_eval: settings?.steps_per_eval ?? null,
+    most_s: minutes === undefined ? null : 60 * minutes,
+  };
 }
 
 /** Throws NAN_LOSS at the first loss that is not finite: hours of training would follow, with exit code 0. */
@@ -109,20 +117,23 @@ interface Course {
   val: readonly LossAt[];
   /** Seconds of the recent validations. */
   validated: readonly number[];
+  /** Seconds of training until the last report, those before it was resumed included. Null if not known. */
+  worked_s: number | null;
   /** A process began, which either resumes and so keeps what was before, or begins at iteration 1. */
   isNew: boolean;
   readonly pace: ReturnType<typeof openPace>;
 }
 
-/** Seconds that are left, with the validations that are still to come. */
-function etaOf({ of, pace, validated }: Course, { steps_per_eval }: TrainPlan): number | null {
+/** Seconds that are left, with the validations that are still to come, and until the training must stop. */
+function etaOf({ of, pace, validated, worked_s }: Course, { steps_per_eval, most_s }: TrainPlan): number | null {
   const iterations = of === null ? null : pace.left(of);
   if (of === null || iterations === null) return null;
   if (pace.reached() >= of) return 0;
   const every = steps_per_eval ?? Number.POSITIVE_INFINITY;
   const coming = Math.floor(of / every) - Math.floor(pace.reached() / every) + (of % every === 0 ? 0 : 1);
   const each = validated.reduce((sum, seconds) => sum + seconds, 0) / Math.max(1, validated.length);
-  return Math.round(iterations + coming * each);
+  const allowed = worked_s === null || most_s === null ? Number.POSITIVE_INFINITY : Math.max(0, most_s - worked_s);
+  return Math.round(Math.min(allowed, iterations + coming * each));
 }
 
 function keepUntil(course: Course, last: number): void {
@@ -166,13 +177,14 @@ function takeStep(course: Course, step: TrainStep): void {
     case 'train':
       reach(course, step.iteration);
       course.train = [...course.train, { iteration: step.iteration, value: step.train_loss }];
+      course.worked_s = 'worked_s' in step ? step.worked_s : null;
       course.pace.take(step);
   }
 }
 
 /** Collects steps in order. Only what they say counts, so that steps that are read again give the same. */
 export function openCourse(plan: TrainPlan): TrainCourse {
-  const none = { iteration: null, part: null, train: [], val: [], validated: [], isNew: false };
+  const none = { iteration: null, part: null, train: [], val: [], validated: [], worked_s: null, isNew: false };
   const course: Course = { of: plan.iters, ...none, pace: openPace() };
   const progress = (): TrainProgress => ({
     ...{ iteration: course.iteration, of: course.of, part: course.part, eta_s: etaOf(course, plan) },

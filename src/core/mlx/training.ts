@@ -16,8 +16,8 @@ export function stepOf(event: TrainingEvent): TrainStep | null {
     case 'resumed':
       return { kind: 'resumed', iteration: event.iteration };
     case 'report': {
-      const { iteration, train_loss, iterations_per_second: iterations_per_s } = event;
-      return { kind: 'train', iteration, train_loss, iterations_per_s };
+      const { iteration, train_loss, iterations_per_second: iterations_per_s, seconds: worked_s = null } = event;
+      return { kind: 'train', iteration, train_loss, iterations_per_s, worked_s };
     }
     case 'validation':
       return { kind: 'val', iteration: event.iteration, val_loss: event.val_loss, took_s: event.val_seconds };

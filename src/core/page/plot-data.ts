@@ -88,7 +88,7 @@ export const modeData = (rows: readonly Row[]): PlotData['modes'] =>
 
 /** The losses of a training, and the checkpoint scores where `select` measured them. */
 export function trainingCurve(row: Row, steps: readonly TrainStep[]): TrainingCurve {
-  const course = openCourse({ iters: null, steps_per_eval: null });
+  const course = openCourse({ iters: null, steps_per_eval: null, most_s: null });
   for (const step of steps) course.take(step);
   const at = (iteration: number, value: number | null): AtIteration[] =>
     value !== null && Number.isFinite(value) ? [{ iteration, value }] : [];

@@ -13,7 +13,9 @@ const report = (iteration: number, tokens: number, tokens_per_s = 100): LogEvent
   ...{ kind: 'train', iteration, train_loss: 1, tokens, tokens_per_s },
 });
 const trainProgress = (of: TrainPlan): ((step: TrainStep) => TrainProgress) => openCourse(of).take;
-const plan = (iters: number | null, steps_per_eval: number | null = null): TrainPlan => ({ iters, steps_per_eval });
+const plan = (iters: number | null, steps_per_eval: number | null = null): TrainPlan => ({
+  ...{ iters, steps_per_eval, most_s: null },
+});
 
 describe('core/train-progress', () => {
   it('knows the total from the plan, or from the log', () => {
@@ -38,6 +40,19 @@ describe('core/train-progress', () => {
     advance({ kind: 'val', iteration: 30, val_loss: 2, took_s: 12 });
     expect(advance(report(40, 4000)).eta_s, '60 iterations of 1 s; at 60, 90 and 100').to.equal(60 + 3 * 10);
     expect(advance(report(100, 10_000)).eta_s).to.equal(0);
+  });
+
+  it('stops counting at train_minutes: what a training has worked before it was resumed counts too', () => {
+    const advance = trainProgress({ ...plan(1000), most_s: 300 });
+    const driven = (iteration: number, worked_s: number | null): TrainStep => ({
+      ...{ kind: 'train', iteration, train_loss: 1, iterations_per_s: 1, worked_s },
+    });
+    expect(advance(driven(10, 10)).eta_s, '990 s, if it had the time').to.equal(290);
+    advance({ kind: 'resumed', iteration: 10 });
+    expect(advance(driven(20, 270)).eta_s).to.equal(30);
+    expect(advance(driven(30, 320)).eta_s).to.equal(0);
+    expect(advance(driven(40, null)).eta_s, 'not known').to.equal(960);
+    expect(trainProgress({ ...plan(100), most_s: 300 })(driven(90, 90)).eta_s, 'it ends before').to.equal(10);
   });
 
   for (const version of ['0.30.7', '0.32.2']) {

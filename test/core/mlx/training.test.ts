@@ -10,7 +10,7 @@ const validation = (iteration: number, val_loss: number): string =>
 const text = (...lines: readonly string[]): string => `${lines.join('\n')}\n`;
 
 const courseOf = (progress: string | null, log: string | null = null) => {
-  const course = openCourse({ iters: 40, steps_per_eval: 20 });
+  const course = openCourse({ iters: 40, steps_per_eval: 20, most_s: null });
   for (const step of trainingSteps({ progress, log })) course.take(step);
   return course;
 };
