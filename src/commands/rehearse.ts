@@ -29,11 +29,11 @@ interface Recipe {
 /** One rehearsal for each recipe, in the order of the drafts. Throws CommandError 2 if a model is not on this machine. */
 async function recipesOf(
   drafts: readonly RunDraft[],
-  lookups: Parameters<typeof keyOfDraft>[1],
+  known: Parameters<typeof keyOfDraft>[1],
 ): Promise<readonly Recipe[]> {
   const recipes = new Map<string, Recipe>();
   for (const draft of drafts.filter(isRehearsable)) {
-    const key = await keyOfDraft(draft, lookups);
+    const key = await keyOfDraft(draft, known);
     const folder = draft.model?.folder ?? null;
     if (key === null || folder === null)
       throw new CommandError(2, `${draft.run}: its model ${draft.model?.source ?? ''} is not on this machine.`);

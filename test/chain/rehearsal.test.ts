@@ -68,6 +68,16 @@ describe('rehearsals', () => {
     expect(row.status).to.equal('done');
     expect(row.warnings.join('\n')).to.include('the rehearsal itself failed, so nothing is known of the training');
   });
+
+  it('are repeated for a held run if the memory limit of the workspace has changed', async () => {
+    await chain.write('w.yaml', config('w', { scene: { rehearse: { error, until: 'larger' } } }));
+    await fine(chain, 'submit', 'w.yaml');
+    expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 1 });
+    await chain.release('larger');
+    await chain.write('phasebox.yaml', JSON.stringify({ ...JSON.parse(await chain.read('phasebox.yaml')), memory_gb: 9 }));
+    expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });
+    expect((await chain.row('w-s0')).status).to.equal('done');
+  });
 });
 
 describe('a rehearsal that is interrupted', () => {

@@ -11,10 +11,11 @@ export type RehearsedByRecipe = (draft: RunDraft) => Promise<RehearsalResult | n
 type Known = Pick<PlanContext, 'workspace' | 'lookups'>;
 
 /** The name of a draft's recipe on this machine. Null if it is not rehearsed, or if its model is not here. */
-export async function keyOfDraft(draft: RunDraft, { lookups }: Pick<Known, 'lookups'>): Promise<string | null> {
+export async function keyOfDraft(draft: RunDraft, { lookups, workspace }: Known): Promise<string | null> {
   const folder = draft.model?.folder ?? null;
   if (folder === null || !isRehearsable(draft)) return null;
-  return recipeKey(draft, folder, (await lookups.facts()).versions);
+  const { memory_gb } = workspace.config;
+  return recipeKey(draft, folder, { versions: (await lookups.facts()).versions, memory_gb });
 }
 
 /** Looks up results by recipe, for configs that are not in the queue. */

@@ -23,26 +23,30 @@ export const isWorthwhile = (mode: WorkspaceConfig['rehearsal'], train_s: number
 export const needsValid = ({ chain, settings }: Pick<Rehearsable, 'chain' | 'settings'>): boolean =>
   chain.includes('select') && settings.select.by === 'val_loss';
 
+/** The memory limit of the workspace, in GB, and the installed packages. */
+export interface RecipePlace extends Pick<WorkspaceConfig, 'memory_gb'> {
+  readonly versions: Readonly<Record<string, string>>;
+}
+
 /** What the files and versions of a recipe are at the moment. */
-export interface RecipeFiles {
+export interface RecipeFiles extends RecipePlace {
   /** Names, sizes and times of the files of model, data and suite. */
   readonly model: string;
   readonly data: string;
   readonly suite: string;
   readonly resumed: string;
-  readonly versions: Readonly<Record<string, string>>;
 }
 
 /**
  * Everything that a rehearsal depends on, as text: runs with the same text are rehearsed once. The seed, what is done
  * with the adapter and what happens to the scores do not matter.
  */
-export function recipeText(run: Rehearsable, { versions, ...files }: RecipeFiles): string {
+export function recipeText(run: Rehearsable, { versions, memory_gb, ...files }: RecipeFiles): string {
   const { train, eval: asked } = run.settings;
   const { suite, system, chat_template_args, temperature, stop, timeout_s, engine } = asked;
   return canonicalJson({
     ...{ model: run.model?.source, data: run.data?.folder, train, defaults: run.train_defaults },
-    ...{ env: run.env, min_rows: run.min_rows, valid: needsValid(run), memory_gb: run.memory_gb, files },
+    ...{ env: run.env, min_rows: run.min_rows, valid: needsValid(run), memory_gb: run.memory_gb ?? memory_gb, files },
     eval: { suite, system, chat_template_args, temperature, stop, timeout_s, server: engine?.server ?? true },
     versions: {
       mlx: versions.mlx ?? null,

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { type Rehearsable, recipeText } from '../../core/plan/rehearsal-recipe.ts';
+import { type RecipePlace, type Rehearsable, recipeText } from '../../core/plan/rehearsal-recipe.ts';
 import { ifAbsent } from '../disk/files.ts';
 import { filesBelow, textHash } from '../disk/hash.ts';
 import { inParallel } from '../disk/in-parallel.ts';
@@ -12,7 +12,7 @@ import { inParallel } from '../disk/in-parallel.ts';
 export async function recipeKey(
   run: Rehearsable,
   baseModel: string,
-  versions: Readonly<Record<string, string>>,
+  { versions, memory_gb }: RecipePlace,
 ): Promise<string> {
   const [model, data, suite, resumed] = await Promise.all([
     stampOf(baseModel),
@@ -20,7 +20,7 @@ export async function recipeKey(
     stampOf(run.settings.eval.suite),
     stampOf(run.settings.train?.resume_adapter_file ?? null),
   ]);
-  return textHash(recipeText(run, { model, data, suite, resumed, versions })).slice(0, 32);
+  return textHash(recipeText(run, { model, data, suite, resumed, versions, memory_gb })).slice(0, 32);
 }
 
 /** What changes with the content of a file or folder. What does not exist has none. */

@@ -66,7 +66,8 @@ function isOutdated(key: string | null, journal: readonly JournalLine[]): boolea
 async function recipeOf({ runStore, workspace, versions, log }: Runtime, stored: StoredRun): Promise<string | null> {
   try {
     const base = await findBaseModel(stored.run, await runStore.journal(stored), workspace.root);
-    return base?.found ? await recipeKey(stored.run, base.folder, versions) : null;
+    const { memory_gb } = workspace.config;
+    return base?.found ? await recipeKey(stored.run, base.folder, { versions, memory_gb }) : null;
   } catch (error) {
     log.warn({ err: error, run: stored.run.run }, 'the run is not rehearsed, since its files cannot be read');
     return null;

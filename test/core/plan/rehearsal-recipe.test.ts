@@ -8,6 +8,7 @@ const files = {
   suite: 's',
   resumed: '',
   versions: { mlx: '0.32', mlx_lm: '0.32.2', phasebox: '1' },
+  memory_gb: undefined,
 };
 const own = plan({
   model: { source: 'm', folder: '/m', revision: null, download: false },
@@ -23,6 +24,8 @@ describe('the recipe of a training', () => {
     const scored = { ...own.settings.eval, repeats: 5, base: false, score_by: 'strict' as const };
     expect(recipeText(withSettings({ eval: scored }), files)).to.equal(text);
     expect(recipeText(own, { ...files, versions: { ...files.versions, phasebox: '2' } })).to.equal(text);
+    const limited = { ...own, memory_gb: 9 };
+    expect(recipeText(limited, { ...files, memory_gb: 16 }), 'its own limit').to.equal(recipeText(limited, files));
   });
 
   it('differs with the settings of the training, the files, the versions and the prompts', () => {
@@ -35,6 +38,7 @@ describe('the recipe of a training', () => {
         files,
       ),
       recipeText(own, { ...files, data: 'changed' }),
+      recipeText(own, { ...files, memory_gb: 16 }),
       recipeText(own, { ...files, versions: { ...files.versions, mlx_lm: '0.33' } }),
     ];
     expect(new Set([recipeText(own, files), ...others]).size).to.equal(others.length + 1);
