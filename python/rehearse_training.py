@@ -21,7 +21,7 @@ from rehearse_memory import Memory
 from rehearse_schedule import Schedule
 
 ITERS = 10**9  # more than are taken: the batches end first
-TODO = "this training cannot be rehearsed"
+CANNOT_REHEARSE = "this training cannot be rehearsed"
 
 
 class Rehearsal:
@@ -46,13 +46,13 @@ class Rehearsal:
         takes = inspect.signature(self.trainer.train).parameters
         missing = {"iterate_batches", "training_callback"} - set(takes)
         if missing:
-            sys.exit(f"mlx_lm's `train` takes no {' and no '.join(sorted(missing))} in this version: {TODO}")
-        patch(self.lora, TODO, **self.hooks())
+            sys.exit(f"mlx_lm's `train` takes no {' and no '.join(sorted(missing))} in this version: {CANNOT_REHEARSE}")
+        patch(self.lora, CANNOT_REHEARSE, **self.hooks())
         sys.argv = ["mlx_lm lora", *argv]
         try:
             self.lora.main()
         finally:
-            patch(self.lora, TODO, **self.own)
+            patch(self.lora, CANNOT_REHEARSE, **self.own)
         self.load_adapter()
 
     def say(self, text):

@@ -71,7 +71,10 @@ export const outcome = z.discriminatedUnion('did', [
   }),
   /** `detail`: the run or phase that is paused, or null for the workspace. */
   z.strictObject({ about: name, did: z.literal('still_paused'), detail: name.nullable() }),
-  /** `detail`: for people, the names of folders, phases, runs or stages, with commas. */
+  /**
+   * `detail`: for people, the names of folders, phases, runs or stages, with commas. `held` (an
+   * old name, which `up` of other versions sends too): what runs in these folders was not verified to be ours.
+   */
   z.strictObject({
     about: name,
     did: z.enum([

@@ -74,7 +74,10 @@ describe('rehearsals', () => {
     await fine(chain, 'submit', 'w.yaml');
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 1 });
     await chain.release('larger');
-    await chain.write('phasebox.yaml', JSON.stringify({ ...JSON.parse(await chain.read('phasebox.yaml')), memory_gb: 9 }));
+    await chain.write(
+      'phasebox.yaml',
+      JSON.stringify({ ...JSON.parse(await chain.read('phasebox.yaml')), memory_gb: 9 }),
+    );
     expect(await chain.phasebox('up', '--once', '--no-dashboard')).to.include({ code: 0 });
     expect((await chain.row('w-s0')).status).to.equal('done');
   });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { plural } from '../../core/format.ts';
-import { holdsOf, holdText } from '../../core/run/control.ts';
+import { pausesOf, pauseText } from '../../core/run/control.ts';
 import { heldBy } from '../../core/run/due.ts';
 import { heldText } from '../../core/run/rehearsal-words.ts';
 import { isStage, stages } from '../../events/stages.ts';
@@ -112,7 +112,7 @@ export async function stopRequest({ stopAsked }: Runtime): Promise<Leaving> {
 /** What pauses keep from continuing. */
 export function pausedText({ runStore, rows, control }: Runtime): string {
   const left = runStore.all().filter(({ run }) => !rows.has(run.run)).length;
-  return [`${plural(left, 'run')} left that cannot continue:`, ...holdsOf(control.now()).map(holdText)].join('\n  ');
+  return [`${plural(left, 'run')} left that cannot continue:`, ...pausesOf(control.now()).map(pauseText)].join('\n  ');
 }
 
 /** Which runs are held, and why. */

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { untilText } from '../../core/plan/night-text.ts';
-import { holdsOf, holdText } from '../../core/run/control.ts';
+import { pausesOf, pauseText } from '../../core/run/control.ts';
 import type { Dashboard } from '../../io/board/dashboard.ts';
 import type { Broker } from '../../io/broker/broker.ts';
 import { keepsAwake } from '../../io/host/keep-awake.ts';
@@ -32,7 +32,7 @@ interface Greeting {
 /** What `up` says when it is ready. */
 export async function greet({ workspace, screen, broker, log, runtime, dashboard }: Greeting): Promise<void> {
   const awake = await keepsAwake(process.platform);
-  for (const hold of holdsOf(runtime.control.now())) screen.line(holdText(hold));
+  for (const pause of pausesOf(runtime.control.now())) screen.line(pauseText(pause));
   screen.line(`watching ${workspace.inbox}`);
   screen.line(`sleep: ${awakeText[awake]}`);
   if (runtime.until !== null) screen.line(untilText(runtime.until, Date.now()));

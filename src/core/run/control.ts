@@ -28,20 +28,20 @@ export const targetNames = (runs: readonly Run[]): string[] => [
 export const isOf = (run: Run, { kind, name }: Target): boolean => (kind === 'run' ? run.run : run.phase) === name;
 
 /** Why a run does not continue: since when (ISO 8601), and the paused run or phase, or null for the workspace. */
-export interface Hold {
+export interface Pause {
   readonly since: string;
   readonly target: Target | null;
 }
 
 /** The widest pause that affects a run, or null. */
-export function holdOf(control: Control, run: Run): Hold | null {
+export function pauseOf(control: Control, run: Run): Pause | null {
   if (control.paused !== null) return { since: control.paused, target: null };
   const own = control.pauses.filter((pause) => isOf(run, pause));
   const widest = own.find(({ kind }) => kind === 'phase') ?? own[0];
   return widest === undefined ? null : { since: widest.at, target: { kind: widest.kind, name: widest.name } };
 }
 
-export const holdsOf = ({ paused, pauses }: Control): Hold[] => [
+export const pausesOf = ({ paused, pauses }: Control): Pause[] => [
   ...(paused === null ? [] : [{ since: paused, target: null }]),
   ...pauses.map(({ kind, name, at }) => ({ since: at, target: { kind, name } })),
 ];
@@ -59,8 +59,8 @@ export const hasBegun = (
 ): boolean => journal.some((line) => line.event === 'reserved' && line.stage === stage && line.attempt === attempt);
 
 /** What keeps an attempt of a stage from beginning, or null. An attempt that has begun is finished under any pause. */
-export const holdOfStage = (control: Control, state: RunState, event: Omit<StageEvent, 'run'>): Hold | null =>
-  hasBegun(state, event) ? null : holdOf(control, state.run);
+export const pauseOfStage = (control: Control, state: RunState, event: Omit<StageEvent, 'run'>): Pause | null =>
+  hasBegun(state, event) ? null : pauseOf(control, state.run);
 
 /** All runs in the order in which they may start: first the prioritized ones, then by acceptance. */
 export function lineUp<T extends { readonly run: Run }>(control: Control, runs: readonly T[]): T[] {
@@ -225,7 +225,7 @@ export function requestExitCode(outcomes: readonly Outcome[]): 0 | 1 | 2 {
 }
 
 /** ``43a has been paused since 2026-...; `phasebox resume 43a` ends the pause`` */
-export const holdText = ({ since, target }: Hold): string =>
+export const pauseText = ({ since, target }: Pause): string =>
   target === null
     ? `the workspace has been paused since ${since}; \`phasebox resume\` ends the pause`
     : `${target.name} has been paused since ${since}; \`phasebox resume ${target.name}\` ends the pause`;

@@ -2,7 +2,7 @@ import type { RehearsalResult } from '../../events/rehearsal.ts';
 import type { Control } from '../../events/request.ts';
 import type { RowHead } from '../../events/row.ts';
 import type { JournalLine } from '../../events/run.ts';
-import { holdOf, holdOfStage, holdText } from './control.ts';
+import { pauseOf, pauseOfStage, pauseText } from './control.ts';
 import { diskWait, due, ending, heldBy, isStarted, type RunState, rehearsedIn } from './due.ts';
 import type { EvalPart } from './eval-progress.ts';
 import { branchOf } from './lineage.ts';
@@ -62,20 +62,20 @@ export function runStatus(state: RunState, { now, control }: { now: number; cont
   const end = ending(state.journal);
   if (end?.event === 'cancelled') return { ...own, state: 'cancelled' };
   if (end !== undefined) return { ...own, state: 'failed', why: end.message };
-  const hold = holdOf(control, state.run);
+  const pause = pauseOf(control, state.run);
   if (!isStarted(state.journal)) {
     const rehearsed = rehearsedIn(state.journal);
     const fresh = rehearsed === null ? own : { ...own, rehearsed };
     const held = heldBy(state.journal);
     if (held !== null) return { ...fresh, state: 'held', why: heldText(held) };
-    if (hold !== null) return { ...fresh, state: 'paused', why: holdText(hold) };
+    if (pause !== null) return { ...fresh, state: 'paused', why: pauseText(pause) };
     return { ...fresh, state: 'waiting', why: waitsFor(state) };
   }
   const next = due(state, false);
   if (next === null || next.event.stage === 'results') return { ...own, state: 'running', stage: 'results' };
   const { stage, attempt } = next.event;
-  if (holdOfStage(control, state, next.event) !== null && hold !== null)
-    return { ...own, state: 'paused', stage, attempt, why: `${stage} waits: ${holdText(hold)}` };
+  if (pauseOfStage(control, state, next.event) !== null && pause !== null)
+    return { ...own, state: 'paused', stage, attempt, why: `${stage} waits: ${pauseText(pause)}` };
   const disk = diskWait(state.journal, next.event);
   if (disk !== null) return { ...own, state: 'retrying', stage, attempt, why: disk };
   const later = next.notBefore !== null && next.notBefore > now;
@@ -85,7 +85,8 @@ export function runStatus(state: RunState, { now, control }: { now: number; cont
     stage,
     attempt,
     not_before: later ? new Date(next.notBefore ?? now).toISOString() : null,
-    why: hold !== null ? `finishes ${stage} first: ${holdText(hold)}` : attempt > 1 ? lastFailure(state.journal) : null,
+    why:
+      pause !== null ? `finishes ${stage} first: ${pauseText(pause)}` : attempt > 1 ? lastFailure(state.journal) : null,
   };
 }
 

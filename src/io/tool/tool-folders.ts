@@ -26,8 +26,8 @@ export async function hasLiveTool(folder: string): Promise<boolean> {
 /** Stops all tools in a folder and below. Returns the folders of those that run and were not verified to be ours. */
 export async function endTools(folder: string): Promise<string[]> {
   const folders = await toolFolders(folder);
-  const held = await Promise.all(folders.map(async (one) => ((await endTool(one)) ? [] : [one])));
-  return held.flat();
+  const unverified = await Promise.all(folders.map(async (one) => ((await endTool(one)) ? [] : [one])));
+  return unverified.flat();
 }
 
 async function endTool(folder: string): Promise<boolean> {

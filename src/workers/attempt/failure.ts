@@ -107,8 +107,8 @@ export async function closeAttempt(
   const event = { run: stored.run.run, ...next };
   const dir = join(stored.folder, attemptFolder(event.stage, event.attempt));
   const seconds = (await workedSoFar(state.journal, event, dir)) ?? 0;
-  const held = await endTools(dir);
-  if (held.length > 0) return held;
+  const unverified = await endTools(dir);
+  if (unverified.length > 0) return unverified;
   await recordFailure(owner, { stored, event, dir }, { error: new StageError(code, event.stage), seconds });
   return [];
 }

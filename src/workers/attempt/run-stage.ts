@@ -1,7 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { asStageError, DamagedFile, StageError } from '../../core/errors.ts';
-import { holdOfStage } from '../../core/run/control.ts';
+import { pauseOfStage } from '../../core/run/control.ts';
 import { configText } from '../../core/run/custody.ts';
 import { type Due, due, isStarted, type RunState } from '../../core/run/due.ts';
 import { type StageEvent, stageEvent } from '../../events/events.ts';
@@ -74,7 +74,7 @@ async function dueInstead(runtime: Runtime, stored: StoredRun, event: StageEvent
   const next = due(state, runtime.rows.has(event.run));
   if (next === null) return 'the run has its row';
   const same = next.event.stage === event.stage && next.event.attempt === event.attempt;
-  if (same && isHeld(runtime, state, next)) return 'paused';
+  if (same && isPaused(runtime, state, next)) return 'paused';
   if (same && runtime.clock.remaining(next) === 0) return null;
   if (!same) await runtime.bus.emit(next);
   return `due is ${next.event.stage}, attempt ${next.event.attempt}`;
@@ -218,13 +218,13 @@ async function describe(
 }
 
 /** Whether a pause keeps what is due from beginning. A row is always written. */
-export const isHeld = ({ control }: Pick<Runtime, 'control'>, state: RunState, { event }: Due): boolean =>
-  event.stage !== 'results' && holdOfStage(control.now(), state, event) !== null;
+export const isPaused = ({ control }: Pick<Runtime, 'control'>, state: RunState, { event }: Due): boolean =>
+  event.stage !== 'results' && pauseOfStage(control.now(), state, event) !== null;
 
 /** Emits what the disk says is due for a run now. For a paused run it is emitted when it is resumed. */
 export async function emitDue(runtime: Runtime, stored: StoredRun): Promise<Due | null> {
   const state = await runtime.runStore.state(stored);
   const next = due(state, runtime.rows.has(stored.run.run));
-  if (next !== null && !isHeld(runtime, state, next)) await runtime.bus.emit(next);
+  if (next !== null && !isPaused(runtime, state, next)) await runtime.bus.emit(next);
   return next;
 }

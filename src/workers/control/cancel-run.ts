@@ -30,10 +30,10 @@ async function end(owner: Owner, stored: StoredRun): Promise<Outcome> {
   const open = attemptDue(state) !== null;
   // A tool from an earlier process of phasebox may still run.
   const isOpen = open && isStarted(state.journal) && !isClosed(state);
-  const held = isOpen ? await closeAttempt(owner, stored, 'CANCELLED') : [];
+  const unverified = isOpen ? await closeAttempt(owner, stored, 'CANCELLED') : [];
   const row = await recordRow(owner, stored);
   if (row !== null) tellRow(owner, stored, row);
-  if (held.length > 0) return { about, did: 'held', detail: held.join(', ') };
+  if (unverified.length > 0) return { about, did: 'held', detail: unverified.join(', ') };
   // The last stage was committed while the run was being cancelled: a finished run stays finished.
   return { about, did: open ? 'cancelled' : 'over', detail: null };
 }

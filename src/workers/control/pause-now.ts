@@ -60,8 +60,8 @@ export async function pauseNow(owner: Owner, stored: StoredRun): Promise<Outcome
   if (pauseFile !== null && (await exitCode(dir)) === 0) return { about, did: 'finishes', detail: stage };
   if (live !== undefined && !saves) live.cancel.abort('pause');
   if (live === undefined) {
-    const held = await closeAttempt(owner, stored, 'PAUSED');
-    if (held.length > 0) return { about, did: 'held', detail: held.join(', ') };
+    const unverified = await closeAttempt(owner, stored, 'PAUSED');
+    if (unverified.length > 0) return { about, did: 'held', detail: unverified.join(', ') };
   }
   return { about, did: saves ? 'saves' : 'interrupted', detail: stage };
 }

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import {
   findTarget,
-  holdOf,
-  holdOfStage,
   isOf,
   paused,
+  pauseOf,
+  pauseOfStage,
   prioritized,
   resumed,
   type Target,
@@ -119,7 +119,7 @@ async function pause(
     const state = await owner.runStore.state(stored);
     const next = attemptDue(state);
     if (next === null || standing(state.journal, false) !== 'started') continue;
-    if (holdOfStage(owner.control.now(), state, next) === null)
+    if (pauseOfStage(owner.control.now(), state, next) === null)
       outcomes.push({ about: stored.run.run, did: 'finishes', detail: next.stage });
   }
   return outcomes;
@@ -134,10 +134,10 @@ async function resume(owner: Owner, target: Target | null, own: readonly StoredR
   const outcomes: Outcome[] = [{ about: target?.name ?? null, did, detail: null }];
   const still = after.pauses.map(({ name }): Outcome => ({ about: name, did: 'still_paused', detail: name }));
   if (target === null) return [...outcomes, ...still];
-  const open = own.find(({ run }) => !owner.rows.has(run.run) && holdOf(after, run) !== null);
+  const open = own.find(({ run }) => !owner.rows.has(run.run) && pauseOf(after, run) !== null);
   if (open === undefined) return outcomes;
-  const hold = holdOf(after, open.run);
-  return [...outcomes, { about: target.name, did: 'still_paused', detail: hold?.target?.name ?? null }];
+  const found = pauseOf(after, open.run);
+  return [...outcomes, { about: target.name, did: 'still_paused', detail: found?.target?.name ?? null }];
 }
 
 async function prioritize(owner: Owner, own: readonly StoredRun[]): Promise<Outcome[]> {
@@ -151,9 +151,9 @@ async function prioritize(owner: Owner, own: readonly StoredRun[]): Promise<Outc
   await owner.control.set(control);
   return [...names].flatMap((name): Outcome[] => {
     const run = all.find((stored) => stored.run.run === name)?.run;
-    const hold = run === undefined ? null : holdOf(control, run);
-    const still: Outcome = { about: name, did: 'still_paused', detail: hold?.target?.name ?? null };
-    return [{ about: name, did: 'prioritized', detail: null }, ...(hold === null ? [] : [still])];
+    const found = run === undefined ? null : pauseOf(control, run);
+    const still: Outcome = { about: name, did: 'still_paused', detail: found?.target?.name ?? null };
+    return [{ about: name, did: 'prioritized', detail: null }, ...(found === null ? [] : [still])];
   });
 }
 
@@ -171,8 +171,8 @@ export async function endLeftTools(owner: Owner): Promise<Outcome[]> {
   for (const stored of owner.runStore.all()) {
     const { run } = stored.run;
     if (owner.rows.has(run) || !(await hasLiveTool(stored.folder))) continue;
-    const held = await closeAttempt(owner, stored, 'STOPPED');
-    if (held.length > 0) outcomes.push({ about: run, did: 'held', detail: held.join(', ') });
+    const unverified = await closeAttempt(owner, stored, 'STOPPED');
+    if (unverified.length > 0) outcomes.push({ about: run, did: 'held', detail: unverified.join(', ') });
     else outcomes.push({ about: run, did: 'stopped', detail: null });
   }
   await endTools(join(owner.workspace.state, 'downloads'));

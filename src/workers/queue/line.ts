@@ -4,7 +4,7 @@ import { due, heldBy, isStarted, readiness, standing } from '../../core/run/due.
 import { branchOf } from '../../core/run/lineage.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { sourceOf } from '../attempt/inputs.ts';
-import { isHeld } from '../attempt/run-stage.ts';
+import { isPaused } from '../attempt/run-stage.ts';
 import type { Fetcher } from '../models/fetch-models.ts';
 import type { Rehearser } from '../rehearsal/rehearser.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -118,7 +118,7 @@ async function continuesAlone(runtime: Runtime, stored: StoredRun): Promise<bool
   if (runtime.busyRuns.has(stored.run.run) || !isPausing(runtime.control.now())) return true;
   const state = await runtime.runStore.state(stored);
   const next = due(state, false);
-  return next !== null && !isHeld(runtime, state, next);
+  return next !== null && !isPaused(runtime, state, next);
 }
 
 async function readinessOf(runtime: Runtime, stored: StoredRun): Promise<ReturnType<typeof readiness>> {

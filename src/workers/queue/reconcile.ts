@@ -2,7 +2,7 @@ import { type Refusal, refusalOf, silenceOf } from '../../core/broker/refusal.ts
 import { type Due, due, standing } from '../../core/run/due.ts';
 import type { StoredRun } from '../../io/artifacts/run-store.ts';
 import { isReply, NoAnswer } from '../../io/broker/broker-probe.ts';
-import { isHeld } from '../attempt/run-stage.ts';
+import { isPaused } from '../attempt/run-stage.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Admission } from './admission.ts';
 import type { BrokerTrouble } from './broker-trouble.ts';
@@ -127,7 +127,7 @@ async function dueRuns(runtime: Runtime): Promise<{ readonly stored: StoredRun; 
     if (standing(await runStore.journal(stored), false) === 'waiting') continue;
     const state = await runStore.state(stored);
     const next = due(state, false);
-    if (next !== null && !isHeld(runtime, state, next)) found.push({ stored, next });
+    if (next !== null && !isPaused(runtime, state, next)) found.push({ stored, next });
   }
   return found;
 }

@@ -4,12 +4,12 @@ import {
   atRest,
   findTarget,
   hasBegun,
-  holdOf,
-  holdOfStage,
   isPausedItself,
   lineUp,
   outcomeText,
   paused,
+  pauseOf,
+  pauseOfStage,
   prioritized,
   requestExitCode,
   resumed,
@@ -51,11 +51,11 @@ describe('what a name means', () => {
 describe('pauses', () => {
   it('hold a run by name, by its phase, or with the whole workspace: the widest is shown', () => {
     const named = paused(atRest, one('b-s0'), at);
-    expect(runs.filter((own) => holdOf(named, own)).map((own) => own.run)).to.eql(['b-s0']);
+    expect(runs.filter((own) => pauseOf(named, own)).map((own) => own.run)).to.eql(['b-s0']);
     const wider = paused(named, phase('b'), later);
-    expect(holdOf(wider, runs[1]!)).to.eql({ since: later, target: phase('b') });
-    expect(runs.filter((own) => holdOf(wider, own)).map((own) => own.run)).to.eql(['b-s0', 'b-s1']);
-    expect(holdOf(paused(wider, null, later), runs[0]!)).to.eql({ since: later, target: null });
+    expect(pauseOf(wider, runs[1]!)).to.eql({ since: later, target: phase('b') });
+    expect(runs.filter((own) => pauseOf(wider, own)).map((own) => own.run)).to.eql(['b-s0', 'b-s1']);
+    expect(pauseOf(paused(wider, null, later), runs[0]!)).to.eql({ since: later, target: null });
   });
 
   it('are lifted one by one; a phase takes its runs along, and a run does not lift its phase', () => {
@@ -81,9 +81,9 @@ describe('pauses', () => {
     const state = { run: runs[0]!, committed: new Set<StageName>(), journal };
     const control = paused(atRest, null, at);
     expect(hasBegun(state, { stage: 'train', attempt: 1 })).to.equal(true);
-    expect(holdOfStage(control, state, { stage: 'train', attempt: 1 })).to.equal(null);
-    expect(holdOfStage(control, state, { stage: 'train', attempt: 2 })).not.to.equal(null);
-    expect(holdOfStage(control, state, { stage: 'fuse', attempt: 1 })).not.to.equal(null);
+    expect(pauseOfStage(control, state, { stage: 'train', attempt: 1 })).to.equal(null);
+    expect(pauseOfStage(control, state, { stage: 'train', attempt: 2 })).not.to.equal(null);
+    expect(pauseOfStage(control, state, { stage: 'fuse', attempt: 1 })).not.to.equal(null);
     const status = runStatus(state, { now: 0, control });
     expect(status).to.include({ state: 'running', stage: 'train' });
     expect(status.why).to.match(/^finishes train first: the workspace has been paused/);
@@ -141,9 +141,9 @@ describe('the waiting line', () => {
           expect(line.map((x) => x.run.run)).to.eql(names(control));
           expect(new Set(line).size).to.equal(runs.length);
           const [next] = line.filter((x) => !isPausedItself(control, x.run));
-          if (next !== undefined && control.paused === null) expect(holdOf(control, next.run)).to.equal(null);
+          if (next !== undefined && control.paused === null) expect(pauseOf(control, next.run)).to.equal(null);
           for (const x of line)
-            expect(holdOf(control, x.run) === null).to.equal(
+            expect(pauseOf(control, x.run) === null).to.equal(
               control.paused === null && !isPausedItself(control, x.run),
             );
           // What was put first stays in front of everything that was not.
