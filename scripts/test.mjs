@@ -30,8 +30,8 @@ const suites = {
   crash: { folders: ['crash'], each: 1, limit_min: 25 },
   real: { folders: ['real'], each: 1, limit_min: 25 },
   browser: { folders: ['browser'], each: 9, limit_min: 5 },
-  chain: { folders: ['chain'], each: 3, limit_min: 15 },
-  unit: { folders: 'rest', each: 12, limit_min: 15 },
+  chain: { folders: ['chain'], each: 6, limit_min: 20 },
+  unit: { folders: 'rest', each: 24, limit_min: 15 },
 };
 /** Files of test/long/. The environment variables of each are described at its top. */
 const longSuites = {
