@@ -1,17 +1,13 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { execa } from 'execa';
 import { type Chain, config } from '../helpers/chain.ts';
 import { crashChain, expectNothingLost, hitOf, hooked, inPool, type Plan } from '../helpers/crash.ts';
-import { repository } from '../helpers/product.ts';
+import { hasOwnMounts, inOwnMounts, onSmallDisk, whyNoMounts } from '../helpers/own-mounts.ts';
 import { tempDir, waitFor } from '../helpers/temp.ts';
 
-/*
- * Not a byte is left, at each write of a run. Needs a file system of its own, so the tests run in a second mocha under
- * `unshare -rm`, where a tmpfs may be mounted; FULL_DISK is the folder of the mounts there.
- */
+/* Not a byte is left, at each write of a run. */
 
 const journal = (event: string): string => `append \\S+/p-s0/\\S+ .*"event":"${event}"`;
 const writes: Readonly<Record<string, string>> = {
@@ -39,14 +35,6 @@ const writes: Readonly<Record<string, string>> = {
   'the page': 'write \\S+/\\.[0-9a-f]+\\.COMPARISON\\.md\\.tmp$',
 };
 
-async function mounted(folder: string, name: string): Promise<Chain> {
-  const place = join(folder, name.replace(/\W/g, '_'));
-  await mkdir(place);
-  await execa('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', place]);
-  process.env.TMPDIR = place; // where makeChain makes its folder
-  return crashChain();
-}
-
 /** The disk is full for 1.5 s: longer than a look for space takes, shorter than patience. */
 async function play(chain: Chain, plan: Plan): Promise<void> {
   try {
@@ -65,34 +53,22 @@ async function play(chain: Chain, plan: Plan): Promise<void> {
   }
 }
 
-const inside = process.env.FULL_DISK;
-if (inside === undefined)
+if (!hasOwnMounts)
   describe('a disk that is full', function () {
     this.timeout(10 * 60_000);
 
     it('at every write of a run: nothing damaged is published, and it continues on its own', async function () {
-      const allowed = await execa('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { reject: false });
-      if (allowed.failed) {
-        console.log(`      skipped: no tmpfs of our own here (${allowed.shortMessage})`);
+      const why = await whyNoMounts();
+      if (why !== null) {
+        console.log(`      skipped: no tmpfs of our own here (${why})`);
         return this.skip();
       }
-      const folder = await tempDir('full');
-      const mocha = join(repository, 'node_modules/mocha/bin/mocha.js');
-      const args = ['-rm', process.execPath, '--import', 'tsx', mocha, '--no-config', '--exit', '--reporter', 'json'];
-      const { stdout, stderr } = await execa('unshare', [...args, 'test/crash/full-disk.test.ts'], {
-        cwd: repository,
-        env: { FULL_DISK: folder, CRASH_HITS: folder },
-        reject: false,
+      const { passes, failures } = await inOwnMounts('test/crash/full-disk.test.ts', {
+        CRASH_HITS: await tempDir('hits'),
       });
-      const start = stdout.indexOf('{\n  "stats"');
-      if (start < 0) throw new Error(`no result:\n${stdout}\n${stderr}`);
-      const { stats, failures } = JSON.parse(stdout.slice(start)) as {
-        stats: { passes: number };
-        failures: { title: string; err: { message: string } }[];
-      };
-      expect(failures.map(({ title, err }) => `${title}: ${err.message}`)).to.eql([]);
-      expect(stats.passes).to.equal(Object.keys(writes).length);
-      console.log(`      ${stats.passes} writes met a full disk`);
+      expect(failures).to.eql([]);
+      expect(passes).to.equal(Object.keys(writes).length);
+      console.log(`      ${passes} writes met a full disk`);
     });
   });
 else
@@ -102,7 +78,7 @@ else
     let played: Promise<void>[] = [];
     before(async () => {
       const chains: Chain[] = [];
-      for (const name of names) chains.push(await mounted(inside, name));
+      for (const _ of names) chains.push(await onSmallDisk(24, () => crashChain()));
       played = inPool(names, 4, (name) => {
         const chain = chains[names.indexOf(name)];
         if (chain === undefined) throw new Error(`no workspace for ${name}`);

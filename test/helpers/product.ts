@@ -46,7 +46,8 @@ export function productCommand(edits: readonly Edit[] = []): Promise<string> {
 async function productOnce(edits: readonly Edit[]): Promise<string> {
   const { sourcesHash } = await import('../../scripts/lib/sources.mjs' as string);
   const hash = createHash('sha256').update(sourcesHash(repository)).update(JSON.stringify(edits));
-  for (const path of ['test/helpers/product.ts', preload]) hash.update(await readFile(join(repository, path)));
+  for (const path of ['test/helpers/product.ts', 'test/helpers/fill-disk.ts', preload])
+    hash.update(await readFile(join(repository, path)));
   const stamp = join(cache, `${hash.digest('hex').slice(0, 16)}.program`);
   const known = await readText(stamp);
   if (known !== null && (await readText(known)) !== null) return known;

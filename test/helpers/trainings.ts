@@ -1,14 +1,13 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { hasCode, readText } from '../../src/io/disk/files.ts';
+import { readText } from '../../src/io/disk/files.ts';
 import { parseLines } from './lines.ts';
-import { demoBase, demoData } from './real-stage.ts';
+import { demoBase, demoData, tensorHashes } from './real-stage.ts';
 import { atTheEnd, tempDir, waitFor } from './temp.ts';
+import { kill, type Point, Watched } from './watched.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const forks = join(repository, 'test/fixtures/train/forks.py');
@@ -27,14 +26,6 @@ export interface TrainEvent {
   readonly reason?: string;
   readonly why?: string;
 }
-
-/** A point of a training: its next beat of this phase, in this iteration if one is given. */
-export interface Point {
-  readonly phase: 'loading' | 'data' | 'replaying' | 'training' | 'validation';
-  readonly iteration?: number;
-}
-
-export const iterationOf = (iteration: number): Point => ({ phase: 'training', iteration });
 
 export interface Ended {
   readonly code: number;
@@ -80,7 +71,7 @@ export class Trainings {
     this.#forget();
   }
 
-  async start(argv: readonly string[], cwd: string, more: { hold?: object; path?: string } = {}): Promise<Started> {
+  async start(argv: readonly string[], cwd: string, more: { watch?: string; path?: string } = {}): Promise<Started> {
     const id = this.#next++;
     const waiting: Partial<Waiting> = {};
     const pid = new Promise<number>((started) => Object.assign(waiting, { started }));
@@ -163,20 +154,18 @@ export class Training {
     return { code: await ended, log: await this.log() };
   }
 
-  /** The driver with states, killed at a point or some milliseconds later. Its code is -9 unless it ended before. */
-  async killAt(point: Point, options: readonly string[] = [], later_ms = 0): Promise<number> {
+  /** The driver with states, killed at a point. Its code is -9 unless it ended before. */
+  async killAt(point: Point, options: readonly string[] = []): Promise<number> {
     const { pid, ended } = await this.#heldAt(point, options);
-    process.kill(pid, 'SIGCONT');
-    await Promise.race([delay(later_ms), ended]);
     kill(pid);
     return ended;
   }
 
   /** The driver with states, asked for a pause at a point. The file of the request is removed. */
   async pauseAt(point: Point, options: readonly string[] = []): Promise<Ended> {
-    const { pid, ended } = await this.#heldAt(point, options);
+    const { ended, release } = await this.#heldAt(point, options);
     await writeFile(this.pauseFile, '');
-    process.kill(pid, 'SIGCONT');
+    await release();
     const code = await ended;
     await rm(this.pauseFile);
     return { code, log: await this.log() };
@@ -188,14 +177,8 @@ export class Training {
   }
 
   /** SHA-256 of each file that mlx_lm wrote, by name. */
-  async adapter(): Promise<Record<string, string>> {
-    const folder = join(this.folder, 'adapter');
-    const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort();
-    const hashes = names.map(async (name) => {
-      const bytes = await readFile(join(folder, name));
-      return [name, createHash('sha256').update(bytes).digest('hex')] as const;
-    });
-    return Object.fromEntries(await Promise.all(hashes));
+  adapter(): Promise<Record<string, string>> {
+    return tensorHashes(join(this.folder, 'adapter'));
   }
 
   /** The iterations that were begun, over all processes. */
@@ -228,30 +211,19 @@ export class Training {
   }
 
   /** Runs to a point, and holds the process there. */
-  async #heldAt(point: Point, options: readonly string[]): Promise<Started> {
-    const before = (await this.events('beat')).length;
+  async #heldAt(point: Point, options: readonly string[]): Promise<Started & { release: () => Promise<void> }> {
+    const watched = await Watched.make();
     const argv = this.#argv([...this.#stateful(), ...options]);
-    const hold = { ...point, iteration: point.iteration ?? null };
-    const started = await this.#trainings.start(argv, this.folder, { hold });
+    const started = await this.#trainings.start(argv, this.folder, { watch: watched.folder });
+    await watched.plan(started, point);
     let code: number | null = null;
     void started.ended.then((value) => {
       code = value;
     });
-    const isThere = ({ phase, iteration }: TrainEvent): boolean =>
-      phase === point.phase && (point.iteration === undefined || point.iteration === iteration);
     await waitFor(`${point.phase} ${point.iteration ?? ''}`, async () => {
       if (code !== null) throw new Error(`it ended with ${code} before that:\n${await this.log()}`);
-      return (await this.events('beat')).slice(before).some(isThere);
+      return watched.isHeld(started);
     });
-    return started;
-  }
-}
-
-/** It may have ended by now. */
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!hasCode(error, 'ESRCH')) throw error;
+    return { ...started, release: () => watched.release(started) };
   }
 }

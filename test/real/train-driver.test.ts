@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { testPython } from '../helpers/real-stage.ts';
 import { tempDir } from '../helpers/temp.ts';
-import { iterationOf, type Settings, shortTraining, smallData, Training, Trainings } from '../helpers/trainings.ts';
+import { type Settings, shortTraining, smallData, Training, Trainings } from '../helpers/trainings.ts';
+import { iterationOf } from '../helpers/watched.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);

@@ -15,7 +15,8 @@ import {
   testPython,
 } from '../../helpers/real-stage.ts';
 import { tempDir } from '../../helpers/temp.ts';
-import { iterationOf, Training, Trainings } from '../../helpers/trainings.ts';
+import { Training, Trainings } from '../../helpers/trainings.ts';
+import { iterationOf } from '../../helpers/watched.ts';
 
 describe('workers/train with the real mlx_lm', () => {
   it('trains: checkpoints, losses, profile, progress, what it read', async () => {
