@@ -38,6 +38,7 @@ const longSuites = {
   damage: { files: ['test/long/damage.test.ts'], each: 1, limit_min: 120 },
   resume: { files: ['test/long/resume.test.ts'], each: 1, limit_min: 120 },
   harms: { files: ['test/long/harms.test.ts'], each: 1, limit_min: 120 },
+  nights: { files: ['test/long/nights.test.ts'], each: 1, limit_min: 120 },
   random: { files: ['test/long/random.test.ts'], each: 1, limit_min: 120 },
   evenings: { files: ['test/long/evenings.test.ts'], each: 1, limit_min: 60 },
 };

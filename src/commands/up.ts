@@ -193,6 +193,8 @@ async function work(setting: Setting, { runtime, down, tally, steps, night }: Wo
     }
   });
   await greet({ ...setting, runtime, dashboard });
+  // Runs may wait already: submitted while no `up` ran, or left by the last one.
+  night.changed();
   const live = setInterval(() => screen.live(liveLines(runtime, Date.now())), 250);
   let how: Ending = 'detach';
   try {

@@ -24,7 +24,7 @@ describe('the night in a chain', () => {
   afterEach(() => chain.remove());
 
   it('`plan`, `submit`, `status` and `up` say the same sum, and a row has what was estimated', async () => {
-    const file = await chain.write('p.yaml', config('p', { variants }));
+    const file = await chain.write('p.yaml', config('p', { variants, scene: held }));
     const planned = await chain.phasebox('plan', file);
     const submitted = await chain.phasebox('submit', file);
     const shown = await chain.phasebox('status');
@@ -38,6 +38,9 @@ describe('the night in a chain', () => {
       .to.deep.include({ runs: 2, trainings: 1 })
       .and.have.all.keys([...['runs', 'trainings', 'ends', 'ends_low', 'ends_high', 'disk', 'memory']]);
     const up = await chain.up('--once');
+    // It says the sum once the queue has been the same for a moment, which is longer than these runs take.
+    await up.says(/night: /);
+    await chain.release('go');
     expect((await up.ended).code).to.equal(0);
     expect((await chain.rows()).map(({ run }) => run)).to.eql(['p-s0', 'p-s0-raw']);
     const sums = up
@@ -65,11 +68,11 @@ describe('the night in a chain', () => {
     expect(await chain.phasebox('submit', await chain.write('b.yaml', config('b', { seeds: 2 })))).to.include({
       code: 0,
     });
+    await up.says(/night: 3 runs, 3 trainings\./);
     await chain.phasebox('pause', 'b-s1');
     expect(sentence((await chain.phasebox('status')).out)).to.match(
       /^2 runs, 2 trainings\. Finishes at about .* Left out: b-s1 \(paused\)\.$/,
     );
-    await up.says(/night: 3 runs, 3 trainings\./);
     await chain.release('go');
     await chain.row('a-s0');
     await up.says(/night: (?:1 run, 1 training\.[^\n]* )?Left out: b-s1 \(paused\)\./);
