@@ -2,37 +2,10 @@ import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { bootId } from '../../src/io/host/process-facts.ts';
-import { type Chain, config } from '../helpers/chain.ts';
-import { crashChain, expectNothingLost, inPool } from '../helpers/crash.ts';
+import { config } from '../helpers/chain.ts';
+import { crashChain, expectNothingLost } from '../helpers/crash.ts';
+import { killInEachTraining, startsOf } from '../helpers/killed-trainings.ts';
 import { waitFor } from '../helpers/temp.ts';
-
-const names = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index}`);
-const starts = async (chain: Chain, run: string, tool: string): Promise<number> =>
-  (await chain.calls(tool)).filter((call) => call.run === run).length;
-
-/** Several nights: `up` is killed in each training, once. */
-async function killInEachTraining(phases: readonly string[]): Promise<number> {
-  const chain = await crashChain();
-  try {
-    for (const phase of phases)
-      await chain.write(`inbox/${phase}.yaml`, config(phase, { scene: { lora: { hold: `go.${phase}` } } }));
-    let up = await chain.up();
-    for (const phase of phases) {
-      await waitFor(`the training of ${phase}`, async () => (await starts(chain, `${phase}-s0`, 'lora')) === 1);
-      await up.stop('SIGKILL');
-      up = await chain.up();
-      await chain.release(`go.${phase}`);
-      await chain.row(`${phase}-s0`);
-    }
-    await up.stop();
-    const runs = phases.map((phase) => `${phase}-s0`);
-    await expectNothingLost(chain, runs, ['check_data', 'lora', 'fuse_direct']);
-    return runs.length;
-  } finally {
-    await chain.remove();
-  }
-}
 
 /** As if `up` had died nine hours ago, two hours before its training ended. */
 async function makeOlder(dir: string): Promise<void> {
@@ -53,10 +26,8 @@ async function makeOlder(dir: string): Promise<void> {
 }
 
 describe('after kill -9 of up', () => {
-  it('the training is resumed: started once, 20 of 20', async () => {
-    const groups = names('g', 4).map((group) => names(`${group}n`, 5));
-    const counts = await Promise.all(inPool(groups, 4, killInEachTraining));
-    expect(counts.reduce((sum, count) => sum + count)).to.equal(20);
+  it('the training is taken over: started once, 4 of 4 (20 of 20: test/long/reattach.test.ts)', async () => {
+    expect(await killInEachTraining(['p', 'q', 'r', 's'])).to.equal(4);
   });
 
   it('a tool that ended meanwhile is taken at its exit code; one of another boot is not', async () => {
@@ -65,7 +36,7 @@ describe('after kill -9 of up', () => {
       try {
         await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));
         const up = await chain.up();
-        await waitFor('the training', async () => (await starts(chain, 'p-s0', 'lora')) === 1);
+        await waitFor('the training', async () => (await startsOf(chain, 'p-s0', 'lora')) === 1);
         await up.stop('SIGKILL');
         await chain.release('go');
         const dir = join(chain.root, 'artifacts/p/p-s0/.1-train.a1');
@@ -75,7 +46,7 @@ describe('after kill -9 of up', () => {
         await makeOlder(dir);
         const again = await chain.phasebox('up', '--once', '--no-dashboard');
         expect([again.code, again.err]).to.eql([0, '']);
-        expect(await starts(chain, 'p-s0', 'lora')).to.equal(boot === 'another boot' ? 2 : 1);
+        expect(await startsOf(chain, 'p-s0', 'lora')).to.equal(boot === 'another boot' ? 2 : 1);
         const { seconds } = await chain.row('p-s0');
         expect(seconds.train, 'two hours of training, seven without `up`').to.be.within(7200, 7260);
         const events = (await chain.journal('p-s0')).map(({ event }) => event);
@@ -93,7 +64,7 @@ describe('after kill -9 of up', () => {
     try {
       await chain.write('inbox/p.yaml', config('p', { scene: { lora: { hold: 'go' } } }));
       const up = await chain.up();
-      await waitFor('the training', async () => (await starts(chain, 'p-s0', 'lora')) === 1);
+      await waitFor('the training', async () => (await startsOf(chain, 'p-s0', 'lora')) === 1);
       await up.stop('SIGKILL');
       await chain.release('go');
       const dir = join(chain.root, 'artifacts/p/p-s0/.1-train.a1');

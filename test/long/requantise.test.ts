@@ -1,0 +1,3 @@
+import { requantise } from '../helpers/requantise.ts';
+
+requantise([0, 1, 2]);
