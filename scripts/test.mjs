@@ -27,8 +27,8 @@ const checks = {
  * process. A process that runs longer than its limit is killed.
  */
 const suites = {
-  crash: { folders: ['crash'], each: 1, limit_min: 25 },
-  real: { folders: ['real'], each: 1, limit_min: 25 },
+  crash: { folders: ['crash'], each: 2, limit_min: 25 },
+  real: { folders: ['real'], each: 3, limit_min: 25 },
   browser: { folders: ['browser'], each: 9, limit_min: 5 },
   chain: { folders: ['chain'], each: 6, limit_min: 20 },
   unit: { folders: 'rest', each: 24, limit_min: 15 },
