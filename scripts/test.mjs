@@ -112,7 +112,7 @@ function jobsOf(name) {
   const packs = Math.ceil(rest.length / each);
   for (let pack = 0; pack < packs; pack += 1) parts.push(rest.filter((_, index) => index % packs === pack));
   return parts.map((part, index) => ({
-    ...{ name, title: each === 1 ? `${name}: ${basename(part[0], '.test.ts')}` : `${name}, part ${index + 1}` },
+    ...{ name, title: part.length === 1 ? `${name}: ${basename(part[0], '.test.ts')}` : `${name}, part ${index + 1}` },
     place: longest.includes(part[0]) ? longest.indexOf(part[0]) : longest.length,
     work: (say) => mocha({ files: part, limit_min }, say),
   }));
