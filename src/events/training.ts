@@ -28,6 +28,8 @@ export const trainingEvent = z.discriminatedUnion('event', [
     event: z.literal('report'),
     /** mlx_lm's GB are 10^9 bytes. */
     ...{ time, iteration, train_loss: figure, iterations_per_second: figure, peak_memory_gb: figure },
+    learning_rate: figure.optional(),
+    tokens_per_second: figure.optional(),
     /** Seconds of training so far, those before it was resumed included. */
     seconds: figure.optional(),
   }),

@@ -59,6 +59,7 @@ describe('the command around a chain', () => {
     expect(now.runs.length).to.equal(1);
     expect(now.runs[0]).to.include({ run: 'p-s0', phase: 'p', state: 'running', stage: 'train', attempt: 1 });
     expect(now.runs[0]).to.include({ iteration: 10, of: 20, loss: 0.3, not_before: null, why: null });
+    expect(now.runs[0]).to.include({ overall: null, strict: null, verdict: null });
     expect(now.runs[0]).to.have.all.keys([
       'run',
       'phase',
@@ -68,6 +69,9 @@ describe('the command around a chain', () => {
       'iteration',
       'of',
       'loss',
+      'overall',
+      'strict',
+      'verdict',
       'eta_s',
       'not_before',
       'why',
@@ -89,7 +93,9 @@ describe('the command around a chain', () => {
       .and.to.match(/GET \/phasebox-[0-9a-f]{32}/);
     expect(out.match(/0000010_adapters\.safetensors/g)?.length, 'each line once').to.equal(1);
     expect(await chain.row('p-s0')).to.include({ status: 'done' });
-    expect((await status()).runs[0]).to.include({ state: 'done', stage: null, iteration: null, why: null });
+    const { overall, strict } = await chain.row('p-s0');
+    const scores = { overall, strict, verdict: 'fail' };
+    expect((await status()).runs[0]).to.include({ state: 'done', stage: null, iteration: null, why: null, ...scores });
     expect((await chain.phasebox('status')).out).to.match(
       /p-s0 +done +in .+: \d+\.\d % \(strict \d+\.\d %\), gate failed, outcome "low"/,
     );

@@ -33,7 +33,8 @@ export interface TrainingFiles {
   readonly log: string | null;
 }
 
-const eventsOf = (progress: string | null): TrainingEvent[] =>
+/** All events of a progress.jsonl, in order. */
+export const eventsOf = (progress: string | null): TrainingEvent[] =>
   (progress ?? '').split('\n').flatMap((line) => readTrainingEvent(line) ?? []);
 
 /** Whether only the log says what happens: the last process is plain `mlx_lm lora`. */

@@ -26,6 +26,10 @@ export interface RunStatus {
   /** What an eval counts now: `iteration` is a number of answers, or for `cost` percent. Absent for other stages. */
   readonly doing?: EvalPart;
   readonly loss: number | null;
+  /** The scores (percent) and the gate of a finished run. Null before that, and where it has none. */
+  readonly overall: number | null;
+  readonly strict: number | null;
+  readonly verdict: RowHead['verdict'];
   readonly eta_s: number | null;
   /** ISO 8601: the next attempt does not start before. */
   readonly not_before: string | null;
@@ -40,6 +44,9 @@ const unknown = {
   iteration: null,
   of: null,
   loss: null,
+  overall: null,
+  strict: null,
+  verdict: null,
   eta_s: null,
   not_before: null,
   why: null,
@@ -51,9 +58,10 @@ export const damagedStatus = (run: string, phase: string, why: string): RunStatu
 });
 
 /** The status of a run that has its row. */
-export function finishedStatus({ run, phase, status, error }: RowHead): RunStatus {
+export function finishedStatus({ run, phase, status, error, ...scores }: RowHead): RunStatus {
+  const { overall, strict, verdict } = scores;
   const { stage = null, attempt = null, message: why = null } = error ?? {};
-  return { ...unknown, run, phase, state: status, stage, attempt, why };
+  return { ...unknown, run, phase, state: status, stage, attempt, overall, strict, verdict, why };
 }
 
 /** The status of a run without a row, from its folder. `now`: ms since the epoch. */
