@@ -98,6 +98,8 @@ export async function bundle(entry: string, edits: readonly Edit[] = []): Promis
   const files = [
     ...outputFiles.map(({ path, text }) => ({ name: basename(path), text })),
     { name: 'wrap.sh', text: wrapper },
+    // Otherwise Node looks into each file for what it is, which takes a tenth of a start.
+    { name: 'package.json', text: '{"type":"module"}' },
   ];
   // Named by its content: programs that run from it are never bitten by a later build.
   const hash = createHash('sha256');
