@@ -1,14 +1,6 @@
 import type { Argument, Command } from 'commander';
-import { commands } from '../../src/commands/index.ts';
-import { emptyProgram, usageOf } from '../../src/commands/parts/command.ts';
+import { usageOf } from '../../src/commands/parts/command.ts';
 import { fenced, table } from './markdown.ts';
-
-/** The program with every command. */
-export async function fullProgram(): Promise<Command> {
-  const program = emptyProgram();
-  for (const load of Object.values(commands)) (await load())(program, () => undefined);
-  return program;
-}
 
 /** One line per command, with a link to its section. */
 export const commandList = (program: Command): string =>

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { commandList, commandSections, fullProgram, globalOptions } from './commands.ts';
+import { fullProgram } from '../../src/commands/index.ts';
+import { commandList, commandSections, globalOptions } from './commands.ts';
 import { errorSections } from './errors.ts';
 import { phaseJsonSchema, workspaceJsonSchema } from './json-schema.ts';
 import { phaseKeys, trainKeys, workspaceKeys } from './keys.ts';

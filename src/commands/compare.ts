@@ -162,8 +162,8 @@ export const registerCompare: Register = (program, exit) => {
       3: 'this folder is not a workspace',
     },
   })
-    .argument('<a>', 'a phase, or a variant of one')
-    .argument('<b>', 'the phase or variant to compare it with')
+    .argument('<phase-or-variant>', 'a phase, or a variant of one')
+    .argument('<other>', 'the phase or variant to compare it with')
     .option('--json', 'print one JSON document')
     .action(async (a: string, b: string, options: { json?: boolean }, command) => {
       const found = await compare(await workspaceOf(command, 'read'), [a, b]);

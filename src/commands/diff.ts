@@ -43,7 +43,7 @@ export const registerDiff: Register = (program) => {
     exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is not a workspace' },
   })
     .argument('<run>', 'a run, such as 43a-s0')
-    .argument('<other>', 'the run to compare it with')
+    .argument('<other-run>', 'the run to compare it with')
     .option('--json', 'print one JSON document', false)
     .action(async (a: string, b: string, options: { json: boolean }, command) => {
       await diff(await workspaceOf(command, 'read'), { a, b, ...options });

@@ -1,4 +1,5 @@
-import type { Register } from './parts/command.ts';
+import type { Command } from 'commander';
+import { emptyProgram, type Register } from './parts/command.ts';
 
 /** Every command, in the order of the help. Each is loaded only if it may be the one that was called. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
@@ -29,4 +30,12 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   verify: async () => (await import('./verify.ts')).registerVerify,
   gc: async () => (await import('./gc.ts')).registerGc,
   schema: async () => (await import('./schema.ts')).registerSchema,
+  completion: async () => (await import('./completion.ts')).registerCompletion(fullProgram),
 };
+
+/** The program with every command. */
+export async function fullProgram(): Promise<Command> {
+  const program = emptyProgram();
+  for (const load of Object.values(commands)) (await load())(program, () => undefined);
+  return program;
+}

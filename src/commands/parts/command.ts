@@ -62,14 +62,22 @@ function afterOptions(command: Command, { examples, exits }: Usage): string {
   return ['', 'Examples:', ...examples.map((line) => `  $ ${line}`), '', 'Exit codes:', ...codes, ''].join('\n');
 }
 
+const readersOfWords = new WeakMap<object, readonly string[]>();
+
 /** Reads an argument or option that is one of these words. */
-export const oneOf =
-  <T extends string>(words: readonly T[]) =>
-  (text: string): T => {
+export function oneOf<T extends string>(words: readonly T[]): (text: string) => T {
+  const read = (text: string): T => {
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
     throw new InvalidArgumentError(`${didYouMean(text, words)}Allowed: ${words.join(', ')}.`);
   };
+  readersOfWords.set(read, words);
+  return read;
+}
+
+/** The words of a reader that `oneOf` made. */
+export const wordsOf = (reader: object | undefined): readonly string[] | undefined =>
+  reader === undefined ? undefined : readersOfWords.get(reader);
 
 /** Reads an option that is a time of day. */
 export function aTimeOfDay(text: string): string {

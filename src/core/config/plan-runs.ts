@@ -46,10 +46,14 @@ export function runId(phase: string, seed: { seed: number; k: number }, variant:
   return `${phase}-s${seed.seed}${repeat}${variant === null ? '' : `-${variant}`}`;
 }
 
-/** The phase's name in a run id, or null. Variants are never s + digits, so the last `-s<seed>` counts. */
-export function phaseOfRun(id: string): string | null {
-  return /^(.+)-s\d+(?:\.\d+)?(?:-[a-z][a-z0-9_]*)?$/.exec(id)?.[1] ?? null;
+/** The parts of a run id, or null. Variants are never s + digits, so the last `-s<seed>` counts. */
+export function readRunId(id: string): { readonly phase: string; readonly variant: string | null } | null {
+  const [, phase, variant = null] = /^(.+)-s\d+(?:\.\d+)?(?:-([a-z][a-z0-9_]*))?$/.exec(id) ?? [];
+  return phase === undefined ? null : { phase, variant };
 }
+
+/** The phase's name in a run id, or null. */
+export const phaseOfRun = (id: string): string | null => readRunId(id)?.phase ?? null;
 
 /** The stages of a run after those that already exist. */
 export function chainAfter(done: StageName | null, settings: Settings): StageName[] {
