@@ -25,7 +25,7 @@ const refusals = { 2: 'there is no such run or phase', 3: 'this folder is not a 
 export const registerCancel = requesting('cancel', {
   argument: '<run-or-phase>',
   request: (target: string) => ({ kind: 'cancel', target }),
-  does: 'Cancel a run, or the rest of a phase',
+  does: 'Cancel a run, or all unfinished runs of a phase',
   notes: [
     'It stops the affected runs and deletes their temporary files, except those from which `phasebox retry` continues: the saved states and checkpoints of a training, and the answers of an eval. Their results then have the status `cancelled`. Finished runs keep their results.',
   ],
@@ -44,7 +44,7 @@ export const registerPause: Register = (program, exit) => {
 };
 
 const pauseUsage: Usage = {
-  does: 'Start no new stages',
+  does: 'Pause the workspace, a run or a phase',
   notes: [
     'Without an argument it pauses the whole workspace; with one, only that run or phase. A stage that is running finishes.',
     'With --now, a stage that is running is interrupted, so that the machine is free within seconds. A training saves its state after the current iteration, and continues exactly from there. An eval keeps its answers. Other stages start again.',
@@ -102,7 +102,7 @@ export const registerRetry: Register = (program, exit) => {
   documented(program.command('retry'), {
     does: 'Queue a failed or cancelled run again',
     notes: [
-      'It resumes at the stage that failed, and its new result replaces the old one. Runs that start from this run, and that failed only because this run failed, are also queued again.',
+      'It resumes at the stage that failed or was cancelled, and its new result replaces the old one. Runs that start from this run, and that failed only because this run failed, are also queued again.',
       'With --stage, that stage and all later ones are repeated, even if the run is done.',
     ],
     examples: ['phasebox retry 43a-s0', 'phasebox retry 43a-s0 --stage fuse   # the same adapter, fused again'],

@@ -45,7 +45,7 @@ async function recipesOf(
 
 export const registerRehearse: Register = (program, exit) => {
   documented(program.command('rehearse'), {
-    does: 'Test for a minute or two whether the trainings of a config work',
+    does: 'Check in a minute or two that the trainings of a config would not fail',
     notes: [
       'It loads the model, reads all rows, takes two steps on the longest batch and some on usual ones, measures a validation batch, saves an adapter, and sends the first prompt of the suite to the model server. It says whether the training fits into memory and how fast it is, or why it would fail. Runs that differ only in the seed are rehearsed once, and so are runs that share a training. Nothing is submitted. `phasebox up` does not repeat a rehearsal that found no error.',
     ],

@@ -150,7 +150,7 @@ export const registerServe: Register = (program) => {
       0: 'stopped by Ctrl-C',
       1: 'the model or the server failed',
       2: 'there is no such run',
-      3: 'this folder is not a workspace, the port is taken, or another tool is using the machine',
+      3: 'this folder is not a workspace, the port is taken, or another tool process of phasebox has a model in memory',
     },
   })
     .argument('<run>', 'a run, such as 43a-s0')

@@ -45,7 +45,7 @@ export interface Status {
 export interface ForPeople {
   readonly said: ReadonlyMap<string, string | null>;
   readonly disk: string;
-  /** The night in one sentence. Null if no run is left. */
+  /** The forecast of the night in one sentence. Null if no run is left. */
   readonly night: string | null;
   /** Ignored files in the inbox, and copies of runs in artifacts/: one line for each reason. */
   readonly ignored: readonly string[];

@@ -139,7 +139,7 @@ function linesOf({ name, check, remedy }: Checked): string[] {
 
 export const registerVerify: Register = (program, exit) => {
   documented(program.command('verify'), {
-    does: 'Check that finished stages are complete',
+    does: 'Check that the files of finished stages are intact',
     notes: [
       'It checks manifests, file sizes, safetensors headers and shards. If you name no run, it checks all runs, the scores of base models, and the files that phasebox keeps outside the stage folders (such as `results.jsonl`), and it looks for copies of run folders.',
     ],

@@ -93,11 +93,19 @@ export const phase = z.strictObject({
   data: path.optional().describe('Folder with `train.jsonl` and `valid.jsonl`.'),
   min_rows: z
     .strictObject({
-      train: z.int().min(1).optional().describe('Training is stopped if `train.jsonl` has fewer examples.'),
-      valid: z.int().min(1).optional().describe('Training is stopped if `valid.jsonl` has fewer examples.'),
+      train: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('If `train.jsonl` has fewer examples, the run is stopped before training.'),
+      valid: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('If `valid.jsonl` has fewer examples, the run is stopped before training.'),
     })
     .optional()
-    .describe('Minimum number of examples. With fewer, training is stopped.'),
+    .describe('Minimum number of examples. With fewer, the run is stopped before training.'),
   seeds: z
     .union([z.int().min(1).max(100), z.array(seed).min(1).max(1000)])
     .default([0])

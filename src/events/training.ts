@@ -55,7 +55,7 @@ export const stopRules = z
       })
       .optional()
       .describe('Stop when the validation loss no longer falls. It is measured every `steps_per_eval` iterations.'),
-    train_minutes: z.number().positive().optional().describe('Stop after so many minutes of training.'),
+    train_minutes: z.number().positive().optional().describe('Number of minutes of training after which it stops.'),
   })
   .refine((rules) => Object.values(rules).some((rule) => rule !== undefined), {
     message: 'it needs val_loss or train_minutes',

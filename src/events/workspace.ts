@@ -36,7 +36,7 @@ export const workspaceConfig = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'Memory that a training may use, in GB. A training that uses more ends with OUT_OF_MEMORY, before the machine swaps. If omitted, it is the memory of the machine, or on a Mac the part that the GPU may use, less a reserve.',
+      'Memory that a training may use, in GB. A training that uses more ends with OUT_OF_MEMORY, before the machine swaps. If omitted, the limit is the memory of the machine minus a reserve, or on a Mac the part of it that the GPU may use, minus a reserve.',
     ),
   until: z
     .string()
@@ -62,7 +62,7 @@ export const workspaceConfig = z.strictObject({
     .min(0)
     .default(10)
     .describe(
-      'After how many minutes without progress a tool of phasebox is stopped and its stage is tried again. A slow tool gets more time: 20 times as long as one of its steps usually takes. 0 means never.',
+      'Minutes without progress after which a tool process is stopped and its stage is retried. A slow tool gets more time: 20 times as long as one of its steps usually takes. 0 means never. Your own commands are not watched.',
     ),
   notify: z
     .array(z.string())

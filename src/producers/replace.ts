@@ -15,7 +15,7 @@ export async function whyItStays(artifacts: string, { phase, runs }: PhaseRecord
   const of = (...kinds: readonly Progress[]): string =>
     runs.filter((_, index) => kinds.some((kind) => kind === found[index])).join(', ');
   const [committed, unknown, working] = [of('committed'), of('unknown'), of('working')];
-  if (committed !== '') return `Finished stages exist of ${committed}.`;
+  if (committed !== '') return `Runs that already have finished stages: ${committed}.`;
   if (unknown !== '') return `It is not known what ${unknown} has done, since its folder is gone or damaged.`;
   if (working !== '')
     return `Working now: ${working}. After \`phasebox cancel ${phase}\` the file can be submitted again.`;

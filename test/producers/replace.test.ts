@@ -73,10 +73,13 @@ describe('producers/replace', () => {
   });
 
   const kept: Record<string, [() => Promise<unknown>, RegExp]> = {
-    'a stage is finished': [() => mkdir(folder('43a/43a-s1/1-train')), /Finished stages exist of 43a-s1\./],
+    'a stage is finished': [
+      () => mkdir(folder('43a/43a-s1/1-train')),
+      /Runs that already have finished stages: 43a-s1\./,
+    ],
     'a stage was finished, and removed by a retry': [
       () => write('43a-s0', { event: 'committed', at, stage: 'train', attempt: 1, seconds: 1 }),
-      /Finished stages exist of 43a-s0\./,
+      /Runs that already have finished stages: 43a-s0\./,
     ],
     'a run works': [
       () => write('43a-s1', { event: 'started', at }),

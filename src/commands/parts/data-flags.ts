@@ -25,7 +25,7 @@ const collected = (value: string, earlier: readonly string[] = []): readonly str
 /** `phasebox data FILE|FOLDER --model M [--no-mask-prompt] [--max-seq-length N] ...` */
 export function dataFlags(command: Command): Command {
   return documented(command, {
-    does: 'Show what training on this data teaches',
+    does: 'Show which tokens of your data a model would be trained on',
     notes: ['It prints counts, findings, and examples in which the trained part is marked. It needs no workspace.'],
     examples: [
       'phasebox data data/mine --model models/base',
@@ -35,7 +35,7 @@ export function dataFlags(command: Command): Command {
     exits: {
       0: 'training on the data would start, perhaps with warnings',
       1: 'interrupted by Ctrl-C',
-      2: 'training on the data would be stopped, or an option is wrong',
+      2: 'a run would be stopped before training on this data, or an option is wrong',
       3: 'there is no Python with mlx_lm',
     },
   })

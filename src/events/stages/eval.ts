@@ -43,7 +43,10 @@ export const evalSettings = z.strictObject({
   repeats: count.default(1).describe('How many times each prompt is asked. The score of the prompt is the mean.'),
   concurrency: count.default(1).describe('Number of prompts that are asked at the same time.'),
   score_by: z.enum(['lenient', 'strict']).default('lenient').describe('The score that `criteria` reads as `overall`.'),
-  stop: z.array(z.string().min(1)).default(['<|im_end|>', '<|endoftext|>']).describe('Texts that end an answer.'),
+  stop: z
+    .array(z.string().min(1))
+    .default(['<|im_end|>', '<|endoftext|>'])
+    .describe('Stop sequences: an answer ends at the first of them.'),
   chat_template_args: z
     .record(z.string(), z.unknown())
     .default({})
