@@ -43,13 +43,19 @@ function find(summaries: readonly Summary[], name: string): Summary {
   throw new CommandError(2, `There is no phase ${name}. ${didYouMean(name, names)}${known}`);
 }
 
-/** Reads what the workspace knows of two phases (or variants, as `43a-q4`). Throws CommandError 2 if one is unknown. */
+/** Compares two phases (or variants, as `43a-q4`). Throws CommandError 2 if one is unknown, or if both are the same. */
 export async function compare({ artifacts }: Workspace, [a, b]: readonly [string, string]): Promise<Contrast> {
   const { rows } = await readResults(artifacts);
   const { phases } = await readPhases(artifacts);
   const scores = await readScores(artifacts, rows);
   const summaries = groupRuns(rows, phases, scores.prompts).map(summarise);
-  return contrast([find(summaries, a), find(summaries, b)], summaries, scores.categoryOf);
+  const sides = [find(summaries, a), find(summaries, b)] as const;
+  if (sides[0] === sides[1])
+    throw new CommandError(
+      2,
+      `Both sides are ${a}, so there is nothing to compare. Give two different phases or variants.`,
+    );
+  return contrast(sides, summaries, scores.categoryOf);
 }
 
 function summaryJson(summary: Summary): object {
@@ -158,7 +164,7 @@ export const registerCompare: Register = (program, exit) => {
     examples: ['phasebox compare 43a 43b', 'phasebox compare 43a-q4 43a --json'],
     exits: {
       0: 'the comparison is shown',
-      2: 'there is no such phase or variant',
+      2: 'there is no such phase or variant, or both sides are the same',
       3: 'this folder is not a workspace',
     },
   })

@@ -45,6 +45,8 @@ describe('phasebox compare', () => {
     const message = await refusal(compare(workspace, ['43a', '43c']));
     expect(message).to.contain('There is no phase 43c').and.to.contain('43a, 43a-q4, 43b');
     expect(await refusal(compare(workspace, ['43a-s0', '43b']))).to.contain('phasebox diff');
+    expect(await refusal(compare(workspace, ['43a', '43a']))).to.contain('Both sides are 43a');
+    expect(await refusal(compare(workspace, ['43a-q4', '43a-q4']))).to.contain('Both sides are 43a-q4');
     expect(await refusal(compare(await workspaceWith([]), ['a', 'b']))).to.contain('No run is finished yet');
   });
 

@@ -42,6 +42,9 @@ describe('phasebox diff', () => {
     expect(told.differences).to.eql([{ name: 'seed', kind: 'jumper', a: 0, b: 1 }]);
     expect(told.over).to.equal(true);
     const people = await called(root, '43a-s0', '43a-s1');
+    expect(people.stdout).to.match(
+      /^Scores\n {2}43a-s0 {2}82\.4 %.*\n {2}43a-s1 {2}82\.4 %.*\n {2}difference: [+±]?0\.0 points\n/,
+    );
     expect(people.stdout).to.match(/Known to change scores\n {2}seed +0 +1\n/);
   });
 
@@ -54,6 +57,7 @@ describe('phasebox diff', () => {
     const waiting = await called(root, '43a-s3', '43a-s0');
     expect(waiting.stdout)
       .to.contain('No value recorded yet, so not compared\n')
+      .and.to.contain('  43a-s3  not finished\n')
       .and.to.contain('  suite (of 43a-s3)\n');
   });
 
