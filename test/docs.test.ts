@@ -128,7 +128,7 @@ describe('the documentation', () => {
 
   it('shows a phasebox.yaml that is right', async () => {
     const blocks = fenced(await page('docs/running.md'), 'yaml');
-    expect(blocks).to.have.lengthOf(1);
+    expect(blocks).to.have.lengthOf(2);
     for (const block of blocks) workspaceConfig.parse(parse(block));
   });
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { notifySettings } from '../../src/events/notification.ts';
 import { isPathSchema } from '../../src/events/paths.ts';
 import { phase } from '../../src/events/phase.ts';
 import { trainSettings } from '../../src/events/stages/train.ts';
@@ -28,6 +29,9 @@ export const trainKeys = (): string =>
 
 /** Every key of phasebox.yaml, with its default. */
 export const workspaceKeys = (): string => keyTable(keysOf(workspaceConfig, []));
+
+/** The keys of `notify` as a mapping. */
+export const notifyKeys = (): string => keyTable(keysOf(notifySettings, []));
 
 const keyTable = (keys: readonly Key[]): string =>
   table(

@@ -5,7 +5,7 @@ import { fullProgram } from '../../src/commands/index.ts';
 import { commandList, commandSections, globalOptions } from './commands.ts';
 import { errorSections } from './errors.ts';
 import { phaseJsonSchema, workspaceJsonSchema } from './json-schema.ts';
-import { phaseKeys, trainKeys, workspaceKeys } from './keys.ts';
+import { notifyKeys, phaseKeys, trainKeys, workspaceKeys } from './keys.ts';
 
 /** The guides, in the order of reading. */
 export const guides = [
@@ -31,6 +31,7 @@ const parts: Readonly<Record<string, (program: Command) => string>> = {
   'phase keys': phaseKeys,
   'train keys': trainKeys,
   'workspace keys': workspaceKeys,
+  'notify keys': notifyKeys,
 };
 
 /** The required content of every page that is made in part or completely from the code: path -> text. */

@@ -110,9 +110,9 @@ async function watch(setting: Setting): Promise<number> {
   let night: NightLine | null = null;
   const notice = (step: Notice): void => {
     steps.happened();
-    if ((step.kind === 'row' && step.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
+    if ((step.kind === 'row' && step.row.status !== 'done') || (step.kind === 'store' && step.failed)) tally.failed++;
     screen.line(noticeLine(step));
-    if (step.kind === 'row') night?.changed();
+    if (step.kind === 'row') night?.finished(step.row);
   };
   const until = options.until === undefined ? null : nextTime(options.until, Date.now());
   const runtime = await openRuntime({ workspace, log, broker, signal: down.signal, until, stop: asked, notice });
@@ -124,7 +124,7 @@ async function watch(setting: Setting): Promise<number> {
     await closeBus(runtime);
     await runtime.pages.close();
     // Only now has the last row been notified.
-    if (how === 'done' || how === 'late') await runtime.notifier.silent();
+    if (how !== 'detach' && how !== 'stop') await night.over();
     await runtime.notifier.close();
     await runtime.runStore.close();
   }

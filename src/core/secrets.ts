@@ -54,8 +54,14 @@ const switchWord = /^(?:true|false|yes|no|on|off|[01]|)$/i;
 export const holdsSecrets = (env: unknown): boolean =>
   isMapping(env) && Object.entries(env).some(([name, value]) => shownAt(`env.${name}`, value) !== value);
 
-/** A value of a config as it may be shown, by its path (`env.HF_TOKEN`). Secrets of `env` are hidden. */
+/** Anyone who knows one of these addresses can send messages to it. */
+const secretAddress = /^notify\.(?:ntfy|webhook)$/;
+
+/** A value of a config as it may be shown, by its path (`env.HF_TOKEN`). Secrets of `env` and `notify` are hidden. */
 export function shownAt(path: string, value: unknown): unknown {
+  if (secretAddress.test(path)) return value === undefined || value === null ? value : redacted;
+  if (path === 'notify' && isMapping(value))
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownAt(`notify.${name}`, item)]));
   if (path === 'env' && isMapping(value))
     return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, shownAt(`env.${name}`, item)]));
   const name = /^env\.(.+)$/s.exec(path)?.[1];

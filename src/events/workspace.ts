@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { checkWords, path } from './paths.ts';
+import { notify } from './notification.ts';
+import { path } from './paths.ts';
 
 const text = z.string().min(1);
 /** `07:00`, hours and minutes of a day. */
@@ -64,14 +65,10 @@ export const workspaceConfig = z.strictObject({
     .describe(
       'Minutes without progress after which a tool process is stopped and its stage is retried. A slow tool gets more time: 20 times as long as one of its steps usually takes. 0 means never. Your own commands are not watched.',
     ),
-  notify: z
-    .array(z.string())
-    .min(1)
-    .refine(([command]) => command !== '', { path: [0], error: 'the command has no name: its first word is empty' })
-    .check(checkWords)
+  notify: notify
     .optional()
     .describe(
-      'Command to run after each result, as a list of arguments. The result is passed as JSON in `PHASEBOX_ROW`.',
+      'Command to run after each result, as a list of arguments. The result is passed as JSON in `PHASEBOX_ROW`. A mapping sends notifications of chosen events to a command, the desktop, ntfy or a webhook.',
     ),
 });
 export type WorkspaceConfig = z.infer<typeof workspaceConfig>;

@@ -1,6 +1,8 @@
 import { duration } from '../../core/format.ts';
-import { lateRuns } from '../../core/plan/night.ts';
+import { lateRuns, type NightView } from '../../core/plan/night.ts';
+import { type NightRow, nightSummary } from '../../core/plan/night-summary.ts';
 import { lateText, nightText } from '../../core/plan/night-text.ts';
+import { runNotification } from '../../core/run/notification.ts';
 import { watchSleep } from '../../io/host/sleep-watch.ts';
 import { removeDeadline, writeDeadline } from '../../io/workspace/deadline.ts';
 import { openNightReader, placeOf } from '../../workers/queue/night.ts';
@@ -10,6 +12,10 @@ import { nightLine } from './night.ts';
 /** Says the sum of the night when the queue has changed. */
 export interface NightLine {
   changed(): void;
+  /** A run has its row. The night is done when no run is left that can start. */
+  finished(row: NightRow): void;
+  /** `up` ends, since nothing is left to do now. Resolves when the notifications are sent. */
+  over(): Promise<void>;
   close(): void;
 }
 
@@ -26,9 +32,19 @@ export function openNightLine(runtime: Runtime, say: (line: string) => void, now
   let running: Promise<void> = Promise.resolve();
   const failed = (error: unknown): void => log.warn({ err: error }, 'the sum of the night could not be made');
   void writeDeadline(workspace.state, until).catch(failed);
+  let done: readonly NightRow[] = [];
+  const read = (): Promise<NightView> => openNightReader(placeOf(runtime)).night();
+  const notifyDone = (view: NightView): void => {
+    if (done.length === 0) return;
+    runtime.notifier.send(runNotification('night_done', [], nightSummary(done, view)));
+    done = [];
+  };
   const sum = async (): Promise<void> => {
-    const text = nightText(await openNightReader(placeOf(runtime)).night(), until, true);
-    if (text !== null && !signal.aborted) say(nightLine(text));
+    const view = await read();
+    const text = nightText(view, until, true);
+    if (signal.aborted) return;
+    if (text !== null) say(nightLine(text));
+    if (view.night.runs === 0) notifyDone(view);
   };
   const changed = (): void => {
     clearTimeout(timer);
@@ -45,6 +61,16 @@ export function openNightLine(runtime: Runtime, say: (line: string) => void, now
   });
   return {
     changed,
+    finished(row) {
+      const { run, status, overall, started, ended, error } = row;
+      done = [...done, { run, status, overall, started, ended, error }];
+      changed();
+    },
+    async over() {
+      await running;
+      if (done.length > 0) await read().then(notifyDone).catch(failed);
+      await runtime.notifier.silent();
+    },
     close() {
       sleep.stop();
       clearTimeout(timer);

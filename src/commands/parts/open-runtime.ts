@@ -51,7 +51,7 @@ export async function openOwner({ workspace, log, notice }: OwnerParts): Promise
     log,
     rows: new Map(own),
     pages: openPageWriter({ workspace, log, notice }),
-    notifier: openNotifier(workspace.config.notify, workspace.root, log),
+    notifier: openNotifier(workspace.config.notify, { cwd: workspace.root, log }),
     control: await openControl(workspace.state, (text) => {
       log.warn(text);
       notice({ kind: 'store', text, failed: false });

@@ -1,5 +1,6 @@
 import { duration } from '../../core/format.ts';
 import { countText } from '../../core/run/eval-progress.ts';
+import { rowLine } from '../../core/run/row-words.ts';
 import type { Live, Notice, Runtime } from '../../workers/runtime/runtime.ts';
 
 const clock = (): string => new Date().toTimeString().slice(0, 8);
@@ -30,7 +31,7 @@ export function noticeLine(notice: Notice): string {
     case 'waits':
       return `${clock()} ${name}: ${notice.stage} ${notice.text}`;
     case 'row':
-      return `${clock()} ${name}: ${notice.line}`;
+      return `${clock()} ${name}: ${rowLine(notice.row)}`;
   }
 }
 

@@ -1,106 +1,111 @@
-import { spawn } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { messageOf } from '../../core/errors.ts';
-import type { Row } from '../../events/row.ts';
-import { hasCode } from '../disk/files.ts';
+import { asChosen, notificationTitle } from '../../core/run/notification.ts';
+import type { Notification, NotifySettings } from '../../events/notification.ts';
+import type { WorkspaceConfig } from '../../events/workspace.ts';
+import { desktopCommand } from '../host/desktop-notice.ts';
 import { expandWords } from '../host/home.ts';
 import { pause, settled } from '../tool/settled.ts';
+import { runNotifyCommand } from './notify-command.ts';
+import { limit_ms, type NotDelivered } from './notify-limit.ts';
+import { ntfyMessage, post, webhookMessage } from './notify-post.ts';
 
-/** How long a `notify` command may take, and how much longer it may run when `up` stops early. */
-const limit_ms = 30_000;
-const leave_ms = 1000;
-const shownOutput = 500;
-/** Its last output may arrive a moment after its end. */
-const lastWords_ms = 200;
+/** Pauses before each further try: a router that restarts is back by then, and old news is not worth more. */
+const retryPauses_ms: readonly number[] = [2000, 10_000, 60_000, 300_000];
 
 export type Notifier = ReturnType<typeof openNotifier>;
 
-/** The user's `notify` command. It delays nothing, and its failure is only logged. Without `argv`, nothing starts. */
-export function openNotifier(argv: readonly string[] | undefined, cwd: string, log: Logger) {
+interface NotifierParts {
+  readonly cwd: string;
+  readonly log: Logger;
+  readonly pauses_ms?: readonly number[];
+}
+
+/** A place where notifications go. */
+interface Channel {
+  /** `ntfy: `, for the log. */
+  readonly name: string;
+  readonly isRetried: boolean;
+  send(notification: Notification, leave: AbortSignal): Promise<NotDelivered | null>;
+}
+
+/** Sends notifications as `notify` says. It delays nothing, and failures are only logged. Without `notify`, nothing is sent. */
+export function openNotifier(
+  notify: WorkspaceConfig['notify'],
+  { cwd, log, pauses_ms = retryPauses_ms }: NotifierParts,
+) {
   const closing = new AbortController();
-  const ringing = new Set<Promise<void>>();
-  const [command, ...args] = expandWords(argv ?? []);
-  const silent = async (): Promise<void> => void (await Promise.all(ringing));
+  const sending = new Set<Promise<void>>();
+  const isList = Array.isArray(notify);
+  const settings = isList ? { run: notify, desktop: false, events: ['row' as const] } : notify;
+  const channels = settings === undefined ? [] : channelsOf(settings, { cwd, isList });
+  const deliver = async (channel: Channel, notification: Notification): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      const problem = await channel.send(notification, closing.signal);
+      if (problem === null) return;
+      const pause_ms = channel.isRetried && !problem.isFinal ? pauses_ms[tries - 1] : undefined;
+      if (pause_ms !== undefined) await pause(pause_ms, closing.signal);
+      if (pause_ms === undefined || closing.signal.aborted) {
+        const { event, runs, row } = notification;
+        const count = tries === 1 ? '' : `, after ${tries} tries`;
+        const about = { event, run: row?.run ?? runs[0], output: problem.output };
+        log.warn(about, `notify failed: ${channel.name}${problem.why}${count}`);
+        return;
+      }
+    }
+  };
   return {
-    /** Starts the command with the row as JSON in PHASEBOX_ROW, and does not wait for it. */
-    ring(row: Row): void {
-      if (command === undefined) return;
-      const rung = run([command, ...args], { cwd, row, leave: closing.signal })
-        .catch(unstarted)
-        .then((problem) => {
-          ringing.delete(rung);
-          if (problem !== null) log.warn({ run: row.run, output: problem.output }, `notify failed: ${problem.why}`);
-        });
-      ringing.add(rung);
+    /** Begins to send a notification if it is one of the chosen events, and does not wait for it. */
+    send(notification: Notification): void {
+      const chosen = settings === undefined ? null : asChosen(notification, settings.events);
+      if (chosen === null || closing.signal.aborted) return;
+      for (const channel of channels) {
+        const sent: Promise<void> = deliver(channel, chosen)
+          .catch((error: unknown) => log.error({ err: error }, 'notify failed'))
+          .finally(() => sending.delete(sent));
+        sending.add(sent);
+      }
     },
-    /** Resolves when no command is running. */
-    silent,
-    /** Gives running commands a second, then stops them. */
+    /** Resolves when nothing is being sent, and after 30 s in any case. */
+    silent: (): Promise<void> => pause(limit_ms, settled(Promise.all(sending))),
+    /** Gives running tries a second, then stops them. */
     async close(): Promise<void> {
       closing.abort();
-      await silent();
+      await Promise.all(sending);
     },
   };
 }
 
-interface Ringing {
-  readonly cwd: string;
-  readonly row: Row;
-  readonly leave: AbortSignal;
-}
-
-/** `spawn` throws at once if no command can be started at all: a row larger than the system accepts, a NUL byte. */
-function unstarted(error: unknown): { why: string; output: string } {
-  const why = messageOf(error);
-  const hint = hasCode(error, 'E2BIG') ? ': the row is larger than the system accepts for a command' : '';
-  return { why: `${why}${hint}`, output: '' };
-}
-
-/** Runs the command in a group of its own, so that everything it started ends with it. Null if it ended with 0. */
-async function run(argv: readonly [string, ...string[]], { cwd, row, leave }: Ringing) {
-  const [command, ...args] = argv;
-  const env = { ...process.env, PHASEBOX_ROW: JSON.stringify(row) };
-  const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output = (output + text).slice(-shownOutput);
+function channelsOf(
+  { run, desktop, ntfy, webhook }: Omit<NotifySettings, 'events'>,
+  { cwd, isList }: { readonly cwd: string; readonly isList: boolean },
+): Channel[] {
+  const [command, ...args] = expandWords(run ?? []);
+  const channels: Channel[] = [];
+  // The command of a list may not be made for a second try: it may append the row to a file.
+  if (command !== undefined)
+    channels.push({
+      ...{ name: isList ? '' : 'run: ', isRetried: !isList },
+      send: (one, leave) => runNotifyCommand([command, ...args], { cwd, env: environmentOf(one), leave }),
     });
-  }
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  // `exit`, not `close`: something in the background may keep the output open without end.
-  const ended = new Promise<string | null>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => resolve(code === 0 ? null : `it ended with ${signal ?? `exit code ${code}`}`));
-  });
-  const over = settled(ended);
-  const patience = limited(over, leave).then((why) => {
-    if (why !== null) killGroup(child.pid);
-    return why;
-  });
-  const why = await ended;
-  if (why !== null) await Promise.race([closed, delay(lastWords_ms)]);
-  const late = await patience;
-  const problem = late ?? why;
-  return problem === null ? null : { why: problem, output };
+  if (desktop)
+    channels.push({
+      ...{ name: 'desktop: ', isRetried: true },
+      send: (one, leave) =>
+        runNotifyCommand(desktopCommand(process.platform, { title: notificationTitle(one), text: one.text }), {
+          ...{ cwd, env: {}, leave },
+        }),
+    });
+  if (ntfy !== undefined)
+    channels.push({ name: 'ntfy: ', isRetried: true, send: (one, leave) => post(ntfy, ntfyMessage(one), leave) });
+  if (webhook !== undefined)
+    channels.push({
+      ...{ name: 'webhook: ', isRetried: true },
+      send: (one, leave) => post(webhook, webhookMessage(one), leave),
+    });
+  return channels;
 }
 
-/** Why the command is stopped now, or null if it has ended on its own. */
-async function limited(over: AbortSignal, leave: AbortSignal): Promise<string | null> {
-  // Not a listener on `leave`, which lives as long as `up` and would keep one listener per row.
-  await pause(limit_ms, AbortSignal.any([over, leave]));
-  if (leave.aborted) await pause(leave_ms, over);
-  if (over.aborted) return null;
-  return leave.aborted ? 'it still ran when phasebox stopped' : `it took longer than ${limit_ms / 1000} s`;
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    // It has ended on its own a moment ago, which is the goal (macOS says EPERM until its end is read).
-    if (!hasCode(error, 'ESRCH', 'EPERM')) throw error;
-  }
-}
+const environmentOf = ({ event, text, runs, row }: Notification): Record<string, string> => ({
+  ...{ PHASEBOX_EVENT: event, PHASEBOX_TEXT: text, PHASEBOX_RUNS: runs.join(' ') },
+  ...(row === null ? {} : { PHASEBOX_ROW: JSON.stringify(row) }),
+});

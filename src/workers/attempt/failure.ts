@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StageError } from '../../core/errors.ts';
 import { attemptDue, failuresOf } from '../../core/run/due.ts';
+import { stalledNotification } from '../../core/run/notification.ts';
 import { retryPause } from '../../core/run/retry.ts';
 import { secretValues, textWithoutSecrets } from '../../core/secrets.ts';
 import { files } from '../../events/stages/mlx.ts';
@@ -59,6 +60,7 @@ export async function recordFailure(
   else {
     owner.log.error({ ...where, err: error }, error.message);
     const resumesFrom = await keptWork(dir, stage, code);
+    if (code === 'STALLED') owner.notifier.send(stalledNotification(run, stage, message));
     owner.notice({ kind: 'failed', stored, stage, code, message, retryAt, resumesFrom });
   }
   await keepOnly(dir, kept);

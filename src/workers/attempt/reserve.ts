@@ -4,6 +4,7 @@ import { sizeText } from '../../core/format.ts';
 import { stageBytes } from '../../core/mlx/estimate.ts';
 import { hasBegun } from '../../core/run/control.ts';
 import { diskWait } from '../../core/run/due.ts';
+import { runNotification } from '../../core/run/notification.ts';
 import { hasCode } from '../../io/disk/files.ts';
 import { folderBytes, freeBytes } from '../../io/host/disk-usage.ts';
 import { readModelShape } from '../../io/model/model-folder.ts';
@@ -60,6 +61,8 @@ async function untilFree(
     if (!reported) {
       reported = true;
       tell(text);
+      const { run, stage } = attempt.event;
+      runtime.notifier.send(runNotification('waiting_for_disk', [run], `${stage} ${text}`));
       await noteWait(runtime, attempt, text);
     }
     await pause(look_ms, signal);

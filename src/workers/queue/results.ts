@@ -1,4 +1,5 @@
 import { due } from '../../core/run/due.ts';
+import { rowNotification } from '../../core/run/notification.ts';
 import { makeRow } from '../../core/run/row.ts';
 import { rowLine } from '../../core/run/row-words.ts';
 import { resultsEvent } from '../../events/events.ts';
@@ -86,8 +87,8 @@ export function reportMoved({ log, notice }: Pick<Owner, 'log' | 'notice'>, text
 
 /** Reports a row everywhere: terminal, log, pages, the user's own command. */
 export function tellRow(owner: Owner, stored: StoredRun, row: Row): void {
-  owner.notice({ kind: 'row', stored, status: row.status, line: rowLine(row) });
+  owner.notice({ kind: 'row', stored, row });
   owner.log.info({ run: row.run, status: row.status, overall: row.overall, verdict: row.verdict }, 'row');
   owner.pages.changed(row.phase);
-  owner.notifier.ring(row);
+  owner.notifier.send(rowNotification(row));
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../core/errors.ts';
 import { duration, list } from '../../core/format.ts';
 import { standing } from '../../core/run/due.ts';
+import { heldNotification } from '../../core/run/notification.ts';
 import { failedRehearsal } from '../../core/run/rehearsal-report.ts';
 import { rehearsalText } from '../../core/run/rehearsal-words.ts';
 import type { RehearsalRecord, RehearsalResult } from '../../events/rehearsal.ts';
@@ -162,6 +163,13 @@ function tell(runtime: Runtime, runs: readonly StoredRun[], result: RehearsalRes
   if (runs.length === 0) return;
   const names = list(runs.map(({ run }) => run.run));
   const state = result.error === null ? 'rehearsed' : 'held';
+  if (result.error !== null)
+    runtime.notifier.send(
+      heldNotification(
+        runs.map(({ run }) => run.run),
+        result.error,
+      ),
+    );
   runtime.notice({ kind: 'rehearsal', text: `${names}: ${state}: ${rehearsalText(result)}` });
   for (const text of result.warnings ?? []) runtime.notice({ kind: 'rehearsal', text: `${names}: warning: ${text}` });
 }

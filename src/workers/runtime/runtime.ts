@@ -98,7 +98,7 @@ export type Notice =
   | { readonly kind: 'broker'; readonly text: string }
   /** Something in artifacts/ was changed. `failed` means that a run will not get its row because of it. */
   | { readonly kind: 'store'; readonly text: string; readonly failed: boolean }
-  | { readonly kind: 'row'; readonly stored: StoredRun; readonly status: Row['status']; readonly line: string };
+  | { readonly kind: 'row'; readonly stored: StoredRun; readonly row: Row };
 
 export const now = (): string => new Date().toISOString();
 

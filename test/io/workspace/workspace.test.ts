@@ -143,6 +143,24 @@ WS/phasebox.yaml:5: dashboard.prt: unknown key; did you mean "port"? Allowed her
     expect(config.notify).to.deep.equal(['curl', '']);
   });
 
+  it('takes notify as a mapping, and says what is wrong with one without its addresses', async () => {
+    const { config } = await openWorkspace(await folderWith('notify: { ntfy: "https://ntfy.sh/x" }\n'), 'read');
+    expect(config.notify).to.deep.equal({
+      ...{ desktop: false, ntfy: 'https://ntfy.sh/x' },
+      events: ['failed', 'held', 'stalled', 'waiting_for_disk', 'night_done'],
+    });
+    const text = 'notify:\n  webhook: hooks.example.org/s3cret\n  ntfi: https://x/s3cret\n  events: [rows]\n';
+    const refused = await refusal(text);
+    expect(refused)
+      .to.contain('phasebox.yaml:2: notify.webhook: allowed: an address that begins with http')
+      .and.contain('phasebox.yaml:3: notify.ntfi: unknown key; did you mean "ntfy"?')
+      .and.contain('phasebox.yaml:4: notify.events[0]');
+    expect(refused).not.to.contain('s3cret');
+    expect(await refusal('notify: { events: [row] }\n')).to.contain('it needs run, desktop: true, ntfy or webhook');
+    expect(await refusal('notify: { run: [""] }\n')).to.contain('its first word is empty');
+    expect(await refusal('notify: { run: [~bob/ring] }\n')).to.contain('notify.run[0]');
+  });
+
   it('warns of a key that is left empty, and refuses one that it does not know, whatever its value', async () => {
     const root = await folderWith('stage_retries:\nnotify: null\ndashboard: { port: }\n');
     const { config, warnings } = await openWorkspace(root, 'create');
