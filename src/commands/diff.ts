@@ -82,7 +82,7 @@ export const registerDiff: Register = (program) => {
     does: 'Compare the scores of two runs, and list what differs between them',
     notes: [
       'It shows the score of each run, and the prompts on which the second run scores higher or lower than the first.',
-      'Differences that are known to affect scores are listed first (checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions and warm start), followed by other settings and content hashes. The runs do not have to be finished.',
+      'Differences that are known to affect scores are listed first (checkpoint, seed, suite, temperature, stop texts, system prompt, rendered prompts, versions, warm start, and `steps_per_eval`, which changes the order of the rows), followed by other settings and content hashes. The runs do not have to be finished.',
     ],
     examples: ['phasebox diff 43a-s0 43a-s1', 'phasebox diff 43a-s0 43b-s0 --json'],
     exits: { 0: 'the differences are shown', 2: 'there is no such run', 3: 'this folder is not a workspace' },

@@ -79,10 +79,11 @@ function report(files: readonly SubmissionResult[], { workspace, out, err }: Sub
     out(intention);
     for (const warning of warnings) err(`${name}: ${warning}\n`);
   }
-  for (const { name, state, path, why } of files) {
+  for (const { name, adds, state, path, why } of files) {
+    const did = adds ? 'submitted' : 'is already known';
     const shown = join(workspace.config.inbox, path);
     if (state === 'rejected') err(`${shown}:\n${why}`);
-    else out(state === 'accepted' ? `${name} submitted (kept as ${shown})` : `${name} submitted`);
+    else out(state === 'accepted' ? `${name} ${did} (kept as ${shown})` : `${name} ${did}`);
     if (state === 'waiting') err(`${name} is not accepted yet: ${why}\nIt is kept, and \`phasebox up\` accepts it.\n`);
   }
   return files.some(({ state }) => state === 'rejected') ? 2 : 0;

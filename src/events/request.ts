@@ -95,6 +95,8 @@ const submittedFile = z.strictObject({
   intention: z.string(),
   warnings: z.array(z.string()),
   runs: z.array(z.string()),
+  /** Whether some of the runs are new. */
+  adds: z.boolean(),
   /** `waiting`: it is kept, and accepted by the next scan or the next `up`. */
   state: z.enum(['accepted', 'rejected', 'waiting']),
   /** Its path below the inbox. */

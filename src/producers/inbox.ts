@@ -153,7 +153,13 @@ export async function takeSubmission(scan: Scan, submission: Submission, artifac
     const attempted = tried.get(path);
     const why = attempted?.kind === 'fault' ? attempted.why : trouble;
     return {
-      ...{ name, intention: intentions[index] ?? '', warnings: [...plan.warnings], runs: [...fresh, ...known] },
+      ...{
+        name,
+        intention: intentions[index] ?? '',
+        warnings: [...plan.warnings],
+        runs: [...fresh, ...known],
+        adds: fresh.length > 0,
+      },
       ...(stateAfter(attempted) ?? { state: 'waiting', path: relative(scan.intake.inbox, path), why }),
     };
   });

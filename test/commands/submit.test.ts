@@ -132,6 +132,12 @@ describe('commands/submit', () => {
     expect(await run([path, path])).to.equal(0);
     expect(await run([path])).to.equal(0);
     expect(await accepted()).to.deep.equal(['a.2.yaml', 'a.3.yaml', 'a.yaml']);
+    const kept = (name: string): string => `(kept as ${join('inbox', 'accepted', name)})`;
+    expect(out.filter((line) => line.includes('kept as'))).to.deep.equal([
+      `a.yaml submitted ${kept('a.yaml')}`,
+      `a.yaml is already known ${kept('a.2.yaml')}`,
+      `a.yaml is already known ${kept('a.3.yaml')}`,
+    ]);
     expect(out.join('\n')).to.contain('Already known: a-s0 (submitted before)').and.contain('a-s0 (waiting)');
     expect(await runs()).to.deep.equal(['a-s0']);
   });

@@ -106,6 +106,19 @@ describe('a config that is right and was probably not intended', () => {
     });
   }
 
+  it('is taken with a warning where its seeds evaluate one model', async () => {
+    const judged = { phase: 'm', from: { model: 'models/tiny' }, eval: { suite: 'suites/small.yaml' } };
+    const warningsOf = async (change: object) => (await workspace.plan({ ...judged, ...change })).warnings.join();
+    const same = 'seeds: all 3 evaluate the same model, because a phase with from: { model } trains nothing here.';
+    expect(await warningsOf({ seeds: 3 })).to.contain(`${same} At temperature 0 one of them is enough`);
+    const sampled = { ...judged.eval, temperature: 0.7 };
+    expect(await warningsOf({ seeds: 3, eval: sampled })).to.contain(
+      `${same} They show how much sampled answers differ`,
+    );
+    for (const seeds of [1, [0, 0]]) expect(await warningsOf({ seeds })).to.not.contain('seeds:');
+    expect((await workspace.plan({ ...plainConfig, seeds: 3 })).warnings).to.eql([]);
+  });
+
   it("is taken with a warning where mlx_lm's own length is more than the model's", async () => {
     const small = await configWorkspace();
     await tinyModel(join(small.root, 'models/tiny'), { isMlx: false, config: { max_position_embeddings: 512 } });

@@ -61,11 +61,18 @@ function promptsOf({ custody: { prompts, prompts_date } }: DiffSide): unknown {
   return orUnknown(prompts === null || prompts_date === null ? prompts : `${prompts_date}: ${prompts}`);
 }
 
+/** mlx_lm draws the order of the rows of each epoch from the same random numbers as that of each validation. */
+const orderOfRows = 'train.steps_per_eval (order of the rows)';
+
+function stepsOf({ plan }: DiffSide, other: DiffSide): unknown {
+  return plan === null ? undefined : (trainOf(plan, other.plan).steps_per_eval ?? null);
+}
+
 /** What ran the tools, and phasebox itself. Others (such as a tool of a later version) come after. */
 const versionNames = ['mlx', 'mlx_lm', 'transformers', 'python', 'phasebox'];
 
 /** The known score-jumpers, in the order in which to check them. */
-function jumpers(side: DiffSide, versions: readonly string[]): Facts {
+function jumpers(side: DiffSide, other: DiffSide, versions: readonly string[]): Facts {
   const { plan, row, custody } = side;
   return {
     checkpoint: orUnknown(row?.checkpoint ?? custody.iteration),
@@ -77,6 +84,7 @@ function jumpers(side: DiffSide, versions: readonly string[]): Facts {
     'rendered prompts': promptsOf(side),
     ...Object.fromEntries(versions.map((name) => [`version of ${name}`, side.versions[name]])),
     'resume (warm start)': resumeOf(side),
+    [orderOfRows]: stepsOf(side, other),
   };
 }
 
@@ -93,7 +101,7 @@ function trainOf(plan: Run, other: Run | null): Mapping {
 function settingsOf({ plan }: DiffSide, other: DiffSide): unknown {
   if (plan === null) return null;
   const { temperature: _temperature, stop: _stop, system: _system, suite: _suite, ...evaluated } = plan.settings.eval;
-  const { resume_adapter_file: _resume, ...train } = trainOf(plan, other.plan);
+  const { resume_adapter_file: _resume, steps_per_eval: _steps, ...train } = trainOf(plan, other.plan);
   const { select, fuse, cleanup } = plan.settings;
   return withoutUnset({
     ...{ model: plan.model?.source, revision: plan.model?.revision, data: plan.data?.source, from: plan.from },
@@ -135,7 +143,7 @@ export function diffRuns(a: DiffSide, b: DiffSide): RunDiff {
   const recorded = new Set([...Object.keys(a.versions), ...Object.keys(b.versions)]);
   const versions = [...new Set([...versionNames, ...recorded])];
   const pairs = [
-    ...pairsOf('jumper', jumpers(a, versions), jumpers(b, versions)),
+    ...pairsOf('jumper', jumpers(a, b, versions), jumpers(b, a, versions)),
     ...settingPairs(a, b),
     ...pairsOf('content', contents(a), contents(b)),
     ...pairsOf('made', outputs(a), outputs(b)),

@@ -3,6 +3,7 @@ import { withDefaults } from '../../events/stages/train.ts';
 import { plural } from '../format.ts';
 import { get, isMapping, type Mapping } from '../mapping.ts';
 import { comparisons } from './formula.ts';
+import type { RunDraft } from './lookups.ts';
 
 /** Versions of mlx-lm whose `lora` accepts clear_cache_threshold, and does not pass it to the training. */
 const unusedThreshold: readonly string[] = ['0.31.3', '0.32.2'];
@@ -70,6 +71,22 @@ function positionsOf(config: Mapping): number | null {
   const text = isMapping(config.text_config) ? config.text_config : config;
   const most = text.max_position_embeddings ?? config.max_position_embeddings;
   return typeof most === 'number' && most > 0 ? most : null;
+}
+
+/** Seeds of a phase that trains nothing: all of its plain runs evaluate the same model. */
+export function seedDoubts(drafts: readonly RunDraft[]): string[] {
+  const plain = drafts.filter(({ variant }) => variant === null);
+  const seeds = new Set(plain.map(({ seed }) => seed)).size;
+  const [first] = plain;
+  if (first === undefined || first.from === null || seeds < 2 || first.chain.includes('train')) return [];
+  const [from = ''] = Object.keys(first.from);
+  const use =
+    first.settings.eval.temperature > 0
+      ? 'They show how much sampled answers differ, and nothing about other trainings'
+      : 'At temperature 0 one of them is enough';
+  return [
+    `seeds: all ${seeds} evaluate the same model, because a phase with from: { ${from} } trains nothing here. ${use}`,
+  ];
 }
 
 /** Scores that are written as a share (0.8) although they are percentages (80). One warning each. */

@@ -2,7 +2,7 @@ import { type Phase, phase as phaseSchema } from '../../events/phase.ts';
 import type { Mapping } from '../mapping.ts';
 import { printableLines } from '../printable.ts';
 import { type ModelReader, modelReader, pairWarnings } from './base-model.ts';
-import { percentDoubts } from './check-doubts.ts';
+import { percentDoubts, seedDoubts } from './check-doubts.ts';
 import { checkPrompts } from './check-prompts.ts';
 import { checkRows } from './check-rows.ts';
 import { baselineDoubts, checkScores } from './check-scores.ts';
@@ -140,7 +140,7 @@ async function check(config: Config): Promise<CheckedConfig> {
   const prompts = await checkPrompts(unasked.length > 0 ? [] : drafts, lookups, config.suites);
   const rows = await checkRows(drafts, lookups, config.suites);
   const doubts = [...used.warnings, ...(await modelDoubts(read.value, lookups, models)), ...variants.warnings];
-  doubts.push(...percentDoubts(phase));
+  doubts.push(...percentDoubts(phase), ...seedDoubts(drafts));
   const warnings = [...now, ...unused(config), ...doubts, ...baseline.warnings, ...prompts.warnings];
   const transient = [...now, ...prompts.transient];
   const isRefused = prompts.findings.length > 0;

@@ -69,6 +69,16 @@ describe('the difference of two runs', () => {
     expect(text.trimEnd().split('\n').at(-1)).to.contain('Check this first: checkpoint');
   });
 
+  it('knows that validations at other steps change the order of the rows', () => {
+    const { settings } = makeRun();
+    const other = (steps_per_eval: number) =>
+      side('b', {}, { settings: { ...settings, train: { iters: 800, steps_per_eval } } });
+    const { differences, conclusion } = diffRuns(other(200), other(50));
+    expect(differences).to.eql([{ name: 'train.steps_per_eval (order of the rows)', kind: 'jumper', a: 200, b: 50 }]);
+    expect(conclusion).to.contain('Check this first: train.steps_per_eval');
+    expect(diffRuns(side('a'), other(200)).differences).to.eql([]);
+  });
+
   it('tells the same recipe with other weights from another recipe', () => {
     const made = diffRuns(side('a'), side('b', { custody: { ...custody, adapter: hash('1'), model: hash('2') } }));
     expect(made.differences.map(({ kind }) => kind)).to.eql(['made', 'made']);
