@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { leftAloneTexts } from '../core/config/inbox-names.ts';
 import { duration, plural } from '../core/format.ts';
 import { groupBy } from '../core/group-by.ts';
-import type { Night } from '../core/plan/night.ts';
+import type { Night, NightView } from '../core/plan/night.ts';
 import { printable, printableJson } from '../core/printable.ts';
 import { atRest } from '../core/run/control.ts';
 import { countText } from '../core/run/eval-progress.ts';
@@ -33,7 +34,9 @@ export interface Status {
   /** What the broker of the running `up` refuses, so that nothing new starts, and since when (ISO 8601). */
   readonly broker: BrokerNote | null;
   readonly inbox: readonly string[];
-  readonly rejected: readonly { readonly file: string; readonly reasons: string }[];
+  /** `at` (ISO 8601): when it was rejected. Null if that cannot be read. */
+  readonly rejected: readonly { readonly file: string; readonly reasons: string; readonly at: string | null }[];
+  /** Finished runs by acceptance, then the others in the order in which they work, then those that do not start. */
   readonly runs: readonly RunStatus[];
   /** The sum of what is still to work. */
   readonly night: Night;
@@ -67,11 +70,14 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
     showRuns(workspace, { control, up: owner !== null, damage }),
   ]);
   const names = [...kept, ...inbox.found].map(({ name }) => name);
-  const runs = shown.map(({ status }) => status);
   const general = [...(workspace.warnings ?? []), ...damage].map((text) => ({ phase: null, text }));
   const warnings = [...general, ...(await phaseWarnings(workspace.artifacts, shown, isKnown))];
   const paused = control.paused !== null;
   const view = await openNightReader(place).night();
+  const runs = inOrder(
+    shown.map(({ status }) => status),
+    view,
+  );
   const status = { up: owner !== null, paused, broker, inbox: names, rejected, runs, night: view.night, warnings };
   const disk = await diskLine(
     workspace,
@@ -80,6 +86,16 @@ export async function readStatus(workspace: Workspace): Promise<{ readonly statu
   const said = new Map(shown.map((one) => [one.status.run, one.said]));
   const ignored = [...leftAloneTexts(inbox.left), ...copies, ...oldRows, ...damage];
   return { status, disk, said, night: await saidNight(place, view), ignored };
+}
+
+const finished: readonly RunStatus['state'][] = ['done', 'failed', 'cancelled'];
+
+/** `runs` is by acceptance, with the damaged ones at the end. */
+function inOrder(runs: readonly RunStatus[], { times }: NightView): RunStatus[] {
+  const places = new Map(times.map(({ run }, index) => [run, index]));
+  const place = ({ run, state }: RunStatus): number =>
+    finished.includes(state) ? -1 : (places.get(run) ?? times.length);
+  return [...runs].sort((a, b) => place(a) - place(b));
 }
 
 async function phaseWarnings(artifacts: string, shown: readonly ShownRun[], isKnown: (run: string) => boolean) {
@@ -109,17 +125,27 @@ async function rejectedFiles(inbox: string): Promise<Status['rejected'][number][
   return inParallel(reasons, async (name) => ({
     file: name.slice(0, -'.reasons.txt'.length),
     reasons: (await readText(join(folder, name)).catch((error: unknown) => damageOf(error).message)) ?? '',
+    at: (await stat(join(folder, name)).catch(() => null))?.mtime.toISOString() ?? null,
   }));
 }
 
-export function statusText(status: Status, { said, disk, night, ignored }: ForPeople): string {
+const day_ms = 24 * 60 * 60 * 1000;
+
+/** The rejected files of the last day, or all of them. */
+function rejectedLines(rejected: Status['rejected'], all: boolean): string[] {
+  const isRecent = (at: string | null): boolean => at === null || Date.now() - Date.parse(at) < day_ms;
+  const shown = rejected.filter(({ at }) => all || isRecent(at));
+  if (shown.length === 0) return [];
+  return [`rejected: ${shown.map(({ file }) => printable(file)).join(', ')} (reasons in inbox/rejected/)`];
+}
+
+export function statusText(status: Status, { said, disk, night, ignored }: ForPeople, all = false): string {
   const lines = [status.up ? 'phasebox is up' : 'phasebox is not up: start it with `phasebox up`'];
   if (status.broker !== null) lines.push(`since ${status.broker.since}: ${status.broker.message}`);
   if (status.paused) lines.push('paused: no new stage starts until `phasebox resume`');
   if (status.inbox.length > 0) lines.push(`in the inbox: ${status.inbox.map(printable).join(', ')}`);
   lines.push(...ignored);
-  const rejected = status.rejected.map(({ file }) => printable(file));
-  if (rejected.length > 0) lines.push(`rejected: ${rejected.join(', ')} (reasons in inbox/rejected/)`);
+  lines.push(...rejectedLines(status.rejected, all));
   lines.push(disk);
   if (status.runs.length === 0) lines.push('no runs yet');
   const width = Math.max(0, ...status.runs.map(({ run }) => run.length));
@@ -133,7 +159,7 @@ export function statusText(status: Status, { said, disk, night, ignored }: ForPe
 
 /** `4 runs to go, 1 of them paused and 2 held`. */
 function toGo(runs: readonly RunStatus[]): string[] {
-  const open = runs.filter(({ state }) => !['done', 'failed', 'cancelled', 'damaged'].includes(state));
+  const open = runs.filter(({ state }) => !finished.includes(state) && state !== 'damaged');
   const stopped = (['paused', 'held'] as const).flatMap((state) => {
     const count = open.filter((run) => run.state === state).length;
     return count === 0 ? [] : [`${count} of them ${state}`];
@@ -158,14 +184,15 @@ export const registerStatus: Register = (program) => {
   documented(program.command('status'), {
     does: 'Show the state of every run',
     notes: [
-      'For the active run it shows the iteration, the loss and the remaining time. During an eval it shows which part is in progress: `base 12/27`, `answers 8/27` or `cost 40 %`. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
+      'Finished runs come first, then the others in the order in which they start. For the active run it shows the iteration, the loss and the remaining time. During an eval it shows which part is in progress: `base 12/27`, `answers 8/27` or `cost 40 %`. It also lists what is damaged or ignored, and the warnings about accepted configs. It sums up the night: how many runs are left, when they are finished, and whether the disk is large enough. The text output also shows disk space: free, kept free (`disk_reserve_gb`) and reserved for running stages.',
     ],
     examples: ['phasebox status', 'phasebox status --json'],
     exits: { 0: 'the status is shown', 3: 'this folder is not a workspace' },
   })
+    .option('--all', 'also list files that were rejected more than a day ago')
     .option('--json', 'print one JSON document')
-    .action(async (options: { json?: boolean }, command) => {
+    .action(async (options: { all?: true; json?: boolean }, command) => {
       const { status, ...forPeople } = await readStatus(await workspaceOf(command, 'read'));
-      print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople));
+      print(options.json ? `${printableJson(status)}\n` : statusText(status, forPeople, options.all));
     });
 };
