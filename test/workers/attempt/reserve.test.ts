@@ -7,6 +7,7 @@ import { runStatus } from '../../../src/core/run/status.ts';
 import type { StageEvent } from '../../../src/events/events.ts';
 import type { JournalLine } from '../../../src/events/run.ts';
 import { openRunStore, type RunStore, type StoredRun } from '../../../src/io/artifacts/run-store.ts';
+import { openNotifier } from '../../../src/io/workspace/notifier.ts';
 import { type Attempt, openNotes } from '../../../src/workers/attempt/attempt.ts';
 import { reserve } from '../../../src/workers/attempt/reserve.ts';
 import type { Live, Notice, Runtime } from '../../../src/workers/runtime/runtime.ts';
@@ -32,6 +33,7 @@ async function started() {
   const config = Object.defineProperty({ ...workspace.config }, 'disk_reserve_gb', { get: () => wanted.gb });
   const runtime = {
     ...{ workspace: { ...workspace, config }, runStore, log: pino({ level: 'silent' }), signal: stop.signal },
+    notifier: openNotifier(undefined, { cwd: workspace.root, log: pino({ level: 'silent' }) }),
     ...{ busyRuns: new Map([['43a-s0', live]]), notice: (notice: Notice) => void told.push(notice) },
   } as Partial<Runtime> as Runtime;
   const board = { log: () => undefined, progress: () => undefined };
