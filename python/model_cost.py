@@ -125,7 +125,7 @@ ROW_PASSES, ANSWER_PASSES = 3, 2
 
 
 class Measurement:
-    """The figures that need the models to run. One model after the other is measured, and each of them only once."""
+    """The figures that need the models to run. Each row and answer is measured once with each model."""
 
     def __init__(self, args, watch):
         self.args, self.watch = args, watch
@@ -147,21 +147,38 @@ class Measurement:
         rows, answers = cost_sample.tokens_of(self.rows), cost_sample.tokens_of(answers)
         self.watch.plan(ROW_PASSES * rows + ANSWER_PASSES * answers)
 
-    def base(self):
-        """Measures the base, and chooses the rows by how long the first of them take."""
+    def read(self):
+        """Reads all rows and answers."""
         import data_tokens
 
         tokenizer = data_tokens.load_tokenizer(self.args.base, trust_remote_code=False)
-        model, self.load = cost_watch.timed(lambda: load_model(self.args.base))
         self.rows, self.all_answers = read_texts(self.args, tokenizer)
-        self.all_rows, first = self.rows, cost_sample.first_of(self.rows)
+        self.all_rows, self.first = self.rows, cost_sample.first_of(self.rows)
         self.plan(self.all_answers)
-        sums, seconds = cost_watch.timed(lambda: self.loss_sum(model, first))
-        left = self.watch.left(self.load)
+
+    def look_at_final(self):
+        """How long the final model takes, from the first rows. A quantized model can take many times as long as its base,
+        as on a CPU, so the pace of the base says nothing about it. Its loss on these rows is kept."""
+        import cost_answers
+
+        model, self.load_final = cost_watch.timed(lambda: load_model(self.args.final))
+        self.final_sums, seconds = cost_watch.timed(lambda: self.loss_sum(model, self.first))
+        self.final_pace = cost_sample.pace(self.first, seconds)
+        if not self.first:
+            answers = cost_sample.first_of(self.all_answers)
+            _, seconds = cost_watch.timed(lambda: cost_answers.likeliest(model, answers))
+            self.final_pace = cost_sample.pace(answers, seconds)
+
+    def base(self):
+        """Measures the base, and chooses the rows by how long the first of them take."""
+        model = load_model(self.args.base)
+        sums, seconds = cost_watch.timed(lambda: self.loss_sum(model, self.first))
+        left = self.watch.left(self.load_final)
         share = left / 2 if left is not None and self.all_answers else left
-        self.rows = cost_sample.sample(self.rows, ROW_PASSES * cost_sample.pace(first, seconds), share)
+        pace = (ROW_PASSES - 1) * cost_sample.pace(self.first, seconds) + self.final_pace
+        self.rows = cost_sample.sample(self.rows, pace, share)
         self.plan(self.all_answers)
-        self.loss("base", model, self.rows[len(first) :], sums)
+        self.loss("base", model, self.rows[len(self.first) :], sums)
         return model
 
     def adapter(self, model):
@@ -169,10 +186,12 @@ class Measurement:
         import cost_answers
 
         model, first = add_adapter(model, self.args), cost_sample.first_of(self.all_answers)
-        _, passed = cost_watch.timed(lambda: self.loss("adapter", model, self.rows))
+        self.loss("adapter", model, self.rows)
         kept, seconds = cost_watch.timed(lambda: cost_answers.likeliest(model, first, self.watch.tell))
-        left = self.watch.left(self.load + passed)
-        self.answers = cost_sample.sample(self.all_answers, ANSWER_PASSES * cost_sample.pace(first, seconds), left)
+        rows_left = self.final_pace * cost_sample.tokens_of(self.rows[len(self.first) :])
+        left = self.watch.left(self.load_final + rows_left)
+        pace = (ANSWER_PASSES - 1) * cost_sample.pace(first, seconds) + self.final_pace
+        self.answers = cost_sample.sample(self.all_answers, pace, left)
         self.plan(self.answers)
         kept += cost_answers.likeliest(model, self.answers[len(first) :], self.watch.tell)
         return kept
@@ -181,15 +200,18 @@ class Measurement:
         import cost_answers
 
         model = load_model(self.args.final)
-        self.loss("final", model, self.rows)
+        self.loss("final", model, self.rows[len(self.first) :], self.final_sums)
         return cost_answers.agreement(model, self.answers, kept, self.watch.tell)
 
     def figures(self):
+        self.read()
+        self.look_at_final()
+        seen = peak_gb()
         kept = self.adapter(self.base())
         # The model is no longer referenced, so its memory is freed here.
         self.peaks["adapter"] = peak_gb()
         agreed = self.final(kept)
-        self.peaks["final"] = peak_gb()
+        self.peaks["final"] = max(seen, peak_gb())
         rows = {"rows": len(self.rows), "rows_of": len(self.all_rows)}
         answers = {"answers": len(self.answers), "answers_of": len(self.all_answers)}
         gain_kept = share_kept(self.losses) if self.losses else None

@@ -100,6 +100,39 @@ describe('python/model_cost.py, against the same figures in plain NumPy', () => 
     expect(one).to.include({ top1: whole?.top1, tokens: whole?.tokens });
   });
 
+  it('a sample chosen by the time of the final model too, which can take many times as long as its base', async () => {
+    const script = [
+      'import sys, types, json',
+      `sys.path.insert(0, ${JSON.stringify(resolve(here, '../../python'))})`,
+      'import cost_watch, data_tokens, model_cost as m',
+      // A clock that only the models move: a token takes 0.1 s with the final model, and no time with the others.
+      'clock = [0.0]',
+      'cost_watch.time = types.SimpleNamespace(monotonic=lambda: clock[0])',
+      'data_tokens.load_tokenizer = lambda *args, **keys: None',
+      'm.read_texts = lambda *args: ([(list(range(10)), 1)] * 100, [])',
+      'm.load_model, m.add_adapter = lambda folder: folder, lambda model, args: model',
+      'def loss_sum(model, rows, tell):',
+      '  clock[0] += 0.1 * 10 * len(rows) if model == "final" else 0',
+      '  return 1.0, len(rows)',
+      'import answer_loss, cost_answers',
+      'answer_loss.loss_sum = loss_sum',
+      'cost_answers.likeliest, cost_answers.agreement = lambda *args: [], lambda *args: {}',
+      'm.peak_gb = lambda: 0',
+      'def rows(seconds):',
+      '  clock[0] = 0.0',
+      '  figures = m.Measurement(types.SimpleNamespace(base="base", final="final"), cost_watch.Watch(seconds)).figures()',
+      '  return [figures["rows"], clock[0]]',
+      'print(json.dumps([rows(10), rows(40), rows(1000), rows(None)]))',
+    ];
+    const { stdout } = await execa(testPython, ['-c', script.join('\n')], { env });
+    expect(JSON.parse(stdout.split('\n').at(-1) ?? '')).to.deep.equal([
+      [8, 8],
+      [32, 32],
+      [100, 100],
+      [100, 100],
+    ]);
+  });
+
   it('samples of which each is a part of the next larger one, whatever the order of the file', async () => {
     const script = [
       'import sys, random, json',
