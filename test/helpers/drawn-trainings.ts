@@ -86,7 +86,7 @@ export interface Drawn {
   readonly optimizer: string;
   readonly method: 'lora' | 'dora';
   readonly options: readonly string[];
-  readonly settings: Settings & { readonly seed: number; readonly iters: number; readonly save_every: number };
+  readonly settings: Settings & Readonly<Record<'seed' | 'iters' | 'save_every' | 'steps_per_eval', number>>;
 }
 
 /** mlx_lm has no DoRA for the experts of a mixture. */
@@ -125,16 +125,17 @@ export function drawTraining(draw: Draw, model: ModelName): Drawn {
 }
 
 /** Where one process of a training is interrupted, which continues after iteration `from`. */
-export function drawPoint(draw: Draw, from: number, { iters, save_every }: Drawn['settings']): Point {
-  const [earlier, later] = [
-    from > 0 ? 'replaying' : 'loading',
-    // Only if a state is still to come.
-    from + save_every + 3 < iters ? 'saving' : 'data',
-  ] as const;
+export function drawPoint(draw: Draw, from: number, settings: Drawn['settings']): Point {
+  const { iters, save_every, steps_per_eval } = settings;
+  const isSaveAhead = from + save_every + 3 < iters;
   const phase = draw.one<Point['phase']>([
-    ...(['training', 'training', 'training', 'training', 'training', 'validation'] as const),
-    ...[earlier, later],
+    ...(['training', 'training', 'training', 'training', 'training', 'training', 'validation', 'validation'] as const),
+    // Before the first state, an interruption only repeats what was done.
+    from > 0 ? 'replaying' : draw.one(['loading', 'data']),
+    ...(from > 0 && isSaveAhead ? (['saving', 'saving'] as const) : []),
   ]);
-  if (phase !== 'training') return { phase };
-  return { phase, iteration: draw.whole(from + 1, Math.max(from + 1, iters - 3)) };
+  if (phase === 'training') return { phase, iteration: draw.whole(from + 1, Math.max(from + 1, iters - 3)) };
+  const validations = Math.floor((iters - 1) / steps_per_eval) - Math.floor(from / steps_per_eval);
+  if (phase !== 'validation' || validations === 0) return { phase };
+  return { phase, iteration: (Math.floor(from / steps_per_eval) + draw.whole(1, validations)) * steps_per_eval };
 }

@@ -24,7 +24,7 @@ async function killLater(training: UpTraining, at: TrainProcess, { later_ms }: M
 
 /**
  * Everything that interrupts a training of `phasebox up`. Each gets the training held at a step, and ends when the next
- * process of the training may begin. A signal other than SIGKILL reaches it while it is held.
+ * process of the training may begin. SIGTERM reaches it while it is held.
  */
 export const interruptions = {
   'SIGKILL of the tool': (training: UpTraining, at: TrainProcess, moment: Moment) =>
@@ -60,7 +60,7 @@ export const interruptions = {
     await training.startUp();
   },
 
-  'cancel, retry': async (training: UpTraining) => {
+  'cancel and retry': async (training: UpTraining) => {
     await fine(training.chain, 'cancel', training.run);
     await training.cancelled();
     await fine(training.chain, 'retry', training.run);

@@ -15,7 +15,7 @@ import { type TrainProcess, Watched } from './watched.ts';
 /** Retried at once and for ever, and nothing beside the training. */
 const settings = { rehearsal: 'off', stage_retries: 100, retry_pause_s: [0], disk_reserve_gb: 0 };
 /** Python needs seconds to import transformers, a full disk pauses a run for half a minute, and others use the machine. */
-export const patience_ms = 5 * 60_000;
+export const patience_ms = 20 * 60_000;
 
 /** A real training in a real workspace, inside `phasebox up`. If this process may mount, it is on a small disk of its own. */
 export class UpTraining {

@@ -134,6 +134,26 @@ function pointText({ kind, point, later_ms }: Done): string {
   return kind.startsWith('SIGKILL') ? `${step} + ${later_ms} ms` : step;
 }
 
+interface Outcome extends Done {
+  readonly version: string;
+  readonly drawn: Drawn;
+  readonly isSame: boolean;
+}
+
+function printSummary(all: readonly Outcome[], trainings: number): void {
+  const good = all.filter(({ isSame }) => isSame).length;
+  print(`${good} of ${all.length} interruptions, in ${trainings} trainings, left the same bytes`);
+  print(`kinds: ${counted(all.map(({ kind }) => kind))}`);
+  print(`steps: ${counted(all.map(({ point }) => point.phase))}`);
+  print(
+    `continued: ${counted(all.map(({ resumedAfter }) => (resumedAfter > 0 ? 'after a state' : 'from the start')))}`,
+  );
+  print(`versions: ${counted(all.map(({ version }) => version))}`);
+  print(`models: ${counted(all.map(({ drawn }) => drawn.model))}`);
+  print(`methods: ${counted(all.map(({ drawn }) => drawn.method))}`);
+  print(`optimizers: ${counted(all.map(({ drawn }) => drawn.optimizer))}`);
+}
+
 async function interruptAll(): Promise<void> {
   const draw = drawing(seed);
   const kinds = openKinds(draw);
@@ -144,13 +164,14 @@ async function interruptAll(): Promise<void> {
   if (pretrained === undefined) print('skipped: a pretrained model (PHASEBOX_REAL_MODEL)');
   const servers = new Map(pythons.map(({ version, python }) => [version, new Trainings(python)]));
   printCells(['mlx_lm', 'model', 'tune', 'optimizer', 'options', 'interrupted by', 'at', 'resumed after', 'adapter']);
-  const all: (Done & { version: string; drawn: Drawn; isSame: boolean })[] = [];
+  const all: Outcome[] = [];
   const wrong: string[] = [];
   const report = (problem: string): void => {
     print(`WRONG: ${problem}`);
     wrong.push(problem);
   };
-  for (let number = 0; all.length < wanted && wrong.length < 5; number += 1) {
+  let number = 0;
+  for (; all.length < wanted && wrong.length < 5; number += 1) {
     const { version, python } = pythons[number % pythons.length] ?? { version: '', python: '' };
     const name = models[(number + Math.floor(number / models.length)) % models.length] ?? 'MoE';
     const [server, input] = [servers.get(version), inputs[name]];
@@ -180,12 +201,7 @@ async function interruptAll(): Promise<void> {
     }
   }
   for (const server of servers.values()) await server.end();
-  print(`${all.filter(({ isSame }) => isSame).length} of ${all.length} interruptions left the same bytes`);
-  print(`kinds: ${counted(all.map(({ kind }) => kind))}`);
-  print(`steps: ${counted(all.map(({ point }) => point.phase))}`);
-  print(`versions: ${counted(all.map(({ version }) => version))}`);
-  print(`models: ${counted(all.map(({ drawn }) => drawn.model))}`);
-  print(`optimizers: ${counted(all.map(({ drawn }) => drawn.optimizer))}`);
+  printSummary(all, number);
   expect(wrong.join('\n')).to.equal('');
 }
 
