@@ -111,7 +111,7 @@ describe('phasebox completion', () => {
       });
 
       it('completes names of runs, phases and variants of the workspace', async () => {
-        expect(await offered('phasebox logs ')).to.eql(runs);
+        expect(await offered('phasebox diff ')).to.eql(runs);
         expect(await offered('phasebox diff 43a-s0 43a-s')).to.eql(['43a-s0', '43a-s0-q4', '43a-s1']);
         expect(await offered('phasebox cancel my')).to.eql(['my-s1-run', 'my-s1-run-s0']);
         expect(await offered('phasebox forget ')).to.eql(phases);
@@ -121,8 +121,8 @@ describe('phasebox completion', () => {
       it('takes them from the workspace that the line names', async () => {
         const other = await makeWorkspace();
         await shelveRun(other, makeRun({ run: 'x-s0', phase: 'x' }));
-        expect(await offered(`phasebox --workspace ${other.root} logs `)).to.eql(['x-s0']);
-        expect(await offered(`phasebox --workspace=${other.root} logs `)).to.eql(['x-s0']);
+        expect(await offered(`phasebox --workspace ${other.root} logs `)).to.eql(['x', 'x-s0']);
+        expect(await offered(`phasebox --workspace=${other.root} logs `)).to.eql(['x', 'x-s0']);
         const none = await tempDir('none');
         expect(await offered(`phasebox --workspace ${none} logs x`)).to.eql([]);
       });
