@@ -128,8 +128,10 @@ describe('the machine slot', () => {
 
   it('ends a server without a client left', async () => {
     const server = claim('server', { server: true });
-    const tool = await startTool({ dir: server.dir, argv: ['sleep', '600'], env: {}, cwd: folder });
-    await waitFor('the server', async () => (await readdir(server.dir)).includes('started'));
+    // Before its program runs, SIGTERM reaches only the wrapper, which ignores it.
+    const argv = ['sh', '-c', ': >serves; exec sleep 600'];
+    const tool = await startTool({ dir: server.dir, argv, env: {}, cwd: folder });
+    await waitFor('the server', async () => (await readdir(folder)).includes('serves'));
     const asked = await askMachine(server);
     if (asked.kind === 'ours') await asked.slot.release();
     expect(await kindOf(claim('b'))).to.equal('ours');
